@@ -1,0 +1,13 @@
+//! Everything that a guest needs to keep the contract, but its algorithm: a
+//! guest is a crate that implements [`Trainer`] and calls [`export!`].
+//!
+//! The algorithm sees a [`Table`], rows to fit on and rows to score; it never
+//! sees Parquet, JSON, HTTP or the WebAssembly boundary.
+
+pub mod table;
+pub mod trainer;
+
+pub use fanout_contract as contract;
+pub use fanout_contract::{Fault, Learning, Param, ParamKind, Params, TrainerDescription};
+pub use table::{Feature, Table, Target, Values};
+pub use trainer::{Job, Prediction, Scorer, Trainer};
