@@ -1,1 +1,16 @@
-//! placeholder
+//! `fanout`: many independent fits on one table, each in a sandboxed
+//! WebAssembly trainer.
+//!
+//! The way through: [`plan`] reads and checks a plan; [`dataset`] prepares
+//! its table and splits in the [`store`]; [`expand`] makes candidates,
+//! families and tasks; [`run`] sends them to a [`pool`], which runs them in
+//! the [`sandbox`]; [`reduce`] turns scores into one answer; [`report`] shows
+//! it. The library prints nothing.
+
+pub mod dataset;
+pub mod digest;
+pub mod expand;
+pub mod plan;
+pub mod reduce;
+pub mod run;
+pub mod store;

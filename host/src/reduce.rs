@@ -1,0 +1,2 @@
+//! [`Scoreboard`], the scores as they arrive, and [`SearchResults`], what they
+//! come to. Pure: it does no I/O.

@@ -1,0 +1,3 @@
+//! A run: its events, and the way from tasks to results.
+
+pub mod event;

@@ -1,0 +1,117 @@
+//! [`Event`]: what happened in a run. Everything that a person or a file is
+//! told comes from these.
+
+use std::time::Duration;
+
+use fanout_contract::Answer;
+use serde::{Deserialize, Serialize};
+
+/// Why a task has no answer. It is a result, stored like any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TaskFault {
+    /// The guest trapped (a panic, an unreachable, a division by zero).
+    #[error("the guest trapped: {message}")]
+    Trapped {
+        /// The trap and the guest's innermost functions.
+        message: String,
+    },
+    /// The guest asked for more memory than the plan allows.
+    #[error("the guest needed more than {limit} bytes of memory")]
+    OutOfMemory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The task took longer than the plan allows.
+    #[error("the task took longer than {} s", limit_ms / 1000)]
+    TimedOut {
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+    /// The guest recursed too deep.
+    #[error("the guest's stack overflowed")]
+    StackOverflowed,
+    /// The answer is not what the contract asks for.
+    #[error("the guest's answer is malformed: {message}")]
+    MalformedAnswer {
+        /// What is wrong.
+        message: String,
+    },
+    /// The guest said why it did not answer.
+    #[error("{fault}")]
+    Refused {
+        /// What the guest said.
+        fault: fanout_contract::Fault,
+    },
+}
+
+/// How one task ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The answer, or why there is none.
+    pub result: Result<Answer, TaskFault>,
+    /// Wall time in the guest.
+    pub wall: Duration,
+    /// Whether it was found in the store, from an earlier run.
+    pub reused: bool,
+}
+
+/// Something that happened in a run, in the order in which it happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The dataset and its splits are in the store.
+    DatasetPrepared {
+        /// Rows.
+        rows: u64,
+        /// Features.
+        features: usize,
+        /// Whether the store had the dataset already.
+        reused: bool,
+        /// How long it took.
+        wall: Duration,
+    },
+    /// Something in the data that a person should know of; the run goes on.
+    DatasetWarned {
+        /// One sentence.
+        message: String,
+    },
+    /// The tasks are known and about to be sent.
+    RunStarted {
+        /// Candidates.
+        candidates: usize,
+        /// Splits.
+        splits: usize,
+        /// Candidates × splits.
+        fits: usize,
+        /// Tasks.
+        tasks: usize,
+        /// Workers of the pool.
+        workers: usize,
+    },
+    /// A task ended, well or not.
+    TaskFinished {
+        /// Its index in the expansion.
+        task: usize,
+        /// How many of the run's fits it served.
+        fits: usize,
+        /// How.
+        outcome: Outcome,
+        /// The best mean score so far of a candidate whose splits are all
+        /// done, by the ranking metric.
+        best: Option<f64>,
+    },
+    /// Every task ended.
+    RunFinished {
+        /// From the first task to the last.
+        wall: Duration,
+    },
+    /// The refit of the best candidate began.
+    RefitStarted,
+    /// The run was told to stop; tasks that ended are kept.
+    RunInterrupted {
+        /// Fits done.
+        done: usize,
+        /// Fits in all.
+        fits: usize,
+    },
+}
