@@ -37,6 +37,9 @@ pub enum TaskFault {
         /// What is wrong.
         message: String,
     },
+    /// The run was told to stop; never stored.
+    #[error("the run was stopped")]
+    Cancelled,
     /// The guest said why it did not answer.
     #[error("{fault}")]
     Refused {
