@@ -10,7 +10,10 @@
 pub mod dataset;
 pub mod digest;
 pub mod expand;
+pub mod guest;
 pub mod plan;
+pub mod pool;
 pub mod reduce;
 pub mod run;
+pub mod sandbox;
 pub mod store;

@@ -37,12 +37,35 @@ pub enum TaskFault {
         /// What is wrong.
         message: String,
     },
+    /// The run was told to stop; never stored.
+    #[error("the run was stopped")]
+    Cancelled,
     /// The guest said why it did not answer.
     #[error("{fault}")]
     Refused {
         /// What the guest said.
         fault: fanout_contract::Fault,
     },
+}
+
+impl TaskFault {
+    /// The kind alone, as in the task's stored result; for a guest's refusal,
+    /// which of the four it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Trapped { .. } => "trapped",
+            Self::OutOfMemory { .. } => "out_of_memory",
+            Self::TimedOut { .. } => "timed_out",
+            Self::StackOverflowed => "stack_overflowed",
+            Self::MalformedAnswer { .. } => "malformed_answer",
+            Self::Refused { fault } => match fault {
+                fanout_contract::Fault::InvalidDataset(_) => "invalid_dataset",
+                fanout_contract::Fault::InvalidTask(_) => "invalid_task",
+                fanout_contract::Fault::InvalidParams(_) => "invalid_params",
+                fanout_contract::Fault::Failed(_) => "fit_failed",
+            },
+        }
+    }
 }
 
 /// How one task ended.
