@@ -71,7 +71,11 @@ impl Expansion {
             trainer: plan.trainer.name.clone(),
             params: plan.trainer.params.clone(),
             candidates: Vec::new(),
-            split: Split { column: String::new(), test: None, train: Default::default() },
+            split: Split {
+                column: String::new(),
+                test: None,
+                train: Default::default(),
+            },
             target: plan.dataset.target.clone(),
             positive: plan.dataset.positive.clone(),
             scoring: plan.scoring.clone(),
@@ -115,15 +119,20 @@ impl Expansion {
             data: &'a Data,
             task: &'a Task,
         }
-        Digest::of_json(&Identity { data: &self.data, task })
+        Digest::of_json(&Identity {
+            data: &self.data,
+            task,
+        })
     }
 
     /// A task for some candidates: what they share goes to `params`, so that
     /// equal tasks have equal documents however their family came about.
     fn document(&self, candidates: &[u32], split: &Split) -> Task {
         let mut task = self.template.clone();
-        let mut candidates: Vec<Params> =
-            candidates.iter().map(|&index| self.candidates.get(index as usize)).collect();
+        let mut candidates: Vec<Params> = candidates
+            .iter()
+            .map(|&index| self.candidates.get(index as usize))
+            .collect();
         let mut shared = candidates[0].clone();
         for candidate in &candidates[1..] {
             shared.retain(|name, value| candidate.get(name) == Some(value));
@@ -144,8 +153,7 @@ impl Expansion {
         if !share {
             return all.map(|index| vec![index]).collect();
         }
-        let nested =
-            |name: &str| trainer.param(name).is_some_and(|param| param.nested);
+        let nested = |name: &str| trainer.param(name).is_some_and(|param| param.nested);
         let mut families: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
         for index in all {
             let key = self.candidates.key(index as usize, |name| !nested(name));
@@ -159,11 +167,21 @@ impl Expansion {
     fn add_tasks(&mut self, families: Vec<Vec<u32>>, trainer: &TrainerDescription) {
         let mut tasks = Vec::with_capacity(families.len() * self.splits.len());
         for family in families {
-            let cost = family.iter().map(|&index| self.cost(index, trainer)).fold(0.0, f64::max);
+            let cost = family
+                .iter()
+                .map(|&index| self.cost(index, trainer))
+                .fold(0.0, f64::max);
             for (number, split) in self.splits.iter().enumerate() {
                 let id = self.id(&self.document(&family, split));
                 let split = u32::try_from(number).expect("splits fit in 32 bits");
-                tasks.push((cost, TaskSpec { id, split, candidates: family.clone() }));
+                tasks.push((
+                    cost,
+                    TaskSpec {
+                        id,
+                        split,
+                        candidates: family.clone(),
+                    },
+                ));
             }
         }
         // A long task that starts last keeps one worker busy and all others
@@ -199,7 +217,9 @@ impl Expansion {
 /// left to halve.
 fn split_for(mut families: Vec<Vec<u32>>, least: usize) -> Vec<Vec<u32>> {
     while families.len() < least {
-        let Some(largest) = families.iter_mut().max_by_key(|family| family.len()) else { break };
+        let Some(largest) = families.iter_mut().max_by_key(|family| family.len()) else {
+            break;
+        };
         if largest.len() < 2 {
             break;
         }

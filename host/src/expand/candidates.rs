@@ -33,11 +33,18 @@ impl Candidates {
     pub fn of(search: &Search) -> Self {
         match search {
             Search::Grid { params } => Self::collect(params.iter().flat_map(|grid| {
-                let lists: Vec<_> = grid.iter().map(|(name, values)| (name, list(values))).collect();
+                let lists: Vec<_> = grid
+                    .iter()
+                    .map(|(name, values)| (name, list(values)))
+                    .collect();
                 let size = lists.iter().map(|(_, values)| values.len()).product();
                 (0..size).map(move |index| point(&lists, index))
             })),
-            Search::Random { params, n_iter, random_state } => {
+            Search::Random {
+                params,
+                n_iter,
+                random_state,
+            } => {
                 let mut random = ChaCha8Rng::seed_from_u64(*random_state);
                 let n_iter = *n_iter as usize;
                 let lists = params.iter().map(|(name, values)| match values {
@@ -51,9 +58,9 @@ impl Candidates {
                         Self::collect(chosen.into_iter().map(|index| point(&lists, index)))
                     }
                     None => Self::collect((0..n_iter).map(|_| {
-                        let draw = params.iter().map(|(name, values)| {
-                            (name.clone(), draw(values, &mut random))
-                        });
+                        let draw = params
+                            .iter()
+                            .map(|(name, values)| (name.clone(), draw(values, &mut random)));
                         draw.collect()
                     })),
                 }
@@ -103,7 +110,10 @@ impl Candidates {
             }
         }
         table.names = order.iter().map(|&old| table.names[old].clone()).collect();
-        table.values = order.iter().map(|&old| std::mem::take(&mut table.values[old])).collect();
+        table.values = order
+            .iter()
+            .map(|&old| std::mem::take(&mut table.values[old]))
+            .collect();
         table
     }
 
@@ -124,15 +134,19 @@ impl Candidates {
 
     /// Candidate `index`.
     pub fn get(&self, index: usize) -> Params {
-        let named = self.names.iter().enumerate().filter_map(|(column, name)| {
-            Some((name.clone(), self.cell(index, column)?.clone()))
-        });
+        let named =
+            self.names.iter().enumerate().filter_map(|(column, name)| {
+                Some((name.clone(), self.cell(index, column)?.clone()))
+            });
         named.collect()
     }
 
     /// The value that candidate `index` gives to `name`, where it names it.
     pub fn value(&self, index: usize, name: &str) -> Option<&Value> {
-        let column = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
+        let column = self
+            .names
+            .binary_search_by(|known| known.as_str().cmp(name))
+            .ok()?;
         self.cell(index, column)
     }
 

@@ -58,6 +58,7 @@ impl TaskFault {
             Self::TimedOut { .. } => "timed_out",
             Self::StackOverflowed => "stack_overflowed",
             Self::MalformedAnswer { .. } => "malformed_answer",
+            Self::Cancelled => "cancelled",
             Self::Refused { fault } => match fault {
                 fanout_contract::Fault::InvalidDataset(_) => "invalid_dataset",
                 fanout_contract::Fault::InvalidTask(_) => "invalid_task",
