@@ -12,5 +12,6 @@ pub mod digest;
 pub mod expand;
 pub mod plan;
 pub mod reduce;
+pub mod report;
 pub mod run;
 pub mod store;
