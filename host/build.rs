@@ -6,11 +6,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-const GUESTS: [&str; 0] = [];
+const GUESTS: [&str; 1] = ["linfa"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new("../guest");
-    for part in ["Cargo.toml", "Cargo.lock", "contract", "sdk", "forest", "linfa"] {
+    for part in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "contract",
+        "sdk",
+        "forest",
+        "linfa",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
     let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).to_owned();

@@ -82,7 +82,11 @@ impl Expansion {
             trainer: plan.trainer.name.clone(),
             params: plan.trainer.params.clone(),
             candidates: Vec::new(),
-            split: Split { column: String::new(), test: None, train: Default::default() },
+            split: Split {
+                column: String::new(),
+                test: None,
+                train: Default::default(),
+            },
             target: plan.dataset.target.clone(),
             positive: plan.dataset.positive.clone(),
             scoring: plan.scoring.clone(),
@@ -120,10 +124,13 @@ impl Expansion {
 
     /// The document of task `index`.
     pub fn task(&self, index: usize) -> Task {
-        let TaskSpec { split, candidates, .. } = &self.tasks[index];
+        let TaskSpec {
+            split, candidates, ..
+        } = &self.tasks[index];
         let (shared, own) = self.candidates.columns(candidates);
         let mut task = self.template.clone();
-        task.params.extend(self.candidates.cells(candidates[0] as usize, &shared));
+        task.params
+            .extend(self.candidates.cells(candidates[0] as usize, &shared));
         let own = |&candidate: &u32| self.candidates.cells(candidate as usize, &own).collect();
         task.candidates = candidates.iter().map(own).collect();
         task.split = self.splits[*split as usize].clone();
@@ -148,7 +155,10 @@ impl Expansion {
             data: &'a Data,
             task: &'a Task,
         }
-        Digest::of_json(&Identity { data: &self.data, task })
+        Digest::of_json(&Identity {
+            data: &self.data,
+            task,
+        })
     }
 
     /// The tasks of the families. Their ids are those of [`Expansion::id`],
@@ -158,7 +168,9 @@ impl Expansion {
         let data = canonical(&self.data);
         let values = self.candidates.written();
         let fixed = self.template.params.iter();
-        let fixed: Vec<_> = fixed.map(|(name, value)| (name.as_str(), canonical(value))).collect();
+        let fixed: Vec<_> = fixed
+            .map(|(name, value)| (name.as_str(), canonical(value)))
+            .collect();
         // Behind the fields that families differ in, in the keys' order, come
         // those that all tasks share; the split stands among them.
         let Value::Object(mut after) = document(&self.template) else {
@@ -189,18 +201,24 @@ impl Expansion {
                 if index > 0 {
                     text.push(',');
                 }
-                self.candidates.write(candidate as usize, &own, &values, &[], &mut text);
+                self.candidates
+                    .write(candidate as usize, &own, &values, &[], &mut text);
             }
             text.push_str(&format!(r#"],"contract":{contract},"params":"#));
             let first = candidates[0] as usize;
-            self.candidates.write(first, &shared, &values, &fixed, &mut text);
+            self.candidates
+                .write(first, &shared, &values, &fixed, &mut text);
             let mut head = Hasher::new();
             head.update(text.as_bytes());
             for (split, after) in after.iter().enumerate() {
                 let mut hasher = head.clone();
                 hasher.update(after.as_bytes());
                 let split = u32::try_from(split).expect("splits fit in 32 bits");
-                specs.push(TaskSpec { id: hasher.finish(), split, candidates: candidates.clone() });
+                specs.push(TaskSpec {
+                    id: hasher.finish(),
+                    split,
+                    candidates: candidates.clone(),
+                });
             }
         }
         specs

@@ -14,6 +14,7 @@ pub mod guest;
 pub mod plan;
 pub mod pool;
 pub mod reduce;
+pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod store;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use commands::{Command, CommandError};
+use commands::Command;
 
 /// Serverless fan-out for model selection: every fit of a search in a
 /// sandboxed WebAssembly trainer.

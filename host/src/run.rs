@@ -110,23 +110,34 @@ pub fn search(
             outcome,
             best: board.best_so_far(ranking),
         });
-        if raised.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if raised.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     if let Some((task, fault)) = raised {
-        let params = show(&expansion.candidates[task.candidates[0] as usize]);
-        return Err(RunError::Raised { params, split: task.split, fault });
+        let params = show(&expansion.candidates.get(task.candidates[0] as usize));
+        return Err(RunError::Raised {
+            params,
+            split: task.split,
+            fault,
+        });
     }
     if cancel.is_cancelled() {
         let done = board.recorded();
         emit(&Event::RunInterrupted { done, fits });
         return Err(RunError::Interrupted { done, fits });
     }
-    emit(&Event::RunFinished { wall: started.elapsed() });
+    emit(&Event::RunFinished {
+        wall: started.elapsed(),
+    });
     let results = board.finish();
     match results.failures.first() {
-        Some(failure) if results.tally.failed == fits => {
-            Err(RunError::AllFailed { fits, fault: failure.example.clone() })
-        }
+        Some(failure) if results.tally.failed == fits => Err(RunError::AllFailed {
+            fits,
+            fault: failure.example.clone(),
+        }),
         _ => Ok(results),
     }
 }
@@ -134,7 +145,9 @@ pub fn search(
 /// The index of the metric that ranks: the one of `refit`, else the first.
 pub fn ranking_metric(plan: &CheckedPlan) -> usize {
     let refit = plan.refit.as_ref();
-    refit.and_then(|refit| plan.scoring.iter().position(|name| name == refit)).unwrap_or(0)
+    refit
+        .and_then(|refit| plan.scoring.iter().position(|name| name == refit))
+        .unwrap_or(0)
 }
 
 /// The best candidate, fitted once more on all rows of the search.
@@ -157,7 +170,9 @@ pub fn refit(
     emit: &mut dyn FnMut(&Event),
 ) -> Result<Refitted, RunError> {
     emit(&Event::RefitStarted);
-    let model = pool.fit(&expansion.single(params, rows))?.map_err(RunError::Refit)?;
+    let model = pool
+        .fit(&expansion.single(params, rows))?
+        .map_err(RunError::Refit)?;
     let holdout = match holdout {
         Some(split) => Some(score(expansion, params, split, pool)?),
         None => None,
@@ -192,13 +207,18 @@ fn score(
     pool: &dyn Pool,
 ) -> Result<Vec<(String, Option<f64>)>, RunError> {
     let task = expansion.single(params, split);
-    let single = Single { id: expansion.id(&task), task };
+    let single = Single {
+        id: expansion.id(&task),
+        task,
+    };
     let mut ended = None;
     pool.run(&single, &mut |_, Outcome { result, .. }| {
         ended = Some(result);
         ControlFlow::Continue(())
     })?;
-    let answer = ended.unwrap_or(Err(TaskFault::Cancelled)).map_err(RunError::Refit)?;
+    let answer = ended
+        .unwrap_or(Err(TaskFault::Cancelled))
+        .map_err(RunError::Refit)?;
     let scores = &answer.scores[0].test;
     let named = |name: &String| (name.clone(), scores.get(name).copied().flatten());
     Ok(expansion.scoring.iter().map(named).collect())

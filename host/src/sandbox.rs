@@ -112,7 +112,12 @@ impl Sandbox {
         let engine = Engine::new(&config).map_err(GuestError::Engine)?;
         let linker = limits::linker(&engine).map_err(GuestError::Engine)?;
         let ticker = Arc::new(Ticker::start(&engine));
-        Ok(Self { engine, linker, ticker, cache })
+        Ok(Self {
+            engine,
+            linker,
+            ticker,
+            cache,
+        })
     }
 
     /// Compiles a component, or takes it from the cache, and checks that it
@@ -125,7 +130,9 @@ impl Sandbox {
         .map_err(GuestError::Compile)?;
         let interfaces = Interfaces::of(&component, &self.engine);
         if let Some(import) = interfaces.refused_imports().next() {
-            return Err(GuestError::Import { import: import.to_owned() });
+            return Err(GuestError::Import {
+                import: import.to_owned(),
+            });
         }
         if let Some(export) = interfaces.missing_exports().next() {
             return Err(GuestError::Export { export });
@@ -135,7 +142,12 @@ impl Sandbox {
             .instantiate_pre(&component)
             .and_then(bindings::GuestPre::new)
             .map_err(GuestError::Link)?;
-        Ok(Guest { pre, digest, ticker: self.ticker.clone(), interfaces })
+        Ok(Guest {
+            pre,
+            digest,
+            ticker: self.ticker.clone(),
+            interfaces,
+        })
     }
 
     /// What a component imports and exports, whether it keeps the contract or
@@ -148,7 +160,9 @@ impl Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox").field("cache", &self.cache).finish_non_exhaustive()
+        f.debug_struct("Sandbox")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
     }
 }
 
@@ -165,8 +179,14 @@ impl Interfaces {
     fn of(component: &Component, engine: &Engine) -> Self {
         let names = component.component_type();
         Self {
-            imports: names.imports(engine).map(|(name, _)| name.to_owned()).collect(),
-            exports: names.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+            imports: names
+                .imports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            exports: names
+                .exports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
         }
     }
 
@@ -181,7 +201,9 @@ impl Interfaces {
     /// The exports that the contract asks for and that are not there.
     pub fn missing_exports(&self) -> impl Iterator<Item = &'static str> {
         let has = |name: &str| self.exports.iter().any(|export| export.starts_with(name));
-        [TRAINER, HANDLER].into_iter().filter(move |name| !has(name))
+        [TRAINER, HANDLER]
+            .into_iter()
+            .filter(move |name| !has(name))
     }
 }
 
@@ -213,7 +235,9 @@ impl Guest {
         let description: Description =
             serde_json::from_str(&text).map_err(GuestError::Description)?;
         if description.contract != CONTRACT {
-            return Err(GuestError::Contract { found: description.contract });
+            return Err(GuestError::Contract {
+                found: description.contract,
+            });
         }
         Ok(description)
     }
@@ -221,7 +245,9 @@ impl Guest {
 
 impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guest").field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Guest")
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -230,7 +256,9 @@ impl std::fmt::Debug for Guest {
 pub fn default_cache() -> Option<Cache> {
     let folder = match std::env::var_os("FANOUT_CACHE") {
         Some(folder) => PathBuf::from(folder),
-        None => directories::ProjectDirs::from("", "", "fanout")?.cache_dir().to_owned(),
+        None => directories::ProjectDirs::from("", "", "fanout")?
+            .cache_dir()
+            .to_owned(),
     };
     Some(Cache::new(folder))
 }

@@ -98,7 +98,10 @@ impl Store {
     /// `memory://`.
     pub fn open(url: &str) -> Result<Self, StoreError> {
         let inner: Arc<dyn ObjectStore> = if let Some(path) = url.strip_prefix("file://") {
-            let folder = |source| StoreError::Folder { path: path.to_owned(), source };
+            let folder = |source| StoreError::Folder {
+                path: path.to_owned(),
+                source,
+            };
             std::fs::create_dir_all(path).map_err(folder)?;
             let local = object_store::local::LocalFileSystem::new_with_prefix(path)
                 .map_err(|source| folder(std::io::Error::other(source)))?;
@@ -106,9 +109,14 @@ impl Store {
         } else if url == "memory://" {
             Arc::new(object_store::memory::InMemory::new())
         } else {
-            return Err(StoreError::UnknownUrl { url: url.to_owned() });
+            return Err(StoreError::UnknownUrl {
+                url: url.to_owned(),
+            });
         };
-        Ok(Self { inner, url: url.to_owned() })
+        Ok(Self {
+            inner,
+            url: url.to_owned(),
+        })
     }
 
     /// The URL that it was opened with.
@@ -151,10 +159,19 @@ impl Store {
         if found == digest {
             return Ok(());
         }
-        Err(StoreError::Damaged { key: key.to_string(), url: self.url.clone(), found })
+        Err(StoreError::Damaged {
+            key: key.to_string(),
+            url: self.url.clone(),
+            found,
+        })
     }
 
     fn error(&self, verb: &'static str, key: &Key, source: object_store::Error) -> StoreError {
-        StoreError::Object { verb, key: key.to_string(), url: self.url.clone(), source }
+        StoreError::Object {
+            verb,
+            key: key.to_string(),
+            url: self.url.clone(),
+            source,
+        }
     }
 }

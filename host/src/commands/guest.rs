@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use fanout::guest::GuestFile;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
-use fanout_contract::{Learning, Param, ParamKind, TrainerDescription};
+use fanout_contract::{Learning, Param, TrainerDescription};
 
 use super::{CommandError, Kind, print};
 
@@ -112,32 +112,8 @@ fn learning(task: Learning) -> &'static str {
 
 /// The values that a hyper-parameter takes, in words.
 fn values(param: &Param) -> String {
-    let kinds: Vec<String> = param
-        .kinds
-        .iter()
-        .map(|kind| match kind {
-            ParamKind::Null => "null".to_owned(),
-            ParamKind::Bool => "true or false".to_owned(),
-            ParamKind::Int { min, max } => format!("int{}", range(*min, *max, false)),
-            ParamKind::Float { min, max, above_min } => {
-                format!("float{}", range(*min, *max, *above_min))
-            }
-            ParamKind::Choice { of } => of.join(" | "),
-            ParamKind::Weights => "{label: weight}".to_owned(),
-        })
-        .collect();
-    kinds.join(" | ")
-}
-
-fn range<T: std::fmt::Display>(min: Option<T>, max: Option<T>, above: bool) -> String {
-    let least = if above { '(' } else { '[' };
-    match (min, max) {
-        (None, None) => String::new(),
-        (Some(min), None) if above => format!(" > {min}"),
-        (Some(min), None) => format!(" >= {min}"),
-        (None, Some(max)) => format!(" <= {max}"),
-        (Some(min), Some(max)) => format!(" in {least}{min}, {max}]"),
-    }
+    let kinds: Vec<String> = param.kinds.iter().map(ToString::to_string).collect();
+    kinds.join(", or ")
 }
 
 fn check(path: &std::path::Path) -> Result<(), CommandError> {

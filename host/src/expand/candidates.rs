@@ -51,7 +51,11 @@ impl Candidates {
                 }
                 table.made
             }
-            Search::Random { params, n_iter, random_state } => {
+            Search::Random {
+                params,
+                n_iter,
+                random_state,
+            } => {
                 let mut table = Builder::new(params.keys());
                 sample::draw(params, *n_iter as usize, *random_state, &mut table);
                 table.made
@@ -88,9 +92,10 @@ impl Candidates {
     /// If there is none.
     pub fn get(&self, index: usize) -> Params {
         assert!(index < self.len, "candidate {index} of {}", self.len);
-        let named = self.names.iter().enumerate().filter_map(|(column, name)| {
-            Some((name.clone(), self.cell(index, column)?.clone()))
-        });
+        let named =
+            self.names.iter().enumerate().filter_map(|(column, name)| {
+                Some((name.clone(), self.cell(index, column)?.clone()))
+            });
         named.collect()
     }
 
@@ -101,7 +106,10 @@ impl Candidates {
 
     /// The value that candidate `index` gives to `name`, where it names it.
     pub fn value(&self, index: usize, name: &str) -> Option<&Json> {
-        let column = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
+        let column = self
+            .names
+            .binary_search_by(|known| known.as_str().cmp(name))
+            .ok()?;
         self.cell(index, column)
     }
 
@@ -116,9 +124,16 @@ impl Candidates {
     }
 
     /// Name and value of some columns, where the candidate has them.
-    pub(super) fn cells(&self, index: usize, columns: &[usize]) -> impl Iterator<Item = (String, Json)> {
+    pub(super) fn cells(
+        &self,
+        index: usize,
+        columns: &[usize],
+    ) -> impl Iterator<Item = (String, Json)> {
         columns.iter().filter_map(move |&column| {
-            Some((self.names[column].clone(), self.cell(index, column)?.clone()))
+            Some((
+                self.names[column].clone(),
+                self.cell(index, column)?.clone(),
+            ))
         })
     }
 
@@ -126,13 +141,18 @@ impl Candidates {
     pub(super) fn columns(&self, candidates: &[u32]) -> (Vec<usize>, Vec<usize>) {
         let first = self.row(candidates[0] as usize);
         (0..self.names.len()).partition(|&column| {
-            candidates.iter().all(|&candidate| self.row(candidate as usize)[column] == first[column])
+            candidates
+                .iter()
+                .all(|&candidate| self.row(candidate as usize)[column] == first[column])
         })
     }
 
     /// Every value in canonical JSON.
     pub(super) fn written(&self) -> Vec<Vec<String>> {
-        self.values.iter().map(|values| values.iter().map(canonical).collect()).collect()
+        self.values
+            .iter()
+            .map(|values| values.iter().map(canonical).collect())
+            .collect()
     }
 
     /// Writes some columns of a candidate and `more`, which has other names,
@@ -146,11 +166,20 @@ impl Candidates {
         out: &mut String,
     ) {
         let row = self.row(index);
-        let own = columns.iter().filter(|&&column| row[column] != ABSENT).map(|&column| {
-            (self.names[column].as_str(), values[column][row[column] as usize].as_str())
-        });
+        let own = columns
+            .iter()
+            .filter(|&&column| row[column] != ABSENT)
+            .map(|&column| {
+                (
+                    self.names[column].as_str(),
+                    values[column][row[column] as usize].as_str(),
+                )
+            });
         let mut own = own.peekable();
-        let mut more = more.iter().map(|(name, value)| (*name, value.as_str())).peekable();
+        let mut more = more
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .peekable();
         out.push('{');
         let start = out.len();
         loop {
@@ -186,31 +215,64 @@ pub(super) struct Axis {
 
 impl Builder {
     fn new<'a>(names: impl Iterator<Item = &'a String>) -> Self {
-        let names: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().cloned().collect();
-        let (values, known) = (vec![Vec::new(); names.len()], vec![HashMap::new(); names.len()]);
-        Self { made: Candidates { names, values, ..Candidates::default() }, known }
+        let names: Vec<String> = names
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .cloned()
+            .collect();
+        let (values, known) = (
+            vec![Vec::new(); names.len()],
+            vec![HashMap::new(); names.len()],
+        );
+        Self {
+            made: Candidates {
+                names,
+                values,
+                ..Candidates::default()
+            },
+            known,
+        }
     }
 
     fn cell(&mut self, column: usize, value: &Json) -> u32 {
         let values = &mut self.made.values[column];
-        *self.known[column].entry(value.to_string()).or_insert_with(|| {
-            values.push(value.clone());
-            u32::try_from(values.len() - 1).expect("values fit in 32 bits")
-        })
+        *self.known[column]
+            .entry(value.to_string())
+            .or_insert_with(|| {
+                values.push(value.clone());
+                u32::try_from(values.len() - 1).expect("values fit in 32 bits")
+            })
     }
 
     /// The axes of a grid, in the order that is given: sorted by name.
-    pub(super) fn axes<'a>(&mut self, lists: impl Iterator<Item = (&'a String, &'a [Json])>) -> Vec<Axis> {
+    pub(super) fn axes<'a>(
+        &mut self,
+        lists: impl Iterator<Item = (&'a String, &'a [Json])>,
+    ) -> Vec<Axis> {
         lists
             .map(|(name, values)| {
-                let column = self.made.names.binary_search(name).expect("every name has a column");
-                Axis { column, cells: values.iter().map(|value| self.cell(column, value)).collect() }
+                let column = self
+                    .made
+                    .names
+                    .binary_search(name)
+                    .expect("every name has a column");
+                Axis {
+                    column,
+                    cells: values
+                        .iter()
+                        .map(|value| self.cell(column, value))
+                        .collect(),
+                }
             })
             .collect()
     }
 
     /// Adds points of a grid by their indices, the last axis varying fastest.
-    pub(super) fn add_points(&mut self, axes: &[Axis], indices: impl ExactSizeIterator<Item = usize>) {
+    pub(super) fn add_points(
+        &mut self,
+        axes: &[Axis],
+        indices: impl ExactSizeIterator<Item = usize>,
+    ) {
         let made = &mut self.made;
         let width = made.names.len();
         made.cells.reserve(indices.len() * width);

@@ -10,7 +10,13 @@ use super::Candidates;
 
 /// Hyper-parameters whose size multiplies the work, by the names that
 /// scikit-learn gives them.
-const COSTLY: [&str; 5] = ["n_estimators", "max_iter", "n_iter", "max_depth", "max_leaf_nodes"];
+const COSTLY: [&str; 5] = [
+    "n_estimators",
+    "max_iter",
+    "n_iter",
+    "max_depth",
+    "max_leaf_nodes",
+];
 
 /// The depth of a tree without a bound: far less than its rows, and more than
 /// anyone bounds it by.
@@ -18,7 +24,11 @@ const UNBOUNDED: f64 = 64.0;
 
 /// Candidates that differ only in nested hyper-parameters; each alone if not
 /// `sharing`. In the order of their first members.
-pub(super) fn group(candidates: &Candidates, trainer: &TrainerDescription, sharing: bool) -> Vec<Vec<u32>> {
+pub(super) fn group(
+    candidates: &Candidates,
+    trainer: &TrainerDescription,
+    sharing: bool,
+) -> Vec<Vec<u32>> {
     let nested = |name: &String| trainer.param(name).is_some_and(|param| param.nested);
     let nested: Vec<bool> = candidates.names().iter().map(nested).collect();
     let all = 0..candidates.len() as u32;
@@ -29,7 +39,10 @@ pub(super) fn group(candidates: &Candidates, trainer: &TrainerDescription, shari
     let mut known: HashMap<Box<[u32]>, usize> = HashMap::new();
     for index in all {
         let row = candidates.row(index as usize).iter().enumerate();
-        let key = row.filter(|(column, _)| !nested[*column]).map(|(_, &cell)| cell).collect();
+        let key = row
+            .filter(|(column, _)| !nested[*column])
+            .map(|(_, &cell)| cell)
+            .collect();
         let family = *known.entry(key).or_insert_with(|| {
             families.push(Vec::new());
             families.len() - 1
@@ -41,12 +54,20 @@ pub(super) fn group(candidates: &Candidates, trainer: &TrainerDescription, shari
 
 /// The costliest first, so that no worker begins the longest task when the
 /// others are done. Families of one cost keep their order.
-pub(super) fn rank(families: &mut Vec<Vec<u32>>, candidates: &Candidates, fixed: &Params, trainer: &TrainerDescription) {
+pub(super) fn rank(
+    families: &mut Vec<Vec<u32>>,
+    candidates: &Candidates,
+    fixed: &Params,
+    trainer: &TrainerDescription,
+) {
     let costs = Costs::new(candidates, fixed, trainer);
     let mut ranked: Vec<(f64, Vec<u32>)> = families
         .drain(..)
         .map(|family| {
-            let cost = family.iter().map(|&member| costs.of(candidates, member)).fold(0.0, f64::max);
+            let cost = family
+                .iter()
+                .map(|&member| costs.of(candidates, member))
+                .fold(0.0, f64::max);
             (cost, family)
         })
         .collect();
@@ -90,17 +111,23 @@ struct Costs {
 
 impl Costs {
     fn new(candidates: &Candidates, fixed: &Params, trainer: &TrainerDescription) -> Self {
-        let searched = COSTLY.into_iter().filter(|name| candidates.names().iter().any(|known| known == name));
+        let searched = COSTLY
+            .into_iter()
+            .filter(|name| candidates.names().iter().any(|known| known == name));
         let columns = searched.map(|name| {
             let default = trainer.param(name).map(|param| &param.default);
             (name, fixed.get(name).or(default).map_or(1.0, weight))
         });
-        Self { columns: columns.collect() }
+        Self {
+            columns: columns.collect(),
+        }
     }
 
     fn of(&self, candidates: &Candidates, candidate: u32) -> f64 {
         let weights = self.columns.iter().map(|(name, otherwise)| {
-            candidates.value(candidate as usize, name).map_or(*otherwise, weight)
+            candidates
+                .value(candidate as usize, name)
+                .map_or(*otherwise, weight)
         });
         weights.product()
     }

@@ -11,7 +11,12 @@ use super::candidates::Builder;
 use crate::plan::{Values, rounded};
 
 /// Draws `n_iter` candidates into `table`, whose columns are `params`'.
-pub(super) fn draw(params: &BTreeMap<String, Values>, n_iter: usize, seed: u64, table: &mut Builder) {
+pub(super) fn draw(
+    params: &BTreeMap<String, Values>,
+    n_iter: usize,
+    seed: u64,
+    table: &mut Builder,
+) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let lists = params.iter().map(|(name, values)| match values {
         Values::List(values) => Some((name, values.as_slice())),
@@ -20,17 +25,24 @@ pub(super) fn draw(params: &BTreeMap<String, Values>, n_iter: usize, seed: u64, 
     let lists = lists.collect::<Option<Vec<_>>>();
     // More combinations than there are numbers are never drawn twice either.
     let size = |lists: &[(_, &[Json])]| {
-        lists.iter().try_fold(1usize, |size, (_, list)| size.checked_mul(list.len()))
+        lists
+            .iter()
+            .try_fold(1usize, |size, (_, list)| size.checked_mul(list.len()))
     };
     if let Some(lists) = &lists
         && let Some(size) = size(lists)
     {
         let axes = table.axes(lists.iter().copied());
-        table.add_points(&axes, distinct(size, n_iter.min(size), &mut rng).into_iter());
+        table.add_points(
+            &axes,
+            distinct(size, n_iter.min(size), &mut rng).into_iter(),
+        );
         return;
     }
     for _ in 0..n_iter {
-        let candidate = params.iter().map(|(name, values)| (name.clone(), one(values, &mut rng)));
+        let candidate = params
+            .iter()
+            .map(|(name, values)| (name.clone(), one(values, &mut rng)));
         table.add(&candidate.collect());
     }
 }
@@ -49,7 +61,11 @@ fn one(values: &Values, rng: &mut ChaCha8Rng) -> Json {
         }
         Values::IntUniform { low, high } => {
             let span = high.wrapping_sub(low) as u64;
-            let offset = if span == u64::MAX { rng.next_u64() } else { below(span + 1, rng) };
+            let offset = if span == u64::MAX {
+                rng.next_u64()
+            } else {
+                below(span + 1, rng)
+            };
             low.wrapping_add(offset as i64).into()
         }
     }
@@ -99,8 +115,15 @@ mod tests {
     use crate::plan::Search;
 
     fn search(params: &[(&str, Values)], n_iter: u32, random_state: u64) -> Candidates {
-        let params = params.iter().map(|(name, values)| ((*name).to_owned(), values.clone())).collect();
-        Candidates::of(&Search::Random { params, n_iter, random_state })
+        let params = params
+            .iter()
+            .map(|(name, values)| ((*name).to_owned(), values.clone()))
+            .collect();
+        Candidates::of(&Search::Random {
+            params,
+            n_iter,
+            random_state,
+        })
     }
 
     fn list(values: std::ops::Range<u32>) -> Values {
@@ -112,7 +135,10 @@ mod tests {
         let params = [("a", list(0..5)), ("b", list(0..7))];
         for n_iter in [1, 10, 35, 100] {
             let drawn = search(&params, n_iter, 1);
-            let different: HashSet<String> = drawn.iter().map(|params| json!(params).to_string()).collect();
+            let different: HashSet<String> = drawn
+                .iter()
+                .map(|params| json!(params).to_string())
+                .collect();
             assert_eq!(drawn.len(), (n_iter as usize).min(35));
             assert_eq!(different.len(), drawn.len());
         }
@@ -121,8 +147,20 @@ mod tests {
     #[test]
     fn a_seed_means_the_same_for_ever() {
         let params = [
-            ("a", Values::Uniform { low: 0.0, high: 1.0 }),
-            ("b", Values::LogUniform { low: 1e-3, high: 1e3 }),
+            (
+                "a",
+                Values::Uniform {
+                    low: 0.0,
+                    high: 1.0,
+                },
+            ),
+            (
+                "b",
+                Values::LogUniform {
+                    low: 1e-3,
+                    high: 1e3,
+                },
+            ),
             ("c", Values::IntUniform { low: -5, high: 5 }),
             ("d", Values::List(vec![json!("x"), json!(null)])),
         ];
@@ -146,10 +184,26 @@ mod tests {
             counts[params["a"].as_u64().unwrap() as usize - 1] += 1;
         }
         // Six standard deviations: 6 × √(6000 × 1/6 × 5/6).
-        assert!(counts.iter().all(|count| count.abs_diff(1000) < 174), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| count.abs_diff(1000) < 174),
+            "{counts:?}"
+        );
 
-        let drawn = search(&[("a", Values::LogUniform { low: 0.01, high: 100.0 })], 1000, 3);
-        let values: Vec<f64> = drawn.iter().map(|params| params["a"].as_f64().unwrap()).collect();
+        let drawn = search(
+            &[(
+                "a",
+                Values::LogUniform {
+                    low: 0.01,
+                    high: 100.0,
+                },
+            )],
+            1000,
+            3,
+        );
+        let values: Vec<f64> = drawn
+            .iter()
+            .map(|params| params["a"].as_f64().unwrap())
+            .collect();
         assert!(values.iter().all(|value| (0.01..=100.0).contains(value)));
         let small = values.iter().filter(|value| **value < 1.0).count();
         assert!(small.abs_diff(500) < 95, "{small}");
@@ -157,7 +211,17 @@ mod tests {
 
     #[test]
     fn the_widest_bounds_hold() {
-        let drawn = search(&[("a", Values::IntUniform { low: i64::MIN, high: i64::MAX })], 100, 0);
+        let drawn = search(
+            &[(
+                "a",
+                Values::IntUniform {
+                    low: i64::MIN,
+                    high: i64::MAX,
+                },
+            )],
+            100,
+            0,
+        );
         assert_eq!(drawn.len(), 100);
     }
 }

@@ -14,9 +14,18 @@ fn trainer() -> TrainerDescription {
         name: name.to_owned(),
         kinds: vec![
             ParamKind::Null,
-            ParamKind::Int { min: Some(0), max: None },
-            ParamKind::Float { min: None, max: None, above_min: false },
-            ParamKind::Choice { of: vec!["gini".to_owned(), "entropy".to_owned()] },
+            ParamKind::Int {
+                min: Some(0),
+                max: None,
+            },
+            ParamKind::Float {
+                min: None,
+                max: None,
+                above_min: false,
+            },
+            ParamKind::Choice {
+                of: vec!["gini".to_owned(), "entropy".to_owned()],
+            },
         ],
         default,
         meaning: String::new(),
@@ -38,7 +47,9 @@ fn trainer() -> TrainerDescription {
 
 /// A checked plan with these lines beside the usual ones.
 fn plan(more: &str) -> CheckedPlan {
-    let text = format!("dataset: {{source: a.csv, target: y}}\ntrainer: {{name: forest, params: {{random_state: 7}}}}\n{more}\n");
+    let text = format!(
+        "dataset: {{source: a.csv, target: y}}\ntrainer: {{name: forest, params: {{random_state: 7}}}}\n{more}\n"
+    );
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
     draft.check_trainer(&[trainer()]);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
@@ -47,11 +58,21 @@ fn plan(more: &str) -> CheckedPlan {
 }
 
 fn data() -> Data {
-    Data { guest: Digest::of(b"guest"), dataset: Digest::of(b"dataset"), splits: Digest::of(b"splits") }
+    Data {
+        guest: Digest::of(b"guest"),
+        dataset: Digest::of(b"dataset"),
+        splits: Digest::of(b"splits"),
+    }
 }
 
 fn splits(count: i32) -> Vec<Split> {
-    (0..count).map(|test| Split { column: "fold".to_owned(), test: Some(test), train: Train::Rest }).collect()
+    (0..count)
+        .map(|test| Split {
+            column: "fold".to_owned(),
+            test: Some(test),
+            train: Train::Rest,
+        })
+        .collect()
 }
 
 fn expand(more: &str, folds: i32, workers: usize) -> Expansion {
@@ -59,14 +80,22 @@ fn expand(more: &str, folds: i32, workers: usize) -> Expansion {
 }
 
 fn listed(expansion: &Expansion) -> Vec<Value> {
-    expansion.candidates.iter().map(|params| json!(params)).collect()
+    expansion
+        .candidates
+        .iter()
+        .map(|params| json!(params))
+        .collect()
 }
 
 #[test]
 fn a_grid_has_the_order_of_scikit_learn() {
     // list(ParameterGrid({"n_estimators": [1, 2], "criterion": ["gini",
     // "entropy"], "max_depth": [None]}))
-    let expansion = expand("search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_depth: null}}", 2, 1);
+    let expansion = expand(
+        "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_depth: null}}",
+        2,
+        1,
+    );
     assert_eq!(
         listed(&expansion),
         [
@@ -77,8 +106,19 @@ fn a_grid_has_the_order_of_scikit_learn() {
         ]
     );
     // list(ParameterGrid([{"n_estimators": [1]}, {"max_depth": [2, 1]}]))
-    let expansion = expand("search: {params: [{n_estimators: [1]}, {max_depth: [2, 1]}]}", 2, 1);
-    assert_eq!(listed(&expansion), [json!({"n_estimators": 1}), json!({"max_depth": 2}), json!({"max_depth": 1})]);
+    let expansion = expand(
+        "search: {params: [{n_estimators: [1]}, {max_depth: [2, 1]}]}",
+        2,
+        1,
+    );
+    assert_eq!(
+        listed(&expansion),
+        [
+            json!({"n_estimators": 1}),
+            json!({"max_depth": 2}),
+            json!({"max_depth": 1})
+        ]
+    );
 }
 
 #[test]
@@ -86,17 +126,24 @@ fn a_plan_without_a_search_has_one_candidate() {
     let expansion = expand("", 3, 8);
     assert_eq!(listed(&expansion), [json!({})]);
     assert_eq!(expansion.tasks.len(), 3);
-    assert_eq!(expansion.task(0).params, Params::from([("random_state".to_owned(), json!(7))]));
+    assert_eq!(
+        expansion.task(0).params,
+        Params::from([("random_state".to_owned(), json!(7))])
+    );
     assert_eq!(expansion.task(0).candidates, [Params::new()]);
 }
 
 #[test]
 fn a_family_differs_in_nested_hyper_parameters_alone() {
-    let search = "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_depth: [3, 4]}}";
+    let search =
+        "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_depth: [3, 4]}}";
     let expansion = expand(search, 1, 1);
     assert_eq!(expansion.tasks.len(), 2);
     let task = expansion.task(0);
-    assert_eq!(json!(task.params), json!({"criterion": "gini", "random_state": 7}));
+    assert_eq!(
+        json!(task.params),
+        json!({"criterion": "gini", "random_state": 7})
+    );
     assert_eq!(
         json!(task.candidates),
         json!([
@@ -105,7 +152,12 @@ fn a_family_differs_in_nested_hyper_parameters_alone() {
         ])
     );
     assert_eq!(task.split, splits(1)[0]);
-    assert_eq!(expand(&format!("{search}\nfamilies: off"), 1, 1).tasks.len(), 8);
+    assert_eq!(
+        expand(&format!("{search}\nfamilies: off"), 1, 1)
+            .tasks
+            .len(),
+        8
+    );
 }
 
 #[test]
@@ -114,7 +166,11 @@ fn the_costliest_tasks_start_first() {
         {n_estimators: 5, max_depth: 2}, {n_estimators: 50, max_depth: 4}, {n_estimators: 10}, {max_depth: 9}]}";
     let expansion = expand(&format!("{search}\nfamilies: off"), 1, 1);
     // 10, 200, 10 × no bound (64), 100 × 9.
-    let order: Vec<u32> = expansion.tasks.iter().map(|task| task.candidates[0]).collect();
+    let order: Vec<u32> = expansion
+        .tasks
+        .iter()
+        .map(|task| task.candidates[0])
+        .collect();
     assert_eq!(order, [3, 2, 1, 0]);
 }
 
@@ -123,8 +179,12 @@ fn families_are_split_until_the_workers_are_busy() {
     let search = "search: {params: {n_estimators: {range: [1, 6]}, criterion: [gini, entropy]}}";
     let sizes = |workers| {
         let expansion = expand(search, 2, workers);
-        let mut sizes: Vec<usize> =
-            expansion.tasks.iter().filter(|task| task.split == 0).map(|task| task.candidates.len()).collect();
+        let mut sizes: Vec<usize> = expansion
+            .tasks
+            .iter()
+            .filter(|task| task.split == 0)
+            .map(|task| task.candidates.len())
+            .collect();
         sizes.sort_unstable();
         sizes
     };
@@ -155,29 +215,55 @@ fn an_id_is_the_digest_of_the_task_and_its_data() {
 fn an_id_does_not_depend_on_how_the_plan_was_written() {
     let ids = |more| {
         let tasks = expand(more, 2, 1).tasks;
-        tasks.into_iter().map(|task| task.id).collect::<BTreeSet<_>>()
+        tasks
+            .into_iter()
+            .map(|task| task.id)
+            .collect::<BTreeSet<_>>()
     };
     let grid = ids("search: {params: {n_estimators: [4, 8], criterion: [gini]}}");
-    assert_eq!(grid, ids("search: {params: {criterion: gini, n_estimators: {range: [4, 8], step: 4}}}"));
-    assert_eq!(grid, ids("search: {params: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"));
     assert_eq!(
         grid,
-        ids("search: {method: list, candidates: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}")
+        ids("search: {params: {criterion: gini, n_estimators: {range: [4, 8], step: 4}}}")
     );
-    assert!(grid.is_disjoint(&ids("search: {params: {n_estimators: [4, 9], criterion: [gini]}}")));
+    assert_eq!(
+        grid,
+        ids(
+            "search: {params: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"
+        )
+    );
+    assert_eq!(
+        grid,
+        ids(
+            "search: {method: list, candidates: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"
+        )
+    );
+    assert!(grid.is_disjoint(&ids(
+        "search: {params: {n_estimators: [4, 9], criterion: [gini]}}"
+    )));
 }
 
 /// YAML of a grid in flow style, its keys in the order that is given.
 fn grid(axes: &[(&str, Vec<u32>)]) -> String {
-    let axes: Vec<String> = axes.iter().map(|(name, values)| format!("{name}: {values:?}")).collect();
+    let axes: Vec<String> = axes
+        .iter()
+        .map(|(name, values)| format!("{name}: {values:?}"))
+        .collect();
     format!("search: {{params: {{{}}}}}", axes.join(", "))
 }
 
 fn axes() -> impl Strategy<Value = Vec<(&'static str, Vec<u32>)>> {
-    let names = prop::sample::subsequence(vec!["n_estimators", "max_depth", "criterion", "max_features"], 1..=4);
+    let names = prop::sample::subsequence(
+        vec!["n_estimators", "max_depth", "criterion", "max_features"],
+        1..=4,
+    );
     names.prop_flat_map(|names| {
-        let values: Vec<_> = names.iter().map(|_| prop::collection::vec(0u32..6, 1..5)).collect();
-        values.prop_map(move |values| names.iter().copied().zip(values).collect::<Vec<_>>()).prop_shuffle()
+        let values: Vec<_> = names
+            .iter()
+            .map(|_| prop::collection::vec(0u32..6, 1..5))
+            .collect();
+        values
+            .prop_map(move |values| names.iter().copied().zip(values).collect::<Vec<_>>())
+            .prop_shuffle()
     })
 }
 

@@ -16,7 +16,10 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "fanout plan".into();
 
-    let names: Vec<&str> = trainers.iter().map(|trainer| trainer.name.as_str()).collect();
+    let names: Vec<&str> = trainers
+        .iter()
+        .map(|trainer| trainer.name.as_str())
+        .collect();
     if !names.is_empty() {
         let name = &mut schema["properties"]["trainer"]["properties"]["name"];
         let description = name["description"].take();
@@ -45,9 +48,21 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
         ),
     ];
     let drawn = [
-        made("A number, uniform from low to high.", json!({"uniform": two}), &["uniform"]),
-        made("A number whose logarithm is uniform from low to high.", json!({"log_uniform": two}), &["log_uniform"]),
-        made("A whole number, uniform from low to high, both included.", json!({"int_uniform": two}), &["int_uniform"]),
+        made(
+            "A number, uniform from low to high.",
+            json!({"uniform": two}),
+            &["uniform"],
+        ),
+        made(
+            "A number whose logarithm is uniform from low to high.",
+            json!({"log_uniform": two}),
+            &["log_uniform"],
+        ),
+        made(
+            "A whole number, uniform from low to high, both included.",
+            json!({"int_uniform": two}),
+            &["int_uniform"],
+        ),
     ];
     let every: Vec<&Json> = listed.iter().chain(&drawn).collect();
     schema["$defs"] = json!({
@@ -84,7 +99,13 @@ fn union(union: &Union) -> Json {
     let variants: Vec<Json> = union
         .variants
         .iter()
-        .map(|variant| object(variant.about, variant.fields, Some((union.tag, variant.name, union.default))))
+        .map(|variant| {
+            object(
+                variant.about,
+                variant.fields,
+                Some((union.tag, variant.name, union.default)),
+            )
+        })
         .collect();
     json!({"type": "object", "description": union.about, "oneOf": variants})
 }
@@ -93,7 +114,10 @@ fn object(about: &str, fields: &[Field], tag: Option<(&str, &str, &str)>) -> Jso
     let mut properties = Map::new();
     let mut required = Vec::new();
     if let Some((tag, name, default)) = tag {
-        properties.insert(tag.to_owned(), json!({"const": name, "description": about, "default": default}));
+        properties.insert(
+            tag.to_owned(),
+            json!({"const": name, "description": about, "default": default}),
+        );
         if name != default {
             required.push(tag);
         }
@@ -121,8 +145,10 @@ fn property(field: &Field) -> Json {
             json!({"type": "number", "exclusiveMinimum": above, "exclusiveMaximum": below})
         }
         Form::Choice(choices) => {
-            let choices: Vec<Json> =
-                choices.iter().map(|(name, about)| json!({"const": name, "description": about})).collect();
+            let choices: Vec<Json> = choices
+                .iter()
+                .map(|(name, about)| json!({"const": name, "description": about}))
+                .collect();
             json!({"oneOf": choices})
         }
         Form::Section(inner) => section(inner),

@@ -58,7 +58,9 @@ impl LocalPool {
         if self.files.get().is_none() {
             let read = |key: Key, digest: Digest| -> Result<Bytes, PoolError> {
                 let bytes = self.work.store.get(&key)?;
-                let bytes = bytes.ok_or_else(|| PoolError::Missing { key: key.to_string() })?;
+                let bytes = bytes.ok_or_else(|| PoolError::Missing {
+                    key: key.to_string(),
+                })?;
                 self.work.store.verify(&key, &bytes, digest)?;
                 Ok(bytes)
             };
@@ -112,7 +114,11 @@ impl LocalPool {
                 break;
             }
             let outcome = self.outcome(tasks, index, &mut held);
-            if let Ok(Outcome { result: Err(TaskFault::Cancelled), .. }) = outcome {
+            if let Ok(Outcome {
+                result: Err(TaskFault::Cancelled),
+                ..
+            }) = outcome
+            {
                 break;
             }
             let failed = outcome.is_err();
@@ -143,7 +149,11 @@ impl LocalPool {
         let task = tasks.task(index);
         let result: Result<Answer, _> =
             self.with_instance(held, |instance| instance.evaluate(&task));
-        let outcome = Outcome { result, wall: started.elapsed(), reused: false };
+        let outcome = Outcome {
+            result,
+            wall: started.elapsed(),
+            reused: false,
+        };
         if let Some(record) = Record::of(&id, &outcome) {
             self.work.store.create(&key, record.bytes())?;
         }

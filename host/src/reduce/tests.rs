@@ -230,8 +230,11 @@ fn a_hundred_thousand_candidates_stay_small() {
     assert!(bytes < 20 * 100_000 * 3 * 2, "{bytes}");
 }
 
+/// The splits and the candidates of tasks.
+type Tasks = Vec<(usize, Vec<usize>)>;
+
 /// A table of scores and how its fits are cut into tasks.
-fn searches() -> impl Strategy<Value = (Vec<Vec<f64>>, Vec<(usize, Vec<usize>)>)> {
+fn searches() -> impl Strategy<Value = (Vec<Vec<f64>>, Tasks)> {
     let score = prop_oneof![
         4 => (0..20_i32).prop_map(|tenth| f64::from(tenth) / 10.0),
         1 => -1.0..1.0,

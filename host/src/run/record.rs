@@ -42,7 +42,12 @@ impl Record {
             Err(fault) => Kept::Fault(fault.clone()),
         };
         let wall_s = outcome.wall.as_secs_f64();
-        Some(Self { version: VERSION, task: *task, result, wall_s })
+        Some(Self {
+            version: VERSION,
+            task: *task,
+            result,
+            wall_s,
+        })
     }
 
     /// Reads a record of `task`; `None` where the bytes are not one, so that

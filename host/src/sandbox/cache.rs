@@ -38,7 +38,9 @@ impl Cache {
         // The engine's version and settings decide the machine code.
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
-        let path = self.folder.join(format!("{digest}-{:016x}.cwasm", settings.finish()));
+        let path = self
+            .folder
+            .join(format!("{digest}-{:016x}.cwasm", settings.finish()));
         if path.exists()
             && let Ok(component) = read(engine, &path)
         {

@@ -39,7 +39,12 @@ impl Instance {
             .pre
             .instantiate(&mut store)
             .map_err(|error| fault(&error, limits))?;
-        Ok(Self { store, bindings, dataset: None, spent: false })
+        Ok(Self {
+            store,
+            bindings,
+            dataset: None,
+            spent: false,
+        })
     }
 
     /// Whether the guest was stopped in the middle of something, so that its
@@ -117,13 +122,17 @@ impl Instance {
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("spent", &self.spent).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("spent", &self.spent)
+            .finish_non_exhaustive()
     }
 }
 
 impl From<GuestError> for TaskFault {
     fn from(error: GuestError) -> Self {
-        Self::Trapped { message: error.to_string() }
+        Self::Trapped {
+            message: error.to_string(),
+        }
     }
 }
 
@@ -145,7 +154,10 @@ fn refused(fault: GuestFault) -> TaskFault {
 fn checked(text: &str, task: &Task) -> Result<Answer, String> {
     let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if answer.contract != CONTRACT {
-        return Err(format!("version {} of the contract, not {CONTRACT}", answer.contract));
+        return Err(format!(
+            "version {} of the contract, not {CONTRACT}",
+            answer.contract
+        ));
     }
     if answer.scores.len() != task.candidates.len() {
         let (found, expected) = (answer.scores.len(), task.candidates.len());
@@ -164,14 +176,19 @@ fn checked(text: &str, task: &Task) -> Result<Answer, String> {
 }
 
 fn sorted(names: &[String]) -> std::collections::btree_set::IntoIter<&String> {
-    names.iter().collect::<std::collections::BTreeSet<_>>().into_iter()
+    names
+        .iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
 }
 
 /// What made the engine stop the guest.
 fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
-            Stop::Memory => TaskFault::OutOfMemory { limit: limits.memory },
+            Stop::Memory => TaskFault::OutOfMemory {
+                limit: limits.memory,
+            },
             Stop::Time => TaskFault::TimedOut {
                 limit_ms: u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
             },
@@ -204,7 +221,14 @@ fn demangled(name: &str) -> String {
 
 /// Functions between a panic and the trap: they are the same for every panic.
 fn is_panic_machinery(name: &str) -> bool {
-    ["core::panicking", "std::panicking", "rust_panic", "__rust", "std::sys", "abort"]
-        .iter()
-        .any(|part| name.contains(part))
+    [
+        "core::panicking",
+        "std::panicking",
+        "rust_panic",
+        "__rust",
+        "std::sys",
+        "abort",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }

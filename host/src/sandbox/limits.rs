@@ -32,13 +32,19 @@ pub struct TaskLimits {
 impl Default for TaskLimits {
     /// 1 GiB, 5 minutes.
     fn default() -> Self {
-        Self { memory: 1 << 30, timeout: Duration::from_secs(300) }
+        Self {
+            memory: 1 << 30,
+            timeout: Duration::from_secs(300),
+        }
     }
 }
 
 impl From<crate::plan::Limits> for TaskLimits {
     fn from(limits: crate::plan::Limits) -> Self {
-        Self { memory: limits.memory, timeout: limits.timeout }
+        Self {
+            memory: limits.memory,
+            timeout: limits.timeout,
+        }
     }
 }
 
@@ -87,7 +93,11 @@ impl Ticker {
                 engine.increment_epoch();
             }
         });
-        Self { ticks, stop: Mutex::new(Some(stop)), thread: Some(thread) }
+        Self {
+            ticks,
+            stop: Mutex::new(Some(stop)),
+            thread: Some(thread),
+        }
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -179,7 +189,11 @@ impl ResourceLimiter for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
