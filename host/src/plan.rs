@@ -12,6 +12,7 @@ mod decode;
 mod fields;
 mod form;
 mod json_schema;
+mod metric;
 mod mistake;
 mod node;
 mod option;
@@ -33,6 +34,7 @@ use mistake::{Mistake, Place};
 use node::Node;
 
 pub use json_schema::json_schema;
+pub use metric::METRICS;
 pub use mistake::Mistakes;
 pub use option::{Override, ParseOverrideError};
 pub use schema::*;
@@ -98,10 +100,14 @@ impl PlanSource {
     /// that it is missing from.
     fn place(&self, path: &str) -> Place {
         let mut place = Place::Plan;
-        let Some(mut node) = self.0.root.as_ref() else { return place };
+        let Some(mut node) = self.0.root.as_ref() else {
+            return place;
+        };
         let keys: Vec<&str> = path.split('.').collect();
         for (index, key) in keys.iter().enumerate() {
-            let Some(next) = node.get(&[key]) else { return place };
+            let Some(next) = node.get(&[key]) else {
+                return place;
+            };
             let last = index + 1 == keys.len();
             let named = node.entry(key).filter(|_| !last || next.atom().is_none());
             place = named.map_or(next.place, |entry| entry.place);
@@ -128,8 +134,14 @@ pub struct Draft {
 /// If the file can't be read or is not text. What is wrong in the text is in
 /// the draft.
 pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
-    let unreadable = |source| PlanError::Unreadable { path: file.to_owned(), source };
-    let no_text = |found: String| PlanError::NoText { path: file.to_owned(), found };
+    let unreadable = |source| PlanError::Unreadable {
+        path: file.to_owned(),
+        source,
+    };
+    let no_text = |found: String| PlanError::NoText {
+        path: file.to_owned(),
+        found,
+    };
     let about = std::fs::metadata(file).map_err(unreadable)?;
     if about.is_dir() {
         return Err(no_text("it is a folder".to_owned()));
@@ -156,7 +168,9 @@ impl Draft {
         let mut root = syntax::parse(text, Place::File, &mut mistakes);
         if root.is_none() && mistakes.is_empty() {
             let empty = Mistake::new(Place::Plan, "the plan is empty");
-            mistakes.push(empty.hint("it needs `dataset` and `trainer` at least; `plans/quickstart.yaml` is one to copy"));
+            mistakes.push(empty.hint(
+                "it needs `dataset` and `trainer` at least; `plans/quickstart.yaml` is one to copy",
+            ));
         }
         let mut decoded = Decoded::default();
         if let Some(root) = &mut root {
@@ -192,10 +206,10 @@ impl Draft {
 
     /// Checks the trainer's name, the hyper-parameters and the metrics.
     /// `trainers` are those of the plan's guest, or of all guests built in.
-    pub fn check_trainer(&mut self, trainers: &[TrainerDescription], metrics: &[&str]) {
+    pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
         self.trainer_checked = true;
         if let Some(root) = &self.source.0.root {
-            check::check(root, trainers, metrics, &mut self.mistakes);
+            check::check(root, trainers, &METRICS, &mut self.mistakes);
         }
     }
 
@@ -226,11 +240,23 @@ impl Draft {
     /// of the program.
     pub fn finish(self) -> Result<CheckedPlan, PlanError> {
         if !self.mistakes.is_empty() {
-            return Err(PlanError::Mistakes(Mistakes::new(self.source, self.mistakes)));
+            return Err(PlanError::Mistakes(Mistakes::new(
+                self.source,
+                self.mistakes,
+            )));
         }
-        assert!(self.trainer_checked && self.columns_checked, "every check was made");
-        let plan = self.decoded.plan.expect("what was not decoded is a mistake");
-        Ok(CheckedPlan { plan, source: self.source })
+        assert!(
+            self.trainer_checked && self.columns_checked,
+            "every check was made"
+        );
+        let plan = self
+            .decoded
+            .plan
+            .expect("what was not decoded is a mistake");
+        Ok(CheckedPlan {
+            plan,
+            source: self.source,
+        })
     }
 }
 
@@ -247,7 +273,12 @@ impl CheckedPlan {
     /// A mistake that only the data shows, at the field `path` (such as
     /// `cv.n_splits`, or `dataset.features.2`) of the plan: shown like those
     /// that the plan shows alone.
-    pub fn mistake(&self, path: &str, message: impl Into<String>, hint: Option<String>) -> PlanError {
+    pub fn mistake(
+        &self,
+        path: &str,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> PlanError {
         let mistake = Mistake::new(self.source.place(path), message).maybe_hint(hint);
         PlanError::Mistakes(Mistakes::new(self.source.clone(), vec![mistake]))
     }

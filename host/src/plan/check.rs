@@ -14,9 +14,16 @@ use super::reader::Noted;
 use super::suggest::{all_of, did_you_mean};
 use super::values::values;
 
-pub(super) fn check(root: &Node, trainers: &[TrainerDescription], metrics: &[&str], noted: Noted<'_>) {
+pub(super) fn check(
+    root: &Node,
+    trainers: &[TrainerDescription],
+    metrics: &[&str],
+    noted: Noted<'_>,
+) {
     scoring(root, metrics, noted);
-    let Some(node) = root.get(&["trainer", "name"]) else { return };
+    let Some(node) = root.get(&["trainer", "name"]) else {
+        return;
+    };
     let Some(name) = node.label() else { return };
     let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
         let names = || trainers.iter().map(|trainer| trainer.name.as_str());
@@ -25,11 +32,15 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], metrics: &[&st
             Some(guest) => format!("the guest `{guest}` offers no trainer `{name}`"),
             None => format!("no guest offers a trainer `{name}`"),
         };
-        let hint = did_you_mean(name, names()).unwrap_or_else(|| format!("the trainers are {}", all_of(names())));
+        let hint = did_you_mean(name, names())
+            .unwrap_or_else(|| format!("the trainers are {}", all_of(names())));
         noted.push(Mistake::new(node.place, message).hint(hint));
         return;
     };
-    let fixed = root.get(&["trainer", "params"]).map(Node::entries).unwrap_or_default();
+    let fixed = root
+        .get(&["trainer", "params"])
+        .map(Node::entries)
+        .unwrap_or_default();
     for entry in fixed {
         if let Some(param) = param(trainer, entry, noted) {
             value(param, &entry.value, noted);
@@ -42,11 +53,19 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], metrics: &[&st
                 _ => "on the command line".to_owned(),
             };
             noted.push(
-                Mistake::new(searched.entry.place, format!("`{}` is searched, and fixed in `trainer.params` too", first.key))
-                    .hint(format!("remove one of them; it is fixed {line}")),
+                Mistake::new(
+                    searched.entry.place,
+                    format!(
+                        "`{}` is searched, and fixed in `trainer.params` too",
+                        first.key
+                    ),
+                )
+                .hint(format!("remove one of them; it is fixed {line}")),
             );
         }
-        let Some(param) = param(trainer, searched.entry, noted) else { continue };
+        let Some(param) = param(trainer, searched.entry, noted) else {
+            continue;
+        };
         match searched.form {
             Form::Value => value(param, &searched.entry.value, noted),
             Form::Values => tried(param, &searched.entry.value, noted),
@@ -55,13 +74,17 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], metrics: &[&st
 }
 
 fn scoring(root: &Node, metrics: &[&str], noted: Noted<'_>) {
-    let Some(node) = root.get(&["scoring"]) else { return };
+    let Some(node) = root.get(&["scoring"]) else {
+        return;
+    };
     let items = match &node.content {
         Content::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
     for item in items {
-        let Some(name) = item.label().filter(|name| !metrics.contains(name)) else { continue };
+        let Some(name) = item.label().filter(|name| !metrics.contains(name)) else {
+            continue;
+        };
         let hint = did_you_mean(name, metrics.iter().copied())
             .unwrap_or_else(|| format!("the metrics are {}", all_of(metrics.iter().copied())));
         noted.push(Mistake::new(item.place, format!("unknown metric `{name}`")).hint(hint));
@@ -90,19 +113,35 @@ fn searched(root: &Node) -> Vec<Searched<'_>> {
         None => &[],
     };
     let grids = list(&["search", "params"]).iter().flat_map(Node::entries);
-    let candidates = list(&["search", "candidates"]).iter().flat_map(Node::entries);
+    let candidates = list(&["search", "candidates"])
+        .iter()
+        .flat_map(Node::entries);
     grids
-        .map(|entry| Searched { entry, form: Form::Values })
-        .chain(candidates.map(|entry| Searched { entry, form: Form::Value }))
+        .map(|entry| Searched {
+            entry,
+            form: Form::Values,
+        })
+        .chain(candidates.map(|entry| Searched {
+            entry,
+            form: Form::Value,
+        }))
         .collect()
 }
 
-fn param<'t>(trainer: &'t TrainerDescription, entry: &Entry, noted: Noted<'_>) -> Option<&'t Param> {
+fn param<'t>(
+    trainer: &'t TrainerDescription,
+    entry: &Entry,
+    noted: Noted<'_>,
+) -> Option<&'t Param> {
     let found = trainer.param(&entry.key);
     if found.is_none() {
         let names = trainer.params.iter().map(|param| param.name.as_str());
-        let hint = did_you_mean(&entry.key, names)
-            .unwrap_or_else(|| format!("`fanout guest describe {}` lists those that it has", trainer.name));
+        let hint = did_you_mean(&entry.key, names).unwrap_or_else(|| {
+            format!(
+                "`fanout guest describe {}` lists those that it has",
+                trainer.name
+            )
+        });
         let message = format!("`{}` has no hyper-parameter `{}`", trainer.name, entry.key);
         noted.push(Mistake::new(entry.place, message).hint(hint));
     }
@@ -119,7 +158,9 @@ fn value(param: &Param, node: &Node, noted: Noted<'_>) {
 /// The values to try.
 fn tried(param: &Param, node: &Node, noted: Noted<'_>) {
     // Mistakes in the form were noted when the plan was decoded.
-    let Some(tried) = values(&param.name, node, &mut Vec::new()) else { return };
+    let Some(tried) = values(&param.name, node, &mut Vec::new()) else {
+        return;
+    };
     match tried {
         Values::List(values) => {
             let items = node.items();
@@ -132,35 +173,57 @@ fn tried(param: &Param, node: &Node, noted: Noted<'_>) {
             }
         }
         Values::Uniform { low, high } | Values::LogUniform { low, high } => {
-            if !floats(param) && param.kinds.iter().any(|kind| matches!(kind, ParamKind::Int { .. })) {
+            if !floats(param)
+                && param
+                    .kinds
+                    .iter()
+                    .any(|kind| matches!(kind, ParamKind::Int { .. }))
+            {
                 noted.push(
-                    Mistake::new(node.place, format!("`{}` takes whole numbers, and this draws fractions", param.name))
-                        .hint("use `int_uniform`, or a list"),
+                    Mistake::new(
+                        node.place,
+                        format!(
+                            "`{}` takes whole numbers, and this draws fractions",
+                            param.name
+                        ),
+                    )
+                    .hint("use `int_uniform`, or a list"),
                 );
                 return;
             }
-            let _ = taken(param, &low.into(), node.place, noted) && taken(param, &high.into(), node.place, noted);
+            let _ = taken(param, &low.into(), node.place, noted)
+                && taken(param, &high.into(), node.place, noted);
         }
         Values::IntUniform { low, high } => {
-            let _ = taken(param, &low.into(), node.place, noted) && taken(param, &high.into(), node.place, noted);
+            let _ = taken(param, &low.into(), node.place, noted)
+                && taken(param, &high.into(), node.place, noted);
         }
     }
 }
 
 fn floats(param: &Param) -> bool {
-    param.kinds.iter().any(|kind| matches!(kind, ParamKind::Float { .. }))
+    param
+        .kinds
+        .iter()
+        .any(|kind| matches!(kind, ParamKind::Float { .. }))
 }
 
 fn taken(param: &Param, value: &Json, place: Place, noted: Noted<'_>) -> bool {
-    let Err(message) = param.check(value) else { return true };
+    let Err(message) = param.check(value) else {
+        return true;
+    };
     let choices = param.kinds.iter().filter_map(|kind| match kind {
         ParamKind::Choice { of } => Some(of.iter().map(String::as_str)),
         _ => None,
     });
     let hint = value.as_str().and_then(|text| match text {
-        "None" | "none" | "Null" if param.kinds.contains(&ParamKind::Null) => Some("write `null`".to_owned()),
+        "None" | "none" | "Null" if param.kinds.contains(&ParamKind::Null) => {
+            Some("write `null`".to_owned())
+        }
         "True" | "yes" if param.kinds.contains(&ParamKind::Bool) => Some("write `true`".to_owned()),
-        "False" | "no" if param.kinds.contains(&ParamKind::Bool) => Some("write `false`".to_owned()),
+        "False" | "no" if param.kinds.contains(&ParamKind::Bool) => {
+            Some("write `false`".to_owned())
+        }
         _ => did_you_mean(text, choices.flatten()),
     });
     noted.push(Mistake::new(place, message).maybe_hint(hint));

@@ -18,8 +18,11 @@ pub(super) fn check(root: &Node, dataset: &DatasetPlan, schema: &Schema, noted: 
         let Some(name) = node.label() else { continue };
         if !known(name) {
             noted.push(
-                Mistake::new(node.place, format!("`{field}` names the column `{name}`, which the source does not have"))
-                    .hint(instead(name, schema)),
+                Mistake::new(
+                    node.place,
+                    format!("`{field}` names the column `{name}`, which the source does not have"),
+                )
+                .hint(instead(name, schema)),
             );
         } else if matches!(field, "dataset.target" | "dataset.features") {
             readable(name, node.place, schema, noted);
@@ -28,18 +31,32 @@ pub(super) fn check(root: &Node, dataset: &DatasetPlan, schema: &Schema, noted: 
     let fold = root.get(&["cv", "column"]).and_then(Node::label);
     let features = features(dataset, fold, schema);
     if features.is_empty() && known(&dataset.target) {
-        let place = root.entry("dataset").map_or(Place::Plan, |entry| entry.place);
+        let place = root
+            .entry("dataset")
+            .map_or(Place::Plan, |entry| entry.place);
         noted.push(
             Mistake::new(place, "no column is left to learn from")
                 .hint(format!("the source has {}", listed(schema))),
         );
     }
-    for node in root.get(&["dataset", "categorical"]).map(Node::items).unwrap_or_default() {
-        let Some(name) = node.label().filter(|name| known(name) && *name != dataset.target) else { continue };
+    for node in root
+        .get(&["dataset", "categorical"])
+        .map(Node::items)
+        .unwrap_or_default()
+    {
+        let Some(name) = node
+            .label()
+            .filter(|name| known(name) && *name != dataset.target)
+        else {
+            continue;
+        };
         if !features.contains(&name) {
             noted.push(
-                Mistake::new(node.place, format!("`categorical` names `{name}`, which is no feature"))
-                    .hint("add it to `features`, or remove it here"),
+                Mistake::new(
+                    node.place,
+                    format!("`categorical` names `{name}`, which is no feature"),
+                )
+                .hint("add it to `features`, or remove it here"),
             );
         }
     }
@@ -48,9 +65,16 @@ pub(super) fn check(root: &Node, dataset: &DatasetPlan, schema: &Schema, noted: 
 /// Every place that names a column of the source, with its field.
 fn named(root: &Node) -> Vec<(&'static str, &Node)> {
     let mut found = Vec::new();
-    found.extend(root.get(&["dataset", "target"]).map(|node| ("dataset.target", node)));
+    found.extend(
+        root.get(&["dataset", "target"])
+            .map(|node| ("dataset.target", node)),
+    );
     found.extend(root.get(&["cv", "column"]).map(|node| ("cv.column", node)));
-    for item in root.get(&["dataset", "features"]).map(Node::items).unwrap_or_default() {
+    for item in root
+        .get(&["dataset", "features"])
+        .map(Node::items)
+        .unwrap_or_default()
+    {
         match item.content {
             Content::Map(_) => {
                 let parts = item.get(&["concat"]).map(Node::items).unwrap_or_default();
@@ -59,8 +83,14 @@ fn named(root: &Node) -> Vec<(&'static str, &Node)> {
             _ => found.push(("dataset.features", item)),
         }
     }
-    for (path, field) in [("drop", "dataset.drop"), ("categorical", "dataset.categorical")] {
-        let items = root.get(&["dataset", path]).map(Node::items).unwrap_or_default();
+    for (path, field) in [
+        ("drop", "dataset.drop"),
+        ("categorical", "dataset.categorical"),
+    ] {
+        let items = root
+            .get(&["dataset", path])
+            .map(Node::items)
+            .unwrap_or_default();
         found.extend(items.iter().map(|item| (field, item)));
     }
     found
@@ -79,16 +109,25 @@ fn features<'a>(dataset: &'a DatasetPlan, fold: Option<&str>, schema: &'a Schema
             .fields()
             .iter()
             .map(|field| field.name().as_str())
-            .filter(|name| *name != dataset.target && Some(*name) != fold && !dataset.drop.iter().any(|drop| drop == name))
+            .filter(|name| {
+                *name != dataset.target
+                    && Some(*name) != fold
+                    && !dataset.drop.iter().any(|drop| drop == name)
+            })
             .collect(),
     }
 }
 
 fn readable(name: &str, place: Place, schema: &Schema, noted: Noted<'_>) {
-    let Ok(field) = schema.field_with_name(name) else { return };
+    let Ok(field) = schema.field_with_name(name) else {
+        return;
+    };
     let kind = match field.data_type() {
         kind if kind.is_nested() => "lists or records",
-        DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) | DataType::BinaryView => "bytes",
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::FixedSizeBinary(_)
+        | DataType::BinaryView => "bytes",
         DataType::Null => "nothing but missing values",
         _ => return,
     };
@@ -104,7 +143,12 @@ fn instead(name: &str, schema: &Schema) -> String {
 }
 
 fn listed(schema: &Schema) -> String {
-    let names: Vec<_> = schema.fields().iter().take(NAMED).map(|field| format!("`{}`", field.name())).collect();
+    let names: Vec<_> = schema
+        .fields()
+        .iter()
+        .take(NAMED)
+        .map(|field| format!("`{}`", field.name()))
+        .collect();
     match schema.fields().len().saturating_sub(NAMED) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),

@@ -46,37 +46,68 @@ pub(super) fn decode(root: &Node, base: &Base<'_>, noted: Noted<'_>) -> Decoded 
     let Some(top) = Reader::section(&PLAN, Place::Plan, root, noted) else {
         return Decoded::default();
     };
-    let stem = || base.file.file_stem().map_or_else(|| "plan".into(), |stem| stem.to_string_lossy().into_owned());
-    let name = top.text("name", noted).map(|name| name.unwrap_or_else(stem));
-    let dataset = top.get("dataset", noted).flatten().and_then(|(place, node)| dataset::dataset(place, node, base, noted));
+    let stem = || {
+        base.file
+            .file_stem()
+            .map_or_else(|| "plan".into(), |stem| stem.to_string_lossy().into_owned())
+    };
+    let name = top
+        .text("name", noted)
+        .map(|name| name.unwrap_or_else(stem));
+    let dataset = top
+        .get("dataset", noted)
+        .flatten()
+        .and_then(|(place, node)| dataset::dataset(place, node, base, noted));
     let holdout = match top.get("holdout", noted) {
         Some(Some((place, node))) => holdout(place, node, noted).map(Some),
         given => given.map(|_| None),
     };
-    let trainer = top.get("trainer", noted).flatten().and_then(|(place, node)| trainer(place, node, base, noted));
+    let trainer = top
+        .get("trainer", noted)
+        .flatten()
+        .and_then(|(place, node)| trainer(place, node, base, noted));
     let search = match top.get("search", noted) {
         Some(Some((place, node))) => search::search(place, node, noted),
-        given => given.map(|_| Search::List { candidates: vec![Default::default()] }),
+        given => given.map(|_| Search::List {
+            candidates: vec![Default::default()],
+        }),
     };
     let cv = match top.get("cv", noted) {
         Some(Some((place, node))) => cv(place, node, noted),
-        given => given.map(|_| Cv::StratifiedKFold { n_splits: 5, shuffle: false, random_state: 0 }),
+        given => given.map(|_| Cv::StratifiedKFold {
+            n_splits: 5,
+            shuffle: false,
+            random_state: 0,
+        }),
     };
-    let scoring = top.own("scoring", noted, scoring).map(|given| given.unwrap_or_else(|| vec!["accuracy".to_owned()]));
+    let scoring = top
+        .own("scoring", noted, scoring)
+        .map(|given| given.unwrap_or_else(|| vec!["accuracy".to_owned()]));
     let refit = refit(&top, scoring.as_deref(), noted);
     let return_train_score = top.bool("return_train_score", noted);
-    let error_score = top.own("error_score", noted, error_score).map(|given| given.unwrap_or(ErrorScore::Nan));
-    let families = top.own("families", noted, families).map(|given| given.unwrap_or(true));
+    let error_score = top
+        .own("error_score", noted, error_score)
+        .map(|given| given.unwrap_or(ErrorScore::Nan));
+    let families = top
+        .own("families", noted, families)
+        .map(|given| given.unwrap_or(true));
     let pool = match top.get("pool", noted) {
         Some(Some((place, node))) => pool(place, node, noted),
         given => given.map(|_| PoolPlan::Local { workers: None }),
     };
-    let store = top.text("store", noted).map(|given| store_url(given.as_deref().unwrap_or(".fanout"), base.here));
+    let store = top
+        .text("store", noted)
+        .map(|given| store_url(given.as_deref().unwrap_or(".fanout"), base.here));
     let limits = match top.get("limits", noted) {
         Some(Some((place, node))) => limits(place, node, noted),
-        given => given.map(|_| Limits { memory: 1 << 30, timeout: Duration::from_secs(300) }),
+        given => given.map(|_| Limits {
+            memory: 1 << 30,
+            timeout: Duration::from_secs(300),
+        }),
     };
-    let output = top.text("output", noted).map(|given| given.map(PathBuf::from));
+    let output = top
+        .text("output", noted)
+        .map(|given| given.map(PathBuf::from));
 
     if let (Some(dataset), Some(Cv::PredefinedSplit { column })) = (&dataset, &cv) {
         dataset::fold_column(column, dataset, root, noted);
@@ -101,7 +132,11 @@ pub(super) fn decode(root: &Node, base: &Base<'_>, noted: Noted<'_>) -> Decoded 
             output: output?,
         })
     })();
-    Decoded { plan, dataset: kept_dataset, trainer: kept_trainer }
+    Decoded {
+        plan,
+        dataset: kept_dataset,
+        trainer: kept_trainer,
+    }
 }
 
 fn section(of: &'static str) -> &'static Section {
@@ -117,7 +152,11 @@ fn holdout(place: Place, node: &Node, noted: Noted<'_>) -> Option<Holdout> {
     let fraction = reader.between("fraction", noted);
     let stratify = reader.bool("stratify", noted);
     let random_state = reader.int("random_state", noted);
-    Some(Holdout { fraction: fraction?, stratify: stratify?, random_state: random_state?? })
+    Some(Holdout {
+        fraction: fraction?,
+        stratify: stratify?,
+        random_state: random_state??,
+    })
 }
 
 fn trainer(place: Place, node: &Node, base: &Base<'_>, noted: Noted<'_>) -> Option<TrainerPlan> {
@@ -126,22 +165,33 @@ fn trainer(place: Place, node: &Node, base: &Base<'_>, noted: Noted<'_>) -> Opti
     let guest = reader.text("guest", noted).map(|given| {
         given.map(|path| PathBuf::from(beside(&path, reader.value_place("guest"), base)))
     });
-    let params = reader.own("params", noted, |node, noted| search::params("params", node, noted));
-    Some(TrainerPlan { name: name?, guest: guest?, params: params?.unwrap_or_default() })
+    let params = reader.own("params", noted, |node, noted| {
+        search::params("params", node, noted)
+    });
+    Some(TrainerPlan {
+        name: name?,
+        guest: guest?,
+        params: params?.unwrap_or_default(),
+    })
 }
 
 fn cv(place: Place, node: &Node, noted: Noted<'_>) -> Option<Cv> {
     let (variant, reader) = Reader::union(&CV, place, node, noted)?;
     if variant.name == "predefined_split" {
-        return Some(Cv::PredefinedSplit { column: reader.required_text("column", noted)? });
+        return Some(Cv::PredefinedSplit {
+            column: reader.required_text("column", noted)?,
+        });
     }
     let n_splits = reader.int("n_splits", noted);
     let shuffle = reader.bool("shuffle", noted);
     let random_state = reader.int("random_state", noted);
     if let (Some(false), Some(Some(_))) = (shuffle, random_state) {
         noted.push(
-            Mistake::new(reader.place("random_state"), "`random_state` has no effect without `shuffle: true`")
-                .hint("add `shuffle: true`, or remove `random_state`"),
+            Mistake::new(
+                reader.place("random_state"),
+                "`random_state` has no effect without `shuffle: true`",
+            )
+            .hint("add `shuffle: true`, or remove `random_state`"),
         );
         return None;
     }
@@ -149,21 +199,34 @@ fn cv(place: Place, node: &Node, noted: Noted<'_>) -> Option<Cv> {
     let n_splits = u32::try_from(n_splits??).ok()?;
     let (shuffle, random_state) = (shuffle?, random_state?.unwrap_or(0));
     Some(match variant.name {
-        "k_fold" => Cv::KFold { n_splits, shuffle, random_state },
-        _ => Cv::StratifiedKFold { n_splits, shuffle, random_state },
+        "k_fold" => Cv::KFold {
+            n_splits,
+            shuffle,
+            random_state,
+        },
+        _ => Cv::StratifiedKFold {
+            n_splits,
+            shuffle,
+            random_state,
+        },
     })
 }
 
 fn pool(place: Place, node: &Node, noted: Noted<'_>) -> Option<PoolPlan> {
     let (_, reader) = Reader::union(&POOL, place, node, noted)?;
     let workers = reader.int("workers", noted)?;
-    Some(PoolPlan::Local { workers: workers.and_then(|workers| usize::try_from(workers).ok()) })
+    Some(PoolPlan::Local {
+        workers: workers.and_then(|workers| usize::try_from(workers).ok()),
+    })
 }
 
 fn scoring(node: &Node, noted: Noted<'_>) -> Option<Vec<String>> {
     let items = match &node.content {
         Content::List(items) if items.is_empty() => {
-            noted.push(Mistake::new(node.place, "`scoring` names no metric").hint("write at least one, such as `[accuracy]`"));
+            noted.push(
+                Mistake::new(node.place, "`scoring` names no metric")
+                    .hint("write at least one, such as `[accuracy]`"),
+            );
             return None;
         }
         Content::List(items) => items.as_slice(),
@@ -174,7 +237,10 @@ fn scoring(node: &Node, noted: Noted<'_>) -> Option<Vec<String>> {
     for item in items {
         match item.atom() {
             Some(Atom::Text(name)) if metrics.iter().any(|metric| metric == name) => {
-                noted.push(Mistake::new(item.place, format!("the metric `{name}` is named twice")).hint("remove one"));
+                noted.push(
+                    Mistake::new(item.place, format!("the metric `{name}` is named twice"))
+                        .hint("remove one"),
+                );
                 fine = false;
             }
             Some(Atom::Text(name)) => metrics.push(name.to_owned()),
@@ -201,12 +267,20 @@ fn refit(top: &Reader<'_>, scoring: Option<&[String]>, noted: Noted<'_>) -> Opti
     match given {
         Some((_, None)) => Some(None),
         None | Some((_, Some(None))) => Some(scoring.first().cloned()),
-        Some((_, Some(Some(metric)))) if scoring.iter().any(|known| known == metric) => Some(Some(metric.to_owned())),
+        Some((_, Some(Some(metric)))) if scoring.iter().any(|known| known == metric) => {
+            Some(Some(metric.to_owned()))
+        }
         Some((node, Some(Some(metric)))) => {
-            let mistake = Mistake::new(node.place, format!("`refit` names `{metric}`, which `scoring` does not"));
+            let mistake = Mistake::new(
+                node.place,
+                format!("`refit` names `{metric}`, which `scoring` does not"),
+            );
             let metrics = scoring.iter().map(String::as_str);
             let near = super::suggest::did_you_mean(metric, metrics.clone());
-            let all = format!("write {}, or add `{metric}` to `scoring`", super::suggest::one_of(metrics));
+            let all = format!(
+                "write {}, or add `{metric}` to `scoring`",
+                super::suggest::one_of(metrics)
+            );
             noted.push(mistake.hint(near.unwrap_or(all)));
             None
         }
@@ -222,7 +296,11 @@ fn error_score(node: &Node, noted: Noted<'_>) -> Option<ErrorScore> {
     }
     let value = number(node);
     if value.is_none() {
-        noted.push(wrong("error_score", "`nan`, `raise` or a finite number", node));
+        noted.push(wrong(
+            "error_score",
+            "`nan`, `raise` or a finite number",
+            node,
+        ));
     }
     value.map(ErrorScore::Value)
 }
@@ -252,8 +330,15 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
             return None;
         };
         if !(MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
-            let (min, max) = (quantity::show_size(MIN_MEMORY), quantity::show_size(MAX_MEMORY));
-            let hint = if bytes > MAX_MEMORY { "a guest can address no more" } else { "a guest can't start in less" };
+            let (min, max) = (
+                quantity::show_size(MIN_MEMORY),
+                quantity::show_size(MAX_MEMORY),
+            );
+            let hint = if bytes > MAX_MEMORY {
+                "a guest can address no more"
+            } else {
+                "a guest can't start in less"
+            };
             noted.push(wrong("memory", &format!("a size from {min} to {max}"), node).hint(hint));
             return None;
         }
@@ -270,12 +355,17 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
                 Some(_) => "a duration from 1ms to 168h",
                 None => "a duration, such as `90s`, `5m` or `1h30m`",
             };
-            let bare = number(node).and(node.label()).map(|number| format!("write `{number}s` for seconds"));
+            let bare = number(node)
+                .and(node.label())
+                .map(|number| format!("write `{number}s` for seconds"));
             noted.push(wrong("timeout", takes, node).maybe_hint(bare));
         }
         fine
     });
-    Some(Limits { memory: memory?.unwrap_or(1 << 30), timeout: timeout?.unwrap_or(Duration::from_secs(300)) })
+    Some(Limits {
+        memory: memory?.unwrap_or(1 << 30),
+        timeout: timeout?.unwrap_or(Duration::from_secs(300)),
+    })
 }
 
 /// A path of the plan: from the plan's folder where the plan's text has it,

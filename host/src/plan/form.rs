@@ -64,9 +64,15 @@ pub(super) enum Form {
     Labels,
     Bool,
     /// A whole number, bounds included.
-    Int { min: u64, max: u64 },
+    Int {
+        min: u64,
+        max: u64,
+    },
     /// A number, bounds excluded.
-    Between { above: f64, below: f64 },
+    Between {
+        above: f64,
+        below: f64,
+    },
     Choice(&'static [(&'static str, &'static str)]),
     Section(&'static Section),
     Union(&'static Union),
@@ -77,8 +83,19 @@ pub(super) enum Form {
 }
 
 impl Field {
-    pub(super) const fn new(name: &'static str, form: Form, default: Fallback, about: &'static str) -> Self {
-        Self { name, about, form, default, aka: &[] }
+    pub(super) const fn new(
+        name: &'static str,
+        form: Form,
+        default: Fallback,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            form,
+            default,
+            aka: &[],
+        }
     }
 
     pub(super) const fn aka(mut self, names: &'static [&'static str]) -> Self {
@@ -113,5 +130,9 @@ impl Union {
 
 /// The section's name in a message: "`dataset.csv`", "the plan".
 pub(super) fn titled(path: &str) -> String {
-    if path.is_empty() { "the plan".to_owned() } else { format!("`{path}`") }
+    if path.is_empty() {
+        "the plan".to_owned()
+    } else {
+        format!("`{path}`")
+    }
 }

@@ -4,18 +4,22 @@
 use fanout_contract::TrainerDescription;
 use serde_json::{Map, Value as Json, json};
 
+use super::METRICS;
 use super::fields::{CONCAT, PLAN};
 use super::form::{Fallback, Field, Form, Section, Union};
 
-/// The JSON Schema (draft 2020-12) of a plan. The trainers and the metrics
-/// that are given are what an editor proposes; others stay possible, since a
-/// plan may bring its own guest.
-pub fn json_schema(trainers: &[TrainerDescription], metrics: &[&str]) -> Json {
+/// The JSON Schema (draft 2020-12) of a plan. The trainers that are given are
+/// what an editor proposes; others stay possible, since a plan may bring its
+/// own guest.
+pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     let mut schema = section(&PLAN);
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "fanout plan".into();
 
-    let names: Vec<&str> = trainers.iter().map(|trainer| trainer.name.as_str()).collect();
+    let names: Vec<&str> = trainers
+        .iter()
+        .map(|trainer| trainer.name.as_str())
+        .collect();
     if !names.is_empty() {
         let name = &mut schema["properties"]["trainer"]["properties"]["name"];
         let description = name["description"].take();
@@ -44,13 +48,25 @@ pub fn json_schema(trainers: &[TrainerDescription], metrics: &[&str]) -> Json {
         ),
     ];
     let drawn = [
-        made("A number, uniform from low to high.", json!({"uniform": two}), &["uniform"]),
-        made("A number whose logarithm is uniform from low to high.", json!({"log_uniform": two}), &["log_uniform"]),
-        made("A whole number, uniform from low to high, both included.", json!({"int_uniform": two}), &["int_uniform"]),
+        made(
+            "A number, uniform from low to high.",
+            json!({"uniform": two}),
+            &["uniform"],
+        ),
+        made(
+            "A number whose logarithm is uniform from low to high.",
+            json!({"log_uniform": two}),
+            &["log_uniform"],
+        ),
+        made(
+            "A whole number, uniform from low to high, both included.",
+            json!({"int_uniform": two}),
+            &["int_uniform"],
+        ),
     ];
     let every: Vec<&Json> = listed.iter().chain(&drawn).collect();
     schema["$defs"] = json!({
-        "metric": {"anyOf": [{"enum": metrics}, {"type": "string"}]},
+        "metric": {"enum": METRICS},
         "concat": section(&CONCAT),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),
@@ -83,7 +99,13 @@ fn union(union: &Union) -> Json {
     let variants: Vec<Json> = union
         .variants
         .iter()
-        .map(|variant| object(variant.about, variant.fields, Some((union.tag, variant.name, union.default))))
+        .map(|variant| {
+            object(
+                variant.about,
+                variant.fields,
+                Some((union.tag, variant.name, union.default)),
+            )
+        })
         .collect();
     json!({"type": "object", "description": union.about, "oneOf": variants})
 }
@@ -92,7 +114,10 @@ fn object(about: &str, fields: &[Field], tag: Option<(&str, &str, &str)>) -> Jso
     let mut properties = Map::new();
     let mut required = Vec::new();
     if let Some((tag, name, default)) = tag {
-        properties.insert(tag.to_owned(), json!({"const": name, "description": about, "default": default}));
+        properties.insert(
+            tag.to_owned(),
+            json!({"const": name, "description": about, "default": default}),
+        );
         if name != default {
             required.push(tag);
         }
@@ -120,8 +145,10 @@ fn property(field: &Field) -> Json {
             json!({"type": "number", "exclusiveMinimum": above, "exclusiveMaximum": below})
         }
         Form::Choice(choices) => {
-            let choices: Vec<Json> =
-                choices.iter().map(|(name, about)| json!({"const": name, "description": about})).collect();
+            let choices: Vec<Json> = choices
+                .iter()
+                .map(|(name, about)| json!({"const": name, "description": about}))
+                .collect();
             json!({"oneOf": choices})
         }
         Form::Section(inner) => section(inner),

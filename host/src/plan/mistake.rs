@@ -48,7 +48,11 @@ pub(super) struct Mistake {
 impl Mistake {
     /// A mistake with nothing to advise.
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), hint: None }
+        Self {
+            place,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same with advice.
@@ -111,7 +115,10 @@ impl fmt::Display for Mistakes {
 
 impl Serialize for Mistakes {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.list.iter().map(|mistake| Located { mistake, source: &self.source }))
+        serializer.collect_seq(self.list.iter().map(|mistake| Located {
+            mistake,
+            source: &self.source,
+        }))
     }
 }
 
@@ -146,7 +153,11 @@ fn show(mistake: &Mistake, source: &PlanSource, f: &mut fmt::Formatter<'_>) -> f
             (String::new(), None)
         }
         Place::File(span) => {
-            write!(f, "{name}:{}:{}: {}", span.line, span.column, mistake.message)?;
+            write!(
+                f,
+                "{name}:{}:{}: {}",
+                span.line, span.column, mistake.message
+            )?;
             let line = source.line(span.line).map(|line| Snippet::new(line, span));
             (span.line.to_string(), line)
         }
@@ -157,9 +168,17 @@ fn show(mistake: &Mistake, source: &PlanSource, f: &mut fmt::Formatter<'_>) -> f
         }
     };
     let margin = " ".repeat(number.len());
-    if let Some(Snippet { text, before, marked }) = snippet {
+    if let Some(Snippet {
+        text,
+        before,
+        marked,
+    }) = snippet
+    {
         let (gap, carets) = (" ".repeat(before), "^".repeat(marked));
-        write!(f, "\n{margin} |\n{number} | {text}\n{margin} | {gap}{carets}")?;
+        write!(
+            f,
+            "\n{margin} |\n{number} | {text}\n{margin} | {gap}{carets}"
+        )?;
     }
     match &mistake.hint {
         Some(hint) => write!(f, "\n{margin} = {hint}"),
@@ -181,15 +200,34 @@ impl Snippet {
         let chars: Vec<char> = line
             .trim_end()
             .chars()
-            .map(|c| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c })
+            .map(|c| {
+                if c == '\t' {
+                    ' '
+                } else if c.is_control() {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
             .collect();
         let start = (span.column - 1).min(chars.len());
-        let end = if span.end_line == span.line { span.end_column - 1 } else { chars.len() };
+        let end = if span.end_line == span.line {
+            span.end_column - 1
+        } else {
+            chars.len()
+        };
         let end = end.min(chars.len());
         // The spaces behind a plain text and a comment are no part of it.
-        let end = (start..end).rev().find(|&i| chars[i] != ' ').map_or(start + 1, |i| i + 1);
+        let end = (start..end)
+            .rev()
+            .find(|&i| chars[i] != ' ')
+            .map_or(start + 1, |i| i + 1);
 
-        let from = if chars.len() <= WIDTH { 0 } else { start.saturating_sub(WIDTH / 2) };
+        let from = if chars.len() <= WIDTH {
+            0
+        } else {
+            start.saturating_sub(WIDTH / 2)
+        };
         let to = chars.len().min(from + WIDTH);
         let lead = if from > 0 { "..." } else { "" };
         let tail = if to < chars.len() { "..." } else { "" };

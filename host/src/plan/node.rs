@@ -63,11 +63,17 @@ impl Scalar {
         }
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
-            return Atom::Float(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
+            return Atom::Float(if text.starts_with('-') {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            });
         }
         let based = |prefix, base| {
             let digits = text.strip_prefix(prefix)?;
-            i64::from_str_radix(digits, base).ok().filter(|_| !digits.starts_with(['+', '-']))
+            i64::from_str_radix(digits, base)
+                .ok()
+                .filter(|_| !digits.starts_with(['+', '-']))
         };
         if let Some(int) = based("0x", 16).or_else(|| based("0o", 8)) {
             return Atom::Int(int);
@@ -90,7 +96,10 @@ impl Scalar {
 
 impl Node {
     pub(super) fn map(place: Place) -> Self {
-        Self { place, content: Content::Map(Vec::new()) }
+        Self {
+            place,
+            content: Content::Map(Vec::new()),
+        }
     }
 
     pub(super) fn atom(&self) -> Option<Atom<'_>> {
@@ -133,7 +142,9 @@ impl Node {
 
     /// The part at a path of keys and of indices into lists.
     pub(super) fn get(&self, path: &[&str]) -> Option<&Node> {
-        let Some((first, rest)) = path.split_first() else { return Some(self) };
+        let Some((first, rest)) = path.split_first() else {
+            return Some(self);
+        };
         match &self.content {
             Content::Map(_) => self.entry(first)?.value.get(rest),
             Content::List(items) => items.get(first.parse::<usize>().ok()?)?.get(rest),
@@ -193,7 +204,10 @@ mod tests {
     use super::*;
 
     fn plain(text: &str) -> Scalar {
-        Scalar { text: text.to_owned(), plain: true }
+        Scalar {
+            text: text.to_owned(),
+            plain: true,
+        }
     }
 
     #[test]
@@ -225,7 +239,10 @@ mod tests {
             assert_eq!(plain(text).atom(), atom, "{text}");
         }
         assert!(matches!(plain(".NaN").atom(), Atom::Float(value) if value.is_nan()));
-        let quoted = Scalar { text: "1".to_owned(), plain: false };
+        let quoted = Scalar {
+            text: "1".to_owned(),
+            plain: false,
+        };
         assert_eq!(quoted.atom(), Atom::Text("1"));
     }
 }

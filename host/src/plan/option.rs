@@ -31,7 +31,9 @@ impl Override {
     /// named by their index from 0; `null` takes a field away, but is a value
     /// to a hyper-parameter.
     pub fn set(argument: &str) -> Result<Self, ParseOverrideError> {
-        let (path, value) = argument.split_once('=').ok_or_else(|| ParseOverrideError(argument.to_owned()))?;
+        let (path, value) = argument
+            .split_once('=')
+            .ok_or_else(|| ParseOverrideError(argument.to_owned()))?;
         if path.split('.').any(|key| key.trim().is_empty()) {
             return Err(ParseOverrideError(argument.to_owned()));
         }
@@ -78,16 +80,33 @@ impl Override {
 
     /// A stretch of the shown option.
     fn span(from: usize, to: usize) -> Span {
-        Span { line: 1, column: from + 1, end_line: 1, end_column: to + 1 }
+        Span {
+            line: 1,
+            column: from + 1,
+            end_line: 1,
+            end_column: to + 1,
+        }
     }
 
     fn value(&self, index: usize, noted: Noted<'_>) -> Option<Node> {
         let whole = Place::Option(index, Self::span(self.value_at, self.shown.chars().count()));
         if !self.yaml {
-            let scalar = Scalar { text: self.value.clone(), plain: false };
-            return Some(Node { place: whole, content: Content::Scalar(scalar) });
+            let scalar = Scalar {
+                text: self.value.clone(),
+                plain: false,
+            };
+            return Some(Node {
+                place: whole,
+                content: Content::Scalar(scalar),
+            });
         }
-        let shift = |line: usize, column: usize| if line == 1 { column + self.value_at } else { column };
+        let shift = |line: usize, column: usize| {
+            if line == 1 {
+                column + self.value_at
+            } else {
+                column
+            }
+        };
         let place = |span: Span| {
             Place::Option(
                 index,
@@ -105,8 +124,14 @@ impl Override {
         match node {
             // Nothing at all is null, as it is behind a field of the plan.
             None if noted.len() == before => {
-                let scalar = Scalar { text: String::new(), plain: true };
-                Some(Node { place: whole, content: Content::Scalar(scalar) })
+                let scalar = Scalar {
+                    text: String::new(),
+                    plain: true,
+                };
+                Some(Node {
+                    place: whole,
+                    content: Content::Scalar(scalar),
+                })
             }
             node => node,
         }
@@ -114,16 +139,25 @@ impl Override {
 
     /// Puts the value into the tree.
     pub(super) fn apply(&self, index: usize, root: &mut Node, noted: Noted<'_>) {
-        let Some(value) = self.value(index, noted) else { return };
+        let Some(value) = self.value(index, noted) else {
+            return;
+        };
         let mut at = self.path_at;
         let mut keys = Vec::new();
         for key in self.path.split('.') {
-            let end = if self.path_at == 0 { self.value_at - 1 } else { at + key.chars().count() };
+            let end = if self.path_at == 0 {
+                self.value_at - 1
+            } else {
+                at + key.chars().count()
+            };
             keys.push((key, Place::Option(index, Self::span(at, end))));
             at += key.chars().count() + 1;
         }
         // `null` is a value to a hyper-parameter, and to nothing else.
-        let takes_null = matches!(keys[..], [("trainer", _), ("params", _), _, ..] | [("search", _), _, _, ..]);
+        let takes_null = matches!(
+            keys[..],
+            [("trainer", _), ("params", _), _, ..] | [("search", _), _, _, ..]
+        );
         let remove = value.is_null() && !takes_null;
         put(root, &keys, value, remove, noted);
     }
@@ -147,7 +181,11 @@ fn put(node: &mut Node, keys: &[(&str, Place)], value: Node, remove: bool, noted
                 return;
             }
             let found = found.unwrap_or_else(|| {
-                let entry = Entry { key: (*key).to_owned(), place: *place, value: Node::map(*place) };
+                let entry = Entry {
+                    key: (*key).to_owned(),
+                    place: *place,
+                    value: Node::map(*place),
+                };
                 entries.push(entry);
                 entries.len() - 1
             });
@@ -158,11 +196,18 @@ fn put(node: &mut Node, keys: &[(&str, Place)], value: Node, remove: bool, noted
         }
         Content::List(items) => {
             let len = items.len();
-            match key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+            match key
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| items.get_mut(index))
+            {
                 Some(item) => put(item, rest, value, remove, noted),
                 None => noted.push(
-                    Mistake::new(*place, format!("expected an index into a list of {len}, found `{key}`"))
-                        .hint("indices count from 0"),
+                    Mistake::new(
+                        *place,
+                        format!("expected an index into a list of {len}, found `{key}`"),
+                    )
+                    .hint("indices count from 0"),
                 ),
             }
         }

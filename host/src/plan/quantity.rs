@@ -29,7 +29,9 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut last = u64::MAX;
     while !rest.is_empty() {
         let (number, tail) = split(rest)?;
-        let end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let end = tail
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(tail.len());
         let millis = DURATIONS.iter().find(|(name, _)| *name == &tail[..end])?.1;
         if millis >= last {
             return None;
@@ -43,7 +45,11 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 
 /// A size in the greatest unit that leaves no fraction.
 pub(super) fn show_size(bytes: u64) -> String {
-    match ["GiB", "MiB", "KiB"].iter().zip([30, 20, 10]).find(|(_, shift)| bytes != 0 && bytes % (1 << shift) == 0) {
+    match ["GiB", "MiB", "KiB"]
+        .iter()
+        .zip([30, 20, 10])
+        .find(|(_, shift)| bytes != 0 && bytes % (1 << shift) == 0)
+    {
         Some((unit, shift)) => format!("{}{unit}", bytes >> shift),
         None => format!("{bytes}B"),
     }

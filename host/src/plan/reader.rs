@@ -23,15 +23,28 @@ pub(super) struct Reader<'n> {
 impl<'n> Reader<'n> {
     /// Opens a section and notes its unknown fields. `place` is where it is
     /// named, for what is missing in it.
-    pub(super) fn section(section: &'static Section, place: Place, node: &'n Node, noted: Noted<'_>) -> Option<Self> {
-        let required = section.fields.iter().find(|field| matches!(field.default, Fallback::Required));
+    pub(super) fn section(
+        section: &'static Section,
+        place: Place,
+        node: &'n Node,
+        noted: Noted<'_>,
+    ) -> Option<Self> {
+        let required = section
+            .fields
+            .iter()
+            .find(|field| matches!(field.default, Fallback::Required));
         map(section.path, node, required.map(|field| field.name), noted)?;
         for entry in node.entries() {
             if !section.fields.iter().any(|field| field.name == entry.key) {
                 noted.push(unknown(section.path, section.fields, None, entry));
             }
         }
-        Some(Self { path: section.path, place, fields: section.fields, entries: node.entries() })
+        Some(Self {
+            path: section.path,
+            place,
+            fields: section.fields,
+            entries: node.entries(),
+        })
     }
 
     /// Opens a section whose fields depend on its tag.
@@ -62,7 +75,10 @@ impl<'n> Reader<'n> {
             for entry in node.entries().iter().filter(|entry| entry.key != union.tag) {
                 let mut all = union.variants.iter().flat_map(|variant| variant.fields);
                 if !all.any(|field| field.name == entry.key) {
-                    noted.push(Mistake::new(entry.place, format!("unknown field `{}` in `{}`", entry.key, union.path)));
+                    noted.push(Mistake::new(
+                        entry.place,
+                        format!("unknown field `{}` in `{}`", entry.key, union.path),
+                    ));
                 }
             }
             return None;
@@ -71,17 +87,31 @@ impl<'n> Reader<'n> {
             if variant.fields.iter().any(|field| field.name == entry.key) {
                 continue;
             }
-            let other = union.variants.iter().find(|other| other.fields.iter().any(|field| field.name == entry.key));
+            let other = union
+                .variants
+                .iter()
+                .find(|other| other.fields.iter().any(|field| field.name == entry.key));
             noted.push(match other {
                 Some(other) => Mistake::new(
                     entry.place,
-                    format!("`{}` is no field of `{}: {}`", entry.key, union.tag, variant.name),
+                    format!(
+                        "`{}` is no field of `{}: {}`",
+                        entry.key, union.tag, variant.name
+                    ),
                 )
                 .hint(format!("it belongs to `{}: {}`", union.tag, other.name)),
                 None => unknown(union.path, variant.fields, Some(union.tag), entry),
             });
         }
-        Some((variant, Self { path: union.path, place, fields: variant.fields, entries: node.entries() }))
+        Some((
+            variant,
+            Self {
+                path: union.path,
+                place,
+                fields: variant.fields,
+                entries: node.entries(),
+            },
+        ))
     }
 
     fn field(&self, name: &str) -> &'static Field {
@@ -100,7 +130,8 @@ impl<'n> Reader<'n> {
 
     /// Where a field's value stands.
     pub(super) fn value_place(&self, name: &str) -> Place {
-        self.entry(name).map_or(self.place, |entry| entry.value.place)
+        self.entry(name)
+            .map_or(self.place, |entry| entry.value.place)
     }
 
     /// The field's place and value; `Some(None)` where it is left out and may
@@ -110,8 +141,11 @@ impl<'n> Reader<'n> {
         let Some(entry) = self.entry(name) else {
             if matches!(field.default, Fallback::Required) {
                 noted.push(
-                    Mistake::new(self.place, format!("{} lacks the field `{name}`", titled(self.path)))
-                        .hint(field.about),
+                    Mistake::new(
+                        self.place,
+                        format!("{} lacks the field `{name}`", titled(self.path)),
+                    )
+                    .hint(field.about),
                 );
                 return None;
             }
@@ -189,7 +223,9 @@ impl<'n> Reader<'n> {
     /// A [`Form::Int`]; `Some(None)` where it is left out and has no default.
     pub(super) fn int(&self, name: &str, noted: Noted<'_>) -> Option<Option<u64>> {
         let field = self.field(name);
-        let Form::Int { min, max } = field.form else { panic!("`{name}` is a whole number") };
+        let Form::Int { min, max } = field.form else {
+            panic!("`{name}` is a whole number")
+        };
         let given = self.own(name, noted, |node, noted| {
             let value = match node.atom() {
                 Some(Atom::Int(value)) => u64::try_from(value).ok(),
@@ -215,11 +251,17 @@ impl<'n> Reader<'n> {
 
     /// A [`Form::Between`] that must be given.
     pub(super) fn between(&self, name: &str, noted: Noted<'_>) -> Option<f64> {
-        let Form::Between { above, below } = self.field(name).form else { panic!("`{name}` is a number") };
+        let Form::Between { above, below } = self.field(name).form else {
+            panic!("`{name}` is a number")
+        };
         self.own(name, noted, |node, noted| {
             let value = number(node).filter(|&value| value > above && value < below);
             if value.is_none() {
-                noted.push(wrong(name, &format!("a number above {above} and below {below}"), node));
+                noted.push(wrong(
+                    name,
+                    &format!("a number above {above} and below {below}"),
+                    node,
+                ));
             }
             value
         })?
@@ -227,12 +269,21 @@ impl<'n> Reader<'n> {
 
     /// A [`Form::Choice`].
     pub(super) fn choice(&self, name: &str, noted: Noted<'_>) -> Option<Option<&'static str>> {
-        let Form::Choice(choices) = self.field(name).form else { panic!("`{name}` is a choice") };
+        let Form::Choice(choices) = self.field(name).form else {
+            panic!("`{name}` is a choice")
+        };
         self.own(name, noted, |node, noted| {
             let given = node.label();
-            let choice = choices.iter().map(|choice| choice.0).find(|&choice| Some(choice) == given);
+            let choice = choices
+                .iter()
+                .map(|choice| choice.0)
+                .find(|&choice| Some(choice) == given);
             if choice.is_none() {
-                noted.push(not_one_of(name, choices.iter().map(|choice| choice.0), node));
+                noted.push(not_one_of(
+                    name,
+                    choices.iter().map(|choice| choice.0),
+                    node,
+                ));
             }
             choice
         })
@@ -241,7 +292,10 @@ impl<'n> Reader<'n> {
 
 /// "`n_splits` takes a whole number, not the text `x`".
 pub(super) fn wrong(name: &str, takes: &str, node: &Node) -> Mistake {
-    Mistake::new(node.place, format!("`{name}` takes {takes}, not {}", node.describe()))
+    Mistake::new(
+        node.place,
+        format!("`{name}` takes {takes}, not {}", node.describe()),
+    )
 }
 
 /// A number, written as an int or a float; finite.
@@ -257,11 +311,15 @@ pub(super) fn number(node: &Node) -> Option<f64> {
 /// A text. `strict` refuses what is text only because it stands where text is
 /// wanted.
 pub(super) fn text(name: &str, node: &Node, strict: bool, noted: Noted<'_>) -> Option<String> {
-    let given = node.label().filter(|label| !strict || matches!(node.atom(), Some(Atom::Text(_))) && !label.is_empty());
+    let given = node
+        .label()
+        .filter(|label| !strict || matches!(node.atom(), Some(Atom::Text(_))) && !label.is_empty());
     if given.is_none() {
         let mistake = wrong(name, "a text", node);
         noted.push(match node.label() {
-            Some(label) if !label.is_empty() => mistake.hint(format!("put it in quotes if it is meant: \"{label}\"")),
+            Some(label) if !label.is_empty() => {
+                mistake.hint(format!("put it in quotes if it is meant: \"{label}\""))
+            }
             _ => mistake,
         });
     }
@@ -272,7 +330,12 @@ pub(super) fn text(name: &str, node: &Node, strict: bool, noted: Noted<'_>) -> O
 pub(super) fn labels(name: &str, node: &Node, noted: Noted<'_>) -> Option<Vec<String>> {
     let Content::List(items) = &node.content else {
         let mistake = wrong(name, "a list of texts", node);
-        noted.push(mistake.maybe_hint(node.label().map(|label| format!("write `{name}: [{label}]`"))));
+        noted.push(
+            mistake.maybe_hint(
+                node.label()
+                    .map(|label| format!("write `{name}: [{label}]`")),
+            ),
+        );
         return None;
     };
     let items: Vec<_> = items
@@ -280,7 +343,11 @@ pub(super) fn labels(name: &str, node: &Node, noted: Noted<'_>) -> Option<Vec<St
         .map(|item| {
             if item.label().is_none() {
                 let mistake = wrong(name, "a list of texts", item);
-                noted.push(if item.is_null() { mistake.hint("put `null` in quotes if it is a name") } else { mistake });
+                noted.push(if item.is_null() {
+                    mistake.hint("put `null` in quotes if it is a name")
+                } else {
+                    mistake
+                });
             }
             item.label().map(str::to_owned)
         })
@@ -289,8 +356,14 @@ pub(super) fn labels(name: &str, node: &Node, noted: Noted<'_>) -> Option<Vec<St
 }
 
 /// "`method` is one of `a`, `b`, not the text `x`".
-pub(super) fn not_one_of<'a>(name: &str, choices: impl Iterator<Item = &'a str> + Clone, node: &Node) -> Mistake {
-    let hint = node.label().and_then(|label| did_you_mean(label, choices.clone()));
+pub(super) fn not_one_of<'a>(
+    name: &str,
+    choices: impl Iterator<Item = &'a str> + Clone,
+    node: &Node,
+) -> Mistake {
+    let hint = node
+        .label()
+        .and_then(|label| did_you_mean(label, choices.clone()));
     wrong(name, &one_of(choices), node).maybe_hint(hint)
 }
 
@@ -298,7 +371,11 @@ fn map(path: &'static str, node: &Node, brief: Option<&str>, noted: Noted<'_>) -
     if matches!(node.content, Content::Map(_)) {
         return Some(());
     }
-    let message = format!("{} takes a map of fields, not {}", titled(path), node.describe());
+    let message = format!(
+        "{} takes a map of fields, not {}",
+        titled(path),
+        node.describe()
+    );
     let hint = node.label().zip(brief).map(|(label, brief)| match path {
         "" => "a plan is YAML: `field: value` a line, such as `dataset:` and `trainer:`".to_owned(),
         _ => format!("write `{path}: {{{brief}: {label}}}`"),
@@ -308,10 +385,17 @@ fn map(path: &'static str, node: &Node, brief: Option<&str>, noted: Noted<'_>) -
 }
 
 /// What can be said of a field that `path` does not have.
-fn unknown(path: &'static str, fields: &'static [Field], tag: Option<&'static str>, entry: &Entry) -> Mistake {
+fn unknown(
+    path: &'static str,
+    fields: &'static [Field],
+    tag: Option<&'static str>,
+    entry: &Entry,
+) -> Mistake {
     let key = entry.key.as_str();
     let here = || tag.into_iter().chain(fields.iter().map(|field| field.name));
-    let aka = fields.iter().find(|field| field.aka.contains(&key.to_lowercase().as_str()));
+    let aka = fields
+        .iter()
+        .find(|field| field.aka.contains(&key.to_lowercase().as_str()));
     let hint = if let Some(field) = aka {
         format!("it is called `{}` here", field.name)
     } else if let Some(hint) = did_you_mean(key, here()) {
@@ -356,4 +440,3 @@ fn as_int(node: &Node) -> Option<String> {
     };
     Some(format!("write `{int}`"))
 }
-

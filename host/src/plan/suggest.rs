@@ -1,12 +1,18 @@
 //! What was probably meant: the nearest of the known names.
 
 /// "did you mean `x`?", where a name is near enough.
-pub(super) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(super) fn did_you_mean<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
     nearest(given, known).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// The known name that `given` is probably a slip of.
-pub(super) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace(['-', ' ', '.'], "_");
     let given = plain(given);
     known
@@ -50,7 +56,12 @@ mod tests {
 
     #[test]
     fn slips_are_found_and_other_words_are_not() {
-        let known = ["n_estimators", "max_depth", "min_samples_split", "criterion"];
+        let known = [
+            "n_estimators",
+            "max_depth",
+            "min_samples_split",
+            "criterion",
+        ];
         assert_eq!(nearest("n_estimator", known), Some("n_estimators"));
         assert_eq!(nearest("maxdepth", known), Some("max_depth"));
         assert_eq!(nearest("Max-Depth", known), Some("max_depth"));

@@ -26,7 +26,14 @@ pub(super) fn parse(
     place: impl Fn(Span) -> Place,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Node> {
-    let mut builder = Builder { place, mistakes, open: Vec::new(), root: None, anchors: Vec::new(), nodes: 0 };
+    let mut builder = Builder {
+        place,
+        mistakes,
+        open: Vec::new(),
+        root: None,
+        anchors: Vec::new(),
+        nodes: 0,
+    };
     match builder.run(text) {
         Ok(()) => builder.root,
         Err(mistake) => {
@@ -82,19 +89,30 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 Event::Scalar(text, style, anchor, tag) => {
                     refuse_tag(tag.is_some(), place)?;
                     let plain = style == ScalarStyle::Plain;
-                    let content = Content::Scalar(Scalar { text: text.into_owned(), plain });
+                    let content = Content::Scalar(Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    });
                     self.add(Node { place, content }, anchor)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
                     refuse_tag(tag.is_some(), place)?;
-                    self.begin(Node { place, content: Content::List(Vec::new()) }, anchor)?;
+                    self.begin(
+                        Node {
+                            place,
+                            content: Content::List(Vec::new()),
+                        },
+                        anchor,
+                    )?;
                 }
                 Event::MappingStart(anchor, tag) => {
                     refuse_tag(tag.is_some(), place)?;
                     self.begin(Node::map(place), anchor)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
-                    let Open { mut node, anchor, .. } = self.open.pop().expect("an end has a beginning");
+                    let Open {
+                        mut node, anchor, ..
+                    } = self.open.pop().expect("an end has a beginning");
                     node.place = extended(node.place, place);
                     self.add(node, anchor)?;
                 }
@@ -112,24 +130,46 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
     }
 
     fn begin(&mut self, node: Node, anchor: usize) -> Result<(), Mistake> {
-        if let Some(Open { node: Node { content: Content::Map(_), .. }, key: None, .. }) = self.open.last() {
-            return Err(Mistake::new(node.place, "expected a text as the key, found a list or a map"));
+        if let Some(Open {
+            node: Node {
+                content: Content::Map(_),
+                ..
+            },
+            key: None,
+            ..
+        }) = self.open.last()
+        {
+            return Err(Mistake::new(
+                node.place,
+                "expected a text as the key, found a list or a map",
+            ));
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(Mistake::new(node.place, format!("nested deeper than {MAX_DEPTH} levels")));
+            return Err(Mistake::new(
+                node.place,
+                format!("nested deeper than {MAX_DEPTH} levels"),
+            ));
         }
-        self.open.push(Open { node, anchor, key: None });
+        self.open.push(Open {
+            node,
+            anchor,
+            key: None,
+        });
         Ok(())
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Mistake> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Mistake::new(node.place, format!("the plan has more than {MAX_NODES} values"))
-                .hint("do its aliases (`*name`) repeat one another?"));
+            return Err(Mistake::new(
+                node.place,
+                format!("the plan has more than {MAX_NODES} values"),
+            )
+            .hint("do its aliases (`*name`) repeat one another?"));
         }
         if anchor > 0 {
-            self.anchors.resize(self.anchors.len().max(anchor + 1), None);
+            self.anchors
+                .resize(self.anchors.len().max(anchor + 1), None);
             self.anchors[anchor] = Some(node.clone());
         }
         let Some(open) = self.open.last_mut() else {
@@ -144,15 +184,24 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                     Some(first) => {
                         let mistake = Mistake::new(place, format!("`{key}` is given twice"));
                         let hint = match first.place {
-                            Place::File(span) => Some(format!("the first is on line {}", span.line)),
+                            Place::File(span) => {
+                                Some(format!("the first is on line {}", span.line))
+                            }
                             _ => None,
                         };
                         self.mistakes.push(mistake.maybe_hint(hint));
                     }
                     None if entries.len() == MAX_FIELDS => {
-                        return Err(Mistake::new(place, format!("a map of more than {MAX_FIELDS} fields")));
+                        return Err(Mistake::new(
+                            place,
+                            format!("a map of more than {MAX_FIELDS} fields"),
+                        ));
                     }
-                    None => entries.push(Entry { key, place, value: node }),
+                    None => entries.push(Entry {
+                        key,
+                        place,
+                        value: node,
+                    }),
                 },
             },
             Content::Scalar(_) => unreachable!("a scalar is never open"),
@@ -163,10 +212,18 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
     /// The parser's words, in ours.
     fn explain(&self, text: &str, error: &saphyr_parser::ScanError) -> Mistake {
         let (line, column) = (error.marker().line(), error.marker().col() + 1);
-        let mut span = Span { line, column, end_line: line, end_column: column + 1 };
+        let mut span = Span {
+            line,
+            column,
+            end_line: line,
+            end_column: column + 1,
+        };
         let info = error.info();
         let source = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-        let indent = source.chars().take_while(|c| c.is_whitespace()).collect::<String>();
+        let indent = source
+            .chars()
+            .take_while(|c| c.is_whitespace())
+            .collect::<String>();
         if let Some(tab) = indent.chars().position(|c| c == '\t') {
             span.column = tab + 1;
             span.end_column = tab + 2;
@@ -174,7 +231,10 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 .hint("indent with spaces");
         }
         let (message, hint) = if info.contains("tab") {
-            ("a tab stands where YAML wants spaces", "write spaces instead of the tab")
+            (
+                "a tab stands where YAML wants spaces",
+                "write spaces instead of the tab",
+            )
         } else if info.contains("mapping values are not allowed")
             || info.contains("illegal placement of ':'")
         {
@@ -183,18 +243,32 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 "a text that holds `: ` needs quotes; else check the indentation of this line",
             )
         } else if info.contains("flow mapping") {
-            ("expected `,` or `}`", "a `{` is closed by `}`, and its fields are parted by `,`")
+            (
+                "expected `,` or `}`",
+                "a `{` is closed by `}`, and its fields are parted by `,`",
+            )
         } else if info.contains("flow sequence") {
-            ("expected `,` or `]`", "a `[` is closed by `]`, and its items are parted by `,`")
-        } else if info.contains("unexpected end of stream") || info.contains("unexpected document indicator") {
-            ("a quoted text never ends", "close it with the quote that it begins with")
+            (
+                "expected `,` or `]`",
+                "a `[` is closed by `]`, and its items are parted by `,`",
+            )
+        } else if info.contains("unexpected end of stream")
+            || info.contains("unexpected document indicator")
+        {
+            (
+                "a quoted text never ends",
+                "close it with the quote that it begins with",
+            )
         } else if info.contains("unknown escape") || info.contains("hexadecimal number") {
             (
                 "an unknown escape in a text in double quotes",
                 "a backslash is `\\\\` there; or use single quotes, where it means itself",
             )
         } else if info.contains("unknown anchor") {
-            ("an alias of nothing", "name the value first: `&name value`, and then `*name`")
+            (
+                "an alias of nothing",
+                "name the value first: `&name value`, and then `*name`",
+            )
         } else if info.contains("simple key") || info.contains("expected key") {
             (
                 "expected `field: value`",
@@ -210,7 +284,10 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 "the fields of one section, and the items of one list, begin in the same column",
             )
         } else if info.contains("unexpected character") || info.contains("expected node content") {
-            ("this character can't begin a value", "put the value in quotes")
+            (
+                "this character can't begin a value",
+                "put the value in quotes",
+            )
         } else if info.contains("recursion limit") {
             ("nested too deep", "a plan needs no more than a few levels")
         } else {
@@ -222,8 +299,9 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
 
 fn refuse_tag(tagged: bool, place: Place) -> Result<(), Mistake> {
     if tagged {
-        return Err(Mistake::new(place, "a plan has no tags (`!...`)")
-            .hint("remove the tag; put the value in quotes if it begins with `!` or is meant as text"));
+        return Err(Mistake::new(place, "a plan has no tags (`!...`)").hint(
+            "remove the tag; put the value in quotes if it begins with `!` or is meant as text",
+        ));
     }
     Ok(())
 }
@@ -233,7 +311,10 @@ fn key(node: &Node) -> Result<(String, Place), Mistake> {
         Some("<<") => Err(Mistake::new(node.place, "a plan has no merge keys (`<<`)")
             .hint("write the fields out; an alias (`*name`) stands for a whole value")),
         Some(label) => Ok((label.to_owned(), node.place)),
-        None => Err(Mistake::new(node.place, format!("expected a text as the key, found {}", node.describe()))),
+        None => Err(Mistake::new(
+            node.place,
+            format!("expected a text as the key, found {}", node.describe()),
+        )),
     }
 }
 
@@ -247,10 +328,16 @@ fn count(node: &Node) -> usize {
 
 /// From where a list or a map begins to where it ends.
 fn extended(start: Place, end: Place) -> Place {
-    let join = |start: Span, end: Span| Span { end_line: end.end_line, end_column: end.end_column, ..start };
+    let join = |start: Span, end: Span| Span {
+        end_line: end.end_line,
+        end_column: end.end_column,
+        ..start
+    };
     match (start, end) {
         (Place::File(start), Place::File(end)) => Place::File(join(start, end)),
-        (Place::Option(index, start), Place::Option(_, end)) => Place::Option(index, join(start, end)),
+        (Place::Option(index, start), Place::Option(_, end)) => {
+            Place::Option(index, join(start, end))
+        }
         (start, _) => start,
     }
 }

@@ -26,7 +26,10 @@ pub(super) fn values(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values
     match &node.content {
         Content::Scalar(_) => Some(Values::List(vec![node.json(noted)?])),
         Content::List(items) if items.is_empty() => {
-            noted.push(Mistake::new(node.place, format!("`{name}` has no values to try")).hint("write at least one"));
+            noted.push(
+                Mistake::new(node.place, format!("`{name}` has no values to try"))
+                    .hint("write at least one"),
+            );
             None
         }
         Content::List(items) => {
@@ -40,26 +43,46 @@ pub(super) fn values(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values
 
 fn generator(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
     let kinds = || FORMS.iter().map(|form| form.0);
-    let found: Vec<_> = FORMS.iter().filter(|form| node.entry(form.0).is_some()).collect();
+    let found: Vec<_> = FORMS
+        .iter()
+        .filter(|form| node.entry(form.0).is_some())
+        .collect();
     let [(kind, beside)] = found[..] else {
         let message = if found.is_empty() {
-            format!("the values of `{name}` are a list, or a map with {}", one_of(kinds()))
+            format!(
+                "the values of `{name}` are a list, or a map with {}",
+                one_of(kinds())
+            )
         } else {
-            format!("the values of `{name}` are made in one way, not in {}", found.len())
+            format!(
+                "the values of `{name}` are made in one way, not in {}",
+                found.len()
+            )
         };
-        let near = node.entries().iter().find_map(|entry| did_you_mean(&entry.key, kinds()));
-        let hint = near.unwrap_or_else(|| "to try a map as a value, write it in a list: `[{...}]`".to_owned());
+        let near = node
+            .entries()
+            .iter()
+            .find_map(|entry| did_you_mean(&entry.key, kinds()));
+        let hint = near
+            .unwrap_or_else(|| "to try a map as a value, write it in a list: `[{...}]`".to_owned());
         noted.push(Mistake::new(node.place, message).hint(hint));
         return None;
     };
     let mut fine = true;
     for entry in node.entries() {
         if entry.key != *kind && !beside.contains(&entry.key.as_str()) {
-            let hint = did_you_mean(&entry.key, beside.iter().copied()).unwrap_or_else(|| match beside {
-                [] => format!("`{kind}` stands alone"),
-                beside => format!("beside `{kind}` stands {}", one_of(beside.iter().copied())),
-            });
-            noted.push(Mistake::new(entry.place, format!("unknown field `{}` beside `{kind}`", entry.key)).hint(hint));
+            let hint =
+                did_you_mean(&entry.key, beside.iter().copied()).unwrap_or_else(|| match beside {
+                    [] => format!("`{kind}` stands alone"),
+                    beside => format!("beside `{kind}` stands {}", one_of(beside.iter().copied())),
+                });
+            noted.push(
+                Mistake::new(
+                    entry.place,
+                    format!("unknown field `{}` beside `{kind}`", entry.key),
+                )
+                .hint(hint),
+            );
             fine = false;
         }
     }
@@ -70,8 +93,9 @@ fn generator(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
             let num = node.entry("num").map(|entry| &entry.value);
             if num.is_none() {
                 noted.push(
-                    Mistake::new(node.place, "`log_range` lacks `num`, how many values")
-                        .hint(format!("write `{name}: {{log_range: [0.001, 1000.0], num: 7}}`")),
+                    Mistake::new(node.place, "`log_range` lacks `num`, how many values").hint(
+                        format!("write `{name}: {{log_range: [0.001, 1000.0], num: 7}}`"),
+                    ),
                 );
             }
             log_range(bounds, num, noted)
@@ -79,7 +103,10 @@ fn generator(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
         "int_uniform" => match ends("int_uniform", bounds, noted)? {
             (End::Int(low), End::Int(high)) => Some(Values::IntUniform { low, high }),
             _ => {
-                noted.push(wrong("int_uniform", "two whole numbers", bounds).hint("use `uniform` for fractions"));
+                noted.push(
+                    wrong("int_uniform", "two whole numbers", bounds)
+                        .hint("use `uniform` for fractions"),
+                );
                 None
             }
         },
@@ -178,7 +205,14 @@ fn range(bounds: &Node, step: Option<&Node>, noted: Noted<'_>) -> Option<Values>
         None => {
             // As many decimals as were written: 0.3, not 0.30000000000000004.
             let decimals = decimals(low.float()).max(decimals(by.float()));
-            (0..count).map(|i| float(format!("{:.decimals$}", low.float() + i as f64 * by.float()))).collect()
+            (0..count)
+                .map(|i| {
+                    float(format!(
+                        "{:.decimals$}",
+                        low.float() + i as f64 * by.float()
+                    ))
+                })
+                .collect()
         }
     }))
 }
@@ -187,11 +221,17 @@ fn range(bounds: &Node, step: Option<&Node>, noted: Noted<'_>) -> Option<Values>
 /// included. Whole ends give whole numbers, each once.
 fn log_range(bounds: &Node, num: Option<&Node>, noted: Noted<'_>) -> Option<Values> {
     let ends = ends("log_range", bounds, noted);
-    let ends = ends.and_then(|(low, high)| positive("log_range", low.float(), bounds, noted).map(|()| (low, high)));
+    let ends = ends.and_then(|(low, high)| {
+        positive("log_range", low.float(), bounds, noted).map(|()| (low, high))
+    });
     let count = num.and_then(|num| match num.atom() {
         Some(Atom::Int(count)) if (2..=MAX_VALUES as i64).contains(&count) => Some(count),
         _ => {
-            noted.push(wrong("num", &format!("a whole number from 2 to {MAX_VALUES}"), num));
+            noted.push(wrong(
+                "num",
+                &format!("a whole number from 2 to {MAX_VALUES}"),
+                num,
+            ));
             None
         }
     });
@@ -214,11 +254,16 @@ fn log_range(bounds: &Node, num: Option<&Node>, noted: Noted<'_>) -> Option<Valu
 /// To 12 significant digits: the last bits of a power differ between the
 /// mathematics libraries of hosts, and nobody wants to read them.
 pub(crate) fn rounded(value: f64) -> f64 {
-    format!("{value:.11e}").parse().expect("a float that was written is read")
+    format!("{value:.11e}")
+        .parse()
+        .expect("a float that was written is read")
 }
 
 fn decimals(value: f64) -> usize {
-    value.to_string().split_once('.').map_or(0, |(_, decimals)| decimals.len())
+    value
+        .to_string()
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len())
 }
 
 fn float(text: String) -> Json {
@@ -239,14 +284,23 @@ mod tests {
         let mut mistakes = Vec::new();
         let node = parse(text, Place::File, &mut mistakes).unwrap();
         let values = values("alpha", &node, &mut mistakes);
-        let messages: Vec<_> = mistakes.into_iter().map(|mistake| mistake.message).collect();
-        assert_eq!(values.is_none(), !messages.is_empty(), "{text}: {messages:?}");
+        let messages: Vec<_> = mistakes
+            .into_iter()
+            .map(|mistake| mistake.message)
+            .collect();
+        assert_eq!(
+            values.is_none(),
+            !messages.is_empty(),
+            "{text}: {messages:?}"
+        );
         values.ok_or(messages)
     }
 
     #[track_caller]
     fn list(text: &str, expected: Json) {
-        let Ok(Values::List(values)) = read(text) else { panic!("{text}: {:?}", read(text)) };
+        let Ok(Values::List(values)) = read(text) else {
+            panic!("{text}: {:?}", read(text))
+        };
         assert_eq!(Json::from(values), expected, "{text}");
     }
 
@@ -257,7 +311,10 @@ mod tests {
         list("{range: [4, 4]}", json!([4]));
         list("{range: [1, 10], step: 4}", json!([1, 5, 9]));
         list("{range: [-1, 1]}", json!([-1, 0, 1]));
-        list("{range: [0.1, 0.5], step: 0.1}", json!([0.1, 0.2, 0.3, 0.4, 0.5]));
+        list(
+            "{range: [0.1, 0.5], step: 0.1}",
+            json!([0.1, 0.2, 0.3, 0.4, 0.5]),
+        );
         list("{range: [-0.1, 0.1], step: 0.1}", json!([-0.1, 0.0, 0.1]));
         list("{range: [0, 1], step: 0.5}", json!([0.0, 0.5, 1.0]));
         list("{range: [1.0, 3.0]}", json!([1.0, 2.0, 3.0]));
@@ -265,24 +322,48 @@ mod tests {
 
     #[test]
     fn log_ranges_include_both_ends() {
-        list("{log_range: [0.001, 1000.0], num: 7}", json!([0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]));
+        list(
+            "{log_range: [0.001, 1000.0], num: 7}",
+            json!([0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]),
+        );
         list("{log_range: [1, 1000], num: 4}", json!([1, 10, 100, 1000]));
         list("{log_range: [1, 4], num: 6}", json!([1, 2, 3, 4]));
-        list("{log_range: [1.0, 2.0], num: 3}", json!([1.0, 1.41421356237, 2.0]));
+        list(
+            "{log_range: [1.0, 2.0], num: 3}",
+            json!([1.0, 1.41421356237, 2.0]),
+        );
     }
 
     #[test]
     fn a_scalar_is_one_value_and_null_is_a_value() {
         list("5", json!([5]));
         list("null", json!([null]));
-        list("[sqrt, null, 0.5, \"1\", {a: 1}]", json!(["sqrt", null, 0.5, "1", {"a": 1}]));
+        list(
+            "[sqrt, null, 0.5, \"1\", {a: 1}]",
+            json!(["sqrt", null, 0.5, "1", {"a": 1}]),
+        );
     }
 
     #[test]
     fn distributions() {
-        assert_eq!(read("{uniform: [0, 1]}"), Ok(Values::Uniform { low: 0.0, high: 1.0 }));
-        assert_eq!(read("{log_uniform: [1e-3, 1]}"), Ok(Values::LogUniform { low: 1e-3, high: 1.0 }));
-        assert_eq!(read("{int_uniform: [1, 5]}"), Ok(Values::IntUniform { low: 1, high: 5 }));
+        assert_eq!(
+            read("{uniform: [0, 1]}"),
+            Ok(Values::Uniform {
+                low: 0.0,
+                high: 1.0
+            })
+        );
+        assert_eq!(
+            read("{log_uniform: [1e-3, 1]}"),
+            Ok(Values::LogUniform {
+                low: 1e-3,
+                high: 1.0
+            })
+        );
+        assert_eq!(
+            read("{int_uniform: [1, 5]}"),
+            Ok(Values::IntUniform { low: 1, high: 5 })
+        );
     }
 
     #[test]

@@ -8,7 +8,12 @@ use super::super::reader::{Noted, Reader, wrong};
 use super::super::{CsvOptions, DatasetPlan, FeaturePlan, SourceFormat};
 use super::{Base, beside, section};
 
-pub(super) fn dataset(place: Place, node: &Node, base: &Base<'_>, noted: Noted<'_>) -> Option<DatasetPlan> {
+pub(super) fn dataset(
+    place: Place,
+    node: &Node,
+    base: &Base<'_>,
+    noted: Noted<'_>,
+) -> Option<DatasetPlan> {
     let table = section("dataset");
     let reader = Reader::section(table, place, node, noted)?;
     let source = reader
@@ -28,7 +33,8 @@ pub(super) fn dataset(place: Place, node: &Node, base: &Base<'_>, noted: Noted<'
     let target = reader.required_text("target", noted);
     let positive = reader.text("positive", noted);
 
-    if let (Some(Some(format)), Some((place, _))) = (format, reader.get("csv", &mut Vec::new()).flatten())
+    if let (Some(Some(format)), Some((place, _))) =
+        (format, reader.get("csv", &mut Vec::new()).flatten())
         && format != SourceFormat::Csv
     {
         let mistake = Mistake::new(place, "`csv` says how CSV is read, and `format` is another");
@@ -38,8 +44,11 @@ pub(super) fn dataset(place: Place, node: &Node, base: &Base<'_>, noted: Noted<'
         && !drop.is_empty()
     {
         noted.push(
-            Mistake::new(reader.place("drop"), "`drop` has no effect beside `features`")
-                .hint("remove `drop`, and leave the columns out of `features`"),
+            Mistake::new(
+                reader.place("drop"),
+                "`drop` has no effect beside `features`",
+            )
+            .hint("remove `drop`, and leave the columns out of `features`"),
         );
     }
     if let Some(target) = &target {
@@ -58,10 +67,13 @@ pub(super) fn dataset(place: Place, node: &Node, base: &Base<'_>, noted: Noted<'
 }
 
 fn csv(dataset: &Reader<'_>, noted: Noted<'_>) -> Option<CsvOptions> {
-    let table = section("dataset").fields.iter().find_map(|field| match field.form {
-        Form::Section(section) if field.name == "csv" => Some(section),
-        _ => None,
-    });
+    let table = section("dataset")
+        .fields
+        .iter()
+        .find_map(|field| match field.form {
+            Form::Section(section) if field.name == "csv" => Some(section),
+            _ => None,
+        });
     let table = table.expect("`csv` is a section of `dataset`");
     // Left out, it is a section without fields.
     let empty = Node::map(Place::Plan);
@@ -71,7 +83,9 @@ fn csv(dataset: &Reader<'_>, noted: Noted<'_>) -> Option<CsvOptions> {
         let mut chars = node.label().unwrap_or_default().chars();
         let delimiter = match node.label() {
             Some("tab" | "\\t") => Some('\t'),
-            Some(_) => chars.next().filter(|c| c.is_ascii() && !matches!(c, '\n' | '\r' | '"') && chars.next().is_none()),
+            Some(_) => chars.next().filter(|c| {
+                c.is_ascii() && !matches!(c, '\n' | '\r' | '"') && chars.next().is_none()
+            }),
             None => None,
         };
         if delimiter.is_none() {
@@ -93,13 +107,19 @@ fn csv(dataset: &Reader<'_>, noted: Noted<'_>) -> Option<CsvOptions> {
 fn features(node: &Node, noted: Noted<'_>) -> Option<Vec<FeaturePlan>> {
     let Content::List(items) = &node.content else {
         let mistake = wrong("features", "a list of columns", node);
-        noted.push(mistake.maybe_hint(node.label().map(|label| format!("write `features: [{label}]`"))));
+        noted.push(
+            mistake.maybe_hint(
+                node.label()
+                    .map(|label| format!("write `features: [{label}]`")),
+            ),
+        );
         return None;
     };
     if items.is_empty() {
         noted.push(
-            Mistake::new(node.place, "`features` names no column")
-                .hint("name at least one, or remove the line to take every column with no other role"),
+            Mistake::new(node.place, "`features` names no column").hint(
+                "name at least one, or remove the line to take every column with no other role",
+            ),
         );
         return None;
     }
@@ -109,7 +129,10 @@ fn features(node: &Node, noted: Noted<'_>) -> Option<Vec<FeaturePlan>> {
         let feature = feature(item, noted);
         if let Some((name, place)) = feature_name(item) {
             if names.contains(&name) {
-                noted.push(Mistake::new(place, format!("the feature `{name}` is named twice")).hint("remove one"));
+                noted.push(
+                    Mistake::new(place, format!("the feature `{name}` is named twice"))
+                        .hint("remove one"),
+                );
             }
             names.push(name);
         }
@@ -126,41 +149,62 @@ fn feature(item: &Node, noted: Noted<'_>) -> Option<FeaturePlan> {
         let separator = reader.text("separator", noted);
         if let Some([_] | []) = concat.as_deref() {
             noted.push(
-                Mistake::new(reader.place("concat"), "`concat` takes at least two columns")
-                    .hint("a single column is a feature by its name alone"),
+                Mistake::new(
+                    reader.place("concat"),
+                    "`concat` takes at least two columns",
+                )
+                .hint("a single column is a feature by its name alone"),
             );
             return None;
         }
-        return Some(FeaturePlan::Concat { name: name?, concat: concat?, separator: separator?? });
+        return Some(FeaturePlan::Concat {
+            name: name?,
+            concat: concat?,
+            separator: separator??,
+        });
     }
     if item.atom() == Some(Atom::Null) || item.label().is_none() {
-        noted.push(
-            wrong("features", "columns' names, and maps such as `{name: route, concat: [origin, dest]}`", item),
-        );
+        noted.push(wrong(
+            "features",
+            "columns' names, and maps such as `{name: route, concat: [origin, dest]}`",
+            item,
+        ));
         return None;
     }
-    item.label().map(|label| FeaturePlan::Column(label.to_owned()))
+    item.label()
+        .map(|label| FeaturePlan::Column(label.to_owned()))
 }
 
 /// What an item of `features` is called, and where.
 fn feature_name(item: &Node) -> Option<(&str, Place)> {
     match item.content {
-        Content::Map(_) => item.entry("name").and_then(|entry| Some((entry.value.label()?, entry.value.place))),
+        Content::Map(_) => item
+            .entry("name")
+            .and_then(|entry| Some((entry.value.label()?, entry.value.place))),
         _ => Some((item.label()?, item.place)),
     }
 }
 
 /// The places at which a column is used as a feature or for one.
 fn uses<'n>(column: &'n str, dataset: &'n Node) -> impl Iterator<Item = (&'n Node, &'static str)> {
-    let features = dataset.get(&["features"]).map(Node::items).unwrap_or_default();
+    let features = dataset
+        .get(&["features"])
+        .map(Node::items)
+        .unwrap_or_default();
     features.iter().flat_map(move |item| {
         let plain = item.label() == Some(column);
         let parts = item.get(&["concat"]).map(Node::items).unwrap_or_default();
         let part = parts.iter().find(|part| part.label() == Some(column));
-        let named = item.get(&["name"]).filter(|name| name.label() == Some(column));
-        [plain.then_some((item, "is")), part.map(|part| (part, "makes")), named.map(|name| (name, "names"))]
-            .into_iter()
-            .flatten()
+        let named = item
+            .get(&["name"])
+            .filter(|name| name.label() == Some(column));
+        [
+            plain.then_some((item, "is")),
+            part.map(|part| (part, "makes")),
+            named.map(|name| (name, "names")),
+        ]
+        .into_iter()
+        .flatten()
     })
 }
 
@@ -168,36 +212,59 @@ fn uses<'n>(column: &'n str, dataset: &'n Node) -> impl Iterator<Item = (&'n Nod
 fn target_apart(target: &str, node: &Node, noted: Noted<'_>) {
     for (used, how) in uses(target, node) {
         let mistake = match how {
-            "is" => Mistake::new(used.place, format!("the target `{target}` is among the features")),
-            "makes" => Mistake::new(used.place, format!("a feature is made of the target `{target}`")),
-            _ => Mistake::new(used.place, format!("a feature is called `{target}`, like the target")),
+            "is" => Mistake::new(
+                used.place,
+                format!("the target `{target}` is among the features"),
+            ),
+            "makes" => Mistake::new(
+                used.place,
+                format!("a feature is made of the target `{target}`"),
+            ),
+            _ => Mistake::new(
+                used.place,
+                format!("a feature is called `{target}`, like the target"),
+            ),
         };
-        let hint = if how == "names" { "give it another name" } else { "remove it: a model that reads the answer learns nothing else" };
+        let hint = if how == "names" {
+            "give it another name"
+        } else {
+            "remove it: a model that reads the answer learns nothing else"
+        };
         noted.push(mistake.hint(hint));
     }
     for field in ["drop", "categorical"] {
         let items = node.get(&[field]).map(Node::items).unwrap_or_default();
         for item in items.iter().filter(|item| item.label() == Some(target)) {
-            let mistake = Mistake::new(item.place, format!("`{field}` names the target `{target}`"));
-            noted.push(mistake.hint("remove it: the target is no feature, and its labels are classes"));
+            let mistake =
+                Mistake::new(item.place, format!("`{field}` names the target `{target}`"));
+            noted.push(
+                mistake.hint("remove it: the target is no feature, and its labels are classes"),
+            );
         }
     }
 }
 
 /// The column of the folds is neither a feature nor the target.
 pub(super) fn fold_column(column: &str, dataset: &DatasetPlan, root: &Node, noted: Noted<'_>) {
-    let Some(at) = root.get(&["cv", "column"]) else { return };
+    let Some(at) = root.get(&["cv", "column"]) else {
+        return;
+    };
     if *column == dataset.target {
         noted.push(
             Mistake::new(at.place, format!("`cv.column` names the target `{column}`"))
                 .hint("name the column that holds the fold of each row"),
         );
     }
-    let Some(node) = root.get(&["dataset"]) else { return };
+    let Some(node) = root.get(&["dataset"]) else {
+        return;
+    };
     for (used, _) in uses(column, node) {
         noted.push(
-            Mistake::new(used.place, format!("`{column}` names the folds (`cv.column`), and is a feature too"))
-                .hint("remove it from the features"),
+            Mistake::new(
+                used.place,
+                format!("`{column}` names the folds (`cv.column`), and is a feature too"),
+            )
+            .hint("remove it from the features"),
         );
     }
 }

@@ -19,13 +19,16 @@ pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Sear
     match variant.name {
         "grid" => {
             let grids = reader.own("params", noted, grids)??;
-            let size = |grid: &BTreeMap<_, _>| grid.values().map(count).fold(1, u128::saturating_mul);
+            let size =
+                |grid: &BTreeMap<_, _>| grid.values().map(count).fold(1, u128::saturating_mul);
             let candidates = grids.iter().map(size).fold(0, u128::saturating_add);
             if candidates > MAX_CANDIDATES {
                 noted.push(
                     Mistake::new(
                         reader.place("params"),
-                        format!("this grid has {candidates} candidates; {MAX_CANDIDATES} are the most"),
+                        format!(
+                            "this grid has {candidates} candidates; {MAX_CANDIDATES} are the most"
+                        ),
                     )
                     .hint("try fewer values, or draw a sample with `method: random`"),
                 );
@@ -36,7 +39,10 @@ pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Sear
         "random" => {
             let params = reader.own("params", noted, |node, noted| {
                 if let Content::List(_) = node.content {
-                    noted.push(wrong("params", "one map from hyper-parameter to values", node).hint("several maps are for `method: grid`"));
+                    noted.push(
+                        wrong("params", "one map from hyper-parameter to values", node)
+                            .hint("several maps are for `method: grid`"),
+                    );
                     return None;
                 }
                 searched(node, noted)
@@ -52,21 +58,36 @@ pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Sear
         _ => {
             let candidates = reader.own("candidates", noted, |node, noted| {
                 let Content::List(items) = &node.content else {
-                    noted.push(wrong("candidates", "a list of maps from hyper-parameter to value", node));
+                    noted.push(wrong(
+                        "candidates",
+                        "a list of maps from hyper-parameter to value",
+                        node,
+                    ));
                     return None;
                 };
                 if items.is_empty() {
-                    noted.push(Mistake::new(node.place, "`candidates` holds none").hint("write at least one, such as `- {max_depth: 4}`"));
+                    noted.push(
+                        Mistake::new(node.place, "`candidates` holds none")
+                            .hint("write at least one, such as `- {max_depth: 4}`"),
+                    );
                     return None;
                 }
                 if items.len() as u128 > MAX_CANDIDATES {
-                    noted.push(Mistake::new(node.place, format!("more than {MAX_CANDIDATES} candidates")));
+                    noted.push(Mistake::new(
+                        node.place,
+                        format!("more than {MAX_CANDIDATES} candidates"),
+                    ));
                     return None;
                 }
-                let candidates: Vec<_> = items.iter().map(|item| params("candidates", item, noted)).collect();
+                let candidates: Vec<_> = items
+                    .iter()
+                    .map(|item| params("candidates", item, noted))
+                    .collect();
                 candidates.into_iter().collect::<Option<Vec<Params>>>()
             });
-            Some(Search::List { candidates: candidates?? })
+            Some(Search::List {
+                candidates: candidates??,
+            })
         }
     }
 }
@@ -77,15 +98,20 @@ pub(super) fn params(name: &str, node: &Node, noted: Noted<'_>) -> Option<Params
         noted.push(wrong(name, "a map from hyper-parameter to value", node));
         return None;
     };
-    let params: Vec<_> =
-        entries.iter().map(|entry| Some((entry.key.clone(), entry.value.json(noted)?))).collect();
+    let params: Vec<_> = entries
+        .iter()
+        .map(|entry| Some((entry.key.clone(), entry.value.json(noted)?)))
+        .collect();
     params.into_iter().collect()
 }
 
 fn grids(node: &Node, noted: Noted<'_>) -> Option<Vec<BTreeMap<String, Values>>> {
     let items = match &node.content {
         Content::List(items) if items.is_empty() => {
-            noted.push(Mistake::new(node.place, "`params` holds no grid").hint("write at least one map from hyper-parameter to values"));
+            noted.push(
+                Mistake::new(node.place, "`params` holds no grid")
+                    .hint("write at least one map from hyper-parameter to values"),
+            );
             return None;
         }
         Content::List(items) => items.as_slice(),
@@ -107,8 +133,13 @@ fn grids(node: &Node, noted: Noted<'_>) -> Option<Vec<BTreeMap<String, Values>>>
             };
             let place = item.get(&[name]).map_or(item.place, |node| node.place);
             noted.push(
-                Mistake::new(place, format!("`{name}` has a distribution (`{kind}`), and a grid tries every value"))
-                    .hint(format!("use `method: random`, or give the values by a list or `{instead}`")),
+                Mistake::new(
+                    place,
+                    format!("`{name}` has a distribution (`{kind}`), and a grid tries every value"),
+                )
+                .hint(format!(
+                    "use `method: random`, or give the values by a list or `{instead}`"
+                )),
             );
             fine = false;
         }
@@ -119,7 +150,11 @@ fn grids(node: &Node, noted: Noted<'_>) -> Option<Vec<BTreeMap<String, Values>>>
 
 fn searched(node: &Node, noted: Noted<'_>) -> Option<BTreeMap<String, Values>> {
     let Content::Map(entries) = &node.content else {
-        noted.push(wrong("params", "a map from hyper-parameter to values", node));
+        noted.push(wrong(
+            "params",
+            "a map from hyper-parameter to values",
+            node,
+        ));
         return None;
     };
     let params: Vec<_> = entries
