@@ -1,6 +1,8 @@
 //! [`Store`]: the object store that is the record of every run. The only
 //! module that builds stores and names their objects; it never lists.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,6 +10,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::digest::Digest;
+
+/// The bytes of a part of a large object.
+const PART: u64 = 16 << 20;
 
 /// An object store.
 #[derive(Clone, Debug)]
@@ -96,7 +101,10 @@ impl Store {
     /// `memory://`.
     pub fn open(url: &str) -> Result<Self, StoreError> {
         let inner: Arc<dyn ObjectStore> = if let Some(path) = url.strip_prefix("file://") {
-            let folder = |source| StoreError::Folder { path: path.to_owned(), source };
+            let folder = |source| StoreError::Folder {
+                path: path.to_owned(),
+                source,
+            };
             std::fs::create_dir_all(path).map_err(folder)?;
             let local = object_store::local::LocalFileSystem::new_with_prefix(path)
                 .map_err(|source| folder(std::io::Error::other(source)))?;
@@ -104,9 +112,14 @@ impl Store {
         } else if url == "memory://" {
             Arc::new(object_store::memory::InMemory::new())
         } else {
-            return Err(StoreError::UnknownUrl { url: url.to_owned() });
+            return Err(StoreError::UnknownUrl {
+                url: url.to_owned(),
+            });
         };
-        Ok(Self { inner, url: url.to_owned() })
+        Ok(Self {
+            inner,
+            url: url.to_owned(),
+        })
     }
 
     /// The URL that it was opened with.
@@ -136,14 +149,58 @@ impl Store {
     /// Writes an object unless it is there. Returns whether it wrote.
     pub async fn create(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
         let payload = PutPayload::from_bytes(bytes);
-        match self.inner.put_opts(&key.0, payload, PutMode::Create.into()).await {
+        match self
+            .inner
+            .put_opts(&key.0, payload, PutMode::Create.into())
+            .await
+        {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(source) => Err(self.error("write", key, source)),
         }
     }
 
+    /// Writes an object from the rest of a file, a part at a time, unless it
+    /// is there. Returns whether it wrote.
+    ///
+    /// For objects whose name is their digest: of two that write at once,
+    /// both may, and write the same.
+    pub async fn create_from(&self, key: &Key, mut file: File) -> Result<bool, StoreError> {
+        if self.contains(key).await? {
+            return Ok(false);
+        }
+        let write = async {
+            let mut upload = self.inner.put_multipart(&key.0).await?;
+            loop {
+                let mut part = Vec::new();
+                let read = (&mut file).take(PART).read_to_end(&mut part);
+                read.map_err(|source| object_store::Error::Generic {
+                    store: "temporary file",
+                    source: source.into(),
+                })?;
+                if part.is_empty() {
+                    return upload.complete().await;
+                }
+                if let Err(error) = upload.put_part(part.into()).await {
+                    // What was written so far is no object; the first error
+                    // is the one to tell.
+                    let _ = upload.abort().await;
+                    return Err(error);
+                }
+            }
+        };
+        match write.await {
+            Ok(_) => Ok(true),
+            Err(source) => Err(self.error("write", key, source)),
+        }
+    }
+
     fn error(&self, verb: &'static str, key: &Key, source: object_store::Error) -> StoreError {
-        StoreError::Object { verb, key: key.to_string(), url: self.url.clone(), source }
+        StoreError::Object {
+            verb,
+            key: key.to_string(),
+            url: self.url.clone(),
+            source,
+        }
     }
 }
