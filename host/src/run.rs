@@ -150,6 +150,22 @@ pub fn ranking_metric(plan: &CheckedPlan) -> usize {
         .unwrap_or(0)
 }
 
+/// What of a plan decides its scores and their names: all but where it runs,
+/// where its data and results lie, and what a task may use. The data's digests
+/// stand for the data.
+pub fn identity(plan: &CheckedPlan) -> serde_json::Value {
+    let mut identity = serde_json::to_value(plan).expect("a plan is JSON");
+    if let Some(fields) = identity.as_object_mut() {
+        for name in ["pool", "store", "output", "limits"] {
+            fields.remove(name);
+        }
+        if let Some(dataset) = fields.get_mut("dataset").and_then(|dataset| dataset.as_object_mut()) {
+            dataset.remove("source");
+        }
+    }
+    identity
+}
+
 /// The best candidate, fitted once more on all rows of the search.
 #[derive(Clone, Debug)]
 pub struct Refitted {

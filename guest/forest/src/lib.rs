@@ -37,4 +37,7 @@ pub use plan::PlanError;
 pub use rows::SampleError;
 pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
 
-// The sdk's `export!` of the three trainers goes here.
+fanout_sdk::export! {
+    guest: concat!("forest ", env!("CARGO_PKG_VERSION")),
+    trainers: [RandomForest, ExtraTrees, DecisionTree],
+}
