@@ -106,7 +106,7 @@ pub fn outline(plan: &DatasetPlan) -> Result<Outline, SourceError> {
 
 /// Reads the plan's source, and writes dataset and splits to the store
 /// unless they are there.
-pub async fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
+pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
     let Made {
         dataset,
         finished,
@@ -118,12 +118,10 @@ pub async fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetErro
 
     let key = Key::dataset(&dataset.digest);
     let (dataset_content, written) = match dataset.content {
-        Content::Memory(bytes) => (Some(bytes.clone()), store.create(&key, bytes).await?),
-        Content::File(file) => (None, store.create_from(&key, file).await?),
+        Content::Memory(bytes) => (Some(bytes.clone()), store.create(&key, bytes)?),
+        Content::File(file) => (None, store.create_from(&key, file)?),
     };
-    store
-        .create(&Key::splits(&splits.digest), splits_content.clone())
-        .await?;
+    store.create(&Key::splits(&splits.digest), splits_content.clone())?;
 
     let classes = finished
         .classes

@@ -153,7 +153,10 @@ mod tests {
         let a: serde_json::Value = serde_json::from_str(r#"{"b": [1, 2.5], "a": null}"#).unwrap();
         let b: serde_json::Value = serde_json::from_str(r#"{"a":null,"b":[1,2.50]}"#).unwrap();
         assert_eq!(Digest::of_json(&a), Digest::of_json(&b));
-        assert_eq!(Digest::of_json(&a), Digest::of(br#"{"a":null,"b":[1,2.5]}"#));
+        assert_eq!(
+            Digest::of_json(&a),
+            Digest::of(br#"{"a":null,"b":[1,2.5]}"#)
+        );
     }
 
     #[test]

@@ -10,7 +10,11 @@
 pub mod dataset;
 pub mod digest;
 pub mod expand;
+pub mod guest;
 pub mod plan;
+pub mod pool;
 pub mod reduce;
+pub mod report;
 pub mod run;
+pub mod sandbox;
 pub mod store;

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
@@ -14,7 +15,8 @@ use crate::digest::Digest;
 /// The bytes of a part of a large object.
 const PART: u64 = 16 << 20;
 
-/// An object store.
+/// An object store. Its calls block: a local folder needs nothing else, and a
+/// worker has nothing else to do.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
@@ -128,9 +130,9 @@ impl Store {
     }
 
     /// The bytes of an object; `None` where there is none.
-    pub async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+    pub fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         let read = async { self.inner.get(&key.0).await?.bytes().await };
-        match read.await {
+        match block_on(read) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(self.error("read", key, source)),
@@ -138,8 +140,8 @@ impl Store {
     }
 
     /// Whether an object is there.
-    pub async fn contains(&self, key: &Key) -> Result<bool, StoreError> {
-        match self.inner.head(&key.0).await {
+    pub fn contains(&self, key: &Key) -> Result<bool, StoreError> {
+        match block_on(self.inner.head(&key.0)) {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(source) => Err(self.error("read", key, source)),
@@ -147,17 +149,26 @@ impl Store {
     }
 
     /// Writes an object unless it is there. Returns whether it wrote.
-    pub async fn create(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
+    pub fn create(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
         let payload = PutPayload::from_bytes(bytes);
-        match self
-            .inner
-            .put_opts(&key.0, payload, PutMode::Create.into())
-            .await
-        {
+        match block_on(self.inner.put_opts(&key.0, payload, PutMode::Create.into())) {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(source) => Err(self.error("write", key, source)),
         }
+    }
+
+    /// Whether `bytes`, read from `key`, are those that `digest` names.
+    pub fn verify(&self, key: &Key, bytes: &[u8], digest: Digest) -> Result<(), StoreError> {
+        let found = Digest::of(bytes);
+        if found == digest {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            key: key.to_string(),
+            url: self.url.clone(),
+            found,
+        })
     }
 
     /// Writes an object from the rest of a file, a part at a time, unless it
@@ -165,8 +176,8 @@ impl Store {
     ///
     /// For objects whose name is their digest: of two that write at once,
     /// both may, and write the same.
-    pub async fn create_from(&self, key: &Key, mut file: File) -> Result<bool, StoreError> {
-        if self.contains(key).await? {
+    pub fn create_from(&self, key: &Key, mut file: File) -> Result<bool, StoreError> {
+        if self.contains(key)? {
             return Ok(false);
         }
         let write = async {
@@ -189,7 +200,7 @@ impl Store {
                 }
             }
         };
-        match write.await {
+        match block_on(write) {
             Ok(_) => Ok(true),
             Err(source) => Err(self.error("write", key, source)),
         }

@@ -5,6 +5,8 @@
 //! All of them are JSON, the same bytes through every door. This crate holds
 //! types alone: it does no I/O, and knows neither WebAssembly nor Parquet.
 
+mod param;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -120,6 +122,8 @@ pub enum ParamKind {
         /// The strings.
         of: Vec<String>,
     },
+    /// Any string.
+    Text,
     /// An object from class label to a weight that is not negative.
     Weights,
 }

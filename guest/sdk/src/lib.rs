@@ -4,10 +4,22 @@
 //! The algorithm sees a [`Table`], rows to fit on and rows to score; it never
 //! sees Parquet, JSON, HTTP or the WebAssembly boundary.
 
+pub mod dataset;
+#[cfg(target_family = "wasm")]
+pub mod doors;
+mod file;
+pub mod function;
+pub mod guest;
+mod multipart;
+mod prediction;
+mod scoring;
+mod splits;
 pub mod table;
 pub mod trainer;
 
+pub use dataset::Dataset;
 pub use fanout_contract as contract;
 pub use fanout_contract::{Fault, Learning, Param, ParamKind, Params, TrainerDescription};
+pub use guest::Guest;
 pub use table::{Feature, Table, Target, Values};
-pub use trainer::{Job, Prediction, Scorer, Trainer};
+pub use trainer::{Job, Prediction, PredictionBuf, PredictionValues, Scorer, Trainer};

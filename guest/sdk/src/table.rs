@@ -1,15 +1,36 @@
 //! [`Table`]: a dataset as an estimator reads it, one feature at a time.
 //!
 //! A feature is decoded when it is asked for and not kept, so that the memory
-//! of a fit is what the estimator makes of the columns, not the columns.
+//! of a fit is what the estimator makes of the columns, not the columns. It
+//! knows nothing of splits.
 
-use crate::Fault;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::contract::{CONTRACT, Column, ColumnKind, LAYOUT_KEY, Layout, Role};
+use crate::file::ColumnFile;
+use crate::{Fault, Learning};
 
 /// A dataset. Cheap to open: it holds the compressed bytes.
 #[derive(Debug)]
 pub struct Table {
     rows: usize,
     features: Vec<Feature>,
+    /// By feature: where it stands in the layout.
+    places: Vec<usize>,
+    /// By feature: the sorted place of each label of the layout.
+    ranks: Vec<Vec<u32>>,
+    columns: Vec<Column>,
+    source: Source,
+}
+
+/// Where the values come from. Categories are indices into the layout's
+/// labels here, in order of appearance.
+#[derive(Debug)]
+enum Source {
+    File(ColumnFile),
+    Memory(Vec<Values>),
 }
 
 /// What is known of a feature before its values are read.
@@ -17,7 +38,8 @@ pub struct Table {
 pub struct Feature {
     /// The column's name.
     pub name: String,
-    /// For a category, its labels in sorted order; `None` for a number.
+    /// For a category, its labels in sorted order (as numbers where all of
+    /// them are numbers, else as text); `None` for a number.
     pub labels: Option<Vec<String>>,
 }
 
@@ -33,6 +55,19 @@ pub enum Values {
 impl Values {
     /// The code of a missing category.
     pub const MISSING: u32 = u32::MAX;
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Number(numbers) => numbers.len(),
+            Self::Category(codes) => codes.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A target column, decoded. Never missing.
@@ -58,9 +93,102 @@ impl Target {
             Self::Numbers(_) => &[],
         }
     }
+
+    /// What is learnt from it.
+    pub fn learning(&self) -> Learning {
+        match self {
+            Self::Classes { classes, .. } if classes.len() == 2 => Learning::Binary,
+            Self::Classes { .. } => Learning::Multiclass,
+            Self::Numbers(_) => Learning::Regression,
+        }
+    }
 }
 
 impl Table {
+    /// Opens a dataset's Parquet file: reads its footer and its layout.
+    pub fn open(bytes: Bytes) -> Result<Self, Fault> {
+        let file = ColumnFile::open("dataset", bytes)?;
+        let layout = layout(&file)?;
+        Self::new(file.rows(), layout.columns, Source::File(file))
+    }
+
+    /// A table of columns that are at hand, all of one length. A category's
+    /// values index the labels of its column, in their order there.
+    pub fn from_columns(columns: Vec<(Column, Values)>) -> Result<Self, Fault> {
+        let rows = columns.first().map_or(0, |(_, values)| values.len());
+        for (column, values) in &columns {
+            if values.len() != rows {
+                return Err(Fault::InvalidDataset(format!(
+                    "column `{}` has {} rows and the first has {rows}",
+                    column.name,
+                    values.len()
+                )));
+            }
+            let as_told = match (&column.kind, values) {
+                (ColumnKind::Number, Values::Number(_)) => true,
+                (ColumnKind::Category { labels }, Values::Category(codes)) => codes
+                    .iter()
+                    .all(|&code| code == Values::MISSING || (code as usize) < labels.len()),
+                _ => false,
+            };
+            if !as_told {
+                return Err(Fault::InvalidDataset(format!(
+                    "the values of column `{}` are not of its kind",
+                    column.name
+                )));
+            }
+        }
+        let (columns, values) = columns.into_iter().unzip();
+        Self::new(rows, columns, Source::Memory(values))
+    }
+
+    fn new(rows: usize, columns: Vec<Column>, source: Source) -> Result<Self, Fault> {
+        let mut names = BTreeSet::new();
+        if let Some(twice) = columns.iter().find(|column| !names.insert(&column.name)) {
+            return Err(Fault::InvalidDataset(format!(
+                "two columns are named `{}`",
+                twice.name
+            )));
+        }
+        let (mut features, mut places, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, column) in columns.iter().enumerate() {
+            if column.role != Role::Feature {
+                continue;
+            }
+            let (labels, rank) = match &column.kind {
+                ColumnKind::Number => (None, Vec::new()),
+                ColumnKind::Category { labels } => {
+                    let order = sorted(labels);
+                    let mut rank = vec![0; labels.len()];
+                    for (sorted, &label) in (0u32..).zip(&order) {
+                        rank[label] = sorted;
+                    }
+                    let labels = order.iter().map(|&label| labels[label].clone());
+                    (Some(labels.collect()), rank)
+                }
+            };
+            features.push(Feature {
+                name: column.name.clone(),
+                labels,
+            });
+            places.push(place);
+            ranks.push(rank);
+        }
+        if features.is_empty() {
+            return Err(Fault::InvalidDataset(
+                "no column of the dataset is a feature".to_owned(),
+            ));
+        }
+        Ok(Self {
+            rows,
+            features,
+            places,
+            ranks,
+            columns,
+            source,
+        })
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -73,13 +201,178 @@ impl Table {
 
     /// Decodes the values of feature `index`.
     pub fn values(&self, index: usize) -> Result<Values, Fault> {
-        let _ = index;
-        todo!()
+        let mut values = self.stored(self.places[index])?;
+        if let Values::Category(codes) = &mut values {
+            let ranks = &self.ranks[index];
+            for code in codes.iter_mut().filter(|code| **code != Values::MISSING) {
+                *code = ranks[*code as usize];
+            }
+        }
+        Ok(values)
     }
 
-    /// Decodes the target column `name`.
+    /// Decodes the target column `name`: classes where it is a category or
+    /// all of its numbers are whole, else numbers.
     pub fn target(&self, name: &str) -> Result<Target, Fault> {
-        let _ = name;
-        todo!()
+        let (classes, codes) = match self.stored_target(name)? {
+            (Values::Number(numbers), _) => {
+                if numbers.iter().any(|number| number.fract() != 0.0) {
+                    return Ok(Target::Numbers(numbers));
+                }
+                number_classes(&numbers)
+            }
+            (Values::Category(codes), labels) => category_classes(codes, labels),
+        };
+        match classes.as_slice() {
+            [] => Err(Fault::InvalidDataset("the dataset has no row".to_owned())),
+            [one] => Err(Fault::InvalidDataset(format!(
+                "target `{name}` is `{one}` in every row; a classifier needs two classes"
+            ))),
+            _ => Ok(Target::Classes { classes, codes }),
+        }
     }
+
+    /// Decodes the target column `name` as numbers, whole or not.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, Fault> {
+        match self.stored_target(name)? {
+            (Values::Number(numbers), _) => Ok(numbers),
+            (Values::Category(_), _) => Err(Fault::InvalidTask(format!(
+                "target `{name}` holds categories; a regressor needs numbers"
+            ))),
+        }
+    }
+
+    /// A target's values as they are stored, with the labels of a category.
+    fn stored_target(&self, name: &str) -> Result<(Values, &[String]), Fault> {
+        let is_target = |column: &Column| column.role == Role::Target;
+        let place = self
+            .columns
+            .iter()
+            .position(|column| is_target(column) && column.name == name)
+            .ok_or_else(|| {
+                let targets = self.columns.iter().filter(|column| is_target(column));
+                let names: Vec<&str> = targets.map(|column| column.name.as_str()).collect();
+                Fault::InvalidTask(format!(
+                    "the dataset has no target `{name}`; its targets are `{}`",
+                    names.join("`, `")
+                ))
+            })?;
+        let values = self.stored(place)?;
+        let missing = match &values {
+            Values::Number(numbers) => numbers.iter().position(|number| number.is_nan()),
+            Values::Category(codes) => codes.iter().position(|code| *code == Values::MISSING),
+        };
+        if let Some(row) = missing {
+            return Err(Fault::InvalidDataset(format!(
+                "target `{name}` is missing in row {row} (counted from 0); drop such rows first"
+            )));
+        }
+        let labels: &[String] = match &self.columns[place].kind {
+            ColumnKind::Number => &[],
+            ColumnKind::Category { labels } => labels,
+        };
+        Ok((values, labels))
+    }
+
+    fn stored(&self, place: usize) -> Result<Values, Fault> {
+        let file = match &self.source {
+            Source::Memory(columns) => return Ok(columns[place].clone()),
+            Source::File(file) => file,
+        };
+        let labels = match &self.columns[place].kind {
+            ColumnKind::Number => return Ok(Values::Number(file.numbers(place)?)),
+            ColumnKind::Category { labels } => labels,
+        };
+        let codes = file.ints(place)?.into_iter().map(|code| match code {
+            None => Ok(Values::MISSING),
+            Some(code) => u32::try_from(code)
+                .ok()
+                .filter(|code| (*code as usize) < labels.len())
+                .ok_or_else(|| {
+                    Fault::InvalidDataset(format!(
+                        "column `{}` has the code {code} and {} labels",
+                        self.columns[place].name,
+                        labels.len()
+                    ))
+                }),
+        });
+        Ok(Values::Category(codes.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The layout that the file carries, checked against its columns.
+fn layout(file: &ColumnFile) -> Result<Layout, Fault> {
+    let json = file.metadata(LAYOUT_KEY).ok_or_else(|| {
+        Fault::InvalidDataset(format!(
+            "the dataset's Parquet metadata has no key `{LAYOUT_KEY}`: it was not written for a \
+             trainer"
+        ))
+    })?;
+    let layout: Layout = serde_json::from_str(json).map_err(|error| {
+        Fault::InvalidDataset(format!("the dataset's layout can't be read: {error}"))
+    })?;
+    if layout.contract != CONTRACT {
+        return Err(Fault::InvalidDataset(format!(
+            "the dataset's layout is of contract {}, this guest keeps contract {CONTRACT}",
+            layout.contract
+        )));
+    }
+    let told: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
+    let found: Vec<&str> = file.names().collect();
+    if told != found {
+        return Err(Fault::InvalidDataset(format!(
+            "the dataset's layout names the columns `{}` and the file holds `{}`",
+            told.join("`, `"),
+            found.join("`, `")
+        )));
+    }
+    Ok(layout)
+}
+
+/// The places of `labels`, sorted: as numbers where all of them are numbers,
+/// else as text.
+fn sorted(labels: &[String]) -> Vec<usize> {
+    let numbers: Option<Vec<f64>> = labels
+        .iter()
+        .map(|label| label.parse().ok().filter(|number: &f64| number.is_finite()))
+        .collect();
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    order.sort_by(|&a, &b| {
+        let by_number = match &numbers {
+            Some(numbers) => numbers[a].total_cmp(&numbers[b]),
+            None => std::cmp::Ordering::Equal,
+        };
+        by_number.then_with(|| labels[a].cmp(&labels[b]))
+    });
+    order
+}
+
+/// The labels that occur, sorted, and an index into them a row.
+fn category_classes(mut codes: Vec<u32>, labels: &[String]) -> (Vec<String>, Vec<u32>) {
+    let mut occurs = vec![false; labels.len()];
+    codes.iter().for_each(|&code| occurs[code as usize] = true);
+    let mut ranks = vec![0; labels.len()];
+    let mut classes = Vec::new();
+    for label in sorted(labels).into_iter().filter(|&label| occurs[label]) {
+        ranks[label] = classes.len() as u32;
+        classes.push(labels[label].clone());
+    }
+    codes
+        .iter_mut()
+        .for_each(|code| *code = ranks[*code as usize]);
+    (classes, codes)
+}
+
+/// The same for whole numbers.
+fn number_classes(numbers: &[f64]) -> (Vec<String>, Vec<u32>) {
+    // Adding zero makes one class of 0 and -0. Whole numbers below 2^63 are
+    // keyed exactly; greater ones are clamped together, and no target counts
+    // that far.
+    let key = |number: f64| (number + 0.0) as i64;
+    let mut ranks: BTreeMap<i64, u32> = numbers.iter().map(|&number| (key(number), 0)).collect();
+    for (rank, slot) in (0u32..).zip(ranks.values_mut()) {
+        *slot = rank;
+    }
+    let codes = numbers.iter().map(|&number| ranks[&key(number)]).collect();
+    (ranks.keys().map(i64::to_string).collect(), codes)
 }

@@ -1,6 +1,8 @@
 //! [`Trainer`], the one trait that an estimator implements, and what it is
 //! given to work with.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Fault, Params, Table, Target, TrainerDescription};
@@ -13,7 +15,10 @@ pub trait Trainer: 'static {
     /// features, a dense matrix.
     type Prepared: 'static;
     /// A fitted estimator, self-contained: it predicts rows of other tables
-    /// with the same features.
+    /// with the same features. It is written in postcard's format, which
+    /// keeps every bit of a float but does not describe itself: its types
+    /// need no `#[serde(untagged)]`, `flatten`, `skip_serializing_if` or
+    /// `serde_json::Value`.
     type Model: Serialize + DeserializeOwned;
 
     /// Name, hyper-parameters, and which of them are nested.
@@ -87,6 +92,45 @@ pub enum Prediction<'a> {
     Numbers(&'a [f64]),
 }
 
+impl<'a> Prediction<'a> {
+    /// The number of rows, of a target of `classes` classes; `None` where the
+    /// numbers do not come out even, or the kind does not fit the classes.
+    pub fn rows(&self, classes: usize) -> Option<usize> {
+        match self {
+            Self::Classes(codes) => (classes > 1).then_some(codes.len()),
+            Self::Binary(ones) => (classes == 2).then_some(ones.len()),
+            Self::Multiclass(table) => {
+                (classes > 1 && table.len().is_multiple_of(classes)).then(|| table.len() / classes)
+            }
+            Self::Numbers(numbers) => (classes == 0).then_some(numbers.len()),
+        }
+    }
+
+    /// The predicted class of each row, of a target of `classes` classes;
+    /// none for a regressor.
+    pub fn classes(&self, classes: usize) -> Cow<'a, [u32]> {
+        match self {
+            Self::Classes(codes) => Cow::Borrowed(codes),
+            Self::Binary(ones) => ones.iter().map(|one| u32::from(*one > 0.5)).collect(),
+            Self::Multiclass(table) => table.chunks_exact(classes).map(first_greatest).collect(),
+            Self::Numbers(_) => Cow::Borrowed(&[]),
+        }
+    }
+}
+
+/// The first place of the greatest number, as NumPy's `argmax`: a NaN is
+/// greater than all.
+fn first_greatest(row: &[f64]) -> u32 {
+    let mut best = 0;
+    for (place, value) in row.iter().enumerate() {
+        let best_value = row[best];
+        if *value > best_value || (value.is_nan() && !best_value.is_nan()) {
+            best = place;
+        }
+    }
+    best as u32
+}
+
 /// [`Prediction`] that owns its numbers, with the classes that they are of.
 #[derive(Clone, Debug)]
 pub struct PredictionBuf {
@@ -94,6 +138,18 @@ pub struct PredictionBuf {
     pub classes: Vec<String>,
     /// The numbers.
     pub values: PredictionValues,
+}
+
+impl PredictionBuf {
+    /// The numbers, borrowed.
+    pub fn as_prediction(&self) -> Prediction<'_> {
+        match &self.values {
+            PredictionValues::Classes(codes) => Prediction::Classes(codes),
+            PredictionValues::Binary(ones) => Prediction::Binary(ones),
+            PredictionValues::Multiclass(table) => Prediction::Multiclass(table),
+            PredictionValues::Numbers(numbers) => Prediction::Numbers(numbers),
+        }
+    }
 }
 
 /// See [`Prediction`].

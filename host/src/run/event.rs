@@ -17,13 +17,13 @@ pub enum TaskFault {
         message: String,
     },
     /// The guest asked for more memory than the plan allows.
-    #[error("the guest needed more than {limit} bytes of memory")]
+    #[error("the guest needed more than its {} of memory", size(*limit))]
     OutOfMemory {
         /// The limit, in bytes.
         limit: u64,
     },
     /// The task took longer than the plan allows.
-    #[error("the task took longer than {} s", limit_ms / 1000)]
+    #[error("the task took longer than its {} s", *limit_ms as f64 / 1000.0)]
     TimedOut {
         /// The limit, in milliseconds.
         limit_ms: u64,
@@ -37,12 +37,47 @@ pub enum TaskFault {
         /// What is wrong.
         message: String,
     },
+    /// The run was told to stop; never stored.
+    #[error("the run was stopped")]
+    Cancelled,
     /// The guest said why it did not answer.
     #[error("{fault}")]
     Refused {
         /// What the guest said.
         fault: fanout_contract::Fault,
     },
+}
+
+/// `1 GiB`, `512 MiB`: limits are powers of two in most plans.
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let whole = units
+        .into_iter()
+        .find(|(bits, _)| bytes >= 1 << bits && bytes.is_multiple_of(1 << bits));
+    whole.map_or(format!("{bytes} bytes"), |(bits, unit)| {
+        format!("{} {unit}", bytes >> bits)
+    })
+}
+
+impl TaskFault {
+    /// The kind alone, as in the task's stored result; for a guest's refusal,
+    /// which of the four it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Trapped { .. } => "trapped",
+            Self::OutOfMemory { .. } => "out_of_memory",
+            Self::TimedOut { .. } => "timed_out",
+            Self::StackOverflowed => "stack_overflowed",
+            Self::MalformedAnswer { .. } => "malformed_answer",
+            Self::Cancelled => "cancelled",
+            Self::Refused { fault } => match fault {
+                fanout_contract::Fault::InvalidDataset(_) => "invalid_dataset",
+                fanout_contract::Fault::InvalidTask(_) => "invalid_task",
+                fanout_contract::Fault::InvalidParams(_) => "invalid_params",
+                fanout_contract::Fault::Failed(_) => "fit_failed",
+            },
+        }
+    }
 }
 
 /// How one task ended.

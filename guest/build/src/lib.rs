@@ -1,0 +1,137 @@
+//! Builds guest crates into components, for build scripts: [`Compiler::find`]
+//! a compiler for `wasm32-unknown-unknown`, [`Compiler::build`] with it.
+//!
+//! It installs nothing; `guest/setup.sh` does.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A cargo and a rustc that can build for WebAssembly.
+#[derive(Debug)]
+pub struct Compiler {
+    cargo: PathBuf,
+    rustc: PathBuf,
+    /// The linker, and with it the need to build `std` from its source.
+    build_std: Option<PathBuf>,
+}
+
+impl Compiler {
+    /// The calling cargo's own compiler if it has the target, else the one of
+    /// Debian's packages, which brings the source of `std` instead.
+    pub fn find() -> Result<Self, Box<dyn Error>> {
+        let own = Self {
+            cargo: env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
+            rustc: env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from),
+            build_std: None,
+        };
+        if own.sysroot().is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir()) {
+            return Ok(own);
+        }
+        let debian = Self {
+            cargo: "/usr/bin/cargo".into(),
+            rustc: "/usr/bin/rustc".into(),
+            build_std: (13..=30).rev().map(|n| PathBuf::from(format!("/usr/bin/wasm-ld-{n}"))).find(|p| p.exists()),
+        };
+        let has_source = |root: PathBuf| root.join("lib/rustlib/src/rust/library/std").exists();
+        if debian.cargo.exists() && debian.build_std.is_some() && debian.sysroot().is_some_and(has_source) {
+            return Ok(debian);
+        }
+        Err(format!(
+            "no compiler for `{TARGET}` is installed: run `make setup`, or `rustup target add {TARGET}`, \
+             or install Debian's packages `rustc-web cargo-web rust-web-src lld-19`"
+        )
+        .into())
+    }
+
+    fn sysroot(&self) -> Option<PathBuf> {
+        let output = Command::new(&self.rustc).args(["--print", "sysroot"]).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| PathBuf::from(text.trim_end()))
+    }
+
+    /// Builds the package's `cdylib` targets (its library and its examples)
+    /// in the workspace at `workspace`, always optimised, and returns each
+    /// one's name and component.
+    pub fn build(&self, workspace: &Path, package: &str) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+        let workspace = workspace.canonicalize()?;
+        let target_dir = workspace.join("target/guests");
+        let mut command = Command::new(&self.cargo);
+        // What the outer cargo sets is meant for the host's build.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            let leaks = text.starts_with("CARGO") && text != "CARGO_HOME"
+                || text.starts_with("RUST") && text != "RUSTUP_HOME" && text != "RUSTUP_TOOLCHAIN";
+            if leaks {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .current_dir(&workspace)
+            .env("RUSTC", &self.rustc)
+            .args(["build", "--release", "--locked", "--target", TARGET, "--package", package])
+            .arg("--lib")
+            .arg("--examples")
+            .arg("--target-dir")
+            .arg(&target_dir)
+            .arg("--message-format=json-render-diagnostics");
+        let mut flags = vec![OsString::from("-Ctarget-feature=+simd128")];
+        // The same sources give the same digest in whatever folder they lie.
+        for (path, name) in [(Some(workspace.clone()), "guest"), (cargo_home(), "cargo")] {
+            if let Some(path) = path {
+                let mut flag = OsString::from("--remap-path-prefix=");
+                flag.push(path);
+                flag.push(format!("={name}"));
+                flags.push(flag);
+            }
+        }
+        if let Some(linker) = &self.build_std {
+            let mut flag = OsString::from("-Clinker=");
+            flag.push(linker);
+            flags.push(flag);
+            command.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_abort");
+        }
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join(&OsString::from("\u{1f}")));
+        let output = command.stderr(std::process::Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(format!("the guest `{package}` does not build: {}", output.status).into());
+        }
+        let mut components = Vec::new();
+        for path in wasm_files(&String::from_utf8(output.stdout)?, &target_dir) {
+            let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
+            components.push((name, encode(&std::fs::read(&path)?)?));
+        }
+        if components.is_empty() {
+            return Err(format!("the guest `{package}` has no `cdylib`").into());
+        }
+        Ok(components)
+    }
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
+}
+
+/// The core modules that cargo's messages name as made.
+fn wasm_files(messages: &str, target_dir: &Path) -> Vec<PathBuf> {
+    let root = target_dir.to_string_lossy();
+    let mut files: Vec<PathBuf> = messages
+        .lines()
+        .filter(|line| line.contains(r#""reason":"compiler-artifact""#))
+        .flat_map(|line| line.split('"'))
+        .filter(|text| text.starts_with(&*root) && text.ends_with(".wasm") && !text.contains("/deps/"))
+        .map(PathBuf::from)
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut encoder = wit_component::ComponentEncoder::default();
+    Ok(encoder.validate(true).module(module)?.encode()?)
+}

@@ -1,0 +1,207 @@
+//! What a hyper-parameter takes: [`Param::check`]. Host and guest ask the same
+//! function, so that a plan that passes is never refused by its trainer.
+//!
+//! It refuses values; it never changes one.
+
+use serde_json::Value;
+
+use crate::{Param, ParamKind};
+
+impl Param {
+    /// Whether any of the kinds takes `value`. The error says what the
+    /// parameter takes and what it was given.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        let int_taken = self
+            .kinds
+            .iter()
+            .any(|kind| matches!(kind, ParamKind::Int { .. }));
+        if self.kinds.iter().any(|kind| kind.takes(value, int_taken)) {
+            return Ok(());
+        }
+        let kinds: Vec<String> = self.kinds.iter().map(ToString::to_string).collect();
+        Err(format!(
+            "`{}` takes {}, not `{value}`",
+            self.name,
+            one_of(&kinds)
+        ))
+    }
+}
+
+impl ParamKind {
+    /// Whether this kind takes `value`. `int_taken` says that another kind of
+    /// the same parameter speaks for whole numbers.
+    fn takes(&self, value: &Value, int_taken: bool) -> bool {
+        match self {
+            Self::Null => value.is_null(),
+            Self::Bool => value.is_boolean(),
+            Self::Int { min, max } => match (value.as_i64(), value.as_u64()) {
+                (Some(int), _) => {
+                    min.is_none_or(|min| int >= min) && max.is_none_or(|max| int <= max)
+                }
+                (None, Some(_)) => max.is_none(),
+                (None, None) => false,
+            },
+            Self::Float {
+                min,
+                max,
+                above_min,
+            } => {
+                let whole = value.is_i64() || value.is_u64();
+                let Some(float) = value.as_f64().filter(|_| !(whole && int_taken)) else {
+                    return false;
+                };
+                let enough = min.is_none_or(|min| {
+                    if *above_min {
+                        float > min
+                    } else {
+                        float >= min
+                    }
+                });
+                float.is_finite() && enough && max.is_none_or(|max| float <= max)
+            }
+            Self::Choice { of } => value
+                .as_str()
+                .is_some_and(|text| of.iter().any(|choice| choice == text)),
+            Self::Text => value.is_string(),
+            Self::Weights => value.as_object().is_some_and(|weights| {
+                weights
+                    .values()
+                    .all(|weight| weight.as_f64().is_some_and(|w| w.is_finite() && w >= 0.0))
+            }),
+        }
+    }
+}
+
+impl std::fmt::Display for ParamKind {
+    /// A phrase for people: "a whole number of at least 1".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("`null`"),
+            Self::Bool => f.write_str("`true` or `false`"),
+            Self::Int { min, max } => match (min, max) {
+                (None, None) => f.write_str("a whole number"),
+                (Some(min), None) => write!(f, "a whole number of at least {min}"),
+                (None, Some(max)) => write!(f, "a whole number of at most {max}"),
+                (Some(min), Some(max)) => write!(f, "a whole number from {min} to {max}"),
+            },
+            Self::Float {
+                min,
+                max,
+                above_min,
+            } => {
+                f.write_str("a number")?;
+                match (min, max, above_min) {
+                    (None, None, _) => Ok(()),
+                    (None, Some(max), _) => write!(f, " of at most {max:?}"),
+                    (Some(min), None, false) => write!(f, " of at least {min:?}"),
+                    (Some(min), None, true) => write!(f, " above {min:?}"),
+                    (Some(min), Some(max), false) => write!(f, " from {min:?} to {max:?}"),
+                    (Some(min), Some(max), true) => write!(f, " above {min:?}, at most {max:?}"),
+                }
+            }
+            Self::Choice { of } => {
+                let quoted: Vec<String> = of.iter().map(|choice| format!("`{choice}`")).collect();
+                f.write_str(&one_of(&quoted))
+            }
+            Self::Text => f.write_str("a text"),
+            Self::Weights => f.write_str("an object of class labels and weights of at least 0"),
+        }
+    }
+}
+
+/// "a", "a or b", "a, b or c".
+fn one_of(phrases: &[String]) -> String {
+    match phrases {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn param(kinds: Vec<ParamKind>) -> Param {
+        Param {
+            name: "max_features".to_owned(),
+            kinds,
+            default: Value::Null,
+            meaning: String::new(),
+            nested: false,
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_an_int_where_ints_are_taken() {
+        let both = param(vec![
+            ParamKind::Int {
+                min: Some(2),
+                max: None,
+            },
+            ParamKind::Float {
+                min: Some(0.0),
+                max: Some(1.0),
+                above_min: true,
+            },
+        ]);
+        assert_eq!(both.check(&json!(2)), Ok(()));
+        assert_eq!(both.check(&json!(1.0)), Ok(()));
+        assert_eq!(
+            both.check(&json!(1)).unwrap_err(),
+            "`max_features` takes a whole number of at least 2 or a number above 0.0, at most \
+             1.0, not `1`"
+        );
+        let float = param(vec![ParamKind::Float {
+            min: None,
+            max: None,
+            above_min: false,
+        }]);
+        assert_eq!(float.check(&json!(1)), Ok(()));
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let float = param(vec![ParamKind::Float {
+            min: Some(0.0),
+            max: Some(0.5),
+            above_min: true,
+        }]);
+        assert!(float.check(&json!(0.0)).is_err());
+        assert!(float.check(&json!(1e-300)).is_ok());
+        assert!(float.check(&json!(0.5)).is_ok());
+        assert!(float.check(&json!(0.5000001)).is_err());
+        let int = param(vec![ParamKind::Int {
+            min: None,
+            max: Some(9),
+        }]);
+        assert!(int.check(&json!(9)).is_ok());
+        assert!(int.check(&json!(10)).is_err());
+        assert!(int.check(&json!(u64::MAX)).is_err());
+        assert!(int.check(&json!(3.0)).is_err());
+    }
+
+    #[test]
+    fn other_kinds() {
+        let choice = param(vec![
+            ParamKind::Choice {
+                of: vec!["sqrt".to_owned(), "log2".to_owned()],
+            },
+            ParamKind::Null,
+        ]);
+        assert!(choice.check(&json!("sqrt")).is_ok());
+        assert!(choice.check(&json!(null)).is_ok());
+        assert_eq!(
+            choice.check(&json!("auto")).unwrap_err(),
+            "`max_features` takes `sqrt` or `log2` or `null`, not `\"auto\"`"
+        );
+        let weights = param(vec![ParamKind::Weights]);
+        assert!(weights.check(&json!({"0": 1, "1": 2.5})).is_ok());
+        assert!(weights.check(&json!({"0": -1})).is_err());
+        assert!(weights.check(&json!([1])).is_err());
+        assert!(param(vec![ParamKind::Bool]).check(&json!(true)).is_ok());
+        assert!(param(vec![ParamKind::Bool]).check(&json!(1)).is_err());
+    }
+}

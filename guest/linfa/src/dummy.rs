@@ -1,0 +1,279 @@
+//! [`Dummy`]: scikit-learn's `DummyClassifier`, which ignores the features.
+//!
+//! It is the floor that a search must rise above, and what a fit costs when
+//! the fit itself costs nothing.
+
+use std::convert::Infallible;
+
+use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
+use fanout_sdk::{
+    Fault, Job, Learning, Param, ParamKind, Params, Prediction, Scorer, Table, Target, Trainer,
+    TrainerDescription,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Predicts from the class frequencies of the training rows alone.
+///
+/// | parameter | default | meaning |
+/// | --- | --- | --- |
+/// | `strategy` | `prior` | see [`Strategy`] |
+/// | `random_state` | 0 | the seed of `stratified` and `uniform` |
+/// | `constant` | null | the label that `constant` predicts |
+///
+/// `stratified` and `uniform` draw from a generator of their own: their
+/// frequencies are scikit-learn's, their draws are not.
+#[derive(Debug)]
+pub struct Dummy(Infallible);
+
+/// What is predicted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// The most frequent class, with the frequencies as probabilities.
+    Prior,
+    /// The most frequent class, with probability 1.
+    MostFrequent,
+    /// A class drawn a row by the frequencies.
+    Stratified {
+        /// The seed.
+        seed: u64,
+    },
+    /// A class drawn a row, all alike.
+    Uniform {
+        /// The seed.
+        seed: u64,
+    },
+    /// One class, whatever the data.
+    Constant {
+        /// Its index.
+        class: u32,
+    },
+}
+
+/// A fitted [`Dummy`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    classes: Vec<String>,
+    frequencies: Vec<f64>,
+    strategy: Strategy,
+}
+
+impl Trainer for Dummy {
+    type Prepared = ();
+    type Model = Model;
+
+    fn description() -> TrainerDescription {
+        let param = |name: &str, kinds, default: Value, meaning: &str| Param {
+            name: name.to_owned(),
+            kinds,
+            default,
+            meaning: meaning.to_owned(),
+            nested: false,
+        };
+        let choices = [
+            "prior",
+            "most_frequent",
+            "stratified",
+            "uniform",
+            "constant",
+        ];
+        let label = || ParamKind::Float {
+            min: None,
+            max: None,
+            above_min: false,
+        };
+        TrainerDescription {
+            name: "dummy".to_owned(),
+            summary: "Ignores the features: the baseline of every search.".to_owned(),
+            tasks: vec![Learning::Binary, Learning::Multiclass],
+            params: vec![
+                param(
+                    "strategy",
+                    vec![ParamKind::Choice {
+                        of: choices.map(str::to_owned).to_vec(),
+                    }],
+                    json!("prior"),
+                    "What is predicted: the training rows' frequencies, their most frequent \
+                     class, classes drawn by frequency or alike, or one given class.",
+                ),
+                param(
+                    "random_state",
+                    vec![ParamKind::Int {
+                        min: Some(0),
+                        max: None,
+                    }],
+                    json!(0),
+                    "The seed of `stratified` and `uniform`.",
+                ),
+                param(
+                    "constant",
+                    vec![ParamKind::Null, ParamKind::Text, label()],
+                    Value::Null,
+                    "The label that strategy `constant` predicts.",
+                ),
+            ],
+        }
+    }
+
+    fn prepare(_: &Table) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn evaluate((): &(), job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
+        let (classes, frequencies) = frequencies(job)?;
+        for (index, candidate) in job.candidates.iter().enumerate() {
+            let strategy = Strategy::of(candidate, classes)?;
+            let predict = |rows| strategy.probabilities(&frequencies, rows);
+            score(predict(job.test.len()), classes, |p| scorer.test(index, p))?;
+            if scorer.wants_train() {
+                score(predict(job.train.len()), classes, |p| {
+                    scorer.train(index, p)
+                })?;
+            }
+        }
+        Ok(job.candidates.len() as u32)
+    }
+
+    fn fit((): &(), job: &Job<'_>) -> Result<Model, Fault> {
+        let (classes, frequencies) = frequencies(job)?;
+        Ok(Model {
+            classes: classes.to_vec(),
+            frequencies,
+            strategy: Strategy::of(&job.candidates[0], classes)?,
+        })
+    }
+
+    fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
+        let probabilities = model
+            .strategy
+            .probabilities(&model.frequencies, table.rows());
+        Ok(PredictionBuf {
+            classes: model.classes.clone(),
+            values: match model.classes.len() {
+                2 => PredictionValues::Binary(probabilities),
+                _ => PredictionValues::Multiclass(probabilities),
+            },
+        })
+    }
+}
+
+/// Hands probabilities on in the form that the number of classes asks for.
+fn score(
+    probabilities: Vec<f64>,
+    classes: &[String],
+    scorer: impl FnOnce(Prediction<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    scorer(match classes.len() {
+        2 => Prediction::Binary(&probabilities),
+        _ => Prediction::Multiclass(&probabilities),
+    })
+}
+
+/// The class labels, and the share of the training rows that each has.
+fn frequencies<'a>(job: &Job<'a>) -> Result<(&'a [String], Vec<f64>), Fault> {
+    let Target::Classes { classes, codes } = job.target else {
+        return Err(Fault::InvalidTask(
+            "`dummy` learns classes, not numbers".to_owned(),
+        ));
+    };
+    let mut counts = vec![0u32; classes.len()];
+    for row in job.train {
+        counts[codes[*row as usize] as usize] += 1;
+    }
+    let rows = job.train.len() as f64;
+    let shares = counts.iter().map(|count| f64::from(*count) / rows);
+    Ok((classes, shares.collect()))
+}
+
+impl Strategy {
+    fn of(params: &Params, classes: &[String]) -> Result<Self, Fault> {
+        let seed = params["random_state"].as_u64().unwrap_or_default();
+        Ok(match params["strategy"].as_str().unwrap_or_default() {
+            "most_frequent" => Self::MostFrequent,
+            "stratified" => Self::Stratified { seed },
+            "uniform" => Self::Uniform { seed },
+            "constant" => {
+                let label = match &params["constant"] {
+                    Value::String(label) => label.clone(),
+                    other => other.to_string(),
+                };
+                let class = classes.iter().position(|class| *class == label);
+                let class = class.ok_or_else(|| {
+                    Fault::InvalidParams(format!(
+                        "`constant` is `{label}` and the classes are `{}`",
+                        classes.join("`, `")
+                    ))
+                })?;
+                Self::Constant {
+                    class: class as u32,
+                }
+            }
+            _ => Self::Prior,
+        })
+    }
+
+    /// The probabilities of `rows` rows: of class 1 for two classes, else of
+    /// every class, row by row.
+    fn probabilities(&self, frequencies: &[f64], rows: usize) -> Vec<f64> {
+        let classes = frequencies.len();
+        let one_hot = |class: usize| {
+            let mut row = vec![0.0; classes];
+            row[class] = 1.0;
+            row
+        };
+        let row = match self {
+            Self::Prior => frequencies.to_vec(),
+            Self::MostFrequent => one_hot(most_frequent(frequencies)),
+            Self::Constant { class } => one_hot(*class as usize),
+            Self::Stratified { seed } => return drawn(*seed, frequencies, rows),
+            Self::Uniform { seed } => {
+                return drawn(*seed, &vec![1.0 / classes as f64; classes], rows);
+            }
+        };
+        match row.as_slice() {
+            [_, one] => vec![*one; rows],
+            _ => row.repeat(rows),
+        }
+    }
+}
+
+/// The first of the most frequent classes.
+fn most_frequent(frequencies: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, share) in frequencies.iter().enumerate() {
+        if *share > frequencies[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// A class drawn for each row, as probabilities of 0 and 1.
+fn drawn(seed: u64, frequencies: &[f64], rows: usize) -> Vec<f64> {
+    let classes = frequencies.len();
+    let width = if classes == 2 { 1 } else { classes };
+    let mut table = vec![0.0; rows * width];
+    let mut state = seed;
+    for row in table.chunks_exact_mut(width) {
+        let mut left = unit(&mut state);
+        let mut class = 0;
+        while class + 1 < classes && left >= frequencies[class] {
+            left -= frequencies[class];
+            class += 1;
+        }
+        match width {
+            1 => row[0] = class as f64,
+            _ => row[class] = 1.0,
+        }
+    }
+    table
+}
+
+/// The next number in [0, 1) of SplitMix64 (Steele, Lea, Flood, 2014).
+fn unit(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}

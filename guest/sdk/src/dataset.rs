@@ -1,0 +1,305 @@
+//! [`Dataset`]: a table and its splits, opened once, and every task on it.
+//!
+//! Both doors end here. It checks a task against the contract and against the
+//! trainer before any work is done; it fits and scores nothing itself.
+
+use std::any::Any;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task};
+use crate::guest::{Guest, Offer, describe};
+use crate::scoring::Scoring;
+use crate::splits::{Rows, Splits};
+use crate::{Fault, Job, Params, Table, Target, TrainerDescription, prediction};
+
+/// How many selections of rows are kept decoded. Tasks come split by split,
+/// and a selection takes 4 bytes a row.
+const SELECTIONS: usize = 8;
+
+/// A dataset that is open for tasks. What tasks share is made on first use
+/// and kept: the trainer's view of the features, targets, rows of splits.
+#[derive(Debug)]
+pub struct Dataset {
+    description: Description,
+    desks: Vec<Desk>,
+    table: Table,
+    splits: Splits,
+    targets: RefCell<BTreeMap<(String, bool), Rc<Target>>>,
+    selections: RefCell<VecDeque<(Split, Rc<Rows>)>>,
+}
+
+/// One trainer's place at the dataset.
+struct Desk {
+    offer: &'static dyn Offer,
+    prepared: OnceCell<Box<dyn Any>>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk")
+            .field("prepared", &self.prepared.get().is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A fitted model with the trainer that reads it.
+#[derive(Serialize, Deserialize)]
+struct Model {
+    contract: u32,
+    trainer: String,
+    bytes: Vec<u8>,
+}
+
+/// A task that was checked, with all that its fit needs.
+struct Order<'a> {
+    desk: &'a Desk,
+    trainer: &'a TrainerDescription,
+    task: Task,
+    candidates: Vec<Params>,
+    target: Rc<Target>,
+    rows: Rc<Rows>,
+}
+
+impl Dataset {
+    /// Opens two whole Parquet files with one number of rows: the dataset,
+    /// and its splits.
+    pub fn open<G: Guest>(table: Bytes, splits: Bytes) -> Result<Self, Fault> {
+        let table = Table::open(table)?;
+        let splits = Splits::open(splits)?;
+        if table.rows() != splits.rows() {
+            return Err(Fault::InvalidDataset(format!(
+                "the dataset has {} rows and the splits file has {}",
+                table.rows(),
+                splits.rows()
+            )));
+        }
+        let desk = |offer: &&'static dyn Offer| Desk {
+            offer: *offer,
+            prepared: OnceCell::new(),
+        };
+        Ok(Self {
+            description: describe::<G>(),
+            desks: G::TRAINERS.iter().map(desk).collect(),
+            table,
+            splits,
+            targets: RefCell::default(),
+            selections: RefCell::default(),
+        })
+    }
+
+    /// Fits the candidates of a [`Task`] (JSON) and scores them: an
+    /// [`Answer`] (JSON).
+    pub fn evaluate(&self, task: &str) -> Result<String, Fault> {
+        let order = self.order(task)?;
+        if order.task.split.test.is_none() {
+            return Err(Fault::InvalidTask(
+                "the task's split names no test rows: there is nothing to score".to_owned(),
+            ));
+        }
+        let mut scoring = Scoring::new(&order.task, &order.target, &order.rows)?;
+        let data = self.prepared(order.desk)?;
+        let fits = order
+            .desk
+            .offer
+            .evaluate(data, &order.job(), &mut scoring)?;
+        let answer = Answer {
+            contract: CONTRACT,
+            fits,
+            scores: scoring.finish(&order.trainer.name)?,
+        };
+        Ok(serde_json::to_string(&answer).expect("an answer has text keys and finite numbers"))
+    }
+
+    /// Fits the first candidate of a [`Task`] (JSON) on its training rows:
+    /// the model in a form of this guest's own.
+    pub fn fit(&self, task: &str) -> Result<Vec<u8>, Fault> {
+        let order = self.order(task)?;
+        let bytes = order
+            .desk
+            .offer
+            .fit(self.prepared(order.desk)?, &order.job())?;
+        let model = Model {
+            contract: CONTRACT,
+            trainer: order.task.trainer,
+            bytes,
+        };
+        postcard::to_allocvec(&model)
+            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+    }
+
+    /// Predicts every row with a model from [`Dataset::fit`]: a Parquet file
+    /// with a column `prediction`, and one column `probability_<label>` a
+    /// class where the model knows probabilities.
+    pub fn predict(&self, model: &[u8]) -> Result<Vec<u8>, Fault> {
+        let model: Model = postcard::from_bytes(model).map_err(|error| {
+            Fault::InvalidTask(format!("the model is not one of this guest: {error}"))
+        })?;
+        if model.contract != CONTRACT {
+            return Err(other_contract("model", model.contract));
+        }
+        let (desk, _) = self.trainer(&model.trainer)?;
+        let predictions = desk.offer.predict(&model.bytes, &self.table)?;
+        prediction::to_parquet(&predictions, self.table.rows())
+    }
+
+    fn order(&self, json: &str) -> Result<Order<'_>, Fault> {
+        let task = read_task(json)?;
+        let (desk, trainer) = self.trainer(&task.trainer)?;
+        let candidates = candidates(trainer, &task)?;
+        let target = self.target(trainer, &task.target)?;
+        let rows = self.rows(&task.split)?;
+        Ok(Order {
+            desk,
+            trainer,
+            task,
+            candidates,
+            target,
+            rows,
+        })
+    }
+
+    fn trainer(&self, name: &str) -> Result<(&Desk, &TrainerDescription), Fault> {
+        let trainers = &self.description.trainers;
+        let found = self.desks.iter().zip(trainers);
+        found
+            .into_iter()
+            .find(|(_, trainer)| trainer.name == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = trainers.iter().map(|t| t.name.as_str()).collect();
+                Fault::InvalidTask(format!(
+                    "guest `{}` offers no trainer `{name}`; it offers `{}`",
+                    self.description.guest,
+                    names.join("`, `")
+                ))
+            })
+    }
+
+    fn prepared<'a>(&self, desk: &'a Desk) -> Result<&'a dyn Any, Fault> {
+        if let Some(data) = desk.prepared.get() {
+            return Ok(&**data);
+        }
+        let data = desk.offer.prepare(&self.table)?;
+        Ok(&**desk.prepared.get_or_init(|| data))
+    }
+
+    /// The target as the trainer takes it: numbers where it is a regressor
+    /// and nothing else.
+    fn target(&self, trainer: &TrainerDescription, name: &str) -> Result<Rc<Target>, Fault> {
+        let regressor = trainer.tasks.iter().all(|t| *t == Learning::Regression);
+        let key = (name.to_owned(), regressor);
+        let known = self.targets.borrow().get(&key).cloned();
+        let target = match known {
+            Some(target) => target,
+            None => {
+                let target = Rc::new(if regressor {
+                    Target::Numbers(self.table.numbers(name)?)
+                } else {
+                    self.table.target(name)?
+                });
+                self.targets.borrow_mut().insert(key, Rc::clone(&target));
+                target
+            }
+        };
+        let learning = target.learning();
+        if trainer.tasks.contains(&learning) {
+            return Ok(target);
+        }
+        Err(Fault::InvalidTask(format!(
+            "trainer `{}` does not learn a target like `{name}`, which is {}",
+            trainer.name,
+            match learning {
+                Learning::Binary => "of two classes".to_owned(),
+                Learning::Multiclass => format!("of {} classes", target.classes().len()),
+                Learning::Regression => "a number".to_owned(),
+            }
+        )))
+    }
+
+    fn rows(&self, split: &Split) -> Result<Rc<Rows>, Fault> {
+        let mut selections = self.selections.borrow_mut();
+        if let Some((_, rows)) = selections.iter().find(|(known, _)| known == split) {
+            return Ok(Rc::clone(rows));
+        }
+        let rows = Rc::new(self.splits.select(split)?);
+        selections.truncate(SELECTIONS - 1);
+        selections.push_front((split.clone(), Rc::clone(&rows)));
+        Ok(rows)
+    }
+}
+
+impl Order<'_> {
+    fn job(&self) -> Job<'_> {
+        Job {
+            candidates: &self.candidates,
+            target: &self.target,
+            train: &self.rows.train,
+            test: &self.rows.test,
+        }
+    }
+}
+
+/// Just enough of any contract's task to tell which contract it is of.
+#[derive(Deserialize)]
+struct AnyTask {
+    contract: u32,
+}
+
+fn read_task(json: &str) -> Result<Task, Fault> {
+    let task: Task = serde_json::from_str(json).map_err(|error| {
+        match serde_json::from_str::<AnyTask>(json) {
+            Ok(any) if any.contract != CONTRACT => other_contract("task", any.contract),
+            _ => Fault::InvalidTask(format!("the task can't be read: {error}")),
+        }
+    })?;
+    if task.contract != CONTRACT {
+        return Err(other_contract("task", task.contract));
+    }
+    if task.candidates.is_empty() {
+        return Err(Fault::InvalidTask("the task has no candidate".to_owned()));
+    }
+    Ok(task)
+}
+
+fn other_contract(what: &str, contract: u32) -> Fault {
+    Fault::InvalidTask(format!(
+        "the {what} is of contract {contract}, this guest keeps contract {CONTRACT}"
+    ))
+}
+
+/// Every candidate with every hyper-parameter: its own, else the task's, else
+/// the default.
+fn candidates(trainer: &TrainerDescription, task: &Task) -> Result<Vec<Params>, Fault> {
+    let mut shared: Params = trainer
+        .params
+        .iter()
+        .map(|param| (param.name.clone(), param.default.clone()))
+        .collect();
+    set(trainer, &mut shared, &task.params)?;
+    let merged = task.candidates.iter().map(|own| {
+        let mut candidate = shared.clone();
+        set(trainer, &mut candidate, own)?;
+        Ok(candidate)
+    });
+    merged.collect()
+}
+
+fn set(trainer: &TrainerDescription, params: &mut Params, own: &Params) -> Result<(), Fault> {
+    for (name, value) in own {
+        let param = trainer.param(name).ok_or_else(|| {
+            let names: Vec<&str> = trainer.params.iter().map(|p| p.name.as_str()).collect();
+            Fault::InvalidParams(format!(
+                "trainer `{}` has no hyper-parameter `{name}`; it has `{}`",
+                trainer.name,
+                names.join("`, `")
+            ))
+        })?;
+        param.check(value).map_err(Fault::InvalidParams)?;
+        params.insert(name.clone(), value.clone());
+    }
+    Ok(())
+}

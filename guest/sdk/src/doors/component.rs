@@ -1,0 +1,69 @@
+//! The door `fanout:trainer/trainer`: a [`Dataset`] as a WIT resource.
+
+use bindings::exports::fanout::trainer::trainer::{self, Guest as Door, GuestDataset};
+
+use crate::guest::describe;
+use crate::{Dataset, Guest};
+
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "guest",
+        pub_export_macro: true,
+        export_macro_name: "export_trainer",
+        default_bindings_module: "fanout_sdk::doors::component::bindings",
+    });
+}
+
+pub use bindings::export_trainer;
+
+/// The resource `dataset` of guest `G`.
+#[derive(Debug)]
+pub struct OpenDataset<G> {
+    dataset: Dataset,
+    guest: std::marker::PhantomData<fn() -> G>,
+}
+
+impl<G: Guest> Door for G {
+    type Dataset = OpenDataset<G>;
+
+    fn describe() -> String {
+        serde_json::to_string(&describe::<G>())
+            .expect("a description has text keys and finite numbers")
+    }
+}
+
+impl<G: Guest> GuestDataset for OpenDataset<G> {
+    fn open(table: Vec<u8>, splits: Vec<u8>) -> Result<trainer::Dataset, trainer::Fault> {
+        let dataset = Dataset::open::<G>(table.into(), splits.into())?;
+        Ok(trainer::Dataset::new(Self {
+            dataset,
+            guest: std::marker::PhantomData,
+        }))
+    }
+
+    fn evaluate(&self, task: String) -> Result<String, trainer::Fault> {
+        Ok(self.dataset.evaluate(&task)?)
+    }
+
+    fn fit(&self, task: String) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.dataset.fit(&task)?)
+    }
+
+    fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.dataset.predict(&model)?)
+    }
+}
+
+impl From<crate::Fault> for trainer::Fault {
+    fn from(fault: crate::Fault) -> Self {
+        match fault {
+            crate::Fault::InvalidDataset(message) => Self::InvalidDataset(message),
+            crate::Fault::InvalidTask(message) => Self::InvalidTask(message),
+            crate::Fault::InvalidParams(message) => Self::InvalidParams(message),
+            crate::Fault::Failed(message) => Self::Failed(message),
+        }
+    }
+}

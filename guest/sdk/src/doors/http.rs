@@ -1,0 +1,110 @@
+//! The door `wasi:http/incoming-handler`: a [`Function`] on streams.
+
+use std::io::{Read as _, Write as _};
+
+use bytes::Bytes;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{
+    Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse,
+    ResponseOutparam, Scheme,
+};
+
+use crate::Guest;
+use crate::function::{Function, Request, Response};
+
+thread_local! {
+    static FUNCTION: Function = Function::default();
+}
+
+/// Answers one request.
+pub fn handle<G: Guest>(request: IncomingRequest, outparam: ResponseOutparam) {
+    let response = match read(&request) {
+        Ok((method, path, content_type, body)) => FUNCTION.with(|function| {
+            let request = Request {
+                method: &method,
+                path: &path,
+                content_type: content_type.as_deref(),
+                body,
+            };
+            function.answer::<G>(&request, &fetch)
+        }),
+        Err(why) => Response::cut_off(&why),
+    };
+    write(&response, outparam);
+}
+
+type Parts = (String, String, Option<String>, Bytes);
+
+fn read(request: &IncomingRequest) -> Result<Parts, String> {
+    let method = match request.method() {
+        Method::Get => "GET".to_owned(),
+        Method::Post => "POST".to_owned(),
+        other => format!("{other:?}").to_uppercase(),
+    };
+    let path = request.path_with_query().unwrap_or_default();
+    let content_type = request
+        .headers()
+        .get("content-type")
+        .into_iter()
+        .next()
+        .and_then(|value| String::from_utf8(value).ok());
+    let body = request.consume().map_err(|()| "the body is taken")?;
+    Ok((method, path, content_type, drain(body)?))
+}
+
+/// A body, whole.
+fn drain(body: IncomingBody) -> Result<Bytes, String> {
+    let mut stream = body.stream().map_err(|()| "the body is taken")?;
+    let mut bytes = Vec::new();
+    stream
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("the body was cut off: {error}"))?;
+    Ok(bytes.into())
+}
+
+/// What a client that went away misses is no concern of the guest's, so that
+/// failed writes are let go.
+fn write(response: &Response, outparam: ResponseOutparam) {
+    let headers = Fields::new();
+    let length = response.body.len().to_string();
+    let _ = headers.append("content-type", b"application/json");
+    let _ = headers.append("content-length", length.as_bytes());
+    let outgoing = OutgoingResponse::new(headers);
+    let _ = outgoing.set_status_code(response.status);
+    let body = outgoing.body().expect("the body is taken once");
+    ResponseOutparam::set(outparam, Ok(outgoing));
+    if let Ok(mut stream) = body.write() {
+        let _ = stream.write_all(response.body.as_bytes());
+        let _ = stream.flush();
+    }
+    let _ = OutgoingBody::finish(body, None);
+}
+
+/// GETs a presigned URL.
+fn fetch(url: &str) -> Result<Bytes, String> {
+    let (scheme, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (Scheme::Https, rest),
+        (None, Some(rest)) => (Scheme::Http, rest),
+        (None, None) => return Err("is not an http(s) URL".to_owned()),
+    };
+    let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(path_at);
+    let request = OutgoingRequest::new(Fields::new());
+    request
+        .set_scheme(Some(&scheme))
+        .and_then(|()| request.set_authority(Some(authority)))
+        .and_then(|()| request.set_path_with_query(Some(path)))
+        .map_err(|()| "is not a URL")?;
+    let pending = outgoing_handler::handle(request, None)
+        .map_err(|code| format!("can't be fetched: {code}"))?;
+    pending.subscribe().block();
+    let response = pending
+        .get()
+        .ok_or("gave no response")?
+        .map_err(|()| "gave its response away")?
+        .map_err(|code| format!("can't be fetched: {code}"))?;
+    match response.status() {
+        200 => drain(response.consume().map_err(|()| "the body is taken")?),
+        status => Err(format!("answered status {status}")),
+    }
+}

@@ -1,0 +1,193 @@
+//! [`ColumnFile`]: a whole Parquet file in memory, read one column at a time.
+//!
+//! It takes flat columns of numbers alone: no nesting, no text, no dates. The
+//! host writes nothing else.
+
+use bytes::Bytes;
+use parquet::basic::Type;
+use parquet::column::reader::get_typed_column_reader;
+use parquet::data_type::{BoolType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+
+use crate::Fault;
+
+/// Records decoded at once: two buffers of this many values are all the
+/// memory that reading takes beside its result.
+const BATCH: usize = 16 * 1024;
+
+/// A Parquet file of flat columns.
+pub(crate) struct ColumnFile {
+    /// What the file is, for messages: `dataset` or `splits file`.
+    what: &'static str,
+    reader: SerializedFileReader<Bytes>,
+    rows: usize,
+}
+
+impl ColumnFile {
+    /// Reads the footer, and checks that every column is flat.
+    pub(crate) fn open(what: &'static str, bytes: Bytes) -> Result<Self, Fault> {
+        let reader = SerializedFileReader::new(bytes).map_err(|error| unreadable(what, &error))?;
+        let metadata = reader.metadata().file_metadata();
+        let rows = usize::try_from(metadata.num_rows())
+            .ok()
+            .filter(|rows| u32::try_from(*rows).is_ok())
+            .ok_or_else(|| {
+                Fault::InvalidDataset(format!(
+                    "the {what} has {} rows; at most {} can be numbered",
+                    metadata.num_rows(),
+                    u32::MAX
+                ))
+            })?;
+        for column in metadata.schema_descr().columns() {
+            if column.max_rep_level() > 0 || column.max_def_level() > 1 {
+                return Err(Fault::InvalidDataset(format!(
+                    "column `{}` of the {what} is nested; only flat columns are read",
+                    column.path().string()
+                )));
+            }
+        }
+        Ok(Self { what, reader, rows })
+    }
+
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The names of the columns, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        schema.columns().iter().map(|column| column.name())
+    }
+
+    /// The value of `key` in the file's metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.reader
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()?
+            .iter()
+            .find(|pair| pair.key == key)?
+            .value
+            .as_deref()
+    }
+
+    /// Decodes a column of any number type; null is NaN. BOOLEAN is 0 and 1.
+    pub(crate) fn numbers(&self, column: usize) -> Result<Vec<f64>, Fault> {
+        let mut numbers = Vec::with_capacity(self.rows);
+        let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        match self.physical_type(column) {
+            Type::BOOLEAN => self.read::<BoolType>(column, |value| {
+                numbers.push(or_nan(value.map(|bit| f64::from(u8::from(bit)))));
+            })?,
+            Type::INT32 => self.read::<Int32Type>(column, |value| {
+                numbers.push(or_nan(value.map(f64::from)));
+            })?,
+            // Beyond 2^53 the nearest f64 is what every estimator would use.
+            Type::INT64 => self.read::<Int64Type>(column, |value| {
+                numbers.push(or_nan(value.map(|int| int as f64)));
+            })?,
+            Type::FLOAT => self.read::<FloatType>(column, |value| {
+                numbers.push(or_nan(value.map(f64::from)));
+            })?,
+            Type::DOUBLE => self.read::<DoubleType>(column, |value| {
+                numbers.push(or_nan(value));
+            })?,
+            other => {
+                return Err(self.wrong_type(column, other, "a number"));
+            }
+        }
+        self.whole(column, numbers)
+    }
+
+    /// Decodes an INT32 column.
+    pub(crate) fn ints(&self, column: usize) -> Result<Vec<Option<i32>>, Fault> {
+        let mut ints = Vec::with_capacity(self.rows);
+        match self.physical_type(column) {
+            Type::INT32 => self.read::<Int32Type>(column, |value| ints.push(value))?,
+            other => return Err(self.wrong_type(column, other, "INT32")),
+        }
+        self.whole(column, ints)
+    }
+
+    fn physical_type(&self, column: usize) -> Type {
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        schema.column(column).physical_type()
+    }
+
+    fn name(&self, column: usize) -> &str {
+        self.names().nth(column).unwrap_or("?")
+    }
+
+    fn wrong_type(&self, column: usize, is: Type, wanted: &str) -> Fault {
+        Fault::InvalidDataset(format!(
+            "column `{}` of the {} is {is}, not {wanted}",
+            self.name(column),
+            self.what
+        ))
+    }
+
+    /// A column chunk may hold fewer values than the footer promises.
+    fn whole<V>(&self, column: usize, values: Vec<V>) -> Result<Vec<V>, Fault> {
+        if values.len() == self.rows {
+            return Ok(values);
+        }
+        Err(Fault::InvalidDataset(format!(
+            "column `{}` of the {} has {} values for {} rows",
+            self.name(column),
+            self.what,
+            values.len(),
+            self.rows
+        )))
+    }
+
+    fn read<T: DataType>(
+        &self,
+        column: usize,
+        mut take: impl FnMut(Option<T::T>),
+    ) -> Result<(), Fault> {
+        let unreadable = |error| unreadable(self.what, &error);
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        let optional = schema.column(column).max_def_level() == 1;
+        let (mut values, mut levels) = (Vec::new(), Vec::new());
+        for group in 0..self.reader.num_row_groups() {
+            let group = self.reader.get_row_group(group).map_err(unreadable)?;
+            let chunk = group.get_column_reader(column).map_err(unreadable)?;
+            let mut chunk = get_typed_column_reader::<T>(chunk);
+            loop {
+                values.clear();
+                levels.clear();
+                let (records, _, _) = chunk
+                    .read_records(BATCH, optional.then_some(&mut levels), None, &mut values)
+                    .map_err(unreadable)?;
+                if records == 0 {
+                    break;
+                }
+                let mut values = values.drain(..);
+                if optional {
+                    for level in &levels {
+                        take(if *level == 1 { values.next() } else { None });
+                    }
+                } else {
+                    values.for_each(|value| take(Some(value)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for ColumnFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ColumnFile")
+            .field("what", &self.what)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unreadable(what: &str, error: &ParquetError) -> Fault {
+    Fault::InvalidDataset(format!("the {what} can't be read as Parquet: {error}"))
+}

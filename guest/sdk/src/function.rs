@@ -1,0 +1,220 @@
+//! [`Function`]: the contract over HTTP, for platforms that serve functions.
+//!
+//! `GET /` answers the description; `POST /` takes a task with its dataset
+//! and answers its scores. This is the whole protocol but the socket: it reads
+//! no stream itself, and what it fetches, it is given a way to fetch.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::Fault;
+use crate::dataset::Dataset;
+use crate::guest::{Guest, describe};
+use crate::multipart::Parts;
+
+/// A guest as a function, with the dataset that it opened last: a platform
+/// that keeps an instance warm sends the same one again and again.
+#[derive(Debug, Default)]
+pub struct Function {
+    last: RefCell<Option<(Key, Key, Rc<Dataset>)>>,
+}
+
+/// What tells one file from another: its bytes, or a digest that the request
+/// names them by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Key {
+    Bytes(Bytes),
+    Digest(String),
+}
+
+/// What came in.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The method in capitals.
+    pub method: &'a str,
+    /// The path, with or without a query.
+    pub path: &'a str,
+    /// The header of that name.
+    pub content_type: Option<&'a str>,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// What goes out: JSON always.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// A `Description` or an `Answer` where the status is 200, else a `Fault`.
+    pub body: String,
+}
+
+impl Function {
+    /// Answers one request. `fetch` gets the bytes behind a URL, or says why
+    /// it can't.
+    pub fn answer<G: Guest>(
+        &self,
+        request: &Request<'_>,
+        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
+    ) -> Response {
+        let path = request
+            .path
+            .split_once('?')
+            .map_or(request.path, |(path, _)| path);
+        match (request.method, path) {
+            ("GET", "/" | "") => Response {
+                status: 200,
+                body: serde_json::to_string(&describe::<G>())
+                    .expect("a description has text keys and finite numbers"),
+            },
+            ("POST", "/" | "") => match self.evaluate::<G>(request, fetch) {
+                Ok(body) => Response { status: 200, body },
+                Err((status, fault)) => refusal(status, &fault),
+            },
+            (_, "/" | "") => refusal(
+                405,
+                &Fault::InvalidTask(format!(
+                    "`{}` is not answered; `GET` describes, `POST` evaluates",
+                    request.method
+                )),
+            ),
+            _ => refusal(
+                404,
+                &Fault::InvalidTask(format!("there is nothing at `{path}`; try `/`")),
+            ),
+        }
+    }
+
+    fn evaluate<G: Guest>(
+        &self,
+        request: &Request<'_>,
+        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
+    ) -> Result<String, (u16, Fault)> {
+        let malformed = |why: String| (400, Fault::InvalidTask(why));
+        let content_type = request.content_type.unwrap_or_default();
+        let parts = Parts::read(content_type, &request.body).map_err(malformed)?;
+        if let Some(unknown) = parts.names().find(|name| !PARTS.contains(name)) {
+            return Err(malformed(format!(
+                "the request has a part `{unknown}`; it may have `{}`",
+                PARTS.join("`, `")
+            )));
+        }
+        let task = parts
+            .get("task")
+            .ok_or_else(|| malformed("the request has no part `task`".to_owned()))?;
+        let task = std::str::from_utf8(task)
+            .map_err(|_| malformed("the part `task` is not UTF-8".to_owned()))?;
+        let dataset = Asked::of(&parts, "dataset").map_err(malformed)?;
+        let splits = Asked::of(&parts, "splits").map_err(malformed)?;
+        let dataset = self.open::<G>(&dataset, &splits, fetch)?;
+        dataset.evaluate(task).map_err(|fault| (422, fault))
+    }
+
+    fn open<G: Guest>(
+        &self,
+        dataset: &Asked,
+        splits: &Asked,
+        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
+    ) -> Result<Rc<Dataset>, (u16, Fault)> {
+        let known = |key: &Option<Key>, last: &Key| key.as_ref() == Some(last);
+        if let Some((last_dataset, last_splits, open)) = &*self.last.borrow()
+            && known(&dataset.key, last_dataset)
+            && known(&splits.key, last_splits)
+        {
+            return Ok(Rc::clone(open));
+        }
+        // Two datasets at once might not fit.
+        self.last.replace(None);
+        let bytes = |asked: &Asked| match &asked.place {
+            Place::Here(bytes) => Ok(bytes.clone()),
+            Place::There(url) => {
+                fetch(url).map_err(|why| (502, Fault::InvalidDataset(format!("`{url}`: {why}"))))
+            }
+        };
+        let (table, rows) = (bytes(dataset)?, bytes(splits)?);
+        let key = |asked: &Asked, bytes: &Bytes| {
+            asked
+                .key
+                .clone()
+                .unwrap_or_else(|| Key::Bytes(bytes.clone()))
+        };
+        let keys = (key(dataset, &table), key(splits, &rows));
+        let open = Rc::new(Dataset::open::<G>(table, rows).map_err(|fault| (422, fault))?);
+        self.last.replace(Some((keys.0, keys.1, Rc::clone(&open))));
+        Ok(open)
+    }
+}
+
+/// Every part that a request may have.
+const PARTS: [&str; 7] = [
+    "task",
+    "dataset",
+    "dataset_url",
+    "dataset_digest",
+    "splits",
+    "splits_url",
+    "splits_digest",
+];
+
+/// A file that a request brings or names.
+struct Asked {
+    place: Place,
+    /// Known before the bytes are, unless they must be fetched and no digest
+    /// names them.
+    key: Option<Key>,
+}
+
+enum Place {
+    Here(Bytes),
+    There(String),
+}
+
+impl Asked {
+    fn of(parts: &Parts, name: &str) -> Result<Self, String> {
+        let text = |suffix: &str| {
+            let name = format!("{name}_{suffix}");
+            let text = parts
+                .get(&name)
+                .map(|bytes| String::from_utf8(bytes.to_vec()));
+            text.transpose()
+                .map_err(|_| format!("the part `{name}` is not UTF-8"))
+        };
+        let digest = text("digest")?.map(Key::Digest);
+        match (parts.get(name), text("url")?) {
+            (Some(bytes), None) => Ok(Self {
+                key: Some(digest.unwrap_or_else(|| Key::Bytes(bytes.clone()))),
+                place: Place::Here(bytes.clone()),
+            }),
+            (None, Some(url)) => Ok(Self {
+                key: digest,
+                place: Place::There(url),
+            }),
+            (None, None) => Err(format!(
+                "the request has neither a part `{name}` nor a part `{name}_url`"
+            )),
+            (Some(_), Some(_)) => Err(format!(
+                "the request has both a part `{name}` and a part `{name}_url`"
+            )),
+        }
+    }
+}
+
+impl Response {
+    /// The answer to a request that could not be read whole.
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        expect(dead_code, reason = "only a door reads")
+    )]
+    pub(crate) fn cut_off(why: &str) -> Self {
+        refusal(400, &Fault::InvalidTask(why.to_owned()))
+    }
+}
+
+fn refusal(status: u16, fault: &Fault) -> Response {
+    Response {
+        status,
+        body: serde_json::to_string(fault).expect("a fault is two strings"),
+    }
+}

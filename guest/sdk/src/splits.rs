@@ -1,0 +1,118 @@
+//! [`Splits`]: which rows to fit on and which to score.
+//!
+//! It reads partitions; making them is the host's work.
+
+use bytes::Bytes;
+
+use crate::Fault;
+use crate::contract::{Split, Train};
+use crate::file::ColumnFile;
+
+/// The splits file: one INT32 column a partition, one value a row of the
+/// dataset, null where the row takes no part.
+#[derive(Debug)]
+pub(crate) struct Splits {
+    file: ColumnFile,
+}
+
+/// The rows of one split, each ascending.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// The rows to fit on.
+    pub(crate) train: Vec<u32>,
+    /// The rows to score.
+    pub(crate) test: Vec<u32>,
+}
+
+impl Splits {
+    /// Reads the footer; the columns are decoded when asked for.
+    pub(crate) fn open(bytes: Bytes) -> Result<Self, Fault> {
+        let file = ColumnFile::open("splits file", bytes)?;
+        Ok(Self { file })
+    }
+
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.file.rows()
+    }
+
+    /// The training and test rows of `split`. The training rows are never
+    /// none; the test rows are none only if the split names none.
+    pub(crate) fn select(&self, split: &Split) -> Result<Rows, Fault> {
+        let column = self
+            .file
+            .names()
+            .position(|name| name == split.column)
+            .ok_or_else(|| {
+                let names: Vec<&str> = self.file.names().collect();
+                Fault::InvalidTask(format!(
+                    "the splits file has no column `{}`; its columns are `{}`",
+                    split.column,
+                    names.join("`, `")
+                ))
+            })?;
+        let rows = select(&self.file.ints(column)?, split.test, split.train);
+        if let Some(test) = split.test.filter(|_| rows.test.is_empty()) {
+            return Err(Fault::InvalidTask(format!(
+                "no row has the value {test} in column `{}` of the splits file: there is nothing \
+                 to score",
+                split.column
+            )));
+        }
+        if rows.train.is_empty() {
+            return Err(Fault::InvalidTask(format!(
+                "column `{}` of the splits file leaves no row to fit on",
+                split.column
+            )));
+        }
+        Ok(rows)
+    }
+}
+
+fn select(values: &[Option<i32>], test: Option<i32>, train: Train) -> Rows {
+    let mut rows = Rows {
+        train: Vec::new(),
+        test: Vec::new(),
+    };
+    for (row, value) in (0u32..).zip(values) {
+        let Some(value) = value else { continue };
+        match (test, train) {
+            (Some(test), _) if *value == test => rows.test.push(row),
+            (Some(test), Train::Before) if *value > test => {}
+            _ => rows.train.push(row),
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUES: [Option<i32>; 6] = [Some(0), None, Some(1), Some(2), Some(1), Some(0)];
+
+    fn rows(train: &[u32], test: &[u32]) -> Rows {
+        Rows {
+            train: train.to_vec(),
+            test: test.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_rest_trains() {
+        let selected = select(&VALUES, Some(1), Train::Rest);
+        assert_eq!(selected, rows(&[0, 3, 5], &[2, 4]));
+    }
+
+    #[test]
+    fn only_what_came_before_trains() {
+        let selected = select(&VALUES, Some(1), Train::Before);
+        assert_eq!(selected, rows(&[0, 5], &[2, 4]));
+    }
+
+    #[test]
+    fn without_a_test_value_all_that_take_part_train() {
+        let selected = select(&VALUES, None, Train::Rest);
+        assert_eq!(selected, rows(&[0, 2, 3, 4, 5], &[]));
+    }
+}

@@ -1,0 +1,156 @@
+//! [`Command`]: one file a verb, and [`CommandError`], what the user is told
+//! when one fails. Only here does the program print.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+mod check;
+mod guest;
+mod run;
+mod schema;
+
+use std::error::Error;
+use std::io::Write;
+
+use clap::Subcommand;
+
+use fanout::dataset::DatasetError;
+use fanout::plan::PlanError;
+use fanout::pool::PoolError;
+use fanout::sandbox::GuestError;
+use fanout::store::StoreError;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a plan.
+    Run(run::Run),
+    /// Find every mistake in a plan, or say what it would run.
+    Check(check::Check),
+    /// Print the JSON Schema of a plan, for editors.
+    Schema(schema::Schema),
+    /// Look at guests: what they offer, and whether they keep the contract.
+    #[command(subcommand)]
+    Guest(guest::Guest),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        match self {
+            Self::Run(run) => run.run(),
+            Self::Check(check) => check.run(),
+            Self::Schema(schema) => schema.run(),
+            Self::Guest(guest) => guest.run(),
+        }
+    }
+}
+
+/// The kinds of failure, each with its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The plan has mistakes.
+    Plan,
+    /// The data can't be read or does not fit the plan.
+    Data,
+    /// The store failed.
+    Store,
+    /// The guest does not keep the contract, or its fits failed.
+    Guest,
+    /// Anything else.
+    Internal,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code; 2 is the command line's own.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Plan => 3,
+            Self::Data => 4,
+            Self::Store => 5,
+            Self::Guest => 6,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    pub(crate) kind: Kind,
+    source: Box<dyn Error>,
+    hint: Option<String>,
+}
+
+impl CommandError {
+    pub(crate) fn new(kind: Kind, source: impl Into<Box<dyn Error>>) -> Self {
+        Self { kind, source: source.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        Self::new(Kind::Plan, error)
+    }
+}
+
+impl From<DatasetError> for CommandError {
+    fn from(error: DatasetError) -> Self {
+        Self::new(Kind::Data, error)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::new(Kind::Store, error)
+    }
+}
+
+impl From<GuestError> for CommandError {
+    fn from(error: GuestError) -> Self {
+        Self::new(Kind::Guest, error)
+    }
+}
+
+impl From<PoolError> for CommandError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Store(error) => error.into(),
+            PoolError::Missing { .. } => Self::new(Kind::Store, error),
+            PoolError::Worker(_) => Self::new(Kind::Internal, error),
+        }
+    }
+}
+
+/// Prints an error with its causes. Some causes repeat what their effect has
+/// already said; those are left out.
+pub(crate) fn print_error(error: &CommandError) {
+    let mut text = error.source.to_string();
+    let mut cause = error.source.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    match error.kind {
+        Kind::Interrupted => eprintln!("{text}"),
+        _ => eprintln!("error: {text}"),
+    }
+    if let Some(hint) = &error.hint {
+        eprintln!("hint: {hint}");
+    }
+}
+
+/// Writes to standard output; a reader that went away is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}

@@ -1,0 +1,20 @@
+//! Ctrl-C: the first one stops the run, the second one ends the program.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fanout::sandbox::Cancel;
+
+use super::{CommandError, Kind};
+
+/// Cancels `cancel` at the first interrupt. Whatever is not a guest's call
+/// (reading the source, writing the results) ends at the second.
+pub(super) fn on_interrupt(cancel: Cancel) -> Result<(), CommandError> {
+    let told = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        cancel.cancel();
+        if told.swap(true, Ordering::Relaxed) {
+            std::process::exit(Kind::Interrupted.code().into());
+        }
+    })
+    .map_err(|error| CommandError::new(Kind::Internal, error))
+}

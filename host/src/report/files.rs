@@ -1,0 +1,346 @@
+//! [`write`]: the folder of results. Each file is written whole under another
+//! name and then renamed, `best.json` last: where it is, all are.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
+//! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
+//! | `best.json` | the best candidate: see [`Best`](super::Best); null where none has a score |
+//!
+//! Numbers are written in their shortest form that reads back as the same
+//! number. A score that is not a number is an empty cell in CSV, null in JSON
+//! and NaN in Parquet. Two runs of one plan write the same bytes, but for the
+//! two columns of times; and the same of them too where the second run reuses
+//! the first one's results.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Float64Array, Float64Builder, Int32Array, Int64Builder, RecordBatch,
+    StringBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema};
+use fanout_contract::Params;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::columns::{Cell, Column, Columns, Values};
+use super::{Digests, Report};
+use crate::plan::Plan;
+
+/// The version of the layout of `plan.json` and `best.json`.
+pub const FORMAT: u32 = 1;
+
+/// Rows of a batch on its way to Parquet: what is held besides the results.
+const BATCH: usize = 8192;
+
+/// What went wrong with a file of results.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// The folder can't be made.
+    #[error("can't make the output folder `{}`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file can't be written.
+    #[error("can't write `{}`", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// `plan.json`.
+#[derive(Serialize)]
+struct PlanDocument<'a> {
+    format: u32,
+    /// The version of the program that wrote it.
+    fanout: &'static str,
+    digests: &'a Digests,
+    plan: &'a Plan,
+}
+
+/// `best.json`.
+#[derive(Serialize)]
+struct BestDocument<'a> {
+    format: u32,
+    name: &'a str,
+    run: &'a crate::digest::Digest,
+    trainer: &'a str,
+    best: Option<super::Best>,
+}
+
+/// Writes all files of a report into a folder, which is made if it is not
+/// there. Files of an earlier report are replaced. Returns their paths.
+pub fn write(folder: &Path, report: &Report<'_>) -> Result<Vec<PathBuf>, FilesError> {
+    std::fs::create_dir_all(folder).map_err(|source| FilesError::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let columns = Columns::new(report.candidates, report.results);
+    let plan = PlanDocument {
+        format: FORMAT,
+        fanout: env!("CARGO_PKG_VERSION"),
+        digests: report.digests,
+        plan: report.plan,
+    };
+    let best = BestDocument {
+        format: FORMAT,
+        name: &report.plan.name,
+        run: &report.digests.run,
+        trainer: &report.plan.trainer.name,
+        best: report.best(),
+    };
+    let mut written = Vec::new();
+    let mut file = |name: &str, content: &dyn Fn(&mut Output) -> io::Result<()>| {
+        let path = folder.join(name);
+        replace(&path, content)?;
+        written.push(path);
+        Ok(())
+    };
+    // An old `best.json` beside new scores would say that they are complete.
+    match std::fs::remove_file(folder.join("best.json")) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            return Err(FilesError::File {
+                path: folder.join("best.json"),
+                source,
+            });
+        }
+        _ => {}
+    }
+    file("cv_results.csv", &|output| csv(&columns, output))?;
+    file("cv_results.json", &|output| json(&columns, output))?;
+    file("cv_results.parquet", &|output| parquet(&columns, output))?;
+    file("plan.json", &|output| document(&plan, output))?;
+    file("best.json", &|output| document(&best, output))?;
+    Ok(written)
+}
+
+/// Where [`replace`] writes to.
+pub type Output = BufWriter<File>;
+
+/// Writes a file so that its name never stands for half of it: under another
+/// name in the same folder, renamed when its bytes are on the disk.
+pub fn replace(
+    path: &Path,
+    content: impl FnOnce(&mut Output) -> io::Result<()>,
+) -> Result<(), FilesError> {
+    let attempt = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".fanout-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            // As any file of the user's, not private as temporary files are.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let (file, name) = builder.tempfile_in(folder)?.into_parts();
+        let mut output = BufWriter::new(file);
+        content(&mut output)?;
+        output
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_data()?;
+        name.persist(path).map_err(|error| error.error)
+    };
+    attempt().map_err(|source| FilesError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn document(document: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *output, document)?;
+    output.write_all(b"\n")
+}
+
+/// One column a line, so that files can be compared.
+fn json(columns: &Columns<'_>, output: &mut impl Write) -> io::Result<()> {
+    for (index, column) in columns.iter().enumerate() {
+        output.write_all(if index == 0 { b"{\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut *output, &column.name)?;
+        output.write_all(b": ")?;
+        serde_json::to_writer(&mut *output, column)?;
+    }
+    output.write_all(b"\n}\n")
+}
+
+fn csv(columns: &Columns<'_>, output: &mut impl Write) -> io::Result<()> {
+    let mut cell = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        cell.clear();
+        cell.extend_from_slice(column.name.as_bytes());
+        write_csv_cell(&cell, index, output)?;
+    }
+    output.write_all(b"\n")?;
+    for candidate in 0..columns.candidates() {
+        for (index, column) in columns.iter().enumerate() {
+            cell.clear();
+            push_text(column.cell(candidate), &mut cell)?;
+            write_csv_cell(&cell, index, output)?;
+        }
+        output.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// RFC 4180, with line feeds.
+fn write_csv_cell(cell: &[u8], index: usize, output: &mut impl Write) -> io::Result<()> {
+    if index > 0 {
+        output.write_all(b",")?;
+    }
+    if !cell
+        .iter()
+        .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+    {
+        return output.write_all(cell);
+    }
+    output.write_all(b"\"")?;
+    for (index, part) in cell.split(|&byte| byte == b'"').enumerate() {
+        if index > 0 {
+            output.write_all(b"\"\"")?;
+        }
+        output.write_all(part)?;
+    }
+    output.write_all(b"\"")
+}
+
+/// A cell as plain text: a string is itself, NaN and what is not there are
+/// nothing, and all else is JSON.
+fn push_text(cell: Cell<'_>, text: &mut Vec<u8>) -> io::Result<()> {
+    match cell {
+        Cell::Float(value) if value.is_nan() => Ok(()),
+        Cell::Float(value) if value.is_infinite() => {
+            text.extend_from_slice(if value > 0.0 { b"inf" } else { b"-inf" });
+            Ok(())
+        }
+        Cell::Param(None) => Ok(()),
+        Cell::Param(Some(Value::String(value))) => {
+            text.extend_from_slice(value.as_bytes());
+            Ok(())
+        }
+        cell => Ok(serde_json::to_writer(text, &cell)?),
+    }
+}
+
+fn parquet(columns: &Columns<'_>, output: &mut (impl Write + Send)) -> io::Result<()> {
+    let kinds: Vec<DataType> = columns.iter().map(data_type).collect();
+    let field = |(column, kind): (&Column<'_>, &DataType)| {
+        let nullable = matches!(column.values, Values::Param(..));
+        Field::new(&column.name, kind.clone(), nullable)
+    };
+    let schema = Arc::new(Schema::new(
+        columns.iter().zip(&kinds).map(field).collect::<Vec<_>>(),
+    ));
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .build();
+    let mut writer = ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties))?;
+    for start in (0..columns.candidates()).step_by(BATCH) {
+        let rows = start..columns.candidates().min(start + BATCH);
+        let arrays = columns
+            .iter()
+            .zip(&kinds)
+            .map(|(column, kind)| array(column, kind, rows.clone()))
+            .collect::<io::Result<Vec<_>>>()?;
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(io::Error::other)?;
+        writer.write(&batch)?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+/// The narrowest of INT64, DOUBLE, BOOLEAN and UTF8 that takes all of a
+/// hyper-parameter's values.
+fn data_type(column: &Column<'_>) -> DataType {
+    let (name, candidates): (_, &[Params]) = match &column.values {
+        Values::Floats(_) | Values::Split(..) => return DataType::Float64,
+        Values::Ranks(_) => return DataType::Int32,
+        Values::Params(_) => return DataType::Utf8,
+        Values::Param(name, candidates) => (name, candidates),
+    };
+    let mut all = None;
+    for value in candidates.iter().filter_map(|params| params.get(name)) {
+        let kind = match value {
+            Value::Null => continue,
+            Value::Bool(_) => DataType::Boolean,
+            Value::Number(number) if number.is_i64() => DataType::Int64,
+            Value::Number(_) => DataType::Float64,
+            _ => return DataType::Utf8,
+        };
+        all = match (all, kind) {
+            (None, kind) => Some(kind),
+            (Some(all), kind) if all == kind => Some(all),
+            (Some(DataType::Int64 | DataType::Float64), DataType::Int64 | DataType::Float64) => {
+                Some(DataType::Float64)
+            }
+            _ => return DataType::Utf8,
+        };
+    }
+    all.unwrap_or(DataType::Utf8)
+}
+
+fn array(
+    column: &Column<'_>,
+    kind: &DataType,
+    rows: std::ops::Range<usize>,
+) -> io::Result<ArrayRef> {
+    let param = |candidate| match column.cell(candidate) {
+        Cell::Param(value) => value.filter(|value| !value.is_null()),
+        _ => None,
+    };
+    Ok(match (&column.values, kind) {
+        (Values::Floats(values), _) => Arc::new(Float64Array::from(values[rows].to_vec())),
+        (Values::Ranks(values), _) => Arc::new(Int32Array::from(values[rows].to_vec())),
+        (Values::Split(table, split), _) => Arc::new(
+            rows.map(|row| Some(table.of(row)[*split]))
+                .collect::<Float64Array>(),
+        ),
+        (Values::Param(..), DataType::Boolean) => {
+            let mut builder = BooleanBuilder::with_capacity(rows.len());
+            rows.for_each(|row| builder.append_option(param(row).and_then(Value::as_bool)));
+            Arc::new(builder.finish())
+        }
+        (Values::Param(..), DataType::Int64) => {
+            let mut builder = Int64Builder::with_capacity(rows.len());
+            rows.for_each(|row| builder.append_option(param(row).and_then(Value::as_i64)));
+            Arc::new(builder.finish())
+        }
+        (Values::Param(..), DataType::Float64) => {
+            let mut builder = Float64Builder::with_capacity(rows.len());
+            rows.for_each(|row| builder.append_option(param(row).and_then(Value::as_f64)));
+            Arc::new(builder.finish())
+        }
+        (Values::Param(..) | Values::Params(_), _) => {
+            let mut builder = StringBuilder::new();
+            for row in rows {
+                let cell = column.cell(row);
+                if matches!(cell, Cell::Param(None | Some(Value::Null))) {
+                    builder.append_null();
+                    continue;
+                }
+                let mut text = Vec::new();
+                push_text(cell, &mut text)?;
+                builder.append_value(String::from_utf8(text).map_err(io::Error::other)?);
+            }
+            Arc::new(builder.finish())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! [`write`]: a report as one JSON object on one line, for other programs
+//! (`fanout run --json`).
+//!
+//! | field | what |
+//! | --- | --- |
+//! | `format` | the version of this layout: [`FORMAT`] |
+//! | `fanout` | the version of the program |
+//! | `name` | the plan's name |
+//! | `trainer` | the trainer's name |
+//! | `digests` | `run`, `guest`, `dataset`, `splits`: each 64 hexadecimal digits |
+//! | `candidates`, `splits` | how many |
+//! | `fits` | `served`, `made`, `reused`, `failed`: see [`Tally`](crate::reduce::Tally) |
+//! | `metrics` | the metrics' names, in the plan's order |
+//! | `ranked_by` | the metric that ranks the candidates |
+//! | `best` | see [`Best`](super::Best); null where no candidate has a score |
+//! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
+//! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
+//! | `warnings` | a list of sentences |
+//! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known |
+//! | `output` | the folder of the result files; null where there is none |
+//! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns) |
+//!
+//! Fields may be added; `format` changes when one changes its meaning.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::columns::Columns;
+use super::{Best, Digests, Report, Took};
+use crate::reduce::Failures;
+
+/// The version of the object's layout.
+pub const FORMAT: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format: u32,
+    fanout: &'static str,
+    name: &'a str,
+    trainer: &'a str,
+    digests: &'a Digests,
+    candidates: usize,
+    splits: usize,
+    fits: Fits,
+    metrics: Vec<&'a str>,
+    ranked_by: &'a str,
+    best: Option<Best>,
+    undefined: BTreeMap<&'a str, usize>,
+    failures: Vec<Failure<'a>>,
+    warnings: &'a [String],
+    took: &'a Took,
+    output: Option<String>,
+    cv_results: Columns<'a>,
+}
+
+#[derive(Serialize)]
+struct Fits {
+    served: usize,
+    made: usize,
+    reused: usize,
+    failed: usize,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    kind: &'a str,
+    tasks: usize,
+    fits: usize,
+    example: Example,
+}
+
+#[derive(Serialize)]
+struct Example {
+    split: u32,
+    candidate: u32,
+    message: String,
+}
+
+/// Writes the object and a line feed.
+pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
+    let results = report.results;
+    let tally = results.tally;
+    let failure = |failures: &'_ Failures| Failure {
+        kind: failures.kind,
+        tasks: failures.tasks,
+        fits: failures.fits,
+        example: Example {
+            split: failures.split,
+            candidate: failures.candidate,
+            message: failures.example.to_string(),
+        },
+    };
+    let undefined = results.metrics.iter().filter(|metric| metric.undefined > 0);
+    let document = Document {
+        format: FORMAT,
+        fanout: env!("CARGO_PKG_VERSION"),
+        name: &report.plan.name,
+        trainer: &report.plan.trainer.name,
+        digests: report.digests,
+        candidates: results.candidates,
+        splits: results.splits,
+        fits: Fits {
+            served: tally.served,
+            made: tally.made,
+            reused: tally.reused,
+            failed: tally.failed,
+        },
+        metrics: results
+            .metrics
+            .iter()
+            .map(|metric| metric.name.as_str())
+            .collect(),
+        ranked_by: &results.metrics[report.ranked_by()].name,
+        best: report.best(),
+        undefined: undefined
+            .map(|metric| (metric.name.as_str(), metric.undefined))
+            .collect(),
+        failures: results.failures.iter().map(failure).collect(),
+        warnings: report.warnings,
+        took: report.took,
+        output: report
+            .plan
+            .output
+            .as_ref()
+            .map(|folder| folder.display().to_string()),
+        cv_results: Columns::new(report.candidates, results),
+    };
+    serde_json::to_writer(&mut *output, &document)?;
+    output.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::example::Example;
+    use super::*;
+
+    #[test]
+    fn the_object_tells_all_of_a_run() {
+        let example = Example::new();
+        let mut output = Vec::new();
+        write(&example.report(), &mut output).unwrap();
+        assert_eq!(output.iter().filter(|&&byte| byte == b'\n').count(), 1);
+        let object: Value = serde_json::from_slice(&output).unwrap();
+        let names: Vec<&str> = object
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        // Every field stands in the table above, and the other way round.
+        let table = include_str!("json.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `"));
+        let mut listed: Vec<&str> = table
+            .flat_map(|line| line.split(" | ").next().unwrap().split(", "))
+            .map(|name| name.trim_matches('`'))
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(names, listed);
+        assert_eq!(
+            object["fits"],
+            json!({"served": 10, "made": 4, "reused": 0, "failed": 2})
+        );
+        assert_eq!(
+            object["best"]["searched"],
+            json!({"criterion": "gini", "max_depth": 4})
+        );
+        assert_eq!(object["best"]["params"]["random_state"], 10);
+        assert_eq!(object["best"]["scores"]["accuracy"]["mean"], Value::Null);
+        assert_eq!(object["undefined"], json!({"accuracy": 1}));
+        assert_eq!(object["failures"][0]["example"]["candidate"], 4);
+        assert_eq!(
+            object["cv_results"]["rank_test_roc_auc"],
+            json!([4, 1, 2, 3, 5, 5])
+        );
+        assert_eq!(object["took"]["wall"], 1.25);
+    }
+}

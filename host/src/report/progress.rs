@@ -1,0 +1,345 @@
+//! [`Progress`]: what a person who waits for a run sees, made from its events.
+//! It knows nothing but them, and writes only where it is told to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::human::{count, counted, duration, score};
+use crate::run::event::{Event, Outcome};
+
+/// Without a terminal: no two lines on the fits within this time.
+const QUIET_FOR: Duration = Duration::from_secs(2);
+
+/// Without a terminal: a line after this time, even if little was done.
+const SILENT_FOR: Duration = Duration::from_secs(30);
+
+/// A listener to a run's events. Give it each event as it happens; drop it
+/// before anything else is written to the same terminal.
+pub struct Progress {
+    form: Form,
+    metric: String,
+    fits: usize,
+    done: usize,
+    reused: usize,
+    failed: usize,
+    best: Option<f64>,
+    /// Kinds of failure that were told.
+    told: BTreeSet<&'static str>,
+}
+
+enum Form {
+    Live(ProgressBar),
+    Plain {
+        out: Box<dyn Write + Send>,
+        started: Instant,
+        last: Instant,
+        marks: usize,
+    },
+    Quiet,
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = match self.form {
+            Form::Live(_) => "live",
+            Form::Plain { .. } => "plain",
+            Form::Quiet => "quiet",
+        };
+        f.debug_struct("Progress")
+            .field("form", &form)
+            .field("done", &self.done)
+            .finish()
+    }
+}
+
+impl Progress {
+    /// One line that changes, on a terminal. `metric` is the one that ranks
+    /// the candidates.
+    pub fn live(target: ProgressDrawTarget, metric: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(waiting());
+        bar.set_message("reading the dataset");
+        // Its own thread: a long fit must not look like a halt.
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self::new(Form::Live(bar), metric)
+    }
+
+    /// A line now and then, where there is no terminal.
+    pub fn plain(out: impl Write + Send + 'static, metric: &str) -> Self {
+        let now = Instant::now();
+        let form = Form::Plain {
+            out: Box::new(out),
+            started: now,
+            last: now,
+            marks: 0,
+        };
+        Self::new(form, metric)
+    }
+
+    /// Nothing at all.
+    pub fn quiet() -> Self {
+        Self::new(Form::Quiet, "")
+    }
+
+    fn new(form: Form, metric: &str) -> Self {
+        Self {
+            form,
+            metric: metric.to_owned(),
+            fits: 0,
+            done: 0,
+            reused: 0,
+            failed: 0,
+            best: None,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in an event that happened now. What can't be written is lost:
+    /// no run fails for its progress.
+    pub fn on_event(&mut self, event: &Event) {
+        self.on_event_at(event, Instant::now());
+    }
+
+    fn on_event_at(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::DatasetPrepared {
+                rows,
+                features,
+                reused,
+                wall,
+            } => {
+                let rows = counted(usize::try_from(*rows).unwrap_or(usize::MAX), "row");
+                let wall = duration(*wall);
+                let how = if *reused {
+                    "found in the store in"
+                } else {
+                    "prepared in"
+                };
+                self.say(&format!(
+                    "dataset: {rows} x {}, {how} {wall}",
+                    counted(*features, "feature")
+                ));
+            }
+            Event::DatasetWarned { message } => self.say(&format!("warning: {message}")),
+            Event::RunStarted {
+                candidates,
+                splits,
+                fits,
+                tasks,
+                workers,
+            } => {
+                self.say(&format!(
+                    "{}: {} x {}, in {} on {}",
+                    counted(*fits, "fit"),
+                    counted(*candidates, "candidate"),
+                    counted(*splits, "split"),
+                    counted(*tasks, "task"),
+                    counted(*workers, "worker"),
+                ));
+                self.start(*fits, now);
+            }
+            Event::TaskFinished {
+                fits,
+                outcome,
+                best,
+                ..
+            } => {
+                self.advance(*fits, outcome, *best, now);
+            }
+            Event::RunFinished { wall } => {
+                let text = self.state(&format!(" in {}", duration(*wall)));
+                match &self.form {
+                    // The report that follows says as much.
+                    Form::Live(bar) => {
+                        bar.set_style(waiting());
+                        bar.set_message("writing the results");
+                    }
+                    Form::Plain { .. } => self.say(&text),
+                    Form::Quiet => {}
+                }
+            }
+            Event::RefitStarted => match &self.form {
+                Form::Live(bar) => bar.set_message("fitting the best candidate on all rows"),
+                _ => self.say("fitting the best candidate on all rows"),
+            },
+            Event::RunInterrupted { done, fits } => {
+                let all = count(*fits);
+                self.say(&format!(
+                    "stopped: {} of {all} fits are done and kept; run it again to go on",
+                    count(*done)
+                ));
+                if let Form::Live(bar) = &self.form {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        match &mut self.form {
+            Form::Live(bar) => bar.println(line),
+            Form::Plain { out, .. } => {
+                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+            Form::Quiet => {}
+        }
+    }
+
+    fn start(&mut self, fits: usize, now: Instant) {
+        self.fits = fits;
+        match &mut self.form {
+            Form::Live(bar) => {
+                bar.reset();
+                bar.set_style(counting());
+                bar.set_length(fits as u64);
+                bar.set_message("");
+            }
+            Form::Plain { started, last, .. } => (*started, *last) = (now, now),
+            Form::Quiet => {}
+        }
+    }
+
+    fn advance(&mut self, fits: usize, outcome: &Outcome, best: Option<f64>, now: Instant) {
+        self.done += fits;
+        self.reused += if outcome.reused { fits } else { 0 };
+        if let Err(fault) = &outcome.result {
+            self.failed += fits;
+            if self.told.insert(fault.kind()) {
+                // A trap goes on with the guest's functions, line by line.
+                let fault = fault.to_string();
+                self.say(&format!(
+                    "failed: {}",
+                    fault.lines().next().unwrap_or_default()
+                ));
+            }
+        }
+        let best = best.or(self.best);
+        let news = best != self.best || outcome.result.is_err() || outcome.reused;
+        self.best = best;
+        match &mut self.form {
+            Form::Live(bar) => {
+                bar.set_position(self.done as u64);
+                if outcome.reused {
+                    // What an earlier run did says nothing of this one's pace.
+                    bar.reset_eta();
+                }
+                if news {
+                    let message = self.news();
+                    if let Form::Live(bar) = &self.form {
+                        bar.set_message(message);
+                    }
+                }
+            }
+            Form::Plain {
+                started,
+                last,
+                marks,
+                ..
+            } => {
+                let mark = self.done * 10 / self.fits.max(1);
+                let since = now.saturating_duration_since(*last);
+                let due = mark > *marks && since >= QUIET_FOR || since >= SILENT_FOR;
+                if !due || self.done >= self.fits {
+                    return;
+                }
+                (*marks, *last) = (mark, now);
+                let elapsed = now.saturating_duration_since(*started).as_secs_f64();
+                let rate = (self.done - self.reused) as f64 / elapsed.max(1e-9);
+                let pace = pace(rate, self.fits - self.done);
+                let line = self.state(&pace);
+                self.say(&line);
+            }
+            Form::Quiet => {}
+        }
+    }
+
+    /// `42 of 75 fits, 31/s, 1 s left, best roc_auc 0.7563, 2 failed`.
+    fn state(&self, pace: &str) -> String {
+        let news = self.news();
+        let comma = if news.is_empty() { "" } else { ", " };
+        format!(
+            "{} of {}{pace}{comma}{news}",
+            count(self.done),
+            counted(self.fits, "fit")
+        )
+    }
+
+    fn news(&self) -> String {
+        let best = self
+            .best
+            .map(|best| format!("best {} {}", self.metric, score(best)));
+        let failed = (self.failed > 0).then(|| format!("{} failed", count(self.failed)));
+        let reused = (self.reused > 0).then(|| format!("{} reused", count(self.reused)));
+        best.into_iter()
+            .chain(failed)
+            .chain(reused)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Form::Live(bar) = &self.form {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `, 31/s, 1.06 s left`; nothing where there is no pace yet.
+fn pace(rate: f64, left: usize) -> String {
+    if !rate.is_finite() || rate <= 0.0 {
+        return String::new();
+    }
+    let rate_text = match rate {
+        rate if rate >= 10.0 => format!("{}/s", count(rate.round() as usize)),
+        rate if rate >= 0.1 => format!("{rate:.1}/s"),
+        rate => format!("{:.1}/min", rate * 60.0),
+    };
+    // A guess: not to the millisecond.
+    let left = (left as f64 / rate).ceil().min(1e9);
+    let left = match left {
+        left if left < 60.0 => format!("{left} s"),
+        left => duration(Duration::from_secs_f64(left)),
+    };
+    format!(", {rate_text}, {left} left")
+}
+
+fn waiting() -> ProgressStyle {
+    style("{spinner} {msg}")
+}
+
+fn counting() -> ProgressStyle {
+    let fits = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let len = state.len().unwrap_or_default() as usize;
+        let _ = write!(
+            out,
+            "{} of {}",
+            count(state.pos() as usize),
+            counted(len, "fit")
+        );
+    };
+    let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let left = state.len().unwrap_or_default().saturating_sub(state.pos());
+        if state.pos() > 0 {
+            let _ = out.write_str(&pace(state.per_sec(), left as usize));
+        }
+    };
+    // The message last: it is what a narrow terminal cuts.
+    style("{bar:20} {fits}{pace}  {wide_msg}")
+        .with_key("fits", fits)
+        .with_key("pace", pace)
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the template is well formed")
+        .progress_chars("##-")
+}
+
+#[cfg(test)]
+mod tests;

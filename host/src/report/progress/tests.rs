@@ -1,0 +1,268 @@
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use fanout_contract::Answer;
+use indicatif::TermLike;
+
+use super::*;
+use crate::run::event::TaskFault;
+
+/// Keeps what is written to it.
+#[derive(Clone, Debug, Default)]
+struct Paper(Arc<Mutex<String>>);
+
+impl Paper {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap()
+            .push_str(std::str::from_utf8(bytes).unwrap());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl TermLike for Paper {
+    fn width(&self) -> u16 {
+        100
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.clone().write_all(format!("{text}\n").as_bytes())
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.clone().write_all(text.as_bytes())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.clone().write_all(b"\r")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn started(fits: usize) -> Event {
+    Event::RunStarted {
+        candidates: fits / 3,
+        splits: 3,
+        fits,
+        tasks: fits / 25,
+        workers: 2,
+    }
+}
+
+fn finished(fits: usize, best: Option<f64>, reused: bool) -> Event {
+    let result = Ok(Answer {
+        contract: fanout_contract::CONTRACT,
+        fits: 1,
+        scores: vec![],
+    });
+    let outcome = Outcome {
+        result,
+        wall: Duration::from_secs(1),
+        reused,
+    };
+    Event::TaskFinished {
+        task: 0,
+        fits,
+        outcome,
+        best,
+    }
+}
+
+fn failed(fits: usize, fault: TaskFault) -> Event {
+    let outcome = Outcome {
+        result: Err(fault),
+        wall: Duration::from_secs(1),
+        reused: false,
+    };
+    Event::TaskFinished {
+        task: 0,
+        fits,
+        outcome,
+        best: None,
+    }
+}
+
+/// What a run of these events, each at its second, tells without a terminal.
+fn told(events: &[(u64, Event)]) -> String {
+    let paper = Paper::default();
+    let mut progress = Progress::plain(paper.clone(), "roc_auc");
+    let start = Instant::now();
+    for (second, event) in events {
+        progress.on_event_at(event, start + Duration::from_secs(*second));
+    }
+    paper.text()
+}
+
+#[test]
+fn a_run_without_a_terminal_reads_like_this() {
+    let wall = Duration::from_millis(420);
+    let trap = || TaskFault::Trapped {
+        message: "unreachable\n  0: grow\n  1: fit".to_owned(),
+    };
+    let text = told(&[
+        (
+            0,
+            Event::DatasetPrepared {
+                rows: 336_776,
+                features: 11,
+                reused: false,
+                wall,
+            },
+        ),
+        (
+            0,
+            Event::DatasetWarned {
+                message: "`year` has one value".to_owned(),
+            },
+        ),
+        (0, started(750)),
+        (1, finished(250, None, false)),
+        (5, failed(25, trap())),
+        (5, failed(25, trap())),
+        (6, finished(100, Some(0.7), false)),
+        (40, finished(10, Some(0.75634), false)),
+        (41, finished(340, Some(0.75634), false)),
+        (
+            41,
+            Event::RunFinished {
+                wall: Duration::from_secs(41),
+            },
+        ),
+        (41, Event::RefitStarted),
+    ]);
+    assert_eq!(
+        text,
+        "\
+dataset: 336,776 rows x 11 features, prepared in 0.420 s
+warning: `year` has one value
+750 fits: 250 candidates x 3 splits, in 30 tasks on 2 workers
+failed: the guest trapped: unreachable
+275 of 750 fits, 55/s, 9 s left, 25 failed
+410 of 750 fits, 10/s, 34 s left, best roc_auc 0.7563, 50 failed
+750 of 750 fits in 41.0 s, best roc_auc 0.7563, 50 failed
+fitting the best candidate on all rows
+"
+    );
+}
+
+#[test]
+fn many_fits_make_few_lines() {
+    let events: Vec<_> = (0..100_000)
+        .map(|i| (i / 1000, finished(1, Some(0.5), false)))
+        .collect();
+    let text = told(&[vec![(0, started(100_000))], events].concat());
+    assert_eq!(text.lines().count(), 10, "{text}");
+    assert!(
+        text.contains("\n50,000 of 100,000 fits, 1,020/s, 49 s left, best"),
+        "{text}"
+    );
+}
+
+#[test]
+fn fits_of_an_earlier_run_say_nothing_of_the_pace() {
+    let wall = Duration::from_millis(30);
+    let text = told(&[
+        (
+            0,
+            Event::DatasetPrepared {
+                rows: 1,
+                features: 1,
+                reused: true,
+                wall,
+            },
+        ),
+        (0, started(75)),
+        (0, finished(25, Some(0.5), true)),
+        (5, finished(5, Some(0.5), false)),
+        (6, Event::RunInterrupted { done: 30, fits: 75 }),
+    ]);
+    assert_eq!(
+        text,
+        "\
+dataset: 1 row x 1 feature, found in the store in 0.030 s
+75 fits: 25 candidates x 3 splits, in 3 tasks on 2 workers
+30 of 75 fits, 1.0/s, 45 s left, best roc_auc 0.5000, 25 reused
+stopped: 30 of 75 fits are done and kept; run it again to go on
+"
+    );
+}
+
+#[test]
+fn a_slow_pace_is_told_by_the_minute() {
+    assert_eq!(pace(0.05, 9), ", 3.0/min, 3 min 00 s left");
+    assert_eq!(pace(f64::INFINITY, 9), "");
+}
+
+#[test]
+fn quiet_is_quiet() {
+    let mut progress = Progress::quiet();
+    progress.on_event(&started(75));
+    progress.on_event(&failed(25, TaskFault::StackOverflowed));
+    progress.on_event(&Event::RunInterrupted { done: 1, fits: 75 });
+    assert_eq!(progress.done, 25);
+}
+
+#[test]
+fn a_terminal_shows_one_line_that_changes() {
+    let paper = Paper::default();
+    let target = ProgressDrawTarget::term_like_with_hz(Box::new(paper.clone()), 255);
+    let mut progress = Progress::live(target, "roc_auc");
+    progress.on_event(&started(75));
+    progress.on_event(&finished(25, Some(0.7563), false));
+    progress.on_event(&failed(25, TaskFault::TimedOut { limit_ms: 1500 }));
+    let Form::Live(bar) = &progress.form else {
+        panic!()
+    };
+    bar.force_draw();
+    let text = paper.text();
+    assert!(
+        text.contains("75 fits: 25 candidates x 3 splits, in 3 tasks on 2 workers"),
+        "{text}"
+    );
+    assert!(
+        text.contains("failed: the task took longer than its 1.5 s"),
+        "{text}"
+    );
+    let last = text.rsplit('\r').next().unwrap();
+    assert!(
+        last.starts_with("##############------ 50 of 75 fits, "),
+        "{last:?}"
+    );
+    assert!(
+        last.contains("left  best roc_auc 0.7563, 25 failed"),
+        "{last:?}"
+    );
+    // What follows begins on an empty line.
+    drop(progress);
+    assert!(paper.text().ends_with('\r'), "{:?}", paper.text());
+}

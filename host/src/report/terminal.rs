@@ -1,0 +1,478 @@
+//! [`render`]: a report as text for a terminal. It prints nothing itself, and
+//! shows the best candidates only: all of them are in the files.
+
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::human::{bytes, count, counted, duration, score};
+use super::{Report, columns};
+use crate::reduce::MetricResults;
+
+/// How many candidates the table shows.
+const SHOWN: usize = 10;
+
+/// A hyper-parameter's value takes at most this many columns of the table.
+const VALUE_WIDTH: usize = 16;
+
+/// Spaces between two columns.
+const GAP: usize = 2;
+
+/// How to render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// The columns of the terminal.
+    pub width: usize,
+    /// Whether to use colours.
+    pub color: bool,
+}
+
+impl Default for Style {
+    /// For a pipe or a file: 80 columns, no colours.
+    fn default() -> Self {
+        Self {
+            width: 80,
+            color: false,
+        }
+    }
+}
+
+impl Style {
+    /// The style for a stream. Colours are for terminals, unless the variable
+    /// `NO_COLOR` is set and not empty, or `TERM` is `dumb`. A width that is
+    /// not known is 80; a table is never narrower than 40.
+    pub fn new(terminal: bool, width: Option<usize>) -> Self {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let dumb = set("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            width: width.filter(|_| terminal).unwrap_or(80).max(40),
+            color: terminal && set("NO_COLOR").is_none() && !dumb,
+        }
+    }
+
+    fn paint(self, paint: Paint, text: &str) -> String {
+        if !self.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Bold => "1",
+            Paint::Best => "1;32",
+            Paint::Warning => "33",
+            Paint::Failure => "31",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Paint {
+    Bold,
+    Best,
+    Warning,
+    Failure,
+}
+
+/// One column of the table.
+struct TableColumn {
+    header: String,
+    cells: Vec<String>,
+    right: bool,
+}
+
+impl TableColumn {
+    fn width(&self) -> usize {
+        self.cells
+            .iter()
+            .map(|cell| cell.width())
+            .max()
+            .unwrap_or(0)
+            .max(self.header.width())
+    }
+}
+
+/// Renders a report: what was searched, the best candidates, the best
+/// hyper-parameters, hold-out scores, warnings, failures, and what it took.
+pub fn render(report: &Report<'_>, style: Style) -> String {
+    let mut text = String::new();
+    write_report(report, style, &mut text).expect("a string takes all that is written");
+    text
+}
+
+fn write_report(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
+    let results = report.results;
+    let head = format!(
+        "{}: {}, {} x {} = {}",
+        report.plan.name,
+        report.plan.trainer.name,
+        counted(results.candidates, "candidate"),
+        counted(results.splits, "split"),
+        counted(results.candidates * results.splits, "fit"),
+    );
+    let mut lines = String::new();
+    wrap(&head, 0, 2, style.width, &mut lines)?;
+    writeln!(out, "{}\n", style.paint(Paint::Bold, lines.trim_end()))?;
+    match report.best() {
+        Some(best) => {
+            table(report, style, out)?;
+            best_candidate(&best, report, style, out)?;
+        }
+        None => {
+            let sorry = "No candidate has a score on every split.";
+            writeln!(out, "{}", style.paint(Paint::Failure, sorry))?;
+        }
+    }
+    notes(report, style, out)?;
+    took(report, style, out)
+}
+
+fn table(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
+    let results = report.results;
+    let ranked_by = report.ranked_by();
+    let mut shown = results.ranking(ranked_by);
+    shown.truncate(SHOWN);
+    let rank = |&candidate: &usize| results.metrics[ranked_by].rank[candidate].to_string();
+    let mut fixed = vec![TableColumn {
+        header: "rank".to_owned(),
+        cells: shown.iter().map(rank).collect(),
+        right: true,
+    }];
+    fixed.extend(param_columns(report, &shown));
+    // The ranking metric stands first: it is never left out.
+    let mut order: Vec<&MetricResults> = results.metrics.iter().collect();
+    order[..=ranked_by].rotate_right(1);
+    let columns = |deviations: &dyn Fn(usize) -> bool| -> Vec<TableColumn> {
+        let metrics = order.iter().enumerate();
+        metrics
+            .map(|(index, metric)| metric_column(metric, &shown, deviations(index)))
+            .collect()
+    };
+    let mut metrics = columns(&|_| true);
+    let width = |columns: &[TableColumn]| columns.iter().map(|c| c.width() + GAP).sum::<usize>();
+    if width(&fixed) + width(&metrics) - GAP > style.width {
+        // Rather a mean than nothing.
+        metrics = columns(&|index| index == 0);
+    }
+    let (kept, left_out) = fit(fixed, metrics, style.width + GAP);
+    let widths: Vec<usize> = kept.iter().map(TableColumn::width).collect();
+    let line = |cell: &dyn Fn(&TableColumn) -> &str| {
+        let mut line = String::new();
+        for (column, &width) in kept.iter().zip(&widths) {
+            let cell = cell(column);
+            let space = " ".repeat(width - cell.width());
+            if !line.is_empty() {
+                line.push_str(&" ".repeat(GAP));
+            }
+            let parts = if column.right {
+                [&*space, cell]
+            } else {
+                [cell, &*space]
+            };
+            parts.iter().for_each(|part| line.push_str(part));
+        }
+        line.trim_end().to_owned()
+    };
+    writeln!(
+        out,
+        "{}",
+        style.paint(Paint::Bold, &line(&|column| &column.header))
+    )?;
+    for (row, &candidate) in shown.iter().enumerate() {
+        let line = line(&|column| &column.cells[row]);
+        let best = results.metrics[ranked_by].rank[candidate] == 1;
+        let line = if best {
+            style.paint(Paint::Best, &line)
+        } else {
+            line
+        };
+        writeln!(out, "{line}")?;
+    }
+    let more = results.candidates - shown.len();
+    let mut rest = Vec::new();
+    if more > 0 {
+        rest.push(counted(more, "other candidate"));
+    }
+    if !left_out.is_empty() {
+        rest.push(left_out.join(", "));
+    }
+    if !rest.is_empty() {
+        wrap(
+            &format!("not shown: {}", rest.join("; ")),
+            0,
+            2,
+            style.width,
+            out,
+        )?;
+    }
+    Ok(())
+}
+
+/// The searched hyper-parameters in which the candidates differ.
+fn param_columns(report: &Report<'_>, shown: &[usize]) -> Vec<TableColumn> {
+    let candidates = report.candidates;
+    let varies = |name: &&str| {
+        candidates
+            .iter()
+            .any(|params| params.get(*name) != candidates[0].get(*name))
+    };
+    let column = |name: &str| {
+        let values: Vec<Option<&Value>> = shown
+            .iter()
+            .map(|&candidate| candidates[candidate].get(name))
+            .collect();
+        TableColumn {
+            header: name.to_owned(),
+            cells: values
+                .iter()
+                .map(|value| clip(&plain(*value), VALUE_WIDTH))
+                .collect(),
+            right: values
+                .iter()
+                .flatten()
+                .all(|value| value.is_number() || value.is_null()),
+        }
+    };
+    columns::searched(candidates)
+        .into_iter()
+        .filter(varies)
+        .map(column)
+        .collect()
+}
+
+fn metric_column(metric: &MetricResults, shown: &[usize], deviations: bool) -> TableColumn {
+    let table = &metric.test;
+    let cell = |&candidate: &usize| {
+        let mean = table.mean[candidate];
+        if mean.is_nan() || !deviations {
+            return score(mean);
+        }
+        format!("{} ± {}", score(mean), score(table.std[candidate]))
+    };
+    let cells = shown.iter().map(cell).collect();
+    TableColumn {
+        header: metric.name.clone(),
+        cells,
+        right: true,
+    }
+}
+
+/// The columns that a terminal of this width takes, and the names of those
+/// that it doesn't. The ranking metric is kept, then hyper-parameters, then
+/// the other metrics.
+fn fit(
+    fixed: Vec<TableColumn>,
+    metrics: Vec<TableColumn>,
+    width: usize,
+) -> (Vec<TableColumn>, Vec<String>) {
+    let mut left = width;
+    let mut left_out = Vec::new();
+    let mut take = |column: &TableColumn, always: bool| {
+        let needed = column.width() + GAP;
+        let taken = always || needed <= left;
+        if taken {
+            left = left.saturating_sub(needed);
+        } else {
+            left_out.push(column.header.clone());
+        }
+        taken
+    };
+    let keep_rank = take(&fixed[0], true);
+    let keep_first = take(&metrics[0], true);
+    let keep_fixed: Vec<bool> = std::iter::once(keep_rank)
+        .chain(fixed[1..].iter().map(|c| take(c, false)))
+        .collect();
+    let keep_metrics: Vec<bool> = std::iter::once(keep_first)
+        .chain(metrics[1..].iter().map(|c| take(c, false)))
+        .collect();
+    let all = fixed.into_iter().chain(metrics);
+    let kept = all.zip(keep_fixed.into_iter().chain(keep_metrics));
+    (
+        kept.filter(|(_, keep)| *keep)
+            .map(|(column, _)| column)
+            .collect(),
+        left_out,
+    )
+}
+
+fn best_candidate(
+    best: &super::Best,
+    report: &Report<'_>,
+    style: Style,
+    out: &mut String,
+) -> fmt::Result {
+    let head = format!("Best by {}", best.metric);
+    let mean = format!("{} ± {}", score(best.mean), score(best.std));
+    writeln!(out, "\n{}: {mean}, with", style.paint(Paint::Bold, &head))?;
+    let width = best
+        .params
+        .keys()
+        .map(|name| name.width())
+        .max()
+        .unwrap_or(0);
+    if best.params.is_empty() {
+        writeln!(out, "  the defaults")?;
+    }
+    for (name, value) in &best.params {
+        let fixed = if best.searched.contains_key(name) {
+            ""
+        } else {
+            "  (fixed)"
+        };
+        let space = " ".repeat(width - name.width());
+        let room = style.width.saturating_sub(width + 4 + fixed.len());
+        writeln!(
+            out,
+            "  {name}{space}  {}{fixed}",
+            clip(&plain(Some(value)), room)
+        )?;
+    }
+    if let Some(holdout) = report.holdout {
+        let scores = report.results.metrics.iter().filter_map(|metric| {
+            let value = holdout.get(&metric.name)?.unwrap_or(f64::NAN);
+            Some(format!("{} {}", metric.name, score(value)))
+        });
+        let scores = scores.collect::<Vec<_>>().join(", ");
+        wrap(
+            &format!("On the hold-out rows: {scores}"),
+            0,
+            2,
+            style.width,
+            out,
+        )?;
+    }
+    if let Some(model) = report.model {
+        writeln!(out, "Model: {}", model.display())?;
+    }
+    Ok(())
+}
+
+/// Warnings, scores that are not defined, and failures.
+fn notes(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
+    let results = report.results;
+    let mut warnings: Vec<String> = report.warnings.to_vec();
+    for metric in results.metrics.iter().filter(|metric| metric.undefined > 0) {
+        let fits = counted(metric.undefined, "fit");
+        warnings.push(format!(
+            "{} is not defined on the test rows of {fits}",
+            metric.name
+        ));
+    }
+    if !warnings.is_empty() {
+        writeln!(out)?;
+    }
+    for warning in &warnings {
+        let mut lines = String::new();
+        wrap(
+            &format!("warning: {warning}"),
+            0,
+            2,
+            style.width,
+            &mut lines,
+        )?;
+        let painted = style.paint(Paint::Warning, "warning:");
+        out.push_str(&lines.replacen("warning:", &painted, 1));
+    }
+    if !results.failures.is_empty() {
+        let failed = counted(results.tally.failed, "fit");
+        let all = count(results.candidates * results.splits);
+        let head = format!("Failed: {failed} of {all}");
+        writeln!(out, "\n{}", style.paint(Paint::Failure, &head))?;
+        for failures in &results.failures {
+            // A trap goes on with the guest's functions, line by line.
+            let message = failures.example.to_string();
+            let message = message.lines().next().unwrap_or_default();
+            let first = if failures.tasks > 1 { "the first " } else { "" };
+            let line = format!(
+                "{}, {}; {first}from candidate {} on split {}: {message}",
+                failures.kind.replace('_', " "),
+                counted(failures.fits, "fit"),
+                failures.candidate,
+                failures.split,
+            );
+            wrap(&line, 2, 4, style.width, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn took(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
+    let took = report.took;
+    let tally = report.results.tally;
+    let mut line = format!("Took {}", duration(took.wall));
+    if let (Some(user), Some(system)) = (took.user, took.system) {
+        write!(line, ", {} CPU", duration(user + system))?;
+    }
+    if let Some(peak) = took.peak_memory {
+        write!(line, ", {} peak memory", bytes(peak))?;
+    }
+    writeln!(out)?;
+    wrap(&line, 0, 2, style.width, out)?;
+    if tally.served > 0 {
+        let share = tally.served as f64 / tally.made.max(1) as f64;
+        let served = counted(tally.served, "fit");
+        let mut line = format!(
+            "{served} served by {} made ({share:.1} each)",
+            count(tally.made)
+        );
+        if tally.reused > 0 {
+            write!(line, ", {} of them in an earlier run", count(tally.reused))?;
+        }
+        wrap(&line, 0, 2, style.width, out)?;
+    }
+    let line = match &report.plan.output {
+        Some(folder) => format!("Results: {}", folder.display()),
+        None => "--output DIR keeps the results of every candidate".to_owned(),
+    };
+    wrap(&line, 0, 2, style.width, out)
+}
+
+/// A hyper-parameter's value: a string without quotes, nothing as `-`, all
+/// else as JSON.
+fn plain(value: Option<&Value>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    }
+}
+
+/// At most `width` columns of a text.
+fn clip(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut clipped = String::new();
+    let mut left = width.saturating_sub(1);
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        left = rest;
+        clipped.push(c);
+    }
+    clipped.push('…');
+    clipped
+}
+
+/// Writes a text in lines of at most `width` columns, broken between words,
+/// the first indented by `first` and the others by `rest`.
+fn wrap(text: &str, first: usize, rest: usize, width: usize, out: &mut String) -> fmt::Result {
+    let mut line = " ".repeat(first);
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.width() + 1 + word.width() > width {
+            writeln!(out, "{line}")?;
+            line = " ".repeat(rest);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    writeln!(out, "{line}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! [`Sandbox`]: where guests run. A [`Guest`] is a compiled component, an
+//! [`Instance`] one living copy of it with at most one open dataset.
+//!
+//! An instance has no authority: its `wasi:http` refuses every request, and
+//! nothing else is there to import. Whatever it does ends as an answer or as
+//! a [`TaskFault`]; it never ends the process.
+
+mod cache;
+mod instance;
+mod limits;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fanout_contract::{CONTRACT, Description};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, PoolingAllocationConfig};
+
+pub use cache::Cache;
+pub use instance::Instance;
+pub use limits::{Cancel, TaskLimits};
+
+use crate::digest::Digest;
+use crate::run::event::TaskFault;
+use limits::Ticker;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../guest/sdk/wit",
+        world: "fanout:trainer/guest",
+    });
+}
+
+/// The interface by which the host calls a guest.
+pub const TRAINER: &str = "fanout:trainer/trainer@0.1.0";
+/// The interface by which a FaaS calls a guest, without its patch version.
+pub const HANDLER: &str = "wasi:http/incoming-handler@0.2";
+/// The packages that a guest may import from.
+const IMPORTS: [&str; 2] = ["wasi:io/", "wasi:http/"];
+
+/// A guest's stack. Threads that run guests need more than this.
+const GUEST_STACK: usize = 2 << 20;
+/// The stack of a thread that runs guests.
+pub const THREAD_STACK: usize = GUEST_STACK + (2 << 20);
+
+/// What can be wrong with a guest before any task is run.
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    /// The engine does not start.
+    #[error("the WebAssembly engine does not start")]
+    Engine(#[source] wasmtime::Error),
+    /// Not a component, or one that does not compile.
+    #[error("the guest is not a WebAssembly component that compiles")]
+    Compile(#[source] wasmtime::Error),
+    /// The component asks for something that no guest is given.
+    #[error("the guest imports `{import}`; a guest may import `wasi:io` and `wasi:http` alone")]
+    Import {
+        /// What it imports.
+        import: String,
+    },
+    /// The component has no such export.
+    #[error("the guest does not export `{export}`")]
+    Export {
+        /// What is missing.
+        export: &'static str,
+    },
+    /// The imports or exports have other types than the contract's.
+    #[error("the guest does not fit the contract")]
+    Link(#[source] wasmtime::Error),
+    /// The guest can't describe itself.
+    #[error("the guest does not describe itself: {0}")]
+    Describe(TaskFault),
+    /// The description is not of the contract.
+    #[error("the guest's description is malformed")]
+    Description(#[source] serde_json::Error),
+    /// The guest keeps another version of the contract.
+    #[error("the guest keeps version {found} of the contract; this program, version {CONTRACT}")]
+    Contract {
+        /// The guest's.
+        found: u32,
+    },
+}
+
+/// The engine that compiles and runs guests, and the clock of their deadlines.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<limits::State>,
+    ticker: Arc<Ticker>,
+    cache: Option<Cache>,
+}
+
+impl Sandbox {
+    /// An engine for at most `instances` instances at a time. Compiled
+    /// guests are kept in `cache`.
+    pub fn new(instances: usize, cache: Option<Cache>) -> Result<Self, GuestError> {
+        let instances = u32::try_from(instances).unwrap_or(u32::MAX).max(1);
+        let mut pooling = PoolingAllocationConfig::new();
+        pooling
+            .total_component_instances(instances)
+            .total_core_instances(instances.saturating_mul(8))
+            .total_memories(instances.saturating_mul(2))
+            .total_tables(instances.saturating_mul(8))
+            .max_memory_size(1 << 32);
+        let mut config = Config::new();
+        config
+            .allocation_strategy(pooling)
+            .epoch_interruption(true)
+            .max_wasm_stack(GUEST_STACK)
+            // Relaxed SIMD may give other bits on other processors.
+            .wasm_relaxed_simd(false)
+            .native_unwind_info(false);
+        let engine = Engine::new(&config).map_err(GuestError::Engine)?;
+        let linker = limits::linker(&engine).map_err(GuestError::Engine)?;
+        let ticker = Arc::new(Ticker::start(&engine));
+        Ok(Self {
+            engine,
+            linker,
+            ticker,
+            cache,
+        })
+    }
+
+    /// Compiles a component, or takes it from the cache, and checks that it
+    /// keeps the contract.
+    pub fn load(&self, wasm: &[u8], digest: Digest) -> Result<Guest, GuestError> {
+        let component = match &self.cache {
+            Some(cache) => cache.load(&self.engine, wasm, &digest),
+            None => Component::new(&self.engine, wasm),
+        }
+        .map_err(GuestError::Compile)?;
+        let interfaces = Interfaces::of(&component, &self.engine);
+        if let Some(import) = interfaces.refused_imports().next() {
+            return Err(GuestError::Import {
+                import: import.to_owned(),
+            });
+        }
+        if let Some(export) = interfaces.missing_exports().next() {
+            return Err(GuestError::Export { export });
+        }
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .and_then(bindings::GuestPre::new)
+            .map_err(GuestError::Link)?;
+        Ok(Guest {
+            pre,
+            digest,
+            ticker: self.ticker.clone(),
+            interfaces,
+        })
+    }
+
+    /// What a component imports and exports, whether it keeps the contract or
+    /// not.
+    pub fn interfaces(&self, wasm: &[u8]) -> Result<Interfaces, GuestError> {
+        let component = Component::new(&self.engine, wasm).map_err(GuestError::Compile)?;
+        Ok(Interfaces::of(&component, &self.engine))
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The names of the interfaces that a component imports and exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interfaces {
+    /// The imports, in the component's order.
+    pub imports: Vec<String>,
+    /// The exports, in the component's order.
+    pub exports: Vec<String>,
+}
+
+impl Interfaces {
+    fn of(component: &Component, engine: &Engine) -> Self {
+        let names = component.component_type();
+        Self {
+            imports: names
+                .imports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            exports: names
+                .exports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+        }
+    }
+
+    /// The imports that no guest is given.
+    pub fn refused_imports(&self) -> impl Iterator<Item = &str> {
+        self.imports
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !IMPORTS.iter().any(|package| name.starts_with(package)))
+    }
+
+    /// The exports that the contract asks for and that are not there.
+    pub fn missing_exports(&self) -> impl Iterator<Item = &'static str> {
+        let has = |name: &str| self.exports.iter().any(|export| export.starts_with(name));
+        [TRAINER, HANDLER]
+            .into_iter()
+            .filter(move |name| !has(name))
+    }
+}
+
+/// A compiled component that keeps the contract's types.
+pub struct Guest {
+    pre: bindings::GuestPre<limits::State>,
+    digest: Digest,
+    ticker: Arc<Ticker>,
+    interfaces: Interfaces,
+}
+
+impl Guest {
+    /// The digest of the component file.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What it imports and exports.
+    pub fn interfaces(&self) -> &Interfaces {
+        &self.interfaces
+    }
+
+    /// What it says of itself.
+    pub fn describe(&self) -> Result<Description, GuestError> {
+        let limits = TaskLimits::default();
+        let mut instance =
+            Instance::new(self, limits, Cancel::default()).map_err(GuestError::Describe)?;
+        let text = instance.describe().map_err(GuestError::Describe)?;
+        let description: Description =
+            serde_json::from_str(&text).map_err(GuestError::Description)?;
+        if description.contract != CONTRACT {
+            return Err(GuestError::Contract {
+                found: description.contract,
+            });
+        }
+        Ok(description)
+    }
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest")
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The folder for compiled guests of this user, where there is one:
+/// `FANOUT_CACHE`, else the platform's folder for caches.
+pub fn default_cache() -> Option<Cache> {
+    let folder = match std::env::var_os("FANOUT_CACHE") {
+        Some(folder) => PathBuf::from(folder),
+        None => directories::ProjectDirs::from("", "", "fanout")?
+            .cache_dir()
+            .to_owned(),
+    };
+    Some(Cache::new(folder))
+}

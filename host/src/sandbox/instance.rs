@@ -1,0 +1,234 @@
+//! [`Instance`]: one living copy of a guest, and the translation of whatever
+//! it does into an answer or a [`TaskFault`].
+
+use fanout_contract::{Answer, CONTRACT, Fault, Task};
+use wasmtime::component::ResourceAny;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::bindings::Guest as Bindings;
+use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
+use super::limits::{Cancel, State, Stop, TaskLimits};
+use super::{Guest, GuestError};
+use crate::run::event::TaskFault;
+
+/// Frames of a trap's backtrace that go into its message.
+const FRAMES: usize = 4;
+
+/// A guest's instance. After a fault of the kind [`Instance::is_spent`] it
+/// answers nothing more: make a new one.
+pub struct Instance {
+    store: Store<State>,
+    bindings: Bindings,
+    dataset: Option<ResourceAny>,
+    spent: bool,
+}
+
+impl Instance {
+    /// A fresh instance of `guest`.
+    pub fn new(guest: &Guest, limits: TaskLimits, cancel: Cancel) -> Result<Self, TaskFault> {
+        let state = State::new(limits, cancel, guest.ticker.clone());
+        let mut store = Store::new(guest.pre.engine(), state);
+        store.limiter(|state| state);
+        store.epoch_deadline_callback(|context| {
+            context.data().check()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
+        store.set_epoch_deadline(1);
+        store.data_mut().start_clock();
+        let bindings = guest
+            .pre
+            .instantiate(&mut store)
+            .map_err(|error| fault(&error, limits))?;
+        Ok(Self {
+            store,
+            bindings,
+            dataset: None,
+            spent: false,
+        })
+    }
+
+    /// Whether the guest was stopped in the middle of something, so that its
+    /// memory can't be relied on.
+    pub fn is_spent(&self) -> bool {
+        self.spent
+    }
+
+    /// The guest's description, as it gave it.
+    pub(super) fn describe(&mut self) -> Result<String, TaskFault> {
+        self.call(|bindings, store| bindings.fanout_trainer_trainer().call_describe(store))
+    }
+
+    /// Opens the dataset that tasks are run on: two whole Parquet files.
+    pub fn open(&mut self, table: &[u8], splits: &[u8]) -> Result<(), TaskFault> {
+        let opened = self.call(|bindings, store| {
+            let trainer = bindings.fanout_trainer_trainer();
+            trainer.dataset().call_open(store, table, splits)
+        })?;
+        self.dataset = Some(opened.map_err(refused)?);
+        Ok(())
+    }
+
+    /// Runs a task on the open dataset.
+    pub fn evaluate(&mut self, task: &Task) -> Result<Answer, TaskFault> {
+        let text = json(task);
+        let dataset = self.dataset()?;
+        let answer = self
+            .call(|bindings, store| {
+                let trainer = bindings.fanout_trainer_trainer();
+                trainer.dataset().call_evaluate(store, dataset, &text)
+            })?
+            .map_err(refused)?;
+        checked(&answer, task).map_err(|message| TaskFault::MalformedAnswer { message })
+    }
+
+    /// Fits the task's first candidate; the model is in the guest's own form.
+    pub fn fit(&mut self, task: &Task) -> Result<Vec<u8>, TaskFault> {
+        let text = json(task);
+        let dataset = self.dataset()?;
+        self.call(|bindings, store| {
+            let trainer = bindings.fanout_trainer_trainer();
+            trainer.dataset().call_fit(store, dataset, &text)
+        })?
+        .map_err(refused)
+    }
+
+    /// Predicts every row of the open dataset: a Parquet file.
+    pub fn predict(&mut self, model: &[u8]) -> Result<Vec<u8>, TaskFault> {
+        let dataset = self.dataset()?;
+        self.call(|bindings, store| {
+            let trainer = bindings.fanout_trainer_trainer();
+            trainer.dataset().call_predict(store, dataset, model)
+        })?
+        .map_err(refused)
+    }
+
+    fn dataset(&self) -> Result<ResourceAny, TaskFault> {
+        self.dataset.ok_or_else(|| TaskFault::Refused {
+            fault: Fault::InvalidDataset("no dataset is open".to_owned()),
+        })
+    }
+
+    fn call<T>(
+        &mut self,
+        body: impl FnOnce(&Bindings, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, TaskFault> {
+        self.store.data_mut().start_clock();
+        body(&self.bindings, &mut self.store).map_err(|error| {
+            self.spent = true;
+            fault(&error, self.store.data().limits())
+        })
+    }
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("spent", &self.spent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<GuestError> for TaskFault {
+    fn from(error: GuestError) -> Self {
+        Self::Trapped {
+            message: error.to_string(),
+        }
+    }
+}
+
+fn json(task: &Task) -> String {
+    serde_json::to_string(task).expect("a task is JSON")
+}
+
+fn refused(fault: GuestFault) -> TaskFault {
+    let fault = match fault {
+        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(message),
+        GuestFault::InvalidTask(message) => Fault::InvalidTask(message),
+        GuestFault::InvalidParams(message) => Fault::InvalidParams(message),
+        GuestFault::Failed(message) => Fault::Failed(message),
+    };
+    TaskFault::Refused { fault }
+}
+
+/// The answer, if it is one to this task.
+fn checked(text: &str, task: &Task) -> Result<Answer, String> {
+    let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if answer.contract != CONTRACT {
+        return Err(format!(
+            "version {} of the contract, not {CONTRACT}",
+            answer.contract
+        ));
+    }
+    if answer.scores.len() != task.candidates.len() {
+        let (found, expected) = (answer.scores.len(), task.candidates.len());
+        return Err(format!("scores of {found} candidates, not of {expected}"));
+    }
+    for scores in &answer.scores {
+        if !scores.test.keys().eq(sorted(&task.scoring)) {
+            return Err(format!("test scores other than {:?}", task.scoring));
+        }
+        let train: &[String] = if task.train_score { &task.scoring } else { &[] };
+        if !scores.train.keys().eq(sorted(train)) {
+            return Err(format!("training scores other than {train:?}"));
+        }
+    }
+    Ok(answer)
+}
+
+fn sorted(names: &[String]) -> std::collections::btree_set::IntoIter<&String> {
+    names
+        .iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+}
+
+/// What made the engine stop the guest.
+fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::Memory => TaskFault::OutOfMemory {
+                limit: limits.memory,
+            },
+            Stop::Time => TaskFault::TimedOut {
+                limit_ms: u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
+            },
+            Stop::Cancelled => TaskFault::Cancelled,
+        };
+    }
+    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
+        return TaskFault::StackOverflowed;
+    }
+    let mut message = error.root_cause().to_string();
+    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+        let frames: Vec<String> = backtrace
+            .frames()
+            .iter()
+            .filter_map(|frame| frame.func_name().map(demangled))
+            .filter(|name| !is_panic_machinery(name))
+            .take(FRAMES)
+            .collect();
+        if !frames.is_empty() {
+            message = format!("{message}, in {}", frames.join(", from "));
+        }
+    }
+    TaskFault::Trapped { message }
+}
+
+fn demangled(name: &str) -> String {
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    name
+}
+
+/// Functions between a panic and the trap: they are the same for every panic.
+fn is_panic_machinery(name: &str) -> bool {
+    [
+        "core::panicking",
+        "std::panicking",
+        "rust_panic",
+        "__rust",
+        "std::sys",
+        "abort",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
+}
