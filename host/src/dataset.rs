@@ -83,7 +83,7 @@ pub struct Prepared {
     /// texts. Empty where the target is a number.
     pub classes: Vec<String>,
     /// The splits of the search, in order.
-    pub cv: Vec<Split>,
+    pub folds: Vec<Split>,
     /// Trains on all rows of the search, tests none.
     pub refit: Split,
     /// Trains on all rows of the search, tests those that were held out.
@@ -121,9 +121,7 @@ pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
         Content::Memory(bytes) => (Some(bytes.clone()), store.create(&key, bytes)?),
         Content::File(file) => (None, store.create_from(&key, file)?),
     };
-    store
-        .create(&Key::splits(&splits.digest), splits_content.clone())
-        ?;
+    store.create(&Key::splits(&splits.digest), splits_content.clone())?;
 
     let classes = finished
         .classes
@@ -143,7 +141,7 @@ pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
             _ => Learning::Multiclass,
         },
         classes,
-        cv: assignment.splits(),
+        folds: assignment.splits(),
         refit: assignment.refit(),
         holdout: assignment.holdout(),
         rows: summary.rows,

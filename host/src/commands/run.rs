@@ -71,8 +71,8 @@ impl Run {
         drop(progress);
 
         let model = match &refitted {
-            Some(refitted) => save_model(plan, &refitted.model)?,
-            None => None,
+            Some(Refitted { model: Some(model), .. }) => save_model(plan, model)?,
+            _ => None,
         };
         let holdout = refitted.and_then(|refitted| refitted.holdout);
         let holdout = holdout.map(|scores| scores.into_iter().collect::<BTreeMap<_, _>>());
@@ -186,7 +186,9 @@ fn refit(
     let Some(best) = metric.and_then(|metric| results.best(metric)) else { return Ok(None) };
     let params = expansion.candidates.get(best);
     let holdout = prepared.holdout.as_ref();
-    run::refit(expansion, &params, &prepared.refit, holdout, pool, emit).map(Some)
+    // A model that is written nowhere is not worth its fit.
+    let rows = plan.output.is_some().then_some(&prepared.refit);
+    run::refit(expansion, &params, rows, holdout, pool, emit).map(Some)
 }
 
 /// Writes the model beside the results, where there is a folder for them.

@@ -2,9 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::plan::{
-    CsvOptions, Cv, ErrorScore, FeaturePlan, Holdout, Limits, PoolPlan, Search, TrainerPlan,
-};
+use crate::plan::{CsvOptions, Cv, ErrorScore, FeaturePlan, Limits, PoolPlan, Search, TrainerPlan};
 
 fn plans() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -105,11 +103,11 @@ fn measure_flights() {
     };
     time("prepare", &mut || {
         let store = Store::open("memory://").unwrap();
-        let prepared = futures::executor::block_on(prepare(&plan, &store)).unwrap();
+        let prepared = prepare(&plan, &store).unwrap();
         assert_eq!(prepared.rows, 336_776);
     });
     let store = Store::open("memory://").unwrap();
-    let prepared = futures::executor::block_on(prepare(&plan, &store)).unwrap();
+    let prepared = prepare(&plan, &store).unwrap();
     println!(
         "{} bytes, splits {} bytes",
         prepared.dataset_bytes,
