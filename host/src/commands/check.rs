@@ -36,7 +36,7 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
         dataset: prepared.dataset,
         splits: prepared.splits,
     };
-    let splits = prepared.cv.clone();
+    let splits = prepared.folds.clone();
     let expansion = Expansion::new(plan, &loaded.trainer, data, splits, loaded.workers);
     let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
     let families = expansion.tasks.len() / splits.max(1);

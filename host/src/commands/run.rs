@@ -62,7 +62,7 @@ impl Run {
             splits: prepared.splits,
         };
         let digests = digests(plan, &data);
-        let splits = prepared.cv.clone();
+        let splits = prepared.folds.clone();
         let expansion = Expansion::new(plan, &loaded.trainer, data, splits, loaded.workers);
         let pool = pool(&loaded, &prepared, store, !self.fresh, &cancel);
         let results = run::search(plan, &expansion, &pool, &cancel, &mut emit)?;
