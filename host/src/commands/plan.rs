@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use clap::Args;
-use fanout::dataset::{self, Outline, Prepared};
+use fanout::dataset::{self, Prepared};
 use fanout::guest::GuestFile;
 use fanout::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
 use fanout::sandbox::{Guest, Sandbox, default_cache};
@@ -39,7 +39,6 @@ pub(super) struct Loaded {
     pub(super) plan: CheckedPlan,
     pub(super) trainer: TrainerDescription,
     pub(super) guest: Arc<Guest>,
-    pub(super) outline: Outline,
     pub(super) workers: usize,
 }
 
@@ -73,7 +72,7 @@ impl PlanArguments {
         let (Some(trainer), Some(guest)) = (found, offer.guest) else {
             unreachable!("a checked plan's trainer is known")
         };
-        Ok(Loaded { plan, trainer, guest: Arc::new(guest), outline, workers })
+        Ok(Loaded { plan, trainer, guest: Arc::new(guest), workers })
     }
 
     fn overrides(&self) -> Result<Vec<Override>, CommandError> {
