@@ -159,6 +159,20 @@ pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
     Ok(Draft::parse(file, &text, options, &here))
 }
 
+/// A plan's text as JSON, as an editor sees it: to be held against
+/// [`json_schema`].
+///
+/// # Errors
+///
+/// If the text is not YAML, says nothing, or holds what JSON can't (`.nan`).
+pub fn to_json(text: &str) -> Result<serde_json::Value, PlanError> {
+    let draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
+    let mistakes = |list| PlanError::Mistakes(Mistakes::new(draft.source.clone(), list));
+    let Some(root) = &draft.source.0.root else { return Err(mistakes(draft.mistakes.clone())) };
+    let mut found = Vec::new();
+    root.json(&mut found).ok_or_else(|| mistakes(found))
+}
+
 impl Draft {
     /// The plan of a text that stands in `file`, for somebody who stands in
     /// the folder `here`. It does no I/O.
