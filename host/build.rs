@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-const GUESTS: [&str; 1] = ["linfa"];
+const GUESTS: [&str; 2] = ["forest", "linfa"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new("../guest");

@@ -1,12 +1,15 @@
 //! [`Expansion`]: a checked plan's candidates, their families, and the tasks.
-//! Pure: it does no I/O.
+//! Pure: it does no I/O, and knows no pool and no store.
 //!
-//! (Written by the lead so that the run could be wired up: build on it, keep
-//! its public API, and put the property tests below.)
+//! A run may have a million candidates, so nothing here holds a map or a text
+//! a candidate: a candidate is a row of indices into the values that are
+//! tried, and a task's document is made when it is asked for.
 
 mod candidates;
-
-use std::collections::BTreeMap;
+mod family;
+mod sample;
+#[cfg(test)]
+mod tests;
 
 use fanout_contract::{CONTRACT, Params, Split, Task, TrainerDescription};
 use serde::Serialize;
@@ -14,7 +17,7 @@ use serde_json::Value;
 
 pub use candidates::Candidates;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::plan::CheckedPlan;
 
 /// What a run consists of.
@@ -58,6 +61,11 @@ pub struct TaskSpec {
 impl Expansion {
     /// Expands a plan. Families are split until there are at least `workers`
     /// tasks, where there are enough fits.
+    ///
+    /// A task's id depends on nothing but what decides its result: not on the
+    /// order in which the plan names hyper-parameters, nor on that in which
+    /// tasks are to start. The number of workers may decide which tasks there
+    /// are; it decides no score.
     pub fn new(
         plan: &CheckedPlan,
         trainer: &TrainerDescription,
@@ -66,6 +74,9 @@ impl Expansion {
         workers: usize,
     ) -> Self {
         let candidates = Candidates::of(&plan.search);
+        let mut families = family::group(&candidates, trainer, plan.families);
+        family::split(&mut families, splits.len(), workers);
+        family::rank(&mut families, &candidates, &plan.trainer.params, trainer);
         let template = Task {
             contract: CONTRACT,
             trainer: plan.trainer.name.clone(),
@@ -89,16 +100,41 @@ impl Expansion {
             data,
             template,
         };
-        let families = expansion.families(plan.families, trainer);
-        let families = split_for(families, workers.div_ceil(expansion.splits.len().max(1)));
-        expansion.add_tasks(families, trainer);
+        expansion.tasks = expansion.specs(families);
         expansion
+    }
+
+    /// How many fits there are: candidates × splits.
+    pub fn fits(&self) -> usize {
+        self.candidates.len() * self.splits.len()
+    }
+
+    /// How many of the fits task `index` serves.
+    pub fn fits_served(&self, index: usize) -> usize {
+        self.tasks[index].candidates.len()
+    }
+
+    /// All hyper-parameters that the plan gives candidate `index`: the fixed
+    /// and the searched.
+    pub fn params(&self, index: usize) -> Params {
+        let mut params = self.template.params.clone();
+        params.extend(self.candidates.get(index));
+        params
     }
 
     /// The document of task `index`.
     pub fn task(&self, index: usize) -> Task {
-        let spec = &self.tasks[index];
-        self.document(&spec.candidates, &self.splits[spec.split as usize])
+        let TaskSpec {
+            split, candidates, ..
+        } = &self.tasks[index];
+        let (shared, own) = self.candidates.columns(candidates);
+        let mut task = self.template.clone();
+        task.params
+            .extend(self.candidates.cells(candidates[0] as usize, &shared));
+        let own = |&candidate: &u32| self.candidates.cells(candidate as usize, &own).collect();
+        task.candidates = candidates.iter().map(own).collect();
+        task.split = self.splits[*split as usize].clone();
+        task
     }
 
     /// A task outside the search: one candidate with the searched
@@ -125,106 +161,77 @@ impl Expansion {
         })
     }
 
-    /// A task for some candidates: what they share goes to `params`, so that
-    /// equal tasks have equal documents however their family came about.
-    fn document(&self, candidates: &[u32], split: &Split) -> Task {
-        let mut task = self.template.clone();
-        let mut candidates: Vec<Params> = candidates
-            .iter()
-            .map(|&index| self.candidates.get(index as usize))
+    /// The tasks of the families. Their ids are those of [`Expansion::id`],
+    /// digested from a text that is written in the canonical form at once:
+    /// there may be a million, and most of each is the same for all.
+    fn specs(&self, families: Vec<Vec<u32>>) -> Vec<TaskSpec> {
+        let data = canonical(&self.data);
+        let values = self.candidates.written();
+        let fixed = self.template.params.iter();
+        let fixed: Vec<_> = fixed
+            .map(|(name, value)| (name.as_str(), canonical(value)))
             .collect();
-        let mut shared = candidates[0].clone();
-        for candidate in &candidates[1..] {
-            shared.retain(|name, value| candidate.get(name) == Some(value));
-        }
-        for candidate in &mut candidates {
-            candidate.retain(|name, _| !shared.contains_key(name));
-        }
-        task.params.extend(shared);
-        task.candidates = candidates;
-        task.split = split.clone();
-        task
-    }
+        // Behind the fields that families differ in, in the keys' order, come
+        // those that all tasks share; the split stands among them.
+        let Value::Object(mut after) = document(&self.template) else {
+            unreachable!("a task is an object")
+        };
+        let contract = after.remove("contract").unwrap_or_default();
+        after.retain(|key, _| !matches!(key.as_str(), "candidates" | "params"));
+        let after: Vec<String> = self
+            .splits
+            .iter()
+            .map(|split| {
+                after.insert("split".to_owned(), document(split));
+                let fields = Value::from(after.clone()).to_string();
+                // The two braces close the task and the identity.
+                format!(",{}}}", &fields[1..])
+            })
+            .collect();
 
-    /// Candidates that share a fit, each family ascending; the families in
-    /// the order of their first candidates.
-    fn families(&self, share: bool, trainer: &TrainerDescription) -> Vec<Vec<u32>> {
-        let all = 0..u32::try_from(self.candidates.len()).expect("candidates fit in 32 bits");
-        if !share {
-            return all.map(|index| vec![index]).collect();
-        }
-        let nested = |name: &str| trainer.param(name).is_some_and(|param| param.nested);
-        let mut families: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
-        for index in all {
-            let key = self.candidates.key(index as usize, |name| !nested(name));
-            families.entry(key).or_default().push(index);
-        }
-        let mut families: Vec<_> = families.into_values().collect();
-        families.sort_unstable_by_key(|family| family[0]);
-        families
-    }
-
-    fn add_tasks(&mut self, families: Vec<Vec<u32>>, trainer: &TrainerDescription) {
-        let mut tasks = Vec::with_capacity(families.len() * self.splits.len());
-        for family in families {
-            let cost = family
-                .iter()
-                .map(|&index| self.cost(index, trainer))
-                .fold(0.0, f64::max);
-            for (number, split) in self.splits.iter().enumerate() {
-                let id = self.id(&self.document(&family, split));
-                let split = u32::try_from(number).expect("splits fit in 32 bits");
-                tasks.push((
-                    cost,
-                    TaskSpec {
-                        id,
-                        split,
-                        candidates: family.clone(),
-                    },
-                ));
+        let mut specs = Vec::with_capacity(families.len() * self.splits.len());
+        let mut text = String::new();
+        for candidates in families {
+            let (shared, own) = self.candidates.columns(&candidates);
+            text.clear();
+            text.push_str(r#"{"data":"#);
+            text.push_str(&data);
+            text.push_str(r#","task":{"candidates":["#);
+            for (index, &candidate) in candidates.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                self.candidates
+                    .write(candidate as usize, &own, &values, &[], &mut text);
+            }
+            text.push_str(&format!(r#"],"contract":{contract},"params":"#));
+            let first = candidates[0] as usize;
+            self.candidates
+                .write(first, &shared, &values, &fixed, &mut text);
+            let mut head = Hasher::new();
+            head.update(text.as_bytes());
+            for (split, after) in after.iter().enumerate() {
+                let mut hasher = head.clone();
+                hasher.update(after.as_bytes());
+                let split = u32::try_from(split).expect("splits fit in 32 bits");
+                specs.push(TaskSpec {
+                    id: hasher.finish(),
+                    split,
+                    candidates: candidates.clone(),
+                });
             }
         }
-        // A long task that starts last keeps one worker busy and all others
-        // idle. The sort is stable: equals stay in the candidates' order.
-        tasks.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        self.tasks = tasks.into_iter().map(|(_, task)| task).collect();
-    }
-
-    /// How costly a candidate looks: the product of its nested whole numbers
-    /// (trees, depth). Thresholds (`min_…`) make fits cheaper, not dearer.
-    fn cost(&self, index: u32, trainer: &TrainerDescription) -> f64 {
-        /// What `null` (no bound) counts as.
-        const UNBOUNDED: f64 = 64.0;
-        let values = trainer.params.iter().filter(|param| param.nested);
-        values
-            .filter(|param| !param.name.starts_with("min_"))
-            .map(|param| {
-                let value = self
-                    .candidates
-                    .value(index as usize, &param.name)
-                    .or_else(|| self.template.params.get(&param.name))
-                    .unwrap_or(&param.default);
-                match value {
-                    Value::Null => UNBOUNDED,
-                    value => value.as_f64().unwrap_or(1.0).max(1.0),
-                }
-            })
-            .product()
+        specs
     }
 }
 
-/// Halves the largest families until there are at least `least`, or none is
-/// left to halve.
-fn split_for(mut families: Vec<Vec<u32>>, least: usize) -> Vec<Vec<u32>> {
-    while families.len() < least {
-        let Some(largest) = families.iter_mut().max_by_key(|family| family.len()) else {
-            break;
-        };
-        if largest.len() < 2 {
-            break;
-        }
-        let rest = largest.split_off(largest.len() / 2);
-        families.push(rest);
-    }
-    families
+/// A part of a document.
+fn document(part: &impl Serialize) -> Value {
+    serde_json::to_value(part).expect("a document is JSON")
+}
+
+/// A part of a document in the form of [`Digest::of_json`]: a
+/// [`serde_json::Value`] keeps its maps sorted.
+fn canonical(part: &impl Serialize) -> String {
+    document(part).to_string()
 }

@@ -12,6 +12,7 @@ mod decode;
 mod fields;
 mod form;
 mod json_schema;
+mod metric;
 mod mistake;
 mod node;
 mod option;
@@ -33,6 +34,7 @@ use mistake::{Mistake, Place};
 use node::Node;
 
 pub use json_schema::json_schema;
+pub use metric::METRICS;
 pub use mistake::Mistakes;
 pub use option::{Override, ParseOverrideError};
 pub use schema::*;
@@ -197,6 +199,11 @@ impl Draft {
         self.decoded.trainer.as_ref()
     }
 
+    /// The `pool` section; `None` where the plan is wrong.
+    pub fn pool(&self) -> Option<&PoolPlan> {
+        Some(&self.decoded.plan.as_ref()?.pool)
+    }
+
     /// The `dataset` section, to open the source by; `None` where it is wrong.
     pub fn dataset(&self) -> Option<&DatasetPlan> {
         self.decoded.dataset.as_ref()
@@ -204,10 +211,10 @@ impl Draft {
 
     /// Checks the trainer's name, the hyper-parameters and the metrics.
     /// `trainers` are those of the plan's guest, or of all guests built in.
-    pub fn check_trainer(&mut self, trainers: &[TrainerDescription], metrics: &[&str]) {
+    pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
         self.trainer_checked = true;
         if let Some(root) = &self.source.0.root {
-            check::check(root, trainers, metrics, &mut self.mistakes);
+            check::check(root, trainers, &METRICS, &mut self.mistakes);
         }
     }
 

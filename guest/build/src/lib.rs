@@ -75,7 +75,6 @@ impl Compiler {
             .env("RUSTC", &self.rustc)
             .args(["build", "--release", "--locked", "--target", TARGET, "--package", package])
             .arg("--lib")
-            .arg("--examples")
             .arg("--target-dir")
             .arg(&target_dir)
             .arg("--message-format=json-render-diagnostics");

@@ -58,7 +58,6 @@ struct Model {
 /// A task that was checked, with all that its fit needs.
 struct Order<'a> {
     desk: &'a Desk,
-    trainer: &'a TrainerDescription,
     task: Task,
     candidates: Vec<Params>,
     target: Rc<Target>,
@@ -110,7 +109,7 @@ impl Dataset {
         let answer = Answer {
             contract: CONTRACT,
             fits,
-            scores: scoring.finish(&order.trainer.name)?,
+            scores: scoring.finish()?,
         };
         Ok(serde_json::to_string(&answer).expect("an answer has text keys and finite numbers"))
     }
@@ -155,7 +154,6 @@ impl Dataset {
         let rows = self.rows(&task.split)?;
         Ok(Order {
             desk,
-            trainer,
             task,
             candidates,
             target,

@@ -10,6 +10,7 @@ pub mod doors;
 mod file;
 pub mod function;
 pub mod guest;
+pub mod metrics;
 mod multipart;
 mod prediction;
 mod scoring;

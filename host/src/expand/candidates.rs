@@ -1,27 +1,26 @@
 //! [`Candidates`]: the settings of the hyper-parameters that a search tries,
 //! kept as indices into the few distinct values.
 
-use std::collections::HashSet;
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fanout_contract::Params;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde_json::Value;
+use serde_json::Value as Json;
 
+use super::{canonical, sample};
 use crate::plan::{Search, Values};
 
 /// A hyper-parameter that a candidate does not name.
 const ABSENT: u32 = u32::MAX;
 
 /// The candidates of a search, in the order of `cv_results_`. One takes four
-/// bytes a hyper-parameter.
-#[derive(Clone, Debug, Default)]
+/// bytes a searched hyper-parameter; its [`Params`] are made when they are
+/// asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Candidates {
     /// The hyper-parameters that any candidate names, sorted.
     names: Vec<String>,
-    /// By hyper-parameter: its distinct values.
-    values: Vec<Vec<Value>>,
+    /// By hyper-parameter: its distinct values. `1` and `1.0` are two.
+    values: Vec<Vec<Json>>,
     /// Row-major, one row a candidate, one column a hyper-parameter: an index
     /// into `values`, or [`ABSENT`].
     cells: Vec<u32>,
@@ -29,92 +28,46 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// The candidates of a search.
+    /// The candidates of a search:
+    ///
+    /// - grid: every combination, the names sorted, the last varying fastest,
+    ///   as scikit-learn's `ParameterGrid` has them; of several grids, one
+    ///   after the other;
+    /// - random: drawn by ChaCha from the seed. Where all are lists, each
+    ///   combination at most once, and no more than there are, as
+    ///   `ParameterSampler` has it;
+    /// - list: as they are written.
     pub fn of(search: &Search) -> Self {
         match search {
-            Search::Grid { params } => Self::collect(params.iter().flat_map(|grid| {
-                let lists: Vec<_> = grid
-                    .iter()
-                    .map(|(name, values)| (name, list(values)))
-                    .collect();
-                let size = lists.iter().map(|(_, values)| values.len()).product();
-                (0..size).map(move |index| point(&lists, index))
-            })),
+            Search::Grid { params } => {
+                let mut table = Builder::new(params.iter().flat_map(BTreeMap::keys));
+                for grid in params {
+                    let axes = table.axes(grid.iter().map(|(name, values)| match values {
+                        Values::List(values) => (name, values.as_slice()),
+                        _ => unreachable!("a checked grid has lists alone"),
+                    }));
+                    let count = axes.iter().map(|axis| axis.cells.len()).product();
+                    table.add_points(&axes, 0..count);
+                }
+                table.made
+            }
             Search::Random {
                 params,
                 n_iter,
                 random_state,
             } => {
-                let mut random = ChaCha8Rng::seed_from_u64(*random_state);
-                let n_iter = *n_iter as usize;
-                let lists = params.iter().map(|(name, values)| match values {
-                    Values::List(list) => Some((name, list.as_slice())),
-                    _ => None,
-                });
-                match lists.collect::<Option<Vec<_>>>() {
-                    Some(lists) => {
-                        let size = lists.iter().map(|(_, values)| values.len()).product();
-                        let chosen = sample(size, n_iter, &mut random);
-                        Self::collect(chosen.into_iter().map(|index| point(&lists, index)))
-                    }
-                    None => Self::collect((0..n_iter).map(|_| {
-                        let draw = params
-                            .iter()
-                            .map(|(name, values)| (name.clone(), draw(values, &mut random)));
-                        draw.collect()
-                    })),
+                let mut table = Builder::new(params.keys());
+                sample::draw(params, *n_iter as usize, *random_state, &mut table);
+                table.made
+            }
+            Search::List { candidates } => {
+                let mut table = Builder::new(candidates.iter().flat_map(BTreeMap::keys));
+                for candidate in candidates {
+                    table.add(candidate);
                 }
-            }
-            Search::List { candidates } => Self::collect(candidates.iter().cloned()),
-        }
-    }
-
-    fn collect(candidates: impl Iterator<Item = Params>) -> Self {
-        let mut table = Self::default();
-        let mut known: Vec<HashMap<String, u32>> = Vec::new();
-        let mut rows: Vec<Vec<(usize, u32)>> = Vec::new();
-        for candidate in candidates {
-            let mut row = Vec::with_capacity(candidate.len());
-            for (name, value) in candidate {
-                let column = table.names.iter().position(|known| *known == name);
-                let column = column.unwrap_or_else(|| {
-                    table.names.push(name);
-                    table.values.push(Vec::new());
-                    known.push(HashMap::new());
-                    table.names.len() - 1
-                });
-                // Text, because `1` and `1.0` are different values.
-                let cell = match known[column].entry(value.to_string()) {
-                    Entry::Occupied(entry) => *entry.get(),
-                    Entry::Vacant(entry) => {
-                        let index = u32::try_from(table.values[column].len());
-                        table.values[column].push(value);
-                        *entry.insert(index.expect("values fit in 32 bits"))
-                    }
-                };
-                row.push((column, cell));
-            }
-            rows.push(row);
-        }
-        table.len = rows.len();
-        table.cells = vec![ABSENT; table.len * table.names.len()];
-        let mut order: Vec<usize> = (0..table.names.len()).collect();
-        order.sort_unstable_by(|&a, &b| table.names[a].cmp(&table.names[b]));
-        let mut place = vec![0; order.len()];
-        for (new, &old) in order.iter().enumerate() {
-            place[old] = new;
-        }
-        for (index, row) in rows.into_iter().enumerate() {
-            for (column, cell) in row {
-                table.cells[index * order.len() + place[column]] = cell;
+                table.made
             }
         }
-        table.names = order.iter().map(|&old| table.names[old].clone()).collect();
-        table.values = order
-            .iter()
-            .map(|&old| std::mem::take(&mut table.values[old]))
-            .collect();
-        table
     }
 
     /// How many there are.
@@ -122,7 +75,7 @@ impl Candidates {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are none; a checked plan has at least one.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -133,7 +86,12 @@ impl Candidates {
     }
 
     /// Candidate `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
     pub fn get(&self, index: usize) -> Params {
+        assert!(index < self.len, "candidate {index} of {}", self.len);
         let named =
             self.names.iter().enumerate().filter_map(|(column, name)| {
                 Some((name.clone(), self.cell(index, column)?.clone()))
@@ -141,8 +99,13 @@ impl Candidates {
         named.collect()
     }
 
+    /// Every candidate, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Params> + '_ {
+        (0..self.len).map(|index| self.get(index))
+    }
+
     /// The value that candidate `index` gives to `name`, where it names it.
-    pub fn value(&self, index: usize, name: &str) -> Option<&Value> {
+    pub fn value(&self, index: usize, name: &str) -> Option<&Json> {
         let column = self
             .names
             .binary_search_by(|known| known.as_str().cmp(name))
@@ -150,90 +113,195 @@ impl Candidates {
         self.cell(index, column)
     }
 
-    /// What candidate `index` says of the hyper-parameters that `of` picks:
-    /// equal keys, equal values.
-    pub(super) fn key(&self, index: usize, of: impl Fn(&str) -> bool) -> Vec<u32> {
-        let row = &self.cells[index * self.names.len()..][..self.names.len()];
-        let picked = self.names.iter().zip(row).filter(|(name, _)| of(name));
-        picked.map(|(_, &cell)| cell).collect()
+    /// The distinct values that candidates give to `name`.
+    pub fn values(&self, name: &str) -> &[Json] {
+        let column = self
+            .names
+            .binary_search_by(|known| known.as_str().cmp(name));
+        column.map_or(&[], |column| &self.values[column])
     }
 
-    fn cell(&self, index: usize, column: usize) -> Option<&Value> {
-        let cell = self.cells[index * self.names.len() + column];
-        (cell != ABSENT).then(|| &self.values[column][cell as usize])
+    /// Equal cells of one column are equal values.
+    pub(super) fn row(&self, index: usize) -> &[u32] {
+        let width = self.names.len();
+        &self.cells[index * width..(index + 1) * width]
     }
-}
 
-/// The values of a grid, which a checked plan has as lists.
-fn list(values: &Values) -> &[Value] {
-    match values {
-        Values::List(list) => list,
-        _ => &[],
+    fn cell(&self, index: usize, column: usize) -> Option<&Json> {
+        self.values[column].get(self.row(index)[column] as usize)
     }
-}
 
-/// Point `index` of a grid: the last hyper-parameter varies fastest, as in
-/// scikit-learn's `ParameterGrid`.
-fn point(lists: &[(&String, &[Value])], mut index: usize) -> Params {
-    let mut params = Params::new();
-    for (name, values) in lists.iter().rev() {
-        params.insert((*name).clone(), values[index % values.len()].clone());
-        index /= values.len();
+    /// Name and value of some columns, where the candidate has them.
+    pub(super) fn cells(
+        &self,
+        index: usize,
+        columns: &[usize],
+    ) -> impl Iterator<Item = (String, Json)> {
+        columns.iter().filter_map(move |&column| {
+            Some((
+                self.names[column].clone(),
+                self.cell(index, column)?.clone(),
+            ))
+        })
     }
-    params
-}
 
-/// `n` distinct numbers below `size`, or all of them, in the order drawn.
-fn sample(size: usize, n: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
-    // Floyd's method would need as many draws but not keep them in order.
-    let mut seen = HashSet::new();
-    let mut chosen = Vec::new();
-    if n >= size / 2 {
-        let mut all: Vec<usize> = (0..size).collect();
-        for at in 0..n.min(size) {
-            let other = at + below(size - at, random);
-            all.swap(at, other);
+    /// The columns in which all of `candidates` agree, and the others.
+    pub(super) fn columns(&self, candidates: &[u32]) -> (Vec<usize>, Vec<usize>) {
+        let first = self.row(candidates[0] as usize);
+        (0..self.names.len()).partition(|&column| {
+            candidates
+                .iter()
+                .all(|&candidate| self.row(candidate as usize)[column] == first[column])
+        })
+    }
+
+    /// Every value in canonical JSON.
+    pub(super) fn written(&self) -> Vec<Vec<String>> {
+        self.values
+            .iter()
+            .map(|values| values.iter().map(canonical).collect())
+            .collect()
+    }
+
+    /// Writes some columns of a candidate and `more`, which has other names,
+    /// as an object in canonical JSON. `values` are [`Candidates::written`].
+    pub(super) fn write(
+        &self,
+        index: usize,
+        columns: &[usize],
+        values: &[Vec<String>],
+        more: &[(&str, String)],
+        out: &mut String,
+    ) {
+        let row = self.row(index);
+        let own = columns
+            .iter()
+            .filter(|&&column| row[column] != ABSENT)
+            .map(|&column| {
+                (
+                    self.names[column].as_str(),
+                    values[column][row[column] as usize].as_str(),
+                )
+            });
+        let mut own = own.peekable();
+        let mut more = more
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .peekable();
+        out.push('{');
+        let start = out.len();
+        loop {
+            let next = match (own.peek(), more.peek()) {
+                (Some(a), Some(b)) if a.0 < b.0 => own.next(),
+                (_, Some(_)) => more.next(),
+                _ => own.next(),
+            };
+            let Some((name, value)) = next else { break };
+            if out.len() > start {
+                out.push(',');
+            }
+            out.push_str(&canonical(&name));
+            out.push(':');
+            out.push_str(value);
         }
-        all.truncate(n);
-        return all;
-    }
-    while chosen.len() < n {
-        let number = below(size, random);
-        if seen.insert(number) {
-            chosen.push(number);
-        }
-    }
-    chosen
-}
-
-/// A number below `bound`, each as likely (Lemire 2019, with rejection).
-fn below(bound: usize, random: &mut ChaCha8Rng) -> usize {
-    let bound = bound as u64;
-    let threshold = bound.wrapping_neg() % bound;
-    loop {
-        let wide = u128::from(random.next_u64()) * u128::from(bound);
-        if wide as u64 >= threshold {
-            return (wide >> 64) as usize;
-        }
+        out.push('}');
     }
 }
 
-/// A number in `[0, 1)` with 53 random bits.
-fn unit(random: &mut ChaCha8Rng) -> f64 {
-    (random.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+/// Candidates that are being made.
+pub(super) struct Builder {
+    made: Candidates,
+    /// By hyper-parameter: where a value stands, by its JSON.
+    known: Vec<HashMap<String, u32>>,
 }
 
-fn draw(values: &Values, random: &mut ChaCha8Rng) -> Value {
-    match values {
-        Values::List(list) => list[below(list.len(), random)].clone(),
-        Values::Uniform { low, high } => (low + unit(random) * (high - low)).into(),
-        Values::LogUniform { low, high } => {
-            let (low, high) = (low.ln(), high.ln());
-            (low + unit(random) * (high - low)).exp().into()
+/// One hyper-parameter of a grid.
+pub(super) struct Axis {
+    column: usize,
+    pub(super) cells: Vec<u32>,
+}
+
+impl Builder {
+    fn new<'a>(names: impl Iterator<Item = &'a String>) -> Self {
+        let names: Vec<String> = names
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .cloned()
+            .collect();
+        let (values, known) = (
+            vec![Vec::new(); names.len()],
+            vec![HashMap::new(); names.len()],
+        );
+        Self {
+            made: Candidates {
+                names,
+                values,
+                ..Candidates::default()
+            },
+            known,
         }
-        Values::IntUniform { low, high } => {
-            let count = high.wrapping_sub(*low) as usize + 1;
-            low.wrapping_add(below(count, random) as i64).into()
+    }
+
+    fn cell(&mut self, column: usize, value: &Json) -> u32 {
+        let values = &mut self.made.values[column];
+        *self.known[column]
+            .entry(value.to_string())
+            .or_insert_with(|| {
+                values.push(value.clone());
+                u32::try_from(values.len() - 1).expect("values fit in 32 bits")
+            })
+    }
+
+    /// The axes of a grid, in the order that is given: sorted by name.
+    pub(super) fn axes<'a>(
+        &mut self,
+        lists: impl Iterator<Item = (&'a String, &'a [Json])>,
+    ) -> Vec<Axis> {
+        lists
+            .map(|(name, values)| {
+                let column = self
+                    .made
+                    .names
+                    .binary_search(name)
+                    .expect("every name has a column");
+                Axis {
+                    column,
+                    cells: values
+                        .iter()
+                        .map(|value| self.cell(column, value))
+                        .collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// Adds points of a grid by their indices, the last axis varying fastest.
+    pub(super) fn add_points(
+        &mut self,
+        axes: &[Axis],
+        indices: impl ExactSizeIterator<Item = usize>,
+    ) {
+        let made = &mut self.made;
+        let width = made.names.len();
+        made.cells.reserve(indices.len() * width);
+        for mut index in indices {
+            let start = made.cells.len();
+            made.cells.resize(start + width, ABSENT);
+            for axis in axes.iter().rev() {
+                made.cells[start + axis.column] = axis.cells[index % axis.cells.len()];
+                index /= axis.cells.len();
+            }
+            made.len += 1;
         }
+    }
+
+    /// Adds one candidate.
+    pub(super) fn add(&mut self, candidate: &Params) {
+        for column in 0..self.made.names.len() {
+            let value = candidate.get(&self.made.names[column]);
+            let cell = value.map_or(ABSENT, |value| self.cell(column, value));
+            self.made.cells.push(cell);
+        }
+        self.made.len += 1;
     }
 }

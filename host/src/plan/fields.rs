@@ -362,9 +362,5 @@ fn size() -> serde_json::Value {
 }
 
 fn duration() -> serde_json::Value {
-    let number = "[0-9]+(\\.[0-9]*)?";
-    json!({
-        "type": "string",
-        "pattern": format!("^\\s*(?=[0-9])({number}h)?({number}m)?({number}s)?({number}ms)?\\s*$"),
-    })
+    json!({"type": "string", "pattern": "^\\s*([0-9]+(\\.[0-9]*)?(h|m|s|ms))+\\s*$"})
 }

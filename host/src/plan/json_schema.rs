@@ -4,13 +4,14 @@
 use fanout_contract::TrainerDescription;
 use serde_json::{Map, Value as Json, json};
 
+use super::METRICS;
 use super::fields::{CONCAT, PLAN};
 use super::form::{Fallback, Field, Form, Section, Union};
 
-/// The JSON Schema (draft 2020-12) of a plan. The trainers and the metrics
-/// that are given are what an editor proposes; others stay possible, since a
-/// plan may bring its own guest.
-pub fn json_schema(trainers: &[TrainerDescription], metrics: &[&str]) -> Json {
+/// The JSON Schema (draft 2020-12) of a plan. The trainers that are given are
+/// what an editor proposes; others stay possible, since a plan may bring its
+/// own guest.
+pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     let mut schema = section(&PLAN);
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "fanout plan".into();
@@ -65,7 +66,7 @@ pub fn json_schema(trainers: &[TrainerDescription], metrics: &[&str]) -> Json {
     ];
     let every: Vec<&Json> = listed.iter().chain(&drawn).collect();
     schema["$defs"] = json!({
-        "metric": {"anyOf": [{"enum": metrics}, {"type": "string"}]},
+        "metric": {"enum": METRICS},
         "concat": section(&CONCAT),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),

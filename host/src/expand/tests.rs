@@ -1,0 +1,325 @@
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use fanout_contract::{Learning, Param, ParamKind, Train};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::plan::Draft;
+
+fn trainer() -> TrainerDescription {
+    let param = |name: &str, nested, default: Value| Param {
+        name: name.to_owned(),
+        kinds: vec![
+            ParamKind::Null,
+            ParamKind::Int {
+                min: Some(0),
+                max: None,
+            },
+            ParamKind::Float {
+                min: None,
+                max: None,
+                above_min: false,
+            },
+            ParamKind::Choice {
+                of: vec!["gini".to_owned(), "entropy".to_owned()],
+            },
+        ],
+        default,
+        meaning: String::new(),
+        nested,
+    };
+    TrainerDescription {
+        name: "forest".to_owned(),
+        summary: String::new(),
+        tasks: vec![Learning::Binary],
+        params: vec![
+            param("n_estimators", true, json!(100)),
+            param("max_depth", true, json!(null)),
+            param("criterion", false, json!("gini")),
+            param("max_features", false, json!(1.0)),
+            param("random_state", false, json!(0)),
+        ],
+    }
+}
+
+/// A checked plan with these lines beside the usual ones.
+fn plan(more: &str) -> CheckedPlan {
+    let text = format!(
+        "dataset: {{source: a.csv, target: y}}\ntrainer: {{name: forest, params: {{random_state: 7}}}}\n{more}\n"
+    );
+    let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
+    draft.check_trainer(&[trainer()]);
+    let column = |name: &str| Field::new(name, DataType::Float64, true);
+    draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
+    draft.finish().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn data() -> Data {
+    Data {
+        guest: Digest::of(b"guest"),
+        dataset: Digest::of(b"dataset"),
+        splits: Digest::of(b"splits"),
+    }
+}
+
+fn splits(count: i32) -> Vec<Split> {
+    (0..count)
+        .map(|test| Split {
+            column: "fold".to_owned(),
+            test: Some(test),
+            train: Train::Rest,
+        })
+        .collect()
+}
+
+fn expand(more: &str, folds: i32, workers: usize) -> Expansion {
+    Expansion::new(&plan(more), &trainer(), data(), splits(folds), workers)
+}
+
+fn listed(expansion: &Expansion) -> Vec<Value> {
+    expansion
+        .candidates
+        .iter()
+        .map(|params| json!(params))
+        .collect()
+}
+
+#[test]
+fn a_grid_has_the_order_of_scikit_learn() {
+    // list(ParameterGrid({"n_estimators": [1, 2], "criterion": ["gini",
+    // "entropy"], "max_depth": [None]}))
+    let expansion = expand(
+        "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_depth: null}}",
+        2,
+        1,
+    );
+    assert_eq!(
+        listed(&expansion),
+        [
+            json!({"criterion": "gini", "max_depth": null, "n_estimators": 1}),
+            json!({"criterion": "gini", "max_depth": null, "n_estimators": 2}),
+            json!({"criterion": "entropy", "max_depth": null, "n_estimators": 1}),
+            json!({"criterion": "entropy", "max_depth": null, "n_estimators": 2}),
+        ]
+    );
+    // list(ParameterGrid([{"n_estimators": [1]}, {"max_depth": [2, 1]}]))
+    let expansion = expand(
+        "search: {params: [{n_estimators: [1]}, {max_depth: [2, 1]}]}",
+        2,
+        1,
+    );
+    assert_eq!(
+        listed(&expansion),
+        [
+            json!({"n_estimators": 1}),
+            json!({"max_depth": 2}),
+            json!({"max_depth": 1})
+        ]
+    );
+}
+
+#[test]
+fn a_plan_without_a_search_has_one_candidate() {
+    let expansion = expand("", 3, 8);
+    assert_eq!(listed(&expansion), [json!({})]);
+    assert_eq!(expansion.tasks.len(), 3);
+    assert_eq!(
+        expansion.task(0).params,
+        Params::from([("random_state".to_owned(), json!(7))])
+    );
+    assert_eq!(expansion.task(0).candidates, [Params::new()]);
+}
+
+#[test]
+fn a_family_differs_in_nested_hyper_parameters_alone() {
+    let search =
+        "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_depth: [3, 4]}}";
+    let expansion = expand(search, 1, 1);
+    assert_eq!(expansion.tasks.len(), 2);
+    let task = expansion.task(0);
+    assert_eq!(
+        json!(task.params),
+        json!({"criterion": "gini", "random_state": 7})
+    );
+    assert_eq!(
+        json!(task.candidates),
+        json!([
+            {"max_depth": 3, "n_estimators": 1}, {"max_depth": 3, "n_estimators": 2},
+            {"max_depth": 4, "n_estimators": 1}, {"max_depth": 4, "n_estimators": 2},
+        ])
+    );
+    assert_eq!(task.split, splits(1)[0]);
+    assert_eq!(
+        expand(&format!("{search}\nfamilies: off"), 1, 1)
+            .tasks
+            .len(),
+        8
+    );
+}
+
+#[test]
+fn the_costliest_tasks_start_first() {
+    let search = "search: {method: list, candidates: [
+        {n_estimators: 5, max_depth: 2}, {n_estimators: 50, max_depth: 4}, {n_estimators: 10}, {max_depth: 9}]}";
+    let expansion = expand(&format!("{search}\nfamilies: off"), 1, 1);
+    // 10, 200, 10 × no bound (64), 100 × 9.
+    let order: Vec<u32> = expansion
+        .tasks
+        .iter()
+        .map(|task| task.candidates[0])
+        .collect();
+    assert_eq!(order, [3, 2, 1, 0]);
+}
+
+#[test]
+fn families_are_split_until_the_workers_are_busy() {
+    let search = "search: {params: {n_estimators: {range: [1, 6]}, criterion: [gini, entropy]}}";
+    let sizes = |workers| {
+        let expansion = expand(search, 2, workers);
+        let mut sizes: Vec<usize> = expansion
+            .tasks
+            .iter()
+            .filter(|task| task.split == 0)
+            .map(|task| task.candidates.len())
+            .collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    assert_eq!(sizes(1), [6, 6]);
+    assert_eq!(sizes(4), [6, 6]);
+    assert_eq!(sizes(5), [3, 3, 6]);
+    assert_eq!(sizes(8), [3, 3, 3, 3]);
+    assert_eq!(sizes(1000), [1; 12]);
+}
+
+#[test]
+fn an_id_is_the_digest_of_the_task_and_its_data() {
+    for more in [
+        "",
+        "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_features: [0.5, null]}}",
+        "search: {method: list, candidates: [{max_depth: 1}, {}, {criterion: entropy, n_estimators: 3}]}",
+        "search: {method: random, n_iter: 7, params: {n_estimators: {int_uniform: [1, 9]}, max_features: {uniform: [0, 1]}}}",
+        "scoring: [accuracy, roc_auc]\nreturn_train_score: true",
+    ] {
+        let expansion = expand(more, 3, 5);
+        for (index, task) in expansion.tasks.iter().enumerate() {
+            assert_eq!(task.id, expansion.id(&expansion.task(index)), "{more}");
+        }
+    }
+}
+
+#[test]
+fn an_id_does_not_depend_on_how_the_plan_was_written() {
+    let ids = |more| {
+        let tasks = expand(more, 2, 1).tasks;
+        tasks
+            .into_iter()
+            .map(|task| task.id)
+            .collect::<BTreeSet<_>>()
+    };
+    let grid = ids("search: {params: {n_estimators: [4, 8], criterion: [gini]}}");
+    assert_eq!(
+        grid,
+        ids("search: {params: {criterion: gini, n_estimators: {range: [4, 8], step: 4}}}")
+    );
+    assert_eq!(
+        grid,
+        ids(
+            "search: {params: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"
+        )
+    );
+    assert_eq!(
+        grid,
+        ids(
+            "search: {method: list, candidates: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"
+        )
+    );
+    assert!(grid.is_disjoint(&ids(
+        "search: {params: {n_estimators: [4, 9], criterion: [gini]}}"
+    )));
+}
+
+/// YAML of a grid in flow style, its keys in the order that is given.
+fn grid(axes: &[(&str, Vec<u32>)]) -> String {
+    let axes: Vec<String> = axes
+        .iter()
+        .map(|(name, values)| format!("{name}: {values:?}"))
+        .collect();
+    format!("search: {{params: {{{}}}}}", axes.join(", "))
+}
+
+fn axes() -> impl Strategy<Value = Vec<(&'static str, Vec<u32>)>> {
+    let names = prop::sample::subsequence(
+        vec!["n_estimators", "max_depth", "criterion", "max_features"],
+        1..=4,
+    );
+    names.prop_flat_map(|names| {
+        let values: Vec<_> = names
+            .iter()
+            .map(|_| prop::collection::vec(0u32..6, 1..5))
+            .collect();
+        values
+            .prop_map(move |values| names.iter().copied().zip(values).collect::<Vec<_>>())
+            .prop_shuffle()
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_fit_is_in_exactly_one_task(
+        axes in axes(),
+        folds in 1i32..5,
+        workers in 1usize..200,
+        families in any::<bool>(),
+    ) {
+        let more = format!("{}\nfamilies: {families}", grid(&axes));
+        let expansion = expand(&more, folds, workers);
+        let mut fits = HashSet::new();
+        for (index, task) in expansion.tasks.iter().enumerate() {
+            prop_assert!(task.candidates.is_sorted());
+            let document = expansion.task(index);
+            prop_assert_eq!(&document.split, &expansion.splits[task.split as usize]);
+            prop_assert_eq!(document.candidates.len(), task.candidates.len());
+            for (own, &candidate) in document.candidates.iter().zip(&task.candidates) {
+                prop_assert!(fits.insert((candidate, task.split)));
+                // What the guest is told of a candidate is what the plan says.
+                let mut told = document.params.clone();
+                told.extend(own.clone());
+                prop_assert_eq!(told, expansion.params(candidate as usize));
+                // A family differs in nested hyper-parameters alone.
+                let nested = |name: &String| matches!(name.as_str(), "n_estimators" | "max_depth");
+                prop_assert!(own.keys().all(nested));
+            }
+        }
+        prop_assert_eq!(fits.len(), expansion.fits());
+        let enough = expansion.tasks.len() >= workers.min(expansion.fits());
+        prop_assert!(enough, "{} tasks for {workers} workers", expansion.tasks.len());
+    }
+
+    #[test]
+    fn keys_may_stand_in_any_order(axes in axes(), workers in 1usize..40) {
+        let mut sorted = axes.clone();
+        sorted.sort_unstable_by_key(|(name, _)| *name);
+        let (a, b) = (expand(&grid(&axes), 2, workers), expand(&grid(&sorted), 2, workers));
+        prop_assert_eq!(a.candidates, b.candidates);
+        prop_assert_eq!(a.tasks, b.tasks);
+    }
+
+    #[test]
+    fn ids_name_what_is_computed(axes in axes(), workers in 1usize..40) {
+        // Lists may name a value twice; equal tasks have equal ids, and others
+        // have others.
+        let expansion = expand(&grid(&axes), 2, workers);
+        let mut known = BTreeMap::new();
+        for (index, task) in expansion.tasks.iter().enumerate() {
+            let document = json!(expansion.task(index)).to_string();
+            prop_assert_eq!(known.entry(task.id).or_insert_with(|| document.clone()), &document);
+            prop_assert_eq!(task.id, expansion.id(&expansion.task(index)));
+        }
+        let documents: BTreeSet<&String> = known.values().collect();
+        prop_assert_eq!(documents.len(), known.len());
+    }
+}
