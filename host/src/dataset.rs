@@ -187,7 +187,7 @@ fn stream(plan: &Plan, source: &Source) -> Result<Streamed, EncodeStop> {
     let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
     let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, batch_rows)?;
     let schema = encoder.schema();
-    let mut observer = Observer::new(schema.fields().len());
+    let mut observer = Observer::new(schema.fields().len(), source.rows());
     let mut writer = Writer::new(schema);
     let (mut rows, mut classes, mut folds) = (0, Vec::new(), Vec::new());
     let projection = encoder.projection().to_vec();

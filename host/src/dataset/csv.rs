@@ -407,7 +407,8 @@ impl Guess {
 /// What [`infer`] finds.
 pub(super) struct Inferred {
     pub(super) names: Vec<String>,
-    pub(super) types: Vec<DataType>,
+    /// The type of each column, and whether a value may be missing.
+    pub(super) types: Vec<(DataType, bool)>,
     /// The number of rows; `None` where the file was not read to its end.
     pub(super) rows: Option<u64>,
 }
@@ -422,6 +423,7 @@ pub(super) fn infer(
 ) -> Result<Inferred, SourceError> {
     let mut names: Vec<String> = Vec::new();
     let mut guesses: Vec<Guess> = Vec::new();
+    let mut missing: Vec<bool> = Vec::new();
     let mut total = Some(0);
     let mut rows = Rows::default();
     for (index, path) in files.iter().enumerate() {
@@ -440,6 +442,7 @@ pub(super) fn infer(
             }
             let width = records.names.len();
             guesses.resize(width.max(guesses.len()), Guess::NONE);
+            missing.resize(guesses.len(), false);
             let whole = if width == 0 {
                 0
             } else {
@@ -448,7 +451,9 @@ pub(super) fn infer(
             for row in 0..whole.min(rows.len()) {
                 for (column, guess) in guesses.iter_mut().enumerate().take(width) {
                     let field = rows.field(row, column, width);
-                    if !dialect.nulls.contains(field) {
+                    if dialect.nulls.contains(field) {
+                        missing[column] = true;
+                    } else {
                         guess.see(field);
                     }
                 }
@@ -472,7 +477,11 @@ pub(super) fn infer(
         }
     }
     Ok(Inferred {
-        types: guesses.iter().map(|guess| guess.data_type()).collect(),
+        types: guesses
+            .iter()
+            .zip(missing)
+            .map(|(guess, missing)| (guess.data_type(), missing || total.is_none()))
+            .collect(),
         names,
         rows: total,
     })

@@ -163,6 +163,7 @@ impl From<EncodeError> for EncodeStop {
 struct Input {
     name: String,
     data_type: DataType,
+    nullable: bool,
     /// Where the column's categories are needed.
     coder: Option<Coder>,
 }
@@ -312,10 +313,15 @@ impl Encoder {
         let mut inputs: Vec<Input> = projection
             .iter()
             .map(|index| {
-                let SourceColumn { name, data_type } = columns[*index].clone();
+                let SourceColumn {
+                    name,
+                    data_type,
+                    nullable,
+                } = columns[*index].clone();
                 Input {
                     name,
                     data_type,
+                    nullable,
                     coder: None,
                 }
             })
@@ -398,8 +404,7 @@ impl Encoder {
         &self.projection
     }
 
-    /// The dataset's columns as Arrow names them. All but the target may
-    /// hold nulls.
+    /// The dataset's columns as Arrow names them.
     pub(super) fn schema(&self) -> SchemaRef {
         let fields = self.outputs.iter().map(|output| {
             let data_type = match &output.origin {
@@ -407,9 +412,17 @@ impl Encoder {
                     .expect("unsupported types were turned away"),
                 Origin::Category(_) | Origin::Joined(..) => DataType::Int32,
             };
-            Field::new(&output.name, data_type, output.role != Role::Target)
+            let nullable = output.role != Role::Target && self.may_be_missing(&output.origin);
+            Field::new(&output.name, data_type, nullable)
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    fn may_be_missing(&self, origin: &Origin) -> bool {
+        match origin {
+            Origin::Number(input) | Origin::Category(input) => self.inputs[*input].nullable,
+            Origin::Joined(parts, _) => parts.iter().any(|part| self.inputs[*part].nullable),
+        }
     }
 
     /// The type in the source of each column of the dataset.
@@ -463,6 +476,14 @@ impl Encoder {
                     category::array(&joiner.codes(&parts))
                 }
             });
+        }
+        let broken = self.outputs.iter().zip(&columns).any(|(output, column)| {
+            output.role == Role::Feature
+                && column.null_count() > 0
+                && !self.may_be_missing(&output.origin)
+        });
+        if broken {
+            return Err(BatchError::Wider.into());
         }
         let is_number = matches!(
             self.outputs.last(),

@@ -15,7 +15,8 @@ use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::ParquetMetaData;
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use ::parquet::file::statistics::Statistics;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -253,8 +254,8 @@ impl SourceError {
 /// Why there is no batch.
 #[derive(Debug)]
 pub(super) enum BatchError {
-    /// A CSV value is of none of its column's types so far: see
-    /// [`Source::look_at_all`].
+    /// A value is of none of its column's types so far, or missing where none
+    /// should be: see [`Source::look_at_all`].
     Wider,
     /// The source is bad.
     Source(SourceError),
@@ -273,6 +274,8 @@ pub struct SourceColumn {
     pub name: String,
     /// Its type. All texts are [`DataType::Utf8`], however they are stored.
     pub data_type: DataType,
+    /// Whether a value may be missing.
+    pub nullable: bool,
 }
 
 /// What is known of a source without reading it whole.
@@ -335,6 +338,11 @@ impl Source {
         &self.columns
     }
 
+    /// The number of rows, where it is known.
+    pub(super) fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
     /// The first file, for messages.
     pub(super) fn path(&self) -> &Path {
         &self.files[0]
@@ -355,15 +363,24 @@ impl Source {
         })
     }
 
-    /// Takes the types of CSV columns from every value. To be called once
-    /// after [`BatchError::Wider`].
+    /// Takes the types of CSV columns from every value, and no other file's
+    /// word that nothing is missing. To be called once after
+    /// [`BatchError::Wider`].
     pub(super) fn look_at_all(&mut self) -> Result<(), SourceError> {
         if std::mem::replace(&mut self.looked_at_all, true) {
             return Err(SourceError::Changed {
                 path: self.files[0].clone(),
             });
         }
-        self.infer(u64::MAX)
+        match self.format {
+            SourceFormat::Csv => self.infer(u64::MAX),
+            SourceFormat::Parquet | SourceFormat::Arrow => {
+                self.columns
+                    .iter_mut()
+                    .for_each(|column| column.nullable = true);
+                Ok(())
+            }
+        }
     }
 
     fn infer(&mut self, limit: u64) -> Result<(), SourceError> {
@@ -377,7 +394,11 @@ impl Source {
             .names
             .into_iter()
             .zip(inferred.types)
-            .map(|(name, data_type)| SourceColumn { name, data_type })
+            .map(|(name, (data_type, nullable))| SourceColumn {
+                name,
+                data_type,
+                nullable,
+            })
             .collect();
         self.rows = inferred.rows;
         Ok(())
@@ -389,7 +410,8 @@ impl Source {
         for path in &self.files {
             let (_, metadata) = open_parquet(path)?;
             rows += u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
-            self.agree(path, metadata.schema(), &mut first)?;
+            let nullable = |index| may_be_missing(metadata.metadata(), index);
+            self.agree(path, metadata.schema(), nullable, &mut first)?;
         }
         self.rows = Some(rows);
         self.columns = first.unwrap_or_default();
@@ -400,7 +422,9 @@ impl Source {
         let mut first = None;
         for path in &self.files {
             let reader = ArrowReader::open(path, None)?;
-            self.agree(path, &reader.schema(), &mut first)?;
+            let schema = reader.schema();
+            let nullable = |index: usize| schema.field(index).is_nullable();
+            self.agree(path, &schema, nullable, &mut first)?;
         }
         self.columns = first.unwrap_or_default();
         Ok(())
@@ -410,14 +434,17 @@ impl Source {
         &self,
         path: &Path,
         schema: &Schema,
+        nullable: impl Fn(usize) -> bool,
         first: &mut Option<Vec<SourceColumn>>,
     ) -> Result<(), SourceError> {
         let columns: Vec<SourceColumn> = schema
             .fields()
             .iter()
-            .map(|field| SourceColumn {
+            .enumerate()
+            .map(|(index, field)| SourceColumn {
                 name: field.name().clone(),
                 data_type: plain(field.data_type()),
+                nullable: nullable(index),
             })
             .collect();
         let Some(expected) = first else {
@@ -441,7 +468,12 @@ impl Source {
             .zip(&columns)
             .find(|(a, b)| a.data_type != b.data_type)
         {
-            None => Ok(()),
+            None => {
+                for (column, other) in expected.iter_mut().zip(columns) {
+                    column.nullable |= other.nullable;
+                }
+                Ok(())
+            }
             Some((expected, found)) => Err(SourceError::OtherColumns {
                 path: path.to_owned(),
                 first: self.files[0].clone(),
@@ -694,14 +726,25 @@ fn open_parquet(path: &Path) -> Result<(File, ArrowReaderMetadata), SourceError>
 }
 
 fn has_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {
+    chunks(metadata, root).all(|chunk| chunk.dictionary_page_offset().is_some())
+}
+
+/// Whether the file does not promise that a column has a value in every row.
+fn may_be_missing(metadata: &ParquetMetaData, root: usize) -> bool {
+    !chunks(metadata, root).all(|chunk| {
+        let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
+        nulls == Some(0) || chunk.column_descr().max_def_level() == 0
+    })
+}
+
+/// The chunks of all leaves under a column.
+fn chunks(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = &ColumnChunkMetaData> {
     let schema = metadata.file_metadata().schema_descr();
-    let leaves: Vec<usize> = (0..schema.num_columns())
-        .filter(|leaf| schema.get_column_root_idx(*leaf) == root)
-        .collect();
-    metadata.row_groups().iter().all(|group| {
-        leaves
-            .iter()
-            .all(|leaf| group.column(*leaf).dictionary_page_offset().is_some())
+    metadata.row_groups().iter().flat_map(move |group| {
+        let chunks = group.columns().iter().enumerate();
+        chunks
+            .filter(move |(leaf, _)| schema.get_column_root_idx(*leaf) == root)
+            .map(|(_, c)| c)
     })
 }
 

@@ -204,13 +204,17 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    /// An observer of a dataset of `columns` columns.
-    pub(super) fn new(columns: usize) -> Self {
+    /// An observer of a dataset of `columns` columns, and of so many rows
+    /// where that is known.
+    pub(super) fn new(columns: usize, rows: Option<u64>) -> Self {
+        let rows = rows
+            .and_then(|rows| usize::try_from(rows).ok())
+            .unwrap_or(0);
         let limit = (VALUES / columns.max(1)).clamp(256, 16_384);
         Self {
             rows: 0,
             tallies: (0..columns).map(|_| Tally::new(limit)).collect(),
-            duplicates: Duplicates::new(HASHES),
+            duplicates: Duplicates::new(HASHES, rows.min(HASHES)),
             classes: Vec::new(),
             keys: Vec::new(),
             hashes: Vec::new(),
@@ -245,7 +249,7 @@ impl Observer {
             tally.see(&self.keys, &classes[..rows]);
             Duplicates::fold(&mut self.hashes, &self.keys);
         }
-        self.duplicates.see(&self.hashes);
+        self.duplicates.see(&mut self.hashes);
     }
 
     /// The summary of what was seen.

@@ -131,14 +131,9 @@ impl Slot {
     #[inline]
     fn see(&mut self, class: u32) {
         self.rows += 1;
-        if self.lead == 0 {
-            self.class = class;
-        }
-        self.lead = if self.class == class {
-            self.lead + 1
-        } else {
-            self.lead - 1
-        };
+        self.class = if self.lead == 0 { class } else { self.class };
+        let ahead = u32::from(self.class == class);
+        self.lead = self.lead + 2 * ahead - 1;
     }
 
     /// The rows that the value does not explain: all but those of its most
@@ -156,19 +151,25 @@ impl Slot {
 /// The values of one column.
 #[derive(Debug)]
 pub(super) struct Tally {
+    /// The values from 0 up to the limit, by value: codes and small numbers.
+    /// Never a sample.
+    small: Vec<Slot>,
+    /// All others, by hash.
     slots: Vec<Slot>,
     used: usize,
     limit: usize,
-    /// A value is kept if this many low bits of its hash are zero.
+    /// A hashed value is kept if this many low bits of its hash are zero.
     bits: u32,
     missing: u64,
     missing_classes: Vec<u64>,
 }
 
 impl Tally {
-    /// A tally of at most `limit` values; 48 bytes each.
+    /// A tally of at most `limit` small values and as many others; 24 and 48
+    /// bytes each.
     pub(super) fn new(limit: usize) -> Self {
         Self {
+            small: Vec::new(),
             slots: vec![Slot::EMPTY; 64],
             used: 0,
             limit: limit.next_power_of_two(),
@@ -188,6 +189,15 @@ impl Tally {
                     self.missing_classes.resize(class + 1, 0);
                 }
                 self.missing_classes[class] += 1;
+                continue;
+            }
+            if let Some(slot) = self.small.get_mut(*key as usize) {
+                slot.see(*class);
+                continue;
+            }
+            if (*key as usize) < self.limit {
+                self.grow_small(*key);
+                self.small[*key as usize].see(*class);
                 continue;
             }
             let hash = mix(*key);
@@ -220,6 +230,16 @@ impl Tally {
     }
 
     #[cold]
+    fn grow_small(&mut self, key: u64) {
+        let old = self.small.len();
+        self.small
+            .resize((key as usize + 1).next_power_of_two(), Slot::EMPTY);
+        for (key, slot) in self.small.iter_mut().enumerate().skip(old) {
+            slot.key = key as u64;
+        }
+    }
+
+    #[cold]
     fn grow(&mut self) {
         let mut size = self.slots.len();
         if self.used > self.limit {
@@ -246,8 +266,9 @@ impl Tally {
 
     /// The number of different values.
     pub(super) fn distinct(&self) -> Count {
+        let small = self.small.iter().filter(|slot| slot.rows != 0).count();
         Count {
-            value: (self.used as u64) << self.bits,
+            value: small as u64 + ((self.used as u64) << self.bits),
             exact: self.bits == 0,
         }
     }
@@ -282,13 +303,20 @@ impl Tally {
             return Some((Tell::Missing, share));
         }
 
-        let kept = || self.slots.iter().filter(|slot| slot.rows != 0);
-        let by_value: u64 = kept().map(|slot| slot.unexplained(majority as u32)).sum();
-        if let Some(share) = share(by_missing + (by_value << self.bits)) {
+        // Of a sample, each value stands for several.
+        let kept = || {
+            let small = self.small.iter().map(|slot| (slot, 1));
+            let others = self.slots.iter().map(|slot| (slot, 1 << self.bits));
+            small.chain(others).filter(|(slot, _)| slot.rows != 0)
+        };
+        let by_value: u64 = kept()
+            .map(|(slot, weight)| slot.unexplained(majority as u32) * weight)
+            .sum();
+        if let Some(share) = share(by_missing + by_value) {
             return Some((Tell::Value, share));
         }
 
-        if order == Order::None || classes.len() != 2 || self.missing > 0 {
+        if order == Order::None || classes.len() != 2 {
             return None;
         }
         let number = |slot: &Slot| match order {
@@ -296,9 +324,9 @@ impl Tally {
             Order::None | Order::Whole => slot.key as i64 as f64,
         };
         let mut slots: Vec<(f64, [u64; 2])> = kept()
-            .map(|slot| {
-                let ahead = u64::from((slot.rows + slot.lead) / 2);
-                let behind = u64::from(slot.rows) - ahead;
+            .map(|(slot, weight)| {
+                let ahead = u64::from((slot.rows + slot.lead) / 2) * weight;
+                let behind = u64::from(slot.rows) * weight - ahead;
                 let rows = if slot.class == 0 {
                     [ahead, behind]
                 } else {
@@ -321,7 +349,7 @@ impl Tally {
                 best = (wrong, *value);
             }
         }
-        share(best.0 << self.bits).map(|share| (Tell::Threshold(best.1), share))
+        share(by_missing + best.0).map(|share| (Tell::Threshold(best.1), share))
     }
 }
 
@@ -355,12 +383,13 @@ pub(super) struct Duplicates {
 
 impl Duplicates {
     /// Keeps at most `limit` hashes, 16 bytes each, and as much again for
-    /// those that repeat.
-    pub(super) fn new(limit: usize) -> Self {
+    /// those that repeat. There is room for `rows` from the start.
+    pub(super) fn new(limit: usize, rows: usize) -> Self {
+        let limit = limit.next_power_of_two();
         Self {
-            slots: vec![0; 1024],
+            slots: vec![0; (rows.max(512) * 2).next_power_of_two().min(limit * 2)],
             used: 0,
-            limit: limit.next_power_of_two(),
+            limit,
             bits: 0,
             again: FxHashMap::default(),
         }
@@ -375,30 +404,49 @@ impl Duplicates {
     }
 
     /// Counts some rows, by their hashes.
-    pub(super) fn see(&mut self, hashes: &[u64]) {
-        for hash in hashes {
-            let hash = mix(*hash).max(1);
-            if hash & ((1 << self.bits) - 1) != 0 {
-                continue;
+    pub(super) fn see(&mut self, hashes: &mut [u64]) {
+        for hashes in hashes.chunks_mut(64) {
+            // Asks for the memory of many places before it needs any.
+            let mut first = 0;
+            for hash in hashes.iter_mut() {
+                *hash = mix(*hash).max(1);
+                first |= self.slots[self.place(*hash)];
             }
-            let at = self.find(hash);
-            if self.slots[at] == hash {
-                *self.again.entry(hash).or_insert(0) += 1;
-                continue;
-            }
-            self.slots[at] = hash;
-            self.used += 1;
-            if self.used * 2 > self.slots.len() {
-                self.grow();
+            std::hint::black_box(first);
+            for hash in hashes {
+                self.insert(*hash);
             }
         }
     }
 
     #[inline]
+    fn insert(&mut self, hash: u64) {
+        if hash & ((1 << self.bits) - 1) != 0 {
+            return;
+        }
+        let at = self.find(hash);
+        if self.slots[at] == hash {
+            *self.again.entry(hash).or_insert(0) += 1;
+            return;
+        }
+        self.slots[at] = hash;
+        self.used += 1;
+        if self.used * 2 > self.slots.len() {
+            self.grow();
+        }
+    }
+
+    /// Where a hash is looked for first.
+    #[inline]
+    fn place(&self, hash: u64) -> usize {
+        // The high bits: the low ones choose the sample.
+        (hash >> 32) as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
     fn find(&self, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
-        // The high bits: the low ones choose the sample.
-        let mut at = (hash >> 32) as usize & mask;
+        let mut at = self.place(hash);
         while self.slots[at] != 0 && self.slots[at] != hash {
             at = (at + 1) & mask;
         }
@@ -566,7 +614,7 @@ mod tests {
 
     #[test]
     fn rows_that_repeat_are_counted() {
-        let mut duplicates = Duplicates::new(1 << 14);
+        let mut duplicates = Duplicates::new(1 << 14, 0);
         let mut hashes: Vec<u64> = vec![0; 1000];
         Duplicates::fold(
             &mut hashes,
@@ -576,7 +624,7 @@ mod tests {
             &mut hashes,
             &(0..1000).map(|row| row % 400 / 2).collect::<Vec<_>>(),
         );
-        duplicates.see(&hashes);
+        duplicates.see(&mut hashes);
         assert_eq!(
             duplicates.count(),
             Count {
@@ -596,15 +644,15 @@ mod tests {
 
     #[test]
     fn repeats_past_the_limit_are_estimated() {
-        let mut duplicates = Duplicates::new(1 << 10);
-        let hashes: Vec<u64> = (0..100_000).map(|row| noise(row % 50_000)).collect();
-        duplicates.see(&hashes);
+        let mut duplicates = Duplicates::new(1 << 10, 0);
+        let mut hashes: Vec<u64> = (0..100_000).map(|row| noise(row % 50_000)).collect();
+        duplicates.see(&mut hashes);
         let Count { value, exact } = duplicates.count();
         assert!(!exact);
         assert!((42_000..58_000).contains(&value), "{value}");
         // However many rows are equal, there is room for them.
-        let mut equal = Duplicates::new(1 << 10);
-        equal.see(&vec![7; 100_000]);
+        let mut equal = Duplicates::new(1 << 10, 0);
+        equal.see(&mut vec![7; 100_000]);
         assert_eq!(
             equal.count(),
             Count {

@@ -138,8 +138,34 @@ fn measure_flights() {
         kept.extend(batches.iter().map(|batch| encoder.encode(batch).unwrap()));
     });
     time("summary", &mut || {
-        let mut observer = Observer::new(12);
+        let mut observer = Observer::new(12, Some(336_776));
         kept.iter().for_each(|batch| observer.see(batch));
+    });
+    let mut keys = Vec::new();
+    time("keys", &mut || {
+        for batch in &kept {
+            batch.columns.iter().for_each(|c| tally::keys(c, &mut keys));
+        }
+    });
+    time("tally", &mut || {
+        let mut tallies: Vec<_> = (0..12).map(|_| tally::Tally::new(16_384)).collect();
+        for batch in &kept {
+            for (column, tally) in batch.columns.iter().zip(&mut tallies) {
+                tally::keys(column, &mut keys);
+                tally.see(&keys, batch.classes.as_ref().unwrap());
+            }
+        }
+    });
+    time("duplicates", &mut || {
+        let mut duplicates = tally::Duplicates::new(1 << 20, 336_776);
+        for batch in &kept {
+            let mut hashes = vec![0; batch.columns[0].len()];
+            for column in &batch.columns {
+                tally::keys(column, &mut keys);
+                tally::Duplicates::fold(&mut hashes, &keys);
+            }
+            duplicates.see(&mut hashes);
+        }
     });
     let schema = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
         .unwrap()
