@@ -15,7 +15,9 @@ struct Fanout {
 
 impl Fanout {
     fn new() -> Self {
-        Self { here: tempfile::tempdir().unwrap() }
+        Self {
+            here: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn command(&self) -> Command {
@@ -23,7 +25,10 @@ impl Fanout {
         command
             .current_dir(self.here.path())
             // Shared by all tests, so that each guest is compiled once.
-            .env("FANOUT_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"))
+            .env(
+                "FANOUT_CACHE",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
+            )
             .stdin(Stdio::null());
         command
     }
@@ -61,7 +66,9 @@ fn scores(report: &Value) -> BTreeMap<String, Value> {
     let columns = report["cv_results"].as_object().unwrap();
     assert!(columns.keys().any(|name| name.starts_with("mean_test_")));
     let scores = columns.iter().filter(|(name, _)| !name.ends_with("_time"));
-    scores.map(|(name, values)| (name.clone(), values.clone())).collect()
+    scores
+        .map(|(name, values)| (name.clone(), values.clone()))
+        .collect()
 }
 
 #[test]
@@ -71,7 +78,10 @@ fn the_examples_run() {
         let output = fanout.run(&["run", &example(plan)]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         let table = text(&output.stdout);
-        assert!(table.contains("rank") && table.contains("fits served by"), "{table}");
+        assert!(
+            table.contains("rank") && table.contains("fits served by"),
+            "{table}"
+        );
     }
 }
 
@@ -102,8 +112,15 @@ fn a_second_run_repeats_no_fit_and_writes_the_same_bytes() {
     let second = fanout.json(&[&plan, "--output", "second"]);
     assert_eq!(first["fits"]["reused"], 0);
     assert_eq!(second["fits"]["reused"], second["fits"]["served"]);
-    for name in ["cv_results.csv", "cv_results.json", "cv_results.parquet", "best.json", "model.bin"] {
-        let read = |folder: &str| std::fs::read(fanout.here.path().join(folder).join(name)).unwrap();
+    for name in [
+        "cv_results.csv",
+        "cv_results.json",
+        "cv_results.parquet",
+        "best.json",
+        "model.bin",
+    ] {
+        let read =
+            |folder: &str| std::fs::read(fanout.here.path().join(folder).join(name)).unwrap();
         assert_eq!(read("first"), read("second"), "{name}");
     }
     let fresh = fanout.json(&[&plan, "--fresh"]);
@@ -117,8 +134,10 @@ fn a_damaged_result_is_computed_again() {
     let plan = example("quickstart.yaml");
     let first = fanout.json(&[&plan]);
     let tasks = fanout.here.path().join(".fanout/tasks");
-    let results: Vec<PathBuf> =
-        std::fs::read_dir(tasks).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let results: Vec<PathBuf> = std::fs::read_dir(tasks)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     let whole = std::fs::read(&results[0]).unwrap();
     std::fs::write(&results[0], &whole[..whole.len() / 2]).unwrap();
     let second = fanout.json(&[&plan]);
@@ -141,23 +160,39 @@ refit: false
 #[cfg(unix)]
 fn an_interrupt_ends_a_run_and_the_next_goes_on() {
     let fanout = Fanout::new();
-    let plan = fanout.write("long.yaml", &LONG.replace("SOURCE", &example("data/digits.parquet")));
-    let mut child =
-        fanout.command().args(["run", &plan]).stderr(Stdio::piped()).spawn().unwrap();
+    let plan = fanout.write(
+        "long.yaml",
+        &LONG.replace("SOURCE", &example("data/digits.parquet")),
+    );
+    let mut child = fanout
+        .command()
+        .args(["run", &plan])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let started = lines.by_ref().map(Result::unwrap).find(|line| line.contains("10,000 fits:"));
+    let started = lines
+        .by_ref()
+        .map(Result::unwrap)
+        .find(|line| line.contains("10,000 fits:"));
     assert!(started.is_some());
     // Only once a fit is in the store is there something to go on from.
     let tasks = fanout.here.path().join(".fanout/tasks");
     while std::fs::read_dir(&tasks).map_or(0, Iterator::count) == 0 {
         std::thread::yield_now();
     }
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(kill.success());
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     let last = rest.join("\n");
-    assert!(last.contains("of 10000 fits are done") || last.contains("of 10,000 fits are done"), "{last}");
+    assert!(
+        last.contains("of 10000 fits are done") || last.contains("of 10,000 fits are done"),
+        "{last}"
+    );
 
     let done = std::fs::read_dir(&tasks).unwrap().count();
     let report = fanout.json(&[&plan, "--set", "search.params.random_state=[0, 1]"]);
@@ -169,13 +204,22 @@ fn an_interrupt_ends_a_run_and_the_next_goes_on() {
 fn a_guest_is_listed_described_exported_and_checked() {
     let fanout = Fanout::new();
     let list = text(&fanout.run(&["guest", "list"]).stdout);
-    for name in ["random_forest", "extra_trees", "decision_tree", "linfa_decision_tree", "dummy"] {
+    for name in [
+        "random_forest",
+        "extra_trees",
+        "decision_tree",
+        "linfa_decision_tree",
+        "dummy",
+    ] {
         assert!(list.contains(name), "{list}");
         let output = fanout.run(&["guest", "describe", name]);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
     let describe = text(&fanout.run(&["guest", "describe", "random_forest"]).stdout);
-    assert!(describe.contains("n_estimators = 100  (nested)"), "{describe}");
+    assert!(
+        describe.contains("n_estimators = 100  (nested)"),
+        "{describe}"
+    );
     assert!(fanout.run(&["guest", "export", "guests"]).status.success());
     for name in ["forest", "linfa"] {
         let output = fanout.run(&["guest", "check", &format!("guests/{name}.wasm")]);
@@ -203,12 +247,19 @@ refit: false
 error_score: ERROR_SCORE
 ";
     let with = |score: &str| {
-        let name = fanout.write(&format!("plan{score}.yaml"), &plan.replace("ERROR_SCORE", score));
+        let name = fanout.write(
+            &format!("plan{score}.yaml"),
+            &plan.replace("ERROR_SCORE", score),
+        );
         fanout.run(&["run", "--json", "--quiet", &name])
     };
     let raised = with("raise");
     assert_eq!(raised.status.code(), Some(6));
-    assert!(text(&raised.stderr).contains("nowhere"), "{}", text(&raised.stderr));
+    assert!(
+        text(&raised.stderr).contains("nowhere"),
+        "{}",
+        text(&raised.stderr)
+    );
     for (score, expected) in [("nan", Value::Null), ("-1.5", Value::from(-1.5))] {
         let output = with(score);
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -222,7 +273,13 @@ error_score: ERROR_SCORE
 fn a_store_that_is_no_folder_is_refused() {
     let fanout = Fanout::new();
     fanout.write("file", "");
-    let output = fanout.run(&["run", "--quiet", &example("quickstart.yaml"), "--store", "file"]);
+    let output = fanout.run(&[
+        "run",
+        "--quiet",
+        &example("quickstart.yaml"),
+        "--store",
+        "file",
+    ]);
     assert_eq!(output.status.code(), Some(5));
     assert!(text(&output.stderr).starts_with("error: can't open the store folder"));
 }

@@ -13,16 +13,23 @@ use fanout::sandbox::{Cache, Cancel, Guest, GuestError, Instance, Sandbox, TaskL
 use fanout_contract::{CONTRACT, Params, Split, Task};
 use fanout_guest_build::{Compiler, Targets};
 
-const LIMITS: TaskLimits =
-    TaskLimits { memory: 64 << 20, timeout: Duration::from_millis(500) };
+const LIMITS: TaskLimits = TaskLimits {
+    memory: 64 << 20,
+    timeout: Duration::from_millis(500),
+};
 
 fn components() -> &'static BTreeMap<String, Vec<u8>> {
     static COMPONENTS: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     COMPONENTS.get_or_init(|| {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
         let compiler = Compiler::find().unwrap();
-        let built = compiler.build(&workspace, "hostile-guests", Targets::Examples).unwrap();
-        built.into_iter().collect()
+        let built = compiler
+            .build(&workspace, "hostile-guests", Targets::Examples)
+            .unwrap();
+        built
+            .into_iter()
+            .map(|component| (component.name, component.wasm))
+            .collect()
     })
 }
 
@@ -44,7 +51,11 @@ fn task(trainer: &str) -> Task {
         trainer: trainer.to_owned(),
         params: Params::new(),
         candidates: vec![Params::new(), fail],
-        split: Split { column: "fold".to_owned(), test: Some(0), train: Default::default() },
+        split: Split {
+            column: "fold".to_owned(),
+            test: Some(0),
+            train: Default::default(),
+        },
         target: "y".to_owned(),
         positive: None,
         scoring: vec!["accuracy".to_owned(), "roc_auc".to_owned()],
@@ -97,7 +108,11 @@ fn every_component_is_refused_or_contained() {
         ("other_trainer", Refused("fanout:trainer/trainer@0.1.0")),
         ("start_trap", NoDescription("trapped")),
     ]);
-    assert!(components().keys().eq(expected.keys()), "{:?}", components().keys());
+    assert!(
+        components().keys().eq(expected.keys()),
+        "{:?}",
+        components().keys()
+    );
     let sandbox = sandbox();
     for (name, before) in &expected {
         let loaded = load(&sandbox, name);
@@ -120,7 +135,9 @@ fn every_component_is_refused_or_contained() {
                 assert_eq!(fault.kind(), *kind, "{name}: {fault}");
             }
             Refused(_) | Runs => {
-                guest.describe().unwrap_or_else(|error| panic!("{name}: {error}"));
+                guest
+                    .describe()
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
             }
         });
     }
@@ -165,15 +182,25 @@ fn every_trainer_ends_as_a_typed_result_and_the_worker_goes_on() {
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
     let offered = guest.describe().unwrap().trainers;
-    assert!(offered.iter().map(|trainer| trainer.name.as_str()).eq(expected.keys().copied()));
+    assert!(
+        offered
+            .iter()
+            .map(|trainer| trainer.name.as_str())
+            .eq(expected.keys().copied())
+    );
     on_worker(|| {
         for (name, kind) in &expected {
             let mut instance = opened(&guest, LIMITS);
             let result = instance.evaluate(&task(name));
             let found = result.as_ref().err().map(TaskFault::kind);
             assert_eq!(found, *kind, "{name}: {result:?}");
-            let mut next = if instance.is_spent() { opened(&guest, LIMITS) } else { instance };
-            next.evaluate(&task("honest")).unwrap_or_else(|fault| panic!("after {name}: {fault}"));
+            let mut next = if instance.is_spent() {
+                opened(&guest, LIMITS)
+            } else {
+                instance
+            };
+            next.evaluate(&task("honest"))
+                .unwrap_or_else(|fault| panic!("after {name}: {fault}"));
         }
     });
 }
@@ -182,11 +209,22 @@ fn every_trainer_ends_as_a_typed_result_and_the_worker_goes_on() {
 fn what_a_guest_says_of_itself_is_clipped() {
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
-    let roomy = TaskLimits { memory: 1 << 30, timeout: Duration::from_secs(60) };
+    let roomy = TaskLimits {
+        memory: 1 << 30,
+        timeout: Duration::from_secs(60),
+    };
     on_worker(|| {
-        let fault = opened(&guest, roomy).evaluate(&task("huge_fault")).unwrap_err();
-        assert!(fault.to_string().len() < 2000, "{} bytes", fault.to_string().len());
-        let fault = opened(&guest, roomy).evaluate(&task("huge_answer")).unwrap_err();
+        let fault = opened(&guest, roomy)
+            .evaluate(&task("huge_fault"))
+            .unwrap_err();
+        assert!(
+            fault.to_string().len() < 2000,
+            "{} bytes",
+            fault.to_string().len()
+        );
+        let fault = opened(&guest, roomy)
+            .evaluate(&task("huge_answer"))
+            .unwrap_err();
         assert_ne!(fault.kind(), "out_of_memory");
     });
 }
@@ -195,7 +233,10 @@ fn what_a_guest_says_of_itself_is_clipped() {
 fn a_cancelled_guest_stops() {
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
-    let patient = TaskLimits { timeout: Duration::from_secs(3600), ..LIMITS };
+    let patient = TaskLimits {
+        timeout: Duration::from_secs(3600),
+        ..LIMITS
+    };
     let cancel = Cancel::default();
     on_worker(|| {
         let mut instance = Instance::new(&guest, patient, cancel.clone()).unwrap();

@@ -168,7 +168,9 @@ pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
 pub fn to_json(text: &str) -> Result<serde_json::Value, PlanError> {
     let draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
     let mistakes = |list| PlanError::Mistakes(Mistakes::new(draft.source.clone(), list));
-    let Some(root) = &draft.source.0.root else { return Err(mistakes(draft.mistakes.clone())) };
+    let Some(root) = &draft.source.0.root else {
+        return Err(mistakes(draft.mistakes.clone()));
+    };
     let mut found = Vec::new();
     root.json(&mut found).ok_or_else(|| mistakes(found))
 }

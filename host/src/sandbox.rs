@@ -10,6 +10,7 @@ mod instance;
 mod limits;
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub const TRAINER: &str = "fanout:trainer/trainer@0.1.0";
 pub const HANDLER: &str = "wasi:http/incoming-handler@0.2";
 /// The packages that a guest may import from.
 const IMPORTS: [&str; 2] = ["wasi:io/", "wasi:http/"];
+
+/// Frames of a trap's backtrace.
+const BACKTRACE: NonZeroUsize = NonZeroUsize::new(64).expect("it is not zero");
 
 /// A guest's stack. Threads that run guests need more than this.
 const GUEST_STACK: usize = 2 << 20;
@@ -117,6 +121,7 @@ impl Sandbox {
             .allocation_strategy(pooling)
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
+            .wasm_backtrace_max_frames(Some(BACKTRACE))
             // Relaxed SIMD may give other bits on other processors.
             .wasm_relaxed_simd(false)
             .native_unwind_info(false);

@@ -1,14 +1,16 @@
 //! [`Instance`]: one living copy of a guest, and the translation of whatever
 //! it does into an answer or a [`TaskFault`].
 
+use std::collections::HashSet;
+
 use fanout_contract::{Answer, CONTRACT, Fault, Task};
 use wasmtime::component::ResourceAny;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::Guest as Bindings;
 use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
 use super::limits::{Cancel, State, Stop, TaskLimits};
-use super::{Guest, GuestError};
+use super::{BACKTRACE, Guest, GuestError};
 use crate::run::event::TaskFault;
 
 /// Threat: a message of hundreds of megabytes, kept with every failed task.
@@ -213,11 +215,18 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
             Stop::Cancelled => TaskFault::Cancelled,
         };
     }
-    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
-        return TaskFault::StackOverflowed;
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => return TaskFault::StackOverflowed,
+        // Compiled languages keep a second stack, of what has an address, at
+        // the bottom of the memory: it overflows to an address below zero.
+        Some(Trap::MemoryOutOfBounds) if backtrace.is_some_and(is_endless) => {
+            return TaskFault::StackOverflowed;
+        }
+        _ => {}
     }
     let mut message = error.root_cause().to_string();
-    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+    if let Some(backtrace) = backtrace {
         let frames: Vec<String> = backtrace
             .frames()
             .iter()
@@ -232,9 +241,18 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
     TaskFault::Trapped { message }
 }
 
+/// Whether a few functions call each other as far down as the backtrace
+/// reaches.
+fn is_endless(backtrace: &WasmBacktrace) -> bool {
+    /// More functions than one recursion has.
+    const FEW: usize = 8;
+    let frames = backtrace.frames();
+    let functions: HashSet<u32> = frames.iter().map(|frame| frame.func_index()).collect();
+    frames.len() >= BACKTRACE.get() && functions.len() <= FEW
+}
+
 fn demangled(name: &str) -> String {
-    let name = format!("{:#}", rustc_demangle::demangle(name));
-    name
+    format!("{:#}", rustc_demangle::demangle(name))
 }
 
 /// Functions between a panic and the trap: they are the same for every panic.
