@@ -34,7 +34,9 @@ fn trainers() -> Vec<TrainerDescription> {
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths.filter(|path| path.extension() == Some(OsStr::new(ending))).collect();
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension() == Some(OsStr::new(ending)))
+        .collect();
     paths.sort();
     paths
 }
@@ -55,7 +57,11 @@ fn check(file: &Path) -> Result<CheckedPlan, PlanError> {
 fn header(source: &str) -> Option<Schema> {
     let text = fs::read_to_string(source).ok()?;
     let names = text.lines().next()?.split(',');
-    Some(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()))
+    Some(Schema::new(
+        names
+            .map(|name| Field::new(name, DataType::Utf8, true))
+            .collect::<Vec<_>>(),
+    ))
 }
 
 /// What a person is told.
@@ -79,13 +85,30 @@ fn every_invalid_plan_gets_exactly_its_message() {
         if bless {
             fs::write(&expected, told).unwrap();
         } else if fs::read_to_string(&expected).ok().as_ref() != Some(&told) {
-            differ.push(format!("{}: expected what {} says, found\n{told}", plan.display(), expected.display()));
+            differ.push(format!(
+                "{}: expected what {} says, found\n{told}",
+                plan.display(),
+                expected.display()
+            ));
         }
     }
-    assert!(differ.is_empty(), "{}\n(FANOUT_BLESS=1 writes the messages anew)", differ.join("\n\n"));
+    assert!(
+        differ.is_empty(),
+        "{}\n(FANOUT_BLESS=1 writes the messages anew)",
+        differ.join("\n\n")
+    );
 
-    let named = |paths: Vec<PathBuf>| paths.iter().map(|path| path.with_extension("")).collect::<BTreeSet<_>>();
-    assert_eq!(named(files("invalid", "err")), named(plans), "every message has its plan");
+    let named = |paths: Vec<PathBuf>| {
+        paths
+            .iter()
+            .map(|path| path.with_extension(""))
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        named(files("invalid", "err")),
+        named(plans),
+        "every message has its plan"
+    );
 }
 
 #[test]
@@ -119,8 +142,16 @@ fn json(file: &Path) -> Value {
 fn the_schema_takes_what_the_program_takes() {
     corpus();
     for schema in [plan::json_schema(&[]), plan::json_schema(&trainers())] {
-        for plan in files("valid", "yaml").into_iter().chain(files("../../plans", "yaml")) {
-            assert_eq!(schema::violations(&schema, &json(&plan)), [""; 0], "{}", plan.display());
+        for plan in files("valid", "yaml")
+            .into_iter()
+            .chain(files("../../plans", "yaml"))
+        {
+            assert_eq!(
+                schema::violations(&schema, &json(&plan)),
+                [""; 0],
+                "{}",
+                plan.display()
+            );
         }
     }
 }
@@ -161,16 +192,34 @@ fn an_unknown_field_is_refused_by_both() {
             let open = ["/trainer/params", "/search/params", "/search/candidates"];
             let is_open = open.iter().any(|open| path.starts_with(open));
             let is_values = path.starts_with("/search/params/")
-                && plan.pointer(&path).unwrap().as_object().unwrap().keys().any(|key| key.contains("range") || key.contains("uniform"));
+                && plan
+                    .pointer(&path)
+                    .unwrap()
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .any(|key| key.contains("range") || key.contains("uniform"));
             if is_open && !is_values {
                 continue;
             }
             tried += 1;
             // JSON is YAML.
             let draft = plan::Draft::parse(&file, &plan.to_string(), &[], Path::new("/here"));
-            let error = draft.error().map(|error| error.to_string()).unwrap_or_default();
-            assert!(error.contains("unknown field `no_such_field`"), "{} {path}: {error}", file.display());
-            assert_ne!(schema::violations(&schema, &plan), [""; 0], "{} {path}", file.display());
+            let error = draft
+                .error()
+                .map(|error| error.to_string())
+                .unwrap_or_default();
+            assert!(
+                error.contains("unknown field `no_such_field`"),
+                "{} {path}: {error}",
+                file.display()
+            );
+            assert_ne!(
+                schema::violations(&schema, &plan),
+                [""; 0],
+                "{} {path}",
+                file.display()
+            );
         }
     }
     assert!(tried >= 30, "{tried} maps");
@@ -179,20 +228,39 @@ fn an_unknown_field_is_refused_by_both() {
 #[test]
 fn the_schema_describes_every_field() {
     let schema = plan::json_schema(&trainers());
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["properties"]["cv"]["oneOf"][1]["properties"]["n_splits"]["default"], 5);
-    assert_eq!(schema["$defs"]["params"]["properties"]["n_estimators"]["default"], 100);
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    assert_eq!(
+        schema["properties"]["cv"]["oneOf"][1]["properties"]["n_splits"]["default"],
+        5
+    );
+    assert_eq!(
+        schema["$defs"]["params"]["properties"]["n_estimators"]["default"],
+        100
+    );
     fn described(schema: &Value, path: &str) {
         match schema {
             Value::Object(map) => {
                 if let Some(Value::Object(properties)) = map.get("properties") {
                     for (name, property) in properties {
-                        let range = ["range", "step", "log_range", "num", "uniform", "log_uniform", "int_uniform"];
-                        let known = property.get("description").is_some() || range.contains(&name.as_str());
+                        let range = [
+                            "range",
+                            "step",
+                            "log_range",
+                            "num",
+                            "uniform",
+                            "log_uniform",
+                            "int_uniform",
+                        ];
+                        let known =
+                            property.get("description").is_some() || range.contains(&name.as_str());
                         assert!(known, "{path}/{name} has no description");
                     }
                 }
-                map.iter().for_each(|(key, value)| described(value, &format!("{path}/{key}")));
+                map.iter()
+                    .for_each(|(key, value)| described(value, &format!("{path}/{key}")));
             }
             Value::Array(items) => items.iter().for_each(|item| described(item, path)),
             _ => {}

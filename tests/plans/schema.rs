@@ -26,7 +26,9 @@ impl Validator<'_> {
         let rules = match schema {
             Value::Bool(true) => return,
             Value::Bool(false) => return found.push(format!("{path}: nothing may stand here")),
-            schema => schema.as_object().expect("a schema is an object or a boolean"),
+            schema => schema
+                .as_object()
+                .expect("a schema is an object or a boolean"),
         };
         for (keyword, rule) in rules {
             let all = || rule.as_array().expect("a list of schemas").iter();
@@ -56,7 +58,9 @@ impl Validator<'_> {
                 "minLength" => length.is_none_or(|length| length >= bound),
                 "maxLength" => length.is_none_or(|length| length <= bound),
                 "pattern" => value.as_str().is_none_or(|text| {
-                    regex::Regex::new(rule.as_str().unwrap()).unwrap().is_match(text)
+                    regex::Regex::new(rule.as_str().unwrap())
+                        .unwrap()
+                        .is_match(text)
                 }),
                 "minItems" => items.is_none_or(|items| items.len() as f64 >= bound),
                 "maxItems" => items.is_none_or(|items| items.len() as f64 <= bound),
@@ -69,7 +73,9 @@ impl Validator<'_> {
                     }
                     true
                 }
-                "required" => value.as_object().is_none_or(|map| all().all(|key| map.contains_key(key.as_str().unwrap()))),
+                "required" => value
+                    .as_object()
+                    .is_none_or(|map| all().all(|key| map.contains_key(key.as_str().unwrap()))),
                 "properties" => {
                     for (key, value) in value.as_object().into_iter().flatten() {
                         if let Some(rule) = rule.get(key) {
@@ -80,7 +86,11 @@ impl Validator<'_> {
                 }
                 "additionalProperties" => {
                     for (key, value) in value.as_object().into_iter().flatten() {
-                        if rules.get("properties").and_then(|known| known.get(key)).is_none() {
+                        if rules
+                            .get("properties")
+                            .and_then(|known| known.get(key))
+                            .is_none()
+                        {
                             self.check(rule, value, &format!("{path}/{key}"), found);
                         }
                     }
