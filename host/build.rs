@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-const GUESTS: [&str; 1] = ["linfa"];
+const GUESTS: [&str; 2] = ["forest", "linfa"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new("../guest");
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in GUESTS {
         let package = format!("fanout-{name}");
         let (_, component) = compiler
-            .build(workspace, &package)?
+            .build(workspace, &package, fanout_guest_build::Targets::Library)?
             .into_iter()
             .find(|(file, _)| *file == package.replace('-', "_"))
             .ok_or_else(|| format!("the guest `{package}` has no library"))?;

@@ -4,6 +4,8 @@
 
 mod check;
 mod guest;
+mod interrupt;
+mod plan;
 mod run;
 mod schema;
 
@@ -15,6 +17,7 @@ use clap::Subcommand;
 use fanout::dataset::DatasetError;
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
+use fanout::run::RunError;
 use fanout::sandbox::GuestError;
 use fanout::store::StoreError;
 
@@ -46,6 +49,8 @@ impl Command {
 /// The kinds of failure, each with its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// The command line has mistakes.
+    Usage,
     /// The plan has mistakes.
     Plan,
     /// The data can't be read or does not fit the plan.
@@ -61,10 +66,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The exit code; 2 is the command line's own.
+    /// The exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Internal => 1,
+            Self::Usage => 2,
             Self::Plan => 3,
             Self::Data => 4,
             Self::Store => 5,
@@ -124,6 +130,25 @@ impl From<PoolError> for CommandError {
             PoolError::Missing { .. } => Self::new(Kind::Store, error),
             PoolError::Worker(_) => Self::new(Kind::Internal, error),
         }
+    }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Pool(error) => error.into(),
+            RunError::Raised { .. } | RunError::AllFailed { .. } | RunError::Refit(_) => {
+                Self::new(Kind::Guest, error)
+            }
+            RunError::Interrupted { .. } => Self::new(Kind::Interrupted, error)
+                .hint("the same command goes on where this one stopped"),
+        }
+    }
+}
+
+impl From<std::fmt::Error> for CommandError {
+    fn from(error: std::fmt::Error) -> Self {
+        Self::new(Kind::Internal, error)
     }
 }
 

@@ -1,1 +1,278 @@
-//! soon
+//! [`prepare`]: a plan's table, as the store holds it for the guests: one
+//! Parquet file, a splits file, and a [`Summary`] for people.
+//!
+//! The source streams through in batches and is never held whole: see
+//! [`Prepared`] for what is. No model is seen here, and no metric.
+
+use arrow::array::Int32Array;
+use bytes::Bytes;
+use fanout_contract::{Layout, Learning, Split};
+
+use crate::digest::Digest;
+use crate::plan::{DatasetPlan, Plan};
+use crate::store::{Key, Store, StoreError};
+use encode::{EncodeStop, Encoder, Finished};
+use parquet::{Content, Writer, Written};
+use source::{BatchError, Source};
+use split::{Assignment, Folds, Target};
+use summary::Observer;
+
+mod category;
+mod csv;
+mod encode;
+mod parquet;
+mod source;
+mod split;
+mod summary;
+mod tally;
+
+pub use encode::EncodeError;
+pub use parquet::WriteError;
+pub use source::{Outline, SourceColumn, SourceError};
+pub use split::SplitError;
+pub use summary::{ClassSummary, ColumnSummary, Count, Summary, Tell, Warning};
+
+/// The values of a batch, of all columns together.
+const BATCH_VALUES: usize = 1 << 21;
+
+/// Why a dataset can't be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The source can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The table can't be learnt from as the plan says.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The rows can't be split as the plan says.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The dataset can't be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A dataset in the store.
+///
+/// While it was made, memory held: two batches of at most 16 MiB, one row
+/// group of the Parquet file as it is compressed, the texts of all
+/// categories, 12 bytes a row for classes, folds and hold-out, and at most
+/// 60 MiB for the summary. The compressed file is held in memory up to
+/// 64 MiB, and is in a temporary file past that.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The digest, and name, of the dataset.
+    pub dataset: Digest,
+    /// The size of the dataset's Parquet file in bytes.
+    pub dataset_bytes: u64,
+    /// The dataset's Parquet file, where it is held: up to 64 MiB. Larger
+    /// ones are read from the store.
+    pub dataset_content: Option<Bytes>,
+    /// The digest, and name, of the splits file.
+    pub splits: Digest,
+    /// The splits file.
+    pub splits_content: Bytes,
+    /// What the columns mean.
+    pub layout: Layout,
+    /// What is learnt.
+    pub learning: Learning,
+    /// The sorted labels: as numbers where all of them are numbers, else as
+    /// texts. Empty where the target is a number.
+    pub classes: Vec<String>,
+    /// The splits of the search, in order.
+    pub folds: Vec<Split>,
+    /// Trains on all rows of the search, tests none.
+    pub refit: Split,
+    /// Trains on all rows of the search, tests those that were held out.
+    pub holdout: Option<Split>,
+    /// The number of rows, those held out included.
+    pub rows: u64,
+    /// The number of rows of the search.
+    pub search_rows: u64,
+    /// What a person should know of it.
+    pub summary: Summary,
+    /// Whether the store had the dataset already, so that nothing was
+    /// written.
+    pub reused: bool,
+}
+
+/// What is known of a plan's source without reading it whole.
+pub fn outline(plan: &DatasetPlan) -> Result<Outline, SourceError> {
+    Source::open(plan)?.outline()
+}
+
+/// Reads the plan's source, and writes dataset and splits to the store
+/// unless they are there.
+pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
+    let Made {
+        dataset,
+        finished,
+        summary,
+        assignment,
+    } = make(plan)?;
+    let splits = parquet::splits(&columns(&assignment))?;
+    let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
+
+    let key = Key::dataset(&dataset.digest);
+    let (dataset_content, written) = match dataset.content {
+        Content::Memory(bytes) => (Some(bytes.clone()), store.create(&key, bytes)?),
+        Content::File(file) => (None, store.create_from(&key, file)?),
+    };
+    store.create(&Key::splits(&splits.digest), splits_content.clone())?;
+
+    let classes = finished
+        .classes
+        .as_deref()
+        .map(encode::sorted)
+        .unwrap_or_default();
+    Ok(Prepared {
+        dataset: dataset.digest,
+        dataset_bytes: dataset.size,
+        dataset_content,
+        splits: splits.digest,
+        splits_content,
+        layout: finished.layout,
+        learning: match classes.len() {
+            0 => Learning::Regression,
+            2 => Learning::Binary,
+            _ => Learning::Multiclass,
+        },
+        classes,
+        folds: assignment.splits(),
+        refit: assignment.refit(),
+        holdout: assignment.holdout(),
+        rows: summary.rows,
+        search_rows: assignment.fold.iter().flatten().count() as u64,
+        summary,
+        reused: !written,
+    })
+}
+
+/// A dataset that is not in the store yet.
+struct Made {
+    dataset: Written,
+    finished: Finished,
+    summary: Summary,
+    assignment: Assignment,
+}
+
+fn make(plan: &Plan) -> Result<Made, DatasetError> {
+    let mut source = Source::open(&plan.dataset)?;
+    loop {
+        match stream(plan, &source) {
+            // A guess at the types of a CSV file's columns was too narrow.
+            Err(EncodeStop::Batch(BatchError::Wider)) => source.look_at_all()?,
+            Err(EncodeStop::Batch(BatchError::Source(error))) => return Err(error.into()),
+            Err(EncodeStop::Encode(error)) => return Err(error.into()),
+            Err(EncodeStop::Write(error)) => return Err(error.into()),
+            Ok(streamed) => return finish(plan, streamed),
+        }
+    }
+}
+
+/// What one pass over the source gives.
+struct Streamed {
+    dataset: Written,
+    finished: Finished,
+    summary: Summary,
+    rows: usize,
+    classes: Vec<u32>,
+    folds: Vec<u32>,
+}
+
+fn stream(plan: &Plan, source: &Source) -> Result<Streamed, EncodeStop> {
+    let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
+    let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, batch_rows)?;
+    let schema = encoder.schema();
+    let mut observer = Observer::new(schema.fields().len(), source.rows());
+    let mut writer = Writer::new(schema);
+    let (mut rows, mut classes, mut folds) = (0, Vec::new(), Vec::new());
+    let projection = encoder.projection().to_vec();
+    for batch in source.batches(&projection, batch_rows) {
+        let batch = batch?;
+        let encoded = encoder.encode(&batch)?;
+        // What is wrong with the target is said once all of it is known.
+        if encoder.is_missing_target() {
+            continue;
+        }
+        rows += batch.num_rows();
+        observer.see(&encoded);
+        classes.extend(encoded.classes.into_iter().flatten());
+        folds.extend(encoded.folds.into_iter().flatten());
+        writer.write(encoded.columns)?;
+    }
+    let source_types = encoder.source_types();
+    if rows == 0 && !encoder.is_missing_target() {
+        let (path, columns) = (source.path().to_owned(), source.columns().len());
+        return Err(SourceError::NoRows { path, columns }.into());
+    }
+    let finished = encoder.finish(plan.dataset.positive.as_deref())?;
+    let summary = observer.finish(&finished.layout, source_types);
+    let dataset = writer.finish(Some(&finished.layout))?;
+    Ok(Streamed {
+        dataset,
+        finished,
+        summary,
+        rows,
+        classes,
+        folds,
+    })
+}
+
+fn finish(plan: &Plan, streamed: Streamed) -> Result<Made, DatasetError> {
+    let Streamed {
+        dataset,
+        finished,
+        mut summary,
+        rows,
+        classes,
+        folds,
+    } = streamed;
+    let target = Target {
+        rows,
+        classes: finished
+            .classes
+            .as_deref()
+            .map(|labels| (classes.as_slice(), labels)),
+    };
+    let folds = finished.fold_labels.as_deref().map(|labels| Folds {
+        codes: &folds,
+        labels,
+    });
+    let assignment = split::assign(&plan.cv, plan.holdout.as_ref(), target, folds)?;
+    for (class, count) in &assignment.scarce {
+        let label = finished
+            .classes
+            .as_ref()
+            .map(|labels| labels[*class as usize].clone());
+        summary.warnings.push(Warning::FewerRowsThanFolds {
+            label: label.unwrap_or_default(),
+            count: *count as u64,
+            folds: assignment.folds,
+        });
+    }
+    Ok(Made {
+        dataset,
+        finished,
+        summary,
+        assignment,
+    })
+}
+
+/// The columns of the splits file.
+fn columns(assignment: &Assignment) -> Vec<(&'static str, Int32Array)> {
+    let fold = (split::FOLD, assignment.fold.iter().copied().collect());
+    let holdout = assignment.holdout.as_ref().map(|held| {
+        (
+            split::HOLDOUT,
+            held.iter().map(|held| Some(i32::from(*held))).collect(),
+        )
+    });
+    std::iter::once(fold).chain(holdout).collect()
+}
+
+#[cfg(test)]
+mod tests;

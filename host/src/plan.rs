@@ -218,6 +218,11 @@ impl Draft {
         self.decoded.trainer.as_ref()
     }
 
+    /// The `pool` section; `None` where the plan is wrong.
+    pub fn pool(&self) -> Option<&PoolPlan> {
+        Some(&self.decoded.plan.as_ref()?.pool)
+    }
+
     /// The `dataset` section, to open the source by; `None` where it is wrong.
     pub fn dataset(&self) -> Option<&DatasetPlan> {
         self.decoded.dataset.as_ref()

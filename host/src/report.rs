@@ -11,6 +11,7 @@ use fanout_contract::Params;
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::expand::Candidates;
 use crate::plan::Plan;
 use crate::reduce::SearchResults;
 
@@ -32,7 +33,7 @@ pub struct Report<'a> {
     /// What the run was made of.
     pub digests: &'a Digests,
     /// The searched hyper-parameters, by candidate.
-    pub candidates: &'a [Params],
+    pub candidates: &'a Candidates,
     /// What the search came to.
     pub results: &'a SearchResults,
     /// The scores of the refitted model on the hold-out rows, by metric;
@@ -111,7 +112,7 @@ impl Report<'_> {
         let ranked_by = self.ranked_by();
         let index = self.results.best(ranked_by)?;
         let ranking = &self.results.metrics[ranked_by];
-        let searched = self.candidates[index].clone();
+        let searched = self.candidates.get(index);
         let mut params = self.plan.trainer.params.clone();
         params.extend(searched.clone());
         let scores = self.results.metrics.iter().map(|metric| {

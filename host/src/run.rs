@@ -150,33 +150,49 @@ pub fn ranking_metric(plan: &CheckedPlan) -> usize {
         .unwrap_or(0)
 }
 
+/// What of a plan decides its scores and their names: all but where it runs,
+/// where its data and results lie, and what a task may use. The data's digests
+/// stand for the data.
+pub fn identity(plan: &CheckedPlan) -> serde_json::Value {
+    let mut identity = serde_json::to_value(plan).expect("a plan is JSON");
+    if let Some(fields) = identity.as_object_mut() {
+        for name in ["pool", "store", "output", "limits"] {
+            fields.remove(name);
+        }
+        if let Some(dataset) = fields.get_mut("dataset").and_then(|dataset| dataset.as_object_mut()) {
+            dataset.remove("source");
+        }
+    }
+    identity
+}
+
 /// The best candidate, fitted once more on all rows of the search.
 #[derive(Clone, Debug)]
 pub struct Refitted {
-    /// The model, in the guest's own form.
-    pub model: Vec<u8>,
+    /// The model, in the guest's own form, where one was asked for.
+    pub model: Option<Vec<u8>>,
     /// By metric in the plan's order, on the hold-out rows, where the plan
     /// has any.
     pub holdout: Option<Vec<(String, Option<f64>)>>,
 }
 
-/// Fits `params` on the rows of the search and scores the hold-out rows.
+/// Fits `params` on `rows`, and scores the hold-out rows with a fit on the
+/// rows of the search; each where it is asked for.
 pub fn refit(
     expansion: &Expansion,
     params: &Params,
-    rows: &Split,
+    rows: Option<&Split>,
     holdout: Option<&Split>,
     pool: &LocalPool,
     emit: &mut dyn FnMut(&Event),
 ) -> Result<Refitted, RunError> {
-    emit(&Event::RefitStarted);
-    let model = pool
-        .fit(&expansion.single(params, rows))?
-        .map_err(RunError::Refit)?;
-    let holdout = match holdout {
-        Some(split) => Some(score(expansion, params, split, pool)?),
-        None => None,
-    };
+    if rows.is_some() || holdout.is_some() {
+        emit(&Event::RefitStarted);
+    }
+    let fit = |rows| pool.fit(&expansion.single(params, rows))?.map_err(RunError::Refit);
+    let model = rows.map(fit).transpose()?;
+    let score = |split| score(expansion, params, split, pool);
+    let holdout = holdout.map(score).transpose()?;
     Ok(Refitted { model, holdout })
 }
 

@@ -1,6 +1,8 @@
 //! [`Store`]: the object store that is the record of every run. The only
 //! module that builds stores and names their objects; it never lists.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +11,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::digest::Digest;
+
+/// The bytes of a part of a large object.
+const PART: u64 = 16 << 20;
 
 /// An object store. Its calls block: a local folder needs nothing else, and a
 /// worker has nothing else to do.
@@ -164,6 +169,41 @@ impl Store {
             url: self.url.clone(),
             found,
         })
+    }
+
+    /// Writes an object from the rest of a file, a part at a time, unless it
+    /// is there. Returns whether it wrote.
+    ///
+    /// For objects whose name is their digest: of two that write at once,
+    /// both may, and write the same.
+    pub fn create_from(&self, key: &Key, mut file: File) -> Result<bool, StoreError> {
+        if self.contains(key)? {
+            return Ok(false);
+        }
+        let write = async {
+            let mut upload = self.inner.put_multipart(&key.0).await?;
+            loop {
+                let mut part = Vec::new();
+                let read = (&mut file).take(PART).read_to_end(&mut part);
+                read.map_err(|source| object_store::Error::Generic {
+                    store: "temporary file",
+                    source: source.into(),
+                })?;
+                if part.is_empty() {
+                    return upload.complete().await;
+                }
+                if let Err(error) = upload.put_part(part.into()).await {
+                    // What was written so far is no object; the first error
+                    // is the one to tell.
+                    let _ = upload.abort().await;
+                    return Err(error);
+                }
+            }
+        };
+        match block_on(write) {
+            Ok(_) => Ok(true),
+            Err(source) => Err(self.error("write", key, source)),
+        }
     }
 
     fn error(&self, verb: &'static str, key: &Key, source: object_store::Error) -> StoreError {

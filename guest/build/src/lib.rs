@@ -11,6 +11,15 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// Which targets of a package to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Its library, which is a guest.
+    Library,
+    /// Its examples, each of which is a guest.
+    Examples,
+}
+
 /// A cargo and a rustc that can build for WebAssembly.
 #[derive(Debug)]
 pub struct Compiler {
@@ -54,10 +63,12 @@ impl Compiler {
         output.status.success().then(|| PathBuf::from(text.trim_end()))
     }
 
-    /// Builds the package's `cdylib` targets (its library and its examples)
-    /// in the workspace at `workspace`, always optimised, and returns each
-    /// one's name and component.
-    pub fn build(&self, workspace: &Path, package: &str) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+    /// Builds some of a package's `cdylib` targets in the workspace at
+    /// `workspace`, always optimised, and returns each one's name and
+    /// component.
+    pub fn build(&self, workspace: &Path, package: &str,
+        targets: Targets,
+    ) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
         let workspace = workspace.canonicalize()?;
         let target_dir = workspace.join("target/guests");
         let mut command = Command::new(&self.cargo);
@@ -74,8 +85,10 @@ impl Compiler {
             .current_dir(&workspace)
             .env("RUSTC", &self.rustc)
             .args(["build", "--release", "--locked", "--target", TARGET, "--package", package])
-            .arg("--lib")
-            .arg("--examples")
+            .arg(match targets {
+                Targets::Library => "--lib",
+                Targets::Examples => "--examples",
+            })
             .arg("--target-dir")
             .arg(&target_dir)
             .arg("--message-format=json-render-diagnostics");

@@ -5,11 +5,14 @@
 //! All of them are JSON, the same bytes through every door. This crate holds
 //! types alone: it does no I/O, and knows neither WebAssembly nor Parquet.
 
+pub mod metric;
 mod param;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use metric::Metric;
 
 /// The version of every document here; a guest refuses a task of another one.
 pub const CONTRACT: u32 = 1;

@@ -163,9 +163,3 @@ fn export(folder: &std::path::Path) -> Result<(), CommandError> {
     print(&text);
     Ok(())
 }
-
-impl From<std::fmt::Error> for CommandError {
-    fn from(error: std::fmt::Error) -> Self {
-        Self::new(Kind::Internal, error)
-    }
-}

@@ -1,30 +1,37 @@
 //! `fanout run`: the whole way from a plan to its results.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
 use fanout::dataset::{self, Prepared};
+use fanout::digest::Digest;
 use fanout::expand::{Data, Expansion};
-use fanout::plan::{CheckedPlan, PoolPlan};
+use fanout::plan::CheckedPlan;
 use fanout::pool::{LocalPool, Work};
-use fanout::report::{self, Report, Took};
+use fanout::reduce::SearchResults;
+use fanout::report::progress::Progress;
+use fanout::report::terminal::{Style, render};
+use fanout::report::{Digests, Report, Took, files, json};
 use fanout::run::event::Event;
-use fanout::run::{self, RunError};
+use fanout::run::{self, Refitted, RunError};
 use fanout::sandbox::Cancel;
 use fanout::store::Store;
-use fanout_contract::Params;
+use indicatif::ProgressDrawTarget;
 
-use super::trainer::Chosen;
+use super::plan::{Loaded, PlanArguments};
 use super::{CommandError, Kind, print};
+
+/// The refitted model's file, in the folder of results.
+const MODEL: &str = "model.bin";
 
 /// Run a plan.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
-    plan: super::plan::PlanArguments,
+    plan: PlanArguments,
     /// Print one machine-readable object instead of the table.
     #[arg(long)]
     json: bool,
@@ -41,48 +48,155 @@ impl Run {
         let started = Instant::now();
         let cancel = Cancel::default();
         super::interrupt::on_interrupt(cancel.clone())?;
-        let mut progress = self.progress();
-        let mut warnings = Vec::new();
-        let mut emit = |event: &Event| {
-            if let Event::DatasetWarned { message } = event {
-                warnings.push(message.clone());
-            }
-            progress.on_event(event);
-        };
+        let loaded = self.plan.load()?;
+        let plan = &loaded.plan;
+        let mut progress = self.progress(plan);
+        let mut emit = |event: &Event| progress.on_event(event);
 
-        let (plan, source) = self.plan.load()?;
-        let chosen = Chosen::find(&plan, workers(&plan.pool), &mut emit)?;
-        let plan = source.check(plan, &chosen.trainers)?;
         let store = Store::open(&plan.store)?;
-        let prepared = prepare(&plan, &source, &store, &mut emit)?;
-
-        let workers = workers(&plan.pool);
+        let prepared = prepare(plan, &store, &mut emit)?;
+        loaded.check_target(&prepared)?;
         let data = Data {
-            guest: chosen.file.digest,
+            guest: loaded.guest.digest(),
             dataset: prepared.dataset,
             splits: prepared.splits,
         };
-        let expansion =
-            Expansion::new(&plan, chosen.trainer(&plan), data, prepared.folds.clone(), workers);
-        let work = Work {
-            store: store.clone(),
-            dataset: prepared.dataset,
-            splits: prepared.splits,
-            reuse: !self.fresh,
-            cancel: cancel.clone(),
-        };
-        let pool = LocalPool::new(chosen.guest, work, plan.limits.into(), workers);
-        let results = run::search(&plan, &expansion, &pool, &cancel, &mut emit)?;
+        let digests = digests(plan, &data);
+        let splits = prepared.folds.clone();
+        let expansion = Expansion::new(plan, &loaded.trainer, data, splits, loaded.workers);
+        let pool = pool(&loaded, &prepared, store, !self.fresh, &cancel);
+        let results = run::search(plan, &expansion, &pool, &cancel, &mut emit)?;
+        let refitted = refit(plan, &expansion, &results, &prepared, &pool, &mut emit)?;
+        // The line that changes must be gone before anything else is printed.
+        drop(progress);
 
-        todo!()
+        let model = match &refitted {
+            Some(Refitted { model: Some(model), .. }) => save_model(plan, model)?,
+            _ => None,
+        };
+        let holdout = refitted.and_then(|refitted| refitted.holdout);
+        let holdout = holdout.map(|scores| scores.into_iter().collect::<BTreeMap<_, _>>());
+        let warnings: Vec<String> = prepared.summary.warnings.iter().map(ToString::to_string).collect();
+        let took = Took::since(started);
+        let report = Report {
+            plan,
+            digests: &digests,
+            candidates: &expansion.candidates,
+            results: &results,
+            holdout: holdout.as_ref(),
+            model: model.as_deref().map(Path::new),
+            warnings: &warnings,
+            took: &took,
+        };
+        if let Some(folder) = &plan.output {
+            files::write(folder, &report).map_err(|error| CommandError::new(Kind::Internal, error))?;
+        }
+        self.show(&report)
+    }
+
+    fn progress(&self, plan: &CheckedPlan) -> Progress {
+        let metric = &plan.scoring[run::ranking_metric(plan)];
+        if self.quiet {
+            Progress::quiet()
+        } else if std::io::stderr().is_terminal() {
+            Progress::live(ProgressDrawTarget::stderr(), metric)
+        } else {
+            Progress::plain(std::io::stderr(), metric)
+        }
+    }
+
+    fn show(&self, report: &Report<'_>) -> Result<(), CommandError> {
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            let written = json::write(report, &mut out).and_then(|()| out.flush());
+            return match written {
+                // A reader that went away has what it wanted.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    Err(CommandError::new(Kind::Internal, error))
+                }
+                _ => Ok(()),
+            };
+        }
+        let width = console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
+        let text = render(report, Style::new(out.is_terminal(), width));
+        drop(out);
+        print(&text);
+        Ok(())
     }
 }
 
-fn workers(pool: &PoolPlan) -> usize {
-    match pool {
-        PoolPlan::Local { workers: Some(workers) } => *workers,
-        PoolPlan::Local { workers: None } => {
-            std::thread::available_parallelism().map_or(1, usize::from)
-        }
+fn prepare(
+    plan: &CheckedPlan,
+    store: &Store,
+    emit: &mut dyn FnMut(&Event),
+) -> Result<Prepared, CommandError> {
+    let started = Instant::now();
+    let prepared = dataset::prepare(plan, store)?;
+    emit(&Event::DatasetPrepared {
+        rows: prepared.rows,
+        features: prepared.layout.columns.len() - 1,
+        reused: prepared.reused,
+        wall: started.elapsed(),
+    });
+    for warning in &prepared.summary.warnings {
+        emit(&Event::DatasetWarned { message: warning.to_string() });
     }
+    Ok(prepared)
+}
+
+fn digests(plan: &CheckedPlan, data: &Data) -> Digests {
+    Digests {
+        run: Digest::of_json(&(run::identity(plan), data)),
+        guest: data.guest,
+        dataset: data.dataset,
+        splits: data.splits,
+    }
+}
+
+fn pool(
+    loaded: &Loaded,
+    prepared: &Prepared,
+    store: Store,
+    reuse: bool,
+    cancel: &Cancel,
+) -> LocalPool {
+    let work = Work {
+        store,
+        dataset: prepared.dataset,
+        splits: prepared.splits,
+        reuse,
+        cancel: cancel.clone(),
+    };
+    let pool = LocalPool::new(loaded.guest.clone(), work, loaded.plan.limits.into(), loaded.workers);
+    match &prepared.dataset_content {
+        Some(table) => pool.with_files(table.clone(), prepared.splits_content.clone()),
+        None => pool,
+    }
+}
+
+fn refit(
+    plan: &CheckedPlan,
+    expansion: &Expansion,
+    results: &SearchResults,
+    prepared: &Prepared,
+    pool: &LocalPool,
+    emit: &mut dyn FnMut(&Event),
+) -> Result<Option<Refitted>, RunError> {
+    let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
+    let Some(best) = metric.and_then(|metric| results.best(metric)) else { return Ok(None) };
+    let params = expansion.candidates.get(best);
+    let holdout = prepared.holdout.as_ref();
+    // A model that is written nowhere is not worth its fit.
+    let rows = plan.output.is_some().then_some(&prepared.refit);
+    run::refit(expansion, &params, rows, holdout, pool, emit).map(Some)
+}
+
+/// Writes the model beside the results, where there is a folder for them.
+fn save_model(plan: &CheckedPlan, model: &[u8]) -> Result<Option<String>, CommandError> {
+    let Some(folder) = &plan.output else { return Ok(None) };
+    let failed = |error| CommandError::new(Kind::Internal, error);
+    files::make_folder(folder).map_err(failed)?;
+    let path = folder.join(MODEL);
+    files::replace(&path, |output| output.write_all(model)).map_err(failed)?;
+    Ok(Some(MODEL.to_owned()))
 }

@@ -113,6 +113,14 @@ impl Candidates {
         self.cell(index, column)
     }
 
+    /// The distinct values that candidates give to `name`.
+    pub fn values(&self, name: &str) -> &[Json] {
+        let column = self
+            .names
+            .binary_search_by(|known| known.as_str().cmp(name));
+        column.map_or(&[], |column| &self.values[column])
+    }
+
     /// Equal cells of one column are equal values.
     pub(super) fn row(&self, index: usize) -> &[u32] {
         let width = self.names.len();

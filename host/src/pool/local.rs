@@ -47,11 +47,28 @@ impl LocalPool {
         }
     }
 
-    /// Fits one model on the calling thread, whose stack must be that of
-    /// [`THREAD_STACK`].
+    /// The same with the dataset and the splits at hand, so that they need
+    /// not be read.
+    pub fn with_files(self, table: Bytes, splits: Bytes) -> Self {
+        // It can't be set yet: nothing was read.
+        drop(self.files.set((table, splits)));
+        self
+    }
+
+    /// Fits one model.
     pub fn fit(&self, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
         self.open_files()?;
-        Ok(self.with_instance(&mut None, |instance| instance.fit(task)))
+        std::thread::scope(|scope| {
+            let fit = || {
+                let mut held = None;
+                let model = self.with_instance(&mut held, |instance| instance.fit(task));
+                self.idle().extend(held);
+                model
+            };
+            let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
+            let thread = thread.spawn_scoped(scope, fit).map_err(PoolError::Worker)?;
+            Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     }
 
     fn open_files(&self) -> Result<(), PoolError> {

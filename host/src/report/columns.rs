@@ -13,19 +13,18 @@
 //! scikit-learn writes `score`). There is no score time: a task's wall time
 //! is not split in two.
 
-use std::collections::HashSet;
-
 use fanout_contract::Params;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::Value;
 
+use crate::expand::Candidates;
 use crate::reduce::{ScoreTable, SearchResults};
 
 /// The columns of a search's results.
 #[derive(Clone, Debug)]
 pub struct Columns<'a> {
-    candidates: &'a [Params],
+    candidates: &'a Candidates,
     columns: Vec<Column<'a>>,
 }
 
@@ -48,13 +47,13 @@ pub enum Values<'a> {
     /// Ranks.
     Ranks(&'a [i32]),
     /// The values of the searched hyper-parameter of this name.
-    Param(String, &'a [Params]),
+    Param(String, &'a Candidates),
     /// All searched hyper-parameters.
-    Params(&'a [Params]),
+    Params(&'a Candidates),
 }
 
 /// One value of a column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Cell<'a> {
     /// A score or seconds.
     Float(f64),
@@ -63,13 +62,13 @@ pub enum Cell<'a> {
     /// A hyper-parameter's value; `None`: the candidate has no such one.
     Param(Option<&'a Value>),
     /// A candidate's searched hyper-parameters.
-    Params(&'a Params),
+    Params(Params),
 }
 
 impl<'a> Columns<'a> {
     /// The columns of these results. `candidates` are the searched
     /// hyper-parameters, by candidate.
-    pub fn new(candidates: &'a [Params], results: &'a SearchResults) -> Self {
+    pub fn new(candidates: &'a Candidates, results: &'a SearchResults) -> Self {
         let mut columns = vec![
             Column {
                 name: "mean_fit_time".to_owned(),
@@ -80,8 +79,8 @@ impl<'a> Columns<'a> {
                 values: Values::Floats(&results.std_fit_time),
             },
         ];
-        for name in searched(candidates) {
-            let values = Values::Param(name.to_owned(), candidates);
+        for name in candidates.names() {
+            let values = Values::Param(name.clone(), candidates);
             columns.push(Column {
                 name: format!("param_{name}"),
                 values,
@@ -146,25 +145,10 @@ impl<'a> Column<'a> {
             Values::Floats(values) => Cell::Float(values[candidate]),
             Values::Split(table, split) => Cell::Float(table.of(candidate)[*split]),
             Values::Ranks(values) => Cell::Rank(values[candidate]),
-            Values::Param(name, candidates) => Cell::Param(candidates[candidate].get(name)),
-            Values::Params(candidates) => Cell::Params(&candidates[candidate]),
+            Values::Param(name, candidates) => Cell::Param(candidates.value(candidate, name)),
+            Values::Params(candidates) => Cell::Params(candidates.get(candidate)),
         }
     }
-}
-
-/// The names of the searched hyper-parameters, in the order in which the
-/// candidates first have them.
-pub fn searched(candidates: &[Params]) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut seen = HashSet::new();
-    for params in candidates {
-        for name in params.keys() {
-            if seen.insert(name.as_str()) {
-                names.push(name.as_str());
-            }
-        }
-    }
-    names
 }
 
 /// Shortest text that reads back as the same number; NaN and infinities are

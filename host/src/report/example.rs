@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Digests, Report, Took};
 use crate::digest::Digest;
+use crate::expand::Candidates;
 use crate::expand::TaskSpec;
 use crate::plan::{
     CsvOptions, Cv, DatasetPlan, ErrorScore, Limits, Plan, PoolPlan, Search, TrainerPlan,
@@ -20,7 +21,7 @@ use crate::run::event::{Outcome, TaskFault};
 pub(super) struct Example {
     pub(super) plan: Plan,
     pub(super) digests: Digests,
-    pub(super) candidates: Vec<Params>,
+    pub(super) candidates: Candidates,
     pub(super) results: SearchResults,
     pub(super) holdout: BTreeMap<String, Option<f64>>,
     pub(super) warnings: Vec<String>,
@@ -100,7 +101,9 @@ impl Example {
                 dataset: digest("dataset"),
                 splits: digest("splits"),
             },
-            candidates: candidates.map(params).to_vec(),
+            candidates: Candidates::of(&Search::List {
+                candidates: candidates.map(params).to_vec(),
+            }),
             results: board.finish(),
             holdout: BTreeMap::from([
                 ("roc_auc".to_owned(), Some(0.7571)),

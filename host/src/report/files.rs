@@ -23,7 +23,6 @@ use arrow::array::{
     StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use fanout_contract::Params;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -83,13 +82,18 @@ struct BestDocument<'a> {
     best: Option<super::Best>,
 }
 
-/// Writes all files of a report into a folder, which is made if it is not
-/// there. Files of an earlier report are replaced. Returns their paths.
-pub fn write(folder: &Path, report: &Report<'_>) -> Result<Vec<PathBuf>, FilesError> {
+/// Makes the folder of results, unless it is there.
+pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
     std::fs::create_dir_all(folder).map_err(|source| FilesError::Folder {
         path: folder.to_owned(),
         source,
-    })?;
+    })
+}
+
+/// Writes all files of a report into a folder, which is made if it is not
+/// there. Files of an earlier report are replaced. Returns their paths.
+pub fn write(folder: &Path, report: &Report<'_>) -> Result<Vec<PathBuf>, FilesError> {
+    make_folder(folder)?;
     let columns = Columns::new(report.candidates, report.results);
     let plan = PlanDocument {
         format: FORMAT,
@@ -267,14 +271,14 @@ fn parquet(columns: &Columns<'_>, output: &mut (impl Write + Send)) -> io::Resul
 /// The narrowest of INT64, DOUBLE, BOOLEAN and UTF8 that takes all of a
 /// hyper-parameter's values.
 fn data_type(column: &Column<'_>) -> DataType {
-    let (name, candidates): (_, &[Params]) = match &column.values {
+    let (name, candidates) = match &column.values {
         Values::Floats(_) | Values::Split(..) => return DataType::Float64,
         Values::Ranks(_) => return DataType::Int32,
         Values::Params(_) => return DataType::Utf8,
         Values::Param(name, candidates) => (name, candidates),
     };
     let mut all = None;
-    for value in candidates.iter().filter_map(|params| params.get(name)) {
+    for value in candidates.values(name) {
         let kind = match value {
             Value::Null => continue,
             Value::Bool(_) => DataType::Boolean,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::human::{bytes, count, counted, duration, score};
-use super::{Report, columns};
+use super::Report;
 use crate::reduce::MetricResults;
 
 /// How many candidates the table shows.
@@ -210,18 +210,17 @@ fn table(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
 /// The searched hyper-parameters in which the candidates differ.
 fn param_columns(report: &Report<'_>, shown: &[usize]) -> Vec<TableColumn> {
     let candidates = report.candidates;
-    let varies = |name: &&str| {
-        candidates
-            .iter()
-            .any(|params| params.get(*name) != candidates[0].get(*name))
+    let varies = |name: &&String| {
+        let first = candidates.value(0, name);
+        (1..candidates.len()).any(|candidate| candidates.value(candidate, name) != first)
     };
-    let column = |name: &str| {
+    let column = |name: &String| {
         let values: Vec<Option<&Value>> = shown
             .iter()
-            .map(|&candidate| candidates[candidate].get(name))
+            .map(|&candidate| candidates.value(candidate, name))
             .collect();
         TableColumn {
-            header: name.to_owned(),
+            header: name.clone(),
             cells: values
                 .iter()
                 .map(|value| clip(&plain(*value), VALUE_WIDTH))
@@ -232,8 +231,9 @@ fn param_columns(report: &Report<'_>, shown: &[usize]) -> Vec<TableColumn> {
                 .all(|value| value.is_number() || value.is_null()),
         }
     };
-    columns::searched(candidates)
-        .into_iter()
+    candidates
+        .names()
+        .iter()
         .filter(varies)
         .map(column)
         .collect()

@@ -11,6 +11,11 @@ use super::limits::{Cancel, State, Stop, TaskLimits};
 use super::{Guest, GuestError};
 use crate::run::event::TaskFault;
 
+/// Threat: a message of hundreds of megabytes, kept with every failed task.
+const MESSAGE: usize = 1000;
+/// Threat: an answer that takes far more memory parsed than as text. A
+/// candidate's scores by every metric there is are well below this.
+const ANSWER_A_CANDIDATE: usize = 16 << 10;
 /// Frames of a trap's backtrace that go into its message.
 const FRAMES: usize = 4;
 
@@ -142,16 +147,29 @@ fn json(task: &Task) -> String {
 
 fn refused(fault: GuestFault) -> TaskFault {
     let fault = match fault {
-        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(message),
-        GuestFault::InvalidTask(message) => Fault::InvalidTask(message),
-        GuestFault::InvalidParams(message) => Fault::InvalidParams(message),
-        GuestFault::Failed(message) => Fault::Failed(message),
+        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(clipped(message)),
+        GuestFault::InvalidTask(message) => Fault::InvalidTask(clipped(message)),
+        GuestFault::InvalidParams(message) => Fault::InvalidParams(clipped(message)),
+        GuestFault::Failed(message) => Fault::Failed(clipped(message)),
     };
     TaskFault::Refused { fault }
 }
 
+/// The beginning of a message, whole characters.
+fn clipped(mut message: String) -> String {
+    if message.len() > MESSAGE {
+        message.truncate(message.floor_char_boundary(MESSAGE));
+        message.push('…');
+        message.shrink_to_fit();
+    }
+    message
+}
+
 /// The answer, if it is one to this task.
 fn checked(text: &str, task: &Task) -> Result<Answer, String> {
+    if text.len() > ANSWER_A_CANDIDATE * (task.candidates.len() + 1) {
+        return Err(format!("{} bytes are more than any answer has", text.len()));
+    }
     let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if answer.contract != CONTRACT {
         return Err(format!(

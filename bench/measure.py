@@ -1,0 +1,90 @@
+"""Runs a command and measures it from outside.
+
+Wall time: from before the process starts until it has ended, its output read.
+CPU: user and system time of the process and of all descendants it waited for.
+Memory: the sum of the proportional set sizes (PSS: shared pages count once,
+split among those who share them) of every process of the command's session,
+sampled every 20 ms; the greatest sum. Sampling takes time of its own, so a
+run is either timed or sampled, never both.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import tempfile
+import threading
+import time
+
+INTERVAL = 0.02
+
+
+class Failed(Exception):
+    """A command that did not end well."""
+
+
+def processes(session):
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if os.getsid(int(entry)) == session:
+                    yield entry
+            except ProcessLookupError:
+                pass
+
+
+def proportional_set_size(process):
+    """Bytes; 0 for a process that is gone."""
+    try:
+        with open(f"/proc/{process}/smaps_rollup") as lines:
+            for line in lines:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return 0
+
+
+class Sampler(threading.Thread):
+    def __init__(self, session):
+        super().__init__(daemon=True)
+        self.session = session
+        self.peak = 0
+        self.most = 0
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(INTERVAL):
+            sizes = [proportional_set_size(process) for process in processes(self.session)]
+            self.peak = max(self.peak, sum(sizes))
+            self.most = max(self.most, len(sizes))
+
+
+def run(command, sample=False, cwd=None):
+    """Runs a command that prints one JSON object, or nothing."""
+    command = [str(part) for part in command]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=output, stderr=errors, cwd=cwd, start_new_session=True
+        )
+        sampler = Sampler(process.pid)
+        if sample:
+            sampler.start()
+        code = process.wait()
+        wall = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        sampler.over.set()
+        output.seek(0)
+        text = output.read()
+        if code != 0:
+            errors.seek(0)
+            tail = errors.read().decode(errors="replace")[-2000:]
+            raise Failed(f"`{' '.join(command)}` ended with {code}:\n{tail}")
+    spent = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+    measured = {"wall": wall, "cpu": spent}
+    if sample:
+        sampler.join()
+        measured = {"peak_memory": sampler.peak, "processes": sampler.most}
+    return measured, json.loads(text) if text.strip() else None

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Measures fanout beside scikit-learn and writes RESULTS.md.
+
+    python3 bench/run.py                    everything, 3 rounds
+    python3 bench/run.py --rounds 5 --only flights small
+
+Makes a virtual environment in bench/.venv with the packages of
+requirements.txt, makes the tables, builds fanout, and then runs one section
+after the other. Each section's figures are kept in results.json as soon as
+they are known, and RESULTS.md is written from there, so a section can be
+measured again alone. Nothing else should run on the machine meanwhile.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+VENV = HERE / ".venv"
+PLANS = HERE / "plans"
+KEPT = HERE / "results.json"
+SECTIONS = ["flights", "small", "quality", "tax", "overhead"]
+
+
+def environment():
+    """Goes on inside the virtual environment, made if need be."""
+    python = VENV / "bin" / "python"
+    if pathlib.Path(sys.prefix).resolve() == VENV.resolve():
+        return
+    wanted = (HERE / "requirements.txt").read_text()
+    done = VENV / "requirements.txt"
+    if not done.exists() or done.read_text() != wanted:
+        say("making bench/.venv")
+        made = subprocess.run([sys.executable, "-m", "venv", VENV])
+        if made.returncode != 0:
+            sys.exit("can't make a virtual environment: install Python's venv (python3-venv)")
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"], check=True
+        )
+        done.write_text(wanted)
+    os.execv(python, [python, *sys.argv])
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Bench:
+    """What all sections need."""
+
+    def __init__(self, arguments):
+        self.rounds = arguments.rounds
+        self.jobs = arguments.jobs
+        self.native = arguments.native
+        self.binary = arguments.fanout or ROOT / "target" / "release" / "fanout"
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="fanout-bench-"))
+        self.stores = 0
+
+    def fanout(self, plan, *more, sample=False, workers=None, result=True):
+        """One `fanout run` with a store and an output folder of its own."""
+        from measure import run
+
+        self.stores += 1
+        folder = self.scratch / str(self.stores)
+        command = [self.binary, "run", PLANS / f"{plan}.yaml", *more]
+        command += ["--store", f"file://{folder}/store", "--output", folder / "output"]
+        command += ["--workers", workers or self.jobs]
+        command += ["--json"] if result else ["--quiet"]
+        folder.mkdir()
+        measured, found = run(command, sample, cwd=folder)
+        if sample and found:
+            # The program's own mark misses no moment; the greater one counts.
+            measured["peak_memory"] = max(
+                measured["peak_memory"], found["took"]["peak_memory"] or 0
+            )
+        if not result:
+            shutil.rmtree(folder)
+        return measured, found, folder
+
+    def peer(self, backend, plan, *more, sample=False):
+        from measure import run
+
+        command = [sys.executable, HERE / "peers.py", "search", PLANS / f"{plan}.yaml", *more]
+        command += ["--backend", backend, "--jobs", self.jobs]
+        return run(command, sample)
+
+    def empty(self, backend, tasks):
+        from measure import run
+
+        command = [sys.executable, HERE / "peers.py", "empty", "--tasks", tasks]
+        return run([*command, "--backend", backend, "--jobs", self.jobs])
+
+    def contender(self, name, plan, sample=False):
+        """The measures and the result, in one shape for all."""
+        if name in ("loky", "dask"):
+            return self.peer(name, plan, sample=sample)
+        more = ["--set", "families=off"] if name == "fanout_alone" else []
+        measured, found, folder = self.fanout(plan, *more, sample=sample)
+        shutil.rmtree(folder)
+        metric = found["ranked_by"]
+        return measured, {
+            "fits": found["fits"]["served"],
+            "made": found["fits"]["made"],
+            "metric": metric,
+            "best": {
+                "index": found["best"]["index"],
+                "params": found["best"]["searched"],
+                "mean": found["best"]["mean"],
+                "std": found["best"]["std"],
+            },
+            "means": found["cv_results"][f"mean_test_{metric}"],
+        }
+
+
+def compare(bench, plan):
+    """Each contender in turn, round by round; then memory, in runs apart."""
+    contenders = ["loky", "dask", "fanout", "fanout_alone"]
+    found = {name: {"walls": [], "cpus": []} for name in contenders}
+    for number in range(bench.rounds):
+        for name in contenders:
+            measured, result = bench.contender(name, plan)
+            found[name]["walls"].append(measured["wall"])
+            found[name]["cpus"].append(measured["cpu"])
+            found[name].update(result)
+            say(f"{plan}, round {number + 1}, {name}: {measured['wall']:.2f} s")
+    for name in contenders:
+        measured, _ = bench.contender(name, plan, sample=True)
+        found[name].update(measured)
+        say(f"{plan}, memory, {name}: {measured['peak_memory'] / 1e6:.0f} MB")
+    return found
+
+
+def quality(bench):
+    """The means of ten seeds on both sides, on the same folds."""
+    found = {}
+    for plan in ["quality_flights", "quality_digits"]:
+        found[plan] = {}
+        for name in ["loky", "fanout"]:
+            _, result = bench.contender(name, plan)
+            found[plan][name] = {key: result[key] for key in ("metric", "means")}
+            say(f"{plan}, {name}: {statistics.mean(result['means']):.5f}")
+    return found
+
+
+def tax(bench):
+    """One forest on one core: in the sandbox, and built natively."""
+    guest = []
+    for _ in range(bench.rounds):
+        _, found, folder = bench.fanout("tax", workers=1)
+        guest.append(found["cv_results"]["mean_fit_time"][0] * found["splits"])
+        store = folder / "store"
+        say(f"tax, guest: {guest[-1]:.3f} s for {found['splits']} fits")
+    if not bench.native:
+        return {"guest": guest, "native": None}
+    tasks = native_tasks(store, found["splits"])
+    native = []
+    for _ in range(bench.rounds):
+        seconds = 0.0
+        for task in tasks:
+            output = subprocess.run(
+                [bench.native, *task], check=True, stdout=subprocess.PIPE, text=True
+            ).stdout
+            seconds += json.loads(output)["seconds"]
+        native.append(seconds)
+        say(f"tax, native: {seconds:.3f} s for {len(tasks)} fits")
+    return {"guest": guest, "native": native}
+
+
+def native_tasks(store, splits):
+    """Arguments of the native program: the dataset, its splits, a task."""
+    import pyarrow.parquet as pq
+    import yaml
+
+    [dataset] = store.glob("datasets/*/dataset.parquet")
+    [partition] = store.glob("splits/*.parquet")
+    [column] = pq.read_schema(partition).names
+    plan = yaml.safe_load((PLANS / "tax.yaml").read_text())
+    tasks = []
+    for split in range(splits):
+        task = {
+            "contract": 1,
+            "trainer": plan["trainer"]["name"],
+            "params": plan["trainer"]["params"],
+            "candidates": [{}],
+            "split": {"column": column, "test": split},
+            "target": plan["dataset"]["target"],
+            "positive": str(plan["dataset"]["positive"]),
+            "scoring": plan["scoring"],
+        }
+        path = store / f"task{split}.json"
+        path.write_text(json.dumps(task))
+        tasks.append([dataset, partition, path])
+    return tasks
+
+
+def overhead(bench):
+    """What a task costs when the trainer does nothing."""
+    import yaml
+
+    search = yaml.safe_load((PLANS / "overhead.yaml").read_text())
+    low, high = search["search"]["params"]["random_state"]["range"]
+    tasks = (high - low + 1) * search["cv"]["n_splits"]
+    walls = []
+    for _ in range(bench.rounds):
+        measured, _, _ = bench.fanout("overhead", result=False)
+        walls.append(measured["wall"])
+        say(f"overhead, fanout: {measured['wall'] / tasks * 1e6:.0f} µs a task")
+    sampled, _, _ = bench.fanout("overhead", sample=True, result=False)
+    found = {"fanout": {"tasks": tasks, "walls": walls, **sampled}}
+    # The peers take minutes for as many, so they get fewer.
+    for backend, candidates in [("loky", 1_000), ("dask", 300)]:
+        more = ["--first", candidates]
+        measured, result = bench.peer(backend, "overhead", *more)
+        sampled, _ = bench.peer(backend, "overhead", *more, sample=True)
+        found[backend] = {"tasks": result["fits"], "walls": [measured["wall"]], **sampled}
+        say(f"overhead, {backend}: {measured['wall'] / result['fits'] * 1e6:.0f} µs a task")
+    for backend, tasks in [("loky", 100_000), ("dask", 10_000)]:
+        measured, _ = bench.empty(backend, tasks)
+        found[f"{backend}_empty"] = {"tasks": tasks, "walls": [measured["wall"]]}
+        say(f"overhead, {backend}: {measured['wall'] / tasks * 1e6:.0f} µs an empty call")
+    return found
+
+
+def machine(bench):
+    """What it was measured on, and with."""
+    import importlib.metadata
+
+    names = ["scikit-learn", "joblib", "dask", "distributed", "numpy"]
+    packages = {name: importlib.metadata.version(name) for name in names}
+    cpu = platform.processor() or platform.machine()
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.split(":", 1)[1].strip()
+            break
+    version = subprocess.run([bench.binary, "--version"], stdout=subprocess.PIPE, text=True)
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "jobs": bench.jobs,
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "python": platform.python_version(),
+        "packages": packages,
+        "fanout": version.stdout.strip(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="workers of each side")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--fanout", type=pathlib.Path, help="this binary; none is built")
+    parser.add_argument(
+        "--native",
+        type=pathlib.Path,
+        help="the forest built natively: a program that takes a dataset, its splits and a task"
+        " as files and prints {\"seconds\": ...}",
+    )
+    parser.add_argument("--render", action="store_true", help="write RESULTS.md, measure nothing")
+    arguments = parser.parse_args()
+    environment()
+    sys.path.insert(0, str(HERE))
+    import results
+
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    if not arguments.render:
+        if not arguments.fanout:
+            subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, HERE / "data.py"], check=True)
+        bench = Bench(arguments)
+        # Compiles the guests and fills the file cache, on every side.
+        say("warming up")
+        for name in ["fanout", "loky"]:
+            bench.contender(name, "small")
+        sections = {
+            "flights": lambda: compare(bench, "flights"),
+            "small": lambda: compare(bench, "small"),
+            "quality": lambda: quality(bench),
+            "tax": lambda: tax(bench),
+            "overhead": lambda: overhead(bench),
+        }
+        for name in arguments.only:
+            kept[name] = {"machine": machine(bench), "found": sections[name]()}
+            KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+        shutil.rmtree(bench.scratch)
+    (HERE / "RESULTS.md").write_text(results.render(kept))
+    say("wrote bench/RESULTS.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+//! `fanout check`: every mistake of a plan, or what it would run.
+
+use std::fmt::Write;
+
+use clap::Args;
+use fanout::dataset::{self, Prepared};
+use fanout::expand::{Data, Expansion};
+use fanout::store::Store;
+
+use super::plan::{Loaded, PlanArguments};
+use super::{CommandError, print};
+
+/// Find every mistake in a plan, or say what it would run.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    plan: PlanArguments,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let loaded = self.plan.load()?;
+        // Nothing is kept: a check leaves no trace in the store.
+        let store = Store::open("memory://")?;
+        let prepared = dataset::prepare(&loaded.plan, &store)?;
+        loaded.check_target(&prepared)?;
+        print(&summary(&loaded, &prepared)?);
+        Ok(())
+    }
+}
+
+fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError> {
+    let plan = &loaded.plan;
+    let data = Data {
+        guest: loaded.guest.digest(),
+        dataset: prepared.dataset,
+        splits: prepared.splits,
+    };
+    let splits = prepared.folds.clone();
+    let expansion = Expansion::new(plan, &loaded.trainer, data, splits, loaded.workers);
+    let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
+    let families = expansion.tasks.len() / splits.max(1);
+    let (rows, features) = (prepared.rows, prepared.layout.columns.len() - 1);
+    let workers = loaded.workers.min(expansion.tasks.len());
+    let memory = estimated_memory(prepared, workers).div_ceil(1 << 20);
+    let mut text = String::new();
+    writeln!(text, "{}: the plan is good", plan.name)?;
+    writeln!(text, "dataset     {rows} rows, {features} features")?;
+    writeln!(text, "target      {}", target(loaded, prepared))?;
+    writeln!(text, "trainer     {}", plan.trainer.name)?;
+    writeln!(text, "candidates  {candidates}")?;
+    writeln!(text, "splits      {splits}")?;
+    writeln!(text, "fits        {}", expansion.fits())?;
+    writeln!(text, "families    {families}")?;
+    writeln!(text, "tasks       {}, {workers} at a time", expansion.tasks.len())?;
+    writeln!(text, "memory      about {memory} MiB")?;
+    for warning in &prepared.summary.warnings {
+        writeln!(text, "warning: {warning}")?;
+    }
+    Ok(text)
+}
+
+/// The target with the share of each class.
+fn target(loaded: &Loaded, prepared: &Prepared) -> String {
+    /// Classes that are named one by one.
+    const SHOWN: usize = 10;
+    let name = &loaded.plan.dataset.target;
+    let classes = &prepared.summary.classes;
+    if classes.is_empty() {
+        return format!("{name}, a number");
+    }
+    let share = |rows: u64| 100.0 * rows as f64 / prepared.rows as f64;
+    let shown: Vec<String> = classes
+        .iter()
+        .take(SHOWN)
+        .map(|class| format!("{} {:.1} %", class.label, share(class.rows)))
+        .collect();
+    let more = if classes.len() > SHOWN { ", …" } else { "" };
+    format!("{name}, {} classes: {}{more}", classes.len(), shown.join(", "))
+}
+
+/// Bytes that a run of this plan holds at its peak, roughly: the program, the
+/// file, and for each worker the file again, one decoded column, a byte a
+/// value, and what a fit and its scores keep a row. Other trainers may keep
+/// more a row.
+fn estimated_memory(prepared: &Prepared, workers: usize) -> u64 {
+    const PROGRAM: u64 = 40 << 20;
+    const COLUMN: u64 = 2 * 8;
+    const FIT: u64 = 64;
+    let features = prepared.layout.columns.len() as u64;
+    let worker = prepared.dataset_bytes + prepared.rows * (COLUMN + features + FIT);
+    PROGRAM + prepared.dataset_bytes + workers as u64 * worker
+}

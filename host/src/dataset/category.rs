@@ -1,0 +1,309 @@
+//! [`Coder`]: the categories of a column, numbered in the order in which they
+//! first appear.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int32Array, StringArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow::util::display::array_value_to_string;
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+/// The code of a missing value.
+pub(super) const MISSING: u32 = u32::MAX;
+
+/// Categories by their texts.
+pub(super) type Labels = IndexSet<Box<str>, FxBuildHasher>;
+
+/// The categories of one column.
+#[derive(Debug, Default)]
+pub(super) struct Coder {
+    labels: Labels,
+    /// For values that are not texts, the code of each.
+    keys: FxHashMap<u64, u32>,
+    /// For texts stored by a dictionary: the dictionary, and the codes of
+    /// those of its values that have appeared.
+    dictionary: Option<(ArrayRef, Vec<u32>)>,
+}
+
+impl Coder {
+    /// The categories so far.
+    pub(super) fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The codes of a column's values. `values` is of one of the types that
+    /// [`super::encode`] makes of `original`, which gives the texts.
+    pub(super) fn codes(&mut self, values: &ArrayRef, original: &ArrayRef) -> Vec<u32> {
+        match values.data_type() {
+            DataType::Dictionary(..) => self.dictionary_codes(values),
+            DataType::Utf8 => {
+                let texts: &StringArray = values.as_string();
+                texts
+                    .iter()
+                    .map(|text| text.map_or(MISSING, |text| self.text(text)))
+                    .collect()
+            }
+            DataType::Boolean => {
+                let values: &BooleanArray = values.as_boolean();
+                let mut codes = [MISSING; 2];
+                let mut code = |value: bool| {
+                    if codes[usize::from(value)] == MISSING {
+                        codes[usize::from(value)] = self.text(if value { "true" } else { "false" });
+                    }
+                    codes[usize::from(value)]
+                };
+                values
+                    .iter()
+                    .map(|value| value.map_or(MISSING, &mut code))
+                    .collect()
+            }
+            DataType::Int32 => self.keyed::<Int32Type>(
+                values,
+                |value| Some(i64::from(value) as u64),
+                |row, _| text_of(original, row),
+            ),
+            DataType::Int64 => self.keyed::<Int64Type>(
+                values,
+                |value| Some(value as u64),
+                |row, _| text_of(original, row),
+            ),
+            DataType::Float32 => self.keyed::<Float32Type>(
+                values,
+                |value| real_key(f64::from(value)),
+                |_, value| (value + 0.0).to_string(),
+            ),
+            DataType::Float64 => {
+                self.keyed::<Float64Type>(values, real_key, |_, value| (value + 0.0).to_string())
+            }
+            other => unreachable!("the encoder makes no `{other}`"),
+        }
+    }
+
+    fn keyed<T: ArrowPrimitiveType>(
+        &mut self,
+        values: &ArrayRef,
+        key: impl Fn(T::Native) -> Option<u64>,
+        text: impl Fn(usize, T::Native) -> String,
+    ) -> Vec<u32> {
+        let values = values.as_primitive::<T>();
+        let mut codes = Vec::with_capacity(values.len());
+        // A run of one value costs one look-up.
+        let mut last = (0, MISSING);
+        for (row, value) in values.values().iter().enumerate() {
+            let key = if values.is_valid(row) {
+                key(*value)
+            } else {
+                None
+            };
+            let Some(key) = key else {
+                codes.push(MISSING);
+                continue;
+            };
+            if last.1 == MISSING || last.0 != key {
+                let code = match self.keys.get(&key) {
+                    Some(code) => *code,
+                    None => {
+                        let code = self.text(&text(row, *value));
+                        self.keys.insert(key, code);
+                        code
+                    }
+                };
+                last = (key, code);
+            }
+            codes.push(last.1);
+        }
+        codes
+    }
+
+    fn dictionary_codes(&mut self, values: &ArrayRef) -> Vec<u32> {
+        let values = values.as_dictionary::<Int32Type>();
+        let texts: &StringArray = values.values().as_string();
+        let same = |known: &ArrayRef| known.to_data().ptr_eq(&values.values().to_data());
+        // A dictionary serves many batches.
+        let (dictionary, mut known) = match self.dictionary.take() {
+            Some((dictionary, known)) if same(&dictionary) => (dictionary, known),
+            _ => (Arc::clone(values.values()), vec![MISSING; texts.len()]),
+        };
+        let keys = values.keys();
+        let mut code = |key: i32| {
+            let key = key as usize;
+            if known[key] == MISSING && texts.is_valid(key) {
+                known[key] = self.text(texts.value(key));
+            }
+            known[key]
+        };
+        let codes = if keys.null_count() == 0 {
+            keys.values().iter().map(|key| code(*key)).collect()
+        } else {
+            keys.iter()
+                .map(|key| key.map_or(MISSING, &mut code))
+                .collect()
+        };
+        self.dictionary = Some((dictionary, known));
+        codes
+    }
+
+    /// The code of a text.
+    pub(super) fn text(&mut self, text: &str) -> u32 {
+        let index = match self.labels.get_index_of(text) {
+            Some(index) => index,
+            None => self.labels.insert_full(text.into()).0,
+        };
+        index as u32
+    }
+}
+
+/// Zero has two representations and NaN many.
+fn real_key(value: f64) -> Option<u64> {
+    (!value.is_nan()).then(|| (value + 0.0).to_bits())
+}
+
+fn text_of(array: &ArrayRef, row: usize) -> String {
+    // It fails for types that the encoder turns away.
+    array_value_to_string(array, row).unwrap_or_default()
+}
+
+/// The categories of several columns, joined: one category for each text.
+#[derive(Debug)]
+pub(super) struct Joiner {
+    separator: String,
+    /// A code for each pair of (code so far, code of the next column), one
+    /// map a column after the first.
+    pairs: Vec<FxHashMap<u64, u32>>,
+    /// The category of each code of the last map. Two of them may make the
+    /// same text: `a_b` + `c`, `a` + `b_c`.
+    categories: Vec<u32>,
+    coder: Coder,
+}
+
+impl Joiner {
+    /// A joiner of `parts` columns, at least two.
+    pub(super) fn new(parts: usize, separator: &str) -> Self {
+        Self {
+            separator: separator.to_owned(),
+            pairs: vec![FxHashMap::default(); parts - 1],
+            categories: Vec::new(),
+            coder: Coder::default(),
+        }
+    }
+
+    /// The categories so far.
+    pub(super) fn labels(&self) -> &Labels {
+        &self.coder.labels
+    }
+
+    /// The codes of the joined texts. A row where a part is missing is
+    /// missing.
+    pub(super) fn codes(&mut self, parts: &[(&[u32], &Labels)]) -> Vec<u32> {
+        let last = parts.len() - 1;
+        let mut codes = parts[0].0.to_vec();
+        for (level, (next, _)) in parts.iter().enumerate().skip(1) {
+            let pairs = &mut self.pairs[level - 1];
+            for (row, code) in codes.iter_mut().enumerate() {
+                if *code == MISSING || next[row] == MISSING {
+                    *code = MISSING;
+                    continue;
+                }
+                let fresh = pairs.len() as u32;
+                let pair = u64::from(*code) << 32 | u64::from(next[row]);
+                *code = *pairs.entry(pair).or_insert(fresh);
+                if level == last {
+                    if *code as usize == self.categories.len() {
+                        let texts: Vec<&str> = parts
+                            .iter()
+                            .map(|(codes, labels)| &*labels[codes[row] as usize])
+                            .collect();
+                        self.categories
+                            .push(self.coder.text(&texts.join(&self.separator)));
+                    }
+                    *code = self.categories[*code as usize];
+                }
+            }
+        }
+        codes
+    }
+}
+
+/// Codes as a dataset stores them.
+pub(super) fn array(codes: &[u32]) -> ArrayRef {
+    let values = codes.iter().map(|code| *code as i32).collect::<Vec<_>>();
+    let nulls = codes.contains(&MISSING).then(|| {
+        codes
+            .iter()
+            .map(|code| *code != MISSING)
+            .collect::<NullBuffer>()
+    });
+    Arc::new(Int32Array::new(values.into(), nulls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{DictionaryArray, Float64Array, Int64Array};
+
+    fn coded(values: ArrayRef) -> (Vec<u32>, Vec<String>) {
+        let mut coder = Coder::default();
+        let codes = coder.codes(&values, &values);
+        (
+            codes,
+            coder.labels().iter().map(ToString::to_string).collect(),
+        )
+    }
+
+    #[test]
+    fn codes_follow_first_appearance() {
+        let texts = StringArray::from(vec![Some("b"), None, Some("a"), Some("b")]);
+        let expected = (vec![0, MISSING, 1, 0], vec!["b".to_owned(), "a".to_owned()]);
+        assert_eq!(coded(Arc::new(texts)), expected);
+        // The dictionary's own order and its unused values do not matter.
+        let keys = Int32Array::from(vec![Some(2), None, Some(1), Some(2)]);
+        let values = Arc::new(StringArray::from(vec!["unused", "a", "b"]));
+        assert_eq!(
+            coded(Arc::new(DictionaryArray::new(keys, values))),
+            expected
+        );
+    }
+
+    #[test]
+    fn numbers_have_their_shortest_texts() {
+        let (codes, labels) = coded(Arc::new(Int64Array::from(vec![7, -1, 7])));
+        assert_eq!(
+            (codes, labels),
+            (vec![0, 1, 0], vec!["7".to_owned(), "-1".to_owned()])
+        );
+        let floats = Float64Array::from(vec![1.0, f64::NAN, 0.5, -0.0, 0.0]);
+        let (codes, labels) = coded(Arc::new(floats));
+        assert_eq!(codes, [0, MISSING, 1, 2, 2]);
+        assert_eq!(labels, ["1", "0.5", "0"]);
+        let (codes, labels) = coded(Arc::new(BooleanArray::from(vec![true, false, true])));
+        assert_eq!(
+            (codes, labels),
+            (vec![0, 1, 0], vec!["true".to_owned(), "false".to_owned()])
+        );
+    }
+
+    #[test]
+    fn joined_texts_are_one_category_each() {
+        let mut first = Coder::default();
+        let mut second = Coder::default();
+        let texts = |texts: Vec<Option<&str>>| Arc::new(StringArray::from(texts)) as ArrayRef;
+        let a = texts(vec![Some("a"), Some("a_b"), None, Some("x"), Some("a")]);
+        let b = texts(vec![
+            Some("b_c"),
+            Some("c"),
+            Some("c"),
+            Some("y"),
+            Some("y"),
+        ]);
+        let (a, b) = (first.codes(&a, &a), second.codes(&b, &b));
+        let mut joiner = Joiner::new(2, "_");
+        let codes = joiner.codes(&[(&a, first.labels()), (&b, second.labels())]);
+        assert_eq!(codes, [0, 0, MISSING, 1, 2]);
+        let labels: Vec<&str> = joiner.labels().iter().map(|label| &**label).collect();
+        assert_eq!(labels, ["a_b_c", "x_y", "a_y"]);
+    }
+}

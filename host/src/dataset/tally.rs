@@ -1,0 +1,664 @@
+//! [`Tally`]: how often each value of a column occurs, and with which class;
+//! [`Duplicates`]: how many rows repeat an earlier one. Both in bounded
+//! memory.
+//!
+//! Exact as long as the distinct values fit. Past that they keep every value
+//! whose hash ends in zero bits, and all of its rows: an unbiased sample of
+//! the values (adaptive sampling; Flajolet, "On adaptive sampling", 1990).
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
+use rustc_hash::FxHashMap;
+
+/// The key of a missing value: a NaN that [`keys`] makes of no number, and a
+/// whole number that no table holds.
+const MISSING: u64 = 0x7ff8_dead_beef_cafe;
+
+/// The share of rows that one column may leave unexplained and still be said
+/// to give the target away.
+const UNEXPLAINED: f64 = 0.001;
+
+/// The same, as a share of the rows that the most frequent class leaves
+/// unexplained: with 999 of 1,000 rows in one class, every column would
+/// explain 99.9 %.
+const UNEXPLAINED_OF_REST: f64 = 0.05;
+
+/// Fewer rows than these prove nothing.
+const SUPPORT: u64 = 50;
+
+/// As [`SUPPORT`], for the rows outside the most frequent class.
+const SUPPORT_OF_REST: u64 = 10;
+
+/// One 64-bit key a value; [`MISSING`] where there is none.
+pub(super) fn keys(column: &ArrayRef, keys: &mut Vec<u64>) {
+    keys.clear();
+    match column.data_type() {
+        DataType::Boolean => keys.extend(column.as_boolean().values().iter().map(u64::from)),
+        DataType::Int32 => {
+            let values = column.as_primitive::<Int32Type>().values();
+            keys.extend(values.iter().map(|value| i64::from(*value) as u64));
+        }
+        DataType::Int64 => {
+            let values = column.as_primitive::<Int64Type>().values();
+            keys.extend(values.iter().map(|value| *value as u64));
+        }
+        DataType::Float32 => {
+            let values = column.as_primitive::<Float32Type>().values();
+            keys.extend(values.iter().map(|value| real(f64::from(*value))));
+        }
+        DataType::Float64 => {
+            let values = column.as_primitive::<Float64Type>().values();
+            keys.extend(values.iter().map(|value| real(*value)));
+        }
+        other => unreachable!("the encoder makes no `{other}`"),
+    }
+    if let Some(nulls) = column.nulls().filter(|nulls| nulls.null_count() > 0) {
+        for (key, valid) in keys.iter_mut().zip(nulls) {
+            *key = if valid { *key } else { MISSING };
+        }
+    }
+}
+
+fn real(value: f64) -> u64 {
+    if value.is_nan() {
+        MISSING
+    } else {
+        (value + 0.0).to_bits()
+    }
+}
+
+/// How a column's keys are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Not: they are categories.
+    None,
+    /// As whole numbers.
+    Whole,
+    /// As real numbers.
+    Real,
+}
+
+/// A count that may be an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Count {
+    /// How many.
+    pub value: u64,
+    /// Whether that is exact.
+    pub exact: bool,
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}{}",
+            if self.exact { "" } else { "about " },
+            self.value
+        )
+    }
+}
+
+/// How a column gives the target away.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tell {
+    /// By where it is missing.
+    Missing,
+    /// By its value: each goes with one class.
+    Value,
+    /// By whether it is above this.
+    Threshold(f64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    key: u64,
+    rows: u32,
+    /// A majority vote (Boyer and Moore, "MJRTY", 1991): the class that is
+    /// ahead, and by how much. With two classes, exactly the difference.
+    class: u32,
+    lead: u32,
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        key: 0,
+        rows: 0,
+        class: 0,
+        lead: 0,
+    };
+
+    #[inline]
+    fn see(&mut self, class: u32) {
+        self.rows += 1;
+        self.class = if self.lead == 0 { class } else { self.class };
+        let ahead = u32::from(self.class == class);
+        self.lead = self.lead + 2 * ahead - 1;
+    }
+
+    /// The rows that the value does not explain: all but those of its most
+    /// frequent class. A value that occurs once explains nothing: it counts
+    /// as if the most frequent class of all were guessed.
+    fn unexplained(&self, majority: u32) -> u64 {
+        if self.rows == 1 {
+            u64::from(self.class != majority)
+        } else {
+            u64::from((self.rows - self.lead) / 2)
+        }
+    }
+}
+
+/// The values of one column.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// The values from 0 up to the limit, by value: codes and small numbers.
+    /// Never a sample.
+    small: Vec<Slot>,
+    /// All others, by hash.
+    slots: Vec<Slot>,
+    used: usize,
+    limit: usize,
+    /// A hashed value is kept if this many low bits of its hash are zero.
+    bits: u32,
+    missing: u64,
+    missing_classes: Vec<u64>,
+}
+
+impl Tally {
+    /// A tally of at most `limit` small values and as many others; 24 and 48
+    /// bytes each.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            small: Vec::new(),
+            slots: vec![Slot::EMPTY; 64],
+            used: 0,
+            limit: limit.next_power_of_two(),
+            bits: 0,
+            missing: 0,
+            missing_classes: Vec::new(),
+        }
+    }
+
+    /// Counts some rows: their values' keys and their classes.
+    pub(super) fn see(&mut self, keys: &[u64], classes: &[u32]) {
+        for (key, class) in keys.iter().zip(classes) {
+            if *key == MISSING {
+                self.missing += 1;
+                let class = *class as usize;
+                if self.missing_classes.len() <= class {
+                    self.missing_classes.resize(class + 1, 0);
+                }
+                self.missing_classes[class] += 1;
+                continue;
+            }
+            if let Some(slot) = self.small.get_mut(*key as usize) {
+                slot.see(*class);
+                continue;
+            }
+            if (*key as usize) < self.limit {
+                self.grow_small(*key);
+                self.small[*key as usize].see(*class);
+                continue;
+            }
+            let hash = mix(*key);
+            if hash & ((1 << self.bits) - 1) != 0 {
+                continue;
+            }
+            let at = self.find(*key, hash);
+            if self.slots[at].rows == 0 {
+                self.slots[at].key = *key;
+                self.used += 1;
+                self.slots[at].see(*class);
+                if self.used * 2 > self.slots.len() {
+                    self.grow();
+                }
+            } else {
+                self.slots[at].see(*class);
+            }
+        }
+    }
+
+    #[inline]
+    fn find(&self, key: u64, hash: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        // The high bits: the low ones choose the sample.
+        let mut at = (hash >> 32) as usize & mask;
+        while self.slots[at].rows != 0 && self.slots[at].key != key {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    #[cold]
+    fn grow_small(&mut self, key: u64) {
+        let old = self.small.len();
+        self.small
+            .resize((key as usize + 1).next_power_of_two(), Slot::EMPTY);
+        for (key, slot) in self.small.iter_mut().enumerate().skip(old) {
+            slot.key = key as u64;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let mut size = self.slots.len();
+        if self.used > self.limit {
+            self.bits += 1;
+        } else {
+            size *= 2;
+        }
+        let old = std::mem::replace(&mut self.slots, vec![Slot::EMPTY; size]);
+        self.used = 0;
+        for slot in old.into_iter().filter(|slot| slot.rows != 0) {
+            let hash = mix(slot.key);
+            if hash & ((1 << self.bits) - 1) == 0 {
+                let at = self.find(slot.key, hash);
+                self.slots[at] = slot;
+                self.used += 1;
+            }
+        }
+    }
+
+    /// The number of rows without a value.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// The number of different values.
+    pub(super) fn distinct(&self) -> Count {
+        let small = self.small.iter().filter(|slot| slot.rows != 0).count();
+        Count {
+            value: small as u64 + ((self.used as u64) << self.bits),
+            exact: self.bits == 0,
+        }
+    }
+
+    /// How the column gives the target away, if it does, and the share of
+    /// rows whose class it tells. `classes` has the number of rows of each.
+    pub(super) fn tell(&self, classes: &[u64], order: Order) -> Option<(Tell, f64)> {
+        let rows: u64 = classes.iter().sum();
+        let (majority, most) = most(classes)?;
+        let rest = rows - most;
+        if rows < SUPPORT || rest < SUPPORT_OF_REST {
+            return None;
+        }
+        let share = |unexplained: u64| {
+            let bad = unexplained as f64;
+            let enough =
+                bad <= UNEXPLAINED * rows as f64 && bad <= UNEXPLAINED_OF_REST * rest as f64;
+            enough.then(|| 1.0 - bad / rows as f64)
+        };
+
+        let in_missing = |class: usize| self.missing_classes.get(class).copied().unwrap_or(0);
+        let present: Vec<u64> = classes
+            .iter()
+            .enumerate()
+            .map(|(class, rows)| rows - in_missing(class))
+            .collect();
+        let others = |classes: &[u64]| classes.iter().sum::<u64>() - most_of(classes);
+        let by_missing = others(&self.missing_classes);
+        if self.missing > 0
+            && let Some(share) = share(by_missing + others(&present))
+        {
+            return Some((Tell::Missing, share));
+        }
+
+        // Of a sample, each value stands for several.
+        let kept = || {
+            let small = self.small.iter().map(|slot| (slot, 1));
+            let others = self.slots.iter().map(|slot| (slot, 1 << self.bits));
+            small.chain(others).filter(|(slot, _)| slot.rows != 0)
+        };
+        let by_value: u64 = kept()
+            .map(|(slot, weight)| slot.unexplained(majority as u32) * weight)
+            .sum();
+        if let Some(share) = share(by_missing + by_value) {
+            return Some((Tell::Value, share));
+        }
+
+        if order == Order::None || classes.len() != 2 {
+            return None;
+        }
+        let number = |slot: &Slot| match order {
+            Order::Real => f64::from_bits(slot.key),
+            Order::None | Order::Whole => slot.key as i64 as f64,
+        };
+        let mut slots: Vec<(f64, [u64; 2])> = kept()
+            .map(|(slot, weight)| {
+                let ahead = u64::from((slot.rows + slot.lead) / 2) * weight;
+                let behind = u64::from(slot.rows) * weight - ahead;
+                let rows = if slot.class == 0 {
+                    [ahead, behind]
+                } else {
+                    [behind, ahead]
+                };
+                (number(slot), rows)
+            })
+            .collect();
+        slots.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let total = slots
+            .iter()
+            .fold([0, 0], |t, (_, r)| [t[0] + r[0], t[1] + r[1]]);
+        let mut below = [0, 0];
+        let mut best = (u64::MAX, 0.0);
+        for (value, rows) in &slots {
+            below = [below[0] + rows[0], below[1] + rows[1]];
+            // The rows on the wrong side, whichever side is which.
+            let wrong = (below[0] + total[1] - below[1]).min(below[1] + total[0] - below[0]);
+            if wrong < best.0 {
+                best = (wrong, *value);
+            }
+        }
+        share(by_missing + best.0).map(|share| (Tell::Threshold(best.1), share))
+    }
+}
+
+fn most(classes: &[u64]) -> Option<(usize, u64)> {
+    // The first of equals.
+    classes
+        .iter()
+        .copied()
+        .enumerate()
+        .rev()
+        .max_by_key(|(_, rows)| *rows)
+}
+
+fn most_of(classes: &[u64]) -> u64 {
+    most(classes).map_or(0, |(_, rows)| rows)
+}
+
+/// Rows that repeat an earlier one, told by a 64-bit hash of their values:
+/// among 10 million different rows, two share one with a probability of
+/// 3 in 1,000,000.
+#[derive(Debug)]
+pub(super) struct Duplicates {
+    /// A set of hashes; 0 is an empty place.
+    slots: Vec<u64>,
+    used: usize,
+    limit: usize,
+    bits: u32,
+    /// How often the hashes that came again came again.
+    again: FxHashMap<u64, u64>,
+}
+
+impl Duplicates {
+    /// Keeps at most `limit` hashes, 16 bytes each, and as much again for
+    /// those that repeat. There is room for `rows` from the start.
+    pub(super) fn new(limit: usize, rows: usize) -> Self {
+        let limit = limit.next_power_of_two();
+        Self {
+            slots: vec![0; (rows.max(512) * 2).next_power_of_two().min(limit * 2)],
+            used: 0,
+            limit,
+            bits: 0,
+            again: FxHashMap::default(),
+        }
+    }
+
+    /// Takes the keys of a further column into the rows' hashes.
+    pub(super) fn fold(hashes: &mut [u64], keys: &[u64]) {
+        for (hash, key) in hashes.iter_mut().zip(keys) {
+            let product = u128::from(*hash ^ key) * 0x9e37_79b9_7f4a_7c15;
+            *hash = ((product >> 64) as u64 ^ product as u64).wrapping_add(FOLD);
+        }
+    }
+
+    /// Counts some rows, by their hashes.
+    pub(super) fn see(&mut self, hashes: &mut [u64]) {
+        for hashes in hashes.chunks_mut(64) {
+            // Asks for the memory of many places before it needs any.
+            let mut first = 0;
+            for hash in hashes.iter_mut() {
+                *hash = mix(*hash).max(1);
+                first |= self.slots[self.place(*hash)];
+            }
+            std::hint::black_box(first);
+            for hash in hashes {
+                self.insert(*hash);
+            }
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, hash: u64) {
+        if hash & ((1 << self.bits) - 1) != 0 {
+            return;
+        }
+        let at = self.find(hash);
+        if self.slots[at] == hash {
+            *self.again.entry(hash).or_insert(0) += 1;
+            return;
+        }
+        self.slots[at] = hash;
+        self.used += 1;
+        if self.used * 2 > self.slots.len() {
+            self.grow();
+        }
+    }
+
+    /// Where a hash is looked for first.
+    #[inline]
+    fn place(&self, hash: u64) -> usize {
+        // The high bits: the low ones choose the sample.
+        (hash >> 32) as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
+    fn find(&self, hash: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = self.place(hash);
+        while self.slots[at] != 0 && self.slots[at] != hash {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let mut size = self.slots.len();
+        if self.used > self.limit {
+            self.bits += 1;
+        } else {
+            size *= 2;
+        }
+        let mask = (1 << self.bits) - 1;
+        let old = std::mem::replace(&mut self.slots, vec![0; size]);
+        self.used = 0;
+        for hash in old
+            .into_iter()
+            .filter(|hash| *hash != 0 && hash & mask == 0)
+        {
+            let at = self.find(hash);
+            self.slots[at] = hash;
+            self.used += 1;
+        }
+        self.again.retain(|hash, _| hash & mask == 0);
+    }
+
+    /// The number of rows that repeat an earlier one.
+    pub(super) fn count(&self) -> Count {
+        let again: u64 = self.again.values().sum();
+        Count {
+            value: again << self.bits,
+            exact: self.bits == 0,
+        }
+    }
+}
+
+/// Keeps a row of zeros from hashing to zero whatever its length.
+const FOLD: u64 = 0xd1b5_4a32_d192_ed03;
+
+/// Spreads the bits of a key (the finalizer of MurmurHash3).
+#[inline]
+fn mix(key: u64) -> u64 {
+    let mut hash = key;
+    hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(rows: impl IntoIterator<Item = (u64, u32)>, limit: usize) -> (Tally, Vec<u64>) {
+        let mut tally = Tally::new(limit);
+        let mut classes = vec![0, 0];
+        for (key, class) in rows {
+            tally.see(&[key], &[class]);
+            classes[class as usize] += 1;
+        }
+        (tally, classes)
+    }
+
+    /// Numbers without an order to them.
+    fn noise(row: u64) -> u64 {
+        mix(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 77)
+    }
+
+    #[test]
+    fn counts_are_exact_while_values_fit() {
+        let (tally, _) = tally((0..1000).map(|row| (row % 300, 0)), 1024);
+        assert_eq!(
+            tally.distinct(),
+            Count {
+                value: 300,
+                exact: true
+            }
+        );
+    }
+
+    #[test]
+    fn a_sample_of_values_estimates_their_number() {
+        let (tally, _) = tally((0..200_000).map(|row| (row % 100_000, 0)), 4096);
+        let Count { value, exact } = tally.distinct();
+        assert!(!exact);
+        // The standard error is about 1.2 / sqrt(4096).
+        assert!((90_000..110_000).contains(&value), "{value}");
+        // Of the values that are kept, every row is counted.
+        assert!(
+            tally
+                .slots
+                .iter()
+                .all(|slot| slot.rows == 0 || slot.rows == 2)
+        );
+    }
+
+    #[test]
+    fn a_column_that_is_the_target_renamed_tells() {
+        let rows = (0..1000).map(|row| (40 + row % 2, (row % 2) as u32));
+        let (tally, classes) = tally(rows, 1024);
+        assert_eq!(tally.tell(&classes, Order::None), Some((Tell::Value, 1.0)));
+    }
+
+    #[test]
+    fn a_column_that_is_missing_for_one_class_tells() {
+        let rows = (0..1000).map(|row| match row % 10 {
+            0 => (MISSING, 1),
+            _ => (noise(row) % 50, 0),
+        });
+        let (tally, classes) = tally(rows, 1024);
+        assert_eq!(
+            tally.tell(&classes, Order::Whole),
+            Some((Tell::Missing, 1.0))
+        );
+    }
+
+    #[test]
+    fn a_column_that_the_target_was_cut_from_tells() {
+        // As many values as rows: no value tells, a threshold does.
+        for limit in [1 << 14, 256] {
+            let rows = (0..10_000).map(|row| {
+                let value = (noise(row) % 1_000_000) as f64 / 1e3;
+                (value.to_bits(), u32::from(value > 700.0))
+            });
+            let (tally, classes) = tally(rows, limit);
+            let Some((Tell::Threshold(at), share)) = tally.tell(&classes, Order::Real) else {
+                panic!("it tells by a threshold");
+            };
+            assert!((600.0..=700.0).contains(&at), "{at}");
+            assert!(share > 0.999);
+            assert_eq!(
+                tally.tell(&classes, Order::None),
+                None,
+                "categories have no threshold"
+            );
+        }
+    }
+
+    #[test]
+    fn an_identifier_tells_nothing() {
+        let rows = (0..1000).map(|row| (row, (noise(row) % 2) as u32));
+        let (tally, classes) = tally(rows, 1024);
+        assert_eq!(tally.tell(&classes, Order::Whole), None);
+    }
+
+    #[test]
+    fn a_rare_class_is_not_given_away_by_every_column() {
+        let rows = (0..100_000).map(|row| (noise(row) % 20, u32::from(row % 2000 == 0)));
+        let (tally, classes) = tally(rows, 1024);
+        assert_eq!(tally.tell(&classes, Order::Whole), None);
+    }
+
+    #[test]
+    fn a_good_feature_is_not_the_target() {
+        // Right in 98 of 100 rows.
+        let rows = (0..10_000).map(|row| {
+            let class = (row % 2) as u32;
+            let wrong = noise(row) % 100 < 2;
+            (u64::from(class) ^ u64::from(wrong), class)
+        });
+        let (tally, classes) = tally(rows, 1024);
+        assert_eq!(tally.tell(&classes, Order::Whole), None);
+    }
+
+    #[test]
+    fn rows_that_repeat_are_counted() {
+        let mut duplicates = Duplicates::new(1 << 14, 0);
+        let mut hashes: Vec<u64> = vec![0; 1000];
+        Duplicates::fold(
+            &mut hashes,
+            &(0..1000).map(|row| row % 400).collect::<Vec<_>>(),
+        );
+        Duplicates::fold(
+            &mut hashes,
+            &(0..1000).map(|row| row % 400 / 2).collect::<Vec<_>>(),
+        );
+        duplicates.see(&mut hashes);
+        assert_eq!(
+            duplicates.count(),
+            Count {
+                value: 600,
+                exact: true
+            }
+        );
+        // Columns do not commute.
+        let mut swapped = vec![0; 1];
+        Duplicates::fold(&mut swapped, &[1]);
+        Duplicates::fold(&mut swapped, &[2]);
+        let mut other = vec![0; 1];
+        Duplicates::fold(&mut other, &[2]);
+        Duplicates::fold(&mut other, &[1]);
+        assert_ne!(swapped, other);
+    }
+
+    #[test]
+    fn repeats_past_the_limit_are_estimated() {
+        let mut duplicates = Duplicates::new(1 << 10, 0);
+        let mut hashes: Vec<u64> = (0..100_000).map(|row| noise(row % 50_000)).collect();
+        duplicates.see(&mut hashes);
+        let Count { value, exact } = duplicates.count();
+        assert!(!exact);
+        assert!((42_000..58_000).contains(&value), "{value}");
+        // However many rows are equal, there is room for them.
+        let mut equal = Duplicates::new(1 << 10, 0);
+        equal.see(&mut vec![7; 100_000]);
+        assert_eq!(
+            equal.count(),
+            Count {
+                value: 99_999,
+                exact: true
+            }
+        );
+    }
+}
