@@ -9,6 +9,7 @@
 mod check;
 mod columns;
 mod decode;
+mod explain;
 mod fields;
 mod form;
 mod json_schema;
@@ -21,6 +22,8 @@ mod reader;
 mod schema;
 mod suggest;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -225,12 +228,12 @@ impl Draft {
         self.decoded.dataset.as_ref()
     }
 
-    /// Checks the trainer's name, the hyper-parameters and the metrics.
+    /// Checks the trainer's name and the hyper-parameters.
     /// `trainers` are those of the plan's guest, or of all guests built in.
     pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
         self.trainer_checked = true;
         if let Some(root) = &self.source.0.root {
-            check::check(root, trainers, &METRICS, &mut self.mistakes);
+            check::check(root, trainers, &mut self.mistakes);
         }
     }
 
