@@ -13,7 +13,6 @@ mod explain;
 mod fields;
 mod form;
 mod json_schema;
-mod metric;
 mod mistake;
 mod node;
 mod option;
@@ -37,7 +36,6 @@ use mistake::{Mistake, Place};
 use node::Node;
 
 pub use json_schema::json_schema;
-pub use metric::METRICS;
 pub use mistake::Mistakes;
 pub use option::{Override, ParseOverrideError};
 pub use schema::*;

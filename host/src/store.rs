@@ -52,7 +52,7 @@ pub enum StoreError {
         url: String,
         /// Why.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The bytes of an object are not those that its name says.
     #[error("`{key}` in the store `{url}` is damaged: its digest is `{found}`")]
@@ -211,7 +211,7 @@ impl Store {
             verb,
             key: key.to_string(),
             url: self.url.clone(),
-            source,
+            source: Box::new(source),
         }
     }
 }

@@ -443,11 +443,7 @@ pub(super) fn infer(
             let width = records.names.len();
             guesses.resize(width.max(guesses.len()), Guess::NONE);
             missing.resize(guesses.len(), false);
-            let whole = if width == 0 {
-                0
-            } else {
-                (rows.ends.len() - 1) / width
-            };
+            let whole = (rows.ends.len() - 1).checked_div(width).unwrap_or(0);
             for row in 0..whole.min(rows.len()) {
                 for (column, guess) in guesses.iter_mut().enumerate().take(width) {
                     let field = rows.field(row, column, width);

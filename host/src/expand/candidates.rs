@@ -27,6 +27,14 @@ pub struct Candidates {
     len: usize,
 }
 
+impl FromIterator<Params> for Candidates {
+    fn from_iter<T: IntoIterator<Item = Params>>(candidates: T) -> Self {
+        Self::of(&Search::List {
+            candidates: candidates.into_iter().collect(),
+        })
+    }
+}
+
 impl Candidates {
     /// The candidates of a search:
     ///

@@ -1,17 +1,18 @@
 //! What a plan asks of its trainer: that it is offered, that it has the
-//! hyper-parameters, and that it takes their values.
+//! hyper-parameters and takes their values, that the metrics suit it.
 //!
 //! It works on the tree, not on a [`Plan`](super::Plan), so that its mistakes
 //! stand beside those of a plan that could not be decoded.
 
-use fanout_contract::{Param, ParamKind, TrainerDescription};
+use fanout_contract::metric::Compares;
+use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
 use serde_json::Value as Json;
 
 use super::Values;
 use super::mistake::{Mistake, Place};
 use super::node::{Atom, Content, Entry, Node};
 use super::reader::Noted;
-use super::suggest::{all_of, did_you_mean};
+use super::suggest::{all_of, did_you_mean, one_of};
 use super::values::values;
 
 pub(super) fn check(root: &Node, trainers: &[TrainerDescription], noted: Noted<'_>) {
@@ -33,6 +34,7 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], noted: Noted<'
         noted.push(Mistake::new(node.place, message).hint(hint));
         return;
     };
+    suited(root, trainer, noted);
     let fixed = root
         .get(&["trainer", "params"])
         .map(Node::entries)
@@ -66,6 +68,41 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], noted: Noted<'
             Form::Value => value(param, &searched.entry.value, noted),
             Form::Values => tried(param, &searched.entry.value, noted),
         }
+    }
+}
+
+/// A metric must be defined for something that the trainer learns; which of
+/// them the target is, only the data shows.
+fn suited(root: &Node, trainer: &TrainerDescription, noted: Noted<'_>) {
+    let Some(node) = root.get(&["scoring"]) else {
+        return;
+    };
+    let items = match &node.content {
+        Content::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    for item in items {
+        let Some(name) = item.label() else { continue };
+        let Some(metric) = Metric::named(name) else {
+            continue;
+        };
+        if trainer.tasks.iter().any(|learning| metric.suits(*learning)) {
+            continue;
+        }
+        let learns = match metric.compares() {
+            Compares::Numbers => "classes, not numbers",
+            _ => "numbers, not classes",
+        };
+        let message = format!(
+            "`{name}` is not for `{}`, which predicts {learns}",
+            trainer.name
+        );
+        let instead = trainer
+            .tasks
+            .first()
+            .map(|learning| metric.instead(*learning));
+        let hint = instead.map(|instead| format!("use {}", one_of(instead.iter().copied())));
+        noted.push(Mistake::new(item.place, message).maybe_hint(hint));
     }
 }
 

@@ -9,6 +9,8 @@ mod search;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fanout_contract::Metric;
+
 use super::fields::{CV, PLAN, POOL};
 use super::form::{Form, Section};
 use super::mistake::{Mistake, Place};
@@ -16,9 +18,7 @@ use super::node::{Atom, Content, Node};
 use super::quantity;
 use super::reader::{Noted, Reader, number, wrong};
 use super::suggest::{all_of, did_you_mean, one_of};
-use super::{
-    Cv, DatasetPlan, ErrorScore, Holdout, Limits, METRICS, Plan, PoolPlan, Search, TrainerPlan,
-};
+use super::{Cv, DatasetPlan, ErrorScore, Holdout, Limits, Plan, PoolPlan, Search, TrainerPlan};
 
 /// Threat: a unit that was mistyped, and a task that nothing ever ends.
 const MAX_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -247,16 +247,8 @@ fn scoring(node: &Node, noted: Noted<'_>) -> Option<Vec<String>> {
                 fine = false;
             }
             Some(Atom::Text(name)) => {
-                if !METRICS.contains(&name) {
-                    let bare = name.trim_end_matches("_score");
-                    let known = METRICS.iter().copied().find(|metric| *metric == bare);
-                    let hint = known.map(|metric| format!("did you mean `{metric}`?"));
-                    let hint = hint.or_else(|| did_you_mean(name, METRICS));
-                    let hint =
-                        hint.unwrap_or_else(|| format!("the metrics are {}", all_of(METRICS)));
-                    noted.push(
-                        Mistake::new(item.place, format!("unknown metric `{name}`")).hint(hint),
-                    );
+                if Metric::named(name).is_none() {
+                    noted.push(unknown_metric(name, item.place));
                     fine = false;
                 }
                 metrics.push(name.to_owned());
@@ -268,6 +260,17 @@ fn scoring(node: &Node, noted: Noted<'_>) -> Option<Vec<String>> {
         }
     }
     fine.then_some(metrics)
+}
+
+fn unknown_metric(name: &str, place: Place) -> Mistake {
+    let known = || Metric::all().map(|(known, _)| known);
+    // The functions of scikit-learn's are called `accuracy_score` and so on.
+    let bare = name.trim_end_matches("_score");
+    let bare = known().find(|known| *known == bare);
+    let near = bare.map(|known| format!("did you mean `{known}`?"));
+    let hint = near.or_else(|| did_you_mean(name, known()));
+    let hint = hint.unwrap_or_else(|| format!("the metrics are {}", all_of(known())));
+    Mistake::new(place, format!("unknown metric `{name}`")).hint(hint)
 }
 
 /// `Some(None)`: no refit.
@@ -299,7 +302,8 @@ fn refit(top: &Reader<'_>, scoring: Option<&[String]>, noted: Noted<'_>) -> Opti
                     one_of(metrics.clone())
                 )
             };
-            let near = did_you_mean(metric, metrics.clone()).filter(|_| !METRICS.contains(&metric));
+            let near =
+                did_you_mean(metric, metrics.clone()).filter(|_| Metric::named(metric).is_none());
             noted.push(mistake.hint(near.unwrap_or_else(all)));
             None
         }

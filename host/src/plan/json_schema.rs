@@ -1,10 +1,9 @@
 //! [`json_schema`]: the form of a plan for editors, made of the same table of
 //! fields that the decoder reads.
 
-use fanout_contract::TrainerDescription;
+use fanout_contract::{Metric, TrainerDescription};
 use serde_json::{Map, Value as Json, json};
 
-use super::METRICS;
 use super::fields::{CONCAT, PLAN};
 use super::form::{Fallback, Field, Form, Section, Union};
 
@@ -64,9 +63,10 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
             &["int_uniform"],
         ),
     ];
+    let metrics: Vec<&str> = Metric::all().map(|(name, _)| name).collect();
     let every: Vec<&Json> = listed.iter().chain(&drawn).collect();
     schema["$defs"] = json!({
-        "metric": {"enum": METRICS},
+        "metric": {"enum": metrics},
         "concat": section(&CONCAT),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::ser::SerializeStruct as _;
+use unicode_width::UnicodeWidthChar;
 
 use super::PlanSource;
 
@@ -231,11 +232,17 @@ impl Snippet {
         let to = chars.len().min(from + WIDTH);
         let lead = if from > 0 { "..." } else { "" };
         let tail = if to < chars.len() { "..." } else { "" };
+        let width = |chars: &[char]| -> usize {
+            chars
+                .iter()
+                .map(|&c| UnicodeWidthChar::width(c).unwrap_or(1))
+                .sum()
+        };
         let text: String = chars[from..to].iter().collect();
         Self {
             text: format!("{lead}{text}{tail}"),
-            before: lead.len() + start - from,
-            marked: end.clamp(start + 1, to.max(start + 1)) - start,
+            before: lead.len() + width(&chars[from..start]),
+            marked: width(&chars[start..end.clamp(start, to)]).max(1),
         }
     }
 }

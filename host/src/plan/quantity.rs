@@ -48,7 +48,7 @@ pub(super) fn show_size(bytes: u64) -> String {
     match ["GiB", "MiB", "KiB"]
         .iter()
         .zip([30, 20, 10])
-        .find(|(_, shift)| bytes != 0 && bytes % (1 << shift) == 0)
+        .find(|(_, shift)| bytes != 0 && bytes.is_multiple_of(1 << shift))
     {
         Some((unit, shift)) => format!("{}{unit}", bytes >> shift),
         None => format!("{bytes}B"),

@@ -390,7 +390,10 @@ fn aliases_that_multiply_are_refused() {
         ));
     }
     let error = parse(&text, &[]).error().unwrap().to_string();
-    assert!(error.contains("aliases repeat more than 1000000 values"), "{error}");
+    assert!(
+        error.contains("aliases repeat more than 1000000 values"),
+        "{error}"
+    );
 }
 
 #[test]

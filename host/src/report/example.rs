@@ -101,9 +101,7 @@ impl Example {
                 dataset: digest("dataset"),
                 splits: digest("splits"),
             },
-            candidates: Candidates::of(&Search::List {
-                candidates: candidates.map(params).to_vec(),
-            }),
+            candidates: candidates.map(params).into_iter().collect(),
             results: board.finish(),
             holdout: BTreeMap::from([
                 ("roc_auc".to_owned(), Some(0.7571)),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::example::{Example, params};
 use super::*;
+use crate::expand::Candidates;
 use crate::plan::ErrorScore;
 use crate::reduce::Scoreboard;
 
@@ -230,7 +231,7 @@ fn a_parameter_has_the_narrowest_type_that_takes_it() {
         (json!([18446744073709551615_u64]), DataType::Float64),
     ];
     for (values, expected) in cases {
-        let candidates: Vec<Params> = values
+        let candidates: Candidates = values
             .as_array()
             .unwrap()
             .iter()
