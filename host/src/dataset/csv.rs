@@ -187,7 +187,14 @@ impl<'a> Records<'a> {
                         column: format!("number {}", column + 1),
                     }
                 })?;
-                records.names.push(name.to_owned());
+                // As the index of a table that pandas wrote.
+                let unnamed = || format!("column_{}", column + 1);
+                let name = if name.is_empty() {
+                    unnamed()
+                } else {
+                    name.to_owned()
+                };
+                records.names.push(name);
             }
         }
         if let Some(names) = &dialect.names {
@@ -292,7 +299,13 @@ impl<'a> Records<'a> {
                     .collect();
             }
             if found != self.names.len() || more {
+                let hint = if found > self.names.len() {
+                    "quote a field that holds the delimiter"
+                } else {
+                    "is a delimiter missing, or a quote left open?"
+                };
                 return Err(SourceError::Ragged {
+                    hint,
                     path: self.path.to_owned(),
                     line: rows.lines[rows.len() - 1],
                     expected: self.names.len(),
