@@ -25,13 +25,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut list = String::from("&[\n");
     for name in GUESTS {
         let package = format!("fanout-{name}");
-        let (_, component) = compiler
-            .build(workspace, &package)?
+        let component = compiler
+            .build(workspace, &package, fanout_guest_build::Targets::Library)?
             .into_iter()
-            .find(|(file, _)| *file == package.replace('-', "_"))
+            .find(|component| component.name == package.replace('-', "_"))
             .ok_or_else(|| format!("the guest `{package}` has no library"))?;
         let path = out.join(format!("{name}.wasm"));
-        fs::write(&path, component)?;
+        fs::write(&path, component.wasm)?;
         writeln!(list, "    ({name:?}, include_bytes!({:?})),", path)?;
     }
     list.push_str("]\n");

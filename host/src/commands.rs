@@ -1,6 +1,10 @@
 //! [`Command`]: one file a verb, and [`CommandError`], what the user is told
 //! when one fails. Only here does the program print.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the command line"
+)]
 
 mod check;
 mod guest;
@@ -90,7 +94,11 @@ pub(crate) struct CommandError {
 
 impl CommandError {
     pub(crate) fn new(kind: Kind, source: impl Into<Box<dyn Error>>) -> Self {
-        Self { kind, source: source.into(), hint: None }
+        Self {
+            kind,
+            source: source.into(),
+            hint: None,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

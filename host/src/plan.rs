@@ -9,6 +9,7 @@
 mod check;
 mod columns;
 mod decode;
+mod explain;
 mod fields;
 mod form;
 mod json_schema;
@@ -21,6 +22,8 @@ mod reader;
 mod schema;
 mod suggest;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -159,6 +162,22 @@ pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
     Ok(Draft::parse(file, &text, options, &here))
 }
 
+/// A plan's text as JSON, as an editor sees it: to be held against
+/// [`json_schema`].
+///
+/// # Errors
+///
+/// If the text is not YAML, says nothing, or holds what JSON can't (`.nan`).
+pub fn to_json(text: &str) -> Result<serde_json::Value, PlanError> {
+    let draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
+    let mistakes = |list| PlanError::Mistakes(Mistakes::new(draft.source.clone(), list));
+    let Some(root) = &draft.source.0.root else {
+        return Err(mistakes(draft.mistakes.clone()));
+    };
+    let mut found = Vec::new();
+    root.json(&mut found).ok_or_else(|| mistakes(found))
+}
+
 impl Draft {
     /// The plan of a text that stands in `file`, for somebody who stands in
     /// the folder `here`. It does no I/O.
@@ -209,12 +228,12 @@ impl Draft {
         self.decoded.dataset.as_ref()
     }
 
-    /// Checks the trainer's name, the hyper-parameters and the metrics.
+    /// Checks the trainer's name and the hyper-parameters.
     /// `trainers` are those of the plan's guest, or of all guests built in.
     pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
         self.trainer_checked = true;
         if let Some(root) = &self.source.0.root {
-            check::check(root, trainers, &METRICS, &mut self.mistakes);
+            check::check(root, trainers, &mut self.mistakes);
         }
     }
 

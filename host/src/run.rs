@@ -159,7 +159,10 @@ pub fn identity(plan: &CheckedPlan) -> serde_json::Value {
         for name in ["pool", "store", "output", "limits"] {
             fields.remove(name);
         }
-        if let Some(dataset) = fields.get_mut("dataset").and_then(|dataset| dataset.as_object_mut()) {
+        if let Some(dataset) = fields
+            .get_mut("dataset")
+            .and_then(|dataset| dataset.as_object_mut())
+        {
             dataset.remove("source");
         }
     }
@@ -189,7 +192,10 @@ pub fn refit(
     if rows.is_some() || holdout.is_some() {
         emit(&Event::RefitStarted);
     }
-    let fit = |rows| pool.fit(&expansion.single(params, rows))?.map_err(RunError::Refit);
+    let fit = |rows| {
+        pool.fit(&expansion.single(params, rows))?
+            .map_err(RunError::Refit)
+    };
     let model = rows.map(fit).transpose()?;
     let score = |split| score(expansion, params, split, pool);
     let holdout = holdout.map(score).transpose()?;

@@ -9,8 +9,11 @@ mod cache;
 mod instance;
 mod limits;
 
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fanout_contract::{CONTRACT, Description};
 use wasmtime::component::{Component, Linker};
@@ -38,10 +41,16 @@ pub const HANDLER: &str = "wasi:http/incoming-handler@0.2";
 /// The packages that a guest may import from.
 const IMPORTS: [&str; 2] = ["wasi:io/", "wasi:http/"];
 
+/// Frames of a trap's backtrace.
+const BACKTRACE: NonZeroUsize = NonZeroUsize::new(64).expect("it is not zero");
+
 /// A guest's stack. Threads that run guests need more than this.
 const GUEST_STACK: usize = 2 << 20;
 /// The stack of a thread that runs guests.
 pub const THREAD_STACK: usize = GUEST_STACK + (2 << 20);
+
+/// Threat: a guest that never says what it offers.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What can be wrong with a guest before any task is run.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +82,12 @@ pub enum GuestError {
     /// The description is not of the contract.
     #[error("the guest's description is malformed")]
     Description(#[source] serde_json::Error),
+    /// Two trainers have one name.
+    #[error("the guest offers two trainers called `{name}`")]
+    Twice {
+        /// The name.
+        name: String,
+    },
     /// The guest keeps another version of the contract.
     #[error("the guest keeps version {found} of the contract; this program, version {CONTRACT}")]
     Contract {
@@ -106,6 +121,7 @@ impl Sandbox {
             .allocation_strategy(pooling)
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
+            .wasm_backtrace_max_frames(Some(BACKTRACE))
             // Relaxed SIMD may give other bits on other processors.
             .wasm_relaxed_simd(false)
             .native_unwind_info(false);
@@ -228,7 +244,10 @@ impl Guest {
 
     /// What it says of itself.
     pub fn describe(&self) -> Result<Description, GuestError> {
-        let limits = TaskLimits::default();
+        let limits = TaskLimits {
+            timeout: DESCRIBE_TIMEOUT,
+            ..TaskLimits::default()
+        };
         let mut instance =
             Instance::new(self, limits, Cancel::default()).map_err(GuestError::Describe)?;
         let text = instance.describe().map_err(GuestError::Describe)?;
@@ -238,6 +257,15 @@ impl Guest {
             return Err(GuestError::Contract {
                 found: description.contract,
             });
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = description
+            .trainers
+            .iter()
+            .find(|trainer| !names.insert(&trainer.name))
+        {
+            let name = twice.name.clone();
+            return Err(GuestError::Twice { name });
         }
         Ok(description)
     }

@@ -11,6 +11,24 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// A guest that was built.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// The target's name.
+    pub name: String,
+    /// The component's bytes.
+    pub wasm: Vec<u8>,
+}
+
+/// Which targets of a package to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Its library, which is a guest.
+    Library,
+    /// Its examples, each of which is a guest.
+    Examples,
+}
+
 /// A cargo and a rustc that can build for WebAssembly.
 #[derive(Debug)]
 pub struct Compiler {
@@ -29,16 +47,25 @@ impl Compiler {
             rustc: env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from),
             build_std: None,
         };
-        if own.sysroot().is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir()) {
+        if own
+            .sysroot()
+            .is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir())
+        {
             return Ok(own);
         }
         let debian = Self {
             cargo: "/usr/bin/cargo".into(),
             rustc: "/usr/bin/rustc".into(),
-            build_std: (13..=30).rev().map(|n| PathBuf::from(format!("/usr/bin/wasm-ld-{n}"))).find(|p| p.exists()),
+            build_std: (13..=30)
+                .rev()
+                .map(|n| PathBuf::from(format!("/usr/bin/wasm-ld-{n}")))
+                .find(|p| p.exists()),
         };
         let has_source = |root: PathBuf| root.join("lib/rustlib/src/rust/library/std").exists();
-        if debian.cargo.exists() && debian.build_std.is_some() && debian.sysroot().is_some_and(has_source) {
+        if debian.cargo.exists()
+            && debian.build_std.is_some()
+            && debian.sysroot().is_some_and(has_source)
+        {
             return Ok(debian);
         }
         Err(format!(
@@ -49,15 +76,25 @@ impl Compiler {
     }
 
     fn sysroot(&self) -> Option<PathBuf> {
-        let output = Command::new(&self.rustc).args(["--print", "sysroot"]).output().ok()?;
+        let output = Command::new(&self.rustc)
+            .args(["--print", "sysroot"])
+            .output()
+            .ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
-        output.status.success().then(|| PathBuf::from(text.trim_end()))
+        output
+            .status
+            .success()
+            .then(|| PathBuf::from(text.trim_end()))
     }
 
-    /// Builds the package's `cdylib` targets (its library and its examples)
-    /// in the workspace at `workspace`, always optimised, and returns each
-    /// one's name and component.
-    pub fn build(&self, workspace: &Path, package: &str) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+    /// Builds some of a package's `cdylib` targets in the workspace at
+    /// `workspace`, always optimised.
+    pub fn build(
+        &self,
+        workspace: &Path,
+        package: &str,
+        targets: Targets,
+    ) -> Result<Vec<Component>, Box<dyn Error>> {
         let workspace = workspace.canonicalize()?;
         let target_dir = workspace.join("target/guests");
         let mut command = Command::new(&self.cargo);
@@ -73,8 +110,22 @@ impl Compiler {
         command
             .current_dir(&workspace)
             .env("RUSTC", &self.rustc)
-            .args(["build", "--release", "--locked", "--target", TARGET, "--package", package])
-            .arg("--lib")
+            // A dependency hashes with keys drawn when it is built: the same
+            // sources are to give the same digest.
+            .env("CONST_RANDOM_SEED", "fanout")
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--target",
+                TARGET,
+                "--package",
+                package,
+            ])
+            .arg(match targets {
+                Targets::Library => "--lib",
+                Targets::Examples => "--examples",
+            })
             .arg("--target-dir")
             .arg(&target_dir)
             .arg("--message-format=json-render-diagnostics");
@@ -92,17 +143,27 @@ impl Compiler {
             let mut flag = OsString::from("-Clinker=");
             flag.push(linker);
             flags.push(flag);
-            command.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_abort");
+            command
+                .env("RUSTC_BOOTSTRAP", "1")
+                .arg("-Zbuild-std=std,panic_abort");
         }
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join(&OsString::from("\u{1f}")));
+        command.env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            flags.join(&OsString::from("\u{1f}")),
+        );
         let output = command.stderr(std::process::Stdio::inherit()).output()?;
         if !output.status.success() {
             return Err(format!("the guest `{package}` does not build: {}", output.status).into());
         }
         let mut components = Vec::new();
         for path in wasm_files(&String::from_utf8(output.stdout)?, &target_dir) {
-            let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-            components.push((name, encode(&std::fs::read(&path)?)?));
+            let name = path
+                .file_stem()
+                .expect("a file")
+                .to_string_lossy()
+                .into_owned();
+            let wasm = encode(&std::fs::read(&path)?)?;
+            components.push(Component { name, wasm });
         }
         if components.is_empty() {
             return Err(format!("the guest `{package}` has no `cdylib`").into());
@@ -112,7 +173,9 @@ impl Compiler {
 }
 
 fn cargo_home() -> Option<PathBuf> {
-    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".cargo")))
 }
 
 /// The core modules that cargo's messages name as made.
@@ -122,7 +185,9 @@ fn wasm_files(messages: &str, target_dir: &Path) -> Vec<PathBuf> {
         .lines()
         .filter(|line| line.contains(r#""reason":"compiler-artifact""#))
         .flat_map(|line| line.split('"'))
-        .filter(|text| text.starts_with(&*root) && text.ends_with(".wasm") && !text.contains("/deps/"))
+        .filter(|text| {
+            text.starts_with(&*root) && text.ends_with(".wasm") && !text.contains("/deps/")
+        })
         .map(PathBuf::from)
         .collect();
     files.sort();

@@ -55,8 +55,8 @@ struct Flights {
 
 fn flights() -> Flights {
     let mut draws = Draws(1);
-    let mut columns = vec![Vec::with_capacity(ROWS); 7];
-    let mut codes = vec![Vec::with_capacity(ROWS); 4];
+    let mut columns = vec![Vec::new(); 7];
+    let mut codes = vec![Vec::new(); 4];
     let mut cancelled = Vec::with_capacity(ROWS);
     for row in 0..ROWS as u64 {
         let day = row * 365 / ROWS as u64;
@@ -64,7 +64,8 @@ fn flights() -> Flights {
         let carrier = draws.below(4) * draws.below(5);
         let (origin, destination) = (draws.below(3), draws.below(11) * draws.below(11));
         let distance = 80 + destination * 25 + origin * 7;
-        let risk = 8 + departure / 100 + (carrier % 5) * 6 + u64::from(day % 61 == 0) * 300;
+        let risk =
+            8 + departure / 100 + (carrier % 5) * 6 + u64::from(day.is_multiple_of(61)) * 300;
         let values = [
             day / 31,
             day % 31,

@@ -12,6 +12,10 @@ pub(crate) trait Criterion: Copy + 'static {
     fn many(sum: f64, weights: impl Iterator<Item = f64>) -> f64;
     /// The impurity of a node, from its weight and purity.
     fn impurity(weight: f64, purity: f64) -> f64;
+    /// How much purity a split into two parts is expected to gain by chance
+    /// alone, for a class of share `share` against all others, where every
+    /// row weighs 1.
+    fn chance(share: f64) -> f64;
 }
 
 /// `1 - sum (w_k / w)^2`.
@@ -31,6 +35,10 @@ impl Criterion for Gini {
 
     fn impurity(weight: f64, purity: f64) -> f64 {
         1.0 - purity / weight
+    }
+
+    fn chance(share: f64) -> f64 {
+        2.0 * share * (1.0 - share)
     }
 }
 
@@ -62,6 +70,12 @@ impl Criterion for Entropy {
 
     fn impurity(weight: f64, purity: f64) -> f64 {
         -purity / weight
+    }
+
+    /// Twice the gain in nats has a chi-square distribution with one degree
+    /// of freedom, whose mean is 1 (Wilks, 1938).
+    fn chance(_share: f64) -> f64 {
+        0.5 * std::f64::consts::LOG2_E
     }
 }
 

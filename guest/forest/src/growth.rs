@@ -59,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) bootstrap: Option<Bootstrap>,
     /// Whether a tree's class weights balance the rows that it drew.
     pub(crate) balance_drawn: bool,
+    /// See [`Search::noise`].
+    pub(crate) noise: f64,
 }
 
 /// What is known of a node beyond its test.
@@ -252,6 +254,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
             layout.add_row(&mut self.tallies, L::unpack(entry.payload()));
         }
         self.weight = layout.weight(&self.tallies);
+        self.search.noise = self.rules.noise;
         self.search.least = Least {
             rows: self.rules.min_leaf_rows,
             weight: self.rules.min_leaf_weight_fraction * self.weight,
@@ -312,7 +315,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
             return None;
         }
         let purity = self.search.layout.purity::<C>(self.tally(pending.node));
-        let decrease = (best.score - purity) / self.weight;
+        let decrease = (best.purity - purity) / self.weight;
         if decrease + EPSILON < self.limits.min_impurity_decrease {
             return None;
         }

@@ -57,6 +57,8 @@ pub(crate) trait Layout: 'static {
     fn purities<C: Criterion>(&self, left: &[Self::Word], total: &[Self::Word]) -> f64;
     /// The weights in `left` and in the rest of `total`.
     fn weights(&self, left: &[Self::Word], total: &[Self::Word]) -> (f64, f64);
+    /// [`Criterion::chance`] for the rows' classes, with their weights.
+    fn chance<C: Criterion>(&self, tally: &[Self::Word]) -> f64;
     /// Whether both tallies hold rows of one class alone, the same. `false`
     /// is always a good answer.
     fn alike(&self, a: &[Self::Word], b: &[Self::Word]) -> bool;
@@ -199,6 +201,12 @@ impl<const ROWS: bool> Layout for Binary<ROWS> {
         (a + b, c + d)
     }
 
+    fn chance<C: Criterion>(&self, tally: &[u64]) -> f64 {
+        let (a, b) = self.class_weights_of(tally[0]);
+        let share = b / (a + b);
+        chance::<C>(share, self.class_weights[1], self.class_weights[0])
+    }
+
     #[inline]
     fn alike(&self, a: &[u64], b: &[u64]) -> bool {
         let (drawn_a, positive_a) = Self::drawn_and_positive(a[0]);
@@ -223,6 +231,12 @@ impl<const ROWS: bool> Layout for Binary<ROWS> {
             *bin = key as u8;
         }
     }
+}
+
+/// [`Criterion::chance`] where rows of the class and others have weights: the
+/// variance of a sum of weights grows with their squares.
+fn chance<C: Criterion>(share: f64, class_weight: f64, other_weight: f64) -> f64 {
+    C::chance(share) * ((1.0 - share) * class_weight + share * other_weight)
 }
 
 /// A sort key: by a number in 0..=1, in steps of 2^-52, then by bin.
@@ -351,6 +365,24 @@ impl Layout for Many {
             self.class_weights_of(left).sum(),
             self.class_weights_of_rest(left, total).sum(),
         )
+    }
+
+    /// That of the class with the greatest: the variance along the best axis
+    /// between classes is at most so great (Gershgorin's bound).
+    fn chance<C: Criterion>(&self, tally: &[u32]) -> f64 {
+        let weight = self.weight(tally);
+        let shares = || self.class_weights_of(tally).map(|class| class / weight);
+        let mean: f64 = shares()
+            .zip(&self.class_weights)
+            .map(|(share, weight)| share * weight)
+            .sum();
+        shares()
+            .zip(&self.class_weights)
+            .filter(|&(share, _)| share > 0.0 && share < 1.0)
+            .map(|(share, &class)| {
+                chance::<C>(share, class, (mean - share * class) / (1.0 - share))
+            })
+            .fold(0.0, f64::max)
     }
 
     #[inline]

@@ -89,6 +89,11 @@ impl<'a> Plan<'a> {
             min_leaf_rows: min_leaf_rows(params, rows),
             min_leaf_weight_fraction: params.min_weight_fraction_leaf,
             max_leaves: params.max_leaf_nodes,
+            // How often a row is drawn is about a Poisson variable.
+            noise: match bootstrap {
+                None => 1.0,
+                Some(_) => 1.0 + draws as f64 / rows as f64,
+            },
             bootstrap,
             balance_drawn: params.bootstrap
                 && params.class_weight == ClassWeight::BalancedSubsample,

@@ -2,10 +2,13 @@
 //! to beat.
 
 pub mod dummy;
+pub mod label;
+pub mod tree;
 
 pub use dummy::Dummy;
+pub use tree::LinfaDecisionTree;
 
 fanout_sdk::export! {
     guest: concat!("linfa ", env!("CARGO_PKG_VERSION")),
-    trainers: [Dummy],
+    trainers: [LinfaDecisionTree, Dummy],
 }

@@ -301,3 +301,215 @@ fn set(trainer: &TrainerDescription, params: &mut Params, own: &Params) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fixture::{EchoGuest, PREPARED, files, splits};
+
+    fn open() -> Dataset {
+        let (table, splits) = files();
+        Dataset::open::<EchoGuest>(table, splits).unwrap()
+    }
+
+    /// A good task, with some fields replaced.
+    fn task(changes: Value) -> String {
+        let mut task = json!({
+            "contract": 1,
+            "trainer": "echo",
+            "candidates": [{}],
+            "split": {"column": "fold", "test": 1},
+            "target": "y",
+            "scoring": ["accuracy", "roc_auc"],
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            task[key] = value.clone();
+        }
+        task.to_string()
+    }
+
+    fn answer(changes: Value) -> Value {
+        let answer = open().evaluate(&task(changes)).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    fn refusal(changes: Value) -> String {
+        open().evaluate(&task(changes)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_task_is_answered() {
+        // Rows 3 to 5 are tested: 0.2 no, 0.7 no, 0.4 yes.
+        assert_eq!(
+            answer(json!({"candidates": [{}, {"bias": 0.2}], "params": {"bias": -0.3}})),
+            json!({"contract": 1, "fits": 1, "scores": [
+                {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
+                {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
+            ]})
+        );
+    }
+
+    #[test]
+    fn training_rows_are_scored_when_asked() {
+        let scores = &answer(json!({"train_score": true}))["scores"];
+        let trained = json!({"accuracy": 1.0, "roc_auc": 1.0});
+        assert_eq!(scores[0]["train"], trained);
+    }
+
+    #[test]
+    fn the_positive_class_is_the_tasks() {
+        let f1 = |changes: Value| answer(changes)["scores"][0]["test"]["precision"].clone();
+        assert_eq!(f1(json!({"scoring": ["precision"]})), json!(0.0));
+        let no = json!({"scoring": ["precision"], "positive": "no"});
+        assert_eq!(f1(no), json!(0.5));
+    }
+
+    #[test]
+    fn what_tasks_share_is_made_once() {
+        let before = PREPARED.get();
+        let dataset = open();
+        for fold in [0, 1, 0] {
+            let split = json!({"split": {"column": "fold", "test": fold}});
+            dataset.evaluate(&task(split)).unwrap();
+        }
+        assert_eq!(PREPARED.get() - before, 1);
+        assert_eq!(dataset.selections.borrow().len(), 2);
+        assert_eq!(dataset.targets.borrow().len(), 1);
+    }
+
+    #[test]
+    fn only_so_many_selections_are_kept() {
+        let (table, _) = files();
+        let values: Vec<Option<i32>> = (0..6).map(Some).collect();
+        let dataset = Dataset::open::<EchoGuest>(table, splits("fold", &values)).unwrap();
+        for fold in (0..6).chain(0..6) {
+            for train in ["rest", "before"] {
+                let split = json!({"column": "fold", "test": fold, "train": train});
+                let _ = dataset.evaluate(&task(json!({"split": split})));
+            }
+        }
+        assert_eq!(dataset.selections.borrow().len(), SELECTIONS);
+    }
+
+    #[test]
+    fn a_task_out_of_contract_is_refused() {
+        assert_eq!(
+            refusal(json!({"contract": 2, "new": {}})),
+            "invalid task: the task is of contract 2, this guest keeps contract 1"
+        );
+        assert_eq!(
+            refusal(json!({"contract": 2})),
+            "invalid task: the task is of contract 2, this guest keeps contract 1"
+        );
+        assert!(refusal(json!({"new": {}})).contains("unknown field `new`"));
+        assert_eq!(
+            refusal(json!({"candidates": []})),
+            "invalid task: the task has no candidate"
+        );
+        assert_eq!(
+            refusal(json!({"trainer": "forest"})),
+            "invalid task: guest `test 0` offers no trainer `forest`; it offers `echo`"
+        );
+    }
+
+    #[test]
+    fn hyper_parameters_are_checked() {
+        assert_eq!(
+            refusal(json!({"candidates": [{}, {"bais": 1}]})),
+            "invalid hyper-parameters: trainer `echo` has no hyper-parameter `bais`; it has \
+             `bias`, `forget`"
+        );
+        assert_eq!(
+            refusal(json!({"params": {"bias": 2}})),
+            "invalid hyper-parameters: `bias` takes a number from -1.0 to 1.0, not `2`"
+        );
+    }
+
+    #[test]
+    fn a_split_must_have_rows() {
+        let split = |split: Value| refusal(json!({"split": split}));
+        assert_eq!(
+            split(json!({"column": "fold"})),
+            "invalid task: the task's split names no test rows: there is nothing to score"
+        );
+        assert_eq!(
+            split(json!({"column": "fold", "test": 7})),
+            "invalid task: no row has the value 7 in column `fold` of the splits file: there is \
+             nothing to score"
+        );
+        assert_eq!(
+            split(json!({"column": "fold", "test": 0, "train": "before"})),
+            "invalid task: column `fold` of the splits file leaves no row to fit on"
+        );
+        assert_eq!(
+            split(json!({"column": "folds", "test": 0})),
+            "invalid task: the splits file has no column `folds`; its columns are `fold`"
+        );
+    }
+
+    #[test]
+    fn a_candidate_left_out_is_the_trainers_failure() {
+        assert_eq!(
+            refusal(json!({"candidates": [{}, {"forget": true}]})),
+            "the fit failed: trainer `echo` did not score candidate 1"
+        );
+    }
+
+    #[test]
+    fn files_must_have_the_same_rows() {
+        let (table, _) = files();
+        let fault = Dataset::open::<EchoGuest>(table, splits("fold", &[Some(0); 5])).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "invalid dataset: the dataset has 6 rows and the splits file has 5"
+        );
+    }
+
+    #[test]
+    fn a_model_predicts_every_row() {
+        let dataset = open();
+        let fit_all = task(json!({"split": {"column": "fold"}, "params": {"bias": 0.25}}));
+        let model = dataset.fit(&fit_all).unwrap();
+        let file: Bytes = dataset.predict(&model).unwrap().into();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows = reader.get_row_iter(None).unwrap().map(|row| {
+            let row = row.unwrap();
+            let names: Vec<&String> = row.get_column_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["prediction", "probability_no", "probability_yes"]);
+            let (no, yes) = (row.get_double(1).unwrap(), row.get_double(2).unwrap());
+            assert_eq!(no, 1.0 - yes);
+            (row.get_string(0).unwrap().clone(), yes)
+        });
+        let expected = [0.1, 0.9, 0.8, 0.2, 0.7, 0.4].map(|x: f64| {
+            let yes = (x + 0.25).min(1.0);
+            (if yes > 0.5 { "yes" } else { "no" }.to_owned(), yes)
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_model_of_another_guest_is_refused() {
+        let refused = |model: &[u8]| open().predict(model).unwrap_err().to_string();
+        assert!(refused(b"{}").starts_with("invalid task: the model is not one of this guest: "));
+        let other = |contract, trainer: &str| {
+            let model = Model {
+                contract,
+                trainer: trainer.to_owned(),
+                bytes: vec![],
+            };
+            refused(&postcard::to_allocvec(&model).unwrap())
+        };
+        assert_eq!(
+            other(2, "echo"),
+            "invalid task: the model is of contract 2, this guest keeps contract 1"
+        );
+        assert_eq!(
+            other(1, "forest"),
+            "invalid task: guest `test 0` offers no trainer `forest`; it offers `echo`"
+        );
+    }
+}

@@ -218,3 +218,229 @@ fn refusal(status: u16, fault: &Fault) -> Response {
         body: serde_json::to_string(fault).expect("a fault is two strings"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{EchoGuest, PREPARED, files};
+
+    const TASK: &str = r#"{"contract": 1, "trainer": "echo", "candidates": [{}],
+        "split": {"column": "fold", "test": 1}, "target": "y", "scoring": ["accuracy"]}"#;
+    const ANSWER: &str =
+        r#"{"contract":1,"fits":1,"scores":[{"test":{"accuracy":0.3333333333333333}}]}"#;
+
+    fn form(parts: &[(&str, &[u8])]) -> Bytes {
+        let mut body = Vec::new();
+        for (name, content) in parts {
+            let head = format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--cut--\r\n");
+        body.into()
+    }
+
+    fn no_fetch(url: &str) -> Result<Bytes, String> {
+        panic!("`{url}` is not to be fetched")
+    }
+
+    fn post(
+        function: &Function,
+        parts: &[(&str, &[u8])],
+        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
+    ) -> Response {
+        let request = Request {
+            method: "POST",
+            path: "/?x=y",
+            content_type: Some("multipart/form-data; boundary=cut"),
+            body: form(parts),
+        };
+        function.answer::<EchoGuest>(&request, fetch)
+    }
+
+    fn answered() -> Response {
+        Response {
+            status: 200,
+            body: ANSWER.to_owned(),
+        }
+    }
+
+    /// The status, and the message of the `Fault` in the body.
+    fn refused(response: &Response) -> (u16, String) {
+        let fault: Fault = serde_json::from_str(&response.body).unwrap();
+        (response.status, fault.to_string())
+    }
+
+    #[test]
+    fn get_describes() {
+        let request = Request {
+            method: "GET",
+            path: "/",
+            content_type: None,
+            body: Bytes::new(),
+        };
+        let response = Function::default().answer::<EchoGuest>(&request, &no_fetch);
+        assert_eq!(response.status, 200);
+        let description: crate::contract::Description =
+            serde_json::from_str(&response.body).unwrap();
+        assert_eq!(description, describe::<EchoGuest>());
+    }
+
+    #[test]
+    fn other_requests_are_refused() {
+        let ask = |method, path| {
+            let request = Request {
+                method,
+                path,
+                content_type: None,
+                body: Bytes::new(),
+            };
+            refused(&Function::default().answer::<EchoGuest>(&request, &no_fetch))
+        };
+        assert_eq!(
+            ask("PUT", "/"),
+            (
+                405,
+                "invalid task: `PUT` is not answered; `GET` describes, `POST` evaluates".to_owned()
+            )
+        );
+        assert_eq!(
+            ask("GET", "/tasks"),
+            (
+                404,
+                "invalid task: there is nothing at `/tasks`; try `/`".to_owned()
+            )
+        );
+        assert_eq!(
+            ask("POST", "/"),
+            (
+                400,
+                "invalid task: the request's `content-type` is not `multipart/form-data` with a \
+                 boundary"
+                    .to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn a_dataset_in_the_body_is_opened_once() {
+        let (table, splits) = files();
+        let function = Function::default();
+        let before = PREPARED.get();
+        let parts: [(&str, &[u8]); 3] = [
+            ("task", TASK.as_bytes()),
+            ("dataset", &table),
+            ("splits", &splits),
+        ];
+        assert_eq!(post(&function, &parts, &no_fetch), answered());
+        assert_eq!(post(&function, &parts, &no_fetch), answered());
+        assert_eq!(PREPARED.get() - before, 1);
+    }
+
+    #[test]
+    fn a_dataset_behind_a_url_is_fetched_unless_its_digest_is_known() {
+        let (table, splits) = files();
+        let fetched = std::cell::Cell::new(0);
+        let fetch = |url: &str| {
+            fetched.set(fetched.get() + 1);
+            match url {
+                "https://store/d?sig=1" => Ok(table.clone()),
+                "https://store/s?sig=1" => Ok(splits.clone()),
+                _ => Err("answered status 403".to_owned()),
+            }
+        };
+        let function = Function::default();
+        let urls: [(&str, &[u8]); 3] = [
+            ("task", TASK.as_bytes()),
+            ("dataset_url", b"https://store/d?sig=1"),
+            ("splits_url", b"https://store/s?sig=1"),
+        ];
+        assert_eq!(post(&function, &urls, &fetch), answered());
+        assert_eq!(post(&function, &urls, &fetch), answered());
+        assert_eq!(fetched.get(), 4);
+        let named = |url: &'static str| {
+            [
+                ("task", TASK.as_bytes()),
+                ("dataset_url", url.as_bytes()),
+                ("dataset_digest", b"sha256:1"),
+                ("splits_url", b"https://store/s?sig=1"),
+                ("splits_digest", b"sha256:2"),
+            ]
+        };
+        assert_eq!(
+            post(&function, &named("https://store/d?sig=1"), &fetch),
+            answered()
+        );
+        assert_eq!(fetched.get(), 6);
+        assert_eq!(
+            post(&function, &named("https://store/d?sig=2"), &fetch),
+            answered()
+        );
+        assert_eq!(fetched.get(), 6);
+    }
+
+    #[test]
+    fn a_url_that_fails_is_a_bad_gateway() {
+        let fetch = |_: &str| Err("answered status 403".to_owned());
+        let parts: [(&str, &[u8]); 3] = [
+            ("task", TASK.as_bytes()),
+            ("dataset_url", b"https://store/d"),
+            ("splits_url", b"https://store/s"),
+        ];
+        assert_eq!(
+            refused(&post(&Function::default(), &parts, &fetch)),
+            (
+                502,
+                "invalid dataset: `https://store/d`: answered status 403".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn a_fault_has_its_status() {
+        let (table, splits) = files();
+        let ask = |task: &str, table: &[u8]| {
+            let parts: [(&str, &[u8]); 3] = [
+                ("task", task.as_bytes()),
+                ("dataset", table),
+                ("splits", &splits),
+            ];
+            refused(&post(&Function::default(), &parts, &no_fetch))
+        };
+        let other = TASK.replace("accuracy", "auc");
+        let (status, message) = ask(&other, &table);
+        assert_eq!(status, 422);
+        assert!(message.contains("there is no metric `auc`"));
+        let (status, message) = ask(TASK, b"not Parquet");
+        assert_eq!(status, 422);
+        assert!(message.contains("can't be read as Parquet"));
+    }
+
+    #[test]
+    fn parts_must_be_those_of_the_contract() {
+        let ask = |parts: &[(&str, &[u8])]| {
+            let response = post(&Function::default(), parts, &no_fetch);
+            let (status, message) = refused(&response);
+            assert_eq!(status, 400);
+            message
+        };
+        assert_eq!(
+            ask(&[("dataset", b"")]),
+            "invalid task: the request has no part `task`"
+        );
+        assert_eq!(
+            ask(&[("task", b""), ("dataset", b"")]),
+            "invalid task: the request has neither a part `splits` nor a part `splits_url`"
+        );
+        assert_eq!(
+            ask(&[("task", b""), ("dataset", b""), ("dataset_url", b"")]),
+            "invalid task: the request has both a part `dataset` and a part `dataset_url`"
+        );
+        assert!(ask(&[("tusk", b"")]).starts_with("invalid task: the request has a part `tusk`;"));
+        assert_eq!(
+            ask(&[("task", b"\xff")]),
+            "invalid task: the part `task` is not UTF-8"
+        );
+    }
+}

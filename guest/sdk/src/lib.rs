@@ -8,11 +8,14 @@ pub mod dataset;
 #[cfg(target_family = "wasm")]
 pub mod doors;
 mod file;
+#[cfg(test)]
+mod fixture;
 pub mod function;
 pub mod guest;
 pub mod metrics;
 mod multipart;
 mod prediction;
+pub mod schema;
 mod scoring;
 mod splits;
 pub mod table;
@@ -22,5 +25,6 @@ pub use dataset::Dataset;
 pub use fanout_contract as contract;
 pub use fanout_contract::{Fault, Learning, Param, ParamKind, Params, TrainerDescription};
 pub use guest::Guest;
+pub use schema::Schema;
 pub use table::{Feature, Table, Target, Values};
 pub use trainer::{Job, Prediction, PredictionBuf, PredictionValues, Scorer, Trainer};

@@ -52,7 +52,11 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
     writeln!(text, "splits      {splits}")?;
     writeln!(text, "fits        {}", expansion.fits())?;
     writeln!(text, "families    {families}")?;
-    writeln!(text, "tasks       {}, {workers} at a time", expansion.tasks.len())?;
+    writeln!(
+        text,
+        "tasks       {}, {workers} at a time",
+        expansion.tasks.len()
+    )?;
     writeln!(text, "memory      about {memory} MiB")?;
     for warning in &prepared.summary.warnings {
         writeln!(text, "warning: {warning}")?;
@@ -76,7 +80,11 @@ fn target(loaded: &Loaded, prepared: &Prepared) -> String {
         .map(|class| format!("{} {:.1} %", class.label, share(class.rows)))
         .collect();
     let more = if classes.len() > SHOWN { ", …" } else { "" };
-    format!("{name}, {} classes: {}{more}", classes.len(), shown.join(", "))
+    format!(
+        "{name}, {} classes: {}{more}",
+        classes.len(),
+        shown.join(", ")
+    )
 }
 
 /// Bytes that a run of this plan holds at its peak, roughly: the program, the

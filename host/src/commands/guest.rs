@@ -54,7 +54,11 @@ fn list() -> Result<(), CommandError> {
     for file in GuestFile::embedded() {
         let description = sandbox.load(&file.wasm, file.digest)?.describe()?;
         let digest = file.digest.short();
-        writeln!(text, "{} ({}, sha256 {digest})", file.name, description.guest)?;
+        writeln!(
+            text,
+            "{} ({}, sha256 {digest})",
+            file.name, description.guest
+        )?;
         for trainer in description.trainers {
             writeln!(text, "  {:<24} {}", trainer.name, trainer.summary)?;
         }
@@ -69,7 +73,11 @@ fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     for file in GuestFile::embedded() {
         for trainer in sandbox.load(&file.wasm, file.digest)?.describe()?.trainers {
             if trainer.name == name {
-                print(&if json { pretty(&trainer) } else { table(&trainer)? });
+                print(&if json {
+                    pretty(&trainer)
+                } else {
+                    table(&trainer)?
+                });
                 return Ok(());
             }
             names.push(trainer.name);
@@ -118,7 +126,10 @@ fn values(param: &Param) -> String {
 
 fn check(path: &std::path::Path) -> Result<(), CommandError> {
     let file = GuestFile::read(path).map_err(|error| {
-        CommandError::new(Kind::Guest, format!("can't read `{}`: {error}", path.display()))
+        CommandError::new(
+            Kind::Guest,
+            format!("can't read `{}`: {error}", path.display()),
+        )
     })?;
     let sandbox = Sandbox::new(1, None)?;
     let interfaces = sandbox.interfaces(&file.wasm)?;
@@ -151,7 +162,10 @@ fn interface_list(interfaces: &Interfaces, file: &GuestFile) -> Result<String, s
 
 fn export(folder: &std::path::Path) -> Result<(), CommandError> {
     let failed = |error: std::io::Error| {
-        CommandError::new(Kind::Internal, format!("can't write to `{}`: {error}", folder.display()))
+        CommandError::new(
+            Kind::Internal,
+            format!("can't write to `{}`: {error}", folder.display()),
+        )
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut text = String::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use clap::Args;
-use fanout::dataset::{self, Outline, Prepared};
+use fanout::dataset::{self, Prepared};
 use fanout::guest::GuestFile;
 use fanout::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
 use fanout::sandbox::{Guest, Sandbox, default_cache};
@@ -39,7 +39,6 @@ pub(super) struct Loaded {
     pub(super) plan: CheckedPlan,
     pub(super) trainer: TrainerDescription,
     pub(super) guest: Arc<Guest>,
-    pub(super) outline: Outline,
     pub(super) workers: usize,
 }
 
@@ -49,7 +48,9 @@ impl PlanArguments {
     pub(super) fn load(&self) -> Result<Loaded, CommandError> {
         let mut draft = plan::read(&self.plan, &self.overrides()?)?;
         let workers = match draft.pool() {
-            Some(PoolPlan::Local { workers: Some(workers) }) => *workers,
+            Some(PoolPlan::Local {
+                workers: Some(workers),
+            }) => *workers,
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let sandbox = Sandbox::new(workers + 1, default_cache())?;
@@ -69,17 +70,26 @@ impl PlanArguments {
                 .collect::<Vec<_>>(),
         ));
         let plan = draft.finish()?;
-        let found = offer.trainers.into_iter().find(|known| known.name == plan.trainer.name);
+        let found = offer
+            .trainers
+            .into_iter()
+            .find(|known| known.name == plan.trainer.name);
         let (Some(trainer), Some(guest)) = (found, offer.guest) else {
             unreachable!("a checked plan's trainer is known")
         };
-        Ok(Loaded { plan, trainer, guest: Arc::new(guest), outline, workers })
+        Ok(Loaded {
+            plan,
+            trainer,
+            guest: Arc::new(guest),
+            workers,
+        })
     }
 
     fn overrides(&self) -> Result<Vec<Override>, CommandError> {
         let set = self.set.iter().map(|argument| Override::set(argument));
-        let mut all: Vec<Override> =
-            set.collect::<Result<_, _>>().map_err(|error| CommandError::new(Kind::Usage, error))?;
+        let mut all: Vec<Override> = set
+            .collect::<Result<_, _>>()
+            .map_err(|error| CommandError::new(Kind::Usage, error))?;
         all.extend(self.output.as_deref().map(Override::output));
         all.extend(self.store.as_deref().map(Override::store));
         all.extend(self.workers.as_deref().map(Override::workers));
@@ -103,7 +113,10 @@ impl Loaded {
         for name in &plan.scoring {
             let metric = Metric::named(name);
             if let Some(metric) = metric.filter(|metric| !metric.suits(learning)) {
-                let message = format!("`{name}` is not for {}, such as `{target}`", words(learning));
+                let message = format!(
+                    "`{name}` is not for {}, such as `{target}`",
+                    words(learning)
+                );
                 let hint = format!("use `{}`", metric.instead(learning).join("` or `"));
                 return Err(plan.mistake("scoring", message, Some(hint)));
             }
@@ -141,21 +154,27 @@ struct Offer {
 
 impl Offer {
     fn find(sandbox: &Sandbox, trainer: Option<&TrainerPlan>) -> Result<Self, CommandError> {
-        let mut offer = Self { trainers: Vec::new(), guest: None };
-        let files: Box<dyn Iterator<Item = GuestFile>> = match trainer.and_then(|t| t.guest.as_ref()) {
-            Some(path) => {
-                let file = GuestFile::read(path).map_err(|error| {
-                    let message = format!("can't read the guest `{}`: {error}", path.display());
-                    CommandError::new(Kind::Guest, message)
-                })?;
-                Box::new(std::iter::once(file))
-            }
-            None => Box::new(GuestFile::embedded()),
+        let mut offer = Self {
+            trainers: Vec::new(),
+            guest: None,
         };
+        let files: Box<dyn Iterator<Item = GuestFile>> =
+            match trainer.and_then(|t| t.guest.as_ref()) {
+                Some(path) => {
+                    let file = GuestFile::read(path).map_err(|error| {
+                        let message = format!("can't read the guest `{}`: {error}", path.display());
+                        CommandError::new(Kind::Guest, message)
+                    })?;
+                    Box::new(std::iter::once(file))
+                }
+                None => Box::new(GuestFile::embedded()),
+            };
         for file in files {
             let guest = sandbox.load(&file.wasm, file.digest)?;
             let trainers = guest.describe()?.trainers;
-            let chosen = trainers.iter().any(|known| Some(&known.name) == trainer.map(|t| &t.name));
+            let chosen = trainers
+                .iter()
+                .any(|known| Some(&known.name) == trainer.map(|t| &t.name));
             offer.trainers.extend(trainers);
             if chosen {
                 offer.guest = Some(guest);

@@ -71,12 +71,19 @@ impl Run {
         drop(progress);
 
         let model = match &refitted {
-            Some(Refitted { model: Some(model), .. }) => save_model(plan, model)?,
+            Some(Refitted {
+                model: Some(model), ..
+            }) => save_model(plan, model)?,
             _ => None,
         };
         let holdout = refitted.and_then(|refitted| refitted.holdout);
         let holdout = holdout.map(|scores| scores.into_iter().collect::<BTreeMap<_, _>>());
-        let warnings: Vec<String> = prepared.summary.warnings.iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> = prepared
+            .summary
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let took = Took::since(started);
         let report = Report {
             plan,
@@ -89,7 +96,8 @@ impl Run {
             took: &took,
         };
         if let Some(folder) = &plan.output {
-            files::write(folder, &report).map_err(|error| CommandError::new(Kind::Internal, error))?;
+            files::write(folder, &report)
+                .map_err(|error| CommandError::new(Kind::Internal, error))?;
         }
         self.show(&report)
     }
@@ -117,7 +125,9 @@ impl Run {
                 _ => Ok(()),
             };
         }
-        let width = console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
+        let width = console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| columns.into());
         let text = render(report, Style::new(out.is_terminal(), width));
         drop(out);
         print(&text);
@@ -139,7 +149,9 @@ fn prepare(
         wall: started.elapsed(),
     });
     for warning in &prepared.summary.warnings {
-        emit(&Event::DatasetWarned { message: warning.to_string() });
+        emit(&Event::DatasetWarned {
+            message: warning.to_string(),
+        });
     }
     Ok(prepared)
 }
@@ -167,7 +179,12 @@ fn pool(
         reuse,
         cancel: cancel.clone(),
     };
-    let pool = LocalPool::new(loaded.guest.clone(), work, loaded.plan.limits.into(), loaded.workers);
+    let pool = LocalPool::new(
+        loaded.guest.clone(),
+        work,
+        loaded.plan.limits.into(),
+        loaded.workers,
+    );
     match &prepared.dataset_content {
         Some(table) => pool.with_files(table.clone(), prepared.splits_content.clone()),
         None => pool,
@@ -183,7 +200,9 @@ fn refit(
     emit: &mut dyn FnMut(&Event),
 ) -> Result<Option<Refitted>, RunError> {
     let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
-    let Some(best) = metric.and_then(|metric| results.best(metric)) else { return Ok(None) };
+    let Some(best) = metric.and_then(|metric| results.best(metric)) else {
+        return Ok(None);
+    };
     let params = expansion.candidates.get(best);
     let holdout = prepared.holdout.as_ref();
     // A model that is written nowhere is not worth its fit.
@@ -193,7 +212,9 @@ fn refit(
 
 /// Writes the model beside the results, where there is a folder for them.
 fn save_model(plan: &CheckedPlan, model: &[u8]) -> Result<Option<String>, CommandError> {
-    let Some(folder) = &plan.output else { return Ok(None) };
+    let Some(folder) = &plan.output else {
+        return Ok(None);
+    };
     let failed = |error| CommandError::new(Kind::Internal, error);
     files::make_folder(folder).map_err(failed)?;
     let path = folder.join(MODEL);

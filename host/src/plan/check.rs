@@ -1,5 +1,5 @@
 //! What a plan asks of its trainer: that it is offered, that it has the
-//! hyper-parameters and takes their values, that the metrics are known.
+//! hyper-parameters, and that it takes their values.
 //!
 //! It works on the tree, not on a [`Plan`](super::Plan), so that its mistakes
 //! stand beside those of a plan that could not be decoded.
@@ -9,22 +9,18 @@ use serde_json::Value as Json;
 
 use super::Values;
 use super::mistake::{Mistake, Place};
-use super::node::{Content, Entry, Node};
+use super::node::{Atom, Content, Entry, Node};
 use super::reader::Noted;
 use super::suggest::{all_of, did_you_mean};
 use super::values::values;
 
-pub(super) fn check(
-    root: &Node,
-    trainers: &[TrainerDescription],
-    metrics: &[&str],
-    noted: Noted<'_>,
-) {
-    scoring(root, metrics, noted);
+pub(super) fn check(root: &Node, trainers: &[TrainerDescription], noted: Noted<'_>) {
     let Some(node) = root.get(&["trainer", "name"]) else {
         return;
     };
-    let Some(name) = node.label() else { return };
+    let Some(Atom::Text(name)) = node.atom() else {
+        return;
+    };
     let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
         let names = || trainers.iter().map(|trainer| trainer.name.as_str());
         let guest = root.get(&["trainer", "guest"]).and_then(Node::label);
@@ -70,24 +66,6 @@ pub(super) fn check(
             Form::Value => value(param, &searched.entry.value, noted),
             Form::Values => tried(param, &searched.entry.value, noted),
         }
-    }
-}
-
-fn scoring(root: &Node, metrics: &[&str], noted: Noted<'_>) {
-    let Some(node) = root.get(&["scoring"]) else {
-        return;
-    };
-    let items = match &node.content {
-        Content::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    for item in items {
-        let Some(name) = item.label().filter(|name| !metrics.contains(name)) else {
-            continue;
-        };
-        let hint = did_you_mean(name, metrics.iter().copied())
-            .unwrap_or_else(|| format!("the metrics are {}", all_of(metrics.iter().copied())));
-        noted.push(Mistake::new(item.place, format!("unknown metric `{name}`")).hint(hint));
     }
 }
 
@@ -151,7 +129,7 @@ fn param<'t>(
 /// One value. What is no JSON was noted when the plan was decoded.
 fn value(param: &Param, node: &Node, noted: Noted<'_>) {
     if let Some(value) = node.json(&mut Vec::new()) {
-        taken(param, &value, node.place, noted);
+        noted.extend(refused(param, &value, node.place));
     }
 }
 
@@ -161,16 +139,13 @@ fn tried(param: &Param, node: &Node, noted: Noted<'_>) {
     let Some(tried) = values(&param.name, node, &mut Vec::new()) else {
         return;
     };
-    match tried {
+    let (drawn, what): (Vec<Json>, _) = match tried {
+        Values::List(values) if node.items().is_empty() => (values, "range"),
         Values::List(values) => {
-            let items = node.items();
-            for (index, value) in values.iter().enumerate() {
-                let place = items.get(index).unwrap_or(node).place;
-                if !taken(param, value, place, noted) && items.is_empty() {
-                    // One value of a range stands for all that are wrong.
-                    break;
-                }
+            for (item, value) in node.items().iter().zip(&values) {
+                noted.extend(refused(param, value, item.place));
             }
+            return;
         }
         Values::Uniform { low, high } | Values::LogUniform { low, high } => {
             if !floats(param)
@@ -179,26 +154,28 @@ fn tried(param: &Param, node: &Node, noted: Noted<'_>) {
                     .iter()
                     .any(|kind| matches!(kind, ParamKind::Int { .. }))
             {
-                noted.push(
-                    Mistake::new(
-                        node.place,
-                        format!(
-                            "`{}` takes whole numbers, and this draws fractions",
-                            param.name
-                        ),
-                    )
-                    .hint("use `int_uniform`, or a list"),
+                let message = format!(
+                    "`{}` takes whole numbers, and this draws fractions",
+                    param.name
                 );
+                noted.push(Mistake::new(node.place, message).hint("use `int_uniform`, or a list"));
                 return;
             }
-            let _ = taken(param, &low.into(), node.place, noted)
-                && taken(param, &high.into(), node.place, noted);
+            (vec![low.into(), high.into()], "distribution")
         }
-        Values::IntUniform { low, high } => {
-            let _ = taken(param, &low.into(), node.place, noted)
-                && taken(param, &high.into(), node.place, noted);
-        }
-    }
+        Values::IntUniform { low, high } => (vec![low.into(), high.into()], "distribution"),
+    };
+    // One value stands for all that are wrong.
+    let mistake = drawn
+        .iter()
+        .find_map(|value| refused(param, value, node.place));
+    noted.extend(mistake.map(|mistake| match (&node.content, mistake.hint) {
+        (Content::Map(_), None) => Mistake {
+            hint: Some(format!("the {what} holds it")),
+            ..mistake
+        },
+        (_, hint) => Mistake { hint, ..mistake },
+    }));
 }
 
 fn floats(param: &Param) -> bool {
@@ -208,10 +185,9 @@ fn floats(param: &Param) -> bool {
         .any(|kind| matches!(kind, ParamKind::Float { .. }))
 }
 
-fn taken(param: &Param, value: &Json, place: Place, noted: Noted<'_>) -> bool {
-    let Err(message) = param.check(value) else {
-        return true;
-    };
+/// Why the trainer does not take a value.
+fn refused(param: &Param, value: &Json, place: Place) -> Option<Mistake> {
+    let message = param.check(value).err()?;
     let choices = param.kinds.iter().filter_map(|kind| match kind {
         ParamKind::Choice { of } => Some(of.iter().map(String::as_str)),
         _ => None,
@@ -226,6 +202,5 @@ fn taken(param: &Param, value: &Json, place: Place, noted: Noted<'_>) -> bool {
         }
         _ => did_you_mean(text, choices.flatten()),
     });
-    noted.push(Mistake::new(place, message).maybe_hint(hint));
-    false
+    Some(Mistake::new(place, message).maybe_hint(hint))
 }

@@ -15,7 +15,10 @@ use super::mistake::{Mistake, Place};
 use super::node::{Atom, Content, Node};
 use super::quantity;
 use super::reader::{Noted, Reader, number, wrong};
-use super::{Cv, DatasetPlan, ErrorScore, Holdout, Limits, Plan, PoolPlan, Search, TrainerPlan};
+use super::suggest::{all_of, did_you_mean, one_of};
+use super::{
+    Cv, DatasetPlan, ErrorScore, Holdout, Limits, METRICS, Plan, PoolPlan, Search, TrainerPlan,
+};
 
 /// Threat: a unit that was mistyped, and a task that nothing ever ends.
 const MAX_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -243,7 +246,21 @@ fn scoring(node: &Node, noted: Noted<'_>) -> Option<Vec<String>> {
                 );
                 fine = false;
             }
-            Some(Atom::Text(name)) => metrics.push(name.to_owned()),
+            Some(Atom::Text(name)) => {
+                if !METRICS.contains(&name) {
+                    let bare = name.trim_end_matches("_score");
+                    let known = METRICS.iter().copied().find(|metric| *metric == bare);
+                    let hint = known.map(|metric| format!("did you mean `{metric}`?"));
+                    let hint = hint.or_else(|| did_you_mean(name, METRICS));
+                    let hint =
+                        hint.unwrap_or_else(|| format!("the metrics are {}", all_of(METRICS)));
+                    noted.push(
+                        Mistake::new(item.place, format!("unknown metric `{name}`")).hint(hint),
+                    );
+                    fine = false;
+                }
+                metrics.push(name.to_owned());
+            }
             _ => {
                 noted.push(wrong("scoring", "a metric's name, or a list of them", item));
                 fine = false;
@@ -276,12 +293,14 @@ fn refit(top: &Reader<'_>, scoring: Option<&[String]>, noted: Noted<'_>) -> Opti
                 format!("`refit` names `{metric}`, which `scoring` does not"),
             );
             let metrics = scoring.iter().map(String::as_str);
-            let near = super::suggest::did_you_mean(metric, metrics.clone());
-            let all = format!(
-                "write {}, or add `{metric}` to `scoring`",
-                super::suggest::one_of(metrics)
-            );
-            noted.push(mistake.hint(near.unwrap_or(all)));
+            let all = || {
+                format!(
+                    "write {}, or add `{metric}` to `scoring`",
+                    one_of(metrics.clone())
+                )
+            };
+            let near = did_you_mean(metric, metrics.clone()).filter(|_| !METRICS.contains(&metric));
+            noted.push(mistake.hint(near.unwrap_or_else(all)));
             None
         }
     }
@@ -326,7 +345,8 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
             _ => None,
         };
         let Some(bytes) = bytes else {
-            noted.push(wrong("memory", "a size, such as `512MiB` or `1GiB`", node));
+            let mistake = wrong("memory", "a size, such as `512MiB` or `1GiB`", node);
+            noted.push(mistake.maybe_hint(node.label().and_then(quantity::meant_size)));
             return None;
         };
         if !(MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
@@ -334,10 +354,12 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
                 quantity::show_size(MIN_MEMORY),
                 quantity::show_size(MAX_MEMORY),
             );
-            let hint = if bytes > MAX_MEMORY {
-                "a guest can address no more"
-            } else {
-                "a guest can't start in less"
+            let hint = match node.atom() {
+                Some(Atom::Int(count)) if bytes < MIN_MEMORY => {
+                    format!("a number counts bytes; write `{count}MiB` for mebibytes")
+                }
+                _ if bytes > MAX_MEMORY => "a guest can address no more".to_owned(),
+                _ => "a guest can't start in less".to_owned(),
             };
             noted.push(wrong("memory", &format!("a size from {min} to {max}"), node).hint(hint));
             return None;
@@ -355,10 +377,12 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
                 Some(_) => "a duration from 1ms to 168h",
                 None => "a duration, such as `90s`, `5m` or `1h30m`",
             };
-            let bare = number(node)
-                .and(node.label())
-                .map(|number| format!("write `{number}s` for seconds"));
-            noted.push(wrong("timeout", takes, node).maybe_hint(bare));
+            let hint = match (number(node), node.label()) {
+                (Some(_), Some(number)) => Some(format!("write `{number}s` for seconds")),
+                (None, Some(text)) if given.is_none() => quantity::meant_duration(text),
+                _ => None,
+            };
+            noted.push(wrong("timeout", takes, node).maybe_hint(hint));
         }
         fine
     });

@@ -27,7 +27,7 @@ pub(super) static PLAN: Section = Section {
         Field::new("trainer", Form::Section(&TRAINER), Required, "The estimator.")
             .aka(&["estimator", "model", "algorithm"]),
         Field::new("search", Form::Union(&SEARCH), Absent, "The candidates. Fallback: one, with the trainer's `params`.")
-            .aka(&["grid", "param_grid", "grid_search", "hyperparameters", "params"]),
+            .aka(&["grid_search", "tuning"]),
         Field::new("cv", Form::Union(&CV), Absent, "The cross-validation splits. Fallback: `{method: stratified_k_fold, n_splits: 5}`.")
             .aka(&["cross_validation", "folds", "splits"]),
         Field::new("scoring", Form::Own(scoring), Texts(&["accuracy"]), "A metric or a list of metrics, by scikit-learn's names.")

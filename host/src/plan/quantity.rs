@@ -55,6 +55,37 @@ pub(super) fn show_size(bytes: u64) -> String {
     }
 }
 
+/// "write `1GiB`", for a size that people write otherwise.
+pub(super) fn meant_size(text: &str) -> Option<String> {
+    let (number, unit) = split(text.trim())?;
+    let unit = unit.trim().to_lowercase();
+    let binary = unit.contains('i') && !unit.contains("gig") || unit.contains("bi");
+    let unit = match (unit.chars().next()?, binary) {
+        ('k', true) => "KiB",
+        ('k', false) => "kB",
+        ('m', true) => "MiB",
+        ('m', false) => "MB",
+        ('g', true) => "GiB",
+        ('g', false) => "GB",
+        _ => return None,
+    };
+    Some(format!("write `{number}{unit}`"))
+}
+
+/// "write `5m`", for a duration that people write otherwise.
+pub(super) fn meant_duration(text: &str) -> Option<String> {
+    let (number, unit) = split(text.trim())?;
+    let unit = unit.trim().to_lowercase();
+    let unit = match unit.as_str() {
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "ms" | "milliseconds" => "ms",
+        _ => return None,
+    };
+    Some(format!("write `{number}{unit}`"))
+}
+
 fn split(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     (end > 0).then(|| text.split_at(end))
@@ -88,6 +119,21 @@ mod tests {
             ("99999999999GiB", None),
         ] {
             assert_eq!(size(text), bytes, "{text}");
+        }
+        for (text, meant) in [
+            ("1gib", Some("1GiB")),
+            ("2G", Some("2GB")),
+            ("1 gigabyte", Some("1GB")),
+            ("512Mi", Some("512MiB")),
+            ("3 mebibytes", Some("3MiB")),
+            ("1TB", None),
+            ("much", None),
+        ] {
+            assert_eq!(
+                meant_size(text),
+                meant.map(|meant| format!("write `{meant}`")),
+                "{text}"
+            );
         }
         assert_eq!(show_size(1 << 30), "1GiB");
         assert_eq!(show_size(16 << 20), "16MiB");

@@ -8,7 +8,7 @@ use super::fields::PLAN;
 use super::form::{Fallback, Field, Form, Section, Union, Variant, titled};
 use super::mistake::{Mistake, Place};
 use super::node::{Atom, Content, Entry, Node};
-use super::suggest::{all_of, did_you_mean, one_of};
+use super::suggest::{all_of, did_you_mean, nearest, one_of};
 
 pub(super) type Noted<'m> = &'m mut Vec<Mistake>;
 
@@ -18,6 +18,8 @@ pub(super) struct Reader<'n> {
     place: Place,
     fields: &'static [Field],
     entries: &'n [Entry],
+    /// Fields that are given by another name: they are not missing too.
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Reader<'n> {
@@ -33,18 +35,27 @@ impl<'n> Reader<'n> {
             .fields
             .iter()
             .find(|field| matches!(field.default, Fallback::Required));
-        map(section.path, node, required.map(|field| field.name), noted)?;
-        for entry in node.entries() {
-            if !section.fields.iter().any(|field| field.name == entry.key) {
-                noted.push(unknown(section.path, section.fields, None, entry));
-            }
-        }
-        Some(Self {
+        let names = || section.fields.iter().map(|field| field.name);
+        map(
+            section.path,
+            node,
+            required.map(|field| field.name),
+            names(),
+            noted,
+        )?;
+        let mut reader = Self {
             path: section.path,
             place,
             fields: section.fields,
             entries: node.entries(),
-        })
+            meant: Vec::new(),
+        };
+        for entry in node.entries() {
+            if !names().any(|name| name == entry.key) {
+                reader.unknown(None, entry, noted);
+            }
+        }
+        Some(reader)
     }
 
     /// Opens a section whose fields depend on its tag.
@@ -59,7 +70,18 @@ impl<'n> Reader<'n> {
             Some(Atom::Int(_)) => union.variants[0].fields.first().map(|field| field.name),
             _ => None,
         };
-        map(union.path, node, brief, noted)?;
+        let fields = union
+            .variants
+            .iter()
+            .flat_map(|variant| variant.fields)
+            .map(|field| field.name);
+        map(
+            union.path,
+            node,
+            brief,
+            std::iter::once(union.tag).chain(fields),
+            noted,
+        )?;
         let variant = match node.entry(union.tag) {
             None => union.variant(union.default),
             Some(entry) => {
@@ -83,35 +105,65 @@ impl<'n> Reader<'n> {
             }
             return None;
         };
+        let mut reader = Self {
+            path: union.path,
+            place,
+            fields: variant.fields,
+            entries: node.entries(),
+            meant: Vec::new(),
+        };
         for entry in node.entries().iter().filter(|entry| entry.key != union.tag) {
-            if variant.fields.iter().any(|field| field.name == entry.key) {
+            let has =
+                |variant: &&Variant| variant.fields.iter().any(|field| field.name == entry.key);
+            if has(&variant) {
                 continue;
             }
-            let other = union
-                .variants
-                .iter()
-                .find(|other| other.fields.iter().any(|field| field.name == entry.key));
-            noted.push(match other {
-                Some(other) => Mistake::new(
-                    entry.place,
-                    format!(
+            match union.variants.iter().find(has) {
+                Some(other) => {
+                    let message = format!(
                         "`{}` is no field of `{}: {}`",
                         entry.key, union.tag, variant.name
-                    ),
-                )
-                .hint(format!("it belongs to `{}: {}`", union.tag, other.name)),
-                None => unknown(union.path, variant.fields, Some(union.tag), entry),
-            });
+                    );
+                    let hint = format!("it belongs to `{}: {}`", union.tag, other.name);
+                    noted.push(Mistake::new(entry.place, message).hint(hint));
+                }
+                None => reader.unknown(Some(union.tag), entry, noted),
+            }
         }
-        Some((
-            variant,
-            Self {
-                path: union.path,
-                place,
-                fields: variant.fields,
-                entries: node.entries(),
-            },
-        ))
+        Some((variant, reader))
+    }
+
+    /// Notes a field that the section does not have.
+    fn unknown(&mut self, tag: Option<&'static str>, entry: &Entry, noted: Noted<'_>) {
+        let key = entry.key.as_str();
+        let here = || {
+            tag.into_iter()
+                .chain(self.fields.iter().map(|field| field.name))
+        };
+        let known_as = |field: &&Field| field.aka.contains(&key.to_lowercase().as_str());
+        let hint = if let Some(field) = self.fields.iter().find(known_as) {
+            self.meant.push(field.name);
+            format!("it is called `{}` here", field.name)
+        } else if let Some(name) = nearest(key, here()) {
+            self.meant.push(name);
+            format!("did you mean `{name}`?")
+        } else if let Some((path, name)) = home(key, &PLAN) {
+            if name == key {
+                format!("`{key}` is a field of {}", titled(path))
+            } else {
+                format!(
+                    "it is called `{name}` here, and is a field of {}",
+                    titled(path)
+                )
+            }
+        } else {
+            fields_of(self.path, here())
+        };
+        let place = match self.path {
+            "" => "in the plan".to_owned(),
+            path => format!("in `{path}`"),
+        };
+        noted.push(Mistake::new(entry.place, format!("unknown field `{key}` {place}")).hint(hint));
     }
 
     fn field(&self, name: &str) -> &'static Field {
@@ -140,20 +192,21 @@ impl<'n> Reader<'n> {
         let field = self.field(name);
         let Some(entry) = self.entry(name) else {
             if matches!(field.default, Fallback::Required) {
-                noted.push(
-                    Mistake::new(
-                        self.place,
-                        format!("{} lacks the field `{name}`", titled(self.path)),
-                    )
-                    .hint(field.about),
-                );
+                if !self.meant.contains(&name) {
+                    let kind = match field.form {
+                        Form::Section(_) | Form::Union(_) => "section",
+                        _ => "field",
+                    };
+                    let message = format!("{} lacks the {kind} `{name}`", titled(self.path));
+                    noted.push(Mistake::new(self.place, message).hint(meaning(field)));
+                }
                 return None;
             }
             return Some(None);
         };
         if entry.value.is_null() {
             let advice = match field.default {
-                Fallback::Required => field.about.to_owned(),
+                Fallback::Required => meaning(field),
                 _ => "write one, or remove the line to have the default".to_owned(),
             };
             noted.push(Mistake::new(entry.place, format!("`{name}` has no value")).hint(advice));
@@ -255,13 +308,14 @@ impl<'n> Reader<'n> {
             panic!("`{name}` is a number")
         };
         self.own(name, noted, |node, noted| {
-            let value = number(node).filter(|&value| value > above && value < below);
+            let given = number(node);
+            let value = given.filter(|&value| value > above && value < below);
             if value.is_none() {
-                noted.push(wrong(
-                    name,
-                    &format!("a number above {above} and below {below}"),
-                    node,
-                ));
+                let percent = given.filter(|&given| below == 1.0 && given > 1.0 && given < 100.0);
+                let hint = percent
+                    .map(|percent| format!("write `{}` for {percent} percent", percent / 100.0));
+                let takes = format!("a number above {above} and below {below}");
+                noted.push(wrong(name, &takes, node).maybe_hint(hint));
             }
             value
         })?
@@ -367,7 +421,13 @@ pub(super) fn not_one_of<'a>(
     wrong(name, &one_of(choices), node).maybe_hint(hint)
 }
 
-fn map(path: &'static str, node: &Node, brief: Option<&str>, noted: Noted<'_>) -> Option<()> {
+fn map<'a>(
+    path: &'static str,
+    node: &Node,
+    brief: Option<&str>,
+    fields: impl Iterator<Item = &'a str>,
+    noted: Noted<'_>,
+) -> Option<()> {
     if matches!(node.content, Content::Map(_)) {
         return Some(());
     }
@@ -376,54 +436,53 @@ fn map(path: &'static str, node: &Node, brief: Option<&str>, noted: Noted<'_>) -
         titled(path),
         node.describe()
     );
-    let hint = node.label().zip(brief).map(|(label, brief)| match path {
-        "" => "a plan is YAML: `field: value` a line, such as `dataset:` and `trainer:`".to_owned(),
-        _ => format!("write `{path}: {{{brief}: {label}}}`"),
-    });
-    noted.push(Mistake::new(node.place, message).maybe_hint(hint));
+    let brief = node.label().zip(brief).filter(|_| !path.is_empty());
+    let hint = brief.map_or_else(
+        || fields_of(path, fields),
+        |(label, brief)| format!("write `{path}: {{{brief}: {label}}}`"),
+    );
+    noted.push(Mistake::new(node.place, message).hint(hint));
     None
 }
 
-/// What can be said of a field that `path` does not have.
-fn unknown(
-    path: &'static str,
-    fields: &'static [Field],
-    tag: Option<&'static str>,
-    entry: &Entry,
-) -> Mistake {
-    let key = entry.key.as_str();
-    let here = || tag.into_iter().chain(fields.iter().map(|field| field.name));
-    let aka = fields
-        .iter()
-        .find(|field| field.aka.contains(&key.to_lowercase().as_str()));
-    let hint = if let Some(field) = aka {
-        format!("it is called `{}` here", field.name)
-    } else if let Some(hint) = did_you_mean(key, here()) {
-        hint
-    } else if let Some(home) = home(key, &PLAN) {
-        format!("`{key}` is a field of {}", titled(home))
-    } else {
-        format!("the fields of {} are {}", titled(path), all_of(here()))
-    };
-    let place = match path {
-        "" => "in the plan".to_owned(),
-        _ => format!("in `{path}`"),
-    };
-    Mistake::new(entry.place, format!("unknown field `{key}` {place}")).hint(hint)
+fn fields_of<'a>(path: &str, fields: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in fields {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    format!("the fields of {} are {}", titled(path), all_of(names))
 }
 
-/// The section that has a field of this name.
-fn home(key: &str, section: &'static Section) -> Option<&'static str> {
-    if section.fields.iter().any(|field| field.name == key) {
-        return Some(section.path);
-    }
-    section.fields.iter().find_map(|field| match field.form {
-        Form::Section(section) => home(key, section),
-        Form::Union(union) => {
-            let known = |variant: &Variant| variant.fields.iter().any(|field| field.name == key);
-            union.variants.iter().any(known).then_some(union.path)
-        }
-        _ => None,
+/// "`target` is the column to predict".
+fn meaning(field: &Field) -> String {
+    let about = field.about.trim_end_matches('.');
+    let first = about
+        .chars()
+        .next()
+        .map(|first| first.to_lowercase().to_string());
+    let rest = about.chars().skip(1).collect::<String>();
+    format!("`{}` is {}{rest}", field.name, first.unwrap_or_default())
+}
+
+/// The section that has a field of this name, or by which people know it, and
+/// what it is called there.
+fn home(key: &str, section: &'static Section) -> Option<(&'static str, &'static str)> {
+    let find = |path: &'static str, fields: &'static [Field]| {
+        let named = fields.iter().find(|field| field.name == key);
+        let field = named.or_else(|| fields.iter().find(|field| field.aka.contains(&key)))?;
+        Some((path, field.name))
+    };
+    find(section.path, section.fields).or_else(|| {
+        section.fields.iter().find_map(|field| match field.form {
+            Form::Section(section) => home(key, section),
+            Form::Union(union) => union
+                .variants
+                .iter()
+                .find_map(|variant| find(union.path, variant.fields)),
+            _ => None,
+        })
     })
 }
 

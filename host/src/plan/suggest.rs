@@ -20,15 +20,25 @@ pub(super) fn nearest<'a>(
         .filter_map(|name| {
             let other = plain(name);
             let distance = strsim::osa_distance(&given, &other);
-            let longest = given.chars().count().max(other.chars().count());
+            let (short, long) = if given.len() < other.len() {
+                (&given, &other)
+            } else {
+                (&other, &given)
+            };
             // Half a word apart is another word. One that begins or ends like
-            // a known name (`depth` of `max_depth`) is near all the same.
-            let near = distance * 3 <= longest;
-            let within = given.len() >= 4 && (other.starts_with(&given) || other.ends_with(&given));
-            (near || within).then_some((distance, name))
+            // a known name (`depth` of `max_depth`) is near all the same, but
+            // a plain slip is nearer.
+            let near = distance * 3 <= long.chars().count();
+            let within = short.len() >= 3
+                && (long.starts_with(short.as_str()) || long.ends_with(short.as_str()));
+            match (near, within) {
+                (_, true) => Some((distance.min(3), distance, name)),
+                (true, false) => Some((distance, distance, name)),
+                (false, false) => None,
+            }
         })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .min_by_key(|(rank, distance, _)| (*rank, *distance))
+        .map(|(_, _, name)| name)
 }
 
 /// "`a`, `b` or `c`".
@@ -69,5 +79,10 @@ mod tests {
         assert_eq!(nearest("criteiron", known), Some("criterion"));
         assert_eq!(nearest("learning_rate", known), None);
         assert_eq!(nearest("x", known), None);
+        let known = ["roc_auc", "roc_auc_ovo", "roc_auc_ovr", "accuracy"];
+        assert_eq!(nearest("roc_auc_score", known), Some("roc_auc"));
+        assert_eq!(nearest("auc", known), Some("roc_auc"));
+        assert_eq!(nearest("rocauc", known), Some("roc_auc"));
+        assert_eq!(nearest("roc_auc_ov", known), Some("roc_auc_ovo"));
     }
 }

@@ -7,14 +7,16 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
+use super::explain::{Explained, explain};
 use super::mistake::{Mistake, Place, Span};
 use super::node::{Content, Entry, Node, Scalar};
 
 /// Threat: a recursion over the tree that overflows the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Threat: aliases of aliases that fill the memory.
-const MAX_NODES: usize = 20_000_000;
+/// Threat: aliases of aliases that fill the memory. What is written out is
+/// bounded by the size of the file.
+const MAX_REPEATED: usize = 1_000_000;
 
 /// Threat: looking for keys given twice, which takes a map's size squared.
 const MAX_FIELDS: usize = 10_000;
@@ -32,7 +34,7 @@ pub(super) fn parse(
         open: Vec::new(),
         root: None,
         anchors: Vec::new(),
-        nodes: 0,
+        repeated: 0,
     };
     match builder.run(text) {
         Ok(()) => builder.root,
@@ -52,7 +54,8 @@ struct Builder<'m, P> {
     root: Option<Node>,
     /// By the parser's number, which counts from 1.
     anchors: Vec<Option<Node>>,
-    nodes: usize,
+    /// How many values aliases have stood for.
+    repeated: usize,
 }
 
 /// A list or a map whose end has not come.
@@ -70,7 +73,15 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
         while let Some(event) = parser.next_event() {
             let (event, span) = match event {
                 Ok(event) => event,
-                Err(error) => return Err(self.explain(text, &error)),
+                Err(error) => {
+                    let Explained {
+                        span,
+                        message,
+                        hint,
+                    } = explain(text, &error);
+                    let mistake = Mistake::new((self.place)(span), format!("not YAML: {message}"));
+                    return Err(mistake.maybe_hint(hint));
+                }
             };
             let place = (self.place)(Span {
                 line: span.start.line(),
@@ -120,7 +131,12 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                     let node = self.anchors.get(anchor).cloned().flatten().ok_or_else(|| {
                         Mistake::new(place, "an alias stands inside of what it stands for")
                     })?;
-                    self.nodes += count(&node);
+                    self.repeated += 1 + count(&node);
+                    if self.repeated > MAX_REPEATED {
+                        let message = format!("aliases repeat more than {MAX_REPEATED} values");
+                        return Err(Mistake::new(place, message)
+                            .hint("write the values out where they are needed"));
+                    }
                     self.add(node, 0)?;
                 }
                 Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -159,14 +175,6 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Mistake> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(Mistake::new(
-                node.place,
-                format!("the plan has more than {MAX_NODES} values"),
-            )
-            .hint("do its aliases (`*name`) repeat one another?"));
-        }
         if anchor > 0 {
             self.anchors
                 .resize(self.anchors.len().max(anchor + 1), None);
@@ -207,93 +215,6 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
             Content::Scalar(_) => unreachable!("a scalar is never open"),
         }
         Ok(())
-    }
-
-    /// The parser's words, in ours.
-    fn explain(&self, text: &str, error: &saphyr_parser::ScanError) -> Mistake {
-        let (line, column) = (error.marker().line(), error.marker().col() + 1);
-        let mut span = Span {
-            line,
-            column,
-            end_line: line,
-            end_column: column + 1,
-        };
-        let info = error.info();
-        let source = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-        let indent = source
-            .chars()
-            .take_while(|c| c.is_whitespace())
-            .collect::<String>();
-        if let Some(tab) = indent.chars().position(|c| c == '\t') {
-            span.column = tab + 1;
-            span.end_column = tab + 2;
-            return Mistake::new((self.place)(span), "not YAML: a tab can't indent a line")
-                .hint("indent with spaces");
-        }
-        let (message, hint) = if info.contains("tab") {
-            (
-                "a tab stands where YAML wants spaces",
-                "write spaces instead of the tab",
-            )
-        } else if info.contains("mapping values are not allowed")
-            || info.contains("illegal placement of ':'")
-        {
-            (
-                "a `:` where no field can begin",
-                "a text that holds `: ` needs quotes; else check the indentation of this line",
-            )
-        } else if info.contains("flow mapping") {
-            (
-                "expected `,` or `}`",
-                "a `{` is closed by `}`, and its fields are parted by `,`",
-            )
-        } else if info.contains("flow sequence") {
-            (
-                "expected `,` or `]`",
-                "a `[` is closed by `]`, and its items are parted by `,`",
-            )
-        } else if info.contains("unexpected end of stream")
-            || info.contains("unexpected document indicator")
-        {
-            (
-                "a quoted text never ends",
-                "close it with the quote that it begins with",
-            )
-        } else if info.contains("unknown escape") || info.contains("hexadecimal number") {
-            (
-                "an unknown escape in a text in double quotes",
-                "a backslash is `\\\\` there; or use single quotes, where it means itself",
-            )
-        } else if info.contains("unknown anchor") {
-            (
-                "an alias of nothing",
-                "name the value first: `&name value`, and then `*name`",
-            )
-        } else if info.contains("simple key") || info.contains("expected key") {
-            (
-                "expected `field: value`",
-                "a space follows the `:`, and the fields of one section begin in the same column",
-            )
-        } else if info.contains("block collection")
-            || info.contains("block sequence entries")
-            || info.contains("indentation")
-            || info.contains("wrongly indented")
-        {
-            (
-                "this line's indentation fits none above it",
-                "the fields of one section, and the items of one list, begin in the same column",
-            )
-        } else if info.contains("unexpected character") || info.contains("expected node content") {
-            (
-                "this character can't begin a value",
-                "put the value in quotes",
-            )
-        } else if info.contains("recursion limit") {
-            ("nested too deep", "a plan needs no more than a few levels")
-        } else {
-            return Mistake::new((self.place)(span), format!("not YAML: {info}"));
-        };
-        Mistake::new((self.place)(span), format!("not YAML: {message}")).hint(hint)
     }
 }
 

@@ -6,7 +6,7 @@ use super::Values;
 use super::mistake::Mistake;
 use super::node::{Atom, Content, Node};
 use super::reader::{Noted, number, wrong};
-use super::suggest::{did_you_mean, one_of};
+use super::suggest::{all_of, did_you_mean, one_of};
 
 /// Threat: a range with a step too small by mistake, which fills the memory.
 const MAX_VALUES: usize = 1_000_000;
@@ -48,23 +48,25 @@ fn generator(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
         .filter(|form| node.entry(form.0).is_some())
         .collect();
     let [(kind, beside)] = found[..] else {
-        let message = if found.is_empty() {
-            format!(
-                "the values of `{name}` are a list, or a map with {}",
-                one_of(kinds())
+        let (message, hint) = if found.is_empty() {
+            let near = node
+                .entries()
+                .iter()
+                .find_map(|entry| did_you_mean(&entry.key, kinds()));
+            let other = "for a range write `{range: [2, 10]}`; a map that is a value itself stands in a list: `[{...}]`";
+            (
+                format!(
+                    "the values of `{name}` are a list, or a map with {}",
+                    one_of(kinds())
+                ),
+                near.unwrap_or_else(|| other.to_owned()),
             )
         } else {
-            format!(
-                "the values of `{name}` are made in one way, not in {}",
-                found.len()
+            (
+                format!("the values of `{name}` are made in {} ways", found.len()),
+                format!("keep one of {}", all_of(found.iter().map(|form| form.0))),
             )
         };
-        let near = node
-            .entries()
-            .iter()
-            .find_map(|entry| did_you_mean(&entry.key, kinds()));
-        let hint = near
-            .unwrap_or_else(|| "to try a map as a value, write it in a list: `[{...}]`".to_owned());
         noted.push(Mistake::new(node.place, message).hint(hint));
         return None;
     };
@@ -92,11 +94,8 @@ fn generator(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
         "log_range" => {
             let num = node.entry("num").map(|entry| &entry.value);
             if num.is_none() {
-                noted.push(
-                    Mistake::new(node.place, "`log_range` lacks `num`, how many values").hint(
-                        format!("write `{name}: {{log_range: [0.001, 1000.0], num: 7}}`"),
-                    ),
-                );
+                let mistake = Mistake::new(node.place, "`log_range` lacks `num`, how many values");
+                noted.push(mistake.hint("write `{log_range: [low, high], num: 7}`"));
             }
             log_range(bounds, num, noted)
         }

@@ -67,7 +67,9 @@ impl LocalPool {
             };
             let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
             let thread = thread.spawn_scoped(scope, fit).map_err(PoolError::Worker)?;
-            Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            Ok(thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 

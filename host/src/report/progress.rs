@@ -172,7 +172,8 @@ impl Progress {
                     "stopped: {} of {all} fits are done and kept; run it again to go on",
                     count(*done)
                 ));
-                if let Form::Live(bar) = &self.form {
+                // Tasks that still end change nothing of what was said.
+                if let Form::Live(bar) = std::mem::replace(&mut self.form, Form::Quiet) {
                     bar.finish_and_clear();
                 }
             }
@@ -325,12 +326,14 @@ fn counting() -> ProgressStyle {
     };
     let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
         let left = state.len().unwrap_or_default().saturating_sub(state.pos());
-        if state.pos() > 0 {
-            let _ = out.write_str(&pace(state.per_sec(), left as usize));
-        }
+        let _ = if state.pos() > 0 {
+            out.write_str(&pace(state.per_sec(), left as usize))
+        } else {
+            write!(out, ", {} s so far", state.elapsed().as_secs())
+        };
     };
     // The message last: it is what a narrow terminal cuts.
-    style("{bar:20} {fits}{pace}  {wide_msg}")
+    style("{spinner} {bar:20} {fits}{pace}  {wide_msg}")
         .with_key("fits", fits)
         .with_key("pace", pace)
 }

@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::human::{bytes, count, counted, duration, score};
 use super::Report;
+use super::human::{bytes, count, counted, duration, score};
 use crate::reduce::MetricResults;
 
 /// How many candidates the table shows.

@@ -1,16 +1,23 @@
 //! [`Instance`]: one living copy of a guest, and the translation of whatever
 //! it does into an answer or a [`TaskFault`].
 
+use std::collections::HashSet;
+
 use fanout_contract::{Answer, CONTRACT, Fault, Task};
 use wasmtime::component::ResourceAny;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::Guest as Bindings;
 use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
 use super::limits::{Cancel, State, Stop, TaskLimits};
-use super::{Guest, GuestError};
+use super::{BACKTRACE, Guest, GuestError};
 use crate::run::event::TaskFault;
 
+/// Threat: a message of hundreds of megabytes, kept with every failed task.
+const MESSAGE: usize = 1000;
+/// Threat: an answer that takes far more memory parsed than as text. A
+/// candidate's scores by every metric there is are well below this.
+const ANSWER_A_CANDIDATE: usize = 16 << 10;
 /// Frames of a trap's backtrace that go into its message.
 const FRAMES: usize = 4;
 
@@ -142,16 +149,29 @@ fn json(task: &Task) -> String {
 
 fn refused(fault: GuestFault) -> TaskFault {
     let fault = match fault {
-        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(message),
-        GuestFault::InvalidTask(message) => Fault::InvalidTask(message),
-        GuestFault::InvalidParams(message) => Fault::InvalidParams(message),
-        GuestFault::Failed(message) => Fault::Failed(message),
+        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(clipped(message)),
+        GuestFault::InvalidTask(message) => Fault::InvalidTask(clipped(message)),
+        GuestFault::InvalidParams(message) => Fault::InvalidParams(clipped(message)),
+        GuestFault::Failed(message) => Fault::Failed(clipped(message)),
     };
     TaskFault::Refused { fault }
 }
 
+/// The beginning of a message, whole characters.
+fn clipped(mut message: String) -> String {
+    if message.len() > MESSAGE {
+        message.truncate(message.floor_char_boundary(MESSAGE));
+        message.push('…');
+        message.shrink_to_fit();
+    }
+    message
+}
+
 /// The answer, if it is one to this task.
 fn checked(text: &str, task: &Task) -> Result<Answer, String> {
+    if text.len() > ANSWER_A_CANDIDATE * (task.candidates.len() + 1) {
+        return Err(format!("{} bytes are more than any answer has", text.len()));
+    }
     let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if answer.contract != CONTRACT {
         return Err(format!(
@@ -195,11 +215,18 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
             Stop::Cancelled => TaskFault::Cancelled,
         };
     }
-    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
-        return TaskFault::StackOverflowed;
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => return TaskFault::StackOverflowed,
+        // Compiled languages keep a second stack, of what has an address, at
+        // the bottom of the memory: it overflows to an address below zero.
+        Some(Trap::MemoryOutOfBounds) if backtrace.is_some_and(is_endless) => {
+            return TaskFault::StackOverflowed;
+        }
+        _ => {}
     }
     let mut message = error.root_cause().to_string();
-    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+    if let Some(backtrace) = backtrace {
         let frames: Vec<String> = backtrace
             .frames()
             .iter()
@@ -214,9 +241,18 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
     TaskFault::Trapped { message }
 }
 
+/// Whether a few functions call each other as far down as the backtrace
+/// reaches.
+fn is_endless(backtrace: &WasmBacktrace) -> bool {
+    /// More functions than one recursion has.
+    const FEW: usize = 8;
+    let frames = backtrace.frames();
+    let functions: HashSet<u32> = frames.iter().map(|frame| frame.func_index()).collect();
+    frames.len() >= BACKTRACE.get() && functions.len() <= FEW
+}
+
 fn demangled(name: &str) -> String {
-    let name = format!("{:#}", rustc_demangle::demangle(name));
-    name
+    format!("{:#}", rustc_demangle::demangle(name))
 }
 
 /// Functions between a panic and the trap: they are the same for every panic.

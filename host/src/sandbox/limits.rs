@@ -20,6 +20,10 @@ const TICK: Duration = Duration::from_millis(10);
 /// exhaust the host by them.
 const TABLE_ELEMENTS: usize = 100_000;
 
+/// Threat: host memory taken by resources (headers, requests) that a guest
+/// makes and never drops.
+const RESOURCES: usize = 1000;
+
 /// What one task may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskLimits {
@@ -129,8 +133,10 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(limits: TaskLimits, cancel: Cancel, ticker: Arc<Ticker>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
         Self {
-            table: ResourceTable::new(),
+            table,
             http: WasiHttpCtx::new(),
             hooks: NoRequests,
             limits,

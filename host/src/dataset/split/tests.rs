@@ -126,7 +126,10 @@ fn a_seed_means_the_same_rows_always() {
     };
     let plain = assigned(&k_fold(3, Some(7)), None, &classes).unwrap();
     let in_classes = assigned(&stratified(3, Some(7)), None, &classes).unwrap();
-    let held = assigned(&k_fold(3, None), Some(&holdout), &classes).unwrap().holdout.unwrap();
+    let held = assigned(&k_fold(3, None), Some(&holdout), &classes)
+        .unwrap()
+        .holdout
+        .unwrap();
     let held: Vec<i32> = (0..12).filter(|row| held[*row as usize]).collect();
     assert_eq!(
         [folds(&plain), folds(&in_classes), held],

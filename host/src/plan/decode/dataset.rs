@@ -37,7 +37,10 @@ pub(super) fn dataset(
         (format, reader.get("csv", &mut Vec::new()).flatten())
         && format != SourceFormat::Csv
     {
-        let mistake = Mistake::new(place, "`csv` says how CSV is read, and `format` is another");
+        let mistake = Mistake::new(
+            place,
+            "`csv` says how CSV is read, but `format` is not `csv`",
+        );
         noted.push(mistake.hint("remove one of them"));
     }
     if let (Some(Some(_)), Some(Some(drop))) = (&features, &drop)

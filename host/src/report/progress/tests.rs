@@ -255,7 +255,7 @@ fn a_terminal_shows_one_line_that_changes() {
     );
     let last = text.rsplit('\r').next().unwrap();
     assert!(
-        last.starts_with("##############------ 50 of 75 fits, "),
+        last.contains(" ##############------ 50 of 75 fits, "),
         "{last:?}"
     );
     assert!(
@@ -265,4 +265,15 @@ fn a_terminal_shows_one_line_that_changes() {
     // What follows begins on an empty line.
     drop(progress);
     assert!(paper.text().ends_with('\r'), "{:?}", paper.text());
+}
+
+#[test]
+fn nothing_is_told_after_an_interruption() {
+    let text = told(&[
+        (0, started(75)),
+        (1, Event::RunInterrupted { done: 0, fits: 75 }),
+        (9, finished(25, Some(0.5), false)),
+        (9, failed(25, TaskFault::StackOverflowed)),
+    ]);
+    assert_eq!(text.lines().count(), 2, "{text}");
 }

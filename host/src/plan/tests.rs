@@ -1,0 +1,439 @@
+use std::path::Path;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const EVERY_FORM: &str = include_str!("../../../tests/plans/valid/every_form.yaml");
+
+fn trainers() -> Vec<TrainerDescription> {
+    serde_json::from_str(include_str!("../../../tests/plans/trainers.json")).unwrap()
+}
+
+fn parse(text: &str, options: &[Override]) -> Draft {
+    Draft::parse(
+        Path::new("plans/some.yaml"),
+        text,
+        options,
+        Path::new("/here"),
+    )
+}
+
+fn options(arguments: &[&str]) -> Vec<Override> {
+    arguments
+        .iter()
+        .map(|argument| Override::set(argument).unwrap())
+        .collect()
+}
+
+/// The plan of a text in which there is no mistake.
+#[track_caller]
+fn plan(text: &str, options: &[Override]) -> Plan {
+    let draft = parse(text, options);
+    if let Some(error) = draft.error() {
+        panic!("{error}");
+    }
+    draft.decoded.plan.unwrap()
+}
+
+const LEAST: &str = "dataset: {source: a.csv, target: y}\ntrainer: {name: random_forest}\n";
+
+#[test]
+fn a_plan_has_the_defaults_of_scikit_learn() {
+    assert_eq!(
+        plan(LEAST, &[]),
+        Plan {
+            name: "some".to_owned(),
+            dataset: DatasetPlan {
+                source: "plans/a.csv".to_owned(),
+                format: None,
+                csv: CsvOptions {
+                    delimiter: ',',
+                    header: true,
+                    names: None,
+                    null_values: [
+                        "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan",
+                        "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a",
+                        "nan", "null",
+                    ]
+                    .map(str::to_owned)
+                    .to_vec(),
+                },
+                features: None,
+                drop: Vec::new(),
+                categorical: Vec::new(),
+                target: "y".to_owned(),
+                positive: None,
+            },
+            holdout: None,
+            trainer: TrainerPlan {
+                name: "random_forest".to_owned(),
+                guest: None,
+                params: Default::default(),
+            },
+            search: Search::List {
+                candidates: vec![Default::default()]
+            },
+            cv: Cv::StratifiedKFold {
+                n_splits: 5,
+                shuffle: false,
+                random_state: 0
+            },
+            scoring: vec!["accuracy".to_owned()],
+            refit: Some("accuracy".to_owned()),
+            return_train_score: false,
+            error_score: ErrorScore::Nan,
+            families: true,
+            pool: PoolPlan::Local { workers: None },
+            store: "file:///here/.fanout".to_owned(),
+            limits: Limits {
+                memory: 1 << 30,
+                timeout: Duration::from_secs(300)
+            },
+            output: None,
+        }
+    );
+}
+
+#[test]
+fn every_form_is_read() {
+    let plan = plan(EVERY_FORM, &[]);
+    let column = |name: &str| FeaturePlan::Column(name.to_owned());
+    let concat = |name: &str, of: &[&str], separator: &str| FeaturePlan::Concat {
+        name: name.to_owned(),
+        concat: of.iter().map(|&part| part.to_owned()).collect(),
+        separator: separator.to_owned(),
+    };
+    let list = |values: serde_json::Value| Values::List(values.as_array().unwrap().clone());
+    assert_eq!(plan.name, "2013");
+    assert_eq!(plan.dataset.source, "plans/../data/flights.csv");
+    assert_eq!(plan.dataset.format, Some(SourceFormat::Csv));
+    assert_eq!(plan.dataset.csv.null_values, ["", "NA"]);
+    assert_eq!(
+        plan.dataset.features,
+        Some(vec![
+            column("month"),
+            column("day"),
+            concat("route", &["origin", "dest"], "-"),
+            concat("way", &["origin", "carrier", "dest"], "_"),
+            column("distance"),
+        ])
+    );
+    assert_eq!(plan.dataset.positive.as_deref(), Some("1"));
+    assert_eq!(
+        plan.holdout,
+        Some(Holdout {
+            fraction: 0.3,
+            stratify: true,
+            random_state: 100
+        })
+    );
+    assert_eq!(
+        json!(plan.trainer.params),
+        json!({"random_state": 10, "class_weight": {"0": 1, "1": 5.5}})
+    );
+    let Search::Grid { params } = &plan.search else {
+        panic!("{:?}", plan.search)
+    };
+    assert_eq!(params[0]["n_estimators"], list(json!([2, 4, 6, 8, 10])));
+    assert_eq!(params[0]["max_depth"], list(json!([2, 4, null])));
+    assert_eq!(
+        params[0]["max_features"],
+        list(json!([0.2, 0.4, 0.6, 0.8, 1.0]))
+    );
+    assert_eq!(
+        params[1]["min_impurity_decrease"],
+        list(json!([0.0001, 0.001, 0.01, 0.1]))
+    );
+    assert_eq!(params[1]["criterion"], list(json!(["entropy"])));
+    assert_eq!(
+        plan.cv,
+        Cv::StratifiedKFold {
+            n_splits: 3,
+            shuffle: true,
+            random_state: 7
+        }
+    );
+    assert_eq!(plan.scoring, ["roc_auc", "average_precision", "accuracy"]);
+    assert_eq!(plan.refit.as_deref(), Some("roc_auc"));
+    assert!(plan.return_train_score);
+    assert_eq!(plan.pool, PoolPlan::Local { workers: Some(2) });
+    assert_eq!(
+        plan.limits,
+        Limits {
+            memory: 1 << 30,
+            timeout: Duration::from_secs(5400)
+        }
+    );
+    assert_eq!(plan.output.as_deref(), Some(Path::new("results/flights")));
+}
+
+#[test]
+fn what_a_score_of_a_failed_fit_may_be() {
+    for (text, score) in [
+        (".nan", ErrorScore::Nan),
+        ("nan", ErrorScore::Nan),
+        ("NaN", ErrorScore::Nan),
+        ("raise", ErrorScore::Raise),
+        ("0", ErrorScore::Value(0.0)),
+        ("-1.5", ErrorScore::Value(-1.5)),
+    ] {
+        assert_eq!(
+            plan(&format!("{LEAST}error_score: {text}\n"), &[]).error_score,
+            score,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn paths_are_taken_from_the_plan_and_from_here() {
+    let source = |source: &str| {
+        plan(
+            &format!("dataset: {{source: '{source}', target: y}}\ntrainer: {{name: t}}\n"),
+            &[],
+        )
+        .dataset
+        .source
+    };
+    assert_eq!(source("a.csv"), "plans/a.csv");
+    assert_eq!(source("/data/a.csv"), "/data/a.csv");
+    assert_eq!(source("s3://bucket/a.csv"), "s3://bucket/a.csv");
+    assert_eq!(
+        plan(LEAST, &options(&["dataset.source=a.csv"]))
+            .dataset
+            .source,
+        "a.csv"
+    );
+    let store = |store: &str| plan(LEAST, &[Override::store(store)]).store;
+    assert_eq!(store("results"), "file:///here/results");
+    assert_eq!(store("./results"), "file:///here/results");
+    assert_eq!(store("/results"), "file:///results");
+    assert_eq!(store("file://results"), "file:///here/results");
+    assert_eq!(store("file:///results"), "file:///results");
+    assert_eq!(store("memory://"), "memory://");
+}
+
+#[test]
+fn options_stand_over_the_plan() {
+    let set = |arguments: &[&str]| plan(EVERY_FORM, &options(arguments));
+    assert_eq!(
+        set(&["cv.n_splits=4"]).cv,
+        Cv::StratifiedKFold {
+            n_splits: 4,
+            shuffle: true,
+            random_state: 7
+        }
+    );
+    assert_eq!(
+        set(&["cv={method: k_fold}"]).cv,
+        Cv::KFold {
+            n_splits: 5,
+            shuffle: false,
+            random_state: 0
+        }
+    );
+    assert_eq!(set(&["holdout=null"]).holdout, None);
+    assert_eq!(set(&["holdout="]).holdout, None);
+    assert_eq!(
+        set(&["holdout=null", "holdout.fraction=0.1"])
+            .holdout
+            .map(|holdout| holdout.fraction),
+        Some(0.1)
+    );
+    assert_eq!(
+        set(&["scoring.2=f1"]).scoring,
+        ["roc_auc", "average_precision", "f1"]
+    );
+    assert_eq!(
+        json!(set(&["trainer.params.max_depth=null"]).trainer.params)["max_depth"],
+        json!(null)
+    );
+    assert_eq!(set(&["name=a=b"]).name, "a=b");
+    assert_eq!(
+        plan(
+            LEAST,
+            &options(&["search.params.max_depth={range: [1, 3]}"])
+        )
+        .search,
+        Search::Grid {
+            params: vec![
+                [(
+                    "max_depth".to_owned(),
+                    Values::List(vec![1.into(), 2.into(), 3.into()])
+                )]
+                .into()
+            ],
+        }
+    );
+    let plan = plan(
+        LEAST,
+        &[Override::output("2024: a"), Override::workers("3")],
+    );
+    assert_eq!(plan.output.as_deref(), Some(Path::new("2024: a")));
+    assert_eq!(plan.pool, PoolPlan::Local { workers: Some(3) });
+}
+
+#[test]
+fn a_mistake_in_an_option_names_the_option() {
+    let error = |options: &[Override]| parse(LEAST, options).error().unwrap().to_string();
+    assert_eq!(
+        error(&options(&["cv.n_splits=x"])),
+        "the plan `plans/some.yaml` has a mistake\n\n\
+         --set cv.n_splits=x: `n_splits` takes a whole number from 2 to 10000, not the text `x`\n \
+         |\n | --set cv.n_splits=x\n |                   ^"
+    );
+    assert_eq!(
+        error(&options(&["cv.n_split=3"])),
+        "the plan `plans/some.yaml` has a mistake\n\n\
+         --set cv.n_split=3: unknown field `n_split` in `cv`\n \
+         |\n | --set cv.n_split=3\n |          ^^^^^^^\n = did you mean `n_splits`?"
+    );
+    assert_eq!(
+        error(&[Override::workers("all")]),
+        "the plan `plans/some.yaml` has a mistake\n\n\
+         --workers all: `workers` takes a whole number from 1 to 1024, not the text `all`\n \
+         |\n | --workers all\n |           ^^^"
+    );
+    assert_eq!(
+        error(&options(&[
+            "search.params.max_depth={range: [1, 3], stp: 2}"
+        ])),
+        "the plan `plans/some.yaml` has a mistake\n\n\
+         --set search.params.max_depth={range: [1, 3], stp: 2}: unknown field `stp` beside `range`\n \
+         |\n | --set search.params.max_depth={range: [1, 3], stp: 2}\n \
+         |                                               ^^^\n = did you mean `step`?"
+    );
+    assert_eq!(
+        error(&options(&["scoring.0.x=f1"])),
+        "the plan `plans/some.yaml` has a mistake\n\n\
+         --set scoring.0.x=f1: `scoring` takes a metric's name, or a list of them, not a map\n \
+         |\n | --set scoring.0.x=f1\n |       ^^^^^^^"
+    );
+    assert!(
+        error(&options(&["trainer.name.x=f1"]))
+            .contains("`x` can't be set in the text `random_forest`")
+    );
+    assert!(error(&options(&["scoring=[f1"])).contains("--set scoring=[f1: not YAML: "));
+    assert!(Override::set("cv.n_splits").is_err());
+    assert!(Override::set("cv..n_splits=3").is_err());
+    assert!(Override::set("=3").is_err());
+}
+
+#[test]
+fn a_mistake_of_the_data_is_shown_in_the_plan() {
+    let mut draft = parse(&format!("{LEAST}cv: {{n_splits: 9}}\n"), &[]);
+    draft.check_trainer(&trainers());
+    let columns = ["x", "y"].map(|name| Field::new(name, DataType::Int64, true));
+    draft.check_columns(&Schema::new(columns.to_vec()));
+    let plan = draft.finish().unwrap();
+    let shown = |path| {
+        plan.mistake(path, "too many", Some("take fewer".to_owned()))
+            .to_string()
+    };
+    let n_splits = "the plan `plans/some.yaml` has a mistake\n\n\
+                    plans/some.yaml:3:16: too many\n  |\n3 | cv: {n_splits: 9}\n  |                ^\n  = take fewer";
+    assert_eq!(shown("cv.n_splits"), n_splits);
+    assert!(shown("cv.shuffle").contains("plans/some.yaml:3:1: too many"));
+    assert!(shown("dataset").contains("plans/some.yaml:1:1: too many"));
+    assert!(shown("holdout.fraction").contains("plans/some.yaml: too many"));
+}
+
+#[test]
+fn mistakes_are_data_too() {
+    let draft = parse(
+        "dataset: {source: a.csv, target: y}\ntrainer: {nam: t}\n",
+        &options(&["cv.n_splits=1"]),
+    );
+    let Some(PlanError::Mistakes(mistakes)) = draft.error() else {
+        panic!()
+    };
+    assert_eq!(
+        json!(mistakes),
+        json!([
+            {
+                "file": "plans/some.yaml", "line": 2, "column": 11, "option": null,
+                "message": "unknown field `nam` in `trainer`", "hint": "did you mean `name`?",
+            },
+            {
+                "file": "plans/some.yaml", "line": null, "column": null, "option": "--set cv.n_splits=1",
+                "message": "`n_splits` takes a whole number from 2 to 10000, not the number `1`", "hint": null,
+            },
+        ])
+    );
+}
+
+#[test]
+fn aliases_stand_for_values() {
+    let text = "dataset: {source: a.csv, target: y}\ntrainer: {name: t, params: &p {max_depth: 3}}\n\
+                search: {method: list, candidates: [*p, *p]}\n";
+    let Search::List { candidates } = plan(text, &[]).search else {
+        panic!()
+    };
+    assert_eq!(
+        json!(candidates),
+        json!([{"max_depth": 3}, {"max_depth": 3}])
+    );
+}
+
+#[test]
+fn aliases_that_multiply_are_refused() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..9 {
+        let alias = format!("*a{}", level - 1);
+        text.push_str(&format!(
+            "a{level}: &a{level} [{}]\n",
+            vec![alias; 10].join(", ")
+        ));
+    }
+    let error = parse(&text, &[]).error().unwrap().to_string();
+    assert!(error.contains("aliases repeat more than 1000000 values"), "{error}");
+}
+
+#[test]
+fn a_hundred_thousand_candidates_are_shown_in_part() {
+    let text = format!(
+        "{LEAST}search: {{method: list, candidates: [{}]}}\n",
+        vec!["1"; 1000].join(", ")
+    );
+    let error = parse(&text, &[]).error().unwrap().to_string();
+    assert!(error.starts_with("the plan `plans/some.yaml` has 1000 mistakes"));
+    assert!(error.ends_with("... and 950 more"));
+}
+
+/// A change of a text: at a place, so many characters away, and these in.
+fn edited(text: &str, edits: &[(usize, usize, String)]) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for (at, away, put) in edits {
+        let at = at % (chars.len() + 1);
+        let end = (at + away).min(chars.len());
+        chars.splice(at..end, put.chars());
+    }
+    chars.into_iter().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn nothing_that_is_written_brings_the_reader_down(
+        edits in prop::collection::vec(
+            (any::<usize>(), 0usize..12, "[\\[\\]{}:,#&*!|>'\"%@` \n\ta-z0-9.ü-]{0,6}"),
+            1..6,
+        ),
+        option in "[a-z]{1,8}(\\.[a-z0-9]{1,8}){0,3}=[\\[\\]{}:, a-z0-9.]{0,12}",
+    ) {
+        let text = edited(EVERY_FORM, &edits);
+        let mut draft = parse(&text, &options(&[&option]));
+        draft.check_trainer(&trainers());
+        let columns = ["month", "day", "origin", "dest", "carrier", "distance", "cancelled"];
+        draft.check_columns(&Schema::new(columns.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()));
+        match draft.finish() {
+            Ok(plan) => drop(json!(plan)),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+}

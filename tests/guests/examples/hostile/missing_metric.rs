@@ -1,0 +1,11 @@
+//! Leaves a metric of the last candidate out.
+
+use hostile_guests::{Fault, contract::Task, scored};
+
+pub fn evaluate(task: &Task) -> Result<String, Fault> {
+    let mut answer = scored(task, 0.5);
+    if let Some(scores) = answer.scores.last_mut() {
+        scores.test.pop_last();
+    }
+    Ok(serde_json::to_string(&answer).unwrap())
+}

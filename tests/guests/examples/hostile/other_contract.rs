@@ -1,0 +1,9 @@
+//! Answers in words of another contract.
+
+use hostile_guests::{Fault, contract::Task, scored};
+
+pub fn evaluate(task: &Task) -> Result<String, Fault> {
+    let mut answer = scored(task, 0.5);
+    answer.contract += 1;
+    Ok(serde_json::to_string(&answer).unwrap())
+}

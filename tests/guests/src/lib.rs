@@ -1,0 +1,198 @@
+//! What hostile guests share: the doors, and a well-made answer to spoil.
+//!
+//! They speak the WIT directly and read no Parquet: what a host is to survive
+//! is not the sdk's doing, and a small component builds quickly.
+
+#![cfg(target_family = "wasm")]
+
+use std::collections::BTreeMap;
+
+use fanout_contract::{
+    Answer, CONTRACT, Description, Learning, Param, ParamKind, Scores, Task, TrainerDescription,
+};
+
+#[doc(hidden)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../guest/sdk/wit",
+        world: "guest",
+        pub_export_macro: true,
+        export_macro_name: "export_trainer",
+        default_bindings_module: "hostile_guests::bindings",
+    });
+}
+
+pub use bindings::export_trainer;
+pub use bindings::exports::fanout::trainer::trainer as door;
+pub use door::Fault;
+pub use {fanout_contract as contract, wasip2};
+
+/// What a hostile guest does. What is left out is done well.
+pub trait Guest: 'static {
+    /// Its description, as JSON.
+    fn describe() -> String {
+        description(&["honest"])
+    }
+
+    /// Opens a dataset, whose bytes nobody reads.
+    fn open() -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Evaluates a task.
+    fn evaluate(task: &Task) -> Result<String, Fault> {
+        Ok(answer(task))
+    }
+
+    /// Fits a model: the task's trainer is all that it holds.
+    fn fit(task: &Task) -> Result<Vec<u8>, Fault> {
+        Self::evaluate(task)?;
+        Ok(task.trainer.clone().into_bytes())
+    }
+
+    /// Predicts what is no Parquet file.
+    fn predict(_model: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        Ok(b"no Parquet".to_vec())
+    }
+}
+
+/// The resource `dataset` of a guest.
+pub struct Opened<G>(std::marker::PhantomData<fn() -> G>);
+
+impl<G: Guest> door::Guest for G {
+    type Dataset = Opened<G>;
+
+    fn describe() -> String {
+        <G as Guest>::describe()
+    }
+}
+
+impl<G: Guest> door::GuestDataset for Opened<G> {
+    fn open(_table: Vec<u8>, _splits: Vec<u8>) -> Result<door::Dataset, Fault> {
+        G::open()?;
+        Ok(door::Dataset::new(Self(std::marker::PhantomData)))
+    }
+
+    fn evaluate(&self, task: String) -> Result<String, Fault> {
+        G::evaluate(&read(&task)?)
+    }
+
+    fn fit(&self, task: String) -> Result<Vec<u8>, Fault> {
+        G::fit(&read(&task)?)
+    }
+
+    fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        G::predict(model)
+    }
+}
+
+fn read(task: &str) -> Result<Task, Fault> {
+    serde_json::from_str(task).map_err(|error| Fault::InvalidTask(error.to_string()))
+}
+
+/// Exports both doors; nobody is served at the door of HTTP.
+#[macro_export]
+macro_rules! export {
+    ($guest:ident) => {
+        const _: () = {
+            use $crate::wasip2;
+
+    $crate::export_trainer!($guest with_types_in $crate::bindings);
+
+            impl wasip2::exports::http::incoming_handler::Guest for $guest {
+                fn handle(
+                    _: wasip2::http::types::IncomingRequest,
+                    outparam: wasip2::http::types::ResponseOutparam,
+                ) {
+                    $crate::decline(outparam);
+                }
+            }
+
+    wasip2::http::proxy::export!($guest with_types_in wasip2);
+        };
+    };
+}
+
+/// Answers status 501.
+pub fn decline(outparam: wasip2::http::types::ResponseOutparam) {
+    use wasip2::http::types::{Fields, OutgoingResponse, ResponseOutparam};
+    let response = OutgoingResponse::new(Fields::new());
+    let _ = response.set_status_code(501);
+    ResponseOutparam::set(outparam, Ok(response));
+}
+
+/// A good description of some trainers. Each takes `number`, which tells
+/// candidates apart, and `fail`.
+pub fn description(trainers: &[&str]) -> String {
+    let param = |name: &str, kind, default: serde_json::Value| Param {
+        name: name.to_owned(),
+        kinds: vec![kind],
+        default,
+        meaning: format!("{name}."),
+        nested: false,
+    };
+    let trainer = |name: &&str| TrainerDescription {
+        name: (*name).to_owned(),
+        summary: "Breaks the contract.".to_owned(),
+        tasks: vec![Learning::Binary, Learning::Multiclass, Learning::Regression],
+        params: vec![
+            param(
+                "number",
+                ParamKind::Int {
+                    min: None,
+                    max: None,
+                },
+                0.into(),
+            ),
+            param("fail", ParamKind::Bool, false.into()),
+        ],
+    };
+    let description = Description {
+        contract: CONTRACT,
+        guest: "hostile".to_owned(),
+        trainers: trainers.iter().map(trainer).collect(),
+    };
+    serde_json::to_string(&description).unwrap()
+}
+
+/// A good answer: every score is a half.
+pub fn answer(task: &Task) -> String {
+    serde_json::to_string(&scored(task, 0.5)).unwrap()
+}
+
+/// A good answer: every score is `score`.
+pub fn scored(task: &Task, score: f64) -> Answer {
+    let scores = || -> BTreeMap<String, Option<f64>> {
+        let names = task.scoring.iter();
+        names.map(|name| (name.clone(), Some(score))).collect()
+    };
+    let one = Scores {
+        test: scores(),
+        train: if task.train_score {
+            scores()
+        } else {
+            BTreeMap::new()
+        },
+    };
+    Answer {
+        contract: CONTRACT,
+        fits: 1,
+        scores: vec![one; task.candidates.len()],
+    }
+}
+
+/// Counts on without end, in a way that no compiler takes out.
+pub fn spin() -> ! {
+    let mut count = 0u64;
+    loop {
+        count = std::hint::black_box(count.wrapping_add(1));
+    }
+}
+
+/// Allocates and touches memory until there is none.
+pub fn exhaust_memory() -> ! {
+    let mut blocks: Vec<Vec<u8>> = Vec::new();
+    loop {
+        blocks.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+}
