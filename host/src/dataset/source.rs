@@ -403,6 +403,14 @@ impl Source {
         }
     }
 
+    /// Takes no value to be missing, as a file may say that is not so.
+    #[cfg(test)]
+    pub(super) fn promise_values(&mut self) {
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.nullable = false);
+    }
+
     fn infer(&mut self, limit: u64) -> Result<(), SourceError> {
         let inferred = csv::infer(&self.files, &self.dialect, limit)?;
         if inferred.names.is_empty() {
