@@ -206,8 +206,7 @@ fn stream(plan: &Plan, source: &Source) -> Result<Streamed, EncodeStop> {
     }
     let source_types = encoder.source_types();
     if rows == 0 && !encoder.is_missing_target() {
-        let (path, columns) = (source.path().to_owned(), source.columns().len());
-        return Err(SourceError::NoRows { path, columns }.into());
+        return Err(source.no_rows().into());
     }
     let finished = encoder.finish(plan.dataset.positive.as_deref())?;
     let summary = observer.finish(&finished.layout, source_types);

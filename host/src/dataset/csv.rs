@@ -27,6 +27,31 @@ use crate::plan::CsvOptions;
 /// The bytes read from the file at a time.
 const BUFFER: usize = 256 << 10;
 
+#[cfg(not(test))]
+fn buffer() -> usize {
+    BUFFER
+}
+
+#[cfg(test)]
+thread_local! {
+    static SMALL: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(test)]
+fn buffer() -> usize {
+    SMALL.get().unwrap_or(BUFFER)
+}
+
+/// Runs `f` with files read so few bytes at a time that records are cut at
+/// every place.
+#[cfg(test)]
+pub(super) fn with_buffer<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
+    SMALL.set(Some(bytes));
+    let result = f();
+    SMALL.set(None);
+    result
+}
+
 /// The bytes from which types are inferred at first. A value further on that
 /// does not fit makes the whole source be looked at.
 pub(super) const SAMPLE: u64 = 4 << 20;
@@ -153,7 +178,7 @@ impl<'a> Records<'a> {
         };
         let mut records = Self {
             path,
-            input: BufReader::with_capacity(BUFFER, input),
+            input: BufReader::with_capacity(buffer(), input),
             core: csv_core::ReaderBuilder::new()
                 .delimiter(dialect.delimiter)
                 .build(),
@@ -187,7 +212,14 @@ impl<'a> Records<'a> {
                         column: format!("number {}", column + 1),
                     }
                 })?;
-                records.names.push(name.to_owned());
+                // As the index of a table that pandas wrote.
+                let unnamed = || format!("column_{}", column + 1);
+                let name = if name.is_empty() {
+                    unnamed()
+                } else {
+                    name.to_owned()
+                };
+                records.names.push(name);
             }
         }
         if let Some(names) = &dialect.names {
@@ -292,7 +324,13 @@ impl<'a> Records<'a> {
                     .collect();
             }
             if found != self.names.len() || more {
+                let hint = if found > self.names.len() {
+                    "quote a field that holds the delimiter"
+                } else {
+                    "is a delimiter missing, or a quote left open?"
+                };
                 return Err(SourceError::Ragged {
+                    hint,
                     path: self.path.to_owned(),
                     line: rows.lines[rows.len() - 1],
                     expected: self.names.len(),

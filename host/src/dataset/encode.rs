@@ -15,7 +15,7 @@ use fanout_contract::{CONTRACT, Column, ColumnKind, Layout, Role};
 
 use super::category::{self, Coder, Joiner, Labels, MISSING};
 use super::parquet::WriteError;
-use super::source::{BatchError, Source, SourceColumn, SourceError};
+use super::source::{BatchError, Source, SourceColumn, SourceError, type_name};
 use crate::plan::{Cv, DatasetPlan, FeaturePlan};
 
 /// Why a table can't be learnt from as the plan says.
@@ -43,8 +43,8 @@ pub enum EncodeError {
         source_name: String,
         /// The column.
         name: String,
-        /// Its type, as Arrow says it.
-        data_type: DataType,
+        /// Its type.
+        data_type: String,
     },
     /// A value of this column is too large.
     #[error("the column `{name}` of {source_name} holds a value that no 64-bit number holds")]
@@ -74,7 +74,7 @@ pub enum EncodeError {
     },
     /// The target is not known everywhere.
     #[error(
-        "the target `{name}` is missing in {count} of {rows} rows, first in row {first} (the \
+        "the target `{name}` is missing in {count} of {rows} rows, first in {first} (the \
          first row of data is 1); fill it in or leave those rows out"
     )]
     MissingTarget {
@@ -331,7 +331,7 @@ impl Encoder {
                 return Err(EncodeError::UnsupportedType {
                     source_name,
                     name: input.name.clone(),
-                    data_type: input.data_type.clone(),
+                    data_type: type_name(&input.data_type),
                 }
                 .into());
             }
@@ -427,13 +427,10 @@ impl Encoder {
 
     /// The type in the source of each column of the dataset.
     pub(super) fn source_types(&self) -> Vec<String> {
-        let name = |data_type: &DataType| match data_type {
-            DataType::Utf8 => "string".to_owned(),
-            DataType::Null => "missing".to_owned(),
-            other => other.to_string().to_lowercase(),
-        };
         let outputs = self.outputs.iter().map(|output| match &output.origin {
-            Origin::Number(input) | Origin::Category(input) => name(&self.inputs[*input].data_type),
+            Origin::Number(input) | Origin::Category(input) => {
+                type_name(&self.inputs[*input].data_type)
+            }
             Origin::Joined(..) => "string".to_owned(),
         });
         outputs.collect()
@@ -562,7 +559,10 @@ impl Encoder {
                 name,
                 count: self.missing.count,
                 rows: self.rows,
-                first: first.join(", "),
+                first: match first.as_slice() {
+                    [row] => format!("row {row}"),
+                    rows => format!("rows {}", rows.join(", ")),
+                },
             });
         }
         let texts = |labels: &Labels| labels.iter().map(|label| label.to_string()).collect();

@@ -126,8 +126,7 @@ pub enum SourceError {
     },
     /// A row of another length.
     #[error(
-        "`{}`, line {line}: expected {expected} fields, found {found}; quote a field that holds \
-         the delimiter",
+        "`{}`, line {line}: expected {expected} fields, found {found}; {hint}",
         path.display()
     )]
     Ragged {
@@ -139,6 +138,8 @@ pub enum SourceError {
         expected: usize,
         /// The number of fields.
         found: String,
+        /// What may be wrong.
+        hint: &'static str,
     },
     /// Bytes that are not text.
     #[error(
@@ -181,7 +182,7 @@ pub enum SourceError {
         name: String,
     },
     /// Not the format that it should be.
-    #[error("`{}` is not a whole {format} file; it may have been cut short", path.display())]
+    #[error("`{}` is not a whole {format} file: it is damaged or was cut short", path.display())]
     NotWhole {
         /// The file.
         path: PathBuf,
@@ -322,6 +323,9 @@ impl Source {
             SourceFormat::Parquet => source.outline_parquet()?,
             SourceFormat::Arrow => source.outline_arrow()?,
         }
+        if source.rows == Some(0) {
+            return Err(source.no_rows());
+        }
         let mut names: Vec<&str> = source.columns.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -331,6 +335,14 @@ impl Source {
             });
         }
         Ok(source)
+    }
+
+    /// The error that there is nothing to learn from.
+    pub(super) fn no_rows(&self) -> SourceError {
+        SourceError::NoRows {
+            path: self.files[0].clone(),
+            columns: self.columns.len(),
+        }
     }
 
     /// The columns, in order.
@@ -355,8 +367,16 @@ impl Source {
                 .map_err(|e| SourceError::open(path, e))?
                 .len())
         });
+        let mut columns = self.columns.clone();
+        if self.rows.is_none() && self.format == SourceFormat::Csv {
+            // Values may follow; what they are is not known yet.
+            let unknown = columns
+                .iter_mut()
+                .filter(|column| column.data_type == DataType::Null);
+            unknown.for_each(|column| column.data_type = DataType::Utf8);
+        }
         Ok(Outline {
-            columns: self.columns.clone(),
+            columns,
             rows: self.rows,
             files: self.files.len(),
             bytes: sizes.sum::<Result<u64, SourceError>>()?,
@@ -381,6 +401,14 @@ impl Source {
                 Ok(())
             }
         }
+    }
+
+    /// Takes no value to be missing, as a file may say that is not so.
+    #[cfg(test)]
+    pub(super) fn promise_values(&mut self) {
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.nullable = false);
     }
 
     fn infer(&mut self, limit: u64) -> Result<(), SourceError> {
@@ -479,7 +507,9 @@ impl Source {
                 first: self.files[0].clone(),
                 difference: format!(
                     "the column `{}` of type `{}` and not `{}`",
-                    found.name, found.data_type, expected.data_type
+                    found.name,
+                    type_name(&found.data_type),
+                    type_name(&expected.data_type)
                 ),
             }),
         }
@@ -670,6 +700,20 @@ fn by_ending(path: &Path) -> Option<SourceFormat> {
         "parquet" | "pq" => Some(SourceFormat::Parquet),
         "arrow" | "feather" | "ipc" | "arrows" => Some(SourceFormat::Arrow),
         _ => None,
+    }
+}
+
+/// A type as people say it.
+pub(super) fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Null => "missing".to_owned(),
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            "list".to_owned()
+        }
+        DataType::Struct(_) => "struct".to_owned(),
+        DataType::Map(..) => "map".to_owned(),
+        other => other.to_string().to_lowercase(),
     }
 }
 
