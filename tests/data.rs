@@ -19,9 +19,12 @@ fn corpus() -> PathBuf {
 
 fn plans() -> Vec<PathBuf> {
     let folder = corpus().join("invalid/data");
-    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut plans: Vec<PathBuf> =
-        paths.filter(|path| path.extension() == Some(OsStr::new("yaml"))).collect();
+    let paths = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut plans: Vec<PathBuf> = paths
+        .filter(|path| path.extension() == Some(OsStr::new("yaml")))
+        .collect();
     plans.sort();
     plans
 }
@@ -39,13 +42,20 @@ fn every_bad_table_gets_exactly_its_message() {
             .arg("check")
             .arg(&name)
             // Shared by all tests, so that each guest is compiled once.
-            .env("FANOUT_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"))
+            .env(
+                "FANOUT_CACHE",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
+            )
             .stdin(Stdio::null())
             .output()
             .unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         if !matches!(output.status.code(), Some(PLAN | DATA)) || !output.stdout.is_empty() {
-            differ.push(format!("{}: {}, and\n{told}", name.display(), output.status));
+            differ.push(format!(
+                "{}: {}, and\n{told}",
+                name.display(),
+                output.status
+            ));
             continue;
         }
         let expected = plan.with_extension("err");

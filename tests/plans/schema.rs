@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// Where `value` breaks `schema`, with the keyword that it breaks.
-pub fn violations(schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn violations(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     Validator { root: schema }.check(schema, value, "", &mut found);
     found

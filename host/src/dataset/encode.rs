@@ -342,7 +342,10 @@ impl Encoder {
             let text = |index: usize| columns[index].data_type == DataType::Utf8;
             let origin = if let Some(separator) = separator {
                 let joiner = Joiner::new(parts.len(), separator);
-                Origin::Joined(parts.iter().map(|part| input(*part)).collect(), Box::new(joiner))
+                Origin::Joined(
+                    parts.iter().map(|part| input(*part)).collect(),
+                    Box::new(joiner),
+                )
             } else if text(parts[0]) || categorical.contains(&parts[0]) {
                 Origin::Category(input(parts[0]))
             } else {

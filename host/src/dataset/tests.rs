@@ -331,7 +331,7 @@ fn of_every_kind() -> RecordBatch {
         ),
         column(
             "none",
-            Arc::new(rows().map(|_| None).collect::<StringArray>()),
+            Arc::new(rows().map(|_| None::<&str>).collect::<StringArray>()),
         ),
         column(
             "class",

@@ -218,7 +218,7 @@ impl WasiHttpHooks for NoRequests {
         _options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<Exchange>> + Send> {
-        Box::new(async { Err(HttpError::HttpRequestDenied.into()) })
+        Box::new(async { Err(HttpError::HttpRequestDenied) })
     }
 }
 
