@@ -335,6 +335,9 @@ impl Tally {
                 (number(slot), rows)
             })
             .collect();
+        if slots.is_empty() {
+            return None;
+        }
         slots.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let total = slots
             .iter()
