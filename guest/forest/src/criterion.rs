@@ -2,6 +2,8 @@
 //! (User guide, 1.10.7.1 Classification criteria), written as what a split
 //! must maximise over its two sides.
 
+use std::sync::LazyLock;
+
 /// A measure of the impurity of a node with class weights `w_k` that sum to
 /// `w`. A node's *purity* is `w` times (a constant less its impurity), so
 /// that the best split has the greatest sum of its sides' purities.
@@ -46,16 +48,32 @@ impl Criterion for Gini {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entropy;
 
-/// `w log2 w`, and its limit 0 at 0. The logarithm is one written in Rust, so
-/// that a guest and a native build agree in every bit.
+/// `w log2 w`, and its limit 0 at 0.
 #[inline]
 fn w_log_w(weight: f64) -> f64 {
+    let whole = weight as usize;
+    if whole < SMALL && whole as f64 == weight {
+        // Unless classes have weights, all but the largest nodes are here.
+        return W_LOG_W[whole];
+    }
+    w_log_w_of_any(weight)
+}
+
+/// The logarithm is one written in Rust, so that a guest and a native build
+/// agree in every bit.
+fn w_log_w_of_any(weight: f64) -> f64 {
     if weight > 0.0 {
         weight * libm::log2(weight)
     } else {
         0.0
     }
 }
+
+const SMALL: usize = 4096;
+
+/// [`w_log_w_of_any`] of small whole numbers.
+static W_LOG_W: LazyLock<[f64; SMALL]> =
+    LazyLock::new(|| std::array::from_fn(|whole| w_log_w_of_any(whole as f64)));
 
 impl Criterion for Entropy {
     #[inline]
