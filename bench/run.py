@@ -60,7 +60,7 @@ class Bench:
         self.rounds = arguments.rounds
         self.jobs = arguments.jobs
         self.native = arguments.native
-        self.binary = arguments.fanout or ROOT / "target" / "release" / "fanout"
+        self.binary = (arguments.fanout or ROOT / "target" / "release" / "fanout").resolve()
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="fanout-bench-"))
         self.stores = 0
 
