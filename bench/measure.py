@@ -87,4 +87,5 @@ def run(command, sample=False, cwd=None):
     if sample:
         sampler.join()
         measured = {"peak_memory": sampler.peak, "processes": sampler.most}
-    return measured, json.loads(text) if text.strip() else None
+    # Without `--json`, what it prints is for people.
+    return measured, json.loads(text) if text.lstrip().startswith(b"{") else None
