@@ -15,7 +15,7 @@ use fanout_guest_build::{Compiler, Targets};
 
 const LIMITS: TaskLimits = TaskLimits {
     memory: 64 << 20,
-    timeout: Duration::from_millis(500),
+    timeout: Duration::from_secs(2),
 };
 
 fn components() -> &'static BTreeMap<String, Vec<u8>> {
