@@ -10,7 +10,7 @@ use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 use super::bindings::Guest as Bindings;
 use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
 use super::limits::{Cancel, State, Stop, TaskLimits};
-use super::{BACKTRACE, Guest, GuestError};
+use super::{BACKTRACE, Guest};
 use crate::run::event::TaskFault;
 
 /// Threat: a message of hundreds of megabytes, kept with every failed task.
@@ -132,14 +132,6 @@ impl std::fmt::Debug for Instance {
         f.debug_struct("Instance")
             .field("spent", &self.spent)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<GuestError> for TaskFault {
-    fn from(error: GuestError) -> Self {
-        Self::Trapped {
-            message: error.to_string(),
-        }
     }
 }
 
