@@ -111,13 +111,21 @@ impl From<PlanError> for CommandError {
 
 impl From<DatasetError> for CommandError {
     fn from(error: DatasetError) -> Self {
-        Self::new(Kind::Data, error)
+        match error {
+            DatasetError::Store(error) => error.into(),
+            error => Self::new(Kind::Data, error),
+        }
     }
 }
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        Self::new(Kind::Store, error)
+        let remedy = error.remedy();
+        let error = Self::new(Kind::Store, error);
+        match remedy {
+            Some(remedy) => error.hint(remedy),
+            None => error,
+        }
     }
 }
 

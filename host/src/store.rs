@@ -1,25 +1,53 @@
 //! [`Store`]: the object store that is the record of every run. The only
-//! module that builds stores and names their objects; it never lists.
+//! module that builds stores; [`Key`] names their objects.
+//!
+//! Objects are created and never overwritten. Nothing is listed on the way of
+//! a run: [`Store::list`] is for the commands that look at a store as a whole.
+
+mod backend;
+mod failure;
+mod key;
+mod location;
+mod profile;
+mod remote;
+mod retry;
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use bytes::Bytes;
-use futures::executor::block_on;
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error, GetOptions, GetRange, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::digest::Digest;
+use backend::Backend;
+use retry::Retry;
 
-/// The bytes of a part of a large object.
-const PART: u64 = 16 << 20;
+pub use failure::Failure;
+pub use key::Key;
+pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
+pub use remote::{Remote, RemoteReader};
 
-/// An object store. Its calls block: a local folder needs nothing else, and a
-/// worker has nothing else to do.
+/// The bytes of a part of a large object, which goes in parts both ways: what
+/// fails is repeated, and a part is not much.
+const PART: u64 = 8 << 20;
+
+/// Parts of one object that are under way at once.
+const PARTS_AT_ONCE: usize = 4;
+
+/// An object store. Its calls block, and may be made from any thread that is
+/// not itself driving futures.
+///
+/// Where there is a network between, an operation that fails in passing is
+/// tried again within [`Location::retry`].
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<dyn ObjectStore>,
+    backend: Arc<Backend>,
+    retry: Retry,
     url: String,
 }
 
@@ -27,11 +55,8 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL names no store that this program knows.
-    #[error("the store `{url}` is not one of `file://PATH`, `memory://`")]
-    UnknownUrl {
-        /// As it was given.
-        url: String,
-    },
+    #[error("the store's URL {0}")]
+    Address(#[from] AddressError),
     /// The folder can't be made or opened.
     #[error("can't open the store folder `{path}`")]
     Folder {
@@ -39,12 +64,24 @@ pub enum StoreError {
         path: String,
         /// Why.
         #[source]
-        source: std::io::Error,
+        failure: Failure,
     },
-    /// An object can't be read or written.
+    /// A setting of the store, of the environment or of a profile is wrong.
+    #[error("can't open the store `{url}`")]
+    Setting {
+        /// The store.
+        url: String,
+        /// Why.
+        #[source]
+        failure: Failure,
+    },
+    /// The threads that wait for the network can't be started.
+    #[error("can't start the threads that wait for the store")]
+    Threads(#[source] std::io::Error),
+    /// An object can't be read, written, listed or removed.
     #[error("can't {verb} `{key}` in the store `{url}`")]
     Object {
-        /// `read` or `write`.
+        /// `read`, `write`, `list` or `remove`.
         verb: &'static str,
         /// The object's key.
         key: String,
@@ -52,7 +89,16 @@ pub enum StoreError {
         url: String,
         /// Why.
         #[source]
-        source: Box<object_store::Error>,
+        failure: Failure,
+    },
+    /// The file whose content was to be written can't be read.
+    #[error("can't read what is to be written as `{key}`")]
+    Content {
+        /// The object's key.
+        key: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// The bytes of an object are not those that its name says.
     #[error("`{key}` in the store `{url}` is damaged: its digest is `{found}`")]
@@ -66,61 +112,40 @@ pub enum StoreError {
     },
 }
 
-/// The name of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key(Path);
-
-impl Key {
-    /// A dataset's Parquet file.
-    pub fn dataset(digest: &Digest) -> Self {
-        Self(Path::from(format!("datasets/{digest}/dataset.parquet")))
-    }
-
-    /// A splits file.
-    pub fn splits(digest: &Digest) -> Self {
-        Self(Path::from(format!("splits/{digest}.parquet")))
-    }
-
-    /// A guest component.
-    pub fn guest(digest: &Digest) -> Self {
-        Self(Path::from(format!("guests/{digest}.wasm")))
-    }
-
-    /// The result of a task.
-    pub fn result(task: &Digest) -> Self {
-        Self(Path::from(format!("tasks/{task}.json")))
+impl StoreError {
+    /// What to do about it, where something is known.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Folder { failure, .. }
+            | Self::Setting { failure, .. }
+            | Self::Object { failure, .. } => failure.remedy(),
+            Self::Damaged { .. } => Some("remove it and run again: it is made anew"),
+            Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
+        }
     }
 }
 
-impl std::fmt::Display for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
+/// An object that a listing found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub key: Key,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was written, by the store's clock.
+    pub modified: SystemTime,
 }
 
 impl Store {
-    /// Opens the store at `url`: `file://PATH` (made if it is not there) or
-    /// `memory://`.
-    pub fn open(url: &str) -> Result<Self, StoreError> {
-        let inner: Arc<dyn ObjectStore> = if let Some(path) = url.strip_prefix("file://") {
-            let folder = |source| StoreError::Folder {
-                path: path.to_owned(),
-                source,
-            };
-            std::fs::create_dir_all(path).map_err(folder)?;
-            let local = object_store::local::LocalFileSystem::new_with_prefix(path)
-                .map_err(|source| folder(std::io::Error::other(source)))?;
-            Arc::new(local)
-        } else if url == "memory://" {
-            Arc::new(object_store::memory::InMemory::new())
-        } else {
-            return Err(StoreError::UnknownUrl {
-                url: url.to_owned(),
-            });
-        };
+    /// Opens the store at a location, which may be a URL alone. A folder is
+    /// made if it is not there. No request is made: whether the store is there
+    /// and does what it must, [`Store::probe`] finds out.
+    pub fn open(at: impl Into<Location>) -> Result<Self, StoreError> {
+        let at = at.into();
         Ok(Self {
-            inner,
-            url: url.to_owned(),
+            backend: Arc::new(Backend::open(&at)?),
+            retry: Retry { budget: at.retry },
+            url: redacted(&at.url),
         })
     }
 
@@ -129,33 +154,60 @@ impl Store {
         &self.url
     }
 
+    /// How many requests are worth making at once: 1 where a call is no
+    /// round trip.
+    pub fn at_once(&self) -> usize {
+        self.backend.at_once
+    }
+
     /// The bytes of an object; `None` where there is none.
     pub fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        let read = async { self.inner.get(&key.0).await?.bytes().await };
-        match block_on(read) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(self.error("read", key, source)),
-        }
+        self.backend.wait(self.fetch(key))
+    }
+
+    /// The bytes of many objects, in the order of their keys, with some
+    /// requests under way at once. All of them are in memory together.
+    pub fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.many(keys, |key| self.fetch(key))
     }
 
     /// Whether an object is there.
     pub fn contains(&self, key: &Key) -> Result<bool, StoreError> {
-        match block_on(self.inner.head(&key.0)) {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(source) => Err(self.error("read", key, source)),
-        }
+        Ok(self.size(key)?.is_some())
     }
 
-    /// Writes an object unless it is there. Returns whether it wrote.
+    /// Whether each of many objects is there, with some requests under way at
+    /// once.
+    pub fn contains_many(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        self.many(keys, async |key| Ok(self.head(key).await?.is_some()))
+    }
+
+    /// The bytes of an object's content; `None` where there is no object.
+    pub fn size(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        self.backend.wait(self.head(key))
+    }
+
+    /// A part of an object that is there.
+    pub fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let path = self.backend.locate(key.path());
+        let read = self.range(&path, range, None);
+        let read = self.backend.wait(read);
+        read.map_err(|error| self.error("read", key, &error))
+    }
+
+    /// Writes an object unless it is there. Returns whether it wrote; an
+    /// attempt whose answer was lost counts as somebody else's, so `false`
+    /// means that the object is there, whoever wrote it.
     pub fn create(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
-        let payload = PutPayload::from_bytes(bytes);
-        match block_on(self.inner.put_opts(&key.0, payload, PutMode::Create.into())) {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(source) => Err(self.error("write", key, source)),
-        }
+        self.backend.wait(self.put_new(key, bytes))
+    }
+
+    /// Writes each of many objects unless it is there, with some requests
+    /// under way at once. Returns of each whether it was written.
+    pub fn create_many(&self, objects: &[(Key, Bytes)]) -> Result<Vec<bool>, StoreError> {
+        self.many(objects, async |(key, bytes)| {
+            self.put_new(key, bytes.clone()).await
+        })
     }
 
     /// Whether `bytes`, read from `key`, are those that `digest` names.
@@ -180,38 +232,298 @@ impl Store {
         if self.contains(key)? {
             return Ok(false);
         }
-        let write = async {
-            let mut upload = self.inner.put_multipart(&key.0).await?;
-            loop {
-                let mut part = Vec::new();
-                let read = (&mut file).take(PART).read_to_end(&mut part);
-                read.map_err(|source| object_store::Error::Generic {
-                    store: "temporary file",
-                    source: source.into(),
-                })?;
-                if part.is_empty() {
-                    return upload.complete().await;
-                }
-                if let Err(error) = upload.put_part(part.into()).await {
-                    // What was written so far is no object; the first error
-                    // is the one to tell.
-                    let _ = upload.abort().await;
-                    return Err(error);
-                }
-            }
+        let unreadable = |source| StoreError::Content {
+            key: key.to_string(),
+            source,
         };
-        match block_on(write) {
-            Ok(_) => Ok(true),
-            Err(source) => Err(self.error("write", key, source)),
+        let mut parts = std::iter::from_fn(|| {
+            let mut part = Vec::new();
+            match (&mut file).take(PART).read_to_end(&mut part) {
+                Ok(0) => None,
+                Ok(_) => Some(Ok(Bytes::from(part))),
+                Err(error) => Some(Err(error)),
+            }
+        });
+        let first = parts.next().transpose().map_err(unreadable)?;
+        let first = first.unwrap_or_default();
+        if (first.len() as u64) < PART {
+            return self.create(key, first);
+        }
+        let mut failed = None;
+        let parts = std::iter::once(first).chain(parts.map_while(|part| match part {
+            Ok(part) => Some(part),
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        }));
+        let written = self.backend.wait(self.upload(key, parts));
+        match failed {
+            // What was written is not whole, and is no object.
+            Some(error) => Err(unreadable(error)),
+            None => written.map(|()| true),
         }
     }
 
-    fn error(&self, verb: &'static str, key: &Key, source: object_store::Error) -> StoreError {
-        StoreError::Object {
-            verb,
-            key: key.to_string(),
-            url: self.url.clone(),
-            source: Box::new(source),
+    /// The objects whose names begin with the folders of `prefix` (`runs`, or
+    /// `runs/1f3a`), in no order. Slow where there are many; never on the way
+    /// of a run.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let prefix = Path::from(prefix);
+        let whole = self.backend.locate(&prefix);
+        let skipped = self.backend.prefix.parts().count();
+        let list = self.attempt(async || {
+            let found: Vec<_> = self
+                .backend
+                .objects
+                .list(Some(&whole))
+                .try_collect()
+                .await?;
+            Ok(found)
+        });
+        let found = self.backend.wait(list);
+        let found = found.map_err(|error| self.error("list", &prefix, &error))?;
+        let listed = found.into_iter().map(|object| Listed {
+            key: Key::listed(object.location.parts().skip(skipped).collect()),
+            bytes: object.size,
+            modified: object.last_modified.into(),
+        });
+        Ok(listed.collect())
+    }
+
+    /// Removes an object; one that is not there is no error.
+    pub fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        self.backend.wait(self.remove(key))
+    }
+
+    /// Removes many objects, with some requests under way at once.
+    pub fn delete_many(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.many(keys, |key| self.remove(key)).map(drop)
+    }
+
+    /// One request an item, some under way at once; the results in order.
+    fn many<'i, I, T, F>(
+        &self,
+        items: &'i [I],
+        call: impl FnMut(&'i I) -> F,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let calls = stream::iter(items.iter().map(call)).buffered(self.backend.at_once);
+        self.backend.wait(calls.try_collect())
+    }
+
+    /// An operation, tried again where there is a network between.
+    async fn attempt<T>(
+        &self,
+        mut operation: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.backend.is_network() {
+            self.retry.run(operation).await
+        } else {
+            operation().await
         }
     }
+
+    async fn head(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        let path = self.backend.locate(key.path());
+        let head = self.attempt(async || self.backend.objects.head(&path).await);
+        match head.await {
+            Ok(object) => Ok(Some(object.size)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(self.error("read", key, &error)),
+        }
+    }
+
+    async fn fetch(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        let path = self.backend.locate(key.path());
+        match self.whole(&path).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(self.error("read", key, &error)),
+        }
+    }
+
+    /// All bytes of an object: at once if it is small, else in parts.
+    async fn whole(&self, path: &Path) -> Result<Bytes, Error> {
+        let first = self.attempt(async || {
+            let found = self.backend.objects.get(path).await?;
+            let size = found.meta.size;
+            if self.backend.is_network() && size > PART {
+                return Ok(Err((size, found.meta.e_tag)));
+            }
+            let bytes = found.bytes().await?;
+            entire(bytes, size).map(Ok)
+        });
+        let (size, tag) = match first.await? {
+            Ok(bytes) => return Ok(bytes),
+            Err(large) => large,
+        };
+        let ranges =
+            (0..size.div_ceil(PART)).map(|part| part * PART..((part + 1) * PART).min(size));
+        let parts = ranges.map(|range| self.range(path, range, tag.clone()));
+        let mut parts = stream::iter(parts).buffered(PARTS_AT_ONCE);
+        let mut bytes = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());
+        while let Some(part) = parts.try_next().await? {
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// A part of an object, which must have the tag `tag` where one is given.
+    async fn range(
+        &self,
+        path: &Path,
+        range: Range<u64>,
+        tag: Option<String>,
+    ) -> Result<Bytes, Error> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let size = range.end - range.start;
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            // A weak tag says nothing of bytes.
+            if_match: tag.filter(|tag| !tag.starts_with("W/")),
+            ..GetOptions::default()
+        };
+        let get = self.attempt(async || {
+            let found = self.backend.objects.get_opts(path, options.clone()).await?;
+            entire(found.bytes().await?, size)
+        });
+        get.await
+    }
+
+    async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
+        let path = self.backend.locate(key.path());
+        let put = self.attempt(async || {
+            let payload = PutPayload::from_bytes(bytes.clone());
+            let mode = PutMode::Create.into();
+            self.backend.objects.put_opts(&path, payload, mode).await
+        });
+        match put.await {
+            Ok(_) => Ok(true),
+            // Not if somebody was only about to write it.
+            Err(error @ Error::AlreadyExists { .. }) if !Failure::of(&error).is_passing() => {
+                Ok(false)
+            }
+            Err(error) => Err(self.error("write", key, &error)),
+        }
+    }
+
+    /// Writes a large object, given in parts that are all but the last of one
+    /// size.
+    async fn upload(
+        &self,
+        key: &Key,
+        parts: impl Iterator<Item = Bytes>,
+    ) -> Result<(), StoreError> {
+        let path = self.backend.locate(key.path());
+        let written = match &self.backend.parts {
+            Some(store) => self.upload_parts(store.as_ref(), &path, parts).await,
+            None => self.upload_local(&path, parts).await,
+        };
+        written.map_err(|error| self.error("write", key, &error))
+    }
+
+    async fn upload_local(
+        &self,
+        path: &Path,
+        parts: impl Iterator<Item = Bytes>,
+    ) -> Result<(), Error> {
+        let mut upload = self.backend.objects.put_multipart(path).await?;
+        for part in parts {
+            if let Err(error) = upload.put_part(part.into()).await {
+                // What was written so far is no object; the first error is
+                // the one to tell.
+                let _ = upload.abort().await;
+                return Err(error);
+            }
+        }
+        upload.complete().await.map(drop)
+    }
+
+    async fn upload_parts(
+        &self,
+        store: &dyn object_store::multipart::MultipartStore,
+        path: &Path,
+        parts: impl Iterator<Item = Bytes>,
+    ) -> Result<(), Error> {
+        let start = self.attempt(async || store.create_multipart(path).await);
+        let id = start.await?;
+        let id = &id;
+        let mut size = 0;
+        let puts = parts.enumerate().map(|(index, bytes)| {
+            size += bytes.len() as u64;
+            async move {
+                let put = self
+                    .attempt(async || store.put_part(path, id, index, bytes.clone().into()).await);
+                put.await
+            }
+        });
+        let sent: Result<Vec<_>, Error> = stream::iter(puts)
+            .buffered(PARTS_AT_ONCE)
+            .try_collect()
+            .await;
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(error) => {
+                // Parts without an object cost money; the first error is the
+                // one to tell.
+                let _ = store.abort_multipart(path, id).await;
+                return Err(error);
+            }
+        };
+        let complete = self.attempt(async || {
+            let done = store.complete_multipart(path, id, sent.clone()).await;
+            match done {
+                Ok(_) => Ok(()),
+                // An attempt before this one may have done it unheard.
+                Err(error) => match self.backend.objects.head(path).await {
+                    Ok(object) if object.size == size => Ok(()),
+                    _ => Err(error),
+                },
+            }
+        });
+        complete.await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        let path = self.backend.locate(key.path());
+        let remove = self.attempt(async || self.backend.objects.delete(&path).await);
+        match remove.await {
+            Ok(()) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(self.error("remove", key, &error)),
+        }
+    }
+
+    fn error(&self, verb: &'static str, key: &dyn AsRef<str>, error: &Error) -> StoreError {
+        StoreError::Object {
+            verb,
+            key: key.as_ref().to_owned(),
+            url: self.url.clone(),
+            failure: Failure::of(error),
+        }
+    }
+}
+
+/// Whether there is no object; of a bucket that is not there, nothing is said.
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::NotFound { .. }) && Failure::of(error) == Failure::Missing
+}
+
+/// The bytes, if they are as many as were announced.
+fn entire(bytes: Bytes, size: u64) -> Result<Bytes, Error> {
+    if bytes.len() as u64 == size {
+        return Ok(bytes);
+    }
+    let why = format!("{} of {size} bytes arrived", bytes.len());
+    let kind = object_store::client::HttpErrorKind::Interrupted;
+    let error = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, why);
+    Err(Error::Generic {
+        store: "object",
+        source: object_store::client::HttpError::new(kind, error).into(),
+    })
 }
