@@ -8,6 +8,11 @@ use std::sync::LazyLock;
 /// `w`. A node's *purity* is `w` times (a constant less its impurity), so
 /// that the best split has the greatest sum of its sides' purities.
 pub(crate) trait Criterion: Copy + 'static {
+    /// The same in whole numbers.
+    type Whole: Whole;
+
+    /// The same in whole numbers, for nodes of fewer than [`SMALL`] draws.
+    fn whole() -> Self::Whole;
     /// The purity of two classes.
     fn binary(a: f64, b: f64) -> f64;
     /// The purity of any number of classes, from their sum and each.
@@ -20,11 +25,30 @@ pub(crate) trait Criterion: Copy + 'static {
     fn chance(share: f64) -> f64;
 }
 
+/// A criterion for small whole weights: sums of whole numbers, one a class,
+/// that are the same in whatever order they are added up.
+pub(crate) trait Whole: Copy {
+    /// What splits are compared by.
+    type Score: Copy + PartialOrd;
+
+    /// What a class adds to its side's sum.
+    fn term(&self, weight: u32) -> i64;
+    /// The greater, the better the split, from both sides' sums and weights.
+    fn score(&self, terms: [i64; 2], weights: [u32; 2]) -> Self::Score;
+}
+
 /// `1 - sum (w_k / w)^2`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gini;
 
 impl Criterion for Gini {
+    type Whole = Self;
+
+    #[inline]
+    fn whole() -> Self {
+        Self
+    }
+
     #[inline]
     fn binary(a: f64, b: f64) -> f64 {
         (a * a + b * b) / (a + b)
@@ -41,6 +65,20 @@ impl Criterion for Gini {
 
     fn chance(share: f64) -> f64 {
         2.0 * share * (1.0 - share)
+    }
+}
+
+impl Whole for Gini {
+    type Score = f64;
+
+    #[inline]
+    fn term(&self, weight: u32) -> i64 {
+        i64::from(weight) * i64::from(weight)
+    }
+
+    #[inline]
+    fn score(&self, terms: [i64; 2], weights: [u32; 2]) -> f64 {
+        terms[0] as f64 / f64::from(weights[0]) + terms[1] as f64 / f64::from(weights[1])
     }
 }
 
@@ -69,13 +107,44 @@ fn w_log_w_of_any(weight: f64) -> f64 {
     }
 }
 
-const SMALL: usize = 4096;
+/// Whole weights below this have their terms in tables.
+pub(crate) const SMALL: usize = 4096;
 
 /// [`w_log_w_of_any`] of small whole numbers.
 static W_LOG_W: LazyLock<[f64; SMALL]> =
     LazyLock::new(|| std::array::from_fn(|whole| w_log_w_of_any(whole as f64)));
 
+/// The same as whole multiples of 2^-44: the greatest is below 2^60.
+static WHOLE_W_LOG_W: LazyLock<[i64; SMALL]> =
+    LazyLock::new(|| W_LOG_W.map(|term| (term * (1_u64 << 44) as f64).round_ties_even() as i64));
+
+/// [`Entropy`] in whole numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeEntropy(&'static [i64; SMALL]);
+
+impl Whole for WholeEntropy {
+    type Score = i64;
+
+    #[inline]
+    fn term(&self, weight: u32) -> i64 {
+        // The mask spares a check of bounds that callers keep anyway.
+        self.0[weight as usize % SMALL]
+    }
+
+    #[inline]
+    fn score(&self, terms: [i64; 2], weights: [u32; 2]) -> i64 {
+        terms[0] - self.term(weights[0]) + terms[1] - self.term(weights[1])
+    }
+}
+
 impl Criterion for Entropy {
+    type Whole = WholeEntropy;
+
+    #[inline]
+    fn whole() -> WholeEntropy {
+        WholeEntropy(&WHOLE_W_LOG_W)
+    }
+
     #[inline]
     fn binary(a: f64, b: f64) -> f64 {
         w_log_w(a) + w_log_w(b) - w_log_w(a + b)
@@ -123,6 +192,30 @@ mod tests {
             Entropy::impurity(8.0, Entropy::many(8.0, [a, b].into_iter())),
             entropy
         ));
+    }
+
+    #[test]
+    fn whole_scores_are_purities() {
+        let (left, right) = ([3_u32, 0, 900], [17_u32, 41, 1]);
+        let sum = |side: [u32; 3]| side.iter().sum::<u32>();
+        fn terms<C: Criterion>(side: [u32; 3]) -> i64 {
+            side.iter().map(|&weight| C::whole().term(weight)).sum()
+        }
+        fn many<C: Criterion>(side: [u32; 3]) -> f64 {
+            let sum: u32 = side.iter().sum();
+            C::many(f64::from(sum), side.into_iter().map(f64::from))
+        }
+        let gini = Gini.score(
+            [terms::<Gini>(left), terms::<Gini>(right)],
+            [sum(left), sum(right)],
+        );
+        assert_eq!(gini, many::<Gini>(left) + many::<Gini>(right));
+        let entropy = Entropy::whole().score(
+            [terms::<Entropy>(left), terms::<Entropy>(right)],
+            [sum(left), sum(right)],
+        );
+        let entropy = entropy as f64 / (1_u64 << 44) as f64;
+        assert!((entropy - many::<Entropy>(left) - many::<Entropy>(right)).abs() < 1e-9);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::counter::{BATCH, Counter};
 use crate::criterion::Criterion;
 use crate::histogram::{Layout, subtract};
 use crate::random::Key;
-use crate::rows::{Bootstrap, Entry, Sample, SampleError, filter, partition};
+use crate::rows::{Bootstrap, Entry, Sample, SampleError, filter, in_chunks, partition};
+use crate::sorted::{Sorted, TOO_MANY};
 use crate::split::{Cut, Feature, Least, Search};
 use crate::tree::{NO_CODE, Node, Test, Tree, beyond, contains};
 
@@ -179,6 +180,7 @@ pub(crate) struct Grower<'a, L: Layout, C> {
     weight: f64,
     search: Search<L>,
     counter: Counter<L::Word>,
+    sorted: Sorted,
     times: Vec<u16>,
     /// A node at an even depth has its rows in the first, else in the second.
     entries: [Vec<Entry>; 2],
@@ -213,6 +215,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
             class_weights,
             weight: 0.0,
             counter: Counter::new(bins, stride),
+            sorted: Sorted::new(layout.classes()),
             times: Vec::new(),
             entries: [Vec::new(), Vec::new()],
             tallies: Vec::new(),
@@ -250,9 +253,9 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
         let layout = &self.search.layout;
         self.tallies.clear();
         self.tallies.resize(layout.stride(), L::Word::default());
-        for entry in &*entries {
+        in_chunks(entries, |entry| {
             layout.add_row(&mut self.tallies, L::unpack(entry.payload()));
-        }
+        });
         self.weight = layout.weight(&self.tallies);
         self.search.noise = self.rules.noise;
         self.search.least = Least {
@@ -356,6 +359,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
             bins,
             search,
             counter,
+            sorted,
             entries,
             tallies,
             features,
@@ -367,25 +371,50 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
         let stride = search.layout.stride();
         let total = &tallies[pending.node as usize * stride..][..stride];
         let guess = rules.random_splits.then(|| pending.key.child(THRESHOLDS));
-        counter.count(&search.layout, bins, entries, features, pending.slot);
+        let may_sort = guess.is_none()
+            && pending.slot.is_none()
+            && search.layout.is_unweighted()
+            && search.layout.drawn(total) < TOO_MANY;
+        let sorts = |index: usize| {
+            let coding = &bins.columns()[index].coding;
+            may_sort && Sorted::is_worth(coding, entries.len(), stride)
+        };
+        let mut counted = [0; BATCH];
+        let mut number = 0;
+        for &index in features.iter().filter(|&&index| !sorts(index as usize)) {
+            counted[number] = index;
+            number += 1;
+        }
+        counter.count(
+            &search.layout,
+            bins,
+            entries,
+            &counted[..number],
+            pending.slot,
+        );
         let mut useful = false;
-        for (place, &index) in features.iter().enumerate() {
+        let mut place = 0;
+        for &index in features {
             let index = index as usize;
+            let column = &bins.columns()[index];
+            if sorts(index) {
+                if sorted.sort(entries, bins.codes(index)) {
+                    search.look_at_sorted::<C>(index, column, sorted, total);
+                    useful = true;
+                }
+                continue;
+            }
             let (histogram, present) = counter.view(bins, place, index, pending.slot);
             let feature = Feature {
                 index,
-                column: &bins.columns()[index],
+                column,
                 histogram,
                 codes: present.codes(),
                 has_missing: present.has_missing,
             };
             useful |= search.look::<C>(feature, total, guess);
-            counter.forget(
-                place,
-                &present,
-                bins.columns()[index].coding.missing(),
-                pending.slot,
-            );
+            counter.forget(place, &present, column.coding.missing(), pending.slot);
+            place += 1;
         }
         useful
     }

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::ops::{AddAssign, SubAssign};
 
 use crate::criterion::Criterion;
-use crate::rows::Entry;
+use crate::rows::{Entry, in_chunks};
 
 /// What counts are kept in.
 pub(crate) trait Word:
@@ -29,6 +29,14 @@ pub(crate) trait Layout: 'static {
 
     /// Gives every class a weight; 1 before that.
     fn weigh_classes(&mut self, weights: &[f64]);
+    /// How many classes there are.
+    fn classes(&self) -> usize;
+    /// Whether every class has weight 1.
+    fn is_unweighted(&self) -> bool;
+    /// How often the rows of each class were drawn.
+    fn draws_by_class(&self, tally: &[Self::Word]) -> impl Iterator<Item = u32>;
+    /// How often an entry's row was drawn, and its class.
+    fn parts(payload: u32) -> (u32, u32);
     /// How many words a tally has.
     fn stride(&self) -> usize;
     /// What an entry carries of a row that was drawn `weight` times.
@@ -126,6 +134,24 @@ impl<const ROWS: bool> Layout for Binary<ROWS> {
 
     fn weigh_classes(&mut self, weights: &[f64]) {
         self.class_weights = [weights[0], weights[1]];
+    }
+
+    fn classes(&self) -> usize {
+        2
+    }
+
+    fn is_unweighted(&self) -> bool {
+        self.class_weights == [1.0; 2]
+    }
+
+    fn draws_by_class(&self, tally: &[u64]) -> impl Iterator<Item = u32> {
+        let (drawn, positive) = Self::drawn_and_positive(tally[0]);
+        [(drawn - positive) as u32, positive as u32].into_iter()
+    }
+
+    #[inline]
+    fn parts(payload: u32) -> (u32, u32) {
+        (payload & 0xffff, u32::from(payload >> 16 != 0))
     }
 
     #[inline]
@@ -292,6 +318,23 @@ impl Layout for Many {
 
     fn weigh_classes(&mut self, weights: &[f64]) {
         self.class_weights.copy_from_slice(weights);
+    }
+
+    fn classes(&self) -> usize {
+        self.class_weights.len()
+    }
+
+    fn is_unweighted(&self) -> bool {
+        self.class_weights.iter().all(|&weight| weight == 1.0)
+    }
+
+    fn draws_by_class(&self, tally: &[u32]) -> impl Iterator<Item = u32> {
+        tally[..self.class_weights.len()].iter().copied()
+    }
+
+    #[inline]
+    fn parts(payload: u32) -> (u32, u32) {
+        (payload & 0xffff, payload >> 16)
     }
 
     #[inline]
@@ -488,7 +531,7 @@ pub(crate) fn fill<L: Layout, const FEATURES: usize>(
             "a histogram out of its buffer"
         );
     }
-    for &entry in entries {
+    in_chunks(entries, |entry| {
         let row = L::unpack(entry.payload());
         for feature in 0..FEATURES {
             // SAFETY: an entry's row is one of the dataset (`Rows` checked it
@@ -500,7 +543,7 @@ pub(crate) fn fill<L: Layout, const FEATURES: usize>(
                 layout.add_unchecked(histogram, at, row);
             }
         }
-    }
+    });
 }
 
 /// [`fill`] for a few entries of one feature, noting which bins they are in.

@@ -25,6 +25,7 @@ mod quantiles;
 mod random;
 mod route;
 mod rows;
+mod sorted;
 mod split;
 pub mod trainers;
 mod tree;

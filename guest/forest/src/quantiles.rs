@@ -63,8 +63,9 @@ impl Table {
     fn of(values: &[f64]) -> Option<Self> {
         let (mut least, mut greatest, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
         for &value in values {
-            least = least.min(value);
-            greatest = greatest.max(value);
+            // Not `min` and `max`: in WebAssembly these are calls. NaN is neither.
+            least = if value < least { value } else { least };
+            greatest = if value > greatest { value } else { greatest };
             whole &= value.is_nan() || value.trunc() == value;
         }
         let span = greatest - least;

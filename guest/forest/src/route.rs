@@ -3,7 +3,7 @@
 //! not once a row.
 
 use crate::bins::Codes;
-use crate::rows::partition;
+use crate::rows::{in_chunks, partition};
 use crate::tree::{NO_CODE, Test, Tree, beyond, contains};
 
 /// Rows and buffers that outlive a tree.
@@ -53,7 +53,7 @@ impl Router {
             let source = &source[range.clone()];
             let test = tree.nodes[node as usize];
             if test.is_leaf() {
-                source.iter().for_each(|&row| leaves[row as usize] = node);
+                in_chunks(source, |row| leaves[row as usize] = node);
                 continue;
             }
             let column = codes.column(test.feature as usize);
@@ -63,15 +63,17 @@ impl Router {
                 let side =
                     |row: u32, goes_right: bool| (row as usize, left + u32::from(goes_right));
                 match test.test {
-                    Test::UpTo { cut, also } => source.iter().for_each(|&row| {
+                    Test::UpTo { cut, also } => in_chunks(source, |row| {
                         let (row, leaf) = side(row, beyond(column[row as usize], cut, also));
                         leaves[row] = leaf;
                     }),
-                    Test::In { set } => source.iter().for_each(|&row| {
+                    Test::In { set } => {
                         let set = &tree.sets[set as usize];
-                        let (row, leaf) = side(row, !contains(set, column[row as usize]));
-                        leaves[row] = leaf;
-                    }),
+                        in_chunks(source, |row| {
+                            let (row, leaf) = side(row, !contains(set, column[row as usize]));
+                            leaves[row] = leaf;
+                        });
+                    }
                 }
                 continue;
             }

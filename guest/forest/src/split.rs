@@ -5,6 +5,7 @@ use crate::bins::{Coding, Column};
 use crate::criterion::Criterion;
 use crate::histogram::{Layout, Word, add};
 use crate::random::{Draws, Key};
+use crate::sorted::Sorted;
 use crate::tree::{CodeSet, contains, insert};
 
 /// What either side of a split must have.
@@ -18,7 +19,7 @@ pub(crate) struct Least {
 
 impl Least {
     /// Whether any row is enough.
-    fn is_met_by_all(self) -> bool {
+    pub(crate) fn is_met_by_all(self) -> bool {
         self.rows <= 1 && self.weight <= 0.0
     }
 
@@ -113,10 +114,27 @@ impl Present {
             has_missing: false,
         };
         let is_empty = |tally: &[W]| tally.iter().all(|&word| word == W::default());
-        for (code, tally) in histogram.chunks_exact(stride).take(codes - 1).enumerate() {
+        let mut see = |code: usize, tally: &[W]| {
             // Written always and kept if occupied: no branch to mispredict.
             present.list[present.number & 255] = code as u8;
             present.number += usize::from(!is_empty(tally));
+        };
+        let values = &histogram[..(codes - 1) * stride];
+        if stride == 1 {
+            // In chunks for the reason that `in_chunks` gives.
+            let (chunks, rest) = values.as_chunks::<8>();
+            for (index, chunk) in chunks.iter().enumerate() {
+                for (at, word) in chunk.iter().enumerate() {
+                    see(index * 8 + at, std::slice::from_ref(word));
+                }
+            }
+            for (at, word) in rest.iter().enumerate() {
+                see(chunks.len() * 8 + at, std::slice::from_ref(word));
+            }
+        } else {
+            for (code, tally) in values.chunks_exact(stride).enumerate() {
+                see(code, tally);
+            }
         }
         present.has_missing = !is_empty(&histogram[(codes - 1) * stride..]);
         present
@@ -220,6 +238,38 @@ impl<L: Layout> Search<L> {
             Some(key) => self.guess::<C>(feature, total, key),
         }
         true
+    }
+
+    /// The same for a number of a node whose rows can be sorted: among all
+    /// splits.
+    pub(crate) fn look_at_sorted<C: Criterion>(
+        &mut self,
+        index: usize,
+        column: &Column,
+        sorted: &mut Sorted,
+        total: &[L::Word],
+    ) {
+        let missing = column.coding.missing();
+        let draws = self.layout.draws_by_class(total);
+        let Some(place) = sorted.search::<L, C>(missing, draws, self.least) else {
+            return;
+        };
+        self.left.fill(L::Word::default());
+        for payload in sorted.left(place) {
+            self.layout.add_row(&mut self.left, L::unpack(payload));
+        }
+        let purity = self.layout.purities::<C>(&self.left, total);
+        if purity > self.best.score {
+            let (codes, has_missing) = sorted.codes(missing);
+            self.best.score = purity;
+            self.best.purity = purity;
+            self.best.feature = index;
+            self.best.left.copy_from_slice(&self.left);
+            self.best.cut = Cut::UpTo {
+                cut: number_cut(column, codes, place.at),
+                missing_left: has_missing.then_some(place.missing_left),
+            };
+        }
     }
 
     fn exhaust<C: Criterion>(&mut self, feature: Feature<'_, L::Word>, total: &[L::Word]) {
