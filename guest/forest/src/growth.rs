@@ -371,8 +371,9 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
         let stride = search.layout.stride();
         let total = &tallies[pending.node as usize * stride..][..stride];
         let guess = rules.random_splits.then(|| pending.key.child(THRESHOLDS));
+        // Whether there is a slot plays no part: that depends on which other
+        // nodes were grown, and rounding may tell sorted from counted.
         let may_sort = guess.is_none()
-            && pending.slot.is_none()
             && search.layout.is_unweighted()
             && search.layout.drawn(total) < TOO_MANY;
         let sorts = |index: usize| {
