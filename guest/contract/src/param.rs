@@ -8,6 +8,31 @@ use serde_json::Value;
 use crate::{Param, ParamKind};
 
 impl Param {
+    /// A hyper-parameter that is not nested.
+    pub fn new(name: &str, kinds: Vec<ParamKind>, default: Value, meaning: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kinds,
+            default,
+            meaning: meaning.to_owned(),
+            nested: false,
+        }
+    }
+
+    /// The same, nested.
+    pub fn nested(self) -> Self {
+        Self {
+            nested: true,
+            ..self
+        }
+    }
+
+    /// What it takes, for people: "`null` or a whole number of at least 1".
+    pub fn takes(&self) -> String {
+        let phrases: Vec<String> = self.kinds.iter().flat_map(ParamKind::phrases).collect();
+        one_of(&phrases)
+    }
+
     /// Whether any of the kinds takes `value`. The error says what the
     /// parameter takes and what it was given.
     pub fn check(&self, value: &Value) -> Result<(), String> {
@@ -18,11 +43,11 @@ impl Param {
         if self.kinds.iter().any(|kind| kind.takes(value, int_taken)) {
             return Ok(());
         }
-        let kinds: Vec<String> = self.kinds.iter().map(ToString::to_string).collect();
         Err(format!(
-            "`{}` takes {}, not `{value}`",
+            "`{}` takes {}, not {}",
             self.name,
-            one_of(&kinds)
+            self.takes(),
+            told(value)
         ))
     }
 }
@@ -72,40 +97,51 @@ impl ParamKind {
     }
 }
 
-impl std::fmt::Display for ParamKind {
-    /// A phrase for people: "a whole number of at least 1".
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl ParamKind {
+    /// Phrases for people, any of which holds for a value of this kind: "a
+    /// whole number of at least 1".
+    fn phrases(&self) -> Vec<String> {
         match self {
-            Self::Null => f.write_str("`null`"),
-            Self::Bool => f.write_str("`true` or `false`"),
-            Self::Int { min, max } => match (min, max) {
-                (None, None) => f.write_str("a whole number"),
-                (Some(min), None) => write!(f, "a whole number of at least {min}"),
-                (None, Some(max)) => write!(f, "a whole number of at most {max}"),
-                (Some(min), Some(max)) => write!(f, "a whole number from {min} to {max}"),
-            },
+            Self::Null => vec!["`null`".to_owned()],
+            Self::Bool => vec!["`true`".to_owned(), "`false`".to_owned()],
+            Self::Int { min, max } => vec![match (min, max) {
+                (None, None) => "a whole number".to_owned(),
+                (Some(min), None) => format!("a whole number of at least {min}"),
+                (None, Some(max)) => format!("a whole number of at most {max}"),
+                (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
+            }],
             Self::Float {
                 min,
                 max,
                 above_min,
-            } => {
-                f.write_str("a number")?;
-                match (min, max, above_min) {
-                    (None, None, _) => Ok(()),
-                    (None, Some(max), _) => write!(f, " of at most {max:?}"),
-                    (Some(min), None, false) => write!(f, " of at least {min:?}"),
-                    (Some(min), None, true) => write!(f, " above {min:?}"),
-                    (Some(min), Some(max), false) => write!(f, " from {min:?} to {max:?}"),
-                    (Some(min), Some(max), true) => write!(f, " above {min:?}, at most {max:?}"),
+            } => vec![match (min, max, above_min) {
+                (None, None, _) => "a number".to_owned(),
+                (None, Some(max), _) => format!("a number of at most {max:?}"),
+                (Some(min), None, false) => format!("a number of at least {min:?}"),
+                (Some(min), None, true) => format!("a number above {min:?}"),
+                (Some(min), Some(max), false) => format!("a number from {min:?} to {max:?}"),
+                (Some(min), Some(max), true) => {
+                    format!("a number above {min:?} and at most {max:?}")
                 }
+            }],
+            Self::Choice { of } => of.iter().map(|choice| format!("`{choice}`")).collect(),
+            Self::Text => vec!["a text".to_owned()],
+            Self::Weights => {
+                vec!["a map from class label to a weight of at least 0".to_owned()]
             }
-            Self::Choice { of } => {
-                let quoted: Vec<String> = of.iter().map(|choice| format!("`{choice}`")).collect();
-                f.write_str(&one_of(&quoted))
-            }
-            Self::Text => f.write_str("a text"),
-            Self::Weights => f.write_str("an object of class labels and weights of at least 0"),
         }
+    }
+}
+
+/// A value, for people.
+fn told(value: &Value) -> String {
+    match value {
+        Value::Null => "`null`".to_owned(),
+        Value::Bool(value) => format!("`{value}`"),
+        Value::Number(number) => format!("the number `{number}`"),
+        Value::String(text) => format!("the text `{text}`"),
+        Value::Array(_) => format!("the list `{value}`"),
+        Value::Object(_) => format!("the map `{value}`"),
     }
 }
 
@@ -125,13 +161,7 @@ mod tests {
     use super::*;
 
     fn param(kinds: Vec<ParamKind>) -> Param {
-        Param {
-            name: "max_features".to_owned(),
-            kinds,
-            default: Value::Null,
-            meaning: String::new(),
-            nested: false,
-        }
+        Param::new("max_features", kinds, Value::Null, "")
     }
 
     #[test]
@@ -151,8 +181,8 @@ mod tests {
         assert_eq!(both.check(&json!(1.0)), Ok(()));
         assert_eq!(
             both.check(&json!(1)).unwrap_err(),
-            "`max_features` takes a whole number of at least 2 or a number above 0.0, at most \
-             1.0, not `1`"
+            "`max_features` takes a whole number of at least 2 or a number above 0.0 and at most \
+             1.0, not the number `1`"
         );
         let float = param(vec![ParamKind::Float {
             min: None,
@@ -195,12 +225,16 @@ mod tests {
         assert!(choice.check(&json!(null)).is_ok());
         assert_eq!(
             choice.check(&json!("auto")).unwrap_err(),
-            "`max_features` takes `sqrt` or `log2` or `null`, not `\"auto\"`"
+            "`max_features` takes `sqrt`, `log2` or `null`, not the text `auto`"
         );
         let weights = param(vec![ParamKind::Weights]);
         assert!(weights.check(&json!({"0": 1, "1": 2.5})).is_ok());
         assert!(weights.check(&json!({"0": -1})).is_err());
-        assert!(weights.check(&json!([1])).is_err());
+        assert_eq!(
+            weights.check(&json!([1])).unwrap_err(),
+            "`max_features` takes a map from class label to a weight of at least 0, not the list \
+             `[1]`"
+        );
         assert!(param(vec![ParamKind::Bool]).check(&json!(true)).is_ok());
         assert!(param(vec![ParamKind::Bool]).check(&json!(1)).is_err());
     }

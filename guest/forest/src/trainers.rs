@@ -232,7 +232,7 @@ fn describe_extra_trees() -> TrainerDescription {
 
 fn describe_decision_tree() -> TrainerDescription {
     let mut params = shared(Value::Null, &["balanced"]);
-    params.push(param(
+    params.push(Param::new(
         "splitter",
         vec![choice(&["best", "random"])],
         json!("best"),
@@ -243,23 +243,6 @@ fn describe_decision_tree() -> TrainerDescription {
         "A single decision tree, grown on all training rows.",
         params,
     )
-}
-
-fn param(name: &str, kinds: Vec<ParamKind>, default: Value, meaning: &str) -> Param {
-    Param {
-        name: name.to_owned(),
-        kinds,
-        default,
-        meaning: meaning.to_owned(),
-        nested: false,
-    }
-}
-
-fn nested(param: Param) -> Param {
-    Param {
-        nested: true,
-        ..param
-    }
 }
 
 fn choice(of: &[&str]) -> ParamKind {
@@ -292,16 +275,17 @@ fn share(max: Option<f64>) -> ParamKind {
 }
 
 fn n_estimators() -> Param {
-    nested(param(
+    Param::new(
         "n_estimators",
         vec![from(1)],
         json!(100),
         "How many trees there are.",
-    ))
+    )
+    .nested()
 }
 
 fn bootstrap(default: bool) -> Param {
-    param(
+    Param::new(
         "bootstrap",
         vec![ParamKind::Bool],
         json!(default),
@@ -310,7 +294,7 @@ fn bootstrap(default: bool) -> Param {
 }
 
 fn max_samples() -> Param {
-    param(
+    Param::new(
         "max_samples",
         vec![ParamKind::Null, from(1), share(None)],
         Value::Null,
@@ -322,38 +306,40 @@ fn max_samples() -> Param {
 /// The hyper-parameters that trees have wherever they stand.
 fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
     vec![
-        param(
+        Param::new(
             "criterion",
             vec![choice(&["gini", "entropy", "log_loss"])],
             json!("gini"),
             "The impurity that splits decrease; `log_loss` is another name of `entropy`.",
         ),
-        nested(param(
+        Param::new(
             "max_depth",
             vec![ParamKind::Null, from(1)],
             Value::Null,
             "The greatest depth of a tree; null sets none.",
-        )),
-        nested(param(
+        )
+        .nested(),
+        Param::new(
             "min_samples_split",
             vec![from(2), share(Some(1.0))],
             json!(2),
             "The fewest rows of a node that is split, as a number or a share of the training \
              rows. A row counts once, however often it was drawn.",
-        )),
-        param(
+        )
+        .nested(),
+        Param::new(
             "min_samples_leaf",
             vec![from(1), share(Some(1.0))],
             json!(1),
             "The fewest rows of a leaf, as a number or a share (below 1.0) of the training rows.",
         ),
-        param(
+        Param::new(
             "min_weight_fraction_leaf",
             vec![number(0.0, Some(0.5))],
             json!(0.0),
             "The least share of the rows' weight in a leaf.",
         ),
-        param(
+        Param::new(
             "max_features",
             vec![
                 choice(&["sqrt", "log2"]),
@@ -365,27 +351,28 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
             "How many random features a node looks at, as a number or a share of all; null looks \
              at all. Where these are all constant at a node, it looks on until one is not.",
         ),
-        param(
+        Param::new(
             "max_leaf_nodes",
             vec![ParamKind::Null, from(2)],
             Value::Null,
             "The most leaves of a tree, which then grows where impurity decreases most; null \
              sets none. Only `n_estimators` shares fits where it is set.",
         ),
-        nested(param(
+        Param::new(
             "min_impurity_decrease",
             vec![number(0.0, None)],
             json!(0.0),
             "The least decrease of impurity by a split, weighted by the node's share of the rows.",
-        )),
-        param(
+        )
+        .nested(),
+        Param::new(
             "class_weight",
             vec![ParamKind::Null, choice(balances), ParamKind::Weights],
             Value::Null,
             "The weights of classes: a weight for each label (1 where none is given), or inverse \
              to how often they occur. With `bootstrap`, rows are drawn by their weight.",
         ),
-        param(
+        Param::new(
             "random_state",
             vec![
                 ParamKind::Null,

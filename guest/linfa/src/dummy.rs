@@ -63,13 +63,6 @@ impl Trainer for Dummy {
     type Model = Model;
 
     fn description() -> TrainerDescription {
-        let param = |name: &str, kinds, default: Value, meaning: &str| Param {
-            name: name.to_owned(),
-            kinds,
-            default,
-            meaning: meaning.to_owned(),
-            nested: false,
-        };
         let choices = [
             "prior",
             "most_frequent",
@@ -87,7 +80,7 @@ impl Trainer for Dummy {
             summary: "Ignores the features: the baseline of every search.".to_owned(),
             tasks: vec![Learning::Binary, Learning::Multiclass],
             params: vec![
-                param(
+                Param::new(
                     "strategy",
                     vec![ParamKind::Choice {
                         of: choices.map(str::to_owned).to_vec(),
@@ -96,7 +89,7 @@ impl Trainer for Dummy {
                     "What is predicted: the training rows' frequencies, their most frequent \
                      class, classes drawn by frequency or alike, or one given class.",
                 ),
-                param(
+                Param::new(
                     "random_state",
                     vec![ParamKind::Int {
                         min: Some(0),
@@ -105,7 +98,7 @@ impl Trainer for Dummy {
                     json!(0),
                     "The seed of `stratified` and `uniform`.",
                 ),
-                param(
+                Param::new(
                     "constant",
                     vec![ParamKind::Null, ParamKind::Text, label()],
                     Value::Null,

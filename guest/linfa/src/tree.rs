@@ -61,43 +61,36 @@ impl Trainer for LinfaDecisionTree {
         let quality = ParamKind::Choice {
             of: vec!["gini".to_owned(), "entropy".to_owned()],
         };
-        let param = |name: &str, kinds, default: Value, meaning: &str| Param {
-            name: name.to_owned(),
-            kinds,
-            default,
-            meaning: meaning.to_owned(),
-            nested: false,
-        };
         TrainerDescription {
             name: "linfa_decision_tree".to_owned(),
             summary: "The decision tree of linfa-trees: exact splits, no probabilities.".to_owned(),
             tasks: vec![Learning::Binary, Learning::Multiclass],
             params: vec![
-                param(
+                Param::new(
                     "split_quality",
                     vec![quality],
                     json!("gini"),
                     "What a split improves.",
                 ),
-                param(
+                Param::new(
                     "max_depth",
                     vec![ParamKind::Null, depth],
                     Value::Null,
                     "The greatest depth of the tree; null is no limit.",
                 ),
-                param(
+                Param::new(
                     "min_weight_split",
                     vec![number(0.0, false)],
                     json!(2.0),
                     "How many rows a node needs to be split.",
                 ),
-                param(
+                Param::new(
                     "min_weight_leaf",
                     vec![number(0.0, false)],
                     json!(1.0),
                     "How many rows a leaf must have.",
                 ),
-                param(
+                Param::new(
                     "min_impurity_decrease",
                     vec![number(f64::EPSILON, false)],
                     json!(0.00001),

@@ -425,7 +425,7 @@ mod tests {
         );
         assert_eq!(
             refusal(json!({"params": {"bias": 2}})),
-            "invalid hyper-parameters: `bias` takes a number from -1.0 to 1.0, not `2`"
+            "invalid hyper-parameters: `bias` takes a number from -1.0 to 1.0, not the number `2`"
         );
     }
 

@@ -159,13 +159,7 @@ impl Trainer for Echo {
     type Model = (f64, Vec<String>);
 
     fn description() -> TrainerDescription {
-        let param = |name: &str, kind, default| Param {
-            name: name.to_owned(),
-            kinds: vec![kind],
-            default,
-            meaning: String::new(),
-            nested: false,
-        };
+        let param = |name, kind, default| Param::new(name, vec![kind], default, "");
         TrainerDescription {
             name: "echo".to_owned(),
             summary: String::new(),

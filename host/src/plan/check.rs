@@ -150,17 +150,35 @@ fn param<'t>(
 ) -> Option<&'t Param> {
     let found = trainer.param(&entry.key);
     if found.is_none() {
-        let names = trainer.params.iter().map(|param| param.name.as_str());
-        let hint = did_you_mean(&entry.key, names).unwrap_or_else(|| {
-            format!(
-                "`fanout guest describe {}` lists those that it has",
-                trainer.name
-            )
-        });
+        let names = || trainer.params.iter().map(|param| param.name.as_str());
+        let hint = elsewhere(&entry.key, trainer)
+            .or_else(|| did_you_mean(&entry.key, names()))
+            .unwrap_or_else(|| {
+                format!(
+                    "`fanout guest describe {}` lists those that it has",
+                    trainer.name
+                )
+            });
         let message = format!("`{}` has no hyper-parameter `{}`", trainer.name, entry.key);
         noted.push(Mistake::new(entry.place, message).hint(hint));
     }
     found
+}
+
+/// What a hyper-parameter that other libraries have is called here.
+fn elsewhere(key: &str, trainer: &TrainerDescription) -> Option<String> {
+    let name = match key {
+        "seed" | "random_seed" => "random_state",
+        "n_trees" | "num_trees" | "ntree" | "num_iterations" => "n_estimators",
+        "mtry" => "max_features",
+        "n_jobs" | "num_threads" | "n_threads" => {
+            return Some("remove it: `pool.workers` says how many tasks run at a time".to_owned());
+        }
+        _ => return None,
+    };
+    trainer
+        .param(name)
+        .map(|_| format!("it is called `{name}` here"))
 }
 
 /// One value. What is no JSON was noted when the plan was decoded.
@@ -208,7 +226,7 @@ fn tried(param: &Param, node: &Node, noted: Noted<'_>) {
         .find_map(|value| refused(param, value, node.place));
     noted.extend(mistake.map(|mistake| match (&node.content, mistake.hint) {
         (Content::Map(_), None) => Mistake {
-            hint: Some(format!("the {what} holds it")),
+            hint: Some(format!("it is one of the values of this {what}")),
             ..mistake
         },
         (_, hint) => Mistake { hint, ..mistake },

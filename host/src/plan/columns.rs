@@ -22,7 +22,7 @@ pub(super) fn check(root: &Node, dataset: &DatasetPlan, schema: &Schema, noted: 
                     node.place,
                     format!("`{field}` names the column `{name}`, which the source does not have"),
                 )
-                .hint(instead(name, schema)),
+                .hint(unparted(schema).unwrap_or_else(|| instead(name, schema))),
             );
         } else if matches!(field, "dataset.target" | "dataset.features") {
             readable(name, node.place, schema, noted);
@@ -35,8 +35,10 @@ pub(super) fn check(root: &Node, dataset: &DatasetPlan, schema: &Schema, noted: 
             .entry("dataset")
             .map_or(Place::Plan, |entry| entry.place);
         noted.push(
-            Mistake::new(place, "no column is left to learn from")
-                .hint(format!("the source has {}", listed(schema))),
+            Mistake::new(place, "no column is left to learn from").hint(format!(
+                "the source has {}; name one or more in `features`, or drop fewer",
+                listed(schema)
+            )),
         );
     }
     for node in root
@@ -135,6 +137,26 @@ fn readable(name: &str, place: Place, schema: &Schema, noted: Noted<'_>) {
         Mistake::new(place, format!("the column `{name}` holds {kind}"))
             .hint("a model reads numbers, booleans, texts, dates and timestamps"),
     );
+}
+
+/// A source that was read with the wrong delimiter: all of it is one column,
+/// whose name is a whole line.
+fn unparted(schema: &Schema) -> Option<String> {
+    let [only] = schema.fields().iter().as_slice() else {
+        return None;
+    };
+    let name = only.name();
+    let delimiter = [';', '\t', '|', ',']
+        .into_iter()
+        .find(|c| name.contains(*c))?;
+    let written = match delimiter {
+        '\t' => "tab".to_owned(),
+        other => format!("\"{other}\""),
+    };
+    Some(format!(
+        "its only column is `{}`; to part it, write `csv: {{delimiter: {written}}}`",
+        name.replace('\t', " ")
+    ))
 }
 
 fn instead(name: &str, schema: &Schema) -> String {

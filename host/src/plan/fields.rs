@@ -20,11 +20,11 @@ pub(super) static PLAN: Section = Section {
     about: "A plan of fanout: one table, one trainer, and the candidates to compare by cross-validation.",
     fields: &[
         Field::new("name", Form::Label, Absent, "The run's name, for people. Fallback: the file's name without its ending."),
-        Field::new("dataset", Form::Section(&DATASET), Required, "The table.")
+        Field::new("dataset", Form::Section(&DATASET), Required, "The table, such as `{source: data.csv, target: price}`.")
             .aka(&["data", "table", "input"]),
         Field::new("holdout", Form::Section(&HOLDOUT), Absent, "Rows kept apart from the search, to score the refitted model once. Fallback: none.")
             .aka(&["test", "test_size", "train_test_split"]),
-        Field::new("trainer", Form::Section(&TRAINER), Required, "The estimator.")
+        Field::new("trainer", Form::Section(&TRAINER), Required, "The estimator, such as `{name: random_forest}`.")
             .aka(&["estimator", "model", "algorithm"]),
         Field::new("search", Form::Union(&SEARCH), Absent, "The candidates. Fallback: one, with the trainer's `params`.")
             .aka(&["grid_search", "tuning"]),
@@ -262,7 +262,7 @@ pub(super) static CV: Union = Union {
                 "column",
                 Form::Label,
                 Required,
-                "The column; it is no feature.",
+                "The column that holds the fold of each row; it is no feature.",
             )
             .aka(&["fold", "fold_column", "test_fold"])],
         },

@@ -14,8 +14,9 @@ use super::PlanSource;
 /// thousand candidates can hold as many mistakes.
 const SHOWN: usize = 50;
 
-/// The widest part of a source line that is shown, in characters.
-const WIDTH: usize = 100;
+/// The widest part of a source line that is shown, in characters: with what
+/// stands around it, it fits a terminal of 80 columns.
+const WIDTH: usize = 68;
 
 /// A stretch of text, in characters; lines and columns count from 1, and the
 /// end is the first position after it.
@@ -224,10 +225,11 @@ impl Snippet {
             .find(|&i| chars[i] != ' ')
             .map_or(start + 1, |i| i + 1);
 
-        let from = if chars.len() <= WIDTH {
+        // The line from its beginning or to its end, if that shows the place.
+        let from = if end <= WIDTH {
             0
         } else {
-            start.saturating_sub(WIDTH / 2)
+            (start.saturating_sub(WIDTH / 2)).min(chars.len().saturating_sub(WIDTH))
         };
         let to = chars.len().min(from + WIDTH);
         let lead = if from > 0 { "..." } else { "" };

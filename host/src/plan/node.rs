@@ -179,8 +179,9 @@ impl Node {
                 Atom::Text(value) => value.into(),
                 Atom::Float(value) if value.is_finite() => value.into(),
                 Atom::Float(_) => {
-                    let message = format!("expected a finite number, found `{}`", scalar.text);
-                    mistakes.push(Mistake::new(self.place, message));
+                    let message = format!("`{}` is no finite number", scalar.text);
+                    let mistake = Mistake::new(self.place, message);
+                    mistakes.push(mistake.hint("write a finite one, or leave it out"));
                     return None;
                 }
             },

@@ -97,10 +97,13 @@ impl<'n> Reader<'n> {
             for entry in node.entries().iter().filter(|entry| entry.key != union.tag) {
                 let mut all = union.variants.iter().flat_map(|variant| variant.fields);
                 if !all.any(|field| field.name == entry.key) {
-                    noted.push(Mistake::new(
-                        entry.place,
-                        format!("unknown field `{}` in `{}`", entry.key, union.path),
-                    ));
+                    let message = format!("unknown field `{}` in `{}`", entry.key, union.path);
+                    let fields = union.variants.iter().flat_map(|variant| variant.fields);
+                    let fields = fields.map(|field| field.name);
+                    let hint = did_you_mean(&entry.key, fields.clone()).unwrap_or_else(|| {
+                        fields_of(union.path, std::iter::once(union.tag).chain(fields))
+                    });
+                    noted.push(Mistake::new(entry.place, message).hint(hint));
                 }
             }
             return None;
@@ -370,7 +373,13 @@ pub(super) fn text(name: &str, node: &Node, strict: bool, noted: Noted<'_>) -> O
         .filter(|label| !strict || matches!(node.atom(), Some(Atom::Text(_))) && !label.is_empty());
     if given.is_none() {
         let mistake = wrong(name, "a text", node);
+        // A list of one is a slip of the pen.
+        let label = match &node.content {
+            Content::List(items) if items.len() == 1 => items[0].label(),
+            _ => None,
+        };
         noted.push(match node.label() {
+            None => mistake.maybe_hint(label.map(|label| format!("write `{name}: {label}`"))),
             Some(label) if !label.is_empty() => {
                 mistake.hint(format!("put it in quotes if it is meant: \"{label}\""))
             }
@@ -415,9 +424,14 @@ pub(super) fn not_one_of<'a>(
     choices: impl Iterator<Item = &'a str> + Clone,
     node: &Node,
 ) -> Mistake {
-    let hint = node
-        .label()
-        .and_then(|label| did_you_mean(label, choices.clone()));
+    let hint = node.label().and_then(|label| {
+        let feather =
+            label.eq_ignore_ascii_case("feather") && choices.clone().any(|c| c == "arrow");
+        match feather {
+            true => Some("a Feather file is `arrow`".to_owned()),
+            false => did_you_mean(label, choices.clone()),
+        }
+    });
     wrong(name, &one_of(choices), node).maybe_hint(hint)
 }
 

@@ -130,6 +130,7 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 Event::Alias(anchor) => {
                     let node = self.anchors.get(anchor).cloned().flatten().ok_or_else(|| {
                         Mistake::new(place, "an alias stands inside of what it stands for")
+                            .hint("write out the value that it is to stand for here")
                     })?;
                     self.repeated += 1 + count(&node);
                     if self.repeated > MAX_REPEATED {
@@ -155,16 +156,16 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
             ..
         }) = self.open.last()
         {
-            return Err(Mistake::new(
-                node.place,
-                "expected a text as the key, found a list or a map",
-            ));
+            return Err(
+                Mistake::new(node.place, "a field's name is a text, not a list or a map")
+                    .hint("write `field: value`"),
+            );
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(Mistake::new(
-                node.place,
-                format!("nested deeper than {MAX_DEPTH} levels"),
-            ));
+            return Err(
+                Mistake::new(node.place, format!("nested deeper than {MAX_DEPTH} levels"))
+                    .hint("a plan needs no more than a few levels"),
+            );
         }
         self.open.push(Open {
             node,
@@ -234,8 +235,9 @@ fn key(node: &Node) -> Result<(String, Place), Mistake> {
         Some(label) => Ok((label.to_owned(), node.place)),
         None => Err(Mistake::new(
             node.place,
-            format!("expected a text as the key, found {}", node.describe()),
-        )),
+            format!("a field's name is a text, not {}", node.describe()),
+        )
+        .hint("write `field: value`")),
     }
 }
 

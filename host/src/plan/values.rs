@@ -154,7 +154,15 @@ fn ends(kind: &str, node: &Node, noted: Noted<'_>) -> Option<(End, End)> {
     let one = matches!(kind, "range" | "int_uniform") && low == high;
     if low.float() >= high.float() && !one {
         let message = format!("the first number of `{kind}` is not below the second");
-        noted.push(Mistake::new(node.place, message).hint("write `[low, high]`"));
+        let hint = match node.items() {
+            [first, second] if low != high => first.label().zip(second.label()),
+            _ => None,
+        }
+        .map_or_else(
+            || "write `[low, high]`".to_owned(),
+            |(first, second)| format!("write `[{second}, {first}]`"),
+        );
+        noted.push(Mistake::new(node.place, message).hint(hint));
         return None;
     }
     Some((low, high))

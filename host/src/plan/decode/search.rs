@@ -58,11 +58,9 @@ pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Sear
         _ => {
             let candidates = reader.own("candidates", noted, |node, noted| {
                 let Content::List(items) = &node.content else {
-                    noted.push(wrong(
-                        "candidates",
-                        "a list of maps from hyper-parameter to value",
-                        node,
-                    ));
+                    let takes = "a list of maps from hyper-parameter to value";
+                    let mistake = wrong("candidates", takes, node);
+                    noted.push(mistake.hint("write such as `[{max_depth: 4}, {max_depth: 8}]`"));
                     return None;
                 };
                 if items.is_empty() {
@@ -73,10 +71,9 @@ pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Sear
                     return None;
                 }
                 if items.len() as u128 > MAX_CANDIDATES {
-                    noted.push(Mistake::new(
-                        node.place,
-                        format!("more than {MAX_CANDIDATES} candidates"),
-                    ));
+                    let message = format!("more than {MAX_CANDIDATES} candidates");
+                    let mistake = Mistake::new(node.place, message);
+                    noted.push(mistake.hint("part them among several plans"));
                     return None;
                 }
                 let candidates: Vec<_> = items
@@ -95,7 +92,8 @@ pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Sear
 /// A map from hyper-parameter to value.
 pub(super) fn params(name: &str, node: &Node, noted: Noted<'_>) -> Option<Params> {
     let Content::Map(entries) = &node.content else {
-        noted.push(wrong(name, "a map from hyper-parameter to value", node));
+        let mistake = wrong(name, "a map from hyper-parameter to value", node);
+        noted.push(mistake.hint("write such as `{max_depth: 4}`"));
         return None;
     };
     let params: Vec<_> = entries
@@ -150,11 +148,8 @@ fn grids(node: &Node, noted: Noted<'_>) -> Option<Vec<BTreeMap<String, Values>>>
 
 fn searched(node: &Node, noted: Noted<'_>) -> Option<BTreeMap<String, Values>> {
     let Content::Map(entries) = &node.content else {
-        noted.push(wrong(
-            "params",
-            "a map from hyper-parameter to values",
-            node,
-        ));
+        let mistake = wrong("params", "a map from hyper-parameter to values", node);
+        noted.push(mistake.hint("write such as `{max_depth: [2, 4, 6]}`"));
         return None;
     };
     let params: Vec<_> = entries
