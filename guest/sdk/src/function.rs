@@ -47,6 +47,8 @@ pub struct Request<'a> {
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
+    /// The header `allow`, where the method is another.
+    pub allow: Option<&'static str>,
     /// A `Description` or an `Answer` where the status is 200, else a `Fault`.
     pub body: String,
 }
@@ -64,22 +66,23 @@ impl Function {
             .split_once('?')
             .map_or(request.path, |(path, _)| path);
         match (request.method, path) {
-            ("GET", "/" | "") => Response {
-                status: 200,
-                body: serde_json::to_string(&describe::<G>())
+            ("GET", "/" | "") => answered(
+                serde_json::to_string(&describe::<G>())
                     .expect("a description has text keys and finite numbers"),
-            },
+            ),
             ("POST", "/" | "") => match self.evaluate::<G>(request, fetch) {
-                Ok(body) => Response { status: 200, body },
+                Ok(body) => answered(body),
                 Err((status, fault)) => refusal(status, &fault),
             },
-            (_, "/" | "") => refusal(
-                405,
-                &Fault::InvalidTask(format!(
-                    "`{}` is not answered; `GET` describes, `POST` evaluates",
-                    request.method
-                )),
-            ),
+            (method, "/" | "") => Response {
+                allow: Some("GET, POST"),
+                ..refusal(
+                    405,
+                    &Fault::InvalidTask(format!(
+                        "the method `{method}` is not answered; `GET` describes, `POST` evaluates"
+                    )),
+                )
+            },
             _ => refusal(
                 404,
                 &Fault::InvalidTask(format!("there is nothing at `{path}`; try `/`")),
@@ -212,9 +215,18 @@ impl Response {
     }
 }
 
+fn answered(body: String) -> Response {
+    Response {
+        status: 200,
+        allow: None,
+        body,
+    }
+}
+
 fn refusal(status: u16, fault: &Fault) -> Response {
     Response {
         status,
+        allow: None,
         body: serde_json::to_string(fault).expect("a fault is two strings"),
     }
 }
@@ -259,13 +271,6 @@ mod tests {
         function.answer::<EchoGuest>(&request, fetch)
     }
 
-    fn answered() -> Response {
-        Response {
-            status: 200,
-            body: ANSWER.to_owned(),
-        }
-    }
-
     /// The status, and the message of the `Fault` in the body.
     fn refused(response: &Response) -> (u16, String) {
         let fault: Fault = serde_json::from_str(&response.body).unwrap();
@@ -289,22 +294,26 @@ mod tests {
 
     #[test]
     fn other_requests_are_refused() {
-        let ask = |method, path| {
+        let respond = |method, path| {
             let request = Request {
                 method,
                 path,
                 content_type: None,
                 body: Bytes::new(),
             };
-            refused(&Function::default().answer::<EchoGuest>(&request, &no_fetch))
+            Function::default().answer::<EchoGuest>(&request, &no_fetch)
         };
+        let ask = |method, path| refused(&respond(method, path));
         assert_eq!(
             ask("PUT", "/"),
             (
                 405,
-                "invalid task: `PUT` is not answered; `GET` describes, `POST` evaluates".to_owned()
+                "invalid task: the method `PUT` is not answered; `GET` describes, `POST` evaluates"
+                    .to_owned()
             )
         );
+        assert_eq!(respond("PUT", "/").allow, Some("GET, POST"));
+        assert_eq!(respond("GET", "/tasks").allow, None);
         assert_eq!(
             ask("GET", "/tasks"),
             (
@@ -333,8 +342,14 @@ mod tests {
             ("dataset", &table),
             ("splits", &splits),
         ];
-        assert_eq!(post(&function, &parts, &no_fetch), answered());
-        assert_eq!(post(&function, &parts, &no_fetch), answered());
+        assert_eq!(
+            post(&function, &parts, &no_fetch),
+            answered(ANSWER.to_owned())
+        );
+        assert_eq!(
+            post(&function, &parts, &no_fetch),
+            answered(ANSWER.to_owned())
+        );
         assert_eq!(PREPARED.get() - before, 1);
     }
 
@@ -356,8 +371,8 @@ mod tests {
             ("dataset_url", b"https://store/d?sig=1"),
             ("splits_url", b"https://store/s?sig=1"),
         ];
-        assert_eq!(post(&function, &urls, &fetch), answered());
-        assert_eq!(post(&function, &urls, &fetch), answered());
+        assert_eq!(post(&function, &urls, &fetch), answered(ANSWER.to_owned()));
+        assert_eq!(post(&function, &urls, &fetch), answered(ANSWER.to_owned()));
         assert_eq!(fetched.get(), 4);
         let named = |url: &'static str| {
             [
@@ -370,12 +385,12 @@ mod tests {
         };
         assert_eq!(
             post(&function, &named("https://store/d?sig=1"), &fetch),
-            answered()
+            answered(ANSWER.to_owned())
         );
         assert_eq!(fetched.get(), 6);
         assert_eq!(
             post(&function, &named("https://store/d?sig=2"), &fetch),
-            answered()
+            answered(ANSWER.to_owned())
         );
         assert_eq!(fetched.get(), 6);
     }

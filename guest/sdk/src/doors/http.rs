@@ -36,11 +36,7 @@ pub fn handle<G: Guest>(request: IncomingRequest, outparam: ResponseOutparam) {
 type Parts = (String, String, Option<String>, Bytes);
 
 fn read(request: &IncomingRequest) -> Result<Parts, String> {
-    let method = match request.method() {
-        Method::Get => "GET".to_owned(),
-        Method::Post => "POST".to_owned(),
-        other => format!("{other:?}").to_uppercase(),
-    };
+    let method = name(request.method());
     let path = request.path_with_query().unwrap_or_default();
     let content_type = request
         .headers()
@@ -50,6 +46,22 @@ fn read(request: &IncomingRequest) -> Result<Parts, String> {
         .and_then(|value| String::from_utf8(value).ok());
     let body = request.consume().map_err(|()| "the body is taken")?;
     Ok((method, path, content_type, drain(body)?))
+}
+
+fn name(method: Method) -> String {
+    match method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+        Method::Connect => "CONNECT",
+        Method::Options => "OPTIONS",
+        Method::Trace => "TRACE",
+        Method::Patch => "PATCH",
+        Method::Other(name) => return name,
+    }
+    .to_owned()
 }
 
 /// A body, whole.
@@ -69,6 +81,9 @@ fn write(response: &Response, outparam: ResponseOutparam) {
     let length = response.body.len().to_string();
     let _ = headers.append("content-type", b"application/json");
     let _ = headers.append("content-length", length.as_bytes());
+    if let Some(methods) = response.allow {
+        let _ = headers.append("allow", methods.as_bytes());
+    }
     let outgoing = OutgoingResponse::new(headers);
     let _ = outgoing.set_status_code(response.status);
     let body = outgoing.body().expect("the body is taken once");
