@@ -5,6 +5,7 @@
 mod check;
 mod guest;
 mod interrupt;
+mod offer;
 mod plan;
 mod run;
 mod schema;

@@ -17,7 +17,7 @@ use crate::reduce::SearchResults;
 
 pub mod columns;
 pub mod files;
-mod human;
+pub mod human;
 pub mod json;
 pub mod progress;
 pub mod terminal;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use fanout::dataset::{self, Prepared};
 use fanout::expand::{Data, Expansion};
+use fanout::report::human::{bytes, count};
 use fanout::store::Store;
 
 use super::plan::{Loaded, PlanArguments};
@@ -42,22 +43,23 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.layout.columns.len() - 1);
     let workers = loaded.workers.min(expansion.tasks.len());
-    let memory = estimated_memory(prepared, workers).div_ceil(1 << 20);
+    let memory = bytes(estimated_memory(prepared, workers));
     let mut text = String::new();
     writeln!(text, "{}: the plan is good", plan.name)?;
-    writeln!(text, "dataset     {rows} rows, {features} features")?;
-    writeln!(text, "target      {}", target(loaded, prepared))?;
-    writeln!(text, "trainer     {}", plan.trainer.name)?;
-    writeln!(text, "candidates  {candidates}")?;
-    writeln!(text, "splits      {splits}")?;
-    writeln!(text, "fits        {}", expansion.fits())?;
-    writeln!(text, "families    {families}")?;
     writeln!(
         text,
-        "tasks       {}, {workers} at a time",
-        expansion.tasks.len()
+        "dataset     {} rows, {features} features",
+        count(rows as usize)
     )?;
-    writeln!(text, "memory      about {memory} MiB")?;
+    writeln!(text, "target      {}", target(loaded, prepared))?;
+    writeln!(text, "trainer     {}", plan.trainer.name)?;
+    writeln!(text, "candidates  {}", count(candidates))?;
+    writeln!(text, "splits      {splits}")?;
+    writeln!(text, "fits        {}", count(expansion.fits()))?;
+    writeln!(text, "families    {} a split", count(families))?;
+    let tasks = count(expansion.tasks.len());
+    writeln!(text, "tasks       {tasks}, {workers} at a time")?;
+    writeln!(text, "memory      about {memory}")?;
     for warning in &prepared.summary.warnings {
         writeln!(text, "warning: {warning}")?;
     }
@@ -77,7 +79,7 @@ fn target(loaded: &Loaded, prepared: &Prepared) -> String {
     let shown: Vec<String> = classes
         .iter()
         .take(SHOWN)
-        .map(|class| format!("{} {:.1} %", class.label, share(class.rows)))
+        .map(|class| format!("{} ({:.1} %)", class.label, share(class.rows)))
         .collect();
     let more = if classes.len() > SHOWN { ", …" } else { "" };
     format!(

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use fanout::guest::GuestFile;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
-use fanout_contract::{Learning, Param, TrainerDescription};
+use fanout_contract::{Learning, TrainerDescription};
 
+use super::offer::{self, Offer};
 use super::{CommandError, Kind, print};
 
 /// What to do with guests.
@@ -51,40 +52,70 @@ impl Guest {
 fn list() -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
     let mut text = String::new();
-    for file in GuestFile::embedded() {
-        let description = sandbox.load(&file.wasm, file.digest)?.describe()?;
+    for offer in Offer::embedded(&sandbox) {
+        let Offer {
+            file, description, ..
+        } = offer?;
         let digest = file.digest.short();
         writeln!(
             text,
             "{} ({}, sha256 {digest})",
             file.name, description.guest
         )?;
-        for trainer in description.trainers {
-            writeln!(text, "  {:<24} {}", trainer.name, trainer.summary)?;
-        }
+        list_trainers(&description.trainers, &mut text)?;
     }
     print(&text);
     Ok(())
 }
 
+/// A name and a sentence a trainer.
+fn list_trainers(trainers: &[TrainerDescription], text: &mut String) -> std::fmt::Result {
+    let longest = trainers.iter().map(|trainer| trainer.name.len()).max();
+    let column = 4 + longest.unwrap_or(0);
+    for trainer in trainers {
+        let name = format!("  {:<width$}", trainer.name, width = column - 2);
+        writeln!(text, "{}", wrapped(&name, &trainer.summary, column))?;
+    }
+    Ok(())
+}
+
+/// `text` behind `first`, in lines of at most 80 columns; the following ones
+/// begin in column `indent`.
+fn wrapped(first: &str, text: &str, indent: usize) -> String {
+    const WIDTH: usize = 80;
+    let mut lines = first.to_owned();
+    let (mut width, mut begins) = (first.chars().count(), true);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if !begins && width + 1 + length > WIDTH {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            (width, begins) = (indent, true);
+        }
+        if !begins {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        (width, begins) = (width + length, false);
+    }
+    lines
+}
+
 fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
-    let mut names = Vec::new();
-    for file in GuestFile::embedded() {
-        for trainer in sandbox.load(&file.wasm, file.digest)?.describe()?.trainers {
-            if trainer.name == name {
-                print(&if json {
-                    pretty(&trainer)
-                } else {
-                    table(&trainer)?
-                });
-                return Ok(());
-            }
-            names.push(trainer.name);
-        }
-    }
-    let error = CommandError::new(Kind::Guest, format!("no trainer is called `{name}`"));
-    Err(error.hint(format!("the embedded guests offer {}", names.join(", "))))
+    let trainers = Offer::embedded_trainers(&sandbox)?;
+    let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
+        let names: Vec<&str> = trainers.iter().map(|t| t.name.as_str()).collect();
+        let error = CommandError::new(Kind::Usage, format!("no trainer is called `{name}`"));
+        return Err(error.hint(format!("the embedded guests offer {}", names.join(", "))));
+    };
+    print(&if json {
+        pretty(trainer)
+    } else {
+        table(trainer)?
+    });
+    Ok(())
 }
 
 fn pretty(trainer: &TrainerDescription) -> String {
@@ -95,14 +126,15 @@ fn pretty(trainer: &TrainerDescription) -> String {
 
 fn table(trainer: &TrainerDescription) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
-    writeln!(text, "{}: {}", trainer.name, trainer.summary)?;
+    let title = format!("{}: ", trainer.name);
+    writeln!(text, "{}", wrapped(&title, &trainer.summary, 0))?;
     let learns: Vec<_> = trainer.tasks.iter().map(|&task| learning(task)).collect();
     writeln!(text, "targets: {}\n", learns.join(", "))?;
     for param in &trainer.params {
         let nested = if param.nested { "  (nested)" } else { "" };
         writeln!(text, "{} = {}{nested}", param.name, param.default)?;
-        writeln!(text, "    {}", values(param))?;
-        writeln!(text, "    {}", param.meaning)?;
+        writeln!(text, "{}", wrapped("    ", &param.takes(), 4))?;
+        writeln!(text, "{}", wrapped("    ", &param.meaning, 4))?;
     }
     if trainer.params.iter().any(|param| param.nested) {
         text.push_str("\nCandidates that differ only in nested hyper-parameters share one fit.\n");
@@ -118,27 +150,14 @@ fn learning(task: Learning) -> &'static str {
     }
 }
 
-/// The values that a hyper-parameter takes, in words.
-fn values(param: &Param) -> String {
-    let kinds: Vec<String> = param.kinds.iter().map(ToString::to_string).collect();
-    kinds.join(", or ")
-}
-
 fn check(path: &std::path::Path) -> Result<(), CommandError> {
-    let file = GuestFile::read(path).map_err(|error| {
-        CommandError::new(
-            Kind::Guest,
-            format!("can't read `{}`: {error}", path.display()),
-        )
-    })?;
+    let file = offer::read(path)?;
     let sandbox = Sandbox::new(1, None)?;
     let interfaces = sandbox.interfaces(&file.wasm)?;
     print(&interface_list(&interfaces, &file)?);
     let description = sandbox.load(&file.wasm, file.digest)?.describe()?;
     let mut text = String::from("it keeps the contract, and offers:\n");
-    for trainer in description.trainers {
-        writeln!(text, "  {:<24} {}", trainer.name, trainer.summary)?;
-    }
+    list_trainers(&description.trainers, &mut text)?;
     print(&text);
     Ok(())
 }
@@ -176,4 +195,25 @@ fn export(folder: &std::path::Path) -> Result<(), CommandError> {
     }
     print(&text);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_end_before_column_81() {
+        let text = "one two three ".repeat(12);
+        let lines = wrapped("  name  ", text.trim_end(), 8);
+        assert!(lines.lines().all(|line| line.len() <= 80), "{lines}");
+        assert!(
+            lines
+                .lines()
+                .skip(1)
+                .all(|line| line.starts_with("        "))
+        );
+        let words: Vec<&str> = lines.split_whitespace().skip(1).collect();
+        assert_eq!(words.join(" "), text.trim_end());
+        assert_eq!(wrapped("", &"x".repeat(99), 0), "x".repeat(99));
+    }
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use clap::Args;
 use fanout::dataset::{self, Prepared};
-use fanout::guest::GuestFile;
 use fanout::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
 use fanout::sandbox::{Guest, Sandbox, default_cache};
 use fanout_contract::metric::Metric;
 use fanout_contract::{Learning, TrainerDescription};
 
+use super::offer::Offer;
 use super::{CommandError, Kind};
 
 /// A plan, and what stands over its fields.
@@ -54,8 +54,8 @@ impl PlanArguments {
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let sandbox = Sandbox::new(workers + 1, default_cache())?;
-        let offer = Offer::find(&sandbox, draft.trainer())?;
-        draft.check_trainer(&offer.trainers);
+        let choice = Choice::find(&sandbox, draft.trainer())?;
+        draft.check_trainer(&choice.trainers);
         let outline = match draft.dataset().map(dataset::outline) {
             Some(Ok(outline)) => outline,
             // The plan's mistakes come first: one may be why.
@@ -70,11 +70,11 @@ impl PlanArguments {
                 .collect::<Vec<_>>(),
         ));
         let plan = draft.finish()?;
-        let found = offer
+        let found = choice
             .trainers
             .into_iter()
             .find(|known| known.name == plan.trainer.name);
-        let (Some(trainer), Some(guest)) = (found, offer.guest) else {
+        let (Some(trainer), Some(guest)) = (found, choice.guest) else {
             unreachable!("a checked plan's trainer is known")
         };
         Ok(Loaded {
@@ -145,42 +145,29 @@ fn unfinished(draft: plan::Draft) -> CommandError {
     }
 }
 
-/// The trainers that a plan may choose from, and the guest that offers the
+/// The trainers that a plan may choose from, up to the guest that offers the
 /// one that it chose.
-struct Offer {
+struct Choice {
     trainers: Vec<TrainerDescription>,
     guest: Option<Guest>,
 }
 
-impl Offer {
+impl Choice {
     fn find(sandbox: &Sandbox, trainer: Option<&TrainerPlan>) -> Result<Self, CommandError> {
-        let mut offer = Self {
+        let mut choice = Self {
             trainers: Vec::new(),
             guest: None,
         };
-        let files: Box<dyn Iterator<Item = GuestFile>> =
-            match trainer.and_then(|t| t.guest.as_ref()) {
-                Some(path) => {
-                    let file = GuestFile::read(path).map_err(|error| {
-                        let message = format!("can't read the guest `{}`: {error}", path.display());
-                        CommandError::new(Kind::Guest, message)
-                    })?;
-                    Box::new(std::iter::once(file))
-                }
-                None => Box::new(GuestFile::embedded()),
-            };
-        for file in files {
-            let guest = sandbox.load(&file.wasm, file.digest)?;
-            let trainers = guest.describe()?.trainers;
-            let chosen = trainers
-                .iter()
-                .any(|known| Some(&known.name) == trainer.map(|t| &t.name));
-            offer.trainers.extend(trainers);
+        let path = trainer.and_then(|trainer| trainer.guest.as_deref());
+        for offer in Offer::of_plan(sandbox, path) {
+            let offer = offer?;
+            let chosen = trainer.is_some_and(|trainer| offer.offers(&trainer.name));
+            choice.trainers.extend(offer.description.trainers);
             if chosen {
-                offer.guest = Some(guest);
+                choice.guest = Some(offer.guest);
                 break;
             }
         }
-        Ok(offer)
+        Ok(choice)
     }
 }

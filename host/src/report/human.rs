@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `336,776`.
-pub(super) fn count(count: usize) -> String {
+pub fn count(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -41,7 +41,7 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// `812 kB`, `118 MB`, `1.4 GB`; powers of ten.
-pub(super) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     let bytes = bytes as f64;
     if bytes < 999_500.0 {
         format!("{:.0} kB", bytes / 1e3)
