@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
+    println!("cargo::rerun-if-env-changed={}", fanout_guest_build::CHOICE);
     let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).to_owned();
     let compiler = fanout_guest_build::Compiler::find()?;
     let mut list = String::from("&[\n");

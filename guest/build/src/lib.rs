@@ -5,11 +5,18 @@
 
 use std::env;
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The environment variable that chooses between the two ways to build:
+/// `rustup` or `debian`. Without it the first that is installed is taken.
+pub const CHOICE: &str = "FANOUT_GUEST_COMPILER";
+
+/// Debian's packages that make the second way.
+const PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-19";
 
 /// A guest that was built.
 #[derive(Clone, Debug)]
@@ -40,19 +47,54 @@ pub struct Compiler {
 
 impl Compiler {
     /// The calling cargo's own compiler if it has the target, else the one of
-    /// Debian's packages, which brings the source of `std` instead.
+    /// Debian's packages, which brings the source of `std` instead. [`CHOICE`]
+    /// may ask for one of the two.
     pub fn find() -> Result<Self, Box<dyn Error>> {
+        Self::choose(env::var_os(CHOICE).as_deref(), Self::own, Self::debian)
+    }
+
+    fn choose(
+        choice: Option<&OsStr>,
+        own: impl FnOnce() -> Option<Self>,
+        debian: impl FnOnce() -> Option<Self>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let add = format!("`rustup target add {TARGET}`");
+        let packages = format!("Debian's packages `{PACKAGES}`");
+        match choice.map(OsStr::to_string_lossy).as_deref() {
+            None | Some("") => own().or_else(debian).ok_or_else(|| {
+                format!(
+                    "no compiler for `{TARGET}` is installed: run `make setup`, or {add}, or \
+                     install {packages}"
+                )
+            }),
+            Some("rustup") => own().ok_or_else(|| {
+                format!("{CHOICE} asks for `rustup`, which lacks `{TARGET}`: run {add}")
+            }),
+            Some("debian") => debian().ok_or_else(|| {
+                format!(
+                    "{CHOICE} asks for `debian`, which is not installed whole: install {packages}"
+                )
+            }),
+            Some(other) => Err(format!(
+                "{CHOICE} is `{other}`, but must be `rustup` or `debian`, or not be set"
+            )),
+        }
+        .map_err(Into::into)
+    }
+
+    /// The calling cargo's own, where it has the target.
+    fn own() -> Option<Self> {
         let own = Self {
             cargo: env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             rustc: env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from),
             build_std: None,
         };
-        if own
-            .sysroot()
-            .is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir())
-        {
-            return Ok(own);
-        }
+        let lib = own.sysroot()?.join("lib/rustlib").join(TARGET).join("lib");
+        lib.is_dir().then_some(own)
+    }
+
+    /// Debian's, where all of its packages are there.
+    fn debian() -> Option<Self> {
         let debian = Self {
             cargo: "/usr/bin/cargo".into(),
             rustc: "/usr/bin/rustc".into(),
@@ -61,18 +103,13 @@ impl Compiler {
                 .map(|n| PathBuf::from(format!("/usr/bin/wasm-ld-{n}")))
                 .find(|p| p.exists()),
         };
-        let has_source = |root: PathBuf| root.join("lib/rustlib/src/rust/library/std").exists();
-        if debian.cargo.exists()
+        let whole = debian.cargo.exists()
             && debian.build_std.is_some()
-            && debian.sysroot().is_some_and(has_source)
-        {
-            return Ok(debian);
-        }
-        Err(format!(
-            "no compiler for `{TARGET}` is installed: run `make setup`, or `rustup target add {TARGET}`, \
-             or install Debian's packages `rustc-web cargo-web rust-web-src lld-19`"
-        )
-        .into())
+            && debian
+                .sysroot()?
+                .join("lib/rustlib/src/rust/library/std")
+                .exists();
+        whole.then_some(debian)
     }
 
     fn sysroot(&self) -> Option<PathBuf> {
@@ -198,4 +235,63 @@ fn wasm_files(messages: &str, target_dir: &Path) -> Vec<PathBuf> {
 fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut encoder = wit_component::ComponentEncoder::default();
     Ok(encoder.validate(true).module(module)?.encode()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiler(cargo: &str) -> Option<Compiler> {
+        Some(Compiler {
+            cargo: cargo.into(),
+            rustc: PathBuf::new(),
+            build_std: None,
+        })
+    }
+
+    /// The cargo that is chosen, or what is said instead.
+    fn chosen(choice: Option<&str>, own: bool, debian: bool) -> Result<String, String> {
+        Compiler::choose(
+            choice.map(OsStr::new),
+            || own.then(|| compiler("own")).flatten(),
+            || debian.then(|| compiler("debian")).flatten(),
+        )
+        .map(|compiler| compiler.cargo.display().to_string())
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_first_that_is_installed_is_taken_unless_one_is_asked_for() {
+        for unset in [None, Some("")] {
+            assert_eq!(chosen(unset, true, true).as_deref(), Ok("own"));
+            assert_eq!(chosen(unset, false, true).as_deref(), Ok("debian"));
+        }
+        assert_eq!(chosen(Some("rustup"), true, true).as_deref(), Ok("own"));
+        assert_eq!(chosen(Some("debian"), true, true).as_deref(), Ok("debian"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let said = |choice, own, debian| chosen(choice, own, debian).unwrap_err();
+        assert_eq!(
+            said(None, false, false),
+            "no compiler for `wasm32-unknown-unknown` is installed: run `make setup`, or `rustup \
+             target add wasm32-unknown-unknown`, or install Debian's packages `rustc-web \
+             cargo-web rust-web-src lld-19`"
+        );
+        assert_eq!(
+            said(Some("rustup"), false, true),
+            "FANOUT_GUEST_COMPILER asks for `rustup`, which lacks `wasm32-unknown-unknown`: run \
+             `rustup target add wasm32-unknown-unknown`"
+        );
+        assert_eq!(
+            said(Some("debian"), true, false),
+            "FANOUT_GUEST_COMPILER asks for `debian`, which is not installed whole: install \
+             Debian's packages `rustc-web cargo-web rust-web-src lld-19`"
+        );
+        assert_eq!(
+            said(Some("nix"), true, true),
+            "FANOUT_GUEST_COMPILER is `nix`, but must be `rustup` or `debian`, or not be set"
+        );
+    }
 }
