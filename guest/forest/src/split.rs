@@ -388,7 +388,10 @@ impl<L: Layout> Search<L> {
                 for &code in feature.codes.iter().take_while(|&&code| code <= cut) {
                     add(left, feature.tally(code, stride));
                 }
-                let missing_left = feature.has_missing.then(|| draws.below(2) == 1);
+                // One number alone can only be parted from the missing values.
+                let missing_left = feature
+                    .has_missing
+                    .then(|| draws.below(2) == 1 && feature.codes.len() > 1);
                 if missing_left == Some(true) {
                     let missing = feature.column.coding.missing();
                     add(left, feature.tally(missing, stride));
