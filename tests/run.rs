@@ -1,75 +1,12 @@
 //! Whole runs over the real binary.
 
-use std::collections::BTreeMap;
+mod program;
+
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use program::{Fanout, example, made, scores, text};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// The binary, standing in an empty folder of its own.
-struct Fanout {
-    here: TempDir,
-}
-
-impl Fanout {
-    fn new() -> Self {
-        Self {
-            here: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fanout"));
-        command
-            .current_dir(self.here.path())
-            // Shared by all tests, so that each guest is compiled once.
-            .env(
-                "FANOUT_CACHE",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
-            )
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command().args(arguments).output().unwrap()
-    }
-
-    /// What a run that must succeed prints with `--json`.
-    fn json(&self, arguments: &[&str]) -> Value {
-        let mut all = vec!["run", "--json", "--quiet"];
-        all.extend(arguments);
-        let output = self.run(&all);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn write(&self, name: &str, content: &str) -> String {
-        std::fs::write(self.here.path().join(name), content).unwrap();
-        name.to_owned()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn example(name: &str) -> String {
-    let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans");
-    plans.join(name).to_str().unwrap().to_owned()
-}
-
-/// The columns of `cv_results` that are not times.
-fn scores(report: &Value) -> BTreeMap<String, Value> {
-    let columns = report["cv_results"].as_object().unwrap();
-    assert!(columns.keys().any(|name| name.starts_with("mean_test_")));
-    let scores = columns.iter().filter(|(name, _)| !name.ends_with("_time"));
-    scores
-        .map(|(name, values)| (name.clone(), values.clone()))
-        .collect()
-}
 
 #[test]
 fn the_examples_run() {
@@ -129,20 +66,101 @@ fn a_second_run_repeats_no_fit_and_writes_the_same_bytes() {
 }
 
 #[test]
-fn a_damaged_result_is_computed_again() {
+fn a_changed_search_reuses_every_fit_that_it_shares() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    let with = |params: &str, more: &[&str]| {
+        let search = format!("search.params={params}");
+        let mut arguments = vec![plan.as_str(), "--set", &search];
+        arguments.extend(more);
+        fanout.json(&arguments)
+    };
+    let first = with("{n_estimators: [5, 10], max_depth: [2, 4]}", &[]);
+    assert_eq!(made(&first), first["fits"]["served"].as_u64().unwrap());
+    let splits = first["splits"].as_u64().unwrap();
+    // Six of nine candidates are new, and one hyper-parameter stands at its
+    // default where it was not named.
+    let greater = "{n_estimators: [5, 10, 15], max_depth: [2, 4, 6], criterion: gini}";
+    let second = with(greater, &["--workers", "7"]);
+    assert_eq!(made(&second), 5 * splits);
+    assert_eq!(second["fits"]["reused"].as_u64().unwrap(), 4 * splits);
+    // However the families are split among workers, and whatever made them.
+    let third = with(greater, &["--workers", "1"]);
+    assert_eq!(made(&third), 0);
+    assert_eq!(scores(&second), scores(&third));
+    let alone = with(greater, &["--store", "memory://"]);
+    assert_eq!(scores(&alone), scores(&third));
+}
+
+#[test]
+fn damage_is_found_named_and_mended() {
     let fanout = Fanout::new();
     let plan = example("quickstart.yaml");
     let first = fanout.json(&[&plan]);
-    let tasks = fanout.here.path().join(".fanout/tasks");
-    let results: Vec<PathBuf> = std::fs::read_dir(tasks)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    let whole = std::fs::read(&results[0]).unwrap();
-    std::fs::write(&results[0], &whole[..whole.len() / 2]).unwrap();
-    let second = fanout.json(&[&plan]);
-    assert!(second["fits"]["reused"].as_u64() < second["fits"]["served"].as_u64());
-    assert_eq!(scores(&first), scores(&second));
+    for (folder, made_again) in [
+        ("datasets", false),
+        ("splits", false),
+        ("guests", false),
+        ("runs", false),
+        ("tasks", true),
+    ] {
+        let objects = fanout.objects(folder);
+        // The greatest result is one of the search, not of the hold-out rows.
+        let object = objects
+            .iter()
+            .filter(|path| !path.ends_with("result.json"))
+            .max_by_key(|path| std::fs::metadata(path).unwrap().len())
+            .unwrap();
+        let whole = std::fs::read(object).unwrap();
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 1;
+        std::fs::write(object, &damaged).unwrap();
+
+        let (report, errors) = fanout.json_and_errors(&[&plan]);
+        let key = object.strip_prefix(fanout.path(".fanout")).unwrap();
+        assert!(
+            errors.contains(&format!("warning: `{}`", key.display())),
+            "{errors}"
+        );
+        assert_eq!(scores(&first), scores(&report));
+        assert_eq!(made(&report) > 0, made_again, "{folder}");
+        if !made_again {
+            assert_eq!(std::fs::read(object).unwrap(), whole, "{folder}");
+        }
+        let (report, errors) = fanout.json_and_errors(&[&plan]);
+        assert_eq!(made(&report), 0, "{folder}");
+        assert_eq!(errors.contains("warning: `tasks"), made_again, "{errors}");
+    }
+    // Half of a result is no result either.
+    for object in fanout.objects("tasks") {
+        let whole = std::fs::read(&object).unwrap();
+        std::fs::write(&object, &whole[..whole.len() / 2]).unwrap();
+    }
+    let report = fanout.json(&[&plan]);
+    assert_eq!(made(&report), report["fits"]["served"].as_u64().unwrap());
+    assert_eq!(scores(&first), scores(&report));
+}
+
+#[test]
+fn what_a_limit_ended_is_kept_until_the_limit_is_greater() {
+    let fanout = Fanout::new();
+    let plan = example("flights.yaml");
+    let tight = [plan.as_str(), "--set", "limits.memory=16MiB"];
+    for _ in 0..2 {
+        let output = fanout.run(&[&["run"], &tight[..]].concat());
+        assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
+    }
+    let kept = fanout.objects("tasks").len();
+    let output = fanout.run(&[&["run"], &tight[..]].concat());
+    assert_eq!(output.status.code(), Some(6));
+    assert_eq!(
+        fanout.objects("tasks").len(),
+        kept,
+        "nothing was tried again"
+    );
+    let report = fanout.json(&[&plan, "--set", "limits.memory=1GiB"]);
+    assert_eq!(report["fits"]["failed"], 0);
+    assert_eq!(made(&report), report["fits"]["served"].as_u64().unwrap());
 }
 
 /// A search that takes much longer than the test waits.
@@ -177,8 +195,7 @@ fn an_interrupt_ends_a_run_and_the_next_goes_on() {
         .find(|line| line.contains("10,000 fits:"));
     assert!(started.is_some());
     // Only once a fit is in the store is there something to go on from.
-    let tasks = fanout.here.path().join(".fanout/tasks");
-    while std::fs::read_dir(&tasks).map_or(0, Iterator::count) == 0 {
+    while fanout.objects("tasks").is_empty() {
         std::thread::yield_now();
     }
     let kill = Command::new("kill")
@@ -194,7 +211,7 @@ fn an_interrupt_ends_a_run_and_the_next_goes_on() {
         "{last}"
     );
 
-    let done = std::fs::read_dir(&tasks).unwrap().count();
+    let done = fanout.objects("tasks").len();
     let report = fanout.json(&[&plan, "--set", "search.params.random_state=[0, 1]"]);
     assert_eq!(report["fits"]["served"], 4);
     assert!(done >= 1 && report["fits"]["reused"].as_u64().unwrap() >= 1);

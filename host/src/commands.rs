@@ -11,13 +11,15 @@ mod run;
 mod schema;
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
 use clap::Subcommand;
 
 use fanout::dataset::DatasetError;
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
+use fanout::report::terminal::{Style, render};
+use fanout::report::{Report, json};
 use fanout::run::RunError;
 use fanout::sandbox::GuestError;
 use fanout::store::StoreError;
@@ -185,6 +187,28 @@ pub(crate) fn print_error(error: &CommandError) {
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
     }
+}
+
+/// Shows a report on standard output, as a table or as one JSON object.
+fn show(report: &Report<'_>, as_json: bool) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        let written = json::write(report, &mut out).and_then(|()| out.flush());
+        return match written {
+            // A reader that went away has what it wanted.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(CommandError::new(Kind::Internal, error))
+            }
+            _ => Ok(()),
+        };
+    }
+    let width = console::Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| columns.into());
+    let text = render(report, Style::new(out.is_terminal(), width));
+    drop(out);
+    print(&text);
+    Ok(())
 }
 
 /// Writes to standard output; a reader that went away is no error.

@@ -10,7 +10,7 @@ use fanout_contract::{Layout, Learning, Split};
 
 use crate::digest::Digest;
 use crate::plan::{DatasetPlan, Plan};
-use crate::store::{Key, Store, StoreError};
+use crate::store::{Key, Settled, Store, StoreError};
 use encode::{EncodeStop, Encoder, Finished};
 use parquet::{Content, Writer, Written};
 use source::{BatchError, Source};
@@ -97,6 +97,8 @@ pub struct Prepared {
     /// Whether the store had the dataset already, so that nothing was
     /// written.
     pub reused: bool,
+    /// Objects that the store had with a wrong content, written anew.
+    pub mended: Vec<Key>,
 }
 
 /// What is known of a plan's source without reading it whole.
@@ -116,12 +118,24 @@ pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
     let splits = parquet::splits(&columns(&assignment))?;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
+    let mut mended = Vec::new();
+    let mut settle = |key: Key, digest, bytes| -> Result<bool, StoreError> {
+        let settled = store.settle(&key, digest, bytes)?;
+        if settled == Settled::Mended {
+            mended.push(key);
+        }
+        Ok(settled == Settled::Written)
+    };
     let key = Key::dataset(&dataset.digest);
     let (dataset_content, written) = match dataset.content {
-        Content::Memory(bytes) => (Some(bytes.clone()), store.create(&key, bytes)?),
+        Content::Memory(bytes) => (Some(bytes.clone()), settle(key, dataset.digest, bytes)?),
         Content::File(file) => (None, store.create_from(&key, file)?),
     };
-    store.create(&Key::splits(&splits.digest), splits_content.clone())?;
+    settle(
+        Key::splits(&splits.digest),
+        splits.digest,
+        splits_content.clone(),
+    )?;
 
     let classes = finished
         .classes
@@ -148,6 +162,7 @@ pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
         search_rows: assignment.fold.iter().flatten().count() as u64,
         summary,
         reused: !written,
+        mended,
     })
 }
 

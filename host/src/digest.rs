@@ -39,7 +39,7 @@ impl Digest {
 }
 
 /// Digests bytes as they stream by.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {

@@ -7,18 +7,21 @@
 
 mod candidates;
 mod family;
+mod name;
 mod sample;
 #[cfg(test)]
 mod tests;
 
-use fanout_contract::{CONTRACT, Params, Split, Task, TrainerDescription};
-use serde::Serialize;
-use serde_json::Value;
+use std::hash::{BuildHasher as _, RandomState};
+
+use fanout_contract::{CONTRACT, Params, Scores, Split, Task, TrainerDescription};
+use serde::{Deserialize, Serialize};
 
 pub use candidates::Candidates;
 
-use crate::digest::{Digest, Hasher};
-use crate::plan::CheckedPlan;
+use crate::digest::Digest;
+use crate::plan::Plan;
+use name::Names;
 
 /// What a run consists of.
 #[derive(Clone, Debug)]
@@ -32,12 +35,13 @@ pub struct Expansion {
     pub scoring: Vec<String>,
     /// The tasks, those that look costliest first.
     pub tasks: Vec<TaskSpec>,
-    data: Data,
+    names: Names,
     template: Task,
 }
 
 /// What every task of a run works with.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Data {
     /// The guest.
     pub guest: Digest,
@@ -50,7 +54,8 @@ pub struct Data {
 /// One family, or a part of one, on one split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskSpec {
-    /// The digest of all that decides its result.
+    /// The digest of all that the fits of its family share. The parts of a
+    /// family that was split have one id.
     pub id: Digest,
     /// The index of the split.
     pub split: u32,
@@ -59,17 +64,16 @@ pub struct TaskSpec {
 }
 
 impl Expansion {
-    /// Expands a plan. Families are split until there are at least `workers`
-    /// tasks, where there are enough fits.
+    /// Expands a plan in which no mistake was found. Families are split until
+    /// there are at least `workers` tasks, where there are enough fits.
     ///
-    /// A task's id depends on nothing but what decides its result: not on the
-    /// order in which the plan names hyper-parameters, nor on that in which
-    /// tasks are to start. The number of workers may decide which tasks there
-    /// are; it decides no score.
+    /// A task's id depends on nothing but what decides its scores: not on how
+    /// the plan names hyper-parameters, what else it searches, in which order
+    /// tasks start, or among how many workers a family is split.
     pub fn new(
-        plan: &CheckedPlan,
+        plan: &Plan,
         trainer: &TrainerDescription,
-        data: Data,
+        data: &Data,
         splits: Vec<Split>,
         workers: usize,
     ) -> Self {
@@ -93,11 +97,11 @@ impl Expansion {
             train_score: plan.return_train_score,
         };
         let mut expansion = Self {
+            names: Names::new(&candidates, trainer, plan.families, data, &template),
             candidates,
             splits,
             scoring: plan.scoring.clone(),
             tasks: Vec::new(),
-            data,
             template,
         };
         expansion.tasks = expansion.specs(families);
@@ -137,86 +141,67 @@ impl Expansion {
         task
     }
 
-    /// A task outside the search: one candidate with the searched
-    /// hyper-parameters `params`, on `split`.
-    pub fn single(&self, params: &Params, split: &Split) -> Task {
+    /// A task outside the search: `candidate` alone, on `split`.
+    pub fn single(&self, candidate: usize, split: &Split) -> Task {
         let mut task = self.template.clone();
-        task.params.extend(params.clone());
+        task.params = self.params(candidate);
         task.candidates = vec![Params::new()];
         task.split = split.clone();
         task
     }
 
-    /// The id of a task: the digest of the task and of the data it works
-    /// with.
-    pub fn id(&self, task: &Task) -> Digest {
-        #[derive(Serialize)]
-        struct Identity<'a> {
-            data: &'a Data,
-            task: &'a Task,
-        }
-        Digest::of_json(&Identity {
-            data: &self.data,
-            task,
-        })
+    /// The id of the task that fits `candidate` on `split`.
+    pub fn id(&self, candidate: usize, split: &Split) -> Digest {
+        let mut text = String::new();
+        let split = canonical(split);
+        self.names
+            .id(&self.candidates, index(candidate), &split, &mut text)
     }
 
-    /// The tasks of the families. Their ids are those of [`Expansion::id`],
-    /// digested from a text that is written in the canonical form at once:
-    /// there may be a million, and most of each is the same for all.
-    fn specs(&self, families: Vec<Vec<u32>>) -> Vec<TaskSpec> {
-        let data = canonical(&self.data);
-        let values = self.candidates.written();
-        let fixed = self.template.params.iter();
-        let fixed: Vec<_> = fixed
-            .map(|(name, value)| (name.as_str(), canonical(value)))
-            .collect();
-        // Behind the fields that families differ in, in the keys' order, come
-        // those that all tasks share; the split stands among them.
-        let Value::Object(mut after) = document(&self.template) else {
-            unreachable!("a task is an object")
-        };
-        let contract = after.remove("contract").unwrap_or_default();
-        after.retain(|key, _| !matches!(key.as_str(), "candidates" | "params"));
-        let after: Vec<String> = self
-            .splits
-            .iter()
-            .map(|split| {
-                after.insert("split".to_owned(), document(split));
-                let fields = Value::from(after.clone()).to_string();
-                // The two braces close the task and the identity.
-                format!(",{}}}", &fields[1..])
-            })
-            .collect();
+    /// What tells `candidate` from the other fits of its task: its nested
+    /// hyper-parameters, those left to their defaults included, as an object
+    /// in canonical JSON.
+    pub fn key(&self, candidate: usize) -> String {
+        self.names.key(&self.candidates, index(candidate))
+    }
 
-        let mut specs = Vec::with_capacity(families.len() * self.splits.len());
+    /// The scores of a fit on its test rows, by metric in the plan's order.
+    pub fn named(&self, scores: &Scores) -> Vec<(String, Option<f64>)> {
+        let score = |name: &String| (name.clone(), scores.test.get(name).copied().flatten());
+        self.scoring.iter().map(score).collect()
+    }
+
+    /// Turns the order of the tasks round, and shuffles it a little. Of two
+    /// runs that work on the same tasks at once, one comes from each end; of
+    /// more, those that come from the same end still go in different orders.
+    pub fn turn(&mut self) {
+        let chance = RandomState::new();
+        let near = self.tasks.len() / 16 + 4;
+        let tasks = std::mem::take(&mut self.tasks);
+        let mut placed: Vec<(usize, TaskSpec)> = tasks
+            .into_iter()
+            .rev()
+            .enumerate()
+            .map(|(place, task)| (place + chance.hash_one(place) as usize % near, task))
+            .collect();
+        placed.sort_by_key(|(place, _)| *place);
+        self.tasks = placed.into_iter().map(|(_, task)| task).collect();
+    }
+
+    /// There may be a million tasks, so what is the same for many is written
+    /// once.
+    fn specs(&self, families: Vec<Vec<u32>>) -> Vec<TaskSpec> {
+        let splits: Vec<String> = self.splits.iter().map(canonical).collect();
+        let mut specs = Vec::with_capacity(families.len() * splits.len());
         let mut text = String::new();
         for candidates in families {
-            let (shared, own) = self.candidates.columns(&candidates);
-            text.clear();
-            text.push_str(r#"{"data":"#);
-            text.push_str(&data);
-            text.push_str(r#","task":{"candidates":["#);
-            for (index, &candidate) in candidates.iter().enumerate() {
-                if index > 0 {
-                    text.push(',');
-                }
-                self.candidates
-                    .write(candidate as usize, &own, &values, &[], &mut text);
-            }
-            text.push_str(&format!(r#"],"contract":{contract},"params":"#));
-            let first = candidates[0] as usize;
-            self.candidates
-                .write(first, &shared, &values, &fixed, &mut text);
-            let mut head = Hasher::new();
-            head.update(text.as_bytes());
-            for (split, after) in after.iter().enumerate() {
-                let mut hasher = head.clone();
-                hasher.update(after.as_bytes());
-                let split = u32::try_from(split).expect("splits fit in 32 bits");
+            for (split, written) in splits.iter().enumerate() {
+                let id = self
+                    .names
+                    .id(&self.candidates, candidates[0], written, &mut text);
                 specs.push(TaskSpec {
-                    id: hasher.finish(),
-                    split,
+                    id,
+                    split: index(split),
                     candidates: candidates.clone(),
                 });
             }
@@ -225,13 +210,13 @@ impl Expansion {
     }
 }
 
-/// A part of a document.
-fn document(part: &impl Serialize) -> Value {
-    serde_json::to_value(part).expect("a document is JSON")
+fn index(index: usize) -> u32 {
+    u32::try_from(index).expect("indices fit in 32 bits")
 }
 
 /// A part of a document in the form of [`Digest::of_json`]: a
 /// [`serde_json::Value`] keeps its maps sorted.
 fn canonical(part: &impl Serialize) -> String {
-    document(part).to_string()
+    let value = serde_json::to_value(part).expect("a document is JSON");
+    value.to_string()
 }

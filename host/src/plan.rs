@@ -27,6 +27,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::Schema;
 use fanout_contract::TrainerDescription;
@@ -312,4 +313,15 @@ impl std::ops::Deref for CheckedPlan {
     fn deref(&self) -> &Plan {
         &self.plan
     }
+}
+
+/// The URL of the store that a person calls `store`: a URL, or a folder seen
+/// from `here`.
+pub fn store_url(store: &str, here: &Path) -> String {
+    decode::store_url(store, here)
+}
+
+/// A duration as people write it (`90s`, `1h30m`).
+pub fn duration(text: &str) -> Option<Duration> {
+    quantity::duration(text)
 }

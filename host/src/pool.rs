@@ -1,6 +1,7 @@
 //! [`Pool`]: what runs tasks. A pool decides where and when; it never decides
 //! what a result is, and it keeps no record: the store does.
 
+mod ahead;
 mod local;
 
 use std::ops::ControlFlow;
@@ -10,9 +11,9 @@ use fanout_contract::Task;
 pub use local::LocalPool;
 
 use crate::digest::Digest;
-use crate::run::event::Outcome;
+use crate::run::record::{Ended, Found, Kept, Record, Wanted};
 use crate::sandbox::Cancel;
-use crate::store::{Store, StoreError};
+use crate::store::{Key, StoreError};
 
 /// Why a pool gave up. A task's fault is not among these: it is a result.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,8 @@ pub trait Tasks: Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The id of task `index`: the name of its result.
-    fn id(&self, index: usize) -> Digest;
+    /// The fits of task `index`, as the record names them.
+    fn wanted(&self, index: usize) -> Wanted;
     /// The document of task `index`.
     fn task(&self, index: usize) -> Task;
 }
@@ -49,16 +50,62 @@ pub trait Tasks: Sync {
 /// Where tasks find their data, and where results go.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// The record.
-    pub store: Store,
+    /// Where results are looked up and kept.
+    pub record: Record,
     /// The dataset's Parquet file.
     pub dataset: Digest,
     /// The splits' Parquet file.
     pub splits: Digest,
-    /// Whether results of earlier runs are taken.
-    pub reuse: bool,
     /// Stops the run.
     pub cancel: Cancel,
+}
+
+/// What a pool tells of the tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// Fits of a task ended, and the record has them. A task may end in more
+    /// than one notice: what was found, and what was made.
+    Ended {
+        /// The task's index.
+        task: usize,
+        /// Which fits, and how.
+        ended: Ended,
+    },
+    /// A part of a task's results is damaged; its fits are made again.
+    Damaged {
+        /// Its name.
+        key: Key,
+    },
+    /// A part of a task's results has other scores than those just made.
+    Differing {
+        /// Its name.
+        key: Key,
+    },
+}
+
+impl Notice {
+    /// What there is to tell of a task that was looked up.
+    fn of_found(task: usize, found: &mut Found) -> impl Iterator<Item = Self> {
+        let damaged = std::mem::take(&mut found.damaged);
+        let ended = std::mem::take(&mut found.ended);
+        let damaged = damaged.into_iter().map(|key| Self::Damaged { key });
+        damaged.chain(
+            ended
+                .into_iter()
+                .map(move |ended| Self::Ended { task, ended }),
+        )
+    }
+
+    /// What there is to tell of fits that were made and kept.
+    fn of_kept(task: usize, ended: Ended, kept: Kept) -> impl Iterator<Item = Self> {
+        let damaged = kept.damaged.into_iter().map(|key| Self::Damaged { key });
+        let differing = kept
+            .differing
+            .into_iter()
+            .map(|key| Self::Differing { key });
+        let ended = std::iter::once(Self::Ended { task, ended });
+        damaged.chain(differing).chain(ended)
+    }
 }
 
 /// Runs tasks.
@@ -66,13 +113,13 @@ pub trait Pool {
     /// How many tasks run at a time.
     fn workers(&self) -> usize;
 
-    /// Runs all tasks, in any order, and hands each outcome, with the task's
-    /// index, to `finished` on the calling thread, after it is in the store.
-    /// Ends early when `finished` breaks or the work is cancelled; tasks in
-    /// flight are then dropped.
+    /// Runs all tasks, in any order, and tells `noticed` on the calling
+    /// thread: of a fit that ended, after the record has it. Ends early when
+    /// `noticed` breaks or the work is cancelled; tasks in flight are then
+    /// dropped.
     fn run(
         &self,
         tasks: &dyn Tasks,
-        finished: &mut dyn FnMut(usize, Outcome) -> ControlFlow<()>,
+        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
     ) -> Result<(), PoolError>;
 }

@@ -43,8 +43,8 @@ pub struct Report<'a> {
     pub model: Option<&'a Path>,
     /// What a person should know of, one sentence each.
     pub warnings: &'a [String],
-    /// What the run took.
-    pub took: &'a Took,
+    /// What the run took; `None` where it is told of later.
+    pub took: Option<&'a Took>,
 }
 
 /// The digests of all that decides a run's scores.

@@ -2,20 +2,25 @@
 //! to a model. Both tell what happens as [`Event`]s and print nothing.
 
 pub mod event;
+pub mod history;
+pub mod manifest;
 pub mod record;
+pub mod summary;
+pub mod sweep;
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use fanout_contract::{Params, Split, Task};
 
-use crate::digest::Digest;
-use crate::expand::Expansion;
-use crate::plan::{CheckedPlan, ErrorScore};
-use crate::pool::{LocalPool, Pool, PoolError, Tasks};
+use crate::expand::{Expansion, TaskSpec};
+use crate::plan::{CheckedPlan, ErrorScore, Plan};
+use crate::pool::{LocalPool, Notice, Pool, PoolError, Tasks};
 use crate::reduce::{Scoreboard, SearchResults};
 use crate::sandbox::Cancel;
-use event::{Event, Outcome, TaskFault};
+use event::{Event, TaskFault};
+use record::{Ended, Wanted};
 
 /// Why a run has no results. What its tasks came to is in the store all the
 /// same.
@@ -62,8 +67,13 @@ impl Tasks for Expansion {
         self.tasks.len()
     }
 
-    fn id(&self, index: usize) -> Digest {
-        self.tasks[index].id
+    fn wanted(&self, index: usize) -> Wanted {
+        let task = &self.tasks[index];
+        let key = |&candidate: &u32| self.key(candidate as usize);
+        Wanted {
+            task: task.id,
+            fits: task.candidates.iter().map(key).collect(),
+        }
     }
 
     fn task(&self, index: usize) -> Task {
@@ -98,16 +108,27 @@ pub fn search(
     );
     let ranking = ranking_metric(plan);
     let mut raised = None;
-    pool.run(expansion, &mut |index, outcome| {
-        let task = &expansion.tasks[index];
-        board.record(task, &outcome);
-        if let (ErrorScore::Raise, Err(fault)) = (plan.error_score, &outcome.result) {
-            raised = Some((task, fault.clone()));
+    pool.run(expansion, &mut |notice| {
+        let (task, ended) = match notice {
+            Notice::Ended { task, ended } => (task, ended),
+            Notice::Damaged { key } => {
+                emit(&Event::ResultDamaged { key });
+                return ControlFlow::Continue(());
+            }
+            Notice::Differing { key } => {
+                emit(&Event::ResultDiffers { key });
+                return ControlFlow::Continue(());
+            }
+        };
+        let part = part(&expansion.tasks[task], &ended);
+        board.record(&part, &ended.outcome);
+        if let (ErrorScore::Raise, Err(fault)) = (plan.error_score, &ended.outcome.result) {
+            raised = Some((part.clone().into_owned(), fault.clone()));
         }
         emit(&Event::TaskFinished {
-            task: index,
-            fits: task.candidates.len(),
-            outcome,
+            task,
+            fits: part.candidates.len(),
+            outcome: ended.outcome,
             best: board.best_so_far(ranking),
         });
         if raised.is_some() {
@@ -142,31 +163,24 @@ pub fn search(
     }
 }
 
+/// The fits of a task that ended.
+fn part<'a>(task: &'a TaskSpec, ended: &Ended) -> Cow<'a, TaskSpec> {
+    if ended.positions.len() == task.candidates.len() {
+        return Cow::Borrowed(task);
+    }
+    let candidate = |&position: &u32| task.candidates[position as usize];
+    Cow::Owned(TaskSpec {
+        candidates: ended.positions.iter().map(candidate).collect(),
+        ..task.clone()
+    })
+}
+
 /// The index of the metric that ranks: the one of `refit`, else the first.
-pub fn ranking_metric(plan: &CheckedPlan) -> usize {
+pub fn ranking_metric(plan: &Plan) -> usize {
     let refit = plan.refit.as_ref();
     refit
         .and_then(|refit| plan.scoring.iter().position(|name| name == refit))
         .unwrap_or(0)
-}
-
-/// What of a plan decides its scores and their names: all but where it runs,
-/// where its data and results lie, and what a task may use. The data's digests
-/// stand for the data.
-pub fn identity(plan: &CheckedPlan) -> serde_json::Value {
-    let mut identity = serde_json::to_value(plan).expect("a plan is JSON");
-    if let Some(fields) = identity.as_object_mut() {
-        for name in ["pool", "store", "output", "limits"] {
-            fields.remove(name);
-        }
-        if let Some(dataset) = fields
-            .get_mut("dataset")
-            .and_then(|dataset| dataset.as_object_mut())
-        {
-            dataset.remove("source");
-        }
-    }
-    identity
 }
 
 /// The best candidate, fitted once more on all rows of the search.
@@ -179,11 +193,11 @@ pub struct Refitted {
     pub holdout: Option<Vec<(String, Option<f64>)>>,
 }
 
-/// Fits `params` on `rows`, and scores the hold-out rows with a fit on the
+/// Fits `candidate` on `rows`, and scores the hold-out rows with a fit on the
 /// rows of the search; each where it is asked for.
 pub fn refit(
     expansion: &Expansion,
-    params: &Params,
+    candidate: usize,
     rows: Option<&Split>,
     holdout: Option<&Split>,
     pool: &LocalPool,
@@ -193,18 +207,18 @@ pub fn refit(
         emit(&Event::RefitStarted);
     }
     let fit = |rows| {
-        pool.fit(&expansion.single(params, rows))?
+        pool.fit(&expansion.single(candidate, rows))?
             .map_err(RunError::Refit)
     };
     let model = rows.map(fit).transpose()?;
-    let score = |split| score(expansion, params, split, pool);
+    let score = |split| score(expansion, candidate, split, pool, emit);
     let holdout = holdout.map(score).transpose()?;
     Ok(Refitted { model, holdout })
 }
 
 /// One task outside the search.
 struct Single {
-    id: Digest,
+    wanted: Wanted,
     task: Task,
 }
 
@@ -213,8 +227,8 @@ impl Tasks for Single {
         1
     }
 
-    fn id(&self, _index: usize) -> Digest {
-        self.id
+    fn wanted(&self, _index: usize) -> Wanted {
+        self.wanted.clone()
     }
 
     fn task(&self, _index: usize) -> Task {
@@ -222,28 +236,36 @@ impl Tasks for Single {
     }
 }
 
+/// How the record names the fit of `candidate` on a split outside the search.
+pub fn wanted_alone(expansion: &Expansion, candidate: usize, split: &Split) -> Wanted {
+    Wanted {
+        task: expansion.id(candidate, split),
+        fits: vec![expansion.key(candidate)],
+    }
+}
+
 fn score(
     expansion: &Expansion,
-    params: &Params,
+    candidate: usize,
     split: &Split,
     pool: &dyn Pool,
+    emit: &mut dyn FnMut(&Event),
 ) -> Result<Vec<(String, Option<f64>)>, RunError> {
-    let task = expansion.single(params, split);
     let single = Single {
-        id: expansion.id(&task),
-        task,
+        wanted: wanted_alone(expansion, candidate, split),
+        task: expansion.single(candidate, split),
     };
-    let mut ended = None;
-    pool.run(&single, &mut |_, Outcome { result, .. }| {
-        ended = Some(result);
+    let mut result = Err(TaskFault::Cancelled);
+    pool.run(&single, &mut |notice| {
+        match notice {
+            Notice::Ended { ended, .. } => result = ended.outcome.result,
+            Notice::Damaged { key } => emit(&Event::ResultDamaged { key }),
+            Notice::Differing { key } => emit(&Event::ResultDiffers { key }),
+        }
         ControlFlow::Continue(())
     })?;
-    let answer = ended
-        .unwrap_or(Err(TaskFault::Cancelled))
-        .map_err(RunError::Refit)?;
-    let scores = &answer.scores[0].test;
-    let named = |name: &String| (name.clone(), scores.get(name).copied().flatten());
-    Ok(expansion.scoring.iter().map(named).collect())
+    let answer = result.map_err(RunError::Refit)?;
+    Ok(expansion.named(&answer.scores[0]))
 }
 
 fn show(params: &Params) -> String {

@@ -1,7 +1,7 @@
 //! [`Store`]: the object store that is the record of every run. The only
 //! module that builds stores; [`Key`] names their objects.
 //!
-//! Objects are created and never overwritten. Nothing is listed on the way of
+//! Objects are created and never overwritten, but by their own bytes. Nothing is listed on the way of
 //! a run: [`Store::list`] is for the commands that look at a store as a whole.
 
 mod backend;
@@ -11,6 +11,7 @@ mod location;
 mod profile;
 mod remote;
 mod retry;
+mod settle;
 
 use std::fs::File;
 use std::io::Read;
@@ -28,9 +29,10 @@ use backend::Backend;
 use retry::Retry;
 
 pub use failure::Failure;
-pub use key::Key;
+pub use key::{Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
 pub use remote::{Remote, RemoteReader};
+pub use settle::Settled;
 
 /// The bytes of a part of a large object, which goes in parts both ways: what
 /// fails is repeated, and a part is not much.
@@ -100,6 +102,14 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// The store is of another version of fanout.
+    #[error("the store `{url}` has layout {found}; this version of fanout knows layout {LAYOUT}")]
+    Layout {
+        /// The store.
+        url: String,
+        /// The layout that it says it has.
+        found: String,
+    },
     /// The bytes of an object are not those that its name says.
     #[error("`{key}` in the store `{url}` is damaged: its digest is `{found}`")]
     Damaged {
@@ -120,6 +130,7 @@ impl StoreError {
             | Self::Setting { failure, .. }
             | Self::Object { failure, .. } => failure.remedy(),
             Self::Damaged { .. } => Some("remove it and run again: it is made anew"),
+            Self::Layout { .. } => Some("use the version of fanout that made it, or another store"),
             Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
         }
     }
@@ -208,6 +219,19 @@ impl Store {
         self.many(objects, async |(key, bytes)| {
             self.put_new(key, bytes.clone()).await
         })
+    }
+
+    /// Writes an object, whether it is there or not: whole, or not at all. For
+    /// what is the same whoever writes it.
+    pub fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.backend.locate(key.path());
+        let put = self.attempt(async || {
+            let payload = PutPayload::from_bytes(bytes.clone());
+            self.backend.objects.put(&path, payload).await
+        });
+        let put = self.backend.wait(put);
+        put.map(drop)
+            .map_err(|error| self.error("write", key, &error))
     }
 
     /// Whether `bytes`, read from `key`, are those that `digest` names.

@@ -38,7 +38,7 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
         splits: prepared.splits,
     };
     let splits = prepared.folds.clone();
-    let expansion = Expansion::new(plan, &loaded.trainer, data, splits, loaded.workers);
+    let expansion = Expansion::new(plan, &loaded.trainer, &data, splits, loaded.workers);
     let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.layout.columns.len() - 1);

@@ -1,10 +1,12 @@
 //! What `run` and `check` share: the plan with its overrides, its trainer's
 //! guest, and the source's columns, checked together.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
+use bytes::Bytes;
 use clap::Args;
 use fanout::dataset::{self, Prepared};
 use fanout::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
@@ -39,6 +41,8 @@ pub(super) struct Loaded {
     pub(super) plan: CheckedPlan,
     pub(super) trainer: TrainerDescription,
     pub(super) guest: Arc<Guest>,
+    /// The guest's component.
+    pub(super) component: Bytes,
     pub(super) workers: usize,
 }
 
@@ -74,13 +78,14 @@ impl PlanArguments {
             .trainers
             .into_iter()
             .find(|known| known.name == plan.trainer.name);
-        let (Some(trainer), Some(guest)) = (found, choice.guest) else {
+        let (Some(trainer), Some((guest, component))) = (found, choice.guest) else {
             unreachable!("a checked plan's trainer is known")
         };
         Ok(Loaded {
             plan,
             trainer,
             guest: Arc::new(guest),
+            component,
             workers,
         })
     }
@@ -149,7 +154,7 @@ fn unfinished(draft: plan::Draft) -> CommandError {
 /// one that it chose.
 struct Choice {
     trainers: Vec<TrainerDescription>,
-    guest: Option<Guest>,
+    guest: Option<(Guest, Bytes)>,
 }
 
 impl Choice {
@@ -164,7 +169,11 @@ impl Choice {
             let chosen = trainer.is_some_and(|trainer| offer.offers(&trainer.name));
             choice.trainers.extend(offer.description.trainers);
             if chosen {
-                choice.guest = Some(offer.guest);
+                let component = match offer.file.wasm {
+                    Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+                    Cow::Owned(read) => read.into(),
+                };
+                choice.guest = Some((offer.guest, component));
                 break;
             }
         }

@@ -7,22 +7,23 @@ use std::time::Instant;
 
 use clap::Args;
 use fanout::dataset::{self, Prepared};
-use fanout::digest::Digest;
 use fanout::expand::{Data, Expansion};
 use fanout::plan::CheckedPlan;
 use fanout::pool::{LocalPool, Work};
 use fanout::reduce::SearchResults;
 use fanout::report::progress::Progress;
-use fanout::report::terminal::{Style, render};
-use fanout::report::{Digests, Report, Took, files, json};
+use fanout::report::{Report, Took, files};
 use fanout::run::event::Event;
+use fanout::run::manifest::Manifest;
+use fanout::run::record::Record;
+use fanout::run::summary::Summary;
 use fanout::run::{self, Refitted, RunError};
 use fanout::sandbox::Cancel;
-use fanout::store::Store;
+use fanout::store::{Key, Settled, Store};
 use indicatif::ProgressDrawTarget;
 
 use super::plan::{Loaded, PlanArguments};
-use super::{CommandError, Kind, print};
+use super::{CommandError, Kind, show};
 
 /// The refitted model's file, in the folder of results.
 const MODEL: &str = "model.bin";
@@ -54,6 +55,7 @@ impl Run {
         let mut emit = |event: &Event| progress.on_event(event);
 
         let store = Store::open(&plan.store)?;
+        store.mark_layout()?;
         let prepared = prepare(plan, &store, &mut emit)?;
         loaded.check_target(&prepared)?;
         let data = Data {
@@ -61,10 +63,34 @@ impl Run {
             dataset: prepared.dataset,
             splits: prepared.splits,
         };
-        let digests = digests(plan, &data);
-        let splits = prepared.folds.clone();
-        let expansion = Expansion::new(plan, &loaded.trainer, data, splits, loaded.workers);
-        let pool = pool(&loaded, &prepared, store, !self.fresh, &cancel);
+        // What the tasks need stands before the manifest that names it, and
+        // that before the tasks.
+        let key = Key::guest(&data.guest);
+        let settled = store.settle(&key, data.guest, loaded.component.clone())?;
+        if settled == Settled::Mended {
+            emit(&Event::ObjectMended { key });
+        }
+        let manifest = Manifest::new(plan, &loaded.trainer, &prepared, data);
+        let digests = manifest.digests();
+        let key = Key::plan(&digests.run);
+        let begun = store.settle(&key, digests.run, manifest.bytes())?;
+        let mut expansion = Expansion::new(
+            plan,
+            &loaded.trainer,
+            &manifest.data,
+            prepared.folds.clone(),
+            loaded.workers,
+        );
+        match begun {
+            Settled::Written => {}
+            Settled::Found => expansion.turn(),
+            Settled::Mended => {
+                emit(&Event::ObjectMended { key });
+                expansion.turn();
+            }
+        }
+        let record = Record::new(store.clone(), plan.limits.into(), !self.fresh);
+        let pool = pool(&loaded, &prepared, record, &cancel);
         let results = run::search(plan, &expansion, &pool, &cancel, &mut emit)?;
         let refitted = refit(plan, &expansion, &results, &prepared, &pool, &mut emit)?;
         // The line that changes must be gone before anything else is printed.
@@ -93,13 +119,14 @@ impl Run {
             holdout: holdout.as_ref(),
             model: model.as_deref().map(Path::new),
             warnings: &warnings,
-            took: &took,
+            took: Some(&took),
         };
         if let Some(folder) = &plan.output {
             files::write(folder, &report)
                 .map_err(|error| CommandError::new(Kind::Internal, error))?;
         }
-        self.show(&report)
+        Summary::of(&report).keep(&store)?;
+        show(&report, self.json)
     }
 
     fn progress(&self, plan: &CheckedPlan) -> Progress {
@@ -111,27 +138,6 @@ impl Run {
         } else {
             Progress::plain(std::io::stderr(), metric)
         }
-    }
-
-    fn show(&self, report: &Report<'_>) -> Result<(), CommandError> {
-        let mut out = std::io::stdout().lock();
-        if self.json {
-            let written = json::write(report, &mut out).and_then(|()| out.flush());
-            return match written {
-                // A reader that went away has what it wanted.
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                    Err(CommandError::new(Kind::Internal, error))
-                }
-                _ => Ok(()),
-            };
-        }
-        let width = console::Term::stdout()
-            .size_checked()
-            .map(|(_, columns)| columns.into());
-        let text = render(report, Style::new(out.is_terminal(), width));
-        drop(out);
-        print(&text);
-        Ok(())
     }
 }
 
@@ -148,6 +154,9 @@ fn prepare(
         reused: prepared.reused,
         wall: started.elapsed(),
     });
+    for key in &prepared.mended {
+        emit(&Event::ObjectMended { key: key.clone() });
+    }
     for warning in &prepared.summary.warnings {
         emit(&Event::DatasetWarned {
             message: warning.to_string(),
@@ -156,27 +165,11 @@ fn prepare(
     Ok(prepared)
 }
 
-fn digests(plan: &CheckedPlan, data: &Data) -> Digests {
-    Digests {
-        run: Digest::of_json(&(run::identity(plan), data)),
-        guest: data.guest,
-        dataset: data.dataset,
-        splits: data.splits,
-    }
-}
-
-fn pool(
-    loaded: &Loaded,
-    prepared: &Prepared,
-    store: Store,
-    reuse: bool,
-    cancel: &Cancel,
-) -> LocalPool {
+fn pool(loaded: &Loaded, prepared: &Prepared, record: Record, cancel: &Cancel) -> LocalPool {
     let work = Work {
-        store,
+        record,
         dataset: prepared.dataset,
         splits: prepared.splits,
-        reuse,
         cancel: cancel.clone(),
     };
     let pool = LocalPool::new(
@@ -203,11 +196,10 @@ fn refit(
     let Some(best) = metric.and_then(|metric| results.best(metric)) else {
         return Ok(None);
     };
-    let params = expansion.candidates.get(best);
     let holdout = prepared.holdout.as_ref();
     // A model that is written nowhere is not worth its fit.
     let rows = plan.output.is_some().then_some(&prepared.refit);
-    run::refit(expansion, &params, rows, holdout, pool, emit).map(Some)
+    run::refit(expansion, best, rows, holdout, pool, emit).map(Some)
 }
 
 /// Writes the model beside the results, where there is a folder for them.

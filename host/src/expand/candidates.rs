@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use fanout_contract::Params;
 use serde_json::Value as Json;
 
-use super::{canonical, sample};
+use super::sample;
 use crate::plan::{Search, Values};
 
 /// A hyper-parameter that a candidate does not name.
@@ -161,58 +161,6 @@ impl Candidates {
                 .iter()
                 .all(|&candidate| self.row(candidate as usize)[column] == first[column])
         })
-    }
-
-    /// Every value in canonical JSON.
-    pub(super) fn written(&self) -> Vec<Vec<String>> {
-        self.values
-            .iter()
-            .map(|values| values.iter().map(canonical).collect())
-            .collect()
-    }
-
-    /// Writes some columns of a candidate and `more`, which has other names,
-    /// as an object in canonical JSON. `values` are [`Candidates::written`].
-    pub(super) fn write(
-        &self,
-        index: usize,
-        columns: &[usize],
-        values: &[Vec<String>],
-        more: &[(&str, String)],
-        out: &mut String,
-    ) {
-        let row = self.row(index);
-        let own = columns
-            .iter()
-            .filter(|&&column| row[column] != ABSENT)
-            .map(|&column| {
-                (
-                    self.names[column].as_str(),
-                    values[column][row[column] as usize].as_str(),
-                )
-            });
-        let mut own = own.peekable();
-        let mut more = more
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .peekable();
-        out.push('{');
-        let start = out.len();
-        loop {
-            let next = match (own.peek(), more.peek()) {
-                (Some(a), Some(b)) if a.0 < b.0 => own.next(),
-                (_, Some(_)) => more.next(),
-                _ => own.next(),
-            };
-            let Some((name, value)) = next else { break };
-            if out.len() > start {
-                out.push(',');
-            }
-            out.push_str(&canonical(&name));
-            out.push(':');
-            out.push_str(value);
-        }
-        out.push('}');
     }
 }
 

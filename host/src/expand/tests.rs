@@ -4,10 +4,10 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Field, Schema};
 use fanout_contract::{Learning, Param, ParamKind, Train};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::Draft;
+use crate::plan::{CheckedPlan, Draft};
 
 fn trainer() -> TrainerDescription {
     let param = |name: &str, nested, default: Value| Param {
@@ -76,7 +76,7 @@ fn splits(count: i32) -> Vec<Split> {
 }
 
 fn expand(more: &str, folds: i32, workers: usize) -> Expansion {
-    Expansion::new(&plan(more), &trainer(), data(), splits(folds), workers)
+    Expansion::new(&plan(more), &trainer(), &data(), splits(folds), workers)
 }
 
 fn listed(expansion: &Expansion) -> Vec<Value> {
@@ -195,51 +195,121 @@ fn families_are_split_until_the_workers_are_busy() {
     assert_eq!(sizes(1000), [1; 12]);
 }
 
+/// The id by the book (`docs/store.md`), from what the plan gives a candidate.
+fn id_by_the_book(
+    expansion: &Expansion,
+    candidate: usize,
+    split: &Split,
+    families: bool,
+) -> Digest {
+    let mut params: Params = trainer()
+        .params
+        .into_iter()
+        .map(|param| (param.name, param.default))
+        .collect();
+    params.extend(expansion.params(candidate));
+    params.retain(|name, _| !families || !matches!(name.as_str(), "n_estimators" | "max_depth"));
+    let template = &expansion.template;
+    let mut scoring = template.scoring.clone();
+    scoring.sort();
+    Digest::of_json(&json!({
+        "data": data(),
+        "task": {
+            "contract": CONTRACT,
+            "trainer": template.trainer,
+            "params": params,
+            "split": split,
+            "target": template.target,
+            "positive": template.positive,
+            "scoring": scoring,
+            "train_score": template.train_score,
+        },
+    }))
+}
+
 #[test]
-fn an_id_is_the_digest_of_the_task_and_its_data() {
+fn an_id_is_the_digest_of_what_a_family_shares() {
     for more in [
         "",
         "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_features: [0.5, null]}}",
         "search: {method: list, candidates: [{max_depth: 1}, {}, {criterion: entropy, n_estimators: 3}]}",
         "search: {method: random, n_iter: 7, params: {n_estimators: {int_uniform: [1, 9]}, max_features: {uniform: [0, 1]}}}",
-        "scoring: [accuracy, roc_auc]\nreturn_train_score: true",
+        "scoring: [roc_auc, accuracy]\nreturn_train_score: true",
     ] {
-        let expansion = expand(more, 3, 5);
-        for (index, task) in expansion.tasks.iter().enumerate() {
-            assert_eq!(task.id, expansion.id(&expansion.task(index)), "{more}");
+        for families in [true, false] {
+            let expansion = expand(&format!("{more}\nfamilies: {families}"), 3, 5);
+            for task in &expansion.tasks {
+                let split = &expansion.splits[task.split as usize];
+                for &candidate in &task.candidates {
+                    let id = id_by_the_book(&expansion, candidate as usize, split, families);
+                    assert_eq!(task.id, id, "{more}");
+                    assert_eq!(task.id, expansion.id(candidate as usize, split), "{more}");
+                }
+            }
         }
     }
 }
 
-#[test]
-fn an_id_does_not_depend_on_how_the_plan_was_written() {
-    let ids = |more| {
-        let tasks = expand(more, 2, 1).tasks;
-        tasks
-            .into_iter()
-            .map(|task| task.id)
-            .collect::<BTreeSet<_>>()
+/// The names of all fits: task and key.
+fn names(more: &str) -> BTreeSet<(Digest, String)> {
+    let expansion = expand(more, 2, 3);
+    let of = |task: &TaskSpec| {
+        let candidates = task.candidates.iter();
+        let key = |&candidate: &u32| (task.id, expansion.key(candidate as usize));
+        candidates.map(key).collect::<Vec<_>>()
     };
-    let grid = ids("search: {params: {n_estimators: [4, 8], criterion: [gini]}}");
-    assert_eq!(
-        grid,
-        ids("search: {params: {criterion: gini, n_estimators: {range: [4, 8], step: 4}}}")
-    );
-    assert_eq!(
-        grid,
-        ids(
-            "search: {params: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"
-        )
-    );
-    assert_eq!(
-        grid,
-        ids(
-            "search: {method: list, candidates: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}"
-        )
-    );
-    assert!(grid.is_disjoint(&ids(
-        "search: {params: {n_estimators: [4, 9], criterion: [gini]}}"
-    )));
+    expansion.tasks.iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_fit_has_one_name_wherever_it_stands() {
+    let grid = names("search: {params: {n_estimators: [4, 8], criterion: [gini]}}");
+    assert_eq!(grid.len(), 4);
+    for same in [
+        "search: {params: {criterion: gini, n_estimators: {range: [4, 8], step: 4}}}",
+        "search: {params: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}",
+        "search: {method: list, candidates: [{criterion: gini, n_estimators: 4}, {n_estimators: 8, criterion: gini}]}",
+        // What is left to its default is the default.
+        "search: {params: {n_estimators: [4, 8]}}",
+        "search: {params: {n_estimators: [4, 8], max_depth: null, max_features: 1.0}}",
+    ] {
+        assert_eq!(grid, names(same), "{same}");
+    }
+    for greater in [
+        "search: {params: {n_estimators: [2, 4, 8], criterion: [gini, entropy]}}",
+        "search: {params: {n_estimators: [2, 4, 8], max_depth: [null, 3]}}",
+    ] {
+        assert!(grid.is_subset(&names(greater)), "{greater}");
+    }
+    // Its own fits alone, then the shared one, and back to what it names.
+    let fixed = names("search: {params: {criterion: [gini]}}\nfamilies: off");
+    let searched =
+        names("search: {params: {n_estimators: [100], criterion: [gini, entropy]}}\nfamilies: off");
+    assert!(fixed.is_subset(&searched));
+    for other in [
+        "search: {params: {n_estimators: [5, 9]}}",
+        "search: {params: {n_estimators: [4, 8], criterion: entropy}}",
+        "search: {params: {n_estimators: [4, 8], max_features: 1}}",
+        "search: {params: {n_estimators: [4, 8]}}\nscoring: roc_auc",
+    ] {
+        assert!(grid.is_disjoint(&names(other)), "{other}");
+    }
+}
+
+#[test]
+fn turned_round_the_tasks_are_the_same() {
+    let search = "search: {params: {n_estimators: [1, 2], max_features: [0.1, 0.2, 0.3, 0.4]}}";
+    let whole = expand(search, 3, 1);
+    let mut turned = whole.clone();
+    turned.turn();
+    let all = |expansion: &Expansion| -> HashSet<(Digest, Vec<u32>)> {
+        let tasks = expansion.tasks.iter();
+        tasks
+            .map(|task| (task.id, task.candidates.clone()))
+            .collect()
+    };
+    assert_eq!(all(&whole), all(&turned));
+    assert_eq!(whole.tasks.len(), turned.tasks.len());
 }
 
 /// YAML of a grid in flow style, its keys in the order that is given.
@@ -309,17 +379,23 @@ proptest! {
     }
 
     #[test]
-    fn ids_name_what_is_computed(axes in axes(), workers in 1usize..40) {
-        // Lists may name a value twice; equal tasks have equal ids, and others
-        // have others.
-        let expansion = expand(&grid(&axes), 2, workers);
+    fn names_tell_fits_apart(axes in axes(), workers in 1usize..40, families in any::<bool>()) {
+        // Lists may name a value twice; equal fits have equal names, and
+        // others have others.
+        let more = format!("{}\nfamilies: {families}", grid(&axes));
+        let expansion = expand(&more, 2, workers);
         let mut known = BTreeMap::new();
-        for (index, task) in expansion.tasks.iter().enumerate() {
-            let document = json!(expansion.task(index)).to_string();
-            prop_assert_eq!(known.entry(task.id).or_insert_with(|| document.clone()), &document);
-            prop_assert_eq!(task.id, expansion.id(&expansion.task(index)));
+        for task in &expansion.tasks {
+            for &candidate in &task.candidates {
+                let mut params: Params =
+                    trainer().params.into_iter().map(|param| (param.name, param.default)).collect();
+                params.extend(expansion.params(candidate as usize));
+                let fit = json!([task.split, params]).to_string();
+                let name = (task.id, expansion.key(candidate as usize));
+                prop_assert_eq!(known.entry(name).or_insert_with(|| fit.clone()), &fit);
+            }
         }
-        let documents: BTreeSet<&String> = known.values().collect();
-        prop_assert_eq!(documents.len(), known.len());
+        let fits: BTreeSet<&String> = known.values().collect();
+        prop_assert_eq!(fits.len(), known.len());
     }
 }

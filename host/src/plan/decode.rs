@@ -410,7 +410,7 @@ fn beside(path: &str, place: Place, base: &Base<'_>) -> String {
 }
 
 /// A store as a URL; a folder, with `file://` before it or not, from here.
-fn store_url(store: &str, here: &Path) -> String {
+pub(super) fn store_url(store: &str, here: &Path) -> String {
     match store.strip_prefix("file://") {
         None if store.contains("://") => store.to_owned(),
         path => {

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fanout_contract::Params;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A plan with every default filled in. Paths are resolved: those in
 /// `dataset` against the plan's folder, `output` and `store` against the
 /// working directory.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The run's name, for people.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct Plan {
 }
 
 /// The `dataset` section.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetPlan {
     /// A file, a folder, a glob, or a URL of a store.
     pub source: String,
@@ -69,7 +69,7 @@ pub struct DatasetPlan {
 }
 
 /// A file format of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceFormat {
     /// Comma-separated values, or with another delimiter.
@@ -81,7 +81,7 @@ pub enum SourceFormat {
 }
 
 /// The `dataset.csv` section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvOptions {
     /// One ASCII character; default `,`.
     pub delimiter: char,
@@ -94,7 +94,7 @@ pub struct CsvOptions {
 }
 
 /// One feature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeaturePlan {
     /// A column of the source.
@@ -111,7 +111,7 @@ pub enum FeaturePlan {
 }
 
 /// The `holdout` section.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holdout {
     /// The share of the rows that is kept apart, above 0 and below 1.
     pub fraction: f64,
@@ -122,7 +122,7 @@ pub struct Holdout {
 }
 
 /// The `trainer` section.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainerPlan {
     /// The trainer's name.
     pub name: String,
@@ -133,7 +133,7 @@ pub struct TrainerPlan {
 }
 
 /// The `search` section. A plan without one has one candidate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum Search {
     /// Every combination; of several grids, one after the other.
@@ -158,7 +158,7 @@ pub enum Search {
 }
 
 /// The values of one hyper-parameter to try.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Values {
     /// These, in this order. `range` and `log_range` become lists when the
@@ -188,7 +188,7 @@ pub enum Values {
 }
 
 /// The `cv` section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum Cv {
     /// scikit-learn's `KFold`.
@@ -219,7 +219,7 @@ pub enum Cv {
 }
 
 /// The `error_score` field.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorScore {
     /// The first failed fit ends the run.
@@ -231,7 +231,7 @@ pub enum ErrorScore {
 }
 
 /// The `pool` section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PoolPlan {
     /// Workers of this process.
@@ -242,7 +242,7 @@ pub enum PoolPlan {
 }
 
 /// The `limits` section: what one task may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of memory, the dataset's included; default 1 GiB, at most 4 GiB
     /// (a guest's address space).

@@ -2,22 +2,23 @@
 //! instance that keeps the dataset open from task to task.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use fanout_contract::{Answer, Task};
+use fanout_contract::Task;
 
-use super::{Pool, PoolError, Tasks, Work};
+use super::ahead::{Desk, Job};
+use super::{Notice, Pool, PoolError, Tasks, Work};
 use crate::digest::Digest;
 use crate::run::event::{Outcome, TaskFault};
-use crate::run::record::Record;
+use crate::run::record::Ended;
 use crate::sandbox::{Guest, Instance, THREAD_STACK, TaskLimits};
 use crate::store::Key;
 
-/// Outcomes that wait for the run to take note of them. The run is faster
+/// Notices that wait for the run to take note of them. The run is faster
 /// than any worker; the bound keeps a slow listener from filling memory.
 const WAITING: usize = 1024;
 
@@ -28,6 +29,8 @@ pub struct LocalPool {
     work: Work,
     limits: TaskLimits,
     workers: usize,
+    /// Whether the store takes its time.
+    far: bool,
     /// The dataset and the splits, read once for all workers.
     files: OnceLock<(Bytes, Bytes)>,
     /// Instances with the dataset open that no worker holds.
@@ -38,6 +41,7 @@ impl LocalPool {
     /// A pool of `workers` threads. Nothing is started yet.
     pub fn new(guest: Arc<Guest>, work: Work, limits: TaskLimits, workers: usize) -> Self {
         Self {
+            far: work.record.store().at_once() > 1,
             guest,
             work,
             limits,
@@ -52,6 +56,13 @@ impl LocalPool {
     pub fn with_files(self, table: Bytes, splits: Bytes) -> Self {
         // It can't be set yet: nothing was read.
         drop(self.files.set((table, splits)));
+        self
+    }
+
+    /// The same, whatever the store is, as for one behind a network: tasks are
+    /// looked up ahead of the workers, and results written behind them.
+    pub fn as_if_far(mut self) -> Self {
+        self.far = true;
         self
     }
 
@@ -76,11 +87,12 @@ impl LocalPool {
     fn open_files(&self) -> Result<(), PoolError> {
         if self.files.get().is_none() {
             let read = |key: Key, digest: Digest| -> Result<Bytes, PoolError> {
-                let bytes = self.work.store.get(&key)?;
+                let store = self.work.record.store();
+                let bytes = store.get(&key)?;
                 let bytes = bytes.ok_or_else(|| PoolError::Missing {
                     key: key.to_string(),
                 })?;
-                self.work.store.verify(&key, &bytes, digest)?;
+                store.verify(&key, &bytes, digest)?;
                 Ok(bytes)
             };
             let table = read(Key::dataset(&self.work.dataset), self.work.dataset)?;
@@ -119,64 +131,42 @@ impl LocalPool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes tasks until there are none, and sends what became of them.
-    fn work(
-        &self,
-        tasks: &dyn Tasks,
-        next: &AtomicUsize,
-        send: &SyncSender<Result<(usize, Outcome), PoolError>>,
-    ) {
+    /// Takes tasks until there are none, and hands in what became of them.
+    fn work(&self, tasks: &dyn Tasks, desk: &Desk<'_>) {
         let mut held = None;
-        while !self.work.cancel.is_cancelled() {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= tasks.len() {
+        while let Some(job) = desk.next() {
+            if let Err(error) = self.open_files() {
+                desk.fail(error);
                 break;
             }
-            let outcome = self.outcome(tasks, index, &mut held);
-            if let Ok(Outcome {
-                result: Err(TaskFault::Cancelled),
-                ..
-            }) = outcome
-            {
+            let outcome = self.outcome(tasks, &job, &mut held);
+            if outcome.result == Err(TaskFault::Cancelled) {
                 break;
             }
-            let failed = outcome.is_err();
-            // A receiver that is gone wants no more outcomes.
-            if send.send(outcome.map(|outcome| (index, outcome))).is_err() || failed {
+            let positions = job.found.missing.clone();
+            if !desk.hand_in(job, Ended { positions, outcome }) {
                 break;
             }
         }
         self.idle().extend(held);
     }
 
-    fn outcome(
-        &self,
-        tasks: &dyn Tasks,
-        index: usize,
-        held: &mut Option<Instance>,
-    ) -> Result<Outcome, PoolError> {
-        let id = tasks.id(index);
-        let key = Key::result(&id);
-        if self.work.reuse
-            && let Some(bytes) = self.work.store.get(&key)?
-            && let Some(record) = Record::read(&bytes, &id)
-        {
-            return Ok(record.outcome());
-        }
-        self.open_files()?;
+    /// Fits what is missing of a task.
+    fn outcome(&self, tasks: &dyn Tasks, job: &Job, held: &mut Option<Instance>) -> Outcome {
         let started = Instant::now();
-        let task = tasks.task(index);
-        let result: Result<Answer, _> =
-            self.with_instance(held, |instance| instance.evaluate(&task));
-        let outcome = Outcome {
+        let mut task = tasks.task(job.task);
+        if job.found.missing.len() < task.candidates.len() {
+            let missing = job.found.missing.iter();
+            task.candidates = missing
+                .map(|&position| std::mem::take(&mut task.candidates[position as usize]))
+                .collect();
+        }
+        let result = self.with_instance(held, |instance| instance.evaluate(&task));
+        Outcome {
             result,
             wall: started.elapsed(),
             reused: false,
-        };
-        if let Some(record) = Record::of(&id, &outcome) {
-            self.work.store.create(&key, record.bytes())?;
         }
-        Ok(outcome)
     }
 }
 
@@ -188,24 +178,31 @@ impl Pool for LocalPool {
     fn run(
         &self,
         tasks: &dyn Tasks,
-        finished: &mut dyn FnMut(usize, Outcome) -> ControlFlow<()>,
+        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
         let next = AtomicUsize::new(0);
         let (send, receive) = sync_channel(WAITING);
         std::thread::scope(|scope| {
+            let (record, cancel) = (&self.work.record, &self.work.cancel);
+            let desk = if self.far {
+                Desk::far(scope, tasks, record, cancel, send)?
+            } else {
+                Desk::near(tasks, record, cancel, send, &next)
+            };
             for number in 0..self.workers.min(tasks.len()) {
-                let (send, next) = (send.clone(), &next);
+                let desk = desk.clone();
                 std::thread::Builder::new()
                     .name(format!("worker-{number}"))
                     .stack_size(THREAD_STACK)
-                    .spawn_scoped(scope, move || self.work(tasks, next, &send))
+                    .spawn_scoped(scope, move || self.work(tasks, &desk))
                     .map_err(PoolError::Worker)?;
             }
-            drop(send);
+            // What the last worker drops tells that there is no more to come.
+            drop(desk);
             let mut ended = Ok(());
-            for outcome in &receive {
-                let flow = match outcome {
-                    Ok((index, outcome)) => finished(index, outcome),
+            for notice in &receive {
+                let flow = match notice {
+                    Ok(notice) => noticed(notice),
                     Err(error) => {
                         ended = Err(error);
                         ControlFlow::Break(())
@@ -216,7 +213,7 @@ impl Pool for LocalPool {
                     break;
                 }
             }
-            // Workers that wait to send find no receiver and end.
+            // Whoever waits to send finds no receiver and ends.
             drop(receive);
             ended
         })

@@ -130,7 +130,7 @@ impl Example {
             holdout: Some(&self.holdout),
             model: None,
             warnings: &self.warnings,
-            took: &self.took,
+            took: Some(&self.took),
         }
     }
 }

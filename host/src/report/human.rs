@@ -16,13 +16,13 @@ pub fn count(count: usize) -> String {
 }
 
 /// `1 fit`, `75 fits`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", count(number))
 }
 
 /// `0.042 s`, `1.24 s`, `41.3 s`, `3 min 12 s`, `2 h 05 min`.
-pub(super) fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     // Each bound is where the form before it would round up to the next one.
     if seconds < 0.9995 {
@@ -53,7 +53,7 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// Four decimals, or `nan`: scores are read beside each other.
-pub(super) fn score(score: f64) -> String {
+pub fn score(score: f64) -> String {
     // Not `-0.0000`.
     let score = if score.abs() < 0.00005 { 0.0 } else { score };
     if score.is_nan() {

@@ -1,5 +1,5 @@
 //! [`write`]: a report as one JSON object on one line, for other programs
-//! (`fanout run --json`).
+//! (`fanout run --json`, `fanout show --json`).
 //!
 //! | field | what |
 //! | --- | --- |
@@ -16,7 +16,7 @@
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
 //! | `warnings` | a list of sentences |
-//! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known |
+//! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known, and for `fanout show` |
 //! | `output` | the folder of the result files; null where there is none |
 //! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns) |
 //!
@@ -50,7 +50,7 @@ struct Document<'a> {
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
     warnings: &'a [String],
-    took: &'a Took,
+    took: Option<&'a Took>,
     output: Option<String>,
     cv_results: Columns<'a>,
 }

@@ -125,6 +125,16 @@ impl Progress {
                 ));
             }
             Event::DatasetWarned { message } => self.say(&format!("warning: {message}")),
+            Event::ObjectMended { key } => self.say(&format!(
+                "warning: `{key}` in the store was damaged; it is written anew"
+            )),
+            Event::ResultDamaged { key } => self.say(&format!(
+                "warning: `{key}` in the store is damaged; its fits are made again"
+            )),
+            Event::ResultDiffers { key } => self.say(&format!(
+                "warning: `{key}` in the store has other scores than were made now; \
+                 the trainer is not deterministic"
+            )),
             Event::RunStarted {
                 candidates,
                 splits,

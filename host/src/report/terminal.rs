@@ -396,17 +396,18 @@ fn notes(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
 }
 
 fn took(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
-    let took = report.took;
     let tally = report.results.tally;
-    let mut line = format!("Took {}", duration(took.wall));
-    if let (Some(user), Some(system)) = (took.user, took.system) {
-        write!(line, ", {} CPU", duration(user + system))?;
-    }
-    if let Some(peak) = took.peak_memory {
-        write!(line, ", {} peak memory", bytes(peak))?;
-    }
     writeln!(out)?;
-    wrap(&line, 0, 2, style.width, out)?;
+    if let Some(took) = report.took {
+        let mut line = format!("Took {}", duration(took.wall));
+        if let (Some(user), Some(system)) = (took.user, took.system) {
+            write!(line, ", {} CPU", duration(user + system))?;
+        }
+        if let Some(peak) = took.peak_memory {
+            write!(line, ", {} peak memory", bytes(peak))?;
+        }
+        wrap(&line, 0, 2, style.width, out)?;
+    }
     if tally.served > 0 {
         let share = tally.served as f64 / tally.made.max(1) as f64;
         let served = counted(tally.served, "fit");
@@ -414,7 +415,7 @@ fn took(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
             "{served} served by {} made ({share:.1} each)",
             count(tally.made)
         );
-        if tally.reused > 0 {
+        if tally.reused > 0 && report.took.is_some() {
             write!(line, ", {} of them in an earlier run", count(tally.reused))?;
         }
         wrap(&line, 0, 2, style.width, out)?;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use fanout_contract::Answer;
 use serde::{Deserialize, Serialize};
 
-/// Why a task has no answer. It is a result, stored like any other.
+use crate::store::Key;
+
+/// Why a task has no answer. It is a result, stored like any other; what a
+/// limit ended is tried again under a greater one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TaskFault {
@@ -85,9 +88,11 @@ impl TaskFault {
 pub struct Outcome {
     /// The answer, or why there is none.
     pub result: Result<Answer, TaskFault>,
-    /// Wall time in the guest.
+    /// Wall time in the guest; where its call served other fits too, the
+    /// share of these.
     pub wall: Duration,
-    /// Whether it was found in the store, from an earlier run.
+    /// Whether it was found in the store, left by an earlier run or by one
+    /// that goes on beside this one.
     pub reused: bool,
 }
 
@@ -123,11 +128,28 @@ pub enum Event {
         /// Workers of the pool.
         workers: usize,
     },
-    /// A task ended, well or not.
+    /// An object whose name is the digest of its content was damaged, and was
+    /// written anew.
+    ObjectMended {
+        /// Its name.
+        key: Key,
+    },
+    /// A part of a task's results is damaged; its fits are made again.
+    ResultDamaged {
+        /// Its name.
+        key: Key,
+    },
+    /// A part of a task's results has other scores than this run made for
+    /// the same fit: the trainer is not deterministic.
+    ResultDiffers {
+        /// Its name.
+        key: Key,
+    },
+    /// Fits of a task ended, well or not, and are in the store.
     TaskFinished {
         /// Its index in the expansion.
         task: usize,
-        /// How many of the run's fits it served.
+        /// How many of the run's fits.
         fits: usize,
         /// How.
         outcome: Outcome,

@@ -1,79 +1,410 @@
-//! [`Record`]: a task's result as the store keeps it.
+//! [`Record`]: what the store keeps of tasks. Every pool, on this host or on
+//! another, looks results up and keeps them here and nowhere else.
+//!
+//! A task's results are parts, numbered from 0, each created once and never
+//! overwritten. A part holds the fits that the parts before it do not. So a
+//! reader asks for part 0, and for the next only while it misses a fit; a
+//! writer that finds the number taken reads that part, leaves out what it
+//! has, and takes the next number. Whoever writes, in whatever order, the
+//! parts agree, since a fit is a pure function of its name. A part that is
+//! damaged counts as one without fits.
+//!
+//! The record never lists, and never waits for another run.
 
+mod part;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use bytes::Bytes;
-use fanout_contract::Answer;
-use serde::{Deserialize, Serialize};
+use fanout_contract::{Answer, CONTRACT, Params, Scores};
 
 use super::event::{Outcome, TaskFault};
 use crate::digest::Digest;
+use crate::sandbox::TaskLimits;
+use crate::store::{Key, Kind, Store, StoreError};
+use part::{Content, Fit, Part};
 
-/// The version of the form below.
-const VERSION: u32 = 1;
-
-/// A task's result: the answer or the fault, with the task's id so that it
-/// can't be taken for another's, and the time it took beside it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What the store keeps of tasks.
+#[derive(Clone, Debug)]
 pub struct Record {
-    version: u32,
-    task: Digest,
-    result: Kept,
-    wall_s: f64,
+    store: Store,
+    limits: TaskLimits,
+    reuse: Reuse,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kept {
-    Answer(Answer),
-    Fault(TaskFault),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reuse {
+    /// Nothing is looked up.
+    Nothing,
+    /// What another run need not make again.
+    Valid,
+    /// All that any run met.
+    All,
+}
+
+/// Fits that a run wants of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The task's id.
+    pub task: Digest,
+    /// The keys of the fits: the nested hyper-parameters of each, as an
+    /// object in canonical JSON. A fit's position is its index here.
+    pub fits: Vec<String>,
+}
+
+/// How some fits of a task ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// The positions of the fits.
+    pub positions: Vec<u32>,
+    /// What became of them; an answer has their scores in this order.
+    pub outcome: Outcome,
+}
+
+/// What the record has of a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// What became of the fits that it has.
+    pub ended: Vec<Ended>,
+    /// The positions of those that it has not, ascending.
+    pub missing: Vec<u32>,
+    /// Parts that are damaged.
+    pub damaged: Vec<Key>,
+    /// The number of the first part that was not there.
+    next: u32,
+}
+
+/// What came of keeping an outcome.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// Parts that are damaged.
+    pub damaged: Vec<Key>,
+    /// Parts of others that have other scores for the same fit: the guest is
+    /// not deterministic.
+    pub differing: Vec<Key>,
 }
 
 impl Record {
-    /// What to keep of an outcome. `None` for faults that another run, with
-    /// other limits or more time, need not meet.
-    pub fn of(task: &Digest, outcome: &Outcome) -> Option<Self> {
-        let result = match &outcome.result {
-            Ok(answer) => Kept::Answer(answer.clone()),
-            Err(
-                TaskFault::Cancelled | TaskFault::TimedOut { .. } | TaskFault::OutOfMemory { .. },
-            ) => return None,
-            Err(fault) => Kept::Fault(fault.clone()),
-        };
-        let wall_s = outcome.wall.as_secs_f64();
-        Some(Self {
-            version: VERSION,
-            task: *task,
-            result,
-            wall_s,
-        })
-    }
-
-    /// Reads a record of `task`; `None` where the bytes are not one, so that
-    /// a damaged result is computed again.
-    pub fn read(bytes: &[u8], task: &Digest) -> Option<Self> {
-        let record: Self = serde_json::from_slice(bytes).ok()?;
-        let sound = record.version == VERSION
-            && record.task == *task
-            && Duration::try_from_secs_f64(record.wall_s).is_ok();
-        sound.then_some(record)
-    }
-
-    /// The bytes to store.
-    pub fn bytes(&self) -> Bytes {
-        serde_json::to_vec(self).expect("a record is JSON").into()
-    }
-
-    /// The outcome that it keeps.
-    pub fn outcome(self) -> Outcome {
-        Outcome {
-            result: match self.result {
-                Kept::Answer(answer) => Ok(answer),
-                Kept::Fault(fault) => Err(fault),
-            },
-            wall: Duration::from_secs_f64(self.wall_s),
-            reused: true,
+    /// The record in `store`. What ran out of time or memory is tried again
+    /// where `limits` allow more than then. Without `reuse` nothing is looked
+    /// up; what is made is kept all the same.
+    pub fn new(store: Store, limits: TaskLimits, reuse: bool) -> Self {
+        Self {
+            store,
+            limits,
+            reuse: if reuse { Reuse::Valid } else { Reuse::Nothing },
         }
+    }
+
+    /// The record in `store`, for one who only wants to know: faults are
+    /// found whatever the limits were, and however families were split.
+    pub fn to_read(store: Store) -> Self {
+        Self {
+            store,
+            limits: TaskLimits::default(),
+            reuse: Reuse::All,
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Looks tasks up, all at once. The answers are in the same order.
+    pub fn look(&self, wanted: &[Wanted]) -> Result<Vec<Found>, StoreError> {
+        let mut searches: Vec<Search<'_>> = wanted.iter().map(Search::new).collect();
+        let mut open: Vec<usize> = (0..searches.len())
+            .filter(|_| self.reuse != Reuse::Nothing)
+            .collect();
+        while !open.is_empty() {
+            let keys: Vec<Key> = open.iter().map(|&index| searches[index].key()).collect();
+            let parts = self.store.get_many(&keys)?;
+            let goes_on = open
+                .iter()
+                .zip(keys)
+                .zip(parts)
+                .map(|((&index, key), part)| {
+                    let goes_on = part.is_some_and(|bytes| searches[index].take(key, &bytes));
+                    goes_on.then_some(index)
+                });
+            open = goes_on.collect::<Vec<_>>().into_iter().flatten().collect();
+        }
+        Ok(searches
+            .into_iter()
+            .map(|search| match self.reuse {
+                Reuse::All => search.finish_with_all(),
+                _ => search.finish(self.limits),
+            })
+            .collect())
+    }
+
+    /// Keeps what became of those fits of `wanted` that `found` lacks. It is
+    /// durable when this returns. A fault of the run, not of the task
+    /// ([`TaskFault::Cancelled`]), is not kept.
+    pub fn keep(
+        &self,
+        wanted: &Wanted,
+        found: &Found,
+        outcome: &Outcome,
+    ) -> Result<Kept, StoreError> {
+        let mut kept = Kept::default();
+        if outcome.result == Err(TaskFault::Cancelled) {
+            return Ok(kept);
+        }
+        let mut content = content(wanted, &found.missing, outcome);
+        let mut number = found.next;
+        loop {
+            let key = Key::part(&wanted.task, number);
+            let part = Part::new(wanted.task, number, content, outcome.wall);
+            if self.store.create(&key, part.bytes())? {
+                return Ok(kept);
+            }
+            content = part.content;
+            // Removed since: the number is free again.
+            let Some(bytes) = self.store.get(&key)? else {
+                continue;
+            };
+            match Part::read(&bytes, &wanted.task, number) {
+                Some(other) => {
+                    if !content.leave_out(&other.content) {
+                        kept.differing.push(key);
+                    }
+                }
+                None => kept.damaged.push(key),
+            }
+            if content.is_empty() {
+                return Ok(kept);
+            }
+            number += 1;
+        }
+    }
+}
+
+fn key_of(params: &Params) -> String {
+    serde_json::to_string(params).expect("hyper-parameters are JSON")
+}
+
+fn content(wanted: &Wanted, positions: &[u32], outcome: &Outcome) -> Content {
+    let params = positions.iter().map(|&position| {
+        let key = &wanted.fits[position as usize];
+        serde_json::from_str::<Params>(key).expect("a key is an object in JSON")
+    });
+    match &outcome.result {
+        Ok(answer) => {
+            let fits = params.zip(&answer.scores).map(|(params, scores)| Fit {
+                params,
+                scores: scores.clone(),
+            });
+            // A search may want a fit twice.
+            let mut seen = BTreeSet::new();
+            Content::Scores {
+                models: answer.fits,
+                fits: fits
+                    .filter(|fit| seen.insert(key_of(&fit.params)))
+                    .collect(),
+            }
+        }
+        Err(fault) => Content::Fault {
+            fault: fault.clone(),
+            fits: params.collect(),
+        },
+    }
+}
+
+impl Content {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Scores { fits, .. } => fits.is_empty(),
+            Self::Fault { fits, .. } => fits.is_empty(),
+        }
+    }
+
+    /// Leaves out what another part has. Returns whether that part has the
+    /// same scores for it.
+    fn leave_out(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Scores { fits, .. }, Self::Scores { fits: others, .. }) => {
+                let others: HashMap<String, &Scores> = others
+                    .iter()
+                    .map(|fit| (key_of(&fit.params), &fit.scores))
+                    .collect();
+                let mut same = true;
+                fits.retain(|fit| match others.get(&key_of(&fit.params)) {
+                    Some(&scores) => {
+                        same &= *scores == fit.scores;
+                        false
+                    }
+                    None => true,
+                });
+                same
+            }
+            // Another was luckier, with more time perhaps: its scores hold.
+            (Self::Fault { fits, .. }, Self::Scores { fits: others, .. }) => {
+                let has = |params: &Params| others.iter().any(|fit| fit.params == *params);
+                if fits.iter().all(has) {
+                    fits.clear();
+                }
+                true
+            }
+            (Self::Fault { fits, fault }, Self::Fault { fits: o, fault: f }) => {
+                if fits == o && fault == f {
+                    fits.clear();
+                }
+                true
+            }
+            (Self::Scores { .. }, Self::Fault { .. }) => true,
+        }
+    }
+}
+
+/// A task's parts as they are read, one after the other.
+struct Search<'a> {
+    wanted: &'a Wanted,
+    found: Found,
+    faults: Vec<(BTreeSet<String>, Outcome)>,
+}
+
+impl<'a> Search<'a> {
+    fn new(wanted: &'a Wanted) -> Self {
+        Self {
+            wanted,
+            found: Found {
+                missing: (0..wanted.fits.len() as u32).collect(),
+                ..Found::default()
+            },
+            faults: Vec::new(),
+        }
+    }
+
+    fn key(&self) -> Key {
+        Key::part(&self.wanted.task, self.found.next)
+    }
+
+    /// Takes in the next part. Returns whether one more may help.
+    fn take(&mut self, key: Key, bytes: &[u8]) -> bool {
+        match Part::read(bytes, &self.wanted.task, self.found.next) {
+            None => self.found.damaged.push(key),
+            Some(part) => {
+                let wall = part.wall();
+                match part.content {
+                    Content::Scores { models, fits } => self.take_scores(models, fits, wall),
+                    Content::Fault { fault, fits } => {
+                        let outcome = Outcome {
+                            result: Err(fault),
+                            wall,
+                            reused: true,
+                        };
+                        self.faults
+                            .push((fits.iter().map(key_of).collect(), outcome));
+                    }
+                }
+            }
+        }
+        self.found.next += 1;
+        !self.found.missing.is_empty()
+    }
+
+    fn take_scores(&mut self, models: u32, fits: Vec<Fit>, wall: Duration) {
+        let there = fits.len();
+        let has: HashMap<String, Scores> = fits
+            .into_iter()
+            .map(|fit| (key_of(&fit.params), fit.scores))
+            .collect();
+        let (mut positions, mut scores) = (Vec::new(), Vec::new());
+        self.found.missing.retain(|&position| {
+            match has.get(&self.wanted.fits[position as usize]) {
+                Some(found) => {
+                    positions.push(position);
+                    scores.push(found.clone());
+                    false
+                }
+                None => true,
+            }
+        });
+        if positions.is_empty() {
+            return;
+        }
+        // Of a call that served other fits too, these took their share.
+        let wall = match positions.len() {
+            all if all == there => wall,
+            some => wall.mul_f64(some as f64 / there as f64),
+        };
+        self.found.ended.push(Ended {
+            positions,
+            outcome: Outcome {
+                result: Ok(Answer {
+                    contract: CONTRACT,
+                    fits: models,
+                    scores,
+                }),
+                wall,
+                reused: true,
+            },
+        });
+    }
+
+    /// A fault stands for the very fits that met it together: with others, or
+    /// fewer, they may do better.
+    fn finish(mut self, limits: TaskLimits) -> Found {
+        if self.found.missing.is_empty() {
+            return self.found;
+        }
+        let fits = &self.wanted.fits;
+        let missing: BTreeSet<&String> = self
+            .found
+            .missing
+            .iter()
+            .map(|&position| &fits[position as usize])
+            .collect();
+        let met = self.faults.into_iter().find(|(fits, outcome)| {
+            fits.iter().eq(missing.iter().copied()) && holds(outcome, limits)
+        });
+        if let Some((_, outcome)) = met {
+            self.found.ended.push(Ended {
+                positions: std::mem::take(&mut self.found.missing),
+                outcome,
+            });
+        }
+        self.found
+    }
+
+    fn finish_with_all(mut self) -> Found {
+        for (fits, outcome) in self.faults {
+            let wanted = &self.wanted.fits;
+            let missing = &mut self.found.missing;
+            let positions: Vec<u32> = missing
+                .extract_if(.., |position| fits.contains(&wanted[*position as usize]))
+                .collect();
+            if !positions.is_empty() {
+                self.found.ended.push(Ended { positions, outcome });
+            }
+        }
+        self.found
+    }
+}
+
+/// Whether an object is whole: its content is what its name or its own digest
+/// says. `None` where that can't be told of such an object.
+pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
+    match kind {
+        Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Guest(digest) | Kind::Plan(digest) => {
+            Some(Digest::of(bytes) == digest)
+        }
+        Kind::Part(task, number) => Some(Part::read(bytes, &task, number).is_some()),
+        Kind::Result(_) => None,
+    }
+}
+
+/// Whether a fault is to be expected again under these limits.
+fn holds(outcome: &Outcome, limits: TaskLimits) -> bool {
+    match &outcome.result {
+        Err(TaskFault::OutOfMemory { limit }) => limits.memory <= *limit,
+        Err(TaskFault::TimedOut { limit_ms }) => {
+            limits.timeout.as_millis() <= u128::from(*limit_ms)
+        }
+        _ => true,
     }
 }

@@ -1,14 +1,24 @@
-//! [`Key`]: the names of objects, and the layout of a store with them.
+//! [`Key`]: the name of an object. This is the layout of the store, which
+//! `docs/store.md` tells of; nothing else names objects.
 
 use object_store::path::Path;
 
 use crate::digest::Digest;
+
+/// The version of the layout, and of every document in the store. A store of
+/// another version is refused.
+pub const LAYOUT: u32 = 1;
 
 /// The name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Path);
 
 impl Key {
+    /// What says which layout the store has.
+    pub fn layout() -> Self {
+        Self(Path::from("layout.json"))
+    }
+
     /// A dataset's Parquet file.
     pub fn dataset(digest: &Digest) -> Self {
         Self(Path::from(format!("datasets/{digest}/dataset.parquet")))
@@ -24,9 +34,24 @@ impl Key {
         Self(Path::from(format!("guests/{digest}.wasm")))
     }
 
-    /// The result of a task.
-    pub fn result(task: &Digest) -> Self {
-        Self(Path::from(format!("tasks/{task}.json")))
+    /// What a run consists of.
+    pub fn plan(run: &Digest) -> Self {
+        Self(Path::from(format!("runs/{run}/plan.json")))
+    }
+
+    /// What a run that ended came to.
+    pub fn result(run: &Digest) -> Self {
+        Self(Path::from(format!("runs/{run}/result.json")))
+    }
+
+    /// A part of a task's results. The first digits of the id spread the
+    /// tasks over folders, since a folder of a million files is slow.
+    pub fn part(task: &Digest, number: u32) -> Self {
+        let task = task.to_string();
+        Self(Path::from(format!(
+            "tasks/{}/{task}.{number}.json",
+            &task[..2]
+        )))
     }
 
     /// An object that a listing named.
@@ -36,6 +61,32 @@ impl Key {
 
     pub(super) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// The key that is written so.
+    pub fn parse(name: &str) -> Self {
+        Self(Path::from(name))
+    }
+
+    /// What an object is, told by its name; `None` for names that are not of
+    /// this layout.
+    pub fn kind(&self) -> Option<Kind> {
+        let parts: Vec<&str> = self.0.as_ref().split('/').collect();
+        let digest = |text: &str| text.parse::<Digest>().ok();
+        Some(match parts.as_slice() {
+            ["datasets", dataset, "dataset.parquet"] => Kind::Dataset(digest(dataset)?),
+            ["splits", file] => Kind::Splits(digest(file.strip_suffix(".parquet")?)?),
+            ["guests", file] => Kind::Guest(digest(file.strip_suffix(".wasm")?)?),
+            ["runs", run, "plan.json"] => Kind::Plan(digest(run)?),
+            ["runs", run, "result.json"] => Kind::Result(digest(run)?),
+            ["tasks", _, file] => {
+                let (task, number) = file.strip_suffix(".json")?.split_once('.')?;
+                let kind = Kind::Part(digest(task)?, number.parse().ok()?);
+                // `tasks/zz/…` is nobody's.
+                return (kind.key() == *self).then_some(kind);
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -48,5 +99,70 @@ impl AsRef<str> for Key {
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A dataset's Parquet file.
+    Dataset(Digest),
+    /// A splits file.
+    Splits(Digest),
+    /// A guest component.
+    Guest(Digest),
+    /// What a run consists of.
+    Plan(Digest),
+    /// What a run that ended came to.
+    Result(Digest),
+    /// A part of a task's results.
+    Part(Digest, u32),
+}
+
+impl Kind {
+    /// The object's name.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Dataset(digest) => Key::dataset(digest),
+            Self::Splits(digest) => Key::splits(digest),
+            Self::Guest(digest) => Key::guest(digest),
+            Self::Plan(run) => Key::plan(run),
+            Self::Result(run) => Key::result(run),
+            Self::Part(task, number) => Key::part(task, *number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_what_it_names() {
+        let digest = Digest::of(b"any");
+        for kind in [
+            Kind::Dataset(digest),
+            Kind::Splits(digest),
+            Kind::Guest(digest),
+            Kind::Plan(digest),
+            Kind::Result(digest),
+            Kind::Part(digest, 0),
+            Kind::Part(digest, 12),
+        ] {
+            assert_eq!(kind.key().kind(), Some(kind));
+        }
+        for other in [
+            "layout.json",
+            "tasks/zz/text.0.json",
+            "guests/a.wasm",
+            "notes.txt",
+            "runs/plan.json",
+        ] {
+            assert_eq!(Key(Path::from(other)).kind(), None, "{other}");
+        }
+        let moved = Key::part(&digest, 0)
+            .to_string()
+            .replace(&format!("tasks/{}", &digest.to_string()[..2]), "tasks/zz");
+        assert_eq!(Key(Path::from(moved)).kind(), None);
     }
 }

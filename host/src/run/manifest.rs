@@ -1,0 +1,172 @@
+//! [`Manifest`]: all from which a run's tasks come again without its source:
+//! `plan.json` in the store. Its digest is the run's id. It holds nothing of
+//! where and when the run goes on: no pool, no store, no limits, no paths, no
+//! clock.
+
+use bytes::Bytes;
+use fanout_contract::{Split, TrainerDescription};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::dataset::Prepared;
+use crate::digest::Digest;
+use crate::expand::{Data, Expansion};
+use crate::plan::{Limits, Plan, PoolPlan};
+use crate::report::Digests;
+use crate::sandbox::TaskLimits;
+use crate::store::{Key, LAYOUT};
+
+/// What a run consists of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    layout: u32,
+    /// The resolved plan, without what decides no score.
+    plan: Map<String, Value>,
+    /// What the guest says of the trainer.
+    pub trainer: TrainerDescription,
+    /// The guest, the dataset and the splits.
+    pub data: Data,
+    /// Rows of the dataset.
+    pub rows: u64,
+    /// Features of the dataset.
+    pub features: usize,
+    /// The splits of the search, in order.
+    pub splits: Vec<Split>,
+    /// The split on which the hold-out rows are scored.
+    pub holdout: Option<Split>,
+}
+
+/// Why a manifest can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Its bytes are not those that its name says.
+    #[error("`{key}` is damaged: its digest is `{found}`")]
+    Damaged {
+        /// Its name.
+        key: Key,
+        /// The digest of the bytes that are there.
+        found: Digest,
+    },
+    /// It is whole, and not of a form that this version knows.
+    #[error("`{key}` is not of a form that this version of fanout reads")]
+    Form {
+        /// Its name.
+        key: Key,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// The fields of a plan that decide no score, nor what it is called.
+const APART: [&str; 4] = ["pool", "store", "output", "limits"];
+
+impl Manifest {
+    /// The manifest of a plan, its dataset and its trainer.
+    pub fn new(plan: &Plan, trainer: &TrainerDescription, prepared: &Prepared, data: Data) -> Self {
+        let mut fields = fields(plan);
+        fields.retain(|name, _| !APART.contains(&name.as_str()));
+        // Digests stand for the files.
+        for (section, field) in [("dataset", "source"), ("trainer", "guest")] {
+            if let Some(Value::Object(section)) = fields.get_mut(section) {
+                section.remove(field);
+            }
+        }
+        Self {
+            layout: LAYOUT,
+            plan: fields,
+            trainer: trainer.clone(),
+            data,
+            rows: prepared.rows,
+            features: prepared.layout.columns.len() - 1,
+            splits: prepared.folds.clone(),
+            holdout: prepared.holdout.clone(),
+        }
+    }
+
+    /// The run's id.
+    pub fn run(&self) -> Digest {
+        Digest::of(&self.bytes())
+    }
+
+    /// The digests of all that decides the run's scores.
+    pub fn digests(&self) -> Digests {
+        Digests {
+            run: self.run(),
+            guest: self.data.guest,
+            dataset: self.data.dataset,
+            splits: self.data.splits,
+        }
+    }
+
+    /// The bytes to store: canonical JSON.
+    pub fn bytes(&self) -> Bytes {
+        let value = serde_json::to_value(self).expect("a manifest is JSON");
+        value.to_string().into()
+    }
+
+    /// Reads the manifest of `run`.
+    pub fn read(bytes: &[u8], run: &Digest) -> Result<Self, ManifestError> {
+        let key = Key::plan(run);
+        let found = Digest::of(bytes);
+        if found != *run {
+            return Err(ManifestError::Damaged { key, found });
+        }
+        let manifest = serde_json::from_slice(bytes).and_then(|manifest: Self| {
+            manifest.read_plan()?;
+            Ok(manifest)
+        });
+        manifest.map_err(|source| ManifestError::Form { key, source })
+    }
+
+    /// The plan. What the manifest does not hold has its default, or nothing.
+    pub fn plan(&self) -> Plan {
+        self.read_plan()
+            .expect("it was read before, or is a plan's")
+    }
+
+    fn read_plan(&self) -> Result<Plan, serde_json::Error> {
+        let mut fields = self.plan.clone();
+        let limits = TaskLimits::default();
+        let apart = [
+            ("pool", json(&PoolPlan::Local { workers: None })),
+            ("store", Value::from("")),
+            ("output", Value::Null),
+            (
+                "limits",
+                json(&Limits {
+                    memory: limits.memory,
+                    timeout: limits.timeout,
+                }),
+            ),
+        ];
+        fields.extend(apart.map(|(name, value)| (name.to_owned(), value)));
+        for (section, field, value) in [
+            ("dataset", "source", Value::from("")),
+            ("trainer", "guest", Value::Null),
+        ] {
+            if let Some(Value::Object(section)) = fields.get_mut(section) {
+                section.insert(field.to_owned(), value);
+            }
+        }
+        serde_json::from_value(Value::Object(fields))
+    }
+
+    /// The run's tasks, families split for `workers`.
+    pub fn expand(&self, workers: usize) -> Expansion {
+        let splits = self.splits.clone();
+        Expansion::new(&self.plan(), &self.trainer, &self.data, splits, workers)
+    }
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("a plan is JSON")
+}
+
+fn fields(plan: &Plan) -> Map<String, Value> {
+    match json(plan) {
+        Value::Object(fields) => fields,
+        _ => unreachable!("a plan is an object"),
+    }
+}

@@ -1,0 +1,104 @@
+//! Objects that everyone writes alike: those whose name is the digest of
+//! their content, and the one that says which layout the store has.
+
+use bytes::Bytes;
+
+use super::{Key, LAYOUT, Store, StoreError};
+use crate::digest::Digest;
+
+/// How an object came to be in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was written.
+    Written,
+    /// It was there, and whole.
+    Found,
+    /// It was there with other bytes than its name says, and was written
+    /// anew.
+    Mended,
+}
+
+impl Store {
+    /// Sees to it that an object whose name is `digest`, that of `bytes`, is
+    /// in the store and whole. Whoever reads it meanwhile finds the right
+    /// bytes or sees that they are not.
+    pub fn settle(&self, key: &Key, digest: Digest, bytes: Bytes) -> Result<Settled, StoreError> {
+        if self.create(key, bytes.clone())? {
+            return Ok(Settled::Written);
+        }
+        match self.get(key)? {
+            Some(found) if Digest::of(&found) == digest => Ok(Settled::Found),
+            _ => self.replace(key, bytes).map(|()| Settled::Mended),
+        }
+    }
+
+    /// Marks the store as one of this layout.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Layout`] if it is one of another.
+    pub fn mark_layout(&self) -> Result<(), StoreError> {
+        let mark = format!("{{\"layout\":{LAYOUT}}}\n");
+        if self.create(&Key::layout(), mark.into())? {
+            return Ok(());
+        }
+        self.check_layout()
+    }
+
+    /// Whether the store is of this layout; one without a mark is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Layout`] if it is one of another.
+    pub fn check_layout(&self) -> Result<(), StoreError> {
+        let Some(bytes) = self.get(&Key::layout())? else {
+            return Ok(());
+        };
+        let mark: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        let layout = mark.and_then(|mark| mark.get("layout").cloned());
+        if layout == Some(LAYOUT.into()) {
+            return Ok(());
+        }
+        Err(StoreError::Layout {
+            url: self.url().to_owned(),
+            found: layout.map_or_else(
+                || String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned(),
+                |layout| layout.to_string(),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_written_found_and_mended() {
+        let store = Store::open("memory://").unwrap();
+        let bytes = Bytes::from_static(b"splits");
+        let digest = Digest::of(&bytes);
+        let key = Key::splits(&digest);
+        let settle = || store.settle(&key, digest, bytes.clone()).unwrap();
+        assert_eq!(settle(), Settled::Written);
+        assert_eq!(settle(), Settled::Found);
+        store.replace(&key, Bytes::from_static(b"split")).unwrap();
+        assert_eq!(settle(), Settled::Mended);
+        assert_eq!(store.get(&key).unwrap(), Some(bytes.clone()));
+    }
+
+    #[test]
+    fn a_store_of_another_layout_is_refused() {
+        let store = Store::open("memory://").unwrap();
+        store.check_layout().unwrap();
+        store.mark_layout().unwrap();
+        store.mark_layout().unwrap();
+        for other in ["{\"layout\":2}", "{\"layout\":", "text"] {
+            store
+                .replace(&Key::layout(), Bytes::from_static(other.as_bytes()))
+                .unwrap();
+            let error = store.mark_layout().unwrap_err();
+            assert!(matches!(error, StoreError::Layout { .. }), "{error}");
+        }
+    }
+}

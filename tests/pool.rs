@@ -1,0 +1,271 @@
+//! What every pool keeps: each property is one function over a pool, and each
+//! pool's test calls all of them.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::{Field, Schema};
+use fanout::dataset::{self, Prepared};
+use fanout::expand::{Data, Expansion};
+use fanout::guest::GuestFile;
+use fanout::plan::{self, CheckedPlan};
+use fanout::pool::{LocalPool, Notice, Pool, Work};
+use fanout::run::record::Record;
+use fanout::sandbox::{Cache, Cancel, Guest, Sandbox, TaskLimits};
+use fanout::store::{Key, Store};
+use fanout_contract::{Scores, TrainerDescription};
+
+/// More tasks than are looked up or written at a time, of two fits each.
+const PLAN: &str = "
+name: pool
+dataset: {source: SOURCE, target: diagnosis}
+trainer: {name: random_forest, params: {max_depth: 2}}
+search: {params: {n_estimators: [1, 2], random_state: {range: [1, 60]}}}
+cv: {method: k_fold, n_splits: 2}
+";
+
+const TASKS: usize = 120;
+
+/// What every test works with.
+struct Case {
+    plan: CheckedPlan,
+    trainer: TrainerDescription,
+    guest: Arc<Guest>,
+}
+
+fn case() -> &'static Case {
+    static CASE: OnceLock<Case> = OnceLock::new();
+    CASE.get_or_init(|| {
+        let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
+        let sandbox = Sandbox::new(8, Some(cache)).unwrap();
+        let file = GuestFile::embedded().find(|file| file.name == "forest");
+        let file = file.unwrap();
+        let guest = sandbox.load(&file.wasm, file.digest).unwrap();
+        let trainers = guest.describe().unwrap().trainers;
+
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/data/breast_cancer.csv");
+        let text = PLAN.replace("SOURCE", data.to_str().unwrap());
+        let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
+        draft.check_trainer(&trainers);
+        let outline = dataset::outline(draft.dataset().unwrap()).unwrap();
+        let field = |column: &dataset::SourceColumn| {
+            Field::new(&column.name, column.data_type.clone(), true)
+        };
+        let fields: Vec<Field> = outline.columns.iter().map(field).collect();
+        draft.check_columns(&Schema::new(fields));
+        let plan = draft.finish().unwrap();
+        let mut trainers = trainers.into_iter();
+        Case {
+            trainer: trainers.find(|t| t.name == plan.trainer.name).unwrap(),
+            plan,
+            guest: Arc::new(guest),
+        }
+    })
+}
+
+/// A store with the dataset, and the tasks.
+struct Bench {
+    store: Store,
+    prepared: Prepared,
+    expansion: Expansion,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let case = case();
+        let store = Store::open("memory://").unwrap();
+        let prepared = dataset::prepare(&case.plan, &store).unwrap();
+        let data = Data {
+            guest: case.guest.digest(),
+            dataset: prepared.dataset,
+            splits: prepared.splits,
+        };
+        let folds = prepared.folds.clone();
+        let expansion = Expansion::new(&case.plan, &case.trainer, &data, folds, 2);
+        assert_eq!(expansion.tasks.len(), TASKS);
+        Self {
+            store,
+            prepared,
+            expansion,
+        }
+    }
+
+    fn work(&self, cancel: &Cancel) -> Work {
+        Work {
+            record: Record::new(self.store.clone(), TaskLimits::default(), true),
+            dataset: self.prepared.dataset,
+            splits: self.prepared.splits,
+            cancel: cancel.clone(),
+        }
+    }
+}
+
+type MakePool = dyn Fn(Work) -> Box<dyn Pool + Send>;
+
+fn local(work: Work) -> LocalPool {
+    LocalPool::new(case().guest.clone(), work, TaskLimits::default(), 2)
+}
+
+/// The scores of every fit by task and position, and how many were made.
+type Told = (BTreeMap<(usize, u32), Scores>, usize);
+
+fn run(pool: &dyn Pool, expansion: &Expansion) -> Told {
+    let (mut told, mut made) = (BTreeMap::new(), 0);
+    pool.run(expansion, &mut |notice| {
+        let Notice::Ended { task, ended } = notice else {
+            panic!("{notice:?}");
+        };
+        let scores = ended.outcome.result.unwrap().scores;
+        assert_eq!(scores.len(), ended.positions.len());
+        for (position, scores) in ended.positions.into_iter().zip(scores) {
+            assert_eq!(told.insert((task, position), scores), None);
+            made += usize::from(!ended.outcome.reused);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    (told, made)
+}
+
+fn every_fit_is_told_of_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
+    let bench = Bench::new();
+    let pool = || make(bench.work(&Cancel::default()));
+    let (first, made) = run(&*pool(), &bench.expansion);
+    assert_eq!((first.len(), made), (2 * TASKS, 2 * TASKS));
+    let (second, made) = run(&*pool(), &bench.expansion);
+    assert_eq!(made, 0);
+    assert_eq!(first, second);
+    first
+}
+
+fn what_is_told_of_is_kept(make: &MakePool) {
+    let bench = Bench::new();
+    let pool = make(bench.work(&Cancel::default()));
+    pool.run(&bench.expansion, &mut |notice| {
+        if let Notice::Ended { task, .. } = notice {
+            let key = Key::part(&bench.expansion.tasks[task].id, 0);
+            assert!(bench.store.contains(&key).unwrap());
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+}
+
+fn a_listener_that_has_enough_ends_the_run(make: &MakePool) {
+    let bench = Bench::new();
+    let cancel = Cancel::default();
+    let mut notices = 0;
+    let pool = make(bench.work(&cancel));
+    pool.run(&bench.expansion, &mut |_| {
+        notices += 1;
+        if notices == 3 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })
+    .unwrap();
+    assert_eq!(notices, 3);
+    // What was made till then is there, and the next run makes the rest.
+    let (told, made) = run(&*make(bench.work(&Cancel::default())), &bench.expansion);
+    assert_eq!(told.len(), 2 * TASKS);
+    assert!(made <= 2 * TASKS - 6, "{made}");
+}
+
+fn a_cancelled_run_ends(make: &MakePool) {
+    let bench = Bench::new();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let (told, _) = run(&*make(bench.work(&cancel)), &bench.expansion);
+    assert_eq!(told.len(), 0);
+}
+
+fn damage_is_told_of_and_made_good(make: &MakePool) {
+    let bench = Bench::new();
+    let pool = || make(bench.work(&Cancel::default()));
+    let (first, _) = run(&*pool(), &bench.expansion);
+    let key = Key::part(&bench.expansion.tasks[70].id, 0);
+    bench.store.replace(&key, "{".into()).unwrap();
+    let (mut damaged, mut made) = (Vec::new(), Vec::new());
+    pool()
+        .run(&bench.expansion, &mut |notice| {
+            match notice {
+                Notice::Damaged { key } => damaged.push(key),
+                Notice::Ended { task, ended } if !ended.outcome.reused => {
+                    let scores = &ended.outcome.result.unwrap().scores[0];
+                    assert_eq!(first[&(task, 0)], *scores);
+                    made.push(task);
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!((damaged, made), (vec![key], vec![70]));
+}
+
+fn a_store_that_fails_ends_the_run(make: &MakePool) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new();
+    // A file where the folder of results would have to be.
+    std::fs::write(folder.path().join("tasks"), "").unwrap();
+    bench.store = Store::open(format!("file://{}", folder.path().display()).as_str()).unwrap();
+    dataset::prepare(&case().plan, &bench.store).unwrap();
+    let pool = make(bench.work(&Cancel::default()));
+    let ended = pool.run(&bench.expansion, &mut |notice| panic!("{notice:?}"));
+    assert!(ended.is_err());
+}
+
+fn two_at_once_agree(make: &MakePool) {
+    let bench = Bench::new();
+    let pools = [(); 2].map(|()| make(bench.work(&Cancel::default())));
+    let [one, two] = std::thread::scope(|scope| {
+        let start = |pool: Box<dyn Pool + Send>, mut expansion: Expansion, turn: bool| {
+            scope.spawn(move || {
+                let whole = expansion.clone();
+                if turn {
+                    expansion.turn();
+                }
+                let (told, made) = run(&*pool, &expansion);
+                // By the order of the other one.
+                let place = |index: usize| {
+                    let task = &expansion.tasks[index];
+                    whole.tasks.iter().position(|other| other == task).unwrap()
+                };
+                let told = told
+                    .into_iter()
+                    .map(|((task, at), s)| ((place(task), at), s));
+                (told.collect::<BTreeMap<_, _>>(), made)
+            })
+        };
+        let [one, two] = pools;
+        let threads = [
+            start(one, bench.expansion.clone(), false),
+            start(two, bench.expansion.clone(), true),
+        ];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(one.0, two.0);
+    assert!(one.1 + two.1 >= 2 * TASKS);
+    let (again, made) = run(&*make(bench.work(&Cancel::default())), &bench.expansion);
+    assert_eq!((again, made), (one.0, 0));
+}
+
+fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
+    what_is_told_of_is_kept(make);
+    a_listener_that_has_enough_ends_the_run(make);
+    a_cancelled_run_ends(make);
+    damage_is_told_of_and_made_good(make);
+    a_store_that_fails_ends_the_run(make);
+    two_at_once_agree(make);
+    every_fit_is_told_of_once_and_kept(make)
+}
+
+#[test]
+fn pools_keep_the_contract_and_agree() {
+    let near = keeps_the_contract(&|work| Box::new(local(work)));
+    let far = keeps_the_contract(&|work| Box::new(local(work).as_if_far()));
+    assert_eq!(near, far);
+}
