@@ -3,12 +3,16 @@
 #![expect(clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
+mod gc;
 mod guest;
 mod interrupt;
 mod offer;
 mod plan;
 mod run;
+mod runs;
 mod schema;
+mod show;
+mod store;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, Write};
@@ -31,6 +35,12 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Find every mistake in a plan, or say what it would run.
     Check(check::Check),
+    /// List the runs of a store.
+    Runs(runs::Runs),
+    /// Print the results of any run in a store, a finished one or not.
+    Show(show::Show),
+    /// Remove what no kept run names; without --yes, only say what.
+    Gc(gc::Gc),
     /// Print the JSON Schema of a plan, for editors.
     Schema(schema::Schema),
     /// Look at guests: what they offer, and whether they keep the contract.
@@ -43,6 +53,9 @@ impl Command {
         match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
+            Self::Runs(runs) => runs.run(),
+            Self::Show(show) => show.run(),
+            Self::Gc(gc) => gc.run(),
             Self::Schema(schema) => schema.run(),
             Self::Guest(guest) => guest.run(),
         }
