@@ -274,15 +274,12 @@ impl Process {
             secret_key: printed.secret_access_key,
             token: printed.session_token,
         };
-        let expires = match printed.expiration.as_deref() {
-            None => None,
-            // What can't be read is held for expired: asked for each time.
-            Some(text) => Some(
-                seconds_since_1970(text).map_or(SystemTime::UNIX_EPOCH, |s| {
-                    SystemTime::UNIX_EPOCH + Duration::from_secs(s)
-                }),
-            ),
-        };
+        // What can't be read is held for expired: asked for each time.
+        let expires = printed.expiration.as_deref().map(|text| {
+            seconds_since_1970(text).map_or(SystemTime::UNIX_EPOCH, |s| {
+                SystemTime::UNIX_EPOCH + Duration::from_secs(s)
+            })
+        });
         Ok((Arc::new(credential), expires))
     }
 }
