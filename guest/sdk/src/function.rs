@@ -3,11 +3,16 @@
 //! `GET /` answers the description; `POST /` takes a task with its dataset
 //! and answers its scores. This is the whole protocol but the socket: it reads
 //! no stream itself, and what it fetches, it is given a way to fetch.
+//!
+//! It keeps the dataset that it opened last under the digests of its files.
+//! Those it computes itself, so that nobody can put one file under the name
+//! of another for whoever asks next.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use crate::Fault;
 use crate::dataset::Dataset;
@@ -18,15 +23,15 @@ use crate::multipart::Parts;
 /// that keeps an instance warm sends the same one again and again.
 #[derive(Debug, Default)]
 pub struct Function {
-    last: RefCell<Option<(Key, Key, Rc<Dataset>)>>,
+    kept: RefCell<Option<Kept>>,
 }
 
-/// What tells one file from another: its bytes, or a digest that the request
-/// names them by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
-    Bytes(Bytes),
-    Digest(String),
+/// An open dataset, with the SHA-256 of each of its two files in hexadecimal.
+#[derive(Debug)]
+struct Kept {
+    dataset: String,
+    splits: String,
+    open: Rc<Dataset>,
 }
 
 /// What came in.
@@ -49,9 +54,36 @@ pub struct Response {
     pub status: u16,
     /// The header `allow`, where the method is another.
     pub allow: Option<&'static str>,
+    /// The header `fanout-dataset`, where a dataset was asked for.
+    pub dataset: Option<Held>,
     /// A `Description` or an `Answer` where the status is 200, else a `Fault`.
     pub body: String,
 }
+
+/// Where an instance had the dataset of a request from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It was open already.
+    Kept,
+    /// It came with the request, or from its URL.
+    Opened,
+    /// It is not here, and the request did not say where it is.
+    Needed,
+}
+
+impl Held {
+    /// The header's value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Opened => "opened",
+            Self::Needed => "needed",
+        }
+    }
+}
+
+/// Why a request has no answer: the status, and the fault.
+type Refused = (u16, Fault);
 
 impl Function {
     /// Answers one request. `fetch` gets the bytes behind a URL, or says why
@@ -70,10 +102,7 @@ impl Function {
                 serde_json::to_string(&describe::<G>())
                     .expect("a description has text keys and finite numbers"),
             ),
-            ("POST", "/" | "") => match self.evaluate::<G>(request, fetch) {
-                Ok(body) => answered(body),
-                Err((status, fault)) => refusal(status, &fault),
-            },
+            ("POST", "/" | "") => self.evaluate::<G>(request, fetch),
             (method, "/" | "") => Response {
                 allow: Some("GET, POST"),
                 ..refusal(
@@ -94,59 +123,76 @@ impl Function {
         &self,
         request: &Request<'_>,
         fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Result<String, (u16, Fault)> {
-        let malformed = |why: String| (400, Fault::InvalidTask(why));
-        let content_type = request.content_type.unwrap_or_default();
-        let parts = Parts::read(content_type, &request.body).map_err(malformed)?;
-        if let Some(unknown) = parts.names().find(|name| !PARTS.contains(name)) {
-            return Err(malformed(format!(
-                "the request has a part `{unknown}`; it may have `{}`",
-                PARTS.join("`, `")
-            )));
+    ) -> Response {
+        let order = match Order::read(request) {
+            Ok(order) => order,
+            Err(why) => return refusal(400, &Fault::InvalidTask(why)),
+        };
+        let (dataset, held) = match self.open::<G>(&order, fetch) {
+            Ok(opened) => opened,
+            Err((held, (status, fault))) => {
+                return Response {
+                    dataset: held,
+                    ..refusal(status, &fault)
+                };
+            }
+        };
+        let response = match dataset.evaluate(&order.task) {
+            Ok(answer) => answered(answer),
+            Err(fault) => refusal(422, &fault),
+        };
+        Response {
+            dataset: Some(held),
+            ..response
         }
-        let task = parts
-            .get("task")
-            .ok_or_else(|| malformed("the request has no part `task`".to_owned()))?;
-        let task = std::str::from_utf8(task)
-            .map_err(|_| malformed("the part `task` is not UTF-8".to_owned()))?;
-        let dataset = Asked::of(&parts, "dataset").map_err(malformed)?;
-        let splits = Asked::of(&parts, "splits").map_err(malformed)?;
-        let dataset = self.open::<G>(&dataset, &splits, fetch)?;
-        dataset.evaluate(task).map_err(|fault| (422, fault))
     }
 
+    /// The order's dataset: the one that is open, or a new one.
     fn open<G: Guest>(
         &self,
+        order: &Order,
+        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
+    ) -> Result<(Rc<Dataset>, Held), (Option<Held>, Refused)> {
+        let (dataset, splits) = (&order.dataset, &order.splits);
+        if let (Some(dataset), Some(splits), Some(kept)) =
+            (dataset.name(), splits.name(), &*self.kept.borrow())
+            && (&dataset, &splits) == (&kept.dataset, &kept.splits)
+        {
+            return Ok((Rc::clone(&kept.open), Held::Kept));
+        }
+        for file in [dataset, splits] {
+            if let Place::Unknown = file.place {
+                let fault = Fault::InvalidDataset(format!(
+                    "the {what} is not kept here: send it as `{what}`, or where it is as \
+                     `{what}_url`",
+                    what = file.what
+                ));
+                return Err((Some(Held::Needed), (412, fault)));
+            }
+        }
+        // Two datasets at once might not fit.
+        self.kept.replace(None);
+        let kept = Kept::open::<G>(dataset, splits, fetch).map_err(|refused| (None, refused))?;
+        let open = Rc::clone(&kept.open);
+        self.kept.replace(Some(kept));
+        Ok((open, Held::Opened))
+    }
+}
+
+impl Kept {
+    fn open<G: Guest>(
         dataset: &Asked,
         splits: &Asked,
         fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Result<Rc<Dataset>, (u16, Fault)> {
-        let known = |key: &Option<Key>, last: &Key| key.as_ref() == Some(last);
-        if let Some((last_dataset, last_splits, open)) = &*self.last.borrow()
-            && known(&dataset.key, last_dataset)
-            && known(&splits.key, last_splits)
-        {
-            return Ok(Rc::clone(open));
-        }
-        // Two datasets at once might not fit.
-        self.last.replace(None);
-        let bytes = |asked: &Asked| match &asked.place {
-            Place::Here(bytes) => Ok(bytes.clone()),
-            Place::There(url) => {
-                fetch(url).map_err(|why| (502, Fault::InvalidDataset(format!("`{url}`: {why}"))))
-            }
-        };
-        let (table, rows) = (bytes(dataset)?, bytes(splits)?);
-        let key = |asked: &Asked, bytes: &Bytes| {
-            asked
-                .key
-                .clone()
-                .unwrap_or_else(|| Key::Bytes(bytes.clone()))
-        };
-        let keys = (key(dataset, &table), key(splits, &rows));
-        let open = Rc::new(Dataset::open::<G>(table, rows).map_err(|fault| (422, fault))?);
-        self.last.replace(Some((keys.0, keys.1, Rc::clone(&open))));
-        Ok(open)
+    ) -> Result<Self, Refused> {
+        let (table, dataset) = dataset.bytes(fetch)?;
+        let (rows, splits) = splits.bytes(fetch)?;
+        let open = Dataset::open::<G>(table, rows).map_err(|fault| (422, fault))?;
+        Ok(Self {
+            dataset,
+            splits,
+            open: Rc::new(open),
+        })
     }
 }
 
@@ -161,47 +207,146 @@ const PARTS: [&str; 7] = [
     "splits_digest",
 ];
 
+/// What a request asks for.
+struct Order {
+    task: String,
+    dataset: Asked,
+    splits: Asked,
+}
+
+impl Order {
+    /// The error says what is wrong with the request.
+    fn read(request: &Request<'_>) -> Result<Self, String> {
+        let content_type = request.content_type.unwrap_or_default();
+        let parts = Parts::read(content_type, &request.body)?;
+        if let Some(unknown) = parts.names().find(|name| !PARTS.contains(name)) {
+            return Err(format!(
+                "the request has a part `{unknown}`; it may have `{}`",
+                PARTS.join("`, `")
+            ));
+        }
+        Ok(Self {
+            task: text(&parts, "task")?.ok_or("the request has no part `task`")?,
+            dataset: Asked::of(&parts, "dataset")?,
+            splits: Asked::of(&parts, "splits")?,
+        })
+    }
+}
+
 /// A file that a request brings or names.
 struct Asked {
+    /// `dataset` or `splits`.
+    what: &'static str,
     place: Place,
-    /// Known before the bytes are, unless they must be fetched and no digest
-    /// names them.
-    key: Option<Key>,
+    /// The digest that the request names the file by.
+    digest: Option<String>,
 }
 
 enum Place {
     Here(Bytes),
     There(String),
+    /// Only its digest is told.
+    Unknown,
 }
 
 impl Asked {
-    fn of(parts: &Parts, name: &str) -> Result<Self, String> {
-        let text = |suffix: &str| {
-            let name = format!("{name}_{suffix}");
-            let text = parts
-                .get(&name)
-                .map(|bytes| String::from_utf8(bytes.to_vec()));
-            text.transpose()
-                .map_err(|_| format!("the part `{name}` is not UTF-8"))
+    fn of(parts: &Parts, what: &'static str) -> Result<Self, String> {
+        let digest = text(parts, &format!("{what}_digest"))?;
+        let hexadecimal = |digest: &String| {
+            digest.len() == 64
+                && digest
+                    .bytes()
+                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
-        let digest = text("digest")?.map(Key::Digest);
-        match (parts.get(name), text("url")?) {
-            (Some(bytes), None) => Ok(Self {
-                key: Some(digest.unwrap_or_else(|| Key::Bytes(bytes.clone()))),
-                place: Place::Here(bytes.clone()),
-            }),
-            (None, Some(url)) => Ok(Self {
-                key: digest,
-                place: Place::There(url),
-            }),
-            (None, None) => Err(format!(
-                "the request has neither a part `{name}` nor a part `{name}_url`"
-            )),
-            (Some(_), Some(_)) => Err(format!(
-                "the request has both a part `{name}` and a part `{name}_url`"
-            )),
+        if let Some(digest) = digest.as_ref().filter(|digest| !hexadecimal(digest)) {
+            return Err(format!(
+                "the part `{what}_digest` is no SHA-256 in 64 hexadecimal digits: `{digest}`"
+            ));
+        }
+        let place = match (parts.get(what), text(parts, &format!("{what}_url"))?) {
+            (Some(bytes), None) => Place::Here(bytes.clone()),
+            (None, Some(url)) => Place::There(url),
+            (None, None) if digest.is_some() => Place::Unknown,
+            (None, None) => {
+                return Err(format!(
+                    "the request has none of the parts `{what}`, `{what}_url` and `{what}_digest`"
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(format!(
+                    "the request has both a part `{what}` and a part `{what}_url`"
+                ));
+            }
+        };
+        Ok(Self {
+            what,
+            place,
+            digest,
+        })
+    }
+
+    /// The file's digest, where it is known before the file is fetched.
+    fn name(&self) -> Option<String> {
+        match (&self.digest, &self.place) {
+            (Some(digest), _) => Some(digest.clone()),
+            (None, Place::Here(bytes)) => Some(digest_of(bytes)),
+            (None, Place::There(_) | Place::Unknown) => None,
         }
     }
+
+    /// The file, with its digest.
+    fn bytes(
+        &self,
+        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
+    ) -> Result<(Bytes, String), Refused> {
+        let bytes = match &self.place {
+            Place::Here(bytes) => bytes.clone(),
+            Place::There(url) => fetch(url).map_err(|why| {
+                (
+                    502,
+                    Fault::InvalidDataset(format!("`{}`: {why}", bare(url))),
+                )
+            })?,
+            Place::Unknown => unreachable!("the caller has looked"),
+        };
+        let found = digest_of(&bytes);
+        match &self.digest {
+            Some(told) if *told != found => {
+                let what = self.what;
+                let fault = Fault::InvalidDataset(format!(
+                    "the digest of the {what} is `{found}`, not `{told}` as `{what}_digest` says"
+                ));
+                match self.place {
+                    Place::There(_) => Err((502, fault)),
+                    Place::Here(_) | Place::Unknown => Err((400, fault)),
+                }
+            }
+            _ => Ok((bytes, found)),
+        }
+    }
+}
+
+/// The part called `name`, a text.
+fn text(parts: &Parts, name: &str) -> Result<Option<String>, String> {
+    let text = parts
+        .get(name)
+        .map(|bytes| String::from_utf8(bytes.to_vec()));
+    text.transpose()
+        .map_err(|_| format!("the part `{name}` is not UTF-8"))
+}
+
+/// A URL without its query, where a signature would stand.
+fn bare(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(bare, _)| bare)
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("a text takes it");
+    }
+    text
 }
 
 impl Response {
@@ -213,12 +358,22 @@ impl Response {
     pub(crate) fn cut_off(why: &str) -> Self {
         refusal(400, &Fault::InvalidTask(why.to_owned()))
     }
+
+    /// What a guest says before it traps.
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        expect(dead_code, reason = "only a door traps")
+    )]
+    pub(crate) fn trapped(why: &str) -> Self {
+        refusal(500, &Fault::Failed(why.to_owned()))
+    }
 }
 
 fn answered(body: String) -> Response {
     Response {
         status: 200,
         allow: None,
+        dataset: None,
         body,
     }
 }
@@ -227,235 +382,10 @@ fn refusal(status: u16, fault: &Fault) -> Response {
     Response {
         status,
         allow: None,
+        dataset: None,
         body: serde_json::to_string(fault).expect("a fault is two strings"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::{EchoGuest, PREPARED, files};
-
-    const TASK: &str = r#"{"contract": 1, "trainer": "echo", "candidates": [{}],
-        "split": {"column": "fold", "test": 1}, "target": "y", "scoring": ["accuracy"]}"#;
-    const ANSWER: &str =
-        r#"{"contract":1,"fits":1,"scores":[{"test":{"accuracy":0.3333333333333333}}]}"#;
-
-    fn form(parts: &[(&str, &[u8])]) -> Bytes {
-        let mut body = Vec::new();
-        for (name, content) in parts {
-            let head = format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-            body.extend_from_slice(head.as_bytes());
-            body.extend_from_slice(content);
-            body.extend_from_slice(b"\r\n");
-        }
-        body.extend_from_slice(b"--cut--\r\n");
-        body.into()
-    }
-
-    fn no_fetch(url: &str) -> Result<Bytes, String> {
-        panic!("`{url}` is not to be fetched")
-    }
-
-    fn post(
-        function: &Function,
-        parts: &[(&str, &[u8])],
-        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Response {
-        let request = Request {
-            method: "POST",
-            path: "/?x=y",
-            content_type: Some("multipart/form-data; boundary=cut"),
-            body: form(parts),
-        };
-        function.answer::<EchoGuest>(&request, fetch)
-    }
-
-    /// The status, and the message of the `Fault` in the body.
-    fn refused(response: &Response) -> (u16, String) {
-        let fault: Fault = serde_json::from_str(&response.body).unwrap();
-        (response.status, fault.to_string())
-    }
-
-    #[test]
-    fn get_describes() {
-        let request = Request {
-            method: "GET",
-            path: "/",
-            content_type: None,
-            body: Bytes::new(),
-        };
-        let response = Function::default().answer::<EchoGuest>(&request, &no_fetch);
-        assert_eq!(response.status, 200);
-        let description: crate::contract::Description =
-            serde_json::from_str(&response.body).unwrap();
-        assert_eq!(description, describe::<EchoGuest>());
-    }
-
-    #[test]
-    fn other_requests_are_refused() {
-        let respond = |method, path| {
-            let request = Request {
-                method,
-                path,
-                content_type: None,
-                body: Bytes::new(),
-            };
-            Function::default().answer::<EchoGuest>(&request, &no_fetch)
-        };
-        let ask = |method, path| refused(&respond(method, path));
-        assert_eq!(
-            ask("PUT", "/"),
-            (
-                405,
-                "invalid task: the method `PUT` is not answered; `GET` describes, `POST` evaluates"
-                    .to_owned()
-            )
-        );
-        assert_eq!(respond("PUT", "/").allow, Some("GET, POST"));
-        assert_eq!(respond("GET", "/tasks").allow, None);
-        assert_eq!(
-            ask("GET", "/tasks"),
-            (
-                404,
-                "invalid task: there is nothing at `/tasks`; try `/`".to_owned()
-            )
-        );
-        assert_eq!(
-            ask("POST", "/"),
-            (
-                400,
-                "invalid task: the request's `content-type` is not `multipart/form-data` with a \
-                 boundary"
-                    .to_owned()
-            )
-        );
-    }
-
-    #[test]
-    fn a_dataset_in_the_body_is_opened_once() {
-        let (table, splits) = files();
-        let function = Function::default();
-        let before = PREPARED.get();
-        let parts: [(&str, &[u8]); 3] = [
-            ("task", TASK.as_bytes()),
-            ("dataset", &table),
-            ("splits", &splits),
-        ];
-        assert_eq!(
-            post(&function, &parts, &no_fetch),
-            answered(ANSWER.to_owned())
-        );
-        assert_eq!(
-            post(&function, &parts, &no_fetch),
-            answered(ANSWER.to_owned())
-        );
-        assert_eq!(PREPARED.get() - before, 1);
-    }
-
-    #[test]
-    fn a_dataset_behind_a_url_is_fetched_unless_its_digest_is_known() {
-        let (table, splits) = files();
-        let fetched = std::cell::Cell::new(0);
-        let fetch = |url: &str| {
-            fetched.set(fetched.get() + 1);
-            match url {
-                "https://store/d?sig=1" => Ok(table.clone()),
-                "https://store/s?sig=1" => Ok(splits.clone()),
-                _ => Err("answered status 403".to_owned()),
-            }
-        };
-        let function = Function::default();
-        let urls: [(&str, &[u8]); 3] = [
-            ("task", TASK.as_bytes()),
-            ("dataset_url", b"https://store/d?sig=1"),
-            ("splits_url", b"https://store/s?sig=1"),
-        ];
-        assert_eq!(post(&function, &urls, &fetch), answered(ANSWER.to_owned()));
-        assert_eq!(post(&function, &urls, &fetch), answered(ANSWER.to_owned()));
-        assert_eq!(fetched.get(), 4);
-        let named = |url: &'static str| {
-            [
-                ("task", TASK.as_bytes()),
-                ("dataset_url", url.as_bytes()),
-                ("dataset_digest", b"sha256:1"),
-                ("splits_url", b"https://store/s?sig=1"),
-                ("splits_digest", b"sha256:2"),
-            ]
-        };
-        assert_eq!(
-            post(&function, &named("https://store/d?sig=1"), &fetch),
-            answered(ANSWER.to_owned())
-        );
-        assert_eq!(fetched.get(), 6);
-        assert_eq!(
-            post(&function, &named("https://store/d?sig=2"), &fetch),
-            answered(ANSWER.to_owned())
-        );
-        assert_eq!(fetched.get(), 6);
-    }
-
-    #[test]
-    fn a_url_that_fails_is_a_bad_gateway() {
-        let fetch = |_: &str| Err("answered status 403".to_owned());
-        let parts: [(&str, &[u8]); 3] = [
-            ("task", TASK.as_bytes()),
-            ("dataset_url", b"https://store/d"),
-            ("splits_url", b"https://store/s"),
-        ];
-        assert_eq!(
-            refused(&post(&Function::default(), &parts, &fetch)),
-            (
-                502,
-                "invalid dataset: `https://store/d`: answered status 403".to_owned()
-            )
-        );
-    }
-
-    #[test]
-    fn a_fault_has_its_status() {
-        let (table, splits) = files();
-        let ask = |task: &str, table: &[u8]| {
-            let parts: [(&str, &[u8]); 3] = [
-                ("task", task.as_bytes()),
-                ("dataset", table),
-                ("splits", &splits),
-            ];
-            refused(&post(&Function::default(), &parts, &no_fetch))
-        };
-        let other = TASK.replace("accuracy", "auc");
-        let (status, message) = ask(&other, &table);
-        assert_eq!(status, 422);
-        assert!(message.contains("there is no metric `auc`"));
-        let (status, message) = ask(TASK, b"not Parquet");
-        assert_eq!(status, 422);
-        assert!(message.contains("can't be read as Parquet"));
-    }
-
-    #[test]
-    fn parts_must_be_those_of_the_contract() {
-        let ask = |parts: &[(&str, &[u8])]| {
-            let response = post(&Function::default(), parts, &no_fetch);
-            let (status, message) = refused(&response);
-            assert_eq!(status, 400);
-            message
-        };
-        assert_eq!(
-            ask(&[("dataset", b"")]),
-            "invalid task: the request has no part `task`"
-        );
-        assert_eq!(
-            ask(&[("task", b""), ("dataset", b"")]),
-            "invalid task: the request has neither a part `splits` nor a part `splits_url`"
-        );
-        assert_eq!(
-            ask(&[("task", b""), ("dataset", b""), ("dataset_url", b"")]),
-            "invalid task: the request has both a part `dataset` and a part `dataset_url`"
-        );
-        assert!(ask(&[("tusk", b"")]).starts_with("invalid task: the request has a part `tusk`;"));
-        assert_eq!(
-            ask(&[("task", b"\xff")]),
-            "invalid task: the part `task` is not UTF-8"
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! The door `wasi:http/incoming-handler`: a [`Function`] on streams.
 
+use std::cell::Cell;
 use std::io::{Read as _, Write as _};
+use std::sync::Once;
 
 use bytes::Bytes;
 use wasip2::http::outgoing_handler;
@@ -14,10 +16,22 @@ use crate::function::{Function, Request, Response};
 
 thread_local! {
     static FUNCTION: Function = Function::default();
+    /// Where the answer to the present request goes.
+    static OUT: Cell<Option<ResponseOutparam>> = const { Cell::new(None) };
 }
 
-/// Answers one request.
+/// Answers one request. A guest that panics says why before it traps: what
+/// the platform makes of a trap tells nothing.
 pub fn handle<G: Guest>(request: IncomingRequest, outparam: ResponseOutparam) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            if let Some(outparam) = OUT.take() {
+                write(&Response::trapped(&panic.to_string()), outparam);
+            }
+        }));
+    });
+    OUT.set(Some(outparam));
     let response = match read(&request) {
         Ok((method, path, content_type, body)) => FUNCTION.with(|function| {
             let request = Request {
@@ -30,7 +44,9 @@ pub fn handle<G: Guest>(request: IncomingRequest, outparam: ResponseOutparam) {
         }),
         Err(why) => Response::cut_off(&why),
     };
-    write(&response, outparam);
+    if let Some(outparam) = OUT.take() {
+        write(&response, outparam);
+    }
 }
 
 type Parts = (String, String, Option<String>, Bytes);
@@ -83,6 +99,9 @@ fn write(response: &Response, outparam: ResponseOutparam) {
     let _ = headers.append("content-length", length.as_bytes());
     if let Some(methods) = response.allow {
         let _ = headers.append("allow", methods.as_bytes());
+    }
+    if let Some(held) = response.dataset {
+        let _ = headers.append("fanout-dataset", held.name().as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
     let _ = outgoing.set_status_code(response.status);
