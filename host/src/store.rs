@@ -1,8 +1,9 @@
 //! [`Store`]: the object store that is the record of every run. The only
 //! module that builds stores; [`Key`] names their objects.
 //!
-//! Objects are created and never overwritten, but by their own bytes. Nothing is listed on the way of
-//! a run: [`Store::list`] is for the commands that look at a store as a whole.
+//! Objects are created and never overwritten, but by the bytes that their name
+//! says. Nothing is listed on the way of a run: [`Store::list`] is for the
+//! commands that look at a store as a whole.
 
 mod backend;
 mod failure;

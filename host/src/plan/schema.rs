@@ -39,7 +39,8 @@ pub struct Plan {
     pub families: bool,
     /// What runs the tasks.
     pub pool: PoolPlan,
-    /// The store's URL.
+    /// The store's URL. A plan is read back only from the store it is in.
+    #[serde(skip_deserializing, default)]
     pub store: String,
     /// What a task may use.
     pub limits: Limits,

@@ -131,7 +131,6 @@ impl Manifest {
         let limits = TaskLimits::default();
         let apart = [
             ("pool", json(&PoolPlan::Local { workers: None })),
-            ("store", Value::from("")),
             ("output", Value::Null),
             (
                 "limits",
