@@ -4,7 +4,7 @@
 //! The source streams through in batches and is never held whole: see
 //! [`Prepared`] for what is. No model is seen here, and no metric.
 
-use arrow::array::Int32Array;
+use arrow::array::{Int32Array, RecordBatch};
 use bytes::Bytes;
 use fanout_contract::{Layout, Learning, Split};
 
@@ -53,6 +53,9 @@ pub enum DatasetError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The threads that read can't be started.
+    #[error("can't start the threads that read the data")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
 }
 
 /// A dataset in the store.
@@ -101,21 +104,55 @@ pub struct Prepared {
     pub mended: Vec<Key>,
 }
 
+/// How a source is read. It decides how long that takes and how much memory,
+/// and nothing else.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    /// The threads; 0 for one a core.
+    threads: usize,
+    /// The bytes of a text file that one of them reads at a time.
+    piece: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            piece: csv::PIECE,
+        }
+    }
+}
+
 /// What is known of a plan's source without reading it whole.
 pub fn outline(plan: &DatasetPlan) -> Result<Outline, SourceError> {
-    Source::open(plan)?.outline()
+    Source::open(plan, csv::PIECE)?.outline()
 }
 
 /// Reads the plan's source, and writes dataset and splits to the store
 /// unless they are there.
 pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
+    prepare_with(plan, store, Effort::default())
+}
+
+fn prepare_with(plan: &Plan, store: &Store, effort: Effort) -> Result<Prepared, DatasetError> {
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(effort.threads)
+        .thread_name(|number| format!("prepare-{number}"))
+        .build()
+        .map_err(DatasetError::Threads)?;
+    let made = threads.install(|| -> Result<_, DatasetError> {
+        let made = make(plan, effort.piece)?;
+        let splits = parquet::splits(&columns(&made.assignment))?;
+        Ok((made, splits))
+    });
+    drop(threads);
+    let (made, splits) = made?;
     let Made {
         dataset,
         finished,
         summary,
         assignment,
-    } = make(plan)?;
-    let splits = parquet::splits(&columns(&assignment))?;
+    } = made;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
     let mut mended = Vec::new();
@@ -174,8 +211,8 @@ struct Made {
     assignment: Assignment,
 }
 
-fn make(plan: &Plan) -> Result<Made, DatasetError> {
-    let mut source = Source::open(&plan.dataset)?;
+fn make(plan: &Plan, piece: usize) -> Result<Made, DatasetError> {
+    let mut source = Source::open(&plan.dataset, piece)?;
     loop {
         match stream(plan, &source) {
             // A guess at the types of a CSV file's columns was too narrow.
@@ -198,6 +235,8 @@ struct Streamed {
     folds: Vec<u32>,
 }
 
+/// Reads and parses some batches while those before are encoded and written.
+/// What depends on the order of the rows is done in that order.
 fn stream(plan: &Plan, source: &Source) -> Result<Streamed, EncodeStop> {
     let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
     let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, batch_rows)?;
@@ -206,18 +245,31 @@ fn stream(plan: &Plan, source: &Source) -> Result<Streamed, EncodeStop> {
     let mut writer = Writer::new(schema);
     let (mut rows, mut classes, mut folds) = (0, Vec::new(), Vec::new());
     let projection = encoder.projection().to_vec();
-    for batch in source.batches(&projection, batch_rows) {
+    let mut batches = source.batches(&projection, batch_rows);
+    let mut take = |batch: Result<RecordBatch, BatchError>| -> Result<(), EncodeStop> {
         let batch = batch?;
         let encoded = encoder.encode(&batch)?;
         // What is wrong with the target is said once all of it is known.
         if encoder.is_missing_target() {
-            continue;
+            return Ok(());
         }
         rows += batch.num_rows();
-        observer.see(&encoded);
+        drop(batch);
+        let ((), written) =
+            rayon::join(|| observer.see(&encoded), || writer.write(&encoded.columns));
+        written?;
         classes.extend(encoded.classes.into_iter().flatten());
         folds.extend(encoded.folds.into_iter().flatten());
-        writer.write(encoded.columns)?;
+        Ok(())
+    };
+    let mut ready = batches.step();
+    while !ready.is_empty() {
+        let (next, taken) = rayon::join(
+            || batches.step(),
+            || ready.into_iter().try_for_each(&mut take),
+        );
+        taken?;
+        ready = next;
     }
     let source_types = encoder.source_types();
     if rows == 0 && !encoder.is_missing_target() {

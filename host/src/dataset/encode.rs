@@ -8,155 +8,22 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
-use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use fanout_contract::{CONTRACT, Column, ColumnKind, Layout, Role};
+use rayon::prelude::*;
 
 use super::category::{self, Coder, Joiner, Labels, MISSING};
-use super::parquet::WriteError;
-use super::source::{BatchError, Source, SourceColumn, SourceError, type_name};
+use super::source::{BatchError, Source, SourceColumn, type_name};
 use crate::plan::{Cv, DatasetPlan, FeaturePlan};
+use cell::{store, stored};
 
-/// Why a table can't be learnt from as the plan says.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// A column that the plan names is not there.
-    #[error("{} has no column `{name}`, which is {role}{hint}", source_name)]
-    NoColumn {
-        /// The source's first file.
-        source_name: String,
-        /// The name.
-        name: String,
-        /// Where the plan names it.
-        role: &'static str,
-        /// What may have been meant.
-        hint: String,
-    },
-    /// The type can't be learnt from.
-    #[error(
-        "the column `{name}` of {source_name} has the type `{data_type}`, which holds no number, \
-         text, date or truth value; leave it out with `drop`"
-    )]
-    UnsupportedType {
-        /// The source's first file.
-        source_name: String,
-        /// The column.
-        name: String,
-        /// Its type.
-        data_type: String,
-    },
-    /// A value of this column is too large.
-    #[error("the column `{name}` of {source_name} holds a value that no 64-bit number holds")]
-    TooLarge {
-        /// The source's first file.
-        source_name: String,
-        /// The column.
-        name: String,
-    },
-    /// The answer would be among the questions.
-    #[error("the target `{name}` is among the features; take it out of them")]
-    TargetAmongFeatures {
-        /// The target.
-        name: String,
-    },
-    /// Two features of one name.
-    #[error("two features are called `{name}`; name each once")]
-    DuplicateFeature {
-        /// The name.
-        name: String,
-    },
-    /// Nothing to learn from.
-    #[error("no feature is left; {source_name} has no column but those with another role")]
-    NoFeatures {
-        /// The source's first file.
-        source_name: String,
-    },
-    /// The target is not known everywhere.
-    #[error(
-        "the target `{name}` is missing in {count} of {rows} rows, first in {first} (the \
-         first row of data is 1); fill it in or leave those rows out"
-    )]
-    MissingTarget {
-        /// The target.
-        name: String,
-        /// How often.
-        count: u64,
-        /// The number of rows.
-        rows: u64,
-        /// The first rows.
-        first: String,
-    },
-    /// A number that is none.
-    #[error("the target `{name}` is infinite in row {row} (the first row of data is 1)")]
-    InfiniteTarget {
-        /// The target.
-        name: String,
-        /// The row, from 1.
-        row: u64,
-    },
-    /// Nothing to tell apart.
-    #[error(
-        "the target `{name}` is `{label}` in every row; a classifier needs two classes or more"
-    )]
-    OneClass {
-        /// The target.
-        name: String,
-        /// Its one label.
-        label: String,
-    },
-    /// The positive class is no class.
-    #[error("no row has the target `{name}` = `{positive}`, the positive class; it is {labels}")]
-    UnknownPositive {
-        /// The target.
-        name: String,
-        /// The positive class.
-        positive: String,
-        /// The labels that there are.
-        labels: String,
-    },
-    /// A positive class of a number.
-    #[error(
-        "the target `{name}` holds numbers with fractions, which are predicted and not told \
-         apart; leave `positive` out"
-    )]
-    PositiveNumber {
-        /// The target.
-        name: String,
-    },
-}
+mod cell;
+mod error;
 
-/// What goes wrong while a batch is encoded.
-#[derive(Debug)]
-pub(super) enum EncodeStop {
-    Batch(BatchError),
-    Encode(EncodeError),
-    Write(WriteError),
-}
-
-impl From<WriteError> for EncodeStop {
-    fn from(error: WriteError) -> Self {
-        Self::Write(error)
-    }
-}
-
-impl From<BatchError> for EncodeStop {
-    fn from(error: BatchError) -> Self {
-        Self::Batch(error)
-    }
-}
-
-impl From<SourceError> for EncodeStop {
-    fn from(error: SourceError) -> Self {
-        Self::Batch(error.into())
-    }
-}
-
-impl From<EncodeError> for EncodeStop {
-    fn from(error: EncodeError) -> Self {
-        Self::Encode(error)
-    }
-}
+pub use error::EncodeError;
+pub(super) use error::EncodeStop;
 
 /// A column of the source that is read.
 #[derive(Debug)]
@@ -446,19 +313,28 @@ impl Encoder {
 
     /// Encodes the source's next batch.
     pub(super) fn encode(&mut self, batch: &RecordBatch) -> Result<Encoded, EncodeStop> {
-        let mut values = Vec::with_capacity(self.inputs.len());
-        let mut codes: Vec<Vec<u32>> = Vec::with_capacity(self.inputs.len());
-        for (input, column) in self.inputs.iter_mut().zip(batch.columns()) {
-            let value = store(column, &input.data_type).ok_or_else(|| EncodeError::TooLarge {
-                source_name: self.source_name.clone(),
-                name: input.name.clone(),
-            })?;
-            codes.push(match &mut input.coder {
-                Some(coder) => coder.codes(&value, column),
-                None => Vec::new(),
-            });
-            values.push(value);
-        }
+        let source_name = &self.source_name;
+        let stored: Vec<_> = self
+            .inputs
+            .par_iter_mut()
+            .zip(batch.columns())
+            .map(|(input, column)| {
+                let Some(value) = store(column, &input.data_type) else {
+                    return Err(EncodeError::TooLarge {
+                        source_name: source_name.clone(),
+                        name: input.name.clone(),
+                    });
+                };
+                let codes = match &mut input.coder {
+                    Some(coder) => coder.codes(&value, column),
+                    None => Vec::new(),
+                };
+                Ok((value, codes))
+            })
+            .collect();
+        // Of several errors, the first column's.
+        let stored = stored.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (values, mut codes): (Vec<ArrayRef>, Vec<Vec<u32>>) = stored.into_iter().unzip();
         let mut columns = Vec::with_capacity(self.outputs.len());
         for output in &mut self.outputs {
             columns.push(match &mut output.origin {
@@ -702,68 +578,4 @@ fn has_fractions(source: &Source, column: usize, batch: usize) -> Result<bool, B
         }
     }
     Ok(false)
-}
-
-/// The type as which a number is stored; a text is stored as a category.
-/// `None` for types that are not supported.
-fn stored(data_type: &DataType) -> Option<DataType> {
-    Some(match data_type {
-        DataType::Boolean => DataType::Boolean,
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::Date32
-        | DataType::Date64
-        | DataType::Time32(_)
-        | DataType::Null => DataType::Int32,
-        DataType::Int64
-        | DataType::UInt32
-        | DataType::UInt64
-        | DataType::Timestamp(..)
-        | DataType::Time64(_)
-        | DataType::Duration(_) => DataType::Int64,
-        DataType::Float16 | DataType::Float32 => DataType::Float32,
-        DataType::Float64
-        | DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => DataType::Float64,
-        DataType::Utf8 => DataType::Utf8,
-        _ => return None,
-    })
-}
-
-/// A column as its type is stored; texts as [`DataType::Utf8`], or by a
-/// dictionary with 32-bit keys where the source has one. `None` if a value
-/// does not fit.
-fn store(column: &ArrayRef, data_type: &DataType) -> Option<ArrayRef> {
-    let to = stored(data_type)?;
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let cast = |column: &ArrayRef, to: &DataType| {
-        if column.data_type() == to {
-            Some(column.clone())
-        } else {
-            cast_with_options(column, to, &strict).ok()
-        }
-    };
-    match (column.data_type(), data_type) {
-        (DataType::Dictionary(..), DataType::Utf8) => cast(
-            column,
-            &DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()),
-        ),
-        (DataType::Dictionary(_, values), _) => store(&cast(column, values)?, data_type),
-        (DataType::Null, _) => Some(new_null_array(&to, column.len())),
-        (DataType::Date64, _) => cast(&cast(column, &DataType::Date32)?, &to),
-        (DataType::Float16, _) => {
-            let reals = cast(column, &DataType::Float32)?;
-            debug_assert!(reals.as_primitive_opt::<Float32Type>().is_some());
-            Some(reals)
-        }
-        _ => cast(column, &to),
-    }
 }

@@ -10,16 +10,22 @@ use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
-use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use ::parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use ::parquet::basic::{Compression, Encoding};
-use ::parquet::errors::ParquetError;
+use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::ColumnPath;
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use fanout_contract::{LAYOUT_KEY, Layout};
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use tempfile::{SpooledData, SpooledTempFile};
 
@@ -27,6 +33,9 @@ use crate::digest::{Digest, Hasher};
 
 /// The values of a row group, of all columns together.
 const GROUP_VALUES: usize = 1 << 23;
+
+/// The values that are written at a time, of all columns together.
+const STEP_VALUES: usize = 1 << 21;
 
 /// The size up to which a dataset is kept in memory.
 const IN_MEMORY: usize = 64 << 20;
@@ -93,48 +102,103 @@ impl Write for Digesting {
     }
 }
 
-/// Writes a dataset, batch by batch.
+/// Writes a dataset. However its rows come in batches, the file is the same.
 pub(super) struct Writer {
     schema: SchemaRef,
-    /// Opened at the first batch, which chooses the encodings.
-    inner: Option<ArrowWriter<Digesting>>,
+    /// The rows that are written at a time.
+    step: usize,
+    /// What waits for a whole step, by column.
+    waiting: Vec<Vec<ArrayRef>>,
+    rows: usize,
+    /// Opened at the first step, which chooses the encodings.
+    open: Option<Open>,
+}
+
+/// A file that is being written.
+struct Open {
+    file: SerializedFileWriter<Digesting>,
+    factory: ArrowRowGroupWriterFactory,
+    /// The columns of the row group, all of as many rows.
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
+    group_rows: usize,
 }
 
 impl Writer {
     /// A writer of these columns.
     pub(super) fn new(schema: SchemaRef) -> Self {
+        let columns = schema.fields().len();
         Self {
+            step: (STEP_VALUES / columns.max(1)).clamp(256, 16_384),
+            waiting: vec![Vec::new(); columns],
+            rows: 0,
             schema,
-            inner: None,
+            open: None,
         }
     }
 
-    /// Writes the next batch.
-    pub(super) fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), WriteError> {
-        let batch = RecordBatch::try_new(self.schema.clone(), columns)
+    /// Writes the next rows.
+    pub(super) fn write(&mut self, columns: &[ArrayRef]) -> Result<(), WriteError> {
+        let rows = columns.first().map_or(0, |column| column.len());
+        let mut from = 0;
+        while self.rows + rows - from >= self.step {
+            let taken = self.step - self.rows;
+            self.wait_for(columns, from, taken);
+            from += taken;
+            self.step()?;
+        }
+        self.wait_for(columns, from, rows - from);
+        Ok(())
+    }
+
+    fn wait_for(&mut self, columns: &[ArrayRef], from: usize, rows: usize) {
+        if rows > 0 {
+            for (waiting, column) in self.waiting.iter_mut().zip(columns) {
+                waiting.push(column.slice(from, rows));
+            }
+            self.rows += rows;
+        }
+    }
+
+    /// Writes what waits.
+    fn step(&mut self) -> Result<(), WriteError> {
+        let columns: Vec<ArrayRef> = self
+            .waiting
+            .par_iter_mut()
+            .map(|waiting| match waiting.as_slice() {
+                [whole] => Ok(whole.clone()),
+                parts => concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
+            })
+            .collect::<Result<_, ArrowError>>()
             .map_err(|error| WriteError::Parquet(error.into()))?;
-        let inner = match &mut self.inner {
-            Some(inner) => inner,
-            none => none.insert(open(&self.schema, batch.columns())?),
+        self.waiting.iter_mut().for_each(Vec::clear);
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(Open::new(&self.schema, &columns, self.step)?),
         };
-        Ok(inner.write(&batch)?)
+        open.write(&self.schema, &columns, std::mem::take(&mut self.rows))
     }
 
     /// Ends the file.
-    pub(super) fn finish(self, layout: Option<&Layout>) -> Result<Written, WriteError> {
-        let mut inner = match self.inner {
-            Some(inner) => inner,
-            None => open(&self.schema, &[])?,
+    pub(super) fn finish(mut self, layout: Option<&Layout>) -> Result<Written, WriteError> {
+        if self.rows > 0 {
+            self.step()?;
+        }
+        let mut open = match self.open {
+            Some(open) => open,
+            None => Open::new(&self.schema, &[], self.step)?,
         };
+        open.end_group()?;
         if let Some(layout) = layout {
             let layout = serde_json::to_string(layout).expect("a layout is JSON");
-            inner.append_key_value_metadata(KeyValue::new(LAYOUT_KEY.to_owned(), layout));
+            open.file
+                .append_key_value_metadata(KeyValue::new(LAYOUT_KEY.to_owned(), layout));
         }
         let Digesting {
             inner,
             hasher,
             size,
-        } = inner.into_inner()?;
+        } = open.file.into_inner()?;
         let content = match inner.into_inner() {
             SpooledData::InMemory(cursor) => Content::Memory(cursor.into_inner().into()),
             SpooledData::OnDisk(mut file) => {
@@ -150,13 +214,82 @@ impl Writer {
     }
 }
 
-fn open(schema: &SchemaRef, first: &[ArrayRef]) -> Result<ArrowWriter<Digesting>, WriteError> {
-    let rows = (GROUP_VALUES / schema.fields().len().max(1)).clamp(1 << 14, 1 << 20);
+impl Open {
+    fn new(schema: &SchemaRef, first: &[ArrayRef], step: usize) -> Result<Self, WriteError> {
+        let group_rows = (GROUP_VALUES / schema.fields().len().max(1)).clamp(1 << 14, 1 << 20);
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(schema, first))
+            // The layout says all there is to know.
+            .with_skip_arrow_metadata(true);
+        let sink = Digesting {
+            inner: SpooledTempFile::new(IN_MEMORY),
+            hasher: Hasher::new(),
+            size: 0,
+        };
+        let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)?;
+        let (file, factory) = writer.into_serialized_writer()?;
+        Ok(Self {
+            file,
+            factory,
+            columns: Vec::new(),
+            rows: 0,
+            // A step is in one row group.
+            group_rows: group_rows.next_multiple_of(step),
+        })
+    }
+
+    /// Writes a step, each column for itself.
+    fn write(
+        &mut self,
+        schema: &SchemaRef,
+        columns: &[ArrayRef],
+        rows: usize,
+    ) -> Result<(), WriteError> {
+        if self.columns.is_empty() {
+            let group = self.file.flushed_row_groups().len();
+            self.columns = self.factory.create_column_writers(group)?;
+        }
+        let fields = schema.fields().par_iter();
+        fields
+            .zip(columns)
+            .zip(&mut self.columns)
+            .try_for_each(|((field, column), writer)| {
+                // A flat column has one leaf.
+                compute_leaves(field, column)?
+                    .iter()
+                    .try_for_each(|leaf| writer.write(leaf))
+            })?;
+        self.rows += rows;
+        if self.rows >= self.group_rows {
+            self.end_group()?;
+        }
+        Ok(())
+    }
+
+    fn end_group(&mut self) -> Result<(), WriteError> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        self.rows = 0;
+        let chunks: Vec<_> = std::mem::take(&mut self.columns)
+            .into_par_iter()
+            .map(ArrowColumnWriter::close)
+            .collect::<ParquetResult<_>>()?;
+        let mut group = self.file.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
+        Ok(())
+    }
+}
+
+/// How the columns are written, by their first values.
+fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(Some(rows))
         .set_data_page_size_limit(PAGE)
         .set_data_page_row_count_limit(usize::MAX)
         .set_dictionary_enabled(false);
@@ -172,20 +305,7 @@ fn open(schema: &SchemaRef, first: &[ArrayRef]) -> Result<ArrowWriter<Digesting>
             _ => properties.set_column_encoding(path, Encoding::PLAIN),
         };
     }
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties.build())
-        // The layout says all there is to know.
-        .with_skip_arrow_metadata(true);
-    let sink = Digesting {
-        inner: SpooledTempFile::new(IN_MEMORY),
-        hasher: Hasher::new(),
-        size: 0,
-    };
-    Ok(ArrowWriter::try_new_with_options(
-        sink,
-        schema.clone(),
-        options,
-    )?)
+    properties.build()
 }
 
 /// Whether the values of a column of real numbers occur twice and more: a
@@ -217,12 +337,10 @@ pub(super) fn splits(columns: &[(&str, Int32Array)]) -> Result<Written, WriteErr
         .iter()
         .map(|(name, _)| Field::new(*name, DataType::Int32, true));
     let mut writer = Writer::new(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
-    writer.write(
-        columns
-            .iter()
-            .map(|(_, column)| Arc::new(column.clone()) as ArrayRef)
-            .collect(),
-    )?;
+    let columns = columns
+        .iter()
+        .map(|(_, column)| Arc::new(column.clone()) as ArrayRef);
+    writer.write(&columns.collect::<Vec<_>>())?;
     writer.finish(None)
 }
 

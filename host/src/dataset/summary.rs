@@ -7,6 +7,7 @@
 use std::fmt;
 
 use fanout_contract::{ColumnKind, Layout, Role};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::encode::Encoded;
@@ -19,6 +20,9 @@ const VALUES: usize = 1 << 18;
 
 /// The rows whose hashes are kept, 16 bytes each.
 const HASHES: usize = 1 << 20;
+
+/// The rows whose hashes a thread makes at a time.
+const HASHED: usize = 4096;
 
 /// Fewer rows than these may well all be different.
 const IDENTIFIER_ROWS: u64 = 100;
@@ -197,8 +201,8 @@ pub(super) struct Observer {
     tallies: Vec<Tally>,
     duplicates: Duplicates,
     classes: Vec<u64>,
-    /// Scratch, kept for its memory.
-    keys: Vec<u64>,
+    /// Scratch, kept for its memory: keys by column.
+    keys: Vec<Vec<u64>>,
     hashes: Vec<u64>,
     zeros: Vec<u32>,
 }
@@ -216,7 +220,7 @@ impl Observer {
             tallies: (0..columns).map(|_| Tally::new(limit)).collect(),
             duplicates: Duplicates::new(HASHES, rows.min(HASHES)),
             classes: Vec::new(),
-            keys: Vec::new(),
+            keys: vec![Vec::new(); columns],
             hashes: Vec::new(),
             zeros: Vec::new(),
         }
@@ -244,11 +248,23 @@ impl Observer {
         };
         self.hashes.clear();
         self.hashes.resize(rows, 0);
-        for (column, tally) in batch.columns.iter().zip(&mut self.tallies) {
-            tally::keys(column, &mut self.keys);
-            tally.see(&self.keys, &classes[..rows]);
-            Duplicates::fold(&mut self.hashes, &self.keys);
-        }
+        let columns = batch.columns.par_iter().zip(&mut self.tallies);
+        columns
+            .zip(&mut self.keys)
+            .for_each(|((column, tally), keys)| {
+                tally::keys(column, keys);
+                tally.see(keys, &classes[..rows]);
+            });
+        let keys = &self.keys;
+        self.hashes
+            .par_chunks_mut(HASHED)
+            .enumerate()
+            .for_each(|(chunk, hashes)| {
+                let from = chunk * HASHED;
+                for keys in keys {
+                    Duplicates::fold(hashes, &keys[from..from + hashes.len()]);
+                }
+            });
         self.duplicates.see(&mut self.hashes);
     }
 

@@ -1,14 +1,16 @@
 //! [`Tally`]: how often each value of a column occurs, and with which class;
 //! [`Duplicates`]: how many rows repeat an earlier one. Both in bounded
-//! memory.
-//!
-//! Exact as long as the distinct values fit. Past that they keep every value
-//! whose hash ends in zero bits, and all of its rows: an unbiased sample of
-//! the values (adaptive sampling; Flajolet, "On adaptive sampling", 1990).
+//! memory: see [`Sample`].
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
-use rustc_hash::FxHashMap;
+
+use sample::{Sample, Sampled, mix};
+
+mod duplicates;
+mod sample;
+
+pub(super) use duplicates::Duplicates;
 
 /// The key of a missing value: a NaN that [`keys`] makes of no number, and a
 /// whole number that no table holds.
@@ -120,7 +122,7 @@ struct Slot {
     lead: u32,
 }
 
-impl Slot {
+impl Sampled for Slot {
     const EMPTY: Self = Self {
         key: 0,
         rows: 0,
@@ -128,6 +130,16 @@ impl Slot {
         lead: 0,
     };
 
+    fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    fn hash(&self) -> u64 {
+        mix(self.key)
+    }
+}
+
+impl Slot {
     #[inline]
     fn see(&mut self, class: u32) {
         self.rows += 1;
@@ -154,12 +166,9 @@ pub(super) struct Tally {
     /// The values from 0 up to the limit, by value: codes and small numbers.
     /// Never a sample.
     small: Vec<Slot>,
-    /// All others, by hash.
-    slots: Vec<Slot>,
-    used: usize,
     limit: usize,
-    /// A hashed value is kept if this many low bits of its hash are zero.
-    bits: u32,
+    /// All others.
+    others: Sample<Slot>,
     missing: u64,
     missing_classes: Vec<u64>,
 }
@@ -168,12 +177,11 @@ impl Tally {
     /// A tally of at most `limit` small values and as many others; 24 and 48
     /// bytes each.
     pub(super) fn new(limit: usize) -> Self {
+        let limit = limit.next_power_of_two();
         Self {
             small: Vec::new(),
-            slots: vec![Slot::EMPTY; 64],
-            used: 0,
-            limit: limit.next_power_of_two(),
-            bits: 0,
+            limit,
+            others: Sample::new(limit, 32),
             missing: 0,
             missing_classes: Vec::new(),
         }
@@ -200,33 +208,17 @@ impl Tally {
                 self.small[*key as usize].see(*class);
                 continue;
             }
-            let hash = mix(*key);
-            if hash & ((1 << self.bits) - 1) != 0 {
+            let Some(at) = self.others.place(mix(*key), |slot| slot.key == *key) else {
                 continue;
-            }
-            let at = self.find(*key, hash);
-            if self.slots[at].rows == 0 {
-                self.slots[at].key = *key;
-                self.used += 1;
-                self.slots[at].see(*class);
-                if self.used * 2 > self.slots.len() {
-                    self.grow();
-                }
-            } else {
-                self.slots[at].see(*class);
+            };
+            let slot = self.others.slot(at);
+            let is_new = slot.is_empty();
+            slot.key = *key;
+            slot.see(*class);
+            if is_new {
+                self.others.filled();
             }
         }
-    }
-
-    #[inline]
-    fn find(&self, key: u64, hash: u64) -> usize {
-        let mask = self.slots.len() - 1;
-        // The high bits: the low ones choose the sample.
-        let mut at = (hash >> 32) as usize & mask;
-        while self.slots[at].rows != 0 && self.slots[at].key != key {
-            at = (at + 1) & mask;
-        }
-        at
     }
 
     #[cold]
@@ -239,26 +231,6 @@ impl Tally {
         }
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        let mut size = self.slots.len();
-        if self.used > self.limit {
-            self.bits += 1;
-        } else {
-            size *= 2;
-        }
-        let old = std::mem::replace(&mut self.slots, vec![Slot::EMPTY; size]);
-        self.used = 0;
-        for slot in old.into_iter().filter(|slot| slot.rows != 0) {
-            let hash = mix(slot.key);
-            if hash & ((1 << self.bits) - 1) == 0 {
-                let at = self.find(slot.key, hash);
-                self.slots[at] = slot;
-                self.used += 1;
-            }
-        }
-    }
-
     /// The number of rows without a value.
     pub(super) fn missing(&self) -> u64 {
         self.missing
@@ -268,8 +240,8 @@ impl Tally {
     pub(super) fn distinct(&self) -> Count {
         let small = self.small.iter().filter(|slot| slot.rows != 0).count();
         Count {
-            value: small as u64 + ((self.used as u64) << self.bits),
-            exact: self.bits == 0,
+            value: small as u64 + self.others.kept() * self.others.weight(),
+            exact: self.others.is_whole(),
         }
     }
 
@@ -306,7 +278,8 @@ impl Tally {
         // Of a sample, each value stands for several.
         let kept = || {
             let small = self.small.iter().map(|slot| (slot, 1));
-            let others = self.slots.iter().map(|slot| (slot, 1 << self.bits));
+            let weight = self.others.weight();
+            let others = self.others.iter().map(move |slot| (slot, weight));
             small.chain(others).filter(|(slot, _)| slot.rows != 0)
         };
         let by_value: u64 = kept()
@@ -370,136 +343,6 @@ fn most_of(classes: &[u64]) -> u64 {
     most(classes).map_or(0, |(_, rows)| rows)
 }
 
-/// Rows that repeat an earlier one, told by a 64-bit hash of their values:
-/// among 10 million different rows, two share one with a probability of
-/// 3 in 1,000,000.
-#[derive(Debug)]
-pub(super) struct Duplicates {
-    /// A set of hashes; 0 is an empty place.
-    slots: Vec<u64>,
-    used: usize,
-    limit: usize,
-    bits: u32,
-    /// How often the hashes that came again came again.
-    again: FxHashMap<u64, u64>,
-}
-
-impl Duplicates {
-    /// Keeps at most `limit` hashes, 16 bytes each, and as much again for
-    /// those that repeat. There is room for `rows` from the start.
-    pub(super) fn new(limit: usize, rows: usize) -> Self {
-        let limit = limit.next_power_of_two();
-        Self {
-            slots: vec![0; (rows.max(512) * 2).next_power_of_two().min(limit * 2)],
-            used: 0,
-            limit,
-            bits: 0,
-            again: FxHashMap::default(),
-        }
-    }
-
-    /// Takes the keys of a further column into the rows' hashes.
-    pub(super) fn fold(hashes: &mut [u64], keys: &[u64]) {
-        for (hash, key) in hashes.iter_mut().zip(keys) {
-            let product = u128::from(*hash ^ key) * 0x9e37_79b9_7f4a_7c15;
-            *hash = ((product >> 64) as u64 ^ product as u64).wrapping_add(FOLD);
-        }
-    }
-
-    /// Counts some rows, by their hashes.
-    pub(super) fn see(&mut self, hashes: &mut [u64]) {
-        for hashes in hashes.chunks_mut(64) {
-            // Asks for the memory of many places before it needs any.
-            let mut first = 0;
-            for hash in hashes.iter_mut() {
-                *hash = mix(*hash).max(1);
-                first |= self.slots[self.place(*hash)];
-            }
-            std::hint::black_box(first);
-            for hash in hashes {
-                self.insert(*hash);
-            }
-        }
-    }
-
-    #[inline]
-    fn insert(&mut self, hash: u64) {
-        if hash & ((1 << self.bits) - 1) != 0 {
-            return;
-        }
-        let at = self.find(hash);
-        if self.slots[at] == hash {
-            *self.again.entry(hash).or_insert(0) += 1;
-            return;
-        }
-        self.slots[at] = hash;
-        self.used += 1;
-        if self.used * 2 > self.slots.len() {
-            self.grow();
-        }
-    }
-
-    /// Where a hash is looked for first.
-    #[inline]
-    fn place(&self, hash: u64) -> usize {
-        // The high bits: the low ones choose the sample.
-        (hash >> 32) as usize & (self.slots.len() - 1)
-    }
-
-    #[inline]
-    fn find(&self, hash: u64) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = self.place(hash);
-        while self.slots[at] != 0 && self.slots[at] != hash {
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let mut size = self.slots.len();
-        if self.used > self.limit {
-            self.bits += 1;
-        } else {
-            size *= 2;
-        }
-        let mask = (1 << self.bits) - 1;
-        let old = std::mem::replace(&mut self.slots, vec![0; size]);
-        self.used = 0;
-        for hash in old
-            .into_iter()
-            .filter(|hash| *hash != 0 && hash & mask == 0)
-        {
-            let at = self.find(hash);
-            self.slots[at] = hash;
-            self.used += 1;
-        }
-        self.again.retain(|hash, _| hash & mask == 0);
-    }
-
-    /// The number of rows that repeat an earlier one.
-    pub(super) fn count(&self) -> Count {
-        let again: u64 = self.again.values().sum();
-        Count {
-            value: again << self.bits,
-            exact: self.bits == 0,
-        }
-    }
-}
-
-/// Keeps a row of zeros from hashing to zero whatever its length.
-const FOLD: u64 = 0xd1b5_4a32_d192_ed03;
-
-/// Spreads the bits of a key (the finalizer of MurmurHash3).
-#[inline]
-fn mix(key: u64) -> u64 {
-    let mut hash = key;
-    hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ hash >> 33
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -539,12 +382,7 @@ mod tests {
         // The standard error is about 1.2 / sqrt(4096).
         assert!((90_000..110_000).contains(&value), "{value}");
         // Of the values that are kept, every row is counted.
-        assert!(
-            tally
-                .slots
-                .iter()
-                .all(|slot| slot.rows == 0 || slot.rows == 2)
-        );
+        assert!(tally.others.iter().all(|slot| slot.rows == 2));
     }
 
     #[test]
@@ -613,55 +451,5 @@ mod tests {
         });
         let (tally, classes) = tally(rows, 1024);
         assert_eq!(tally.tell(&classes, Order::Whole), None);
-    }
-
-    #[test]
-    fn rows_that_repeat_are_counted() {
-        let mut duplicates = Duplicates::new(1 << 14, 0);
-        let mut hashes: Vec<u64> = vec![0; 1000];
-        Duplicates::fold(
-            &mut hashes,
-            &(0..1000).map(|row| row % 400).collect::<Vec<_>>(),
-        );
-        Duplicates::fold(
-            &mut hashes,
-            &(0..1000).map(|row| row % 400 / 2).collect::<Vec<_>>(),
-        );
-        duplicates.see(&mut hashes);
-        assert_eq!(
-            duplicates.count(),
-            Count {
-                value: 600,
-                exact: true
-            }
-        );
-        // Columns do not commute.
-        let mut swapped = vec![0; 1];
-        Duplicates::fold(&mut swapped, &[1]);
-        Duplicates::fold(&mut swapped, &[2]);
-        let mut other = vec![0; 1];
-        Duplicates::fold(&mut other, &[2]);
-        Duplicates::fold(&mut other, &[1]);
-        assert_ne!(swapped, other);
-    }
-
-    #[test]
-    fn repeats_past_the_limit_are_estimated() {
-        let mut duplicates = Duplicates::new(1 << 10, 0);
-        let mut hashes: Vec<u64> = (0..100_000).map(|row| noise(row % 50_000)).collect();
-        duplicates.see(&mut hashes);
-        let Count { value, exact } = duplicates.count();
-        assert!(!exact);
-        assert!((42_000..58_000).contains(&value), "{value}");
-        // However many rows are equal, there is room for them.
-        let mut equal = Duplicates::new(1 << 10, 0);
-        equal.see(&mut vec![7; 100_000]);
-        assert_eq!(
-            equal.count(),
-            Count {
-                value: 99_999,
-                exact: true
-            }
-        );
     }
 }

@@ -1,0 +1,69 @@
+//! The types of a table's cells, and those that a dataset stores for them.
+
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Float32Type};
+
+/// The type as which a number is stored; a text is stored as a category.
+/// `None` for types that are not supported.
+pub(super) fn stored(data_type: &DataType) -> Option<DataType> {
+    Some(match data_type {
+        DataType::Boolean => DataType::Boolean,
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Null => DataType::Int32,
+        DataType::Int64
+        | DataType::UInt32
+        | DataType::UInt64
+        | DataType::Timestamp(..)
+        | DataType::Time64(_)
+        | DataType::Duration(_) => DataType::Int64,
+        DataType::Float16 | DataType::Float32 => DataType::Float32,
+        DataType::Float64
+        | DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => DataType::Float64,
+        DataType::Utf8 => DataType::Utf8,
+        _ => return None,
+    })
+}
+
+/// A column as its type is stored; texts as [`DataType::Utf8`], or by a
+/// dictionary with 32-bit keys where the source has one. `None` if a value
+/// does not fit.
+pub(super) fn store(column: &ArrayRef, data_type: &DataType) -> Option<ArrayRef> {
+    let to = stored(data_type)?;
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let cast = |column: &ArrayRef, to: &DataType| {
+        if column.data_type() == to {
+            Some(column.clone())
+        } else {
+            cast_with_options(column, to, &strict).ok()
+        }
+    };
+    match (column.data_type(), data_type) {
+        (DataType::Dictionary(..), DataType::Utf8) => cast(
+            column,
+            &DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()),
+        ),
+        (DataType::Dictionary(_, values), _) => store(&cast(column, values)?, data_type),
+        (DataType::Null, _) => Some(new_null_array(&to, column.len())),
+        (DataType::Date64, _) => cast(&cast(column, &DataType::Date32)?, &to),
+        (DataType::Float16, _) => {
+            let reals = cast(column, &DataType::Float32)?;
+            debug_assert!(reals.as_primitive_opt::<Float32Type>().is_some());
+            Some(reals)
+        }
+        _ => cast(column, &to),
+    }
+}

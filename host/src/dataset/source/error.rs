@@ -1,0 +1,284 @@
+//! [`SourceError`], and [`BatchError`].
+
+use std::path::{Path, PathBuf};
+
+use ::parquet::errors::ParquetError;
+use arrow::error::ArrowError;
+
+use super::input::Packing;
+
+/// What went wrong with a source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing has this name.
+    #[error("there is no file `{}`; a source is looked for beside its plan", path.display())]
+    Missing {
+        /// The name.
+        path: PathBuf,
+    },
+    /// No file matches.
+    #[error("no file matches `{pattern}`; a source is looked for beside its plan")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The glob is not one.
+    #[error("`{pattern}` is not a pattern of file names")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: glob::PatternError,
+    },
+    /// A folder without data.
+    #[error(
+        "the folder `{}` holds no file that ends in `.csv`, `.tsv` (or these with `.gz` or \
+         `.zst`), `.parquet`, `.pq`, `.arrow`, `.feather`, `.ipc` or `.arrows`",
+        path.display()
+    )]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The scheme of the URL is unknown.
+    #[error("can't read from `{url}`; a source is a path or a `file://` URL")]
+    UnknownUrl {
+        /// The URL.
+        url: String,
+    },
+    /// The file can't be opened or read.
+    #[error("can't read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The ending says nothing.
+    #[error(
+        "can't tell the format of `{}` by its name; say `format: csv`, `parquet` or `arrow`",
+        path.display()
+    )]
+    UnknownEnding {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Files of several formats.
+    #[error(
+        "`{}` and `{}` have different formats; name the files of one by a glob such as `*.csv`",
+        first.display(),
+        other.display()
+    )]
+    MixedFormats {
+        /// A file.
+        first: PathBuf,
+        /// A file of another format.
+        other: PathBuf,
+    },
+    /// Files with other columns.
+    #[error(
+        "`{}` has {difference}, unlike `{}`; all files of a source have the same columns in the \
+         same order",
+        path.display(),
+        first.display()
+    )]
+    OtherColumns {
+        /// The file.
+        path: PathBuf,
+        /// The first file.
+        first: PathBuf,
+        /// What differs.
+        difference: String,
+    },
+    /// No byte, or no record.
+    #[error("`{}` is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Columns but no rows.
+    #[error("`{}` has {columns} columns and no row", path.display())]
+    NoRows {
+        /// The first file.
+        path: PathBuf,
+        /// The number of columns.
+        columns: usize,
+    },
+    /// A row of another length.
+    #[error(
+        "`{}`, line {line}: expected {expected} fields, found {found}; {hint}",
+        path.display()
+    )]
+    Ragged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The number of columns.
+        expected: usize,
+        /// The number of fields.
+        found: usize,
+        /// What may be wrong.
+        hint: &'static str,
+    },
+    /// A record without an end.
+    #[error(
+        "`{}`, line {line}: a record of more than {most} MiB; is a quote left open?",
+        path.display()
+    )]
+    LongRecord {
+        /// The file.
+        path: PathBuf,
+        /// The line that it starts on, from 1.
+        line: u64,
+        /// The most that a record may have, in MiB.
+        most: usize,
+    },
+    /// Bytes that are not text.
+    #[error(
+        "`{}`, line {line}, column {column}: not UTF-8; save the file as UTF-8",
+        path.display()
+    )]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column's name or number.
+        column: String,
+    },
+    /// The mark of UTF-16.
+    #[error("`{}` is UTF-16; save the file as UTF-8", path.display())]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The plan's names do not fit the header.
+    #[error(
+        "`{}` has {found} columns, and the plan's `names` are {expected}",
+        path.display()
+    )]
+    Names {
+        /// The file.
+        path: PathBuf,
+        /// The number of names.
+        expected: usize,
+        /// The number of columns.
+        found: usize,
+    },
+    /// Two columns of one name.
+    #[error("`{}` has two columns called `{name}`; rename one", path.display())]
+    Duplicate {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// Not the format that it should be.
+    #[error("`{}` is not a whole {format} file: it is damaged or was cut short", path.display())]
+    NotWhole {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file that was written while it was read.
+    #[error("`{}` changed while it was read; run again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl SourceError {
+    pub(in crate::dataset) fn open(path: &Path, source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::NotFound {
+            Self::Missing {
+                path: path.to_owned(),
+            }
+        } else {
+            Self::read(path, source)
+        }
+    }
+
+    pub(in crate::dataset) fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A text file can't be read, or not be unpacked.
+    pub(in crate::dataset) fn text(path: &Path, source: std::io::Error) -> Self {
+        match Packing::of(path) {
+            None => Self::read(path, source),
+            Some(packing) => Self::NotWhole {
+                path: path.to_owned(),
+                format: packing.name(),
+                source: source.into(),
+            },
+        }
+    }
+
+    pub(in crate::dataset) fn arrow(path: &Path, source: ArrowError) -> Self {
+        Self::NotWhole {
+            path: path.to_owned(),
+            format: "Arrow",
+            source: source.into(),
+        }
+    }
+
+    pub(super) fn arrow_of_parquet(path: &Path, source: ArrowError) -> Self {
+        Self::NotWhole {
+            path: path.to_owned(),
+            format: "Parquet",
+            source: source.into(),
+        }
+    }
+
+    pub(super) fn parquet(path: &Path, source: ParquetError) -> Self {
+        Self::NotWhole {
+            path: path.to_owned(),
+            format: "Parquet",
+            source: source.into(),
+        }
+    }
+
+    pub(in crate::dataset) fn other_columns(
+        path: &Path,
+        first: &Path,
+        names: &[String],
+        found: &[String],
+    ) -> Self {
+        let difference = match names.iter().zip(found).position(|(a, b)| a != b) {
+            Some(at) => format!("the column `{}` in the place of `{}`", found[at], names[at]),
+            None => format!("{} columns and not {}", found.len(), names.len()),
+        };
+        Self::OtherColumns {
+            path: path.to_owned(),
+            first: first.to_owned(),
+            difference,
+        }
+    }
+}
+
+/// Why there is no batch.
+#[derive(Debug)]
+pub(in crate::dataset) enum BatchError {
+    /// A value is of none of its column's types so far, or missing where none
+    /// should be: see [`super::Source::look_at_all`].
+    Wider,
+    /// The source is bad.
+    Source(SourceError),
+}
+
+impl From<SourceError> for BatchError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}

@@ -1,0 +1,125 @@
+//! Where the time of preparing goes.
+
+use super::*;
+
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+fn measure_flights() {
+    let plan = flights();
+    let time = |name: &str, run: &mut dyn FnMut()| {
+        let mut best = f64::MAX;
+        for _ in 0..7 {
+            let start = std::time::Instant::now();
+            run();
+            best = best.min(start.elapsed().as_secs_f64() * 1e3);
+        }
+        println!("{name:<12} {best:8.2} ms");
+        best
+    };
+    time("prepare", &mut || {
+        let store = Store::open("memory://").unwrap();
+        let prepared = prepare(&plan, &store).unwrap();
+        assert_eq!(prepared.rows, 336_776);
+    });
+    let store = Store::open("memory://").unwrap();
+    let prepared = prepare(&plan, &store).unwrap();
+    println!(
+        "{} bytes, splits {} bytes",
+        prepared.dataset_bytes,
+        prepared.splits_content.len()
+    );
+    println!("{:#?}", prepared.summary);
+    for warning in &prepared.summary.warnings {
+        println!("{warning}");
+    }
+    let source = Source::open(&plan.dataset, csv::PIECE).unwrap();
+    let projection = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
+        .unwrap()
+        .projection()
+        .to_vec();
+    time("read", &mut || {
+        source
+            .batches(&projection, 16_384)
+            .for_each(|batch| drop(batch.unwrap()));
+    });
+    let batches: Vec<_> = source
+        .batches(&projection, 16_384)
+        .map(Result::unwrap)
+        .collect();
+    let mut kept = Vec::new();
+    time("encode", &mut || {
+        kept.clear();
+        let mut encoder = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384).unwrap();
+        kept.extend(batches.iter().map(|batch| encoder.encode(batch).unwrap()));
+    });
+    time("summary", &mut || {
+        let mut observer = Observer::new(12, Some(336_776));
+        kept.iter().for_each(|batch| observer.see(batch));
+    });
+    let mut keys = Vec::new();
+    time("keys", &mut || {
+        for batch in &kept {
+            batch.columns.iter().for_each(|c| tally::keys(c, &mut keys));
+        }
+    });
+    time("tally", &mut || {
+        let mut tallies: Vec<_> = (0..12).map(|_| tally::Tally::new(16_384)).collect();
+        for batch in &kept {
+            for (column, tally) in batch.columns.iter().zip(&mut tallies) {
+                tally::keys(column, &mut keys);
+                tally.see(&keys, batch.classes.as_ref().unwrap());
+            }
+        }
+    });
+    time("duplicates", &mut || {
+        let mut duplicates = tally::Duplicates::new(1 << 20, 336_776);
+        for batch in &kept {
+            let mut hashes = vec![0; batch.columns[0].len()];
+            for column in &batch.columns {
+                tally::keys(column, &mut keys);
+                tally::Duplicates::fold(&mut hashes, &keys);
+            }
+            duplicates.see(&mut hashes);
+        }
+    });
+    let schema = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
+        .unwrap()
+        .schema();
+    let mut bytes = Bytes::new();
+    time("write", &mut || {
+        let mut writer = Writer::new(schema.clone());
+        kept.iter()
+            .for_each(|batch| writer.write(&batch.columns).unwrap());
+        bytes = writer.finish(None).unwrap().content.bytes().unwrap();
+    });
+    time("digest", &mut || {
+        std::hint::black_box(Digest::of(&bytes));
+    });
+    time("decode", &mut || {
+        let reader =
+            ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
+        reader
+            .unwrap()
+            .with_batch_size(65_536)
+            .build()
+            .unwrap()
+            .for_each(|b| drop(b.unwrap()));
+    });
+    let classes: Vec<u32> = kept
+        .iter()
+        .flat_map(|b| b.classes.clone().unwrap())
+        .collect();
+    let labels = ["0".to_owned(), "1".to_owned()];
+    let target = Target {
+        rows: classes.len(),
+        classes: Some((&classes, &labels)),
+    };
+    let mut assignment = None;
+    time("assign", &mut || {
+        assignment = Some(split::assign(&plan.cv, None, target, None).unwrap())
+    });
+    time("splits", &mut || {
+        drop(parquet::splits(&columns(assignment.as_ref().unwrap())).unwrap())
+    });
+}
