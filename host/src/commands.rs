@@ -19,7 +19,7 @@ use std::io::{IsTerminal as _, Write};
 
 use clap::Subcommand;
 
-use fanout::dataset::DatasetError;
+use fanout::dataset::{DatasetError, SourceError};
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::report::terminal::{Style, render};
@@ -128,7 +128,9 @@ impl From<PlanError> for CommandError {
 impl From<DatasetError> for CommandError {
     fn from(error: DatasetError) -> Self {
         match error {
-            DatasetError::Store(error) => error.into(),
+            DatasetError::Store(error) | DatasetError::Source(SourceError::Store(error)) => {
+                error.into()
+            }
             error => Self::new(Kind::Data, error),
         }
     }

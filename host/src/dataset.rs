@@ -10,7 +10,7 @@ use fanout_contract::{Layout, Learning, Split};
 
 use crate::digest::Digest;
 use crate::plan::{DatasetPlan, Plan};
-use crate::store::{Key, Settled, Store, StoreError};
+use crate::store::{Key, Location, Settled, Store, StoreError};
 use encode::{EncodeStop, Encoder, Finished};
 use parquet::{Content, Writer, Written};
 use source::{BatchError, Source};
@@ -97,8 +97,8 @@ pub struct Prepared {
     pub search_rows: u64,
     /// What a person should know of it.
     pub summary: Summary,
-    /// Whether the store had the dataset already, so that nothing was
-    /// written.
+    /// Whether nothing was written: the store had the dataset already, or
+    /// there is none.
     pub reused: bool,
     /// Objects that the store had with a wrong content, written anew.
     pub mended: Vec<Key>,
@@ -124,24 +124,35 @@ impl Default for Effort {
 }
 
 /// What is known of a plan's source without reading it whole.
-pub fn outline(plan: &DatasetPlan) -> Result<Outline, SourceError> {
-    Source::open(plan, csv::PIECE)?.outline()
+/// `store` is where the plan's store is.
+pub fn outline(plan: &DatasetPlan, store: &Location) -> Result<Outline, SourceError> {
+    Source::open(plan, store, csv::PIECE)?.outline()
 }
 
 /// Reads the plan's source, and writes dataset and splits to the store
 /// unless they are there.
 pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
-    prepare_with(plan, store, Effort::default())
+    prepare_with(plan, Some(store), Effort::default())
 }
 
-fn prepare_with(plan: &Plan, store: &Store, effort: Effort) -> Result<Prepared, DatasetError> {
+/// What [`prepare`] would make, without a store: the source is read as it
+/// would be, and nothing is kept but what is known of it.
+pub fn examine(plan: &Plan) -> Result<Prepared, DatasetError> {
+    prepare_with(plan, None, Effort::default())
+}
+
+fn prepare_with(
+    plan: &Plan,
+    store: Option<&Store>,
+    effort: Effort,
+) -> Result<Prepared, DatasetError> {
     let threads = rayon::ThreadPoolBuilder::new()
         .num_threads(effort.threads)
         .thread_name(|number| format!("prepare-{number}"))
         .build()
         .map_err(DatasetError::Threads)?;
     let made = threads.install(|| -> Result<_, DatasetError> {
-        let made = make(plan, effort.piece)?;
+        let made = make(plan, effort.piece, store.is_some())?;
         let splits = parquet::splits(&columns(&made.assignment))?;
         Ok((made, splits))
     });
@@ -156,7 +167,7 @@ fn prepare_with(plan: &Plan, store: &Store, effort: Effort) -> Result<Prepared, 
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
     let mut mended = Vec::new();
-    let mut settle = |key: Key, digest, bytes| -> Result<bool, StoreError> {
+    let mut settle = |store: &Store, key: Key, digest, bytes| -> Result<bool, StoreError> {
         let settled = store.settle(&key, digest, bytes)?;
         if settled == Settled::Mended {
             mended.push(key);
@@ -164,15 +175,18 @@ fn prepare_with(plan: &Plan, store: &Store, effort: Effort) -> Result<Prepared, 
         Ok(settled == Settled::Written)
     };
     let key = Key::dataset(&dataset.digest);
-    let (dataset_content, written) = match dataset.content {
-        Content::Memory(bytes) => (Some(bytes.clone()), settle(key, dataset.digest, bytes)?),
-        Content::File(file) => (None, store.create_from(&key, file)?),
+    let (dataset_content, written) = match (dataset.content, store) {
+        (Content::Memory(bytes), Some(store)) => {
+            let written = settle(store, key, dataset.digest, bytes.clone())?;
+            (Some(bytes), written)
+        }
+        (Content::File(file), Some(store)) => (None, store.create_from(&key, file)?),
+        (Content::None, _) | (_, None) => (None, false),
     };
-    settle(
-        Key::splits(&splits.digest),
-        splits.digest,
-        splits_content.clone(),
-    )?;
+    if let Some(store) = store {
+        let key = Key::splits(&splits.digest);
+        settle(store, key, splits.digest, splits_content.clone())?;
+    }
 
     let classes = finished
         .classes
@@ -211,10 +225,10 @@ struct Made {
     assignment: Assignment,
 }
 
-fn make(plan: &Plan, piece: usize) -> Result<Made, DatasetError> {
-    let mut source = Source::open(&plan.dataset, piece)?;
+fn make(plan: &Plan, piece: usize, keep: bool) -> Result<Made, DatasetError> {
+    let mut source = Source::open(&plan.dataset, &Location::from(&plan.store), piece)?;
     loop {
-        match stream(plan, &source) {
+        match stream(plan, &source, keep) {
             // A guess at the types of a CSV file's columns was too narrow.
             Err(EncodeStop::Batch(BatchError::Wider)) => source.look_at_all()?,
             Err(EncodeStop::Batch(BatchError::Source(error))) => return Err(error.into()),
@@ -237,12 +251,12 @@ struct Streamed {
 
 /// Reads and parses some batches while those before are encoded and written.
 /// What depends on the order of the rows is done in that order.
-fn stream(plan: &Plan, source: &Source) -> Result<Streamed, EncodeStop> {
+fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, EncodeStop> {
     let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
     let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, batch_rows)?;
     let schema = encoder.schema();
     let mut observer = Observer::new(schema.fields().len(), source.rows());
-    let mut writer = Writer::new(schema);
+    let mut writer = Writer::new(schema, keep);
     let (mut rows, mut classes, mut folds) = (0, Vec::new(), Vec::new());
     let projection = encoder.projection().to_vec();
     let mut batches = source.batches(&projection, batch_rows);

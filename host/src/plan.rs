@@ -222,6 +222,11 @@ impl Draft {
         Some(&self.decoded.plan.as_ref()?.pool)
     }
 
+    /// The store; `None` where the plan is wrong.
+    pub fn store(&self) -> Option<&String> {
+        Some(&self.decoded.plan.as_ref()?.store)
+    }
+
     /// The `dataset` section, to open the source by; `None` where it is wrong.
     pub fn dataset(&self) -> Option<&DatasetPlan> {
         self.decoded.dataset.as_ref()

@@ -154,6 +154,17 @@ impl ColumnFile {
         let (mut values, mut levels) = (Vec::new(), Vec::new());
         for group in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(group).map_err(unreadable)?;
+            let metadata = group.metadata();
+            let rows = u64::try_from(metadata.num_rows()).unwrap_or(0);
+            let nulls = metadata
+                .column(column)
+                .statistics()
+                .and_then(|s| s.null_count_opt());
+            // No value, and no page to look at.
+            if optional && nulls == Some(rows) {
+                (0..rows).for_each(|_| take(None));
+                continue;
+            }
             let chunk = group.get_column_reader(column).map_err(unreadable)?;
             let mut chunk = get_typed_column_reader::<T>(chunk);
             loop {
@@ -190,4 +201,46 @@ impl std::fmt::Debug for ColumnFile {
 
 fn unreadable(what: &str, error: &ParquetError) -> Fault {
     Fault::InvalidDataset(format!("the {what} can't be read as Parquet: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Cells, parquet};
+
+    /// A file with two columns in four row groups, of which the second has no
+    /// value in the third group; and that file with some chunks destroyed.
+    fn without(destroyed: &[(usize, usize)]) -> ColumnFile {
+        let whole: Vec<Option<i32>> = (0..40).map(Some).collect();
+        let some = (0..40).map(|row| (!(20..30).contains(&row)).then_some(row));
+        let columns = [("a", Cells::Int(whole)), ("b", Cells::Int(some.collect()))];
+        let bytes = parquet(&columns, None, 10);
+        let metadata = SerializedFileReader::new(bytes.clone()).unwrap();
+        let mut bytes = bytes.to_vec();
+        for (group, column) in destroyed {
+            let (start, length) = metadata
+                .metadata()
+                .row_group(*group)
+                .column(*column)
+                .byte_range();
+            bytes[start as usize..(start + length) as usize].fill(0xff);
+        }
+        ColumnFile::open("dataset", bytes.into()).unwrap()
+    }
+
+    #[test]
+    fn a_column_is_read_alone() {
+        let all: Vec<(usize, usize)> = (0..4).map(|group| (group, 1)).collect();
+        let file = without(&all);
+        assert_eq!(file.ints(0).unwrap(), (0..40).map(Some).collect::<Vec<_>>());
+        assert!(file.ints(1).is_err());
+    }
+
+    #[test]
+    fn a_row_group_without_a_value_is_not_read() {
+        let expected = without(&[]).ints(1).unwrap();
+        assert_eq!(expected.iter().flatten().count(), 30);
+        assert_eq!(without(&[(2, 1)]).ints(1).unwrap(), expected);
+        assert!(without(&[(1, 1)]).ints(1).is_err());
+    }
 }

@@ -6,7 +6,6 @@ use clap::Args;
 use fanout::dataset::{self, Prepared};
 use fanout::expand::{Data, Expansion};
 use fanout::report::human::{bytes, count};
-use fanout::store::Store;
 
 use super::plan::{Loaded, PlanArguments};
 use super::{CommandError, print};
@@ -21,9 +20,8 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let loaded = self.plan.load()?;
-        // Nothing is kept: a check leaves no trace in the store.
-        let store = Store::open("memory://")?;
-        let prepared = dataset::prepare(&loaded.plan, &store)?;
+        // A check leaves no trace in the store.
+        let prepared = dataset::examine(&loaded.plan)?;
         loaded.check_target(&prepared)?;
         print(&summary(&loaded, &prepared)?);
         Ok(())

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
 use clap::Args;
-use fanout::dataset::{self, Prepared};
+use fanout::dataset::{self, DatasetError, Prepared};
 use fanout::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
 use fanout::sandbox::{Guest, Sandbox, default_cache};
+use fanout::store::Location;
 use fanout_contract::metric::Metric;
 use fanout_contract::{Learning, TrainerDescription};
 
@@ -60,7 +61,10 @@ impl PlanArguments {
         let sandbox = Sandbox::new(workers + 1, default_cache())?;
         let choice = Choice::find(&sandbox, draft.trainer())?;
         draft.check_trainer(&choice.trainers);
-        let outline = match draft.dataset().map(dataset::outline) {
+        let store = draft
+            .store()
+            .map_or_else(|| "memory://".into(), Location::from);
+        let outline = match draft.dataset().map(|plan| dataset::outline(plan, &store)) {
             Some(Ok(outline)) => outline,
             // The plan's mistakes come first: one may be why.
             Some(Err(error)) => return Err(draft.error().map_or_else(|| data(error), Into::into)),
@@ -139,7 +143,7 @@ fn words(learning: Learning) -> &'static str {
 }
 
 fn data(error: fanout::dataset::SourceError) -> CommandError {
-    CommandError::new(Kind::Data, error)
+    DatasetError::from(error).into()
 }
 
 /// The mistakes of a draft that has some.

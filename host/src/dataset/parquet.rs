@@ -81,24 +81,30 @@ pub(super) struct Written {
 pub(super) enum Content {
     Memory(Bytes),
     File(File),
+    /// They were not kept.
+    None,
 }
 
 struct Digesting {
-    inner: SpooledTempFile,
+    /// `None` where the bytes are only digested.
+    inner: Option<SpooledTempFile>,
     hasher: Hasher,
     size: u64,
 }
 
 impl Write for Digesting {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.inner.write(bytes)?;
+        let written = match &mut self.inner {
+            Some(inner) => inner.write(bytes)?,
+            None => bytes.len(),
+        };
         self.hasher.update(&bytes[..written]);
         self.size += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
+        self.inner.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 
@@ -110,6 +116,7 @@ pub(super) struct Writer {
     /// What waits for a whole step, by column.
     waiting: Vec<Vec<ArrayRef>>,
     rows: usize,
+    keep: bool,
     /// Opened at the first step, which chooses the encodings.
     open: Option<Open>,
 }
@@ -125,14 +132,15 @@ struct Open {
 }
 
 impl Writer {
-    /// A writer of these columns.
-    pub(super) fn new(schema: SchemaRef) -> Self {
+    /// A writer of these columns; without `keep`, the bytes are only digested.
+    pub(super) fn new(schema: SchemaRef, keep: bool) -> Self {
         let columns = schema.fields().len();
         Self {
             step: (STEP_VALUES / columns.max(1)).clamp(256, 16_384),
             waiting: vec![Vec::new(); columns],
             rows: 0,
             schema,
+            keep,
             open: None,
         }
     }
@@ -174,7 +182,7 @@ impl Writer {
         self.waiting.iter_mut().for_each(Vec::clear);
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(Open::new(&self.schema, &columns, self.step)?),
+            none => none.insert(Open::new(&self.schema, &columns, self.step, self.keep)?),
         };
         open.write(&self.schema, &columns, std::mem::take(&mut self.rows))
     }
@@ -186,7 +194,7 @@ impl Writer {
         }
         let mut open = match self.open {
             Some(open) => open,
-            None => Open::new(&self.schema, &[], self.step)?,
+            None => Open::new(&self.schema, &[], self.step, self.keep)?,
         };
         open.end_group()?;
         if let Some(layout) = layout {
@@ -199,12 +207,13 @@ impl Writer {
             hasher,
             size,
         } = open.file.into_inner()?;
-        let content = match inner.into_inner() {
-            SpooledData::InMemory(cursor) => Content::Memory(cursor.into_inner().into()),
-            SpooledData::OnDisk(mut file) => {
+        let content = match inner.map(SpooledTempFile::into_inner) {
+            Some(SpooledData::InMemory(cursor)) => Content::Memory(cursor.into_inner().into()),
+            Some(SpooledData::OnDisk(mut file)) => {
                 file.rewind().map_err(WriteError::Temporary)?;
                 Content::File(file)
             }
+            None => Content::None,
         };
         Ok(Written {
             digest: hasher.finish(),
@@ -215,14 +224,19 @@ impl Writer {
 }
 
 impl Open {
-    fn new(schema: &SchemaRef, first: &[ArrayRef], step: usize) -> Result<Self, WriteError> {
+    fn new(
+        schema: &SchemaRef,
+        first: &[ArrayRef],
+        step: usize,
+        keep: bool,
+    ) -> Result<Self, WriteError> {
         let group_rows = (GROUP_VALUES / schema.fields().len().max(1)).clamp(1 << 14, 1 << 20);
         let options = ArrowWriterOptions::new()
             .with_properties(properties(schema, first))
             // The layout says all there is to know.
             .with_skip_arrow_metadata(true);
         let sink = Digesting {
-            inner: SpooledTempFile::new(IN_MEMORY),
+            inner: keep.then(|| SpooledTempFile::new(IN_MEMORY)),
             hasher: Hasher::new(),
             size: 0,
         };
@@ -288,7 +302,8 @@ impl Open {
 fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::None)
+        // How many values are missing: chunks without a value are not read.
+        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_data_page_size_limit(PAGE)
         .set_data_page_row_count_limit(usize::MAX)
@@ -336,7 +351,8 @@ pub(super) fn splits(columns: &[(&str, Int32Array)]) -> Result<Written, WriteErr
     let fields = columns
         .iter()
         .map(|(name, _)| Field::new(*name, DataType::Int32, true));
-    let mut writer = Writer::new(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let mut writer = Writer::new(schema, true);
     let columns = columns
         .iter()
         .map(|(_, column)| Arc::new(column.clone()) as ArrayRef);
@@ -354,6 +370,7 @@ impl Content {
                 file.read_to_end(&mut bytes)?;
                 Ok(bytes.into())
             }
+            Self::None => Ok(Bytes::new()),
         }
     }
 }

@@ -16,6 +16,7 @@ use self::arrow::ArrowReader;
 use self::parquet::ParquetFile;
 use super::csv;
 use crate::plan::{DatasetPlan, SourceFormat};
+use crate::store::Location;
 use files::{ending, resolve};
 
 mod arrow;
@@ -26,7 +27,9 @@ mod parquet;
 
 pub(super) use error::BatchError;
 pub use error::SourceError;
-pub(super) use input::{Input, Ranged};
+pub(super) use input::Input;
+#[cfg(test)]
+pub(super) use input::{Ranged, ReadSeek};
 
 /// One column of a source.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,10 +67,14 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Finds the files, and their columns. Of a text file, `piece` bytes are
+    /// Finds the files, and their columns; `at` is the plan's store. Of a text file, `piece` bytes are
     /// read by a thread at a time.
-    pub(super) fn open(plan: &DatasetPlan, piece: usize) -> Result<Self, SourceError> {
-        let (files, format) = resolve(&plan.source, plan.format)?;
+    pub(super) fn open(
+        plan: &DatasetPlan,
+        at: &Location,
+        piece: usize,
+    ) -> Result<Self, SourceError> {
+        let (files, format) = resolve(&plan.source, plan.format, at)?;
         Self::of(files, format, plan, piece)
     }
 

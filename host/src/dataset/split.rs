@@ -63,6 +63,15 @@ pub enum SplitError {
         /// What is left empty or too small.
         left: String,
     },
+    /// Rows are numbered with 32 bits.
+    #[error(
+        "{rows} rows are more than the {} that fit in a dataset; take a sample",
+        u32::MAX
+    )]
+    TooManyRows {
+        /// The number of rows.
+        rows: usize,
+    },
     /// A class can't be on both sides.
     #[error(
         "the class `{label}` has one row, and a stratified hold-out needs two of each class; say \
@@ -166,12 +175,16 @@ pub(super) fn assign(
     target: Target<'_>,
     folds: Option<Folds<'_>>,
 ) -> Result<Assignment, SplitError> {
+    if u32::try_from(target.rows).is_err() {
+        return Err(SplitError::TooManyRows { rows: target.rows });
+    }
     let held = holdout
         .map(|holdout| hold_out(holdout, target))
         .transpose()?;
-    let rows: Vec<usize> = match &held {
-        Some(held) => (0..target.rows).filter(|row| !held[*row]).collect(),
-        None => (0..target.rows).collect(),
+    let rows = 0..target.rows as u32;
+    let rows: Vec<u32> = match &held {
+        Some(held) => rows.filter(|row| !held[*row as usize]).collect(),
+        None => rows.collect(),
     };
     let mut scarce = Vec::new();
     let (of_rows, count) = match cv {
@@ -180,7 +193,7 @@ pub(super) fn assign(
             shuffle,
             random_state,
         } => {
-            let mut order: Vec<usize> = (0..rows.len()).collect();
+            let mut order: Vec<u32> = (0..rows.len() as u32).collect();
             if *shuffle {
                 shuffled(&mut order, &mut generator(*random_state, Purpose::Folds));
             }
@@ -195,7 +208,7 @@ pub(super) fn assign(
                 what: "`stratified_k_fold`",
                 instead: "`k_fold`",
             })?;
-            let classes: Vec<u32> = rows.iter().map(|row| classes[*row]).collect();
+            let classes: Vec<u32> = rows.iter().map(|row| classes[*row as usize]).collect();
             let mut random = shuffle.then(|| generator(*random_state, Purpose::Folds));
             (
                 stratified(&classes, *n_splits, random.as_mut(), &mut scarce)?,
@@ -211,7 +224,7 @@ pub(super) fn assign(
     };
     let mut fold = vec![None; target.rows];
     for (row, of_row) in rows.into_iter().zip(of_rows) {
-        fold[row] = Some(of_row);
+        fold[row as usize] = Some(of_row);
     }
     Ok(Assignment {
         fold,
@@ -258,7 +271,7 @@ fn below(bound: u64, random: &mut ChaCha8Rng) -> u64 {
 
 /// scikit-learn's `KFold` over rows in this order: as many rows one after the
 /// other in each fold, one more in the first `rows % folds` of them.
-fn k_fold(order: &[usize], folds: u32) -> Result<Vec<i32>, SplitError> {
+fn k_fold(order: &[u32], folds: u32) -> Result<Vec<i32>, SplitError> {
     let rows = order.len();
     let count = folds as usize;
     if count > rows {
@@ -269,7 +282,7 @@ fn k_fold(order: &[usize], folds: u32) -> Result<Vec<i32>, SplitError> {
     for fold in 0..count {
         let size = rows / count + usize::from(fold < rows % count);
         for row in order.by_ref().take(size) {
-            of_rows[*row] = fold as i32;
+            of_rows[*row as usize] = fold as i32;
         }
     }
     Ok(of_rows)
@@ -341,11 +354,7 @@ fn stratified(
 
 /// The folds that a column names, numbered in the order of its values. A row
 /// without a value, or with -1, is always trained on.
-fn predefined(
-    column: &str,
-    folds: Folds<'_>,
-    rows: &[usize],
-) -> Result<(Vec<i32>, u32), SplitError> {
+fn predefined(column: &str, folds: Folds<'_>, rows: &[u32]) -> Result<(Vec<i32>, u32), SplitError> {
     let never = |label: &str| label == "-1";
     let names: Vec<String> = super::encode::sorted(folds.labels)
         .into_iter()
@@ -364,7 +373,7 @@ fn predefined(
     let mut sizes = vec![0_usize; names.len()];
     let of_rows: Vec<i32> = rows
         .iter()
-        .map(|row| match folds.codes[*row] {
+        .map(|row| match folds.codes[*row as usize] {
             MISSING => NEVER_TESTED,
             code => numbers[code as usize].map_or(NEVER_TESTED, |fold| {
                 sizes[fold] += 1;
@@ -413,17 +422,19 @@ fn hold_out(holdout: &Holdout, target: Target<'_>) -> Result<Vec<bool>, SplitErr
     let mut random = generator(holdout.random_state, Purpose::Holdout);
     let mut held = vec![false; rows];
     if !holdout.stratify {
-        let mut order: Vec<usize> = (0..rows).collect();
+        let mut order: Vec<u32> = (0..rows as u32).collect();
         shuffled(&mut order, &mut random);
-        order[..test].iter().for_each(|row| held[*row] = true);
+        order[..test]
+            .iter()
+            .for_each(|row| held[*row as usize] = true);
         return Ok(held);
     }
     let (classes, labels) = target.classes.ok_or(SplitError::NotClasses {
         what: "a stratified hold-out",
         instead: "`stratify: false`",
     })?;
-    let mut of_class: Vec<Vec<usize>> = vec![Vec::new(); labels.len()];
-    for (row, class) in classes.iter().enumerate() {
+    let mut of_class: Vec<Vec<u32>> = vec![Vec::new(); labels.len()];
+    for (row, class) in (0u32..).zip(classes) {
         of_class[*class as usize].push(row);
     }
     if let Some(class) = of_class.iter().position(|rows| rows.len() == 1) {
@@ -445,7 +456,9 @@ fn hold_out(holdout: &Holdout, target: Target<'_>) -> Result<Vec<bool>, SplitErr
     let sizes: Vec<usize> = of_class.iter().map(Vec::len).collect();
     for (rows_of, train) in of_class.iter_mut().zip(apportion(&sizes, rows - test)) {
         shuffled(rows_of, &mut random);
-        rows_of[train..].iter().for_each(|row| held[*row] = true);
+        rows_of[train..]
+            .iter()
+            .for_each(|row| held[*row as usize] = true);
     }
     Ok(held)
 }

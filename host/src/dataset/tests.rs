@@ -110,6 +110,11 @@ fn flights() -> Plan {
     plan
 }
 
+/// Where no source is.
+fn here() -> Location {
+    Location::from("memory://")
+}
+
 /// A memory store, and what is prepared in it.
 fn prepared(plan: &Plan) -> Result<Prepared, DatasetError> {
     prepare(plan, &Store::open("memory://").unwrap())
@@ -210,7 +215,7 @@ fn flights_are_prepared_once() {
     );
 
     // Every value is where it was.
-    let source = Source::open(&plan.dataset, csv::PIECE).unwrap();
+    let source = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
     let columns: Vec<usize> = (0..source.columns().len()).collect();
     let batches: Vec<RecordBatch> = source
         .batches(&columns, 65_536)
@@ -338,7 +343,7 @@ fn a_column_that_lies_about_its_missing_values_is_read_all_the_same() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let plan = plan(path, "y");
-    let mut source = Source::open(&plan.dataset, csv::PIECE).unwrap();
+    let mut source = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
     assert_eq!(
         source
             .columns()

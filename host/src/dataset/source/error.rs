@@ -6,6 +6,7 @@ use ::parquet::errors::ParquetError;
 use arrow::error::ArrowError;
 
 use super::input::Packing;
+use crate::store::StoreError;
 
 /// What went wrong with a source.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +43,23 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// The scheme of the URL is unknown.
-    #[error("can't read from `{url}`; a source is a path or a `file://` URL")]
+    #[error(
+        "can't read from `{url}`; a source is a path, a URL (`s3://`, `gs://`, `az://`, \
+         `https://`, `file://`), or `store://PATH`, a path in the plan's store"
+    )]
     UnknownUrl {
         /// The URL.
         url: String,
     },
+    /// Nothing is at the URL.
+    #[error("nothing is at `{url}`")]
+    NothingAt {
+        /// The URL.
+        url: String,
+    },
+    /// The server of the source failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The file can't be opened or read.
     #[error("can't read `{}`", path.display())]
     Read {

@@ -1,46 +1,112 @@
 //! [`resolve`]: the files that a plan's `source` names, and their format.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::SourceError;
 use super::input::{Input, Packing};
 use crate::plan::SourceFormat;
+use crate::store::{Location, Remote, redacted};
 
-/// The files that a plan's `source` names, sorted, and their format.
+/// The files that a plan's `source` names, sorted, and their format. `at` is
+/// the plan's store: `store://PATH` is a path in it, and a bucket of the same
+/// kind is reached as it is.
 pub(super) fn resolve(
     source: &str,
     format: Option<SourceFormat>,
+    at: &Location,
 ) -> Result<(Vec<Input>, SourceFormat), SourceError> {
-    let mut files = match source.split_once("://") {
+    let in_store;
+    let source = match source.strip_prefix("store://") {
+        Some(path) => {
+            in_store = format!("{}/{path}", at.url.trim_end_matches('/'));
+            &in_store
+        }
+        None => source,
+    };
+    let files = match source.split_once("://") {
         None => local(source, format)?,
         Some(("file", path)) => local(path, format)?,
+        Some(("s3" | "gs" | "az" | "http" | "https", _)) => remote(source, format, at)?,
         Some(_) => {
             return Err(SourceError::UnknownUrl {
-                url: source.to_owned(),
+                url: redacted(source),
             });
         }
     };
-    files.sort_unstable();
     let format = match format {
         Some(format) => format,
         None => format_of(&files)?,
     };
-    Ok((files.into_iter().map(Input::local).collect(), format))
+    Ok((files, format))
+}
+
+/// The files of a URL: one object, a folder or a pattern.
+fn remote(
+    url: &str,
+    format: Option<SourceFormat>,
+    at: &Location,
+) -> Result<Vec<Input>, SourceError> {
+    let found = Remote::find(&at.source(url))?;
+    if found.is_empty() {
+        return Err(SourceError::NothingAt { url: redacted(url) });
+    }
+    let files = found
+        .into_iter()
+        .map(|file| Input::remote(PathBuf::from(file.name()), Arc::new(file)));
+    let files: Vec<Input> = files.collect();
+    let last = |path: &str| {
+        path.trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .map(str::to_owned)
+    };
+    let is_folder = !is_pattern(url)
+        && files
+            .iter()
+            .any(|file| last(&file.path().to_string_lossy()) != last(url));
+    if !is_folder {
+        return Ok(files);
+    }
+    let files: Vec<Input> = files
+        .into_iter()
+        .filter(|file| belongs(file.path(), format))
+        .collect();
+    if files.is_empty() {
+        return Err(SourceError::EmptyFolder {
+            path: PathBuf::from(redacted(url)),
+        });
+    }
+    Ok(files)
+}
+
+fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
+/// Whether a file of a folder is one of a table.
+fn belongs(file: &Path, format: Option<SourceFormat>) -> bool {
+    let hidden = file
+        .file_name()
+        .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'.' | b'_')));
+    !hidden && (format.is_some() || by_ending(file).is_some())
 }
 
 /// The files of a path, a folder or a glob.
-fn local(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, SourceError> {
+fn local(path: &str, format: Option<SourceFormat>) -> Result<Vec<Input>, SourceError> {
+    let mut files = found(path, format)?;
+    files.sort_unstable();
+    Ok(files.into_iter().map(Input::local).collect())
+}
+
+fn found(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, SourceError> {
     if Path::new(path).is_dir() {
         let folder = Path::new(path);
         let read = |source| SourceError::read(folder, source);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(read)? {
             let file = entry.map_err(read)?.path();
-            let hidden = file.file_name().is_some_and(|name| {
-                name.as_encoded_bytes().starts_with(b".")
-                    || name.as_encoded_bytes().starts_with(b"_")
-            });
-            if file.is_file() && !hidden && (format.is_some() || by_ending(&file).is_some()) {
+            if file.is_file() && belongs(&file, format) {
                 files.push(file);
             }
         }
@@ -52,7 +118,7 @@ fn local(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, Sourc
         Ok(files)
     } else if Path::new(path).exists() {
         Ok(vec![PathBuf::from(path)])
-    } else if path.contains(['*', '?', '[']) {
+    } else if is_pattern(path) {
         let matches = glob::glob(path).map_err(|source| SourceError::Pattern {
             pattern: path.to_owned(),
             source,
@@ -84,16 +150,16 @@ fn local(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, Sourc
 }
 
 /// The format that the names of some files say.
-fn format_of(files: &[PathBuf]) -> Result<SourceFormat, SourceError> {
+fn format_of(files: &[Input]) -> Result<SourceFormat, SourceError> {
     let of = |file: &Path| {
         by_ending(file).ok_or_else(|| SourceError::UnknownEnding {
             path: file.to_owned(),
         })
     };
-    let format = of(&files[0])?;
+    let format = of(files[0].path())?;
     for file in &files[1..] {
-        if of(file)? != format {
-            let (first, other) = (files[0].clone(), file.clone());
+        if of(file.path())? != format {
+            let (first, other) = (files[0].path().to_owned(), file.path().to_owned());
             return Err(SourceError::MixedFormats { first, other });
         }
     }

@@ -33,7 +33,7 @@ fn measure_flights() {
     for warning in &prepared.summary.warnings {
         println!("{warning}");
     }
-    let source = Source::open(&plan.dataset, csv::PIECE).unwrap();
+    let source = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
     let projection = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
         .unwrap()
         .projection()
@@ -88,7 +88,7 @@ fn measure_flights() {
         .schema();
     let mut bytes = Bytes::new();
     time("write", &mut || {
-        let mut writer = Writer::new(schema.clone());
+        let mut writer = Writer::new(schema.clone(), true);
         kept.iter()
             .for_each(|batch| writer.write(&batch.columns).unwrap());
         bytes = writer.finish(None).unwrap().content.bytes().unwrap();

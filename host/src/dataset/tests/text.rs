@@ -77,7 +77,7 @@ proptest! {
         plan.dataset.csv.null_values = vec!["NULL".to_owned()];
         plan.cv = Cv::KFold { n_splits: 2, shuffle: false, random_state: 0 };
         let store = Store::open("memory://").unwrap();
-        let found = prepare_with(&plan, &store, Effort { threads, piece }).unwrap();
+        let found = prepare_with(&plan, Some(&store), Effort { threads, piece }).unwrap();
         let rows = rows(&found);
         prop_assert_eq!(rows.len(), cells.len() + 1);
         for (found, (a, b)) in rows[1..].iter().zip(&cells) {
@@ -145,7 +145,7 @@ fn any_number_of_threads_makes_the_same_dataset() {
     let plan = plan(path, "y");
     let of = |threads, piece| {
         let store = Store::open("memory://").unwrap();
-        let found = prepare_with(&plan, &store, Effort { threads, piece }).unwrap();
+        let found = prepare_with(&plan, Some(&store), Effort { threads, piece }).unwrap();
         (found.dataset, found.splits, found.layout, found.summary)
     };
     let one = of(1, csv::PIECE);
@@ -170,7 +170,7 @@ fn a_type_that_shows_late_is_found_by_any_number_of_threads() {
             threads,
             ..Effort::default()
         };
-        prepare_with(&plan, &store, effort).unwrap()
+        prepare_with(&plan, Some(&store), effort).unwrap()
     };
     let (one, two) = (of(1), of(2));
     assert_eq!(kinds(&one.layout)[..2], [("id", false), ("price", true)]);
@@ -191,7 +191,7 @@ fn the_first_bad_line_is_said_by_any_number_of_threads() {
             threads,
             piece: 50_000,
         };
-        let error = prepare_with(&plan, &store, effort).unwrap_err();
+        let error = prepare_with(&plan, Some(&store), effort).unwrap_err();
         let DatasetError::Source(SourceError::Ragged { line, found, .. }) = error else {
             panic!("{error}");
         };
