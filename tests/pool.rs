@@ -49,7 +49,7 @@ fn case() -> &'static Case {
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
         draft.check_trainer(&trainers);
-        let outline = dataset::outline(draft.dataset().unwrap()).unwrap();
+        let outline = dataset::outline(draft.dataset().unwrap(), &"memory://".into()).unwrap();
         let field = |column: &dataset::SourceColumn| {
             Field::new(&column.name, column.data_type.clone(), true)
         };

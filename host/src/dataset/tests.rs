@@ -353,10 +353,10 @@ fn a_column_that_lies_about_its_missing_values_is_read_all_the_same() {
         [true, false]
     );
     source.promise_values();
-    let stop = stream(&plan, &source).map(|_| ()).unwrap_err();
+    let stop = stream(&plan, &source, true).map(|_| ()).unwrap_err();
     assert!(matches!(stop, EncodeStop::Batch(BatchError::Wider)));
     source.look_at_all().unwrap();
-    assert!(stream(&plan, &source).is_ok());
+    assert!(stream(&plan, &source, true).is_ok());
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn types_are_those_of_all_values_however_late() {
     text.push_str("0.5,late,,1\n");
     let (_folder, path) = file("a.csv", text);
     let plan = plan(path, "class");
-    let outline = outline(&plan.dataset).unwrap();
+    let outline = outline(&plan.dataset, &here()).unwrap();
     assert_eq!((outline.rows, outline.files), (None, 1));
     let found = prepared(&plan).unwrap();
     assert_eq!(found.rows, 60_001);
