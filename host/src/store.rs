@@ -18,15 +18,17 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
+use object_store::signer::Method;
 use object_store::{Error, GetOptions, GetRange, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::digest::Digest;
 use backend::Backend;
+pub(crate) use backend::install_tls;
 use retry::Retry;
 
 pub use failure::Failure;
@@ -233,6 +235,20 @@ impl Store {
         let put = self.backend.wait(put);
         put.map(drop)
             .map_err(|error| self.error("write", key, &error))
+    }
+
+    /// A URL that anybody may GET an object from for so long; `None` where the
+    /// store signs none. It is a credential: it belongs into no message.
+    pub fn signed_url(&self, key: &Key, valid: Duration) -> Result<Option<String>, StoreError> {
+        let Some(signer) = &self.backend.signer else {
+            return Ok(None);
+        };
+        let path = self.backend.locate(key.path());
+        let sign = self.attempt(async || signer.signed_url(Method::GET, &path, valid).await);
+        match self.backend.wait(sign) {
+            Ok(url) => Ok(Some(url.into())),
+            Err(error) => Err(self.error("sign a URL for", key, &error)),
+        }
     }
 
     /// Whether `bytes`, read from `key`, are those that `digest` names.

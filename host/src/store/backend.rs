@@ -14,6 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
+use object_store::signer::Signer;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 use tokio::runtime::Runtime;
 
@@ -33,6 +34,8 @@ pub(super) struct Backend {
     pub(super) objects: Arc<dyn ObjectStore>,
     /// Where a large object goes up in parts that can be tried again.
     pub(super) parts: Option<Arc<dyn MultipartStore>>,
+    /// What signs URLs, where they can be signed.
+    pub(super) signer: Option<Arc<dyn Signer>>,
     /// What stands before every object's name.
     pub(super) prefix: Path,
     /// How many requests are worth making at once.
@@ -72,6 +75,7 @@ impl Backend {
             Address::Memory => Ok(Self {
                 objects: Arc::new(InMemory::new()),
                 parts: None,
+                signer: None,
                 prefix: Path::ROOT,
                 at_once: 1,
                 driver: Driver::Caller,
@@ -83,7 +87,7 @@ impl Backend {
             } => match cloud {
                 Cloud::S3 => {
                     let store = Arc::new(s3(at, &bucket)?.build().map_err(setting)?);
-                    Self::network(store.clone(), Some(store), path)
+                    Self::cloud(store, path)
                 }
                 Cloud::Gs => {
                     let builder = GoogleCloudStorageBuilder::from_env()
@@ -95,7 +99,7 @@ impl Backend {
                         None => builder,
                     };
                     let store = Arc::new(builder.build().map_err(setting)?);
-                    Self::network(store.clone(), Some(store), path)
+                    Self::cloud(store, path)
                 }
                 Cloud::Az => {
                     let builder = MicrosoftAzureBuilder::from_env()
@@ -107,7 +111,7 @@ impl Backend {
                         None => builder,
                     };
                     let store = Arc::new(builder.build().map_err(setting)?);
-                    Self::network(store.clone(), Some(store), path)
+                    Self::cloud(store, path)
                 }
             },
             Address::Web { server, path } => {
@@ -116,7 +120,7 @@ impl Backend {
                     .with_url(server)
                     .with_retry(no_retry());
                 let store = Arc::new(builder.build().map_err(setting)?);
-                Self::network(store, None, path)
+                Self::network(store, None, None, path)
             }
         }
     }
@@ -132,20 +136,30 @@ impl Backend {
         Ok(Self {
             objects: Arc::new(local),
             parts: None,
+            signer: None,
             prefix: Path::ROOT,
             at_once: 1,
             driver: Driver::Caller,
         })
     }
 
+    fn cloud<S>(store: Arc<S>, prefix: Path) -> Result<Self, StoreError>
+    where
+        S: ObjectStore + MultipartStore + Signer,
+    {
+        Self::network(store.clone(), Some(store.clone()), Some(store), prefix)
+    }
+
     fn network(
         objects: Arc<dyn ObjectStore>,
         parts: Option<Arc<dyn MultipartStore>>,
+        signer: Option<Arc<dyn Signer>>,
         prefix: Path,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             objects,
             parts,
+            signer,
             prefix,
             at_once: AT_ONCE,
             driver: Driver::Network(runtime()?),
@@ -196,15 +210,19 @@ fn no_retry() -> RetryConfig {
     }
 }
 
+/// Tells the TLS library what it encrypts with; it wants to be told. If the
+/// program has told it already, that stands.
+pub(crate) fn install_tls() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        drop(rustls::crypto::ring::default_provider().install_default());
+    });
+}
+
 /// What every client of a server at `endpoint` (`None`: the cloud's own) is
 /// given.
 fn client(at: &Location, endpoint: Option<&str>) -> Result<ClientOptions, StoreError> {
-    // The TLS library wants to be told what it encrypts with.
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // If the program has told it already, that stands.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    });
+    install_tls();
     let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
     let mut options = ClientOptions::new()
         .with_allow_http(plain)
