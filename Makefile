@@ -1,12 +1,12 @@
 # `make run` runs the main job, `make test` passes the tests; both set up what
 # they need first.
 
-.PHONY: run test lint bench setup
+.PHONY: run test lint bench setup servers
 
 run: setup
 	cargo run --release --locked -- run plans/flights.yaml
 
-test: lint
+test: lint servers
 	cargo test --locked --manifest-path guest/Cargo.toml --workspace
 	cargo test --locked --workspace
 
@@ -22,3 +22,7 @@ bench: setup
 
 setup:
 	@guest/setup.sh
+
+# Other makers' servers, in which the tests run the guests.
+servers:
+	@tests/functions/setup.sh

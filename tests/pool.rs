@@ -1,21 +1,27 @@
 //! What every pool keeps: each property is one function over a pool, and each
 //! pool's test calls all of them.
 
+#[path = "functions/server.rs"]
+mod server;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arrow::datatypes::{Field, Schema};
 use fanout::dataset::{self, Prepared};
 use fanout::expand::{Data, Expansion};
 use fanout::guest::GuestFile;
+use fanout::plan::DataWay;
 use fanout::plan::{self, CheckedPlan};
-use fanout::pool::{LocalPool, Notice, Pool, Work};
+use fanout::pool::{HttpPool, HttpSettings, LocalPool, Notice, Pool, Work};
 use fanout::run::record::Record;
 use fanout::sandbox::{Cache, Cancel, Guest, Sandbox, TaskLimits};
 use fanout::store::{Key, Store};
 use fanout_contract::{Scores, TrainerDescription};
+use server::{Kind, Server};
 
 /// More tasks than are looked up or written at a time, of two fits each.
 const PLAN: &str = "
@@ -106,6 +112,19 @@ type MakePool = dyn Fn(Work) -> Box<dyn Pool + Send>;
 
 fn local(work: Work) -> LocalPool {
     LocalPool::new(case().guest.clone(), work, TaskLimits::default(), 2)
+}
+
+fn http(url: &str, work: Work) -> HttpPool {
+    let settings = HttpSettings {
+        endpoints: vec![url.to_owned()],
+        concurrency: 2,
+        token: None,
+        data: DataWay::Auto,
+        retry: Duration::from_secs(60),
+        ca: None,
+    };
+    let description = case().guest.describe().unwrap();
+    HttpPool::new(settings, description, work, TaskLimits::default()).unwrap()
 }
 
 /// The scores of every fit by task and position, and how many were made.
@@ -268,4 +287,12 @@ fn pools_keep_the_contract_and_agree() {
     let near = keeps_the_contract(&|work| Box::new(local(work)));
     let far = keeps_the_contract(&|work| Box::new(local(work).as_if_far()));
     assert_eq!(near, far);
+    let file = GuestFile::embedded().find(|file| file.name == "forest");
+    let folder = tempfile::tempdir().unwrap();
+    let component = folder.path().join("forest.wasm");
+    std::fs::write(&component, file.unwrap().wasm).unwrap();
+    let server = Server::start(Kind::WasmtimeKeeping, &component);
+    let url = server.url.clone();
+    let http = keeps_the_contract(&move |work| Box::new(http(&url, work)));
+    assert_eq!(near, http);
 }

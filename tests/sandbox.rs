@@ -2,6 +2,9 @@
 //! task runs as if nothing had been. Every guest of `guests/examples` has its
 //! expectation here; one that has none fails the test.
 
+#[path = "guests/expected.rs"]
+mod hostile;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -145,40 +148,7 @@ fn every_component_is_refused_or_contained() {
 
 #[test]
 fn every_trainer_ends_as_a_typed_result_and_the_worker_goes_on() {
-    // `None`: an answer.
-    let expected = BTreeMap::from([
-        ("call_out", Some("fit_failed")),
-        ("empty_answer", Some("malformed_answer")),
-        ("exhaust_memory", Some("out_of_memory")),
-        ("extra_metric", Some("malformed_answer")),
-        ("fail", Some("fit_failed")),
-        ("fail_some", Some("fit_failed")),
-        ("grow_memory", Some("out_of_memory")),
-        ("honest", None),
-        ("huge_answer", Some("out_of_memory")),
-        ("huge_fault", Some("out_of_memory")),
-        ("huge_scores", Some("malformed_answer")),
-        ("invalid_dataset", Some("invalid_dataset")),
-        ("invalid_params", Some("invalid_params")),
-        ("invalid_task", Some("invalid_task")),
-        ("keep_state", None),
-        ("loop_forever", Some("timed_out")),
-        ("loop_some", Some("timed_out")),
-        ("malformed_json", Some("malformed_answer")),
-        ("many_resources", Some("trapped")),
-        ("missing_metric", Some("malformed_answer")),
-        ("nan_scores", Some("malformed_answer")),
-        ("nested_json", Some("malformed_answer")),
-        ("not_utf8", Some("trapped")),
-        ("null_scores", None),
-        ("other_contract", Some("malformed_answer")),
-        ("overflow_stack", Some("stack_overflowed")),
-        ("panic", Some("trapped")),
-        ("too_few_scores", Some("malformed_answer")),
-        ("too_many_scores", Some("malformed_answer")),
-        ("trap", Some("trapped")),
-        ("trap_some", Some("trapped")),
-    ]);
+    let expected: BTreeMap<&str, Option<&str>> = hostile::LOCAL.into();
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
     let offered = guest.describe().unwrap().trainers;

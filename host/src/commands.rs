@@ -8,6 +8,7 @@ mod guest;
 mod interrupt;
 mod offer;
 mod plan;
+mod pool;
 mod run;
 mod runs;
 mod schema;
@@ -75,6 +76,8 @@ pub(crate) enum Kind {
     Store,
     /// The guest does not keep the contract, or its fits failed.
     Guest,
+    /// An endpoint can't be reached or does not serve.
+    Pool,
     /// Anything else.
     Internal,
     /// Ctrl-C.
@@ -91,6 +94,7 @@ impl Kind {
             Self::Data => 4,
             Self::Store => 5,
             Self::Guest => 6,
+            Self::Pool => 7,
             Self::Interrupted => 130,
         }
     }
@@ -158,7 +162,14 @@ impl From<PoolError> for CommandError {
         match error {
             PoolError::Store(error) => error.into(),
             PoolError::Missing { .. } => Self::new(Kind::Store, error),
-            PoolError::Worker(_) => Self::new(Kind::Internal, error),
+            PoolError::Worker(_) | PoolError::Client(_) => Self::new(Kind::Internal, error),
+            PoolError::Endpoint(error) => {
+                let remedy = error.remedy();
+                Self::new(Kind::Pool, error).hint(remedy)
+            }
+            PoolError::Authority { .. } => Self::new(Kind::Pool, error),
+            PoolError::Unsigned { .. } => Self::new(Kind::Pool, error)
+                .hint("set `pool.data: body`, or use a store of a cloud"),
         }
     }
 }

@@ -2,12 +2,17 @@
 //! what a result is, and it keeps no record: the store does.
 
 mod ahead;
+mod crew;
+mod files;
+mod http;
 mod local;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use fanout_contract::Task;
 
+pub use http::{EndpointError, HttpPool, HttpSettings, Problem};
 pub use local::LocalPool;
 
 use crate::digest::Digest;
@@ -30,6 +35,26 @@ pub enum PoolError {
     /// A worker can't be started.
     #[error("can't start a worker")]
     Worker(#[source] std::io::Error),
+    /// An endpoint does not serve.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// What makes requests can't be set up.
+    #[error("can't set up the requests to the endpoints")]
+    Client(#[source] reqwest::Error),
+    /// The certificates that the plan names can't be used.
+    #[error("can't use the certificates of `{}`: {why}", file.display())]
+    Authority {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The data is to go by URL, and the store makes none.
+    #[error("the store `{store}` signs no URLs, as `pool.data: url` asks")]
+    Unsigned {
+        /// The store.
+        store: String,
+    },
 }
 
 /// The tasks of a run, made one at a time, so that a run of many tasks does

@@ -21,6 +21,7 @@ use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 pub use cache::Cache;
 pub use instance::Instance;
+pub(crate) use instance::{answer_bound, checked, clipped};
 pub use limits::{Cancel, TaskLimits};
 
 use crate::digest::Digest;

@@ -5,9 +5,15 @@
 use serde_json::Value;
 
 /// Where `value` breaks `schema`, with the keyword that it breaks.
+#[allow(dead_code, reason = "each test file uses its share")]
 pub(crate) fn violations(schema: &Value, value: &Value) -> Vec<String> {
+    violations_in(schema, schema, value)
+}
+
+/// The same for a schema that is a part of a larger document, `root`.
+pub(crate) fn violations_in(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    Validator { root: schema }.check(schema, value, "", &mut found);
+    Validator { root }.check(schema, value, "", &mut found);
     found
 }
 
@@ -37,7 +43,9 @@ impl Validator<'_> {
             let length = value.as_str().map(|text| text.chars().count() as f64);
             let items = value.as_array();
             let fine = match keyword.as_str() {
-                "$schema" | "$defs" | "title" | "description" | "default" => true,
+                "$schema" | "$defs" | "title" | "description" | "default" | "contentMediaType" => {
+                    true
+                }
                 "$ref" => {
                     let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
                     self.check(self.root.pointer(pointer).unwrap(), value, path, found);
@@ -49,6 +57,13 @@ impl Validator<'_> {
                 },
                 "const" => value == rule,
                 "enum" => all().any(|one| one == value),
+                "allOf" => {
+                    for one in all() {
+                        self.check(one, value, path, found);
+                    }
+                    true
+                }
+                "not" => !self.holds(rule, value),
                 "anyOf" => all().any(|one| self.holds(one, value)),
                 "oneOf" => all().filter(|one| self.holds(one, value)).count() == 1,
                 "minimum" => number(value).is_none_or(|value| value >= bound),

@@ -235,6 +235,18 @@ pub enum Fault {
     Failed(String),
 }
 
+impl Fault {
+    /// The same fault with another message.
+    pub fn map_message(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::InvalidDataset(message) => Self::InvalidDataset(change(message)),
+            Self::InvalidTask(message) => Self::InvalidTask(change(message)),
+            Self::InvalidParams(message) => Self::InvalidParams(change(message)),
+            Self::Failed(message) => Self::Failed(change(message)),
+        }
+    }
+}
+
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

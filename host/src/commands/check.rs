@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use fanout::dataset::{self, Prepared};
 use fanout::expand::{Data, Expansion};
+use fanout::plan::PoolPlan;
 use fanout::report::human::{bytes, count};
 
 use super::plan::{Loaded, PlanArguments};
@@ -41,7 +42,12 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.layout.columns.len() - 1);
     let workers = loaded.workers.min(expansion.tasks.len());
-    let memory = bytes(estimated_memory(prepared, workers));
+    // What an endpoint needs is the platform's; only the refit is made here.
+    let here = match plan.pool {
+        PoolPlan::Local { .. } => workers,
+        PoolPlan::Http(_) => 1,
+    };
+    let memory = bytes(estimated_memory(prepared, here));
     let mut text = String::new();
     writeln!(text, "{}: the plan is good", plan.name)?;
     writeln!(

@@ -29,6 +29,10 @@ pub(super) struct PlanArguments {
     /// The store, instead of the plan's `store`.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// The URL of an endpoint that serves the guest, or several, or `local`;
+    /// instead of the plan's `pool`.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pool: Vec<String>,
     /// How many tasks run at a time, instead of the plan's `pool.workers`.
     #[arg(long, value_name = "N")]
     workers: Option<String>,
@@ -52,13 +56,17 @@ impl PlanArguments {
     /// reading the data.
     pub(super) fn load(&self) -> Result<Loaded, CommandError> {
         let mut draft = plan::read(&self.plan, &self.overrides()?)?;
-        let workers = match draft.pool() {
-            Some(PoolPlan::Local {
-                workers: Some(workers),
-            }) => *workers,
-            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (workers, instances) = match draft.pool() {
+            Some(PoolPlan::Local { workers }) => {
+                let workers = workers.unwrap_or(cores);
+                (workers, workers)
+            }
+            // The best candidate is refitted here.
+            Some(PoolPlan::Http(http)) => (http.endpoints.len() * http.concurrency, 1),
+            None => (cores, cores),
         };
-        let sandbox = Sandbox::new(workers + 1, default_cache())?;
+        let sandbox = Sandbox::new(instances + 1, default_cache())?;
         let choice = Choice::find(&sandbox, draft.trainer())?;
         draft.check_trainer(&choice.trainers);
         let store = draft
@@ -96,9 +104,13 @@ impl PlanArguments {
 
     fn overrides(&self) -> Result<Vec<Override>, CommandError> {
         let set = self.set.iter().map(|argument| Override::set(argument));
-        let mut all: Vec<Override> = set
+        let set: Vec<Override> = set
             .collect::<Result<_, _>>()
             .map_err(|error| CommandError::new(Kind::Usage, error))?;
+        // First: what is set of the pool is set of this one.
+        let mut all = Vec::new();
+        all.extend((!self.pool.is_empty()).then(|| Override::pool(&self.pool)));
+        all.extend(set);
         all.extend(self.output.as_deref().map(Override::output));
         all.extend(self.store.as_deref().map(Override::store));
         all.extend(self.workers.as_deref().map(Override::workers));

@@ -9,7 +9,7 @@ use clap::Args;
 use fanout::dataset::{self, Prepared};
 use fanout::expand::{Data, Expansion};
 use fanout::plan::CheckedPlan;
-use fanout::pool::{LocalPool, Work};
+use fanout::pool::LocalPool;
 use fanout::reduce::SearchResults;
 use fanout::report::progress::Progress;
 use fanout::report::{Report, Took, files};
@@ -22,7 +22,8 @@ use fanout::sandbox::Cancel;
 use fanout::store::{Key, Settled, Store};
 use indicatif::ProgressDrawTarget;
 
-use super::plan::{Loaded, PlanArguments};
+use super::plan::PlanArguments;
+use super::pool::{self, Pools};
 use super::{CommandError, Kind, show};
 
 /// The refitted model's file, in the folder of results.
@@ -51,6 +52,7 @@ impl Run {
         super::interrupt::on_interrupt(cancel.clone())?;
         let loaded = self.plan.load()?;
         let plan = &loaded.plan;
+        let http = pool::http_settings(plan)?;
         let mut progress = self.progress(plan);
         let mut emit = |event: &Event| progress.on_event(event);
 
@@ -90,9 +92,16 @@ impl Run {
             }
         }
         let record = Record::new(store.clone(), plan.limits.into(), !self.fresh);
-        let pool = pool(&loaded, &prepared, record, &cancel);
-        let results = run::search(plan, &expansion, &pool, &cancel, &mut emit)?;
-        let refitted = refit(plan, &expansion, &results, &prepared, &pool, &mut emit)?;
+        let pools = Pools::new(&loaded, http, &prepared, record, &cancel)?;
+        let results = run::search(plan, &expansion, pools.search(), &cancel, &mut emit)?;
+        let refitted = refit(
+            plan,
+            &expansion,
+            &results,
+            &prepared,
+            &pools.local,
+            &mut emit,
+        )?;
         // The line that changes must be gone before anything else is printed.
         drop(progress);
 
@@ -163,25 +172,6 @@ fn prepare(
         });
     }
     Ok(prepared)
-}
-
-fn pool(loaded: &Loaded, prepared: &Prepared, record: Record, cancel: &Cancel) -> LocalPool {
-    let work = Work {
-        record,
-        dataset: prepared.dataset,
-        splits: prepared.splits,
-        cancel: cancel.clone(),
-    };
-    let pool = LocalPool::new(
-        loaded.guest.clone(),
-        work,
-        loaded.plan.limits.into(),
-        loaded.workers,
-    );
-    match &prepared.dataset_content {
-        Some(table) => pool.with_files(table.clone(), prepared.splits_content.clone()),
-        None => pool,
-    }
 }
 
 fn refit(

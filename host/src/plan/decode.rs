@@ -4,6 +4,7 @@
 //! It looks at no data, no guest and no folder.
 
 mod dataset;
+mod pool;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use fanout_contract::Metric;
 
-use super::fields::{CV, PLAN, POOL};
+use super::fields::{CV, PLAN};
 use super::form::{Form, Section};
 use super::mistake::{Mistake, Place};
 use super::node::{Atom, Content, Node};
@@ -95,7 +96,7 @@ pub(super) fn decode(root: &Node, base: &Base<'_>, noted: Noted<'_>) -> Decoded 
         .own("families", noted, families)
         .map(|given| given.unwrap_or(true));
     let pool = match top.get("pool", noted) {
-        Some(Some((place, node))) => pool(place, node, noted),
+        Some(Some((place, node))) => pool::pool(place, node, base, noted),
         given => given.map(|_| PoolPlan::Local { workers: None }),
     };
     let store = top
@@ -212,14 +213,6 @@ fn cv(place: Place, node: &Node, noted: Noted<'_>) -> Option<Cv> {
             shuffle,
             random_state,
         },
-    })
-}
-
-fn pool(place: Place, node: &Node, noted: Noted<'_>) -> Option<PoolPlan> {
-    let (_, reader) = Reader::union(&POOL, place, node, noted)?;
-    let workers = reader.int("workers", noted)?;
-    Some(PoolPlan::Local {
-        workers: workers.and_then(|workers| usize::try_from(workers).ok()),
     })
 }
 
@@ -371,29 +364,33 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
         Some(bytes)
     });
     let timeout = reader.own("timeout", noted, |node, noted| {
-        let given = match node.atom() {
-            Some(Atom::Text(text)) => quantity::duration(text),
-            _ => None,
-        };
-        let fine = given.filter(|timeout| !timeout.is_zero() && *timeout <= MAX_TIMEOUT);
-        if fine.is_none() {
-            let takes = match given {
-                Some(_) => "a duration from 1ms to 168h",
-                None => "a duration, such as `90s`, `5m` or `1h30m`",
-            };
-            let hint = match (number(node), node.label()) {
-                (Some(_), Some(number)) => Some(format!("write `{number}s` for seconds")),
-                (None, Some(text)) if given.is_none() => quantity::meant_duration(text),
-                _ => None,
-            };
-            noted.push(wrong("timeout", takes, node).maybe_hint(hint));
-        }
-        fine
+        duration("timeout", node, noted)
     });
     Some(Limits {
         memory: memory?.unwrap_or(1 << 30),
         timeout: timeout?.unwrap_or(Duration::from_secs(300)),
     })
+}
+
+fn duration(name: &str, node: &Node, noted: Noted<'_>) -> Option<Duration> {
+    let given = match node.atom() {
+        Some(Atom::Text(text)) => quantity::duration(text),
+        _ => None,
+    };
+    let fine = given.filter(|time| !time.is_zero() && *time <= MAX_TIMEOUT);
+    if fine.is_none() {
+        let takes = match given {
+            Some(_) => "a duration from 1ms to 168h",
+            None => "a duration, such as `90s`, `5m` or `1h30m`",
+        };
+        let hint = match (number(node), node.label()) {
+            (Some(_), Some(number)) => Some(format!("write `{number}s` for seconds")),
+            (None, Some(text)) if given.is_none() => quantity::meant_duration(text),
+            _ => None,
+        };
+        noted.push(wrong(name, takes, node).maybe_hint(hint));
+    }
+    fine
 }
 
 /// A path of the plan: from the plan's folder where the plan's text has it,

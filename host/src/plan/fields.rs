@@ -274,17 +274,41 @@ pub(super) static POOL: Union = Union {
     about: "What runs the tasks.",
     tag: "kind",
     default: "local",
-    variants: &[Variant {
-        name: "local",
-        about: "Workers of this process.",
-        fields: &[Field::new(
-            "workers",
-            Form::Int { min: 1, max: 1024 },
-            Absent,
-            "How many. Fallback: one a core.",
-        )
-        .aka(&["n_jobs", "threads", "concurrency", "jobs"])],
-    }],
+    variants: &[
+        Variant {
+            name: "local",
+            about: "Workers of this process.",
+            fields: &[Field::new(
+                "workers",
+                Form::Int { min: 1, max: 1024 },
+                Absent,
+                "How many. Fallback: one a core.",
+            )
+            .aka(&["n_jobs", "threads", "concurrency", "jobs"])],
+        },
+        Variant {
+            name: "http",
+            about: "Endpoints that serve the guest over HTTP, on whatever platform.",
+            fields: &[
+                Field::new("endpoints", Form::Own(endpoints), Required, "The URL of the guest, or a list of several.")
+                    .aka(&["endpoint", "url", "urls", "servers", "hosts"]),
+                Field::new("concurrency", Form::Int { min: 1, max: 1024 }, Int(8), "Requests under way at a time at each endpoint.")
+                    .aka(&["workers", "n_jobs", "max_concurrency", "parallelism"]),
+                Field::new("token_env", Form::Text, Absent, "The environment variable that holds the bearer token. Fallback: no token is sent.")
+                    .aka(&["token", "bearer", "auth", "authorization"]),
+                Field::new("data", Form::Choice(&[
+                    ("auto", "By URL where the store can sign one and the endpoint can reach it, else in the body."),
+                    ("url", "By a URL that the store signs."),
+                    ("body", "In the body of a request."),
+                ]), Text("auto"), "How the dataset gets to an endpoint.")
+                    .aka(&["dataset", "transfer"]),
+                Field::new("retry", Form::Own(duration), Text("2m"), "How long the run goes on without any answer: `30s`, `2m`.")
+                    .aka(&["retries", "patience", "retry_timeout"]),
+                Field::new("ca", Form::Text, Absent, "A PEM file of certificates to trust beside the system's, from the plan's folder.")
+                    .aka(&["ca_bundle", "certificate", "cert"]),
+            ],
+        },
+    ],
 };
 
 static LIMITS: Section = Section {
@@ -321,6 +345,11 @@ fn refit() -> serde_json::Value {
 
 fn error_score() -> serde_json::Value {
     json!({"anyOf": [{"enum": ["nan", "NaN", "raise"]}, {"type": "number"}]})
+}
+
+fn endpoints() -> serde_json::Value {
+    let url = json!({"type": "string", "pattern": "^https?://"});
+    json!({"anyOf": [url, {"type": "array", "items": url, "minItems": 1, "uniqueItems": true}]})
 }
 
 fn switch() -> serde_json::Value {

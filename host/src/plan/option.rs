@@ -58,6 +58,12 @@ impl Override {
         Self::option("--store", "store", url, false)
     }
 
+    /// `--pool URL`, one or several, or `local`: what runs the tasks. The
+    /// settings of a plan's pool of the same kind stay.
+    pub fn pool(names: &[String]) -> Self {
+        Self::option("--pool", "pool", &names.join(","), false)
+    }
+
     /// `--workers N`.
     pub fn workers(count: &str) -> Self {
         Self::option("--workers", "pool.workers", count, true)
@@ -137,8 +143,75 @@ impl Override {
         }
     }
 
+    /// The pool of the kind that the value means, with the fields that the
+    /// plan's pool has where it is of that kind.
+    fn apply_pool(&self, index: usize, root: &mut Node) {
+        let Content::Map(fields) = &mut root.content else {
+            return;
+        };
+        let place = |from: usize, text: &str| {
+            let from = self.value_at + self.value[..from].chars().count();
+            Place::Option(index, Self::span(from, from + text.chars().count()))
+        };
+        let whole = place(0, &self.value);
+        let text = |place, text: &str| Node {
+            place,
+            content: Content::Scalar(Scalar {
+                text: text.to_owned(),
+                plain: false,
+            }),
+        };
+        let entry = |key: &str, value| Entry {
+            key: key.to_owned(),
+            place: whole,
+            value,
+        };
+        let kind = if self.value == "local" {
+            "local"
+        } else {
+            "http"
+        };
+        let mut pool = vec![entry("kind", text(whole, kind))];
+        if kind == "http" {
+            let mut at = 0;
+            let urls = self.value.split(',').map(|url| {
+                let node = text(place(at, url), url);
+                at += url.len() + 1;
+                node
+            });
+            let urls = Node {
+                content: Content::List(urls.collect()),
+                place: whole,
+            };
+            pool.push(entry("endpoints", urls));
+        }
+        let old = fields.iter().position(|entry| entry.key == "pool");
+        if let Some(old) = old.map(|old| fields.remove(old).value) {
+            let same = old
+                .entry("kind")
+                .and_then(|entry| entry.value.label())
+                .unwrap_or("local")
+                == kind;
+            let kept = old
+                .entries()
+                .iter()
+                .filter(|entry| same && entry.key != "kind" && entry.key != "endpoints");
+            pool.extend(kept.cloned());
+        }
+        fields.push(entry(
+            "pool",
+            Node {
+                place: whole,
+                content: Content::Map(pool),
+            },
+        ));
+    }
+
     /// Puts the value into the tree.
     pub(super) fn apply(&self, index: usize, root: &mut Node, noted: Noted<'_>) {
+        if self.path_at == 0 && self.path == "pool" {
+            return self.apply_pool(index, root);
+        }
         let Some(value) = self.value(index, noted) else {
             return;
         };

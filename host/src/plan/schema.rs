@@ -240,6 +240,39 @@ pub enum PoolPlan {
         /// How many; `None`: one a core.
         workers: Option<usize>,
     },
+    /// Endpoints that serve the guest over HTTP.
+    Http(HttpPlan),
+}
+
+/// The `pool` section of the kind `http`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpPlan {
+    /// URLs, at least one, each once.
+    pub endpoints: Vec<String>,
+    /// Requests under way at a time at each.
+    pub concurrency: usize,
+    /// The environment variable that holds the bearer token.
+    pub token_env: Option<String>,
+    /// How the dataset gets to an endpoint.
+    pub data: DataWay,
+    /// How long the run goes on without any answer.
+    pub retry: Duration,
+    /// A PEM file of certificates to trust beside the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// How the dataset gets to an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataWay {
+    /// By URL where the store can sign one and the endpoint can reach it,
+    /// else in the body.
+    #[default]
+    Auto,
+    /// By a URL that the store signs.
+    Url,
+    /// In the body of a request.
+    Body,
 }
 
 /// The `limits` section: what one task may use.

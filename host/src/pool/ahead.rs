@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
+use fanout_contract::Task;
+
 use super::{Notice, PoolError, Tasks};
 use crate::run::record::{Ended, Found, Record, Wanted};
 use crate::sandbox::Cancel;
@@ -34,6 +36,21 @@ pub(super) struct Job {
     pub(super) wanted: Wanted,
     pub(super) found: Found,
     looked: Instant,
+}
+
+impl Job {
+    /// The task, with the candidates alone whose fits are missing.
+    pub(super) fn document(&self, tasks: &dyn Tasks) -> Task {
+        let mut task = tasks.task(self.task);
+        let missing = &self.found.missing;
+        if missing.len() < task.candidates.len() {
+            task.candidates = missing
+                .iter()
+                .map(|&position| std::mem::take(&mut task.candidates[position as usize]))
+                .collect();
+        }
+        task
+    }
 }
 
 /// One worker's place at the desk.
@@ -152,6 +169,13 @@ impl<'a> Desk<'a> {
             Way::Near { .. } => keep(self.record, job, ended, &self.notices),
             Way::Far { made, .. } => made.send((job, ended)).is_ok(),
         }
+    }
+
+    /// Tells what became of fits without keeping it: another try need not
+    /// end so. `false`: nobody wants more.
+    pub(super) fn tell(&self, task: usize, ended: Ended) -> bool {
+        let told = std::iter::once(Notice::Ended { task, ended });
+        tell(&self.notices, told).is_some()
     }
 
     /// Ends the run.

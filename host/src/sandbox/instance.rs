@@ -141,16 +141,18 @@ fn json(task: &Task) -> String {
 
 fn refused(fault: GuestFault) -> TaskFault {
     let fault = match fault {
-        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(clipped(message)),
-        GuestFault::InvalidTask(message) => Fault::InvalidTask(clipped(message)),
-        GuestFault::InvalidParams(message) => Fault::InvalidParams(clipped(message)),
-        GuestFault::Failed(message) => Fault::Failed(clipped(message)),
+        GuestFault::InvalidDataset(message) => Fault::InvalidDataset(message),
+        GuestFault::InvalidTask(message) => Fault::InvalidTask(message),
+        GuestFault::InvalidParams(message) => Fault::InvalidParams(message),
+        GuestFault::Failed(message) => Fault::Failed(message),
     };
-    TaskFault::Refused { fault }
+    TaskFault::Refused {
+        fault: fault.map_message(clipped),
+    }
 }
 
 /// The beginning of a message, whole characters.
-fn clipped(mut message: String) -> String {
+pub(crate) fn clipped(mut message: String) -> String {
     if message.len() > MESSAGE {
         message.truncate(message.floor_char_boundary(MESSAGE));
         message.push('…');
@@ -159,9 +161,14 @@ fn clipped(mut message: String) -> String {
     message
 }
 
+/// More bytes than any answer to this task has.
+pub(crate) fn answer_bound(task: &Task) -> usize {
+    ANSWER_A_CANDIDATE * (task.candidates.len() + 1)
+}
+
 /// The answer, if it is one to this task.
-fn checked(text: &str, task: &Task) -> Result<Answer, String> {
-    if text.len() > ANSWER_A_CANDIDATE * (task.candidates.len() + 1) {
+pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
+    if text.len() > answer_bound(task) {
         return Err(format!("{} bytes are more than any answer has", text.len()));
     }
     let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;

@@ -22,6 +22,8 @@ pub mod bindings {
     });
 }
 
+pub mod function;
+
 pub use bindings::export_trainer;
 pub use bindings::exports::fanout::trainer::trainer as door;
 pub use door::Fault;
@@ -90,7 +92,7 @@ fn read(task: &str) -> Result<Task, Fault> {
     serde_json::from_str(task).map_err(|error| Fault::InvalidTask(error.to_string()))
 }
 
-/// Exports both doors; nobody is served at the door of HTTP.
+/// Exports both doors.
 #[macro_export]
 macro_rules! export {
     ($guest:ident) => {
@@ -101,24 +103,16 @@ macro_rules! export {
 
             impl wasip2::exports::http::incoming_handler::Guest for $guest {
                 fn handle(
-                    _: wasip2::http::types::IncomingRequest,
+                    request: wasip2::http::types::IncomingRequest,
                     outparam: wasip2::http::types::ResponseOutparam,
                 ) {
-                    $crate::decline(outparam);
+                    $crate::function::handle::<$guest>(request, outparam);
                 }
             }
 
     wasip2::http::proxy::export!($guest with_types_in wasip2);
         };
     };
-}
-
-/// Answers status 501.
-pub fn decline(outparam: wasip2::http::types::ResponseOutparam) {
-    use wasip2::http::types::{Fields, OutgoingResponse, ResponseOutparam};
-    let response = OutgoingResponse::new(Fields::new());
-    let _ = response.set_status_code(501);
-    ResponseOutparam::set(outparam, Ok(response));
 }
 
 /// A good description of some trainers. Each takes `number`, which tells

@@ -1,0 +1,127 @@
+//! [`Data`]: how the dataset and the splits get to an endpoint.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::plan::DataWay;
+use crate::pool::files::Files;
+use crate::pool::{PoolError, Work};
+use crate::store::Key;
+
+/// A URL is good for this long at least when it is handed out, and for a
+/// task's time beside.
+const VALID: Duration = Duration::from_secs(3600);
+
+/// After so many failures in a row, an endpoint is taken not to reach the
+/// store.
+const FAILURES: u32 = 3;
+
+/// The way for one request.
+#[derive(Debug)]
+pub(super) enum Way {
+    Urls { dataset: String, splits: String },
+    Body,
+}
+
+/// The two files.
+#[derive(Debug)]
+pub(super) struct Data {
+    way: DataWay,
+    files: Files,
+    /// For which time a URL is signed.
+    valid: Duration,
+    signed: Mutex<Option<Signed>>,
+    /// Of each endpoint, how many URLs in a row it could not fetch.
+    failures: Vec<AtomicU32>,
+}
+
+struct Signed {
+    until: Instant,
+    /// `None`: the store signs none.
+    urls: Option<(String, String)>,
+}
+
+impl std::fmt::Debug for Signed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the URLs: they are credentials.
+        f.debug_struct("Signed")
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Data {
+    /// For tasks that may take `timeout`, at so many endpoints.
+    pub(super) fn new(way: DataWay, endpoints: usize, timeout: Duration) -> Self {
+        Self {
+            way,
+            files: Files::default(),
+            valid: 2 * (VALID + timeout),
+            signed: Mutex::default(),
+            failures: (0..endpoints).map(|_| AtomicU32::new(0)).collect(),
+        }
+    }
+
+    pub(super) fn with_files(mut self, table: Bytes, splits: Bytes) -> Self {
+        self.files = Files::of(table, splits);
+        self
+    }
+
+    /// How an endpoint gets the files.
+    pub(super) fn way(&self, work: &Work, endpoint: usize) -> Result<Way, PoolError> {
+        if self.way == DataWay::Body
+            || self.way == DataWay::Auto
+                && self.failures[endpoint].load(Ordering::Relaxed) >= FAILURES
+        {
+            return Ok(Way::Body);
+        }
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |signed: &Signed| signed.until > Instant::now();
+        if !signed.as_ref().is_some_and(fresh) {
+            *signed = Some(self.sign(work)?);
+        }
+        match signed.as_ref().and_then(|signed| signed.urls.clone()) {
+            Some((dataset, splits)) => Ok(Way::Urls { dataset, splits }),
+            None if self.way == DataWay::Url => Err(PoolError::Unsigned {
+                store: work.record.store().url().to_owned(),
+            }),
+            None => Ok(Way::Body),
+        }
+    }
+
+    fn sign(&self, work: &Work) -> Result<Signed, PoolError> {
+        let store = work.record.store();
+        let until = Instant::now() + self.valid / 2;
+        let dataset = store.signed_url(&Key::dataset(&work.dataset), self.valid)?;
+        let urls = match dataset {
+            None => None,
+            Some(dataset) => store
+                .signed_url(&Key::splits(&work.splits), self.valid)?
+                .map(|splits| (dataset, splits)),
+        };
+        Ok(Signed { until, urls })
+    }
+
+    /// An endpoint could not fetch a URL. Returns whether the files may go in
+    /// the body instead.
+    pub(super) fn url_failed(&self, endpoint: usize) -> bool {
+        self.failures[endpoint].fetch_add(1, Ordering::Relaxed);
+        self.way == DataWay::Auto
+    }
+
+    pub(super) fn url_served(&self, endpoint: usize) {
+        self.failures[endpoint].store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn files(&self, work: &Work) -> Result<&(Bytes, Bytes), PoolError> {
+        self.files.get(work)
+    }
+
+    /// The bytes of the files, where they were read.
+    pub(super) fn len(&self) -> u64 {
+        self.files.len()
+    }
+}

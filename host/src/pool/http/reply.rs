@@ -1,0 +1,163 @@
+//! [`Reply`]: what a status, its headers and its body say. Only what the
+//! guest itself said is taken for its word; a gateway's page is not.
+
+use std::time::Duration;
+
+use fanout_contract::Fault;
+use http::{HeaderMap, StatusCode, header};
+
+/// Characters of a body that go into a message.
+const SHOWN: usize = 200;
+
+/// What came back.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reply {
+    /// The guest's answer, as it gave it.
+    Answer(String),
+    /// The guest said why it did not answer.
+    Refused(Fault),
+    /// The guest panicked, and said so.
+    Trapped(String),
+    /// The instance has not the dataset: it wants it sent.
+    DataNeeded,
+    /// The guest could not get the dataset from its URL.
+    UrlFailed(String),
+    /// Too much at a time; again after a while.
+    Busy {
+        why: String,
+        after: Option<Duration>,
+    },
+    /// The instance or the platform failed.
+    Failed(String),
+    /// The token is missing or wrong.
+    Denied(u16),
+    /// The body is larger than the platform takes.
+    TooLarge,
+    /// Whatever is there does not keep the contract.
+    Strange(String),
+}
+
+impl Reply {
+    pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let fault = || serde_json::from_slice::<Fault>(body).ok();
+        let why = || said(status, body);
+        match status.as_u16() {
+            200 => match std::str::from_utf8(body) {
+                Ok(answer) => Self::Answer(answer.to_owned()),
+                Err(_) => Self::Answer(String::from_utf8_lossy(body).into_owned()),
+            },
+            401 | 403 | 407 => Self::Denied(status.as_u16()),
+            412 if headers
+                .get("fanout-dataset")
+                .is_some_and(|held| held == "needed") =>
+            {
+                Self::DataNeeded
+            }
+            413 => Self::TooLarge,
+            422 => fault().map_or_else(|| Self::Strange(why()), Self::Refused),
+            429 | 503 => Self::Busy {
+                why: why(),
+                after: retry_after(headers),
+            },
+            500 => match fault() {
+                Some(Fault::Failed(message)) => Self::Trapped(message),
+                _ => Self::Failed(why()),
+            },
+            502 => match fault() {
+                Some(Fault::InvalidDataset(message)) => Self::UrlFailed(message),
+                _ => Self::Failed(why()),
+            },
+            408 | 501..=599 => Self::Failed(why()),
+            _ => Self::Strange(why()),
+        }
+    }
+}
+
+/// The header in seconds; its other form, a date, would need clocks that
+/// agree.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The status, and the beginning of the body.
+fn said(status: StatusCode, body: &[u8]) -> String {
+    let body = String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]);
+    let words: Vec<&str> = body.split_whitespace().collect();
+    let mut text: String = words.join(" ").chars().take(SHOWN).collect();
+    if text.is_empty() {
+        return format!("status {status}");
+    }
+    text.retain(|c| !c.is_control());
+    format!("status {status}: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn read(status: u16, body: &str) -> Reply {
+        let status = StatusCode::from_u16(status).unwrap();
+        Reply::read(status, &HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn the_guests_word_is_told_from_a_gateways() {
+        let fault = |name: &str| format!(r#"{{"fault":"{name}","message":"why"}}"#);
+        assert_eq!(read(200, "{}"), Reply::Answer("{}".into()));
+        assert_eq!(
+            read(422, &fault("invalid-params")),
+            Reply::Refused(Fault::InvalidParams("why".into()))
+        );
+        assert!(matches!(read(422, "<html>"), Reply::Strange(_)));
+        assert_eq!(read(500, &fault("failed")), Reply::Trapped("why".into()));
+        assert!(matches!(read(500, "<html>"), Reply::Failed(_)));
+        assert_eq!(
+            read(502, &fault("invalid-dataset")),
+            Reply::UrlFailed("why".into())
+        );
+        assert!(matches!(read(502, ""), Reply::Failed(_)));
+        assert!(matches!(read(504, ""), Reply::Failed(_)));
+        assert_eq!(read(403, ""), Reply::Denied(403));
+        assert_eq!(read(413, ""), Reply::TooLarge);
+        assert!(matches!(read(302, ""), Reply::Strange(_)));
+        assert!(matches!(
+            read(400, &fault("invalid-task")),
+            Reply::Strange(_)
+        ));
+        // A gateway's own 412 asks for nothing that could be sent.
+        assert!(matches!(read(412, ""), Reply::Strange(_)));
+    }
+
+    #[test]
+    fn headers_ask_for_data_and_for_patience() {
+        let mut headers = HeaderMap::new();
+        headers.insert("fanout-dataset", HeaderValue::from_static("needed"));
+        headers.insert("retry-after", HeaderValue::from_static("7"));
+        let read = |status| Reply::read(status, &headers, b"");
+        assert_eq!(read(StatusCode::PRECONDITION_FAILED), Reply::DataNeeded);
+        for status in [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ] {
+            let Reply::Busy { after, .. } = read(status) else {
+                panic!("{status} is no reason to wait")
+            };
+            assert_eq!(after, Some(Duration::from_secs(7)));
+        }
+    }
+
+    #[test]
+    fn a_page_is_shown_by_its_beginning() {
+        let page = format!("<html>\n  <b>\u{1b}[31m{}</b>", "x".repeat(10_000));
+        let Reply::Failed(why) = read(500, &page) else {
+            panic!("a page is no answer")
+        };
+        assert!(
+            why.starts_with("status 500 Internal Server Error: <html> <b>[31mxxx"),
+            "{why}"
+        );
+        assert!(why.len() < 300, "{}", why.len());
+    }
+}

@@ -1,0 +1,132 @@
+//! Hostile guests at an endpoint: each ends as the typed result that it has in
+//! the local pool, as far as that can be known from outside.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use fanout::digest::Digest;
+use fanout::plan::DataWay;
+use fanout::pool::{HttpPool, HttpSettings, Notice, Pool, Tasks, Work};
+use fanout::run::event::{Outcome, TaskFault};
+use fanout::run::record::{Record, Wanted};
+use fanout::sandbox::{Cache, Cancel, Sandbox, TaskLimits};
+use fanout::store::Store;
+use fanout_contract::{CONTRACT, Params, Split, Task};
+use fanout_guest_build::{Compiler, Targets};
+
+use crate::expected::{LOCAL, OTHERWISE_OVER_HTTP};
+use crate::server::{Kind, Server};
+
+/// One task, of two candidates.
+struct One(Task);
+
+impl Tasks for One {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn wanted(&self, _index: usize) -> Wanted {
+        Wanted {
+            task: Digest::of_json(&self.0),
+            fits: vec!["{}".to_owned(), r#"{"fail":true}"#.to_owned()],
+        }
+    }
+
+    fn task(&self, _index: usize) -> Task {
+        self.0.clone()
+    }
+}
+
+fn task(trainer: &str) -> One {
+    One(Task {
+        contract: CONTRACT,
+        trainer: trainer.to_owned(),
+        params: Params::new(),
+        candidates: vec![
+            Params::new(),
+            Params::from([("fail".to_owned(), true.into())]),
+        ],
+        split: Split {
+            column: "fold".to_owned(),
+            test: Some(0),
+            train: Default::default(),
+        },
+        target: "y".to_owned(),
+        positive: None,
+        scoring: vec!["accuracy".to_owned(), "roc_auc".to_owned()],
+        train_score: false,
+    })
+}
+
+fn outcome(pool: &HttpPool, trainer: &str) -> Outcome {
+    let mut told = Vec::new();
+    pool.run(&task(trainer), &mut |notice| {
+        match notice {
+            Notice::Ended { ended, .. } => told.push(ended.outcome),
+            other => panic!("{trainer}: {other:?}"),
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap_or_else(|error| panic!("{trainer}: {error}"));
+    assert_eq!(told.len(), 1, "{trainer}");
+    told.remove(0)
+}
+
+#[test]
+fn every_hostile_trainer_ends_as_a_typed_result_and_the_pool_goes_on() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
+    let built = Compiler::find()
+        .unwrap()
+        .build(&workspace, "hostile-guests", Targets::Examples)
+        .unwrap();
+    let hostile = built
+        .into_iter()
+        .find(|built| built.name == "hostile")
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hostile.wasm");
+    std::fs::write(&file, &hostile.wasm).unwrap();
+    let server = Server::start(Kind::WasmtimeStrict, &file);
+
+    let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
+    let sandbox = Sandbox::new(1, Some(cache)).unwrap();
+    let guest = sandbox
+        .load(&hostile.wasm, Digest::of(&hostile.wasm))
+        .unwrap();
+    let limits = TaskLimits {
+        memory: 64 << 20,
+        timeout: Duration::from_secs(5),
+    };
+    let store = Store::open("memory://").unwrap();
+    let settings = HttpSettings {
+        endpoints: vec![server.url.clone()],
+        concurrency: 1,
+        token: None,
+        data: DataWay::Body,
+        retry: Duration::from_secs(60),
+        ca: None,
+    };
+    let work = Work {
+        record: Record::new(store, limits, false),
+        dataset: Digest::of(b"table"),
+        splits: Digest::of(b"splits"),
+        cancel: Cancel::default(),
+    };
+    let pool = HttpPool::new(settings, guest.describe().unwrap(), work, limits)
+        .unwrap()
+        .with_files("table".into(), "splits".into());
+
+    let mut expected = BTreeMap::from(LOCAL);
+    for (name, kind) in OTHERWISE_OVER_HTTP {
+        let local = expected.insert(name, kind);
+        assert!(local.is_some_and(|local| local != kind), "{name}");
+    }
+    for (name, kind) in expected {
+        let outcome = outcome(&pool, name);
+        let found = outcome.result.as_ref().err().map(TaskFault::kind);
+        assert_eq!(found, kind, "{name}: {outcome:?}");
+    }
+    assert!(outcome(&pool, "honest").result.is_ok());
+}

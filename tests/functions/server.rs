@@ -1,0 +1,117 @@
+//! Servers of other makers, which `tests/functions/setup.sh` installs: the
+//! component runs in them as it would on a platform.
+#![allow(dead_code, reason = "each test file uses its share")]
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `jco serve`, on node: one instance for all requests.
+    Jco,
+    /// `wasmtime serve`: a fresh instance for each request.
+    Wasmtime,
+    /// The same, which keeps its instances.
+    WasmtimeKeeping,
+    /// The first again, with 64 MiB and six seconds for a request.
+    WasmtimeStrict,
+}
+
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// Starts a server of the component at a port of its own.
+    pub(crate) fn start(kind: Kind, component: &Path) -> Self {
+        Self::start_at(kind, component, free_port())
+    }
+
+    pub(crate) fn start_at(kind: Kind, component: &Path, port: u16) -> Self {
+        let mut command = match kind {
+            Kind::Jco => {
+                let mut command = Command::new("node");
+                command
+                    .arg(tool("jco/node_modules/@bytecodealliance/jco/dist/jco.js"))
+                    .arg("serve")
+                    .args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+                command
+            }
+            Kind::Wasmtime | Kind::WasmtimeKeeping | Kind::WasmtimeStrict => {
+                let limits = match kind {
+                    Kind::WasmtimeStrict => "timeout=6s,max-memory-size=67108864",
+                    _ => "timeout=60s,max-memory-size=1073741824",
+                };
+                let mut command = Command::new(tool("wasmtime/bin/wasmtime"));
+                command
+                    .args(["serve", "--addr", &format!("127.0.0.1:{port}")])
+                    .args(["-W", limits]);
+                if kind == Kind::WasmtimeKeeping {
+                    command.args(["--max-instance-reuse-count", "1000000"]);
+                    command.args(["--idle-instance-timeout", "60s"]);
+                }
+                command
+            }
+        };
+        command.arg(component).stdin(Stdio::null());
+        // Each says on one of the two that it listens.
+        let ready = match kind {
+            Kind::Jco => "Server listening",
+            _ => "Serving HTTP on",
+        };
+        let (reader, writer) = std::io::pipe().unwrap();
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let child = command.spawn().unwrap();
+        // The command holds the ends that write: the pipe is to end with the
+        // server.
+        drop(command);
+        let mut lines = BufReader::new(reader).lines();
+        let mut said = Vec::new();
+        loop {
+            match lines.next() {
+                Some(Ok(line)) if line.contains(ready) => break,
+                Some(line) => said.push(line.unwrap()),
+                None => panic!("{kind:?} does not serve: {said:?}"),
+            }
+        }
+        // A pipe that nobody reads stops its writer once it is full.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.url.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn tool(path: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let tool = target.join("tools").join(path);
+    assert!(
+        tool.exists(),
+        "{} is missing: run `make setup`",
+        tool.display()
+    );
+    tool
+}
+
+/// A port that nobody listens at now.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
