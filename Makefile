@@ -1,7 +1,7 @@
 # `make run` runs the main job, `make test` passes the tests; both set up what
 # they need first.
 
-.PHONY: run test lint bench setup servers
+.PHONY: run test test-s3 lint bench setup servers
 
 run: setup
 	cargo run --release --locked -- run plans/flights.yaml
@@ -9,6 +9,13 @@ run: setup
 test: lint servers
 	cargo test --locked --manifest-path guest/Cargo.toml --workspace
 	cargo test --locked --workspace
+
+# The tests of S3 against the server that FANOUT_TEST_S3_ENDPOINT names, with
+# the usual AWS variables; its bucket is FANOUT_TEST_S3_BUCKET or fanout-test.
+# Without it: against the servers that the tests start.
+test-s3: setup
+	@tests/s3/setup.sh
+	cargo test --locked --package fanout --test stores
 
 lint: setup
 	cargo fmt --check
@@ -26,3 +33,4 @@ setup:
 # Other makers' servers, in which the tests run the guests.
 servers:
 	@tests/functions/setup.sh
+	@tests/s3/setup.sh

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
+mod doctor;
 mod gc;
 mod guest;
 mod interrupt;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Find every mistake in a plan, or say what it would run.
     Check(check::Check),
+    /// Check the store, the sandbox, the cache, the memory and the cores.
+    Doctor(doctor::Doctor),
     /// List the runs of a store.
     Runs(runs::Runs),
     /// Print the results of any run in a store, a finished one or not.
@@ -54,6 +57,7 @@ impl Command {
         match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
+            Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
             Self::Show(show) => show.run(),
             Self::Gc(gc) => gc.run(),
@@ -193,11 +197,11 @@ impl From<std::fmt::Error> for CommandError {
     }
 }
 
-/// Prints an error with its causes. Some causes repeat what their effect has
-/// already said; those are left out.
-pub(crate) fn print_error(error: &CommandError) {
-    let mut text = error.source.to_string();
-    let mut cause = error.source.source();
+/// An error with its causes. Some causes repeat what their effect has already
+/// said; those are left out.
+fn chained(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
     while let Some(error) = cause {
         let message = error.to_string();
         if !text.contains(&message) {
@@ -206,6 +210,12 @@ pub(crate) fn print_error(error: &CommandError) {
         }
         cause = error.source();
     }
+    text
+}
+
+/// Prints an error with its causes and what to do.
+pub(crate) fn print_error(error: &CommandError) {
+    let text = chained(error.source.as_ref());
     match error.kind {
         Kind::Interrupted => eprintln!("{text}"),
         _ => eprintln!("error: {text}"),

@@ -36,6 +36,8 @@ use decode::{Base, Decoded};
 use mistake::{Mistake, Place};
 use node::Node;
 
+use crate::store::Location;
+
 pub use json_schema::json_schema;
 pub use mistake::Mistakes;
 pub use option::{Override, ParseOverrideError};
@@ -94,6 +96,7 @@ impl PlanSource {
         self.0.text.lines().nth(number.checked_sub(1)?)
     }
 
+    /// An option of the command line.
     fn option(&self, index: usize) -> &str {
         self.0.options[index].shown()
     }
@@ -161,6 +164,23 @@ pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
     Ok(Draft::parse(file, &text, options, &here))
 }
 
+/// A plan that says nothing but what it must, with the fields of `options` set
+/// over it: for what its defaults are.
+///
+/// # Errors
+///
+/// If there is no working directory.
+pub fn defaults(options: &[Override]) -> std::io::Result<Draft> {
+    const LEAST: &str = "dataset: {source: none.csv, target: none}\ntrainer: {name: none}\n";
+    let here = std::env::current_dir()?;
+    Ok(Draft::parse(
+        Path::new("the defaults"),
+        LEAST,
+        options,
+        &here,
+    ))
+}
+
 /// A plan's text as JSON, as an editor sees it: to be held against
 /// [`json_schema`].
 ///
@@ -223,8 +243,13 @@ impl Draft {
     }
 
     /// The store; `None` where the plan is wrong.
-    pub fn store(&self) -> Option<&String> {
+    pub fn store(&self) -> Option<&Location> {
         Some(&self.decoded.plan.as_ref()?.store)
+    }
+
+    /// The `limits` section; `None` where the plan is wrong.
+    pub fn limits(&self) -> Option<Limits> {
+        Some(self.decoded.plan.as_ref()?.limits)
     }
 
     /// The `dataset` section, to open the source by; `None` where it is wrong.

@@ -9,6 +9,7 @@ mod backend;
 mod failure;
 mod key;
 mod location;
+mod probe;
 mod profile;
 mod remote;
 mod retry;
@@ -86,7 +87,7 @@ pub enum StoreError {
     /// An object can't be read, written, listed or removed.
     #[error("can't {verb} `{key}` in the store `{url}`")]
     Object {
-        /// `read`, `write`, `list` or `remove`.
+        /// `read`, `write`, `list`, `remove` or `keep`.
         verb: &'static str,
         /// The object's key.
         key: String,

@@ -57,6 +57,7 @@ impl Run {
         let mut emit = |event: &Event| progress.on_event(event);
 
         let store = Store::open(&plan.store)?;
+        store.probe()?;
         store.mark_layout()?;
         let prepared = prepare(plan, &store, &mut emit)?;
         loaded.check_target(&prepared)?;

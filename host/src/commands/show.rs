@@ -33,7 +33,7 @@ impl Show {
         let manifest = history.manifest(&entry.run)?;
         let mut replay = Replay::new(&store, &manifest)?;
         replay.plan.output = self.output;
-        replay.plan.store = store.url().to_owned();
+        replay.plan.store = store.url().into();
 
         let mut warnings = match Summary::read(&store, &entry.run)? {
             Some(summary) => summary.warnings,

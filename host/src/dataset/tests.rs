@@ -74,7 +74,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },
-        store: "memory://".to_owned(),
+        store: "memory://".into(),
         limits: Limits {
             memory: 1 << 30,
             timeout: Duration::from_secs(300),

@@ -6,11 +6,14 @@
 mod dataset;
 mod pool;
 mod search;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fanout_contract::Metric;
+
+pub(super) use store::store_url;
 
 use super::fields::{CV, PLAN};
 use super::form::{Form, Section};
@@ -99,9 +102,10 @@ pub(super) fn decode(root: &Node, base: &Base<'_>, noted: Noted<'_>) -> Decoded 
         Some(Some((place, node))) => pool::pool(place, node, base, noted),
         given => given.map(|_| PoolPlan::Local { workers: None }),
     };
-    let store = top
-        .text("store", noted)
-        .map(|given| store_url(given.as_deref().unwrap_or(".fanout"), base.here));
+    let store = match top.get("store", noted) {
+        Some(Some((place, node))) => store::store(place, node, base, noted),
+        given => given.map(|_| store::default(base)),
+    };
     let limits = match top.get("limits", noted) {
         Some(Some((place, node))) => limits(place, node, noted),
         given => given.map(|_| Limits {
@@ -364,7 +368,13 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
         Some(bytes)
     });
     let timeout = reader.own("timeout", noted, |node, noted| {
-        duration("timeout", node, noted)
+        duration(
+            "timeout",
+            node,
+            Duration::from_millis(1),
+            MAX_TIMEOUT,
+            noted,
+        )
     });
     Some(Limits {
         memory: memory?.unwrap_or(1 << 30),
@@ -372,23 +382,33 @@ fn limits(place: Place, node: &Node, noted: Noted<'_>) -> Option<Limits> {
     })
 }
 
-fn duration(name: &str, node: &Node, noted: Noted<'_>) -> Option<Duration> {
+/// A duration from `min` to `max`, in milliseconds.
+fn duration(
+    name: &str,
+    node: &Node,
+    min: Duration,
+    max: Duration,
+    noted: Noted<'_>,
+) -> Option<Duration> {
     let given = match node.atom() {
         Some(Atom::Text(text)) => quantity::duration(text),
         _ => None,
     };
-    let fine = given.filter(|time| !time.is_zero() && *time <= MAX_TIMEOUT);
+    let fine = given.filter(|given| (min..=max).contains(given));
     if fine.is_none() {
         let takes = match given {
-            Some(_) => "a duration from 1ms to 168h",
-            None => "a duration, such as `90s`, `5m` or `1h30m`",
+            Some(_) => {
+                let (min, max) = (quantity::show_duration(min), quantity::show_duration(max));
+                format!("a duration from {min} to {max}")
+            }
+            None => "a duration, such as `90s`, `5m` or `1h30m`".to_owned(),
         };
         let hint = match (number(node), node.label()) {
             (Some(_), Some(number)) => Some(format!("write `{number}s` for seconds")),
             (None, Some(text)) if given.is_none() => quantity::meant_duration(text),
             _ => None,
         };
-        noted.push(wrong(name, takes, node).maybe_hint(hint));
+        noted.push(wrong(name, &takes, node).maybe_hint(hint));
     }
     fine
 }
@@ -403,16 +423,5 @@ fn beside(path: &str, place: Place, base: &Base<'_>) -> String {
     match folder {
         Some(folder) if !path.contains("://") => folder.join(path).to_string_lossy().into_owned(),
         _ => path.to_owned(),
-    }
-}
-
-/// A store as a URL; a folder, with `file://` before it or not, from here.
-pub(super) fn store_url(store: &str, here: &Path) -> String {
-    match store.strip_prefix("file://") {
-        None if store.contains("://") => store.to_owned(),
-        path => {
-            let path: PathBuf = here.join(path.unwrap_or(store)).components().collect();
-            format!("file://{}", path.display())
-        }
     }
 }

@@ -39,7 +39,7 @@ pub(super) static PLAN: Section = Section {
         Field::new("families", Form::Own(switch), Text("on"), "Whether candidates that differ only in nested hyper-parameters share a fit. The scores are the same, bit for bit."),
         Field::new("pool", Form::Union(&POOL), Absent, "What runs the tasks. Fallback: `{kind: local}`.")
             .aka(&["executor", "cluster", "workers"]),
-        Field::new("store", Form::Text, Absent, "The object store of datasets and results: a URL (`file://...`) or a folder. Fallback: a folder `.fanout` where you stand.")
+        Field::new("store", Form::Own(store), Absent, "The object store of datasets and results: a folder, a URL (`s3://BUCKET/PREFIX`), or a URL and how it is reached. Credentials come from the environment. Fallback: a folder `.fanout` where you stand.")
             .aka(&["storage", "cache", "bucket"]),
         Field::new("limits", Form::Section(&LIMITS), Absent, "What one task may use.")
             .aka(&["limit", "resources"]),
@@ -311,6 +311,28 @@ pub(super) static POOL: Union = Union {
     ],
 };
 
+/// The `store` section, where it is more than a URL.
+pub(super) static STORE: Section = Section {
+    path: "store",
+    about: "An object store, and how it is reached.",
+    fields: &[
+        Field::new("url", Form::Text, Required, "`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder. It holds no credential.")
+            .aka(&["uri", "path", "location", "bucket"]),
+        Field::new("endpoint", Form::Text, Absent, "The server's URL, such as `http://localhost:9000`. Fallback: `AWS_ENDPOINT_URL`, the profile's, the cloud's own.")
+            .aka(&["endpoint_url", "host", "server"]),
+        Field::new("region", Form::Text, Absent, "The region of an S3 bucket. Fallback: `AWS_REGION`, the profile's, `us-east-1`.")
+            .aka(&["aws_region"]),
+        Field::new("path_style", Form::Bool, Absent, "Whether an S3 bucket stands in the path (`HOST/BUCKET`) and not in the host's name (`BUCKET.HOST`). Fallback: true where there is an endpoint.")
+            .aka(&["force_path_style"]),
+        Field::new("ca", Form::Text, Absent, "A PEM file of certificates to trust beside the system's, from the plan's folder. Fallback: `AWS_CA_BUNDLE`.")
+            .aka(&["ca_bundle", "cert", "certificate"]),
+        Field::new("timeout", Form::Own(duration), Text("1m"), "How long one request may take.")
+            .aka(&["request_timeout"]),
+        Field::new("retry", Form::Own(duration), Text("2m"), "How long a request that fails in passing is tried again; `0s`: not at all.")
+            .aka(&["retries", "budget", "retry_timeout"]),
+    ],
+};
+
 static LIMITS: Section = Section {
     path: "limits",
     about: "What one task may use.",
@@ -381,6 +403,10 @@ fn distributions() -> serde_json::Value {
 
 fn candidates() -> serde_json::Value {
     json!({"type": "array", "items": {"$ref": "#/$defs/params"}, "minItems": 1})
+}
+
+fn store() -> serde_json::Value {
+    json!({"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/store"}]})
 }
 
 fn size() -> serde_json::Value {

@@ -4,7 +4,7 @@
 use fanout_contract::{Metric, TrainerDescription};
 use serde_json::{Map, Value as Json, json};
 
-use super::fields::{CONCAT, PLAN};
+use super::fields::{CONCAT, PLAN, STORE};
 use super::form::{Fallback, Field, Form, Section, Union};
 
 /// The JSON Schema (draft 2020-12) of a plan. The trainers that are given are
@@ -68,6 +68,7 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     schema["$defs"] = json!({
         "metric": {"enum": metrics},
         "concat": section(&CONCAT),
+        "store": section(&STORE),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),
         "distributions": params(trainers, json!({"$ref": "#/$defs/values_or_distribution"})),

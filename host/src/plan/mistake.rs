@@ -9,6 +9,7 @@ use serde::ser::SerializeStruct as _;
 use unicode_width::UnicodeWidthChar;
 
 use super::PlanSource;
+use crate::store::redacted;
 
 /// How many mistakes are shown; the rest is counted. A list of a hundred
 /// thousand candidates can hold as many mistakes.
@@ -134,7 +135,7 @@ impl Serialize for Located<'_> {
         let (span, option) = match self.mistake.place {
             Place::Plan => (None, None),
             Place::File(span) => (Some(span), None),
-            Place::Option(index, _) => (None, Some(self.source.option(index))),
+            Place::Option(index, _) => (None, Some(redacted(self.source.option(index)))),
         };
         let mut out = serializer.serialize_struct("Mistake", 6)?;
         out.serialize_field("file", self.source.name())?;
@@ -165,7 +166,7 @@ fn show(mistake: &Mistake, source: &PlanSource, f: &mut fmt::Formatter<'_>) -> f
         }
         Place::Option(index, span) => {
             let option = source.option(index);
-            write!(f, "{option}: {}", mistake.message)?;
+            write!(f, "{}: {}", redacted(option), mistake.message)?;
             (String::new(), Some(Snippet::new(option, span)))
         }
     };
@@ -223,7 +224,17 @@ impl Snippet {
         let end = (start..end)
             .rev()
             .find(|&i| chars[i] != ' ')
-            .map_or(start + 1, |i| i + 1);
+            .map_or(start + 1, |i| i + 1)
+            .min(chars.len());
+        // A secret must not be shown where it is refused.
+        let part = |chars: &[char]| -> Vec<char> {
+            redacted(&chars.iter().collect::<String>())
+                .chars()
+                .collect()
+        };
+        let parts = [&chars[..start], &chars[start..end], &chars[end..]].map(part);
+        let (start, end) = (parts[0].len(), parts[0].len() + parts[1].len().max(1));
+        let chars = parts.concat();
 
         // The line from its beginning or to its end, if that shows the place.
         let from = if end <= WIDTH {

@@ -55,6 +55,18 @@ pub(super) fn show_size(bytes: u64) -> String {
     }
 }
 
+/// A duration in the greatest unit that leaves no fraction.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let whole = DURATIONS
+        .iter()
+        .find(|(_, unit)| millis != 0 && millis.is_multiple_of(u128::from(*unit)));
+    match whole {
+        Some((name, unit)) => format!("{}{name}", millis / u128::from(*unit)),
+        None => "0s".to_owned(),
+    }
+}
+
 /// "write `1GiB`", for a size that people write otherwise.
 pub(super) fn meant_size(text: &str) -> Option<String> {
     let (number, unit) = split(text.trim())?;
@@ -142,6 +154,14 @@ mod tests {
 
     #[test]
     fn durations() {
+        for (millis, shown) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (90_000, "90s"),
+            (604_800_000, "168h"),
+        ] {
+            assert_eq!(show_duration(Duration::from_millis(millis)), shown);
+        }
         for (text, millis) in [
             ("5m", Some(300_000)),
             ("90s", Some(90_000)),

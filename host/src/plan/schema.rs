@@ -8,6 +8,8 @@ use std::time::Duration;
 use fanout_contract::Params;
 use serde::{Deserialize, Serialize};
 
+use crate::store::Location;
+
 /// A plan with every default filled in. Paths are resolved: those in
 /// `dataset` against the plan's folder, `output` and `store` against the
 /// working directory.
@@ -39,9 +41,8 @@ pub struct Plan {
     pub families: bool,
     /// What runs the tasks.
     pub pool: PoolPlan,
-    /// The store's URL. A plan is read back only from the store it is in.
-    #[serde(skip_deserializing, default)]
-    pub store: String,
+    /// The store.
+    pub store: Location,
     /// What a task may use.
     pub limits: Limits,
     /// The folder of the result files; `None`: no files.

@@ -88,7 +88,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
             error_score: ErrorScore::Nan,
             families: true,
             pool: PoolPlan::Local { workers: None },
-            store: "file:///here/.fanout".to_owned(),
+            store: "file:///here/.fanout".into(),
             limits: Limits {
                 memory: 1 << 30,
                 timeout: Duration::from_secs(300)
@@ -208,7 +208,7 @@ fn paths_are_taken_from_the_plan_and_from_here() {
             .source,
         "a.csv"
     );
-    let store = |store: &str| plan(LEAST, &[Override::store(store)]).store;
+    let store = |store: &str| plan(LEAST, &[Override::store(store)]).store.url;
     assert_eq!(store("results"), "file:///here/results");
     assert_eq!(store("./results"), "file:///here/results");
     assert_eq!(store("/results"), "file:///results");

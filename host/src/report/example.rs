@@ -171,7 +171,7 @@ fn plan(scoring: Vec<String>) -> Plan {
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },
-        store: "file://.fanout".to_owned(),
+        store: "file://.fanout".into(),
         limits: Limits {
             memory: 1 << 30,
             timeout: Duration::from_secs(300),

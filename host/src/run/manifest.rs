@@ -14,7 +14,7 @@ use crate::expand::{Data, Expansion};
 use crate::plan::{Limits, Plan, PoolPlan};
 use crate::report::Digests;
 use crate::sandbox::TaskLimits;
-use crate::store::{Key, LAYOUT};
+use crate::store::{Key, LAYOUT, Location};
 
 /// What a run consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,6 +131,7 @@ impl Manifest {
         let limits = TaskLimits::default();
         let apart = [
             ("pool", json(&PoolPlan::Local { workers: None })),
+            ("store", json(&Location::new(""))),
             ("output", Value::Null),
             (
                 "limits",

@@ -96,8 +96,8 @@ pub enum Failure {
         /// As the system says it.
         why: String,
     },
-    /// The store overwrites what it should keep.
-    #[error("the store overwrites an object that it was told to create only")]
+    /// The store overwrites what it should keep, or says that it can't keep it.
+    #[error("the store can't create an object without overwriting one")]
     Overwrites,
     /// The server can't hand out a part of an object.
     #[error("the server hands out no part of a file")]
@@ -184,6 +184,14 @@ impl Failure {
     /// What an error of the store's library means.
     pub(super) fn of(error: &Error) -> Self {
         let texts = Texts::of(error);
+        // Where the last of the places is asked that may have credentials.
+        if texts.all.contains("/latest/api/token") || texts.all.contains("/latest/meta-data/") {
+            let why = "neither the environment nor a profile has any, and no cloud instance hands \
+                       them out here";
+            return Self::NoCredentials {
+                why: why.to_owned(),
+            };
+        }
         if let Some(failure) = texts.answer().and_then(|answer| answer.failure()) {
             return failure;
         }
@@ -346,6 +354,7 @@ impl Answer<'_> {
             }
             "RequestTimeTooSkewed" | "RequestExpired" => Some(Failure::ClockSkew { code }),
             "InvalidAccessKeyId"
+            | "NotSignedUp"
             | "SignatureDoesNotMatch"
             | "InvalidToken"
             | "AuthenticationFailed"
@@ -381,9 +390,8 @@ impl Answer<'_> {
                 }
                 507 => Some(Failure::Full { code }),
                 408 | 429 => Some(Failure::Unavailable { code }),
-                501 => Some(Failure::Other {
-                    why: format!("the server can't do this ({code})"),
-                }),
+                // What a server says that knows no `If-None-Match` on a put.
+                501 => Some(Failure::Overwrites),
                 500.. => Some(Failure::Unavailable { code }),
                 401 => Some(Failure::Rejected { code }),
                 403 => Some(Failure::Denied { code }),
@@ -391,5 +399,51 @@ impl Answer<'_> {
                 _ => None,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_of_a_folder_is_told_apart() {
+        let of = |number| Failure::from(&io::Error::from_raw_os_error(number));
+        assert!(matches!(of(28), Failure::Full { .. }), "ENOSPC");
+        assert!(matches!(of(122), Failure::Full { .. }), "EDQUOT");
+        assert!(matches!(of(30), Failure::ReadOnly { .. }), "EROFS");
+        assert!(matches!(of(13), Failure::ReadOnly { .. }), "EACCES");
+        assert_eq!(
+            of(28).to_string(),
+            "there is no room left (no space left on device)"
+        );
+        assert!(!of(28).is_passing());
+    }
+
+    /// An answer as the library words it.
+    fn answered(status: &str, body: &str) -> Failure {
+        let text = format!("Server returned non-2xx status code: {status}: {body}");
+        Failure::of(&Error::Generic {
+            store: "S3",
+            source: text.into(),
+        })
+    }
+
+    #[test]
+    fn an_answer_is_told_by_its_code_and_never_repeated() {
+        let body = "<Error><Code>Odd</Code><Message>Why not.</Message>\
+                    <StringToSign>AWS4 hunter2</StringToSign></Error>";
+        let failure = answered("400 Bad Request", body);
+        assert_eq!(failure.to_string(), "Why not. (400 Odd)");
+        let failure = answered("418 I'm a teapot", "hunter2 AWSAccessKeyId=hunter2");
+        assert_eq!(failure.to_string(), "the server answered 418");
+        for status in ["500 x", "503 x", "429 x", "408 x", "502 x"] {
+            assert!(answered(status, "").is_passing(), "{status}");
+        }
+        for status in ["501 x", "507 x", "403 x", "401 x", "301 x", "412 x"] {
+            assert!(!answered(status, "").is_passing(), "{status}");
+        }
+        let conflict = "<Error><Code>ConditionalRequestConflict</Code></Error>";
+        assert!(answered("409 Conflict", conflict).is_passing());
     }
 }

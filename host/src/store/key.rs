@@ -1,6 +1,8 @@
 //! [`Key`]: the name of an object. This is the layout of the store, which
 //! `docs/store.md` tells of; nothing else names objects.
 
+use std::hash::{BuildHasher, RandomState};
+
 use object_store::path::Path;
 
 use crate::digest::Digest;
@@ -52,6 +54,18 @@ impl Key {
             "tasks/{}/{task}.{number}.json",
             &task[..2]
         )))
+    }
+
+    /// The object that tells whether a store keeps what it has. Written by
+    /// every run, removed by none.
+    pub(super) fn probe() -> Self {
+        Self(Path::from("probe/create-only"))
+    }
+
+    /// An object that nothing else has the name of.
+    pub(super) fn scratch() -> Self {
+        let random = RandomState::new().hash_one(std::process::id());
+        Self(Path::from(format!("probe/{random:016x}")))
     }
 
     /// An object that a listing named.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use object_store::path::Path;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How long one request may take, where nothing else is said.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,7 +18,8 @@ pub const RETRY: Duration = Duration::from_secs(120);
 
 /// Where a store is, and how it is reached. It holds no credential: those come
 /// from the environment, a profile or the instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Location {
     /// The URL: `file://PATH`, `memory://`, `s3://BUCKET/PREFIX`,
     /// `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`; of a source also

@@ -97,7 +97,10 @@ impl Store {
     fn matching(&self, root: &str, path: &Path) -> Result<Vec<Remote>, StoreError> {
         let wild = |part: &str| part.contains(['*', '?', '[']);
         let is_pattern = wild(path.as_ref());
-        if !is_pattern && *path != Path::ROOT {
+        // A name with an ending is a file's; another a folder's, until nothing
+        // is found in it. Some servers can't tell what a folder is.
+        let file = path.filename().is_some_and(|name| name.contains('.'));
+        if !is_pattern && file {
             let found = self.single(root, path)?;
             if !found.is_empty() {
                 return Ok(found);
@@ -129,6 +132,9 @@ impl Store {
         let found = self.backend.wait(list);
         let mut found = found.map_err(|error| self.error("list", &folder, &error))?;
         found.retain(|object| pattern.matches_with(object.location.as_ref(), options));
+        if found.is_empty() && !is_pattern && !file && *path != Path::ROOT {
+            return self.single(root, path);
+        }
         found.sort_by(|a, b| a.location.cmp(&b.location));
         let remotes = found
             .into_iter()

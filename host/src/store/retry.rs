@@ -52,3 +52,63 @@ fn jittered(step: Duration) -> Duration {
     let share = random as f64 / u64::MAX as f64;
     step.mul_f64(0.5 + 0.5 * share)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use object_store::client::{HttpError, HttpErrorKind};
+
+    /// How many attempts an operation took that fails `failures` times.
+    fn attempts(budget: Duration, failures: usize, kind: HttpErrorKind) -> (usize, bool) {
+        let mut made = 0;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let ended = runtime.block_on(Retry { budget }.run(async || {
+            made += 1;
+            if made > failures {
+                return Ok(());
+            }
+            let source = std::io::Error::other("as a test wants it");
+            Err(Error::Generic {
+                store: "test",
+                source: HttpError::new(kind, source).into(),
+            })
+        }));
+        (made, ended.is_ok())
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        let minute = Duration::from_secs(60);
+        for kind in [
+            HttpErrorKind::Connect,
+            HttpErrorKind::Timeout,
+            HttpErrorKind::Interrupted,
+            HttpErrorKind::Request,
+            HttpErrorKind::Unknown,
+        ] {
+            assert_eq!(attempts(minute, 3, kind), (4, true), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_budget_ends() {
+        assert_eq!(
+            attempts(Duration::ZERO, 1, HttpErrorKind::Timeout),
+            (1, false)
+        );
+        let (made, well) = attempts(Duration::from_millis(200), 1000, HttpErrorKind::Timeout);
+        assert!((2..1000).contains(&made) && !well, "{made}");
+    }
+
+    #[test]
+    fn distances_differ_and_stay_in_bounds() {
+        let step = Duration::from_secs(2);
+        let waits: Vec<Duration> = (0..100).map(|_| jittered(step)).collect();
+        assert!(waits.iter().all(|wait| *wait >= step / 2 && *wait <= step));
+        assert!(waits.iter().any(|wait| *wait != waits[0]));
+    }
+}

@@ -6,6 +6,7 @@ use super::super::mistake::{Mistake, Place};
 use super::super::node::{Atom, Content, Node};
 use super::super::reader::{Noted, Reader, wrong};
 use super::super::{CsvOptions, DatasetPlan, FeaturePlan, SourceFormat};
+use super::store::source_url;
 use super::{Base, beside, section};
 
 pub(super) fn dataset(
@@ -16,9 +17,11 @@ pub(super) fn dataset(
 ) -> Option<DatasetPlan> {
     let table = section("dataset");
     let reader = Reader::section(table, place, node, noted)?;
-    let source = reader
-        .required_text("source", noted)
-        .map(|source| beside(&source, reader.value_place("source"), base));
+    let source = reader.required_text("source", noted).map(|source| {
+        let place = reader.value_place("source");
+        source_url(&source, place, noted);
+        beside(&source, place, base)
+    });
     let format = reader.choice("format", noted).map(|format| {
         format.map(|format| match format {
             "csv" => SourceFormat::Csv,

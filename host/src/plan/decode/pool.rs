@@ -27,7 +27,15 @@ pub(super) fn pool(
     let concurrency = reader.int("concurrency", noted);
     let token_env = reader.own("token_env", noted, token_env);
     let data = reader.choice("data", noted);
-    let retry = reader.own("retry", noted, |node, noted| duration("retry", node, noted));
+    let retry = reader.own("retry", noted, |node, noted| {
+        duration(
+            "retry",
+            node,
+            Duration::from_millis(1),
+            super::MAX_TIMEOUT,
+            noted,
+        )
+    });
     let ca = reader.text("ca", noted);
     let ca_place = reader.value_place("ca");
     Some(PoolPlan::Http(HttpPlan {
