@@ -182,8 +182,15 @@ impl From<RunError> for CommandError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Pool(error) => error.into(),
-            RunError::Raised { .. } | RunError::AllFailed { .. } | RunError::Refit(_) => {
-                Self::new(Kind::Guest, error)
+            RunError::Raised { ref fault, .. }
+            | RunError::AllFailed { ref fault, .. }
+            | RunError::Refit(ref fault) => {
+                let remedy = fault.remedy();
+                let error = Self::new(Kind::Guest, error);
+                match remedy {
+                    Some(remedy) => error.hint(remedy),
+                    None => error,
+                }
             }
             RunError::Interrupted { .. } => Self::new(Kind::Interrupted, error)
                 .hint("the same command goes on where this one stopped"),

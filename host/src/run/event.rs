@@ -63,6 +63,18 @@ fn size(bytes: u64) -> String {
 }
 
 impl TaskFault {
+    /// What to do about it, where that is in the plan's hands.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::OutOfMemory { .. } => Some(
+                "raise `limits.memory`, or leave columns out; `fanout check` estimates what a \
+                 run needs",
+            ),
+            Self::TimedOut { .. } => Some("raise `limits.timeout`"),
+            _ => None,
+        }
+    }
+
     /// The kind alone, as in the task's stored result; for a guest's refusal,
     /// which of the four it is.
     pub fn kind(&self) -> &'static str {

@@ -256,3 +256,20 @@ fn a_packed_text_is_known_by_its_name() {
         "{error}"
     );
 }
+
+#[test]
+fn a_path_in_the_plans_store_is_a_source() {
+    let at = Location::from(format!("file://{}", codecs().display()).as_str());
+    let open = |source: &str| Source::open(&plan(source, "class").dataset, &at, csv::PIECE);
+    for source in ["store://zstd.parquet", "store://z*.parquet"] {
+        assert_eq!(open(source).unwrap().rows(), Some(300), "{source}");
+    }
+    let missing = codecs().join("none.csv");
+    assert_eq!(
+        open("store://none.csv").unwrap_err().to_string(),
+        format!(
+            "there is no file `{}`; a source is looked for beside its plan",
+            missing.display()
+        )
+    );
+}
