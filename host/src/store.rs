@@ -292,16 +292,19 @@ impl Store {
             return self.create(key, first);
         }
         let mut failed = None;
-        let parts = std::iter::once(first).chain(parts.map_while(|part| match part {
-            Ok(part) => Some(part),
-            Err(error) => {
+        let parts = parts.map(|part| {
+            part.map_err(|error| {
                 failed = Some(error);
-                None
-            }
-        }));
+                // The upload ends with an error, so that no object is made.
+                Error::Generic {
+                    store: "content",
+                    source: "it can't be read".into(),
+                }
+            })
+        });
+        let parts = std::iter::once(Ok(first)).chain(parts);
         let written = self.backend.wait(self.upload(key, parts));
         match failed {
-            // What was written is not whole, and is no object.
             Some(error) => Err(unreadable(error)),
             None => written.map(|()| true),
         }
@@ -455,11 +458,11 @@ impl Store {
     }
 
     /// Writes a large object, given in parts that are all but the last of one
-    /// size.
+    /// size; none where one of them is an error.
     async fn upload(
         &self,
         key: &Key,
-        parts: impl Iterator<Item = Bytes>,
+        parts: impl Iterator<Item = Result<Bytes, Error>>,
     ) -> Result<(), StoreError> {
         let path = self.backend.locate(key.path());
         let written = match &self.backend.parts {
@@ -472,11 +475,15 @@ impl Store {
     async fn upload_local(
         &self,
         path: &Path,
-        parts: impl Iterator<Item = Bytes>,
+        parts: impl Iterator<Item = Result<Bytes, Error>>,
     ) -> Result<(), Error> {
         let mut upload = self.backend.objects.put_multipart(path).await?;
         for part in parts {
-            if let Err(error) = upload.put_part(part.into()).await {
+            let put = match part {
+                Ok(part) => upload.put_part(part.into()).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = put {
                 // What was written so far is no object; the first error is
                 // the one to tell.
                 let _ = upload.abort().await;
@@ -490,15 +497,16 @@ impl Store {
         &self,
         store: &dyn object_store::multipart::MultipartStore,
         path: &Path,
-        parts: impl Iterator<Item = Bytes>,
+        parts: impl Iterator<Item = Result<Bytes, Error>>,
     ) -> Result<(), Error> {
         let start = self.attempt(async || store.create_multipart(path).await);
         let id = start.await?;
         let id = &id;
         let mut size = 0;
         let puts = parts.enumerate().map(|(index, bytes)| {
-            size += bytes.len() as u64;
+            size += bytes.as_ref().map_or(0, Bytes::len) as u64;
             async move {
+                let bytes = bytes?;
                 let put = self
                     .attempt(async || store.put_part(path, id, index, bytes.clone().into()).await);
                 put.await
@@ -568,4 +576,31 @@ fn entire(bytes: Bytes, size: u64) -> Result<Bytes, Error> {
         store: "object",
         source: object_store::client::HttpError::new(kind, error).into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_whose_content_ends_early_makes_no_object() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for url in [
+            format!("file://{}", folder.path().display()),
+            "memory://".to_owned(),
+        ] {
+            let store = Store::open(url.as_str()).expect("a store");
+            let key = Key::dataset(&Digest::of(b"rows"));
+            let parts = [
+                Ok(Bytes::from_static(b"first part")),
+                Err(Error::Generic {
+                    store: "content",
+                    source: "it can't be read".into(),
+                }),
+            ];
+            let written = store.backend.wait(store.upload(&key, parts.into_iter()));
+            assert!(written.is_err());
+            assert!(!store.contains(&key).expect("an answer"), "in {url}");
+        }
+    }
 }
