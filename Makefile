@@ -30,7 +30,8 @@ bench: setup
 setup:
 	@guest/setup.sh
 
-# Other makers' servers, in which the tests run the guests.
+# Other makers' servers, which the tests run.
 servers:
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh
+	@tests/nats/setup.sh

@@ -144,6 +144,32 @@ def overhead(found):
     return f"## What a task costs\n\n{text}\n\n" + table(header, rows)
 
 
+def scale(found):
+    tasks = found["tasks"]
+    sides = [name for name in ("fanout", "dask", "ray") if name in found]
+    titles = {"fanout": "fanout over NATS", "dask": "Dask", "ray": "Ray"}
+    header = ["workers", *(titles[name] for name in sides), "Dask's in fanout's"]
+    rows = []
+    # In a JSON object every key is a text.
+    for workers in found["fanout"]:
+        seconds_a_side = [found[name][workers] for name in sides]
+        cells = [f"{one / tasks * 1e6:.0f} µs, {tasks / one:,.0f} a second" for one in seconds_a_side]
+        ratio = found["dask"][workers] / found["fanout"][workers]
+        rows.append([workers, *cells, f"{ratio:.1f}"])
+    waiting = found["waiting"]
+    return (
+        "## Workers on a queue\n\n"
+        + f"{tasks:,} tasks that do nothing, by so many worker processes on this machine, workers and\n"
+        + "servers up before the clock starts; one round. Of fanout it is the whole process\n"
+        + "`fanout run` and every result kept in the store (a folder); of Dask and Ray, calls of a\n"
+        + "function that returns its argument, from the first submission to the last result.\n\n"
+        + table(header, rows)
+        + f"\n{waiting['workers']} workers whose tasks only wait for {waiting['wait']} s each, "
+        + f"{waiting['tasks']:,} tasks: {seconds(waiting['seconds'])},\n"
+        + f"{waiting['efficiency']:.1%} of the ideal.\n"
+    )
+
+
 def render(kept):
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
@@ -151,6 +177,7 @@ def render(kept):
         "quality": quality,
         "tax": tax,
         "overhead": overhead,
+        "scale": scale,
     }
     parts = [HEAD]
     machines = {name: kept[name]["machine"] for name in sections if name in kept}

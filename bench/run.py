@@ -28,7 +28,7 @@ ROOT = HERE.parent
 VENV = HERE / ".venv"
 PLANS = HERE / "plans"
 KEPT = HERE / "results.json"
-SECTIONS = ["flights", "small", "quality", "tax", "overhead"]
+SECTIONS = ["flights", "small", "quality", "tax", "overhead", "scale"]
 
 
 def environment():
@@ -290,6 +290,7 @@ def main():
     environment()
     sys.path.insert(0, str(HERE))
     import results
+    import scale
 
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     if not arguments.render:
@@ -307,9 +308,11 @@ def main():
             "quality": lambda: quality(bench),
             "tax": lambda: tax(bench),
             "overhead": lambda: overhead(bench),
+            "scale": lambda: scale.measure(bench, say),
         }
         for name in arguments.only:
             kept[name] = {"machine": machine(bench), "found": sections[name]()}
+            kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
     (HERE / "RESULTS.md").write_text(results.render(kept))

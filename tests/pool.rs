@@ -1,12 +1,15 @@
 //! What every pool keeps: each property is one function over a pool, and each
 //! pool's test calls all of them.
 
+#[path = "nats/server.rs"]
+mod nats;
 #[path = "functions/server.rs"]
 mod server;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,11 +19,17 @@ use fanout::expand::{Data, Expansion};
 use fanout::guest::GuestFile;
 use fanout::plan::DataWay;
 use fanout::plan::{self, CheckedPlan};
-use fanout::pool::{HttpPool, HttpSettings, LocalPool, Notice, Pool, Work};
+use fanout::pool::{
+    HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, Notice, Pool, PoolError, Tasks, Work,
+};
+use fanout::queue::{Credentials, QueueSettings};
+use fanout::run::manifest::Manifest;
 use fanout::run::record::Record;
 use fanout::sandbox::{Cache, Cancel, Guest, Sandbox, TaskLimits};
 use fanout::store::{Key, Store};
+use fanout::worker::{Worker, WorkerSettings, WorkerStop};
 use fanout_contract::{Scores, TrainerDescription};
+use nats::Nats;
 use server::{Kind, Server};
 
 /// More tasks than are looked up or written at a time, of two fits each.
@@ -125,6 +134,84 @@ fn http(url: &str, work: Work) -> HttpPool {
     };
     let description = case().guest.describe().unwrap();
     HttpPool::new(settings, description, work, TaskLimits::default()).unwrap()
+}
+
+/// A pool of workers, with one of them in this process.
+struct Workers {
+    pool: NatsPool,
+    stop: WorkerStop,
+    worker: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Workers {
+    fn new(nats: &Nats, work: Work) -> Self {
+        static QUEUES: AtomicUsize = AtomicUsize::new(0);
+        let store = work.record.store().clone();
+        let case = case();
+        let prepared = dataset::prepare(&case.plan, &Store::open("memory://").unwrap()).unwrap();
+        let data = Data {
+            guest: case.guest.digest(),
+            dataset: prepared.dataset,
+            splits: prepared.splits,
+        };
+        let manifest = Manifest::new(&case.plan, &case.trainer, &prepared, data);
+        let file = GuestFile::embedded().find(|file| file.name == "forest");
+        let guest = file.unwrap();
+        let key = Key::guest(&guest.digest);
+        store.create(&key, guest.wasm.into_owned().into()).unwrap();
+        store
+            .create(&Key::plan(&manifest.run()), manifest.bytes())
+            .unwrap();
+
+        let queue = QueueSettings {
+            urls: vec![nats.url()],
+            name: format!("queue-{}", QUEUES.fetch_add(1, Ordering::Relaxed)),
+            credentials: Credentials::None,
+            ca: None,
+        };
+        let stop = WorkerStop::default();
+        let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        let settings = WorkerSettings {
+            name: queue.name.clone(),
+            slots: 2,
+            compiled: Some(Cache::new(compiled)),
+            objects: None,
+            rehearse: Duration::ZERO,
+        };
+        let worker = Worker::new(settings, queue.clone(), store, stop.clone()).unwrap();
+        let link = NatsLink::open(queue).unwrap();
+        let pool = NatsPool::new(link, manifest.run(), work, TaskLimits::default(), 2);
+        Self {
+            pool: pool.retry(Duration::from_secs(2)),
+            stop,
+            worker: Some(std::thread::spawn(move || worker.run(&|_| {}).unwrap())),
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop.stop();
+        self.worker.take().unwrap().join().unwrap();
+    }
+}
+
+impl Pool for Workers {
+    fn workers(&self) -> usize {
+        self.pool.workers()
+    }
+
+    /// Of the tasks alone.
+    fn run(
+        &self,
+        tasks: &dyn Tasks,
+        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
+    ) -> Result<(), PoolError> {
+        self.pool.run(tasks, &mut |notice| match notice {
+            Notice::WorkerJoined { .. } | Notice::Returned { .. } => ControlFlow::Continue(()),
+            notice => noticed(notice),
+        })
+    }
 }
 
 /// The scores of every fit by task and position, and how many were made.
@@ -295,4 +382,7 @@ fn pools_keep_the_contract_and_agree() {
     let url = server.url.clone();
     let http = keeps_the_contract(&move |work| Box::new(http(&url, work)));
     assert_eq!(near, http);
+    let nats = Nats::start();
+    let workers = keeps_the_contract(&move |work| Box::new(Workers::new(&nats, work)));
+    assert_eq!(near, workers);
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod gc;
 mod guest;
 mod interrupt;
+mod nats;
 mod offer;
 mod plan;
 mod pool;
@@ -14,7 +15,9 @@ mod run;
 mod runs;
 mod schema;
 mod show;
+mod status;
 mod store;
+mod worker;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, Write};
@@ -24,11 +27,13 @@ use clap::Subcommand;
 use fanout::dataset::{DatasetError, SourceError};
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
+use fanout::queue::QueueError;
 use fanout::report::terminal::{Style, render};
 use fanout::report::{Report, json};
 use fanout::run::RunError;
 use fanout::sandbox::GuestError;
 use fanout::store::StoreError;
+use fanout::worker::WorkerError;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -37,6 +42,10 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Find every mistake in a plan, or say what it would run.
     Check(check::Check),
+    /// Take tasks of runs from a queue, till told to stop.
+    Worker(worker::Worker),
+    /// Tell of a queue: its tasks, its workers, and the runs they are for.
+    Status(status::Status),
     /// Check the store, the sandbox, the cache, the memory and the cores.
     Doctor(doctor::Doctor),
     /// List the runs of a store.
@@ -57,6 +66,8 @@ impl Command {
         match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
+            Self::Worker(worker) => worker.run(),
+            Self::Status(status) => status.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
             Self::Show(show) => show.run(),
@@ -171,9 +182,30 @@ impl From<PoolError> for CommandError {
                 let remedy = error.remedy();
                 Self::new(Kind::Pool, error).hint(remedy)
             }
+            PoolError::Queue(error) => error.into(),
+            PoolError::GivenBack { .. } => Self::new(Kind::Pool, error)
+                .hint("mend what the workers say; the same command goes on where it stopped"),
+            PoolError::Unnamed => Self::new(Kind::Internal, error),
             PoolError::Authority { .. } => Self::new(Kind::Pool, error),
             PoolError::Unsigned { .. } => Self::new(Kind::Pool, error)
                 .hint("set `pool.data: body`, or use a store of a cloud"),
+        }
+    }
+}
+
+impl From<QueueError> for CommandError {
+    fn from(error: QueueError) -> Self {
+        let remedy = error.remedy();
+        Self::new(Kind::Pool, error).hint(remedy)
+    }
+}
+
+impl From<WorkerError> for CommandError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Queue(error) => error.into(),
+            WorkerError::Guest(error) => error.into(),
+            WorkerError::Thread(_) => Self::new(Kind::Internal, error),
         }
     }
 }

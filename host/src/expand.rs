@@ -77,10 +77,24 @@ impl Expansion {
         splits: Vec<Split>,
         workers: usize,
     ) -> Self {
+        let mut expansion = Self::outline(plan, trainer, data, splits);
+        let candidates = &expansion.candidates;
+        let mut families = family::group(candidates, trainer, plan.families);
+        family::split(&mut families, expansion.splits.len(), workers);
+        family::rank(&mut families, candidates, &plan.trainer.params, trainer);
+        expansion.tasks = expansion.specs(families);
+        expansion
+    }
+
+    /// The candidates and splits without the tasks, for one who is told which
+    /// there are.
+    pub fn outline(
+        plan: &Plan,
+        trainer: &TrainerDescription,
+        data: &Data,
+        splits: Vec<Split>,
+    ) -> Self {
         let candidates = Candidates::of(&plan.search);
-        let mut families = family::group(&candidates, trainer, plan.families);
-        family::split(&mut families, splits.len(), workers);
-        family::rank(&mut families, &candidates, &plan.trainer.params, trainer);
         let template = Task {
             contract: CONTRACT,
             trainer: plan.trainer.name.clone(),
@@ -96,16 +110,34 @@ impl Expansion {
             scoring: plan.scoring.clone(),
             train_score: plan.return_train_score,
         };
-        let mut expansion = Self {
+        Self {
             names: Names::new(&candidates, trainer, plan.families, data, &template),
             candidates,
             splits,
             scoring: plan.scoring.clone(),
             tasks: Vec::new(),
             template,
-        };
-        expansion.tasks = expansion.specs(families);
-        expansion
+        }
+    }
+
+    /// The task of these candidates on a split; `None` where there are no such
+    /// ones, or where they are not of one family.
+    pub fn spec(&self, split: u32, candidates: Vec<u32>) -> Option<TaskSpec> {
+        let on = self.splits.get(split as usize)?;
+        let count = self.candidates.len();
+        if !candidates.iter().all(|&at| (at as usize) < count) {
+            return None;
+        }
+        let (&first, rest) = candidates.split_first()?;
+        let (mut text, on) = (String::new(), canonical(on));
+        let mut id = |candidate| self.names.id(&self.candidates, candidate, &on, &mut text);
+        let task = id(first);
+        rest.iter().all(|&other| id(other) == task).then_some(())?;
+        Some(TaskSpec {
+            id: task,
+            split,
+            candidates,
+        })
     }
 
     /// How many fits there are: candidates × splits.
@@ -128,9 +160,14 @@ impl Expansion {
 
     /// The document of task `index`.
     pub fn task(&self, index: usize) -> Task {
+        self.document(&self.tasks[index])
+    }
+
+    /// The document of a task.
+    pub fn document(&self, spec: &TaskSpec) -> Task {
         let TaskSpec {
             split, candidates, ..
-        } = &self.tasks[index];
+        } = spec;
         let (shared, own) = self.candidates.columns(candidates);
         let mut task = self.template.clone();
         task.params

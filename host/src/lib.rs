@@ -7,14 +7,17 @@
 //! the [`sandbox`]; [`reduce`] turns scores into one answer; [`report`] shows
 //! it. The library prints nothing.
 
+mod chance;
 pub mod dataset;
 pub mod digest;
 pub mod expand;
 pub mod guest;
 pub mod plan;
 pub mod pool;
+pub mod queue;
 pub mod reduce;
 pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod store;
+pub mod worker;

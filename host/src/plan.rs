@@ -355,3 +355,8 @@ pub fn store_url(store: &str, here: &Path) -> String {
 pub fn duration(text: &str) -> Option<Duration> {
     quantity::duration(text)
 }
+
+/// Bytes as people write them (`512MiB`, `10GiB`).
+pub fn size(text: &str) -> Option<u64> {
+    quantity::size(text)
+}

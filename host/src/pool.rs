@@ -6,16 +6,21 @@ mod crew;
 mod files;
 mod http;
 mod local;
+mod nats;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fanout_contract::Task;
 
 pub use http::{EndpointError, HttpPool, HttpSettings, Problem};
 pub use local::LocalPool;
+pub use nats::{NatsLink, NatsPool, QueueState};
 
 use crate::digest::Digest;
+use crate::expand::TaskSpec;
+use crate::queue::QueueError;
 use crate::run::record::{Ended, Found, Kept, Record, Wanted};
 use crate::sandbox::Cancel;
 use crate::store::{Key, StoreError};
@@ -49,6 +54,20 @@ pub enum PoolError {
         /// Why.
         why: String,
     },
+    /// The queue can't be used.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Workers give every task back.
+    #[error("workers have only given tasks back for {} s; the last one: {why}", time.as_secs())]
+    GivenBack {
+        /// For how long.
+        time: Duration,
+        /// Why the last one was given back.
+        why: String,
+    },
+    /// A worker elsewhere is to run a task that it can't know of.
+    #[error("a task outside the run's manifest can't be sent to workers")]
+    Unnamed,
     /// The data is to go by URL, and the store makes none.
     #[error("the store `{store}` signs no URLs, as `pool.data: url` asks")]
     Unsigned {
@@ -70,6 +89,10 @@ pub trait Tasks: Sync {
     fn wanted(&self, index: usize) -> Wanted;
     /// The document of task `index`.
     fn task(&self, index: usize) -> Task;
+    /// Where task `index` stands in its run's manifest, where it does.
+    fn spec(&self, _index: usize) -> Option<&TaskSpec> {
+        None
+    }
 }
 
 /// Where tasks find their data, and where results go.
@@ -105,6 +128,34 @@ pub enum Notice {
     Differing {
         /// Its name.
         key: Key,
+    },
+    /// A worker elsewhere did not run a task now; it comes again.
+    Returned {
+        /// The worker.
+        worker: String,
+        /// Why.
+        why: String,
+    },
+    /// A worker elsewhere takes tasks.
+    WorkerJoined {
+        /// Its name.
+        worker: String,
+        /// How many tasks it runs at a time.
+        slots: usize,
+    },
+    /// It takes none any more.
+    WorkerLeft {
+        /// Its name.
+        worker: String,
+        /// Whether it went without a word.
+        silent: bool,
+    },
+    /// There are tasks, and no worker elsewhere takes any.
+    NoWorker,
+    /// The connection to the queue came or went.
+    LinkChanged {
+        /// Whether it is there.
+        up: bool,
     },
 }
 

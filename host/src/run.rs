@@ -68,16 +68,24 @@ impl Tasks for Expansion {
     }
 
     fn wanted(&self, index: usize) -> Wanted {
-        let task = &self.tasks[index];
-        let key = |&candidate: &u32| self.key(candidate as usize);
-        Wanted {
-            task: task.id,
-            fits: task.candidates.iter().map(key).collect(),
-        }
+        wanted(self, &self.tasks[index])
     }
 
     fn task(&self, index: usize) -> Task {
         Self::task(self, index)
+    }
+
+    fn spec(&self, index: usize) -> Option<&TaskSpec> {
+        Some(&self.tasks[index])
+    }
+}
+
+/// How the record names the fits of a task.
+fn wanted(expansion: &Expansion, task: &TaskSpec) -> Wanted {
+    let key = |&candidate: &u32| expansion.key(candidate as usize);
+    Wanted {
+        task: task.id,
+        fits: task.candidates.iter().map(key).collect(),
     }
 }
 
@@ -109,14 +117,10 @@ pub fn search(
     let ranking = ranking_metric(plan);
     let mut raised = None;
     pool.run(expansion, &mut |notice| {
-        let (task, ended) = match notice {
-            Notice::Ended { task, ended } => (task, ended),
-            Notice::Damaged { key } => {
-                emit(&Event::ResultDamaged { key });
-                return ControlFlow::Continue(());
-            }
-            Notice::Differing { key } => {
-                emit(&Event::ResultDiffers { key });
+        let (task, ended) = match told(notice) {
+            Ok(ended) => ended,
+            Err(event) => {
+                emit(&event);
                 return ControlFlow::Continue(());
             }
         };
@@ -161,6 +165,20 @@ pub fn search(
         }),
         _ => Ok(results),
     }
+}
+
+/// The task that ended and how, or what else there is to tell.
+fn told(notice: Notice) -> Result<(usize, Ended), Event> {
+    Err(match notice {
+        Notice::Ended { task, ended } => return Ok((task, ended)),
+        Notice::Damaged { key } => Event::ResultDamaged { key },
+        Notice::Differing { key } => Event::ResultDiffers { key },
+        Notice::Returned { worker, why } => Event::TaskReturned { worker, why },
+        Notice::WorkerJoined { worker, slots } => Event::WorkerJoined { worker, slots },
+        Notice::WorkerLeft { worker, silent } => Event::WorkerLeft { worker, silent },
+        Notice::NoWorker => Event::WorkersAwaited,
+        Notice::LinkChanged { up } => Event::LinkChanged { up },
+    })
 }
 
 /// The fits of a task that ended.
@@ -216,10 +234,20 @@ pub fn refit(
     Ok(Refitted { model, holdout })
 }
 
-/// One task outside the search.
-struct Single {
+/// One task alone.
+pub(crate) struct Single {
     wanted: Wanted,
     task: Task,
+}
+
+impl Single {
+    /// A task of a run.
+    pub(crate) fn of(expansion: &Expansion, spec: &TaskSpec) -> Self {
+        Self {
+            wanted: wanted(expansion, spec),
+            task: expansion.document(spec),
+        }
+    }
 }
 
 impl Tasks for Single {
@@ -257,10 +285,9 @@ fn score(
     };
     let mut result = Err(TaskFault::Cancelled);
     pool.run(&single, &mut |notice| {
-        match notice {
-            Notice::Ended { ended, .. } => result = ended.outcome.result,
-            Notice::Damaged { key } => emit(&Event::ResultDamaged { key }),
-            Notice::Differing { key } => emit(&Event::ResultDiffers { key }),
+        match told(notice) {
+            Ok((_, ended)) => result = ended.outcome.result,
+            Err(event) => emit(&event),
         }
         ControlFlow::Continue(())
     })?;

@@ -45,7 +45,7 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
     // What an endpoint needs is the platform's; only the refit is made here.
     let here = match plan.pool {
         PoolPlan::Local { .. } => workers,
-        PoolPlan::Http(_) => 1,
+        PoolPlan::Http(_) | PoolPlan::Nats(_) => 1,
     };
     let memory = bytes(estimated_memory(prepared, here));
     let mut text = String::new();

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use fanout::guest::GuestFile;
 use fanout::plan::{self, Limits, Override, PoolPlan};
+use fanout::pool::NatsLink;
+use fanout::queue::QueueSettings;
 use fanout::sandbox::{Sandbox, default_cache};
 use fanout::store::{Location, Store, StoreError};
 use serde::Serialize;
 
+use super::pool::queue_settings;
 use super::{CommandError, Kind, chained, print};
 
 /// Check the store, the sandbox, the cache, the memory and the cores.
@@ -33,6 +36,8 @@ struct Subject {
     store: Location,
     limits: Limits,
     workers: Option<usize>,
+    /// The queue of workers elsewhere.
+    queue: Option<QueueSettings>,
 }
 
 /// How a check ended.
@@ -100,13 +105,14 @@ impl Doctor {
         let subject = self.subject()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = subject.workers.unwrap_or(cores);
-        let checks = [
+        let mut checks = vec![
             store(&subject.store),
             compiler(),
             cache(),
             memory(&subject.limits, workers),
             pool(workers, cores),
         ];
+        checks.extend(subject.queue.map(queue));
         print(&if self.json {
             let mut text = serde_json::to_string_pretty(&serde_json::json!({"checks": checks}))
                 .expect("checks are JSON");
@@ -148,10 +154,14 @@ impl Doctor {
             (Some(store), Some(limits), Some(pool)) => Ok(Subject {
                 store: store.clone(),
                 limits,
+                queue: match pool {
+                    PoolPlan::Nats(nats) => Some(queue_settings(nats)),
+                    _ => None,
+                },
                 workers: match pool {
                     PoolPlan::Local { workers } => *workers,
                     // The work is done elsewhere, but for the refit.
-                    PoolPlan::Http(_) => Some(1),
+                    PoolPlan::Http(_) | PoolPlan::Nats(_) => Some(1),
                 },
             }),
             _ => Err(match draft.error() {
@@ -275,6 +285,29 @@ fn pool(workers: usize, cores: usize) -> Check {
             detail,
             "more workers than cores gain nothing; lower `pool.workers`",
         )
+    }
+}
+
+fn queue(settings: QueueSettings) -> Check {
+    let workers = NatsLink::open(settings).and_then(|link| {
+        link.state()?;
+        Ok(link.workers()?)
+    });
+    match workers {
+        Err(error) => Check::failed("queue", error.into()),
+        Ok(workers) if workers.is_empty() => Check::doubtful(
+            "queue",
+            "it is there, and no worker answers",
+            "start `fanout worker` with the URLs of NATS and of the store",
+        ),
+        Ok(workers) => {
+            let slots: usize = workers.iter().map(|worker| worker.slots).sum();
+            let workers = workers.len();
+            Check::good(
+                "queue",
+                format!("{workers} workers take {slots} tasks at a time"),
+            )
+        }
     }
 }
 

@@ -29,8 +29,9 @@ pub(super) struct PlanArguments {
     /// The store, instead of the plan's `store`.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// The URL of an endpoint that serves the guest, or several, or `local`;
-    /// instead of the plan's `pool`.
+    /// The URL of an endpoint that serves the guest, or several; that of NATS
+    /// (`nats://HOST:4222`) for workers elsewhere; or `local`. Instead of the
+    /// plan's `pool`.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pool: Vec<String>,
     /// How many tasks run at a time, instead of the plan's `pool.workers`.
@@ -64,6 +65,8 @@ impl PlanArguments {
             }
             // The best candidate is refitted here.
             Some(PoolPlan::Http(http)) => (http.endpoints.len() * http.concurrency, 1),
+            // Who is there is known once the queue is asked.
+            Some(PoolPlan::Nats(nats)) => (nats.workers.unwrap_or(1), 1),
             None => (cores, cores),
         };
         let sandbox = Sandbox::new(instances + 1, default_cache())?;

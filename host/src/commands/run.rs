@@ -23,7 +23,7 @@ use fanout::store::{Key, Settled, Store};
 use indicatif::ProgressDrawTarget;
 
 use super::plan::PlanArguments;
-use super::pool::{self, Pools};
+use super::pool::{Pools, Remote};
 use super::{CommandError, Kind, show};
 
 /// The refitted model's file, in the folder of results.
@@ -50,9 +50,9 @@ impl Run {
         let started = Instant::now();
         let cancel = Cancel::default();
         super::interrupt::on_interrupt(cancel.clone())?;
-        let loaded = self.plan.load()?;
+        let mut loaded = self.plan.load()?;
+        let remote = Remote::open(&mut loaded)?;
         let plan = &loaded.plan;
-        let http = pool::http_settings(plan)?;
         let mut progress = self.progress(plan);
         let mut emit = |event: &Event| progress.on_event(event);
 
@@ -93,7 +93,8 @@ impl Run {
             }
         }
         let record = Record::new(store.clone(), plan.limits.into(), !self.fresh);
-        let pools = Pools::new(&loaded, http, &prepared, record, &cancel)?;
+        let (run, fresh) = (digests.run, self.fresh);
+        let pools = Pools::new(&loaded, remote, &prepared, run, record, fresh, &cancel)?;
         let results = run::search(plan, &expansion, pools.search(), &cancel, &mut emit)?;
         let refitted = refit(
             plan,

@@ -27,7 +27,7 @@ pub(crate) struct Runs {
 
 /// One run, as it is told of.
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     /// The run's id.
     run: String,
     name: String,
@@ -77,7 +77,11 @@ impl Runs {
     }
 }
 
-fn row(store: &Store, entry: &RunEntry, manifest: &Manifest) -> Result<Row, CommandError> {
+pub(super) fn row(
+    store: &Store,
+    entry: &RunEntry,
+    manifest: &Manifest,
+) -> Result<Row, CommandError> {
     let plan = manifest.plan();
     let summary = match entry.ended {
         Some(_) => Summary::read(store, &entry.run)?,
@@ -140,7 +144,7 @@ fn row(store: &Store, entry: &RunEntry, manifest: &Manifest) -> Result<Row, Comm
     })
 }
 
-fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> {
+pub(super) fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> {
     if rows.is_empty() {
         return Ok(format!("no runs in {url}\n"));
     }
@@ -170,13 +174,18 @@ fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> {
             row.ago.clone(),
         ]);
     }
+    aligned(&lines)
+}
+
+/// Lines of cells, each column as wide as its widest.
+pub(super) fn aligned<const N: usize>(lines: &[[String; N]]) -> Result<String, std::fmt::Error> {
     let width = |column: usize| {
         let cells = lines.iter().map(|line| line[column].chars().count());
         cells.max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
-    for line in &lines {
+    for line in lines {
         let mut padded = String::new();
         for (cell, width) in line.iter().zip(&widths) {
             write!(padded, "{cell:width$}  ")?;

@@ -308,6 +308,22 @@ pub(super) static POOL: Union = Union {
                     .aka(&["ca_bundle", "certificate", "cert"]),
             ],
         },
+        Variant {
+            name: "nats",
+            about: "Workers on other hosts (`fanout worker`), which take tasks from a queue of NATS JetStream.",
+            fields: &[
+                Field::new("servers", Form::Own(servers), Required, "The URL of a NATS server, or a list of those of one cluster. Credentials come from the environment: `FANOUT_NATS_USER` and `FANOUT_NATS_PASSWORD`, `FANOUT_NATS_TOKEN`, `FANOUT_NATS_NKEY`, `FANOUT_NATS_CREDS`.")
+                    .aka(&["server", "url", "urls", "nats", "hosts", "endpoints"]),
+                Field::new("queue", Form::Own(queue), Text(crate::queue::DEFAULT_QUEUE), "The queue's name: the workers of one store share one.")
+                    .aka(&["stream", "subject", "name"]),
+                Field::new("workers", Form::Int { min: 1, max: 1_000_000 }, Absent, "How many tasks to split families for. Fallback: as many as the workers that are there run at a time.")
+                    .aka(&["n_jobs", "concurrency", "slots"]),
+                Field::new("retry", Form::Own(duration), Text("2m"), "How long the run goes on without NATS: `30s`, `2m`.")
+                    .aka(&["retries", "patience", "retry_timeout"]),
+                Field::new("ca", Form::Text, Absent, "A PEM file of certificates to trust beside the system's, from the plan's folder.")
+                    .aka(&["ca_bundle", "certificate", "cert"]),
+            ],
+        },
     ],
 };
 
@@ -372,6 +388,15 @@ fn error_score() -> serde_json::Value {
 fn endpoints() -> serde_json::Value {
     let url = json!({"type": "string", "pattern": "^https?://"});
     json!({"anyOf": [url, {"type": "array", "items": url, "minItems": 1, "uniqueItems": true}]})
+}
+
+fn servers() -> serde_json::Value {
+    let url = json!({"type": "string", "pattern": "^(nats|tls)://"});
+    json!({"anyOf": [url, {"type": "array", "items": url, "minItems": 1, "uniqueItems": true}]})
+}
+
+fn queue() -> serde_json::Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"})
 }
 
 fn switch() -> serde_json::Value {

@@ -166,13 +166,16 @@ impl Override {
             place: whole,
             value,
         };
-        let kind = if self.value == "local" {
-            "local"
+        // The kind, and the field that the URLs belong to.
+        let (kind, field) = if self.value == "local" {
+            ("local", "")
+        } else if self.value.starts_with("nats://") || self.value.starts_with("tls://") {
+            ("nats", "servers")
         } else {
-            "http"
+            ("http", "endpoints")
         };
         let mut pool = vec![entry("kind", text(whole, kind))];
-        if kind == "http" {
+        if kind != "local" {
             let mut at = 0;
             let urls = self.value.split(',').map(|url| {
                 let node = text(place(at, url), url);
@@ -183,7 +186,7 @@ impl Override {
                 content: Content::List(urls.collect()),
                 place: whole,
             };
-            pool.push(entry("endpoints", urls));
+            pool.push(entry(field, urls));
         }
         let old = fields.iter().position(|entry| entry.key == "pool");
         if let Some(old) = old.map(|old| fields.remove(old).value) {
@@ -195,7 +198,7 @@ impl Override {
             let kept = old
                 .entries()
                 .iter()
-                .filter(|entry| same && entry.key != "kind" && entry.key != "endpoints");
+                .filter(|entry| same && entry.key != "kind" && entry.key != field);
             pool.extend(kept.cloned());
         }
         fields.push(entry(

@@ -243,6 +243,24 @@ pub enum PoolPlan {
     },
     /// Endpoints that serve the guest over HTTP.
     Http(HttpPlan),
+    /// Workers on other hosts, which take tasks from a queue.
+    Nats(NatsPlan),
+}
+
+/// The `pool` section of the kind `nats`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NatsPlan {
+    /// URLs of the servers of one NATS, at least one, each once.
+    pub servers: Vec<String>,
+    /// The name of the queue.
+    pub queue: String,
+    /// How many tasks run at a time, as far as families are split for it;
+    /// `None`: as many as the workers say that are there when a run begins.
+    pub workers: Option<usize>,
+    /// How long the run goes on without NATS.
+    pub retry: Duration,
+    /// A PEM file of certificates to trust beside the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// The `pool` section of the kind `http`.

@@ -17,7 +17,7 @@ use crate::run::record::{Ended, Found, Record, Wanted};
 use crate::sandbox::Cancel;
 
 /// Tasks that are looked up at a time.
-const LOOKED_UP: usize = 64;
+pub(super) const LOOKED_UP: usize = 64;
 
 /// Writes that are under way at a time.
 const WRITERS: usize = 16;
@@ -26,8 +26,8 @@ const WRITERS: usize = 16;
 /// one may have made it since.
 const STALE: Duration = Duration::from_secs(1);
 
-/// Where notices go. One that is gone wants no more.
-pub(super) type Notices = SyncSender<Result<Notice, PoolError>>;
+/// Where notices go. It answers whether more are wanted.
+pub(super) type Notices = Arc<dyn Fn(Result<Notice, PoolError>) -> bool + Send + Sync>;
 
 /// A task with fits to make.
 #[derive(Debug)]
@@ -50,6 +50,36 @@ impl Job {
                 .collect();
         }
         task
+    }
+
+    /// What is still missing of it.
+    pub(super) fn still_wanted(&self) -> Wanted {
+        let fits = self.found.missing.iter();
+        Wanted {
+            task: self.wanted.task,
+            fits: fits
+                .map(|&at| self.wanted.fits[at as usize].clone())
+                .collect(),
+        }
+    }
+
+    /// Takes in what was found of [`Job::still_wanted`].
+    pub(super) fn looked_again(&mut self, mut found: Found) {
+        let still = std::mem::take(&mut self.found.missing);
+        let place = |positions: &mut Vec<u32>| {
+            for position in positions {
+                *position = still[*position as usize];
+            }
+        };
+        found
+            .ended
+            .iter_mut()
+            .for_each(|ended| place(&mut ended.positions));
+        place(&mut found.missing);
+        // Those were told of the first time.
+        found.damaged.clear();
+        self.looked = Instant::now();
+        self.found = found;
     }
 }
 
@@ -105,7 +135,8 @@ impl<'a> Desk<'a> {
         let (made, results) = sync_channel(WRITERS);
         let results = Arc::new(Mutex::new(results));
         let looking = notices.clone();
-        let look = move || look_ahead(tasks, record, cancel, &looking, &found);
+        let pass = move |job| found.send(job).is_ok();
+        let look = move || look_ahead(tasks, record, cancel, &looking, &pass);
         let thread = std::thread::Builder::new().name("look-up".to_owned());
         thread
             .spawn_scoped(scope, look)
@@ -180,8 +211,8 @@ impl<'a> Desk<'a> {
 
     /// Ends the run.
     pub(super) fn fail(&self, error: PoolError) {
-        // A receiver that is gone has heard of another error.
-        let _ = self.notices.send(Err(error));
+        // A listener that wants no more has heard of another error.
+        (self.notices)(Err(error));
     }
 
     fn look(&self, task: usize, wanted: Wanted) -> Option<Job> {
@@ -204,48 +235,27 @@ impl<'a> Desk<'a> {
     }
 
     /// Only what was missing, so that nothing is told twice.
-    fn look_again(&self, job: Job) -> Option<Job> {
-        let still = job.found.missing;
-        let fits = still.iter().map(|&at| job.wanted.fits[at as usize].clone());
-        let wanted = Wanted {
-            task: job.wanted.task,
-            fits: fits.collect(),
-        };
-        let looked = Instant::now();
-        let mut found = match self.record.look(&[wanted]) {
-            Ok(mut found) => found.pop()?,
+    fn look_again(&self, mut job: Job) -> Option<Job> {
+        match self.record.look(&[job.still_wanted()]) {
+            Ok(mut found) => job.looked_again(found.pop()?),
             Err(error) => {
                 self.fail(error.into());
                 return None;
             }
-        };
-        let place = |positions: &mut Vec<u32>| {
-            for position in positions {
-                *position = still[*position as usize];
-            }
-        };
-        found
-            .ended
-            .iter_mut()
-            .for_each(|ended| place(&mut ended.positions));
-        place(&mut found.missing);
-        // Those were told of the first time.
-        found.damaged.clear();
-        tell(&self.notices, Notice::of_found(job.task, &mut found))?;
-        Some(Job {
-            found,
-            looked,
-            ..job
-        })
+        }
+        tell(&self.notices, Notice::of_found(job.task, &mut job.found))?;
+        Some(job)
     }
 }
 
-fn look_ahead(
+/// Looks all tasks up, many at a time, and passes those on that have fits to
+/// make, for as long as `pass` wants more.
+pub(super) fn look_ahead(
     tasks: &dyn Tasks,
     record: &Record,
     cancel: &Cancel,
     notices: &Notices,
-    jobs: &SyncSender<Job>,
+    pass: &dyn Fn(Job) -> bool,
 ) {
     for start in (0..tasks.len()).step_by(LOOKED_UP) {
         if cancel.is_cancelled() {
@@ -257,7 +267,7 @@ fn look_ahead(
         let found = match record.look(&wanted) {
             Ok(found) => found,
             Err(error) => {
-                let _ = notices.send(Err(error.into()));
+                notices(Err(error.into()));
                 return;
             }
         };
@@ -274,7 +284,7 @@ fn look_ahead(
                 found,
                 looked,
             };
-            if jobs.send(job).is_err() {
+            if !pass(job) {
                 return;
             }
         }
@@ -286,7 +296,7 @@ fn keep(record: &Record, job: Job, ended: Ended, notices: &Notices) -> bool {
     match record.keep(&job.wanted, &job.found, &ended.outcome) {
         Ok(kept) => tell(notices, Notice::of_kept(job.task, ended, kept)).is_some(),
         Err(error) => {
-            let _ = notices.send(Err(error.into()));
+            notices(Err(error.into()));
             false
         }
     }
@@ -295,7 +305,9 @@ fn keep(record: &Record, job: Job, ended: Ended, notices: &Notices) -> bool {
 /// `None`: nobody listens any more.
 fn tell(notices: &Notices, told: impl Iterator<Item = Notice>) -> Option<()> {
     for notice in told {
-        notices.send(Ok(notice)).ok()?;
+        if !notices(Ok(notice)) {
+            return None;
+        }
     }
     Some(())
 }

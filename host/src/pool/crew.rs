@@ -1,10 +1,11 @@
 //! [`Crew`]: the threads of a pool, from the first task to the last notice.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::sync_channel;
 
-use super::ahead::Desk;
+use super::ahead::{Desk, Notices};
 use super::{Notice, PoolError, Tasks, Work};
 
 /// Notices that wait for the run to take note of them. The run is faster
@@ -33,6 +34,7 @@ impl Crew {
     ) -> Result<(), PoolError> {
         let next = AtomicUsize::new(0);
         let (send, receive) = sync_channel(WAITING);
+        let send: Notices = Arc::new(move |notice| send.send(notice).is_ok());
         std::thread::scope(|scope| {
             let (record, cancel) = (&work.record, &work.cancel);
             let desk = if self.far {

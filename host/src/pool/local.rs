@@ -2,13 +2,14 @@
 //! instance that keeps the dataset open from task to task.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
 use fanout_contract::Task;
 
-use super::ahead::{Desk, Job};
+use super::ahead::{Desk, Job, Notices};
 use super::crew::Crew;
 use super::files::Files;
 use super::{Notice, Pool, PoolError, Tasks, Work};
@@ -57,6 +58,29 @@ impl LocalPool {
     pub fn as_if_far(mut self) -> Self {
         self.far = true;
         self
+    }
+
+    /// Runs tasks on the calling thread, whose stack must be of
+    /// [`THREAD_STACK`] bytes; what there is to tell of them.
+    pub(crate) fn run_here(&self, tasks: &dyn Tasks) -> Result<Vec<Notice>, PoolError> {
+        let told = Arc::new(Mutex::new(Ok(Vec::new())));
+        let notices: Notices = {
+            let told = Arc::clone(&told);
+            Arc::new(move |notice| {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                match (notice, told.as_mut()) {
+                    (Ok(notice), Ok(notices)) => notices.push(notice),
+                    (Err(error), Ok(_)) => *told = Err(error),
+                    (_, Err(_)) => {}
+                }
+                told.is_ok()
+            })
+        };
+        let (work, next) = (&self.work, AtomicUsize::new(0));
+        let desk = Desk::near(tasks, &work.record, &work.cancel, notices, &next);
+        self.work(tasks, &desk);
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *told, Ok(Vec::new()))
     }
 
     /// Fits one model.

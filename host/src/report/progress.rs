@@ -17,6 +17,9 @@ const QUIET_FOR: Duration = Duration::from_secs(2);
 /// Without a terminal: a line after this time, even if little was done.
 const SILENT_FOR: Duration = Duration::from_secs(30);
 
+/// Different words of workers that gave tasks back, at most.
+const RETURNED: usize = 100;
+
 /// A listener to a run's events. Give it each event as it happens; drop it
 /// before anything else is written to the same terminal.
 pub struct Progress {
@@ -29,6 +32,8 @@ pub struct Progress {
     best: Option<f64>,
     /// Kinds of failure that were told.
     told: BTreeSet<&'static str>,
+    /// What workers said that gave tasks back.
+    returned: BTreeSet<String>,
 }
 
 enum Form {
@@ -95,6 +100,7 @@ impl Progress {
             failed: 0,
             best: None,
             told: BTreeSet::new(),
+            returned: BTreeSet::new(),
         }
     }
 
@@ -160,6 +166,28 @@ impl Progress {
             } => {
                 self.advance(*fits, outcome, *best, now);
             }
+            Event::WorkerJoined { worker, slots } => {
+                let slots = counted(*slots, "task");
+                self.say(&format!("worker {worker} is there, for {slots} at a time"));
+            }
+            Event::WorkerLeft { worker, silent } => self.say(&match silent {
+                true => format!("worker {worker} fell silent; others get its tasks"),
+                false => format!("worker {worker} has left"),
+            }),
+            Event::WorkersAwaited => self.say(
+                "no worker takes tasks; waiting for one (`fanout worker --nats URL --store URL`)",
+            ),
+            Event::TaskReturned { worker, why } => {
+                // A store that is away says the same of every task.
+                let many = self.returned.len() >= RETURNED;
+                if !many && self.returned.insert(format!("{worker}: {why}")) {
+                    self.say(&format!("worker {worker} gave a task back: {why}"));
+                }
+            }
+            Event::LinkChanged { up } => self.say(match up {
+                true => "NATS is there again",
+                false => "NATS is gone; waiting for it",
+            }),
             Event::RunFinished { wall } => {
                 let text = self.state(&format!(" in {}", duration(*wall)));
                 match &self.form {

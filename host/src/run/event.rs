@@ -40,6 +40,13 @@ pub enum TaskFault {
         /// What is wrong.
         message: String,
     },
+    /// Every worker that ran the task died, or fell silent, over it; never
+    /// stored, since others may fare better.
+    #[error("{workers} workers that ran the task died or fell silent over it")]
+    WorkersLost {
+        /// How many.
+        workers: u64,
+    },
     /// The run was told to stop; never stored.
     #[error("the run was stopped")]
     Cancelled,
@@ -71,6 +78,10 @@ impl TaskFault {
                  run needs",
             ),
             Self::TimedOut { .. } => Some("raise `limits.timeout`"),
+            Self::WorkersLost { .. } => Some(
+                "look at the workers' logs: the machine's memory may be less than \
+                 `limits.memory` for each of their tasks",
+            ),
             _ => None,
         }
     }
@@ -84,6 +95,7 @@ impl TaskFault {
             Self::TimedOut { .. } => "timed_out",
             Self::StackOverflowed => "stack_overflowed",
             Self::MalformedAnswer { .. } => "malformed_answer",
+            Self::WorkersLost { .. } => "workers_lost",
             Self::Cancelled => "cancelled",
             Self::Refused { fault } => match fault {
                 fanout_contract::Fault::InvalidDataset(_) => "invalid_dataset",
@@ -168,6 +180,35 @@ pub enum Event {
         /// The best mean score so far of a candidate whose splits are all
         /// done, by the ranking metric.
         best: Option<f64>,
+    },
+    /// A worker elsewhere takes tasks.
+    WorkerJoined {
+        /// Its name.
+        worker: String,
+        /// How many it runs at a time.
+        slots: usize,
+    },
+    /// A worker elsewhere takes tasks no more; those that it held come to
+    /// others.
+    WorkerLeft {
+        /// Its name.
+        worker: String,
+        /// Whether it went without a word.
+        silent: bool,
+    },
+    /// There are tasks, and no worker elsewhere to take them. The run waits.
+    WorkersAwaited,
+    /// A worker elsewhere could not run a task now; it comes again.
+    TaskReturned {
+        /// Its name.
+        worker: String,
+        /// Why.
+        why: String,
+    },
+    /// The connection to the queue came or went.
+    LinkChanged {
+        /// Whether it is there.
+        up: bool,
     },
     /// Every task ended.
     RunFinished {

@@ -153,6 +153,12 @@ impl Manifest {
         serde_json::from_value(Value::Object(fields))
     }
 
+    /// The run's candidates and splits, without its tasks.
+    pub fn outline(&self) -> Expansion {
+        let splits = self.splits.clone();
+        Expansion::outline(&self.plan(), &self.trainer, &self.data, splits)
+    }
+
     /// The run's tasks, families split for `workers`.
     pub fn expand(&self, workers: usize) -> Expansion {
         let splits = self.splits.clone();

@@ -108,6 +108,14 @@ impl Record {
         }
     }
 
+    /// The same record, for one who was told that there is something.
+    pub fn reusing(&self) -> Self {
+        Self {
+            reuse: Reuse::Valid,
+            ..self.clone()
+        }
+    }
+
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store

@@ -1,8 +1,6 @@
 //! [`Key`]: the name of an object. This is the layout of the store, which
 //! `docs/store.md` tells of; nothing else names objects.
 
-use std::hash::{BuildHasher, RandomState};
-
 use object_store::path::Path;
 
 use crate::digest::Digest;
@@ -64,8 +62,7 @@ impl Key {
 
     /// An object that nothing else has the name of.
     pub(super) fn scratch() -> Self {
-        let random = RandomState::new().hash_one(std::process::id());
-        Self(Path::from(format!("probe/{random:016x}")))
+        Self(Path::from(format!("probe/{}", crate::chance::name())))
     }
 
     /// An object that a listing named.

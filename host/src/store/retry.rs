@@ -4,12 +4,12 @@
 //! A whole operation is tried again, its body included, and with a fresh
 //! signature; nothing below it retries.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use object_store::Error;
 
 use super::failure::Failure;
+use crate::chance::jittered;
 
 /// The first distance, before chance halves it at most.
 const FIRST: Duration = Duration::from_millis(50);
@@ -44,13 +44,6 @@ impl Retry {
             step = (step * 2).min(LONGEST);
         }
     }
-}
-
-/// From half of it to all of it: clients that failed together come back apart.
-fn jittered(step: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0u8);
-    let share = random as f64 / u64::MAX as f64;
-    step.mul_f64(0.5 + 0.5 * share)
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //! requests under way and no more; one that failed rests for a while, at
 //! growing and random lengths, as the others go on.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::chance::jittered;
 use crate::sandbox::Cancel;
 
 /// How long an endpoint rests at first, before chance halves it at most.
@@ -227,13 +227,6 @@ impl Drop for Slot<'_> {
             }
         });
     }
-}
-
-/// From half of it to all of it: requests that failed together come back
-/// apart.
-pub(super) fn jittered(step: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0u8);
-    step.mul_f64(0.5 + 0.5 * (random as f64 / u64::MAX as f64))
 }
 
 /// The wait before a task's try number `tries`.

@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+
+use crate::chance;
 
 /// A body that is being put together, and then sent.
 #[derive(Debug)]
@@ -21,9 +22,8 @@ pub(super) struct Form {
 impl Form {
     pub(super) fn new() -> Self {
         // Nobody who made the files knew these digits.
-        let random = |n: u8| RandomState::new().hash_one(n);
         Self {
-            boundary: format!("fanout-{:016x}{:016x}", random(0), random(1)),
+            boundary: format!("fanout-{}{}", chance::name(), chance::name()),
             chunks: VecDeque::new(),
             left: 0,
         }

@@ -1,0 +1,152 @@
+//! `fanout worker`: takes tasks from a queue, till told to stop.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Args;
+use fanout::plan;
+use fanout::report::human::{counted, duration};
+use fanout::sandbox::{Cache, default_cache};
+use fanout::store::{Location, Store};
+use fanout::worker::{Objects, WorkerEvent, WorkerSettings, WorkerStop};
+
+use super::nats::QueueArguments;
+use super::{CommandError, Kind};
+
+/// Take tasks of runs from a queue, till told to stop. At SIGTERM or Ctrl-C
+/// what is in hand is finished; at the second it goes back to the queue.
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    #[command(flatten)]
+    queue: QueueArguments,
+    /// The store of the runs: a URL, or a folder that they have too.
+    #[arg(long, value_name = "URL")]
+    store: String,
+    /// How many tasks run at a time. Fallback: one a core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// The worker's name, unlike any other's. Fallback: the host's, and a
+    /// number.
+    #[arg(long)]
+    name: Option<String>,
+    /// The folder of compiled guests, and of datasets and guests from the
+    /// store. Fallback: that of the platform, or FANOUT_CACHE.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// How much of the store is kept there; `0` keeps nothing.
+    #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = parse_size)]
+    cache_size: u64,
+    /// How long the store is tried again before a task goes back to the queue.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_time)]
+    store_retry: std::time::Duration,
+    /// Wait so long with every task before it is run, to measure a fleet.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time, hide = true)]
+    rehearse: std::time::Duration,
+    /// Tell of every task.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let size = text.parse().ok().or_else(|| plan::size(text));
+    size.ok_or_else(|| "expected a size, such as `512MiB` or `10GiB`".to_owned())
+}
+
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    plan::duration(text).ok_or_else(|| "expected a duration, such as `20s`".to_owned())
+}
+
+impl Worker {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let queue = self.queue.settings()?;
+        let here = std::env::current_dir().map_err(|e| CommandError::new(Kind::Internal, e))?;
+        let url = plan::store_url(&self.store, &here);
+        if url.starts_with("memory:") {
+            let message = "a worker can't reach a store in the memory of another process";
+            return Err(CommandError::new(Kind::Usage, message)
+                .hint("use a bucket, or a folder that the runs have too"));
+        }
+        let mut location = Location::new(url);
+        location.retry = self.store_retry;
+        let store = Store::open(location)?;
+        store.probe()?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let compiled = match &self.cache {
+            Some(folder) => Some(Cache::new(folder.clone())),
+            None => default_cache(),
+        };
+        let objects = compiled.as_ref().filter(|_| self.cache_size > 0);
+        let objects = objects.map(|cache| {
+            let folder = cache.folder().join("objects");
+            Objects::new(folder, self.cache_size)
+        });
+        let name = self.name.clone().unwrap_or_else(name);
+        let say = |line: &str| eprintln!("worker {name}: {line}");
+        say(&format!(
+            "queue `{}` at {}, store {}",
+            queue.name,
+            queue.urls.join(","),
+            store.url()
+        ));
+        let settings = WorkerSettings {
+            name: name.clone(),
+            slots: self.workers.map_or(cores, usize::from),
+            compiled,
+            objects,
+            rehearse: self.rehearse,
+        };
+        let stop = WorkerStop::default();
+        let asked = stop.clone();
+        let times = AtomicUsize::new(0);
+        ctrlc::set_handler(move || match times.fetch_add(1, Ordering::Relaxed) {
+            0 => asked.drain(),
+            1 => asked.stop(),
+            _ => std::process::exit(Kind::Interrupted.code().into()),
+        })
+        .map_err(|error| CommandError::new(Kind::Internal, error))?;
+        let (tasks, fits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let emit = |event: WorkerEvent| match event {
+            WorkerEvent::Started { slots } => {
+                say(&format!("takes {} at a time", counted(slots, "task")));
+            }
+            WorkerEvent::LinkChanged { up: true } => say("connected"),
+            WorkerEvent::LinkChanged { up: false } => say("NATS is gone; waiting for it"),
+            WorkerEvent::TaskFinished { task, made, wall } => {
+                tasks.fetch_add(1, Ordering::Relaxed);
+                fits.fetch_add(made, Ordering::Relaxed);
+                if self.verbose {
+                    let (fits, wall) = (counted(made, "fit"), duration(wall));
+                    say(&format!("task {task}: {fits} made in {wall}"));
+                }
+            }
+            WorkerEvent::TaskReturned { task, why } => {
+                say(&format!("task {task} goes back: {why}"));
+            }
+            WorkerEvent::TaskDropped { why } => say(&format!("dropped: {why}")),
+            WorkerEvent::QueueFailed { why } => say(&format!("{why}; trying again")),
+            WorkerEvent::Draining { holding } => {
+                say(&format!(
+                    "stopping, with {} in hand",
+                    counted(holding, "task")
+                ));
+            }
+            WorkerEvent::Ended => say(&format!(
+                "ended, after {} with {} made here",
+                counted(tasks.load(Ordering::Relaxed), "task"),
+                counted(fits.load(Ordering::Relaxed), "fit")
+            )),
+        };
+        let worker = fanout::worker::Worker::new(settings, queue, store, stop)?;
+        worker.run(&emit)?;
+        Ok(())
+    }
+}
+
+/// The host's name and the process's number.
+fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok());
+    let host = host.as_deref().map_or("worker", str::trim);
+    format!("{host}-{}", std::process::id())
+}

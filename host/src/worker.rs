@@ -1,0 +1,631 @@
+//! [`Worker`]: takes tasks from a queue, runs them in the sandbox, and keeps
+//! the results in the store. It has as many tasks in hand as it has slots and
+//! no more, and no state that another worker would miss.
+//!
+//! A task is acknowledged when its results are in the record. Whatever comes
+//! between is another worker's matter: a task that was not acknowledged comes
+//! again. What the worker has to tell it tells as [`WorkerEvent`]s.
+
+mod objects;
+mod shelf;
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::consumer::{Consumer, pull};
+use async_nats::jetstream::{AckKind, Message};
+use futures::StreamExt as _;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::digest::Digest;
+use crate::pool::Notice;
+use crate::queue::message::{self, Beat, Order, Series, Verdict, Word, WorkerState};
+use crate::queue::{Link, Queue, QueueError, QueueSettings};
+use crate::run::Single;
+use crate::sandbox::{Cache, Cancel, GuestError, Sandbox, THREAD_STACK};
+use crate::store::Store;
+
+pub use objects::Objects;
+use shelf::{KEPT, Shelf};
+
+/// How often a worker says that it is there.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// How long a request for a task waits in the queue.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// How long a run has to say whether a task that comes again is to be run.
+const ASK: Duration = Duration::from_secs(5);
+
+/// How often a task may come again when its run does not say: it may have
+/// killed as many workers.
+const DELIVERED: u64 = 20;
+
+/// The longest that a task is given back for.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The longest text of why a task was given back.
+const WHY: usize = 500;
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub struct WorkerSettings {
+    /// Its name, unlike any other's.
+    pub name: String,
+    /// How many tasks it runs at a time.
+    pub slots: usize,
+    /// Where compiled guests are kept.
+    pub compiled: Option<Cache>,
+    /// Where datasets and guests of the store are kept.
+    pub objects: Option<Objects>,
+    /// How long every task waits in hand before it is run: to measure what
+    /// the queue costs, apart from what the fits cost.
+    pub rehearse: Duration,
+}
+
+/// Why a worker can't work.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The queue can't be used.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The sandbox does not start.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// A thread can't be started.
+    #[error("can't start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What a worker has to tell.
+#[derive(Clone, Debug)]
+pub enum WorkerEvent {
+    /// It takes tasks.
+    Started {
+        /// How many at a time.
+        slots: usize,
+    },
+    /// The connection to the queue came or went.
+    LinkChanged {
+        /// Whether it is there.
+        up: bool,
+    },
+    /// The record has the fits of a task.
+    TaskFinished {
+        /// The task.
+        task: Digest,
+        /// How many of its fits were made here and now.
+        made: usize,
+        /// How long it was in hand.
+        wall: Duration,
+    },
+    /// A task went back to the queue.
+    TaskReturned {
+        /// The task.
+        task: Digest,
+        /// Why.
+        why: String,
+    },
+    /// A message was taken out of the queue without a result.
+    TaskDropped {
+        /// Why.
+        why: String,
+    },
+    /// The queue can't be used now; it is tried again.
+    QueueFailed {
+        /// Why.
+        why: String,
+    },
+    /// It was told to stop, and finishes what it has in hand.
+    Draining {
+        /// How many tasks.
+        holding: usize,
+    },
+    /// It has nothing in hand any more.
+    Ended,
+}
+
+/// Tells a worker to stop; clones tell the same one.
+#[derive(Clone, Debug)]
+pub struct WorkerStop {
+    drain: watch::Sender<bool>,
+    cancel: Cancel,
+}
+
+impl Default for WorkerStop {
+    fn default() -> Self {
+        Self {
+            drain: watch::Sender::new(false),
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+impl WorkerStop {
+    /// Takes no task more; those in hand are finished.
+    pub fn drain(&self) {
+        self.drain.send_replace(true);
+    }
+
+    /// Those in hand go back to the queue.
+    pub fn stop(&self) {
+        self.cancel.cancel();
+        self.drain();
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_draining(&self) -> bool {
+        *self.drain.borrow()
+    }
+}
+
+/// Takes tasks from a queue and runs them.
+pub struct Worker {
+    settings: WorkerSettings,
+    runtime: Runtime,
+    queue: Queue,
+    shelf: Shelf,
+    stop: WorkerStop,
+    holding: Mutex<Vec<Digest>>,
+    done: AtomicU64,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a task in hand.
+enum Came {
+    /// The record has its fits.
+    Done {
+        made: Vec<u32>,
+        damaged: Vec<String>,
+        differing: Vec<String>,
+    },
+    /// Not now, or not here.
+    Back(String),
+    /// The worker was stopped.
+    Stopped,
+}
+
+impl Worker {
+    /// A worker for the runs of one store. The queue need not be there yet.
+    pub fn new(
+        settings: WorkerSettings,
+        queue: QueueSettings,
+        store: Store,
+        stop: WorkerStop,
+    ) -> Result<Self, WorkerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("nats")
+            .enable_all()
+            .build()
+            .map_err(WorkerError::Thread)?;
+        let queue = runtime.block_on(Queue::connect_whenever(queue))?;
+        // Every slot may hold one of each pool that is kept.
+        let instances = settings.slots * (KEPT + 1) + 1;
+        let sandbox = Sandbox::new(instances, settings.compiled.clone())?;
+        let objects = settings.objects.clone();
+        let shelf = Shelf::new(sandbox, store, objects, stop.cancel.clone());
+        Ok(Self {
+            settings,
+            runtime,
+            queue,
+            shelf,
+            stop,
+            holding: Mutex::default(),
+            done: AtomicU64::new(0),
+        })
+    }
+
+    /// Works until it is told to stop.
+    pub fn run(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) -> Result<(), WorkerError> {
+        let ended = watch::Sender::new(false);
+        let result = std::thread::scope(|scope| {
+            let telling = std::thread::Builder::new().name("beats".to_owned());
+            let tell = || self.runtime.block_on(self.tell(ended.subscribe(), emit));
+            telling
+                .spawn_scoped(scope, tell)
+                .map_err(WorkerError::Thread)?;
+            let result = self.work(emit);
+            ended.send_replace(true);
+            result
+        });
+        emit(WorkerEvent::Ended);
+        result
+    }
+
+    /// Takes tasks in every slot until it is told to stop and has none in hand.
+    fn work(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) -> Result<(), WorkerError> {
+        std::thread::scope(|scope| {
+            for number in 0..self.settings.slots {
+                let thread = std::thread::Builder::new()
+                    .name(format!("slot-{number}"))
+                    .stack_size(THREAD_STACK);
+                if let Err(error) = thread.spawn_scoped(scope, || self.slot(emit)) {
+                    self.stop.stop();
+                    return Err(WorkerError::Thread(error));
+                }
+            }
+            emit(WorkerEvent::Started {
+                slots: self.settings.slots,
+            });
+            self.runtime.block_on(self.drained());
+            emit(WorkerEvent::Draining {
+                holding: self.holding().len(),
+            });
+            Ok(())
+        })
+    }
+
+    async fn drained(&self) {
+        let mut drain = self.stop.drain.subscribe();
+        // The sender is the worker's own, and outlives this.
+        drop(drain.wait_for(|drain| *drain).await);
+    }
+
+    fn holding(&self) -> MutexGuard<'_, Vec<Digest>> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells who is here, now and then and when asked, until it has ended.
+    async fn tell(&self, mut ended: watch::Receiver<bool>, emit: &(dyn Fn(WorkerEvent) + Sync)) {
+        let client = self.queue.client();
+        let Ok(mut calls) = client.subscribe(self.queue.roll_call()).await else {
+            return;
+        };
+        let mut link = self.queue.link();
+        let mut up = false;
+        let mut drain = self.stop.drain.subscribe();
+        let mut ticks = tokio::time::interval(BEAT);
+        loop {
+            let mut to = self.queue.beats().into();
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some(call) = calls.next() => {
+                    let Some(reply) = call.reply else { continue };
+                    to = reply;
+                }
+                Ok(()) = link.changed() => {
+                    let now = *link.borrow_and_update() == Link::Up;
+                    if std::mem::replace(&mut up, now) != now {
+                        emit(WorkerEvent::LinkChanged { up });
+                    }
+                }
+                Ok(()) = drain.changed() => {}
+                _ = ended.wait_for(|ended| *ended) => break,
+            }
+            let state = if self.stop.is_draining() {
+                WorkerState::Draining
+            } else {
+                WorkerState::Up
+            };
+            self.beat(to, state).await;
+        }
+        self.beat(self.queue.beats().into(), WorkerState::Gone)
+            .await;
+        drop(tokio::time::timeout(BEAT, client.flush()).await);
+    }
+
+    /// A word that is lost is said again at the next beat.
+    async fn beat(&self, to: async_nats::Subject, state: WorkerState) {
+        if *self.queue.link().borrow() == Link::Down {
+            return;
+        }
+        let beat = Beat {
+            name: self.settings.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state,
+            slots: self.settings.slots,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: total_memory(),
+            holding: self.holding().clone(),
+            done: self.done.load(Ordering::Relaxed),
+            every_ms: BEAT.as_millis() as u64,
+        };
+        let said = self.queue.client().publish(to, message::write(&beat));
+        drop(said.await);
+    }
+
+    /// One slot: a task at a time, until the worker is told to stop.
+    fn slot(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) {
+        let mut consumer = None;
+        let mut failed = 0;
+        while !self.stop.is_draining() {
+            match self.runtime.block_on(self.next(&mut consumer)) {
+                Ok(Some(task)) => {
+                    failed = 0;
+                    self.take(&task, emit);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    consumer = None;
+                    failed += 1;
+                    let why = chained(&error);
+                    // A queue that is away says so once, by its link.
+                    if *self.queue.link().borrow() == Link::Up {
+                        emit(WorkerEvent::QueueFailed { why });
+                    }
+                    self.runtime.block_on(async {
+                        let wait = tokio::time::sleep(wait(failed));
+                        tokio::select! {
+                            () = wait => {}
+                            () = self.drained() => {}
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// The next task. `None`: there is none now, or the worker is to stop.
+    async fn next(
+        &self,
+        known: &mut Option<(Consumer<pull::Config>, Duration)>,
+    ) -> Result<Option<(Message, Duration)>, QueueError> {
+        let mut link = self.queue.link();
+        link.mark_unchanged();
+        let ask = async {
+            if known.is_none() {
+                let consumer = self.queue.consumer().await?;
+                let patience = consumer.cached_info().config.ack_wait;
+                *known = Some((consumer, patience));
+            }
+            let (consumer, patience) = known.as_ref().expect("it was set");
+            let failed = |error| crate::queue::api("give a task", error);
+            let request = consumer.batch().max_messages(1).expires(WAIT);
+            let mut batch = request.messages().await.map_err(failed)?;
+            match batch.next().await {
+                Some(Ok(message)) => Ok(Some((message, *patience))),
+                // The consumer or its stream may be gone.
+                Some(Err(source)) => Err(QueueError::Api {
+                    what: "give a task",
+                    source,
+                }),
+                None => Ok(None),
+            }
+        };
+        tokio::select! {
+            biased;
+            task = ask => task,
+            () = self.drained() => Ok(None),
+            // A server that came back knows nothing of the request.
+            _ = link.changed() => Ok(None),
+        }
+    }
+
+    /// Runs a task, from its message to its acknowledgement.
+    fn take(&self, (task, patience): &(Message, Duration), emit: &(dyn Fn(WorkerEvent) + Sync)) {
+        let started = Instant::now();
+        let order = match message::read::<Order>(&task.payload) {
+            Ok(order) => order,
+            Err(error) => {
+                self.acknowledge(task, AckKind::Term);
+                let why = format!("a message is no task: {error}");
+                return emit(WorkerEvent::TaskDropped { why });
+            }
+        };
+        let delivered = task.info().map_or(1, |info| info.delivered.unsigned_abs());
+        self.holding().push(order.task);
+        let alive = Alive::start(&self.runtime, task, *patience);
+        let came = match self.may_i(&order, delivered) {
+            Verdict::Drop => None,
+            Verdict::Run => Some(self.came(&order)),
+        };
+        drop(alive);
+        self.holding().retain({
+            let mut first = true;
+            move |held| *held != order.task || !std::mem::take(&mut first)
+        });
+        match came {
+            None => {
+                self.acknowledge(task, AckKind::Term);
+                let why = format!("task {} killed {} workers", order.task, delivered - 1);
+                emit(WorkerEvent::TaskDropped { why });
+            }
+            Some(Came::Done {
+                made,
+                damaged,
+                differing,
+            }) => {
+                self.acknowledge(task, AckKind::Ack);
+                self.done.fetch_add(1, Ordering::Relaxed);
+                let count = made.len();
+                self.say(
+                    &order,
+                    &Word::Done {
+                        tag: order.tag,
+                        worker: self.settings.name.clone(),
+                        made: Series::of(&made),
+                        damaged,
+                        differing,
+                    },
+                );
+                emit(WorkerEvent::TaskFinished {
+                    task: order.task,
+                    made: count,
+                    wall: started.elapsed(),
+                });
+            }
+            Some(Came::Back(mut why)) => {
+                why.truncate(why.floor_char_boundary(WHY));
+                // Before the task comes to another one.
+                self.say(
+                    &order,
+                    &Word::Returned {
+                        tag: order.tag,
+                        worker: self.settings.name.clone(),
+                        why: why.clone(),
+                    },
+                );
+                self.acknowledge(task, AckKind::Nak(Some(wait(delivered))));
+                emit(WorkerEvent::TaskReturned {
+                    task: order.task,
+                    why,
+                });
+            }
+            Some(Came::Stopped) => {
+                let why = "the worker is stopped".to_owned();
+                self.say(
+                    &order,
+                    &Word::Returned {
+                        tag: order.tag,
+                        worker: self.settings.name.clone(),
+                        why: why.clone(),
+                    },
+                );
+                self.acknowledge(task, AckKind::Nak(None));
+                emit(WorkerEvent::TaskReturned {
+                    task: order.task,
+                    why,
+                });
+            }
+        }
+    }
+
+    /// Whether a task is to be run: one that came before may have killed who
+    /// ran it.
+    fn may_i(&self, order: &Order, delivered: u64) -> Verdict {
+        if delivered <= 1 {
+            return Verdict::Run;
+        }
+        let tag = order.tag;
+        let ask = message::write(&Word::MayI { tag, delivered });
+        let request = self
+            .queue
+            .client()
+            .request(self.queue.words(&order.session), ask);
+        let answer = self
+            .runtime
+            .block_on(async { tokio::time::timeout(ASK, request).await });
+        let verdict = answer.ok().and_then(Result::ok);
+        let verdict = verdict.and_then(|message| message::read(&message.payload).ok());
+        verdict.unwrap_or(match delivered {
+            ..=DELIVERED => Verdict::Run,
+            _ => Verdict::Drop,
+        })
+    }
+
+    /// What becomes of a task.
+    fn came(&self, order: &Order) -> Came {
+        let bench = match self.shelf.bench(order) {
+            Ok(bench) => bench,
+            Err(error) => return Came::Back(chained(&error)),
+        };
+        let candidates = order.candidates.numbers();
+        let spec = candidates
+            .and_then(|candidates| bench.expansion.spec(order.split, candidates))
+            .filter(|spec| spec.id == order.task);
+        let Some(spec) = spec else {
+            let (version, task) = (env!("CARGO_PKG_VERSION"), order.task);
+            return Came::Back(format!(
+                "fanout {version} finds no task `{task}` in this run; is it of another version?"
+            ));
+        };
+        std::thread::sleep(self.settings.rehearse);
+        let single = Single::of(&bench.expansion, &spec);
+        let notices = match bench.pool.run_here(&single) {
+            Ok(notices) => notices,
+            Err(error) => return Came::Back(chained(&error)),
+        };
+        let (mut there, mut made) = (0, BTreeSet::new());
+        let (mut damaged, mut differing) = (Vec::new(), Vec::new());
+        for notice in notices {
+            match notice {
+                Notice::Ended { ended, .. } => {
+                    there += ended.positions.len();
+                    if !ended.outcome.reused {
+                        made.extend(ended.positions);
+                    }
+                }
+                Notice::Damaged { key } => damaged.push(key.to_string()),
+                Notice::Differing { key } => differing.push(key.to_string()),
+                _ => {}
+            }
+        }
+        if there < spec.candidates.len() {
+            return Came::Stopped;
+        }
+        Came::Done {
+            made: made.into_iter().collect(),
+            damaged,
+            differing,
+        }
+    }
+
+    /// What does not arrive costs time: the task comes again, and is found in
+    /// the record.
+    fn acknowledge(&self, task: &Message, kind: AckKind) {
+        drop(self.runtime.block_on(task.ack_with(kind)));
+    }
+
+    /// What does not arrive is found by the run's own looking.
+    fn say(&self, order: &Order, word: &Word) {
+        let to = self.queue.words(&order.session);
+        let said = self.queue.client().publish(to, message::write(word));
+        drop(self.runtime.block_on(said));
+    }
+}
+
+/// Keeps a task in hand for as long as it lives: says to the queue that it is
+/// being worked on.
+struct Alive(tokio::task::JoinHandle<()>);
+
+impl Alive {
+    fn start(runtime: &Runtime, task: &Message, patience: Duration) -> Self {
+        let task = task.clone();
+        let every = patience / 3;
+        Self(runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                // The next one may arrive.
+                drop(task.ack_with(AckKind::Progress).await);
+            }
+        }))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// How long to wait before try number `tries`.
+fn wait(tries: u64) -> Duration {
+    let step = Duration::from_millis(500 << tries.min(10));
+    crate::chance::jittered(step.min(LONGEST))
+}
+
+/// Bytes of memory of this machine, where it tells.
+fn total_memory() -> Option<u64> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// An error with its causes, each told once.
+fn chained(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,579 @@
+//! Workers on a queue: the real binary as run and as worker, the real
+//! nats-server between them, on good days and on bad ones.
+
+#[path = "guests/expected.rs"]
+mod expected;
+#[path = "nats/worker.rs"]
+mod nats_worker;
+mod program;
+#[path = "functions/results.rs"]
+mod results;
+#[path = "nats/server.rs"]
+mod server;
+#[path = "nats/wire.rs"]
+mod wire;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fanout_guest_build::{Compiler, Targets};
+use futures::StreamExt as _;
+use nats_worker::Worker;
+use program::{Fanout, example, made, scores, text};
+use results::results;
+use serde_json::Value;
+use server::{Nats, wait_for};
+use wire::Wire;
+
+/// Every fit by itself: a hundred tasks.
+const MANY: [&str; 2] = ["--set", "families=off"];
+
+fn quickstart() -> String {
+    example("quickstart.yaml")
+}
+
+/// Many small tasks: 240 fits.
+const PLAN: &str = "
+name: nats
+dataset: {source: SOURCE, target: digit}
+trainer: {name: random_forest, params: {max_features: 0.3}}
+search: {params: {n_estimators: [4, 8], random_state: {range: [0, 59]}}}
+cv: {method: stratified_k_fold, n_splits: 2}
+";
+
+fn plan(fanout: &Fanout) -> String {
+    let source = example("data/digits.parquet");
+    fanout.write("plan.yaml", &PLAN.replace("SOURCE", &source))
+}
+
+fn start(command: &mut Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// What a run that must succeed comes to, and what it says beside.
+fn finish(child: Child) -> (Value, String) {
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    (serde_json::from_slice(&output.stdout).unwrap(), said)
+}
+
+fn over(fanout: &Fanout, nats: &str, plan: &str, arguments: &[&str]) -> Child {
+    let mut command = fanout.command();
+    command.args(["run", "--json", plan, "--pool", nats]);
+    start(command.args(arguments))
+}
+
+#[test]
+fn a_run_over_workers_writes_the_files_of_a_local_run() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let here = results(&fanout, &quickstart(), "local", &[]);
+    let store = ["--store", "there.store"];
+    let workers = ["one", "two"].map(|name| {
+        let arguments = ["--workers", "1", "--name", name];
+        let worker = Worker::start(&fanout, &nats.url(), &[&arguments[..], &store].concat());
+        worker.says("connected");
+        worker
+    });
+    let url = nats.url();
+    let arguments = [&["--pool", &url][..], &store].concat();
+    let there = results(&fanout, &quickstart(), "there", &arguments);
+    assert_eq!(here.differing(&there), [""; 0]);
+    // Every fit by itself, and what is there is taken from there.
+    let arguments = [&arguments[..], &MANY, &["--fresh"]].concat();
+    let many = results(&fanout, &quickstart(), "many", &arguments);
+    assert_eq!(many.report["fits"]["made"], 100);
+    assert_eq!(here.files["model.bin"], many.files["model.bin"]);
+    for name in ["cv_results.csv", "cv_results.json"] {
+        assert_eq!(here.files[name], many.files[name], "{name}");
+    }
+    for worker in &workers {
+        worker.says("fit made in");
+    }
+    let again = results(&fanout, &quickstart(), "again", &store);
+    assert_eq!(
+        again.report["fits"]["reused"],
+        again.report["fits"]["served"]
+    );
+}
+
+#[test]
+fn a_run_tells_of_workers_that_come_and_go() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let run = over(&fanout, &nats.url(), &plan, &[]);
+    let mut lines = Lines::of(run);
+    lines.until("no worker takes tasks");
+    let mut first = Worker::start(&fanout, &nats.url(), &["--workers", "1", "--name", "first"]);
+    lines.until("worker first is there, for 1 task at a time");
+    first.says("1 fit");
+    first.signal("TERM");
+    lines.until("worker first has left");
+    assert!(first.wait().success());
+    let second = Worker::start(&fanout, &nats.url(), &["--name", "second"]);
+    lines.until("worker second is there");
+    let report = lines.finish();
+    assert_eq!(report["fits"]["served"], 240);
+    drop(second);
+    let alone = fanout.json(&[&plan, "--store", "memory://"]);
+    assert_eq!(scores(&alone), scores(&report));
+}
+
+/// What a run says, a line at a time.
+struct Lines {
+    child: Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStderr>>,
+}
+
+impl Lines {
+    fn of(mut child: Child) -> Self {
+        use std::io::BufRead as _;
+        let reader = std::io::BufReader::new(child.stderr.take().unwrap());
+        let lines = reader.lines();
+        Self { child, lines }
+    }
+
+    fn until(&mut self, what: &str) {
+        let mut said = Vec::new();
+        for line in self.lines.by_ref().map(Result::unwrap) {
+            if line.contains(what) {
+                return;
+            }
+            said.push(line);
+        }
+        panic!("no `{what}` in {said:#?}");
+    }
+
+    /// What the run comes to, which must succeed.
+    fn finish(self) -> Value {
+        let rest = std::thread::spawn(|| self.lines.map(Result::unwrap).collect::<Vec<_>>());
+        let output = self.child.wait_with_output().unwrap();
+        let said = rest.join().unwrap();
+        assert!(output.status.success(), "{said:#?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+#[test]
+fn what_a_killed_worker_held_comes_to_another() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    nats.be_patient_for(Duration::from_secs(1), "fanout");
+    let plan = plan(&fanout);
+    let mut first = Worker::start(&fanout, &nats.url(), &["--workers", "2"]);
+    let run = over(&fanout, &nats.url(), &plan, &[]);
+    first.says("fit");
+    first.kill();
+    let second = Worker::start(&fanout, &nats.url(), &[]);
+    let (report, _) = finish(run);
+    drop(second);
+    assert_eq!(report["fits"]["served"], 240);
+    let alone = fanout.json(&[&plan, "--store", "memory://"]);
+    assert_eq!(scores(&alone), scores(&report));
+}
+
+#[test]
+fn a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    // As patient as by default: a task that was dropped would be late.
+    let plan = plan(&fanout);
+    let mut first = Worker::start(&fanout, &nats.url(), &["--workers", "1"]);
+    let run = over(
+        &fanout,
+        &nats.url(),
+        &plan,
+        &["--set", "search.params.n_estimators=[200]"],
+    );
+    first.says("fit");
+    first.signal("TERM");
+    first.says("stopping");
+    first.says("ended");
+    assert!(first.wait().success());
+    let second = Worker::start(&fanout, &nats.url(), &[]);
+    let started = std::time::Instant::now();
+    let (report, said) = finish(run);
+    drop(second);
+    assert_eq!(report["fits"]["served"], 120);
+    assert!(!said.contains("gave a task back"), "{said}");
+    // Nothing had to come again after the queue's 30 s of patience.
+    assert!(started.elapsed() < Duration::from_secs(25), "{said}");
+}
+
+#[test]
+fn a_task_that_kills_every_worker_fails_and_the_run_goes_on() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    nats.be_patient_for(Duration::from_millis(500), "fanout");
+    let plan = plan(&fanout);
+    let run = over(&fanout, &nats.url(), &plan, &[]);
+    // Takes one task again and again without a word, as workers do that it
+    // kills; the others stay in the queue meanwhile.
+    let url = nats.url();
+    wait_for(async move {
+        let client = async_nats::connect(url).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        let consumer: async_nats::jetstream::consumer::PullConsumer = loop {
+            let found = context.get_consumer_from_stream("workers", "fanout").await;
+            if let Ok(consumer) = found {
+                break consumer;
+            }
+        };
+        let mut taken = None;
+        for time in 1..=5 {
+            let mut messages = consumer
+                .batch()
+                .max_messages(1)
+                .expires(Duration::from_secs(20))
+                .messages()
+                .await
+                .unwrap();
+            let message = messages.next().await.unwrap().unwrap();
+            let info = message.info().unwrap();
+            assert_eq!(info.delivered, time);
+            assert_eq!(
+                *taken.get_or_insert(info.stream_sequence),
+                info.stream_sequence
+            );
+        }
+    });
+    let worker = Worker::start(&fanout, &nats.url(), &[]);
+    worker.says("killed 5 workers");
+    let (report, said) = finish(run);
+    assert_eq!(report["fits"]["served"], 238);
+    assert_eq!(report["fits"]["failed"], 2);
+    assert!(said.contains("5 workers that ran the task died"), "{said}");
+    // It is not kept: the next run makes it.
+    let again = fanout.json(&[&plan]);
+    assert_eq!((made(&again), &again["fits"]["failed"]), (2, &0.into()));
+}
+
+#[test]
+fn a_worker_of_another_store_gives_tasks_back() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let stranger = Worker::start(
+        &fanout,
+        &nats.url(),
+        &["--store", "elsewhere", "--name", "stranger"],
+    );
+    stranger.says("connected");
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
+    lines.until("worker stranger gave a task back: the store");
+    stranger.says("has no run");
+    drop(stranger);
+    let worker = Worker::start(&fanout, &nats.url(), &[]);
+    assert_eq!(lines.finish()["fits"]["served"], 240);
+    drop(worker);
+}
+
+#[test]
+fn messages_that_are_no_tasks_are_dropped() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let worker = Worker::start(&fanout, &nats.url(), &[]);
+    worker.says("connected");
+    let run = fanout::digest::Digest::of(b"no run");
+    let url = nats.url();
+    wait_for(async move {
+        let client = async_nats::connect(url).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        loop {
+            let subject = format!("fanout.v1.tasks.{run}");
+            let sent = context.publish(subject, "no task".into()).await.unwrap();
+            // The worker makes the stream.
+            if sent.await.is_ok() {
+                break;
+            }
+        }
+    });
+    worker.says("dropped: a message is no task");
+    let plan = plan(&fanout);
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &[]));
+    assert_eq!(report["fits"]["served"], 240);
+}
+
+#[test]
+fn a_queue_that_is_lost_is_filled_again() {
+    let (fanout, mut nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let worker = Worker::start(&fanout, &nats.url(), &["--workers", "1"]);
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
+    worker.says("fit");
+    nats.lose();
+    lines.until("NATS is gone");
+    lines.until("NATS is there again");
+    let report = lines.finish();
+    assert_eq!(report["fits"]["served"], 240);
+    let alone = fanout.json(&[&plan, "--store", "memory://"]);
+    assert_eq!(scores(&alone), scores(&report));
+}
+
+#[test]
+fn without_nats_a_run_ends_with_one_message_and_goes_on_later() {
+    let (fanout, mut nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let worker = Worker::start(&fanout, &nats.url(), &["--workers", "1"]);
+    let run = over(&fanout, &nats.url(), &plan, &["--set", "pool.retry=1s"]);
+    worker.says("fit");
+    nats.kill();
+    let output = run.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("has not answered for"), "{said}");
+    assert!(said.contains("\nhint: "), "{said}");
+    // Nobody there at all.
+    let output = over(&fanout, &nats.url(), &plan, &[]).wait_with_output();
+    let output = output.unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("can't be reached"), "{said}");
+    nats.go_on();
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &[]));
+    assert_eq!(report["fits"]["served"], 240);
+    assert!(made(&report) < 240);
+}
+
+#[test]
+fn a_long_fit_is_not_given_to_another() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    nats.be_patient_for(Duration::from_secs(1), "fanout");
+    let plan = plan(&fanout);
+    let long = [
+        "--set",
+        "search.params={}",
+        "--set",
+        "trainer.params.n_estimators=3000",
+    ];
+    let workers = ["one", "two"].map(|name| {
+        let worker = Worker::start(&fanout, &nats.url(), &["--workers", "1", "--name", name]);
+        worker.says("connected");
+        worker
+    });
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &long));
+    assert_eq!(made(&report), 2);
+    let times = report["cv_results"]["mean_fit_time"][0].as_f64().unwrap();
+    assert!(times > 1.5, "a fit of {times} s shows nothing");
+    drop(workers);
+}
+
+#[test]
+fn two_runs_share_the_workers() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let worker = Worker::start(&fanout, &nats.url(), &["--workers", "2"]);
+    worker.says("connected");
+    let first = over(&fanout, &nats.url(), &plan, &["--output", "first"]);
+    worker.says("fit");
+    // Of another seed, so that they have no fit in common; a tenth as long.
+    let few = ["--set", "search.params.random_state={range: [100, 105]}"];
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &few));
+    assert_eq!(made(&report), 24);
+    // The short one ended before the long one that began first.
+    let unfinished = !fanout.path("first/cv_results.csv").exists();
+    let (report, _) = finish(first);
+    assert_eq!(made(&report), 240);
+    assert!(unfinished, "the first run kept the workers to itself");
+}
+
+#[test]
+fn an_interrupted_run_takes_its_tasks_out_of_the_queue() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
+    lines.until("no worker takes tasks");
+    let status = || {
+        let text = fanout.text(&["status", "--nats", &nats.url(), "--json"]);
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let waiting = status();
+    assert_eq!(waiting["queue"]["tasks"], 64);
+    assert_eq!(waiting["runs"][0]["state"], "unfinished");
+    let kill = Command::new("kill")
+        .args(["-INT", &lines.child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    lines.until("stopped: 0 of 240 fits are done");
+    assert_eq!(lines.child.wait().unwrap().code(), Some(130));
+    assert_eq!(status()["queue"]["tasks"], 0);
+}
+
+#[test]
+fn status_tells_of_queue_workers_and_runs() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let worker = Worker::start(&fanout, &nats.url(), &["--workers", "3", "--name", "it"]);
+    worker.says("connected");
+    finish(over(&fanout, &nats.url(), &plan, &[]));
+    let text = fanout.text(&["status", "--nats", &nats.url()]);
+    assert!(
+        text.starts_with("queue fanout: 0 tasks, 0 of them in hand\n"),
+        "{text}"
+    );
+    let line = text.lines().find(|line| line.starts_with("it ")).unwrap();
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells[..5], ["it", "up", "3", "0", "120"], "{text}");
+    assert!(text.contains("no run goes on in"), "{text}");
+    drop(worker);
+}
+
+/// Whoever does not say who they are gets one message; who does, is served.
+/// No secret is shown.
+#[test]
+fn users_tokens_nkeys_and_credentials_are_asked_for() {
+    let keys = nkeys::KeyPair::new_user();
+    let (seed, public) = (keys.seed().unwrap(), keys.public_key());
+    let cases = [
+        (
+            "authorization {user: fits, password: open-sesame}".to_owned(),
+            vec![
+                ("FANOUT_NATS_USER", "fits".to_owned()),
+                ("FANOUT_NATS_PASSWORD", "open-sesame".to_owned()),
+            ],
+        ),
+        (
+            "authorization {token: open-sesame}".to_owned(),
+            vec![("FANOUT_NATS_TOKEN", "open-sesame".to_owned())],
+        ),
+        (
+            format!("authorization {{users: [{{nkey: {public}}}]}}"),
+            vec![("FANOUT_NATS_NKEY", seed)],
+        ),
+    ];
+    for (config, variables) in cases {
+        let (fanout, nats) = (Fanout::new(), Nats::with(&config));
+        let plan = plan(&fanout);
+        let few = ["--set", "search.params.random_state=[1]"];
+        let output = over(&fanout, &nats.url(), &plan, &few).wait_with_output();
+        let output = output.unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(7), "{said}");
+        assert!(said.contains("refuses these credentials"), "{said}");
+        let mut command = fanout.command();
+        command.args(["worker", "--nats", &nats.url(), "--store", ".fanout"]);
+        command.envs(variables.clone());
+        let worker = Worker::spawn(command);
+        worker.says("connected");
+        let mut command = fanout.command();
+        command.args(["run", "--json", &plan, "--pool", &nats.url()]);
+        command.args(few).envs(variables.clone());
+        let output = command.output().unwrap();
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        for (_, secret) in &variables[variables.len() - 1..] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+}
+
+/// The certificate of a server that no system trusts is trusted when it is
+/// named.
+#[test]
+fn tls_with_a_certificate_of_ones_own() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let fanout = Fanout::new();
+    let certificate = fanout.write("cert.pem", &made.cert.pem());
+    let key = fanout.write("key.pem", &made.signing_key.serialize_pem());
+    let path = |name: &str| fanout.path(name).to_str().unwrap().to_owned();
+    let nats = Nats::with(&format!(
+        "tls {{cert_file: \"{}\", key_file: \"{}\"}}",
+        path(&certificate),
+        path(&key)
+    ));
+    let url = format!("tls://localhost:{}", nats.address().port());
+    let plan = plan(&fanout);
+    let few = ["--set", "search.params.random_state=[1]"];
+    let refused = over(&fanout, &url, &plan, &few).wait_with_output().unwrap();
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(7), "{said}");
+    let worker = Worker::start(&fanout, &url, &["--nats-ca", &certificate]);
+    worker.says("connected");
+    let arguments = [&few[..], &["--set", "pool.ca=cert.pem"]].concat();
+    let (report, _) = finish(over(&fanout, &url, &plan, &arguments));
+    assert_eq!(report["fits"]["served"], 4);
+}
+
+#[test]
+fn a_secret_in_a_url_is_refused_and_not_repeated() {
+    let fanout = Fanout::new();
+    let output = fanout.run(&[
+        "worker",
+        "--nats",
+        "nats://fits:open-sesame@localhost:4222",
+        "--store",
+        ".fanout",
+    ]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("FANOUT_NATS_PASSWORD") && !said.contains("sesame"),
+        "{said}"
+    );
+}
+
+/// A partition is a worker that waits, and its tasks come to others.
+#[test]
+fn a_worker_behind_a_cut_wire_comes_back() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    nats.be_patient_for(Duration::from_secs(1), "fanout");
+    let plan = plan(&fanout);
+    let wire = Wire::to(nats.address());
+    let url = format!("nats://{}", wire.address());
+    let cut = Worker::start(&fanout, &url, &["--workers", "1", "--name", "cut"]);
+    cut.says("connected");
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
+    cut.says("fit");
+    wire.cut();
+    cut.says("NATS is gone");
+    lines.until("worker cut fell silent");
+    wire.mend();
+    cut.says("connected");
+    lines.until("worker cut is there");
+    assert_eq!(lines.finish()["fits"]["served"], 240);
+}
+
+/// Every hostile trainer ends at a worker as it does here.
+#[test]
+fn hostile_guests_end_as_the_same_typed_results() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
+    let built = Compiler::find()
+        .unwrap()
+        .build(&workspace, "hostile-guests", Targets::Examples)
+        .unwrap();
+    let hostile = built.into_iter().find(|built| built.name == "hostile");
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    std::fs::write(fanout.path("hostile.wasm"), hostile.unwrap().wasm).unwrap();
+    let table: String = (0..20).map(|row| format!("{row},{}\n", row % 2)).collect();
+    fanout.write("table.csv", &format!("x,y\n{table}"));
+    let plan = fanout.write(
+        "hostile.yaml",
+        "
+name: hostile
+dataset: {source: table.csv, target: y, positive: 1}
+trainer: {name: honest, guest: hostile.wasm}
+cv: {method: k_fold, n_splits: 2}
+scoring: [accuracy, roc_auc]
+limits: {memory: 64MiB, timeout: 2s}
+",
+    );
+    let worker = Worker::start(&fanout, &nats.url(), &["--store", "there"]);
+    worker.says("connected");
+    for (name, kind) in expected::LOCAL {
+        let trainer = format!("trainer.name={name}");
+        let come = |arguments: &[&str]| {
+            let mut all = vec!["run", "--json", "--quiet", &plan, "--set", &trainer];
+            all.extend(arguments);
+            let output = fanout.run(&all);
+            let report = serde_json::from_slice::<Value>(&output.stdout).ok();
+            let report = report.map(|report| (scores(&report), report["failures"].clone()));
+            (output.status.code(), report, text(&output.stderr))
+        };
+        let here = come(&["--store", "here"]);
+        let there = come(&["--store", "there", "--pool", &nats.url()]);
+        assert_eq!(here, there, "{name}");
+        let fine = here.0 == Some(0)
+            && here
+                .1
+                .as_ref()
+                .is_some_and(|(_, failures)| failures.as_array().is_none_or(Vec::is_empty));
+        assert_eq!(fine, kind.is_none(), "{name}: {here:?}");
+    }
+}

@@ -1,0 +1,140 @@
+//! [`Nats`]: the real nats-server, which `tests/nats/setup.sh` installs.
+#![allow(dead_code, reason = "each test file uses its share")]
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use async_nats::jetstream;
+use tempfile::TempDir;
+
+/// A server with JetStream that runs until it is dropped.
+pub(crate) struct Nats {
+    child: Option<Child>,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Nats {
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With more of its configuration.
+    pub(crate) fn with(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("nats.conf"), config).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let mut nats = Self {
+            child: None,
+            port,
+            folder,
+        };
+        nats.go_on();
+        nats
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://{}", self.address())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Kills it, as a machine that loses its power.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn go_on(&mut self) {
+        let mut child = Command::new(program())
+            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js"])
+            .arg("-sd")
+            .arg(self.store())
+            .arg("-c")
+            .arg(self.folder.path().join("nats.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        loop {
+            match lines.next() {
+                Some(Ok(line)) if line.contains("Server is ready") => break,
+                Some(line) => said.push(line.unwrap()),
+                None => panic!("nats-server does not serve: {said:?}"),
+            }
+        }
+        // A pipe that nobody reads stops its writer once it is full.
+        std::thread::spawn(move || lines.for_each(drop));
+        self.child = Some(child);
+    }
+
+    /// Kills it and loses all that it kept.
+    pub(crate) fn lose(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(self.store()).unwrap();
+        self.go_on();
+    }
+
+    /// Has a task come again after so long without a word.
+    pub(crate) fn be_patient_for(&self, wait: std::time::Duration, queue: &str) {
+        let (url, queue) = (self.url(), queue.to_owned());
+        wait_for(async move {
+            let client = async_nats::connect(url).await.unwrap();
+            let context = jetstream::new(client);
+            let stream = jetstream::stream::Config {
+                name: queue.clone(),
+                subjects: vec![format!("{queue}.v1.tasks.*")],
+                retention: jetstream::stream::RetentionPolicy::WorkQueue,
+                ..Default::default()
+            };
+            let stream = context.get_or_create_stream(stream).await.unwrap();
+            let consumer = jetstream::consumer::pull::Config {
+                durable_name: Some("workers".to_owned()),
+                ack_wait: wait,
+                ..Default::default()
+            };
+            stream.create_consumer(consumer).await.unwrap();
+        });
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a future of NATS comes to.
+pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
+}
+
+fn program() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let program = target.join("nats/bin/nats-server");
+    assert!(
+        program.exists(),
+        "{} is missing: run `make servers`",
+        program.display()
+    );
+    program
+}
