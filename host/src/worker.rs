@@ -168,6 +168,8 @@ pub struct Worker {
     settings: WorkerSettings,
     runtime: Runtime,
     queue: Queue,
+    /// Why the queue was not there at first.
+    early: Option<String>,
     shelf: Shelf,
     stop: WorkerStop,
     holding: Mutex<Vec<Digest>>,
@@ -210,7 +212,14 @@ impl Worker {
             .enable_all()
             .build()
             .map_err(WorkerError::Thread)?;
-        let queue = runtime.block_on(Queue::connect_whenever(queue))?;
+        // What is wrong for good is told at once; what may pass is waited for.
+        let (queue, early) = match runtime.block_on(Queue::connect(queue.clone())) {
+            Err(error @ QueueError::Unreachable { .. }) => {
+                let queue = runtime.block_on(Queue::connect_whenever(queue))?;
+                (queue, Some(chained(&error)))
+            }
+            connected => (connected?, None),
+        };
         // Every slot may hold one of each pool that is kept.
         let instances = settings.slots * (KEPT + 1) + 1;
         let sandbox = Sandbox::new(instances, settings.compiled.clone())?;
@@ -220,6 +229,7 @@ impl Worker {
             settings,
             runtime,
             queue,
+            early,
             shelf,
             stop,
             holding: Mutex::default(),
@@ -229,6 +239,9 @@ impl Worker {
 
     /// Works until it is told to stop.
     pub fn run(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) -> Result<(), WorkerError> {
+        if let Some(why) = self.early.clone() {
+            emit(WorkerEvent::QueueFailed { why });
+        }
         let ended = watch::Sender::new(false);
         let result = std::thread::scope(|scope| {
             let telling = std::thread::Builder::new().name("beats".to_owned());

@@ -1,4 +1,5 @@
 //! The files of a run, as they are compared: without what its making took.
+#![allow(dead_code, reason = "each test file uses its share")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
