@@ -30,8 +30,10 @@ bench: setup
 setup:
 	@guest/setup.sh
 
-# Other makers' servers, which the tests run.
+# Other makers' servers, which the tests run, and their schemas, which the files
+# of deploy/ are to fit.
 servers:
+	@tests/deploy/setup.sh
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh
 	@tests/nats/setup.sh
