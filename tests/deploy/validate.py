@@ -114,6 +114,12 @@ def dotted(path):
 
 def check_document(document):
     """The schema's name, and the mistakes."""
+    return check_json(json.dumps(document, sort_keys=True, default=str))
+
+
+@functools.cache
+def check_json(content):
+    document = json.loads(content)
     if not isinstance(document, dict) or not {"apiVersion", "kind"} <= document.keys():
         return None, ["is no manifest: it has no `apiVersion` or no `kind`"]
     kind = document["apiVersion"], document["kind"]
@@ -156,6 +162,11 @@ def check_cloudformation(content):
 def check_dockerfile(content):
     # Versions of Debian's packages are not pinned: it keeps no old ones.
     return tool([BIN / "hadolint", "--no-color", "--ignore", "DL3008"], content, "Dockerfile")
+
+
+@functools.cache
+def read(content):
+    return list(yaml.load_all(content, Loader))
 
 
 @functools.cache
@@ -221,7 +232,7 @@ class Root:
             self.by("spin.toml", file, check_spin(path.read_text()))
         elif path.suffix in (".yaml", ".yml", ".json"):
             content = path.read_text()
-            documents = list(yaml.load_all(content, Loader))
+            documents = read(content)
             if "AWSTemplateFormatVersion" in documents[0]:
                 self.by("CloudFormation", file, check_cloudformation(content))
                 return
