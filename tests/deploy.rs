@@ -5,19 +5,23 @@
 //! No cluster, no Docker and no cloud runs here.
 
 mod program;
+#[path = "deploy/queue.rs"]
+mod queue;
+#[allow(dead_code, reason = "each test file uses its share")]
+#[path = "functions/results.rs"]
+mod results;
+#[path = "functions/server.rs"]
+mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
+use fanout::queue::{CONSUMER, DEFAULT_QUEUE as STREAM};
 use fanout::sandbox::TaskLimits;
 use program::{Fanout, text};
 use tempfile::TempDir;
-
-/// The stream and the consumer of the workers' queue.
-const STREAM: &str = "fanout";
-const CONSUMER: &str = "workers";
 
 fn repository() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
