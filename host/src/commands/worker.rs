@@ -58,6 +58,15 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
 
 impl Worker {
     pub(crate) fn run(self) -> Result<(), CommandError> {
+        let stop = WorkerStop::default();
+        let asked = stop.clone();
+        let times = AtomicUsize::new(0);
+        ctrlc::set_handler(move || match times.fetch_add(1, Ordering::Relaxed) {
+            0 => asked.drain(),
+            1 => asked.stop(),
+            _ => std::process::exit(Kind::Interrupted.code().into()),
+        })
+        .map_err(|error| CommandError::new(Kind::Internal, error))?;
         let queue = self.queue.settings()?;
         let here = std::env::current_dir().map_err(|e| CommandError::new(Kind::Internal, e))?;
         let url = plan::store_url(&self.store, &here);
@@ -95,15 +104,6 @@ impl Worker {
             objects,
             rehearse: self.rehearse,
         };
-        let stop = WorkerStop::default();
-        let asked = stop.clone();
-        let times = AtomicUsize::new(0);
-        ctrlc::set_handler(move || match times.fetch_add(1, Ordering::Relaxed) {
-            0 => asked.drain(),
-            1 => asked.stop(),
-            _ => std::process::exit(Kind::Interrupted.code().into()),
-        })
-        .map_err(|error| CommandError::new(Kind::Internal, error))?;
         let (tasks, fits) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let emit = |event: WorkerEvent| match event {
             WorkerEvent::Started { slots } => {
