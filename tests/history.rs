@@ -168,6 +168,14 @@ fn gc_sweeps_what_killed_processes_left_and_what_is_damaged() {
     let parts = fanout.objects("tasks");
     let left = PathBuf::from(format!("{}#1", parts[0].display()));
     std::fs::write(&left, "{\"digest\":").unwrap();
+    // Of a doctor that was killed; and what is nobody's.
+    let trial = fanout.path(".fanout/probe/0123456789abcdef");
+    let (probe, notes) = (
+        fanout.path(".fanout/probe/create-only"),
+        fanout.path(".fanout/notes.txt"),
+    );
+    std::fs::write(&trial, "fanout doctor").unwrap();
+    std::fs::write(&notes, "mine").unwrap();
     let whole = std::fs::read(&parts[1]).unwrap();
     std::fs::write(&parts[1], &whole[..whole.len() - 3]).unwrap();
 
@@ -179,8 +187,10 @@ fn gc_sweeps_what_killed_processes_left_and_what_is_damaged() {
         "{said}"
     );
     assert!(said.contains("removes 1 temporary file"), "{said}");
+    assert!(said.contains("removes 1 trial object"), "{said}");
     fanout.text(&[&arguments[..], &["--yes"]].concat());
     assert!(!left.exists() && !parts[1].exists() && parts[0].exists());
+    assert!(!trial.exists() && probe.exists() && notes.exists());
     search(&fanout, "[5, 10]");
     assert!(parts[1].exists());
     assert!(

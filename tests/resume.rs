@@ -129,10 +129,8 @@ fn fits(fanout: &Fanout) -> BTreeSet<(String, String)> {
     for path in fanout.objects("") {
         let name = path.strip_prefix(&store).unwrap().to_str().unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        let Some(kind) = Key::parse(name).kind() else {
-            assert_eq!(name, "layout.json");
-            continue;
-        };
+        let kind = Key::parse(name).kind();
+        let kind = kind.unwrap_or_else(|| panic!("{name} is not of the layout"));
         assert_ne!(is_whole(kind, &bytes), Some(false), "{name} is not whole");
         if let Kind::Part(task, _) = kind {
             let part: Value = serde_json::from_slice(&bytes).unwrap();

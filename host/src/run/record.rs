@@ -402,7 +402,7 @@ pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
             Some(Digest::of(bytes) == digest)
         }
         Kind::Part(task, number) => Some(Part::read(bytes, &task, number).is_some()),
-        Kind::Result(_) => None,
+        Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) => None,
     }
 }
 

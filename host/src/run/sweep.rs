@@ -125,7 +125,10 @@ impl Sweep {
                 Some(Kind::Guest(_)) => "guest",
                 Some(Kind::Plan(_)) => "run manifest",
                 Some(Kind::Result(_)) => "run summary",
-                Some(Kind::Part(..)) | None => "task result",
+                Some(Kind::Part(..)) => "task result",
+                Some(Kind::Scratch(_)) => "trial object",
+                // These are never swept.
+                Some(Kind::Layout | Kind::Probe) | None => "other object",
             };
             add(what, object.bytes);
         }
@@ -192,6 +195,10 @@ impl Named {
 
     fn has(&self, kind: Kind) -> bool {
         match kind {
+            // The store's own.
+            Kind::Layout | Kind::Probe => true,
+            // Whoever wrote it was to remove it, too.
+            Kind::Scratch(_) => false,
             Kind::Plan(run) | Kind::Result(run) => self.runs.contains(&run),
             Kind::Part(task, _) => self.tasks.contains(&task),
             file => self.files.contains(&file),

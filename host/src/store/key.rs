@@ -54,14 +54,19 @@ impl Key {
         )))
     }
 
-    /// The object that tells whether a store keeps what it has. Written by
+    /// The object that tells whether a store keeps what it has. Created by
     /// every run, removed by none.
-    pub(super) fn probe() -> Self {
+    pub fn probe() -> Self {
         Self(Path::from("probe/create-only"))
     }
 
-    /// An object that nothing else has the name of.
-    pub(super) fn scratch() -> Self {
+    /// An object that only whoever chose the number writes, and removes.
+    pub fn scratch(number: u64) -> Self {
+        Self(Path::from(format!("probe/{number:016x}")))
+    }
+
+    /// The same, of a number that nobody else has.
+    pub(super) fn new_scratch() -> Self {
         Self(Path::from(format!("probe/{}", crate::chance::name())))
     }
 
@@ -85,6 +90,13 @@ impl Key {
         let parts: Vec<&str> = self.0.as_ref().split('/').collect();
         let digest = |text: &str| text.parse::<Digest>().ok();
         Some(match parts.as_slice() {
+            ["layout.json"] => Kind::Layout,
+            ["probe", "create-only"] => Kind::Probe,
+            ["probe", number] => {
+                let kind = Kind::Scratch(u64::from_str_radix(number, 16).ok()?);
+                // `probe/1` is nobody's.
+                return (kind.key() == *self).then_some(kind);
+            }
             ["datasets", dataset, "dataset.parquet"] => Kind::Dataset(digest(dataset)?),
             ["splits", file] => Kind::Splits(digest(file.strip_suffix(".parquet")?)?),
             ["guests", file] => Kind::Guest(digest(file.strip_suffix(".wasm")?)?),
@@ -116,6 +128,12 @@ impl std::fmt::Display for Key {
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// What says which layout the store has.
+    Layout,
+    /// What tells whether the store keeps what it has.
+    Probe,
+    /// What was written to be read and removed at once.
+    Scratch(u64),
     /// A dataset's Parquet file.
     Dataset(Digest),
     /// A splits file.
@@ -134,6 +152,9 @@ impl Kind {
     /// The object's name.
     pub fn key(&self) -> Key {
         match self {
+            Self::Layout => Key::layout(),
+            Self::Probe => Key::probe(),
+            Self::Scratch(number) => Key::scratch(*number),
             Self::Dataset(digest) => Key::dataset(digest),
             Self::Splits(digest) => Key::splits(digest),
             Self::Guest(digest) => Key::guest(digest),
@@ -152,6 +173,10 @@ mod tests {
     fn a_name_tells_what_it_names() {
         let digest = Digest::of(b"any");
         for kind in [
+            Kind::Layout,
+            Kind::Probe,
+            Kind::Scratch(0),
+            Kind::Scratch(u64::MAX),
             Kind::Dataset(digest),
             Kind::Splits(digest),
             Kind::Guest(digest),
@@ -163,7 +188,10 @@ mod tests {
             assert_eq!(kind.key().kind(), Some(kind));
         }
         for other in [
-            "layout.json",
+            "layout.txt",
+            "probe/1",
+            "probe/create-only/1",
+            "probe/00000000000000+1",
             "tasks/zz/text.0.json",
             "guests/a.wasm",
             "notes.txt",

@@ -39,7 +39,7 @@ impl Store {
     /// `fanout gc` does.
     pub fn probe_well(&self) -> Result<Duration, StoreError> {
         let took = self.probe()?;
-        let key = Key::scratch();
+        let key = Key::new_scratch();
         let content = Bytes::from_static(b"fanout doctor");
         self.create(&key, content.clone())?;
         let found = self.get(&key)?;
