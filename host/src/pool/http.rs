@@ -369,9 +369,7 @@ impl HttpPool {
             }
         }
         let (table, splits) = self.data.files(&self.work)?;
-        let form = named()
-            .with("dataset", table.clone())
-            .with("splits", splits.clone());
+        let form = named().with("dataset", table).with("splits", splits);
         Ok(post(form))
     }
 

@@ -2,7 +2,7 @@
 //! instance that keeps the dataset open from task to task.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -28,6 +28,8 @@ pub struct LocalPool {
     far: bool,
     /// The dataset and the splits, read once for all workers.
     files: Files,
+    /// Workers that have not opened the dataset yet.
+    closed: AtomicUsize,
     /// Instances with the dataset open that no worker holds.
     idle: Mutex<Vec<Instance>>,
 }
@@ -42,6 +44,7 @@ impl LocalPool {
             limits,
             workers: workers.max(1),
             files: Files::default(),
+            closed: AtomicUsize::new(workers.max(1)),
             idle: Mutex::default(),
         }
     }
@@ -85,7 +88,6 @@ impl LocalPool {
 
     /// Fits one model.
     pub fn fit(&self, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
-        self.files.get(&self.work)?;
         std::thread::scope(|scope| {
             let fit = || {
                 let mut held = None;
@@ -95,9 +97,9 @@ impl LocalPool {
             };
             let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
             let thread = thread.spawn_scoped(scope, fit).map_err(PoolError::Worker)?;
-            Ok(thread
+            thread
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
@@ -107,22 +109,37 @@ impl LocalPool {
         &self,
         held: &mut Option<Instance>,
         body: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
-    ) -> Result<T, TaskFault> {
+    ) -> Result<Result<T, TaskFault>, PoolError> {
         let mut instance = match held.take().or_else(|| self.idle().pop()) {
             Some(instance) => instance,
-            None => {
-                let cancel = self.work.cancel.clone();
-                let mut fresh = Instance::new(&self.guest, self.limits, cancel)?;
-                let (table, splits) = self.files.at_hand().expect("read before any task");
-                fresh.open(table, splits)?;
-                fresh
-            }
+            None => match self.open()? {
+                Ok(instance) => instance,
+                Err(fault) => return Ok(Err(fault)),
+            },
         };
         let result = body(&mut instance);
         if !instance.is_spent() {
             *held = Some(instance);
         }
-        result
+        Ok(result)
+    }
+
+    /// A new instance with the dataset open.
+    fn open(&self) -> Result<Result<Instance, TaskFault>, PoolError> {
+        let (table, splits) = self.files.get(&self.work)?;
+        let opened = Instance::new(&self.guest, self.limits, self.work.cancel.clone());
+        let opened = opened.and_then(|mut fresh| fresh.open(&table, &splits).map(|()| fresh));
+        // Every worker has a copy in its guest's memory now. One that loses it
+        // reads the files again, which is dear only where they come from afar.
+        let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
+        let before = self
+            .closed
+            .fetch_update(set, get, |left| left.checked_sub(1));
+        let others_will = before.is_ok_and(|before| before > 1);
+        if !others_will && !self.far {
+            self.files.release();
+        }
+        Ok(opened)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
@@ -133,11 +150,13 @@ impl LocalPool {
     fn work(&self, tasks: &dyn Tasks, desk: &Desk<'_>) {
         let mut held = None;
         while let Some(job) = desk.next() {
-            if let Err(error) = self.files.get(&self.work) {
-                desk.fail(error);
-                break;
-            }
-            let outcome = self.outcome(tasks, &job, &mut held);
+            let outcome = match self.outcome(tasks, &job, &mut held) {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    desk.fail(error);
+                    break;
+                }
+            };
             if outcome.result == Err(TaskFault::Cancelled) {
                 break;
             }
@@ -150,15 +169,20 @@ impl LocalPool {
     }
 
     /// Fits what is missing of a task.
-    fn outcome(&self, tasks: &dyn Tasks, job: &Job, held: &mut Option<Instance>) -> Outcome {
+    fn outcome(
+        &self,
+        tasks: &dyn Tasks,
+        job: &Job,
+        held: &mut Option<Instance>,
+    ) -> Result<Outcome, PoolError> {
         let started = Instant::now();
         let task = job.document(tasks);
-        let result = self.with_instance(held, |instance| instance.evaluate(&task));
-        Outcome {
+        let result = self.with_instance(held, |instance| instance.evaluate(&task))?;
+        Ok(Outcome {
             result,
             wall: started.elapsed(),
             reused: false,
-        }
+        })
     }
 }
 
@@ -172,6 +196,8 @@ impl Pool for LocalPool {
         tasks: &dyn Tasks,
         noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
+        let workers = self.workers.min(tasks.len()).max(1);
+        self.closed.store(workers, Ordering::Relaxed);
         let crew = Crew {
             workers: self.workers,
             stack: THREAD_STACK,

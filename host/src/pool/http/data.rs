@@ -116,11 +116,11 @@ impl Data {
         self.failures[endpoint].store(0, Ordering::Relaxed);
     }
 
-    pub(super) fn files(&self, work: &Work) -> Result<&(Bytes, Bytes), PoolError> {
+    pub(super) fn files(&self, work: &Work) -> Result<(Bytes, Bytes), PoolError> {
         self.files.get(work)
     }
 
-    /// The bytes of the files, where they were read.
+    /// The bytes of the files, where they are in memory.
     pub(super) fn len(&self) -> u64 {
         self.files.len()
     }
