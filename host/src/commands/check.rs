@@ -47,7 +47,15 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
         PoolPlan::Local { .. } => workers,
         PoolPlan::Http(_) | PoolPlan::Nats(_) => 1,
     };
-    let memory = bytes(estimated_memory(prepared, here));
+    let memory = |workers| bytes(estimated_memory(prepared, workers));
+    let memory = match here {
+        0 | 1 => format!("about {}", memory(1)),
+        _ => format!(
+            "about {} with 1 worker, {} with {here}",
+            memory(1),
+            memory(here)
+        ),
+    };
     let mut text = String::new();
     writeln!(text, "{}: the plan is good", plan.name)?;
     writeln!(
@@ -63,7 +71,7 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
     writeln!(text, "families    {} a split", count(families))?;
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}, {workers} at a time")?;
-    writeln!(text, "memory      about {memory}")?;
+    writeln!(text, "memory      {memory}")?;
     for warning in &prepared.summary.warnings {
         writeln!(text, "warning: {warning}")?;
     }
@@ -93,15 +101,20 @@ fn target(loaded: &Loaded, prepared: &Prepared) -> String {
     )
 }
 
-/// Bytes that a run of this plan holds at its peak, roughly: the program, the
-/// file, and for each worker the file again, one decoded column, a byte a
-/// value, and what a fit and its scores keep a row. Other trainers may keep
-/// more a row.
+/// Bytes that a run of this plan holds at its peak, roughly: the program, and
+/// for each worker the file, one decoded column, a byte a value, and what a
+/// fit and its scores keep a row. Other trainers may keep more a row. The run
+/// holds the file once more until every worker has it; a small one, to its
+/// end.
 fn estimated_memory(prepared: &Prepared, workers: usize) -> u64 {
     const PROGRAM: u64 = 40 << 20;
     const COLUMN: u64 = 2 * 8;
     const FIT: u64 = 64;
+    const HELD: u64 = 64 << 20;
+    let (file, workers) = (prepared.dataset_bytes, workers as u64);
     let features = prepared.layout.columns.len() as u64;
-    let worker = prepared.dataset_bytes + prepared.rows * (COLUMN + features + FIT);
-    PROGRAM + prepared.dataset_bytes + workers as u64 * worker
+    let kept = if file <= HELD { file } else { 0 };
+    let opening = file + workers * file;
+    let fitting = kept + workers * (file + prepared.rows * (COLUMN + features + FIT));
+    PROGRAM + opening.max(fitting)
 }
