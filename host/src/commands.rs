@@ -24,10 +24,11 @@ use std::io::{IsTerminal as _, Write};
 
 use clap::Subcommand;
 
-use fanout::dataset::{DatasetError, SourceError};
+use fanout::dataset::{DatasetError, SourceError, WriteError};
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::queue::QueueError;
+use fanout::report::files::FilesError;
 use fanout::report::terminal::{Style, render};
 use fanout::report::{Report, json};
 use fanout::run::RunError;
@@ -150,6 +151,11 @@ impl From<DatasetError> for CommandError {
             DatasetError::Store(error) | DatasetError::Source(SourceError::Store(error)) => {
                 error.into()
             }
+            // The machine's fault, not the data's.
+            DatasetError::Write(error @ WriteError::Temporary(_)) => {
+                Self::new(Kind::Internal, error)
+                    .hint("make room there, or name another folder with `TMPDIR`, and run again")
+            }
             error => Self::new(Kind::Data, error),
         }
     }
@@ -176,7 +182,9 @@ impl From<PoolError> for CommandError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Store(error) => error.into(),
-            PoolError::Missing { .. } => Self::new(Kind::Store, error),
+            PoolError::Missing { .. } => {
+                Self::new(Kind::Store, error).hint("run again: what is missing is made anew")
+            }
             PoolError::Worker(_) | PoolError::Client(_) => Self::new(Kind::Internal, error),
             PoolError::Endpoint(error) => {
                 let remedy = error.remedy();
@@ -227,6 +235,15 @@ impl From<RunError> for CommandError {
             RunError::Interrupted { .. } => Self::new(Kind::Interrupted, error)
                 .hint("the same command goes on where this one stopped"),
         }
+    }
+}
+
+impl From<FilesError> for CommandError {
+    fn from(error: FilesError) -> Self {
+        Self::new(Kind::Internal, error).hint(
+            "make room there or the folder writable, or name another with `--output`, and run \
+             again: every fit is kept in the store",
+        )
     }
 }
 

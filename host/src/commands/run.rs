@@ -24,7 +24,7 @@ use indicatif::ProgressDrawTarget;
 
 use super::plan::PlanArguments;
 use super::pool::{Pools, Remote};
-use super::{CommandError, Kind, show};
+use super::{CommandError, show};
 
 /// The refitted model's file, in the folder of results.
 const MODEL: &str = "model.bin";
@@ -133,8 +133,7 @@ impl Run {
             took: Some(&took),
         };
         if let Some(folder) = &plan.output {
-            files::write(folder, &report)
-                .map_err(|error| CommandError::new(Kind::Internal, error))?;
+            files::write(folder, &report)?;
         }
         Summary::of(&report).keep(&store)?;
         show(&report, self.json)
@@ -199,9 +198,8 @@ fn save_model(plan: &CheckedPlan, model: &[u8]) -> Result<Option<String>, Comman
     let Some(folder) = &plan.output else {
         return Ok(None);
     };
-    let failed = |error| CommandError::new(Kind::Internal, error);
-    files::make_folder(folder).map_err(failed)?;
+    files::make_folder(folder)?;
     let path = folder.join(MODEL);
-    files::replace(&path, |output| output.write_all(model)).map_err(failed)?;
+    files::replace(&path, |output| output.write_all(model))?;
     Ok(Some(MODEL.to_owned()))
 }

@@ -8,7 +8,7 @@ use fanout::run::history::{History, Replay};
 use fanout::run::summary::Summary;
 
 use super::store::StoreArgument;
-use super::{CommandError, Kind, show};
+use super::{CommandError, show};
 
 /// Print the results of any run in a store, a finished one or not.
 #[derive(Debug, Args)]
@@ -62,8 +62,7 @@ impl Show {
             took: None,
         };
         if let Some(folder) = &replay.plan.output {
-            files::write(folder, &report)
-                .map_err(|error| CommandError::new(Kind::Internal, error))?;
+            files::write(folder, &report)?;
         }
         show(&report, self.json)
     }
