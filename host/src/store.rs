@@ -133,7 +133,9 @@ impl StoreError {
             Self::Folder { failure, .. }
             | Self::Setting { failure, .. }
             | Self::Object { failure, .. } => failure.remedy(),
-            Self::Damaged { .. } => Some("remove it and run again: it is made anew"),
+            Self::Damaged { .. } => {
+                Some("remove it (`fanout gc --damaged --yes`) and run again: it is made anew")
+            }
             Self::Layout { .. } => Some("use the version of fanout that made it, or another store"),
             Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
         }
