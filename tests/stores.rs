@@ -22,6 +22,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use fanout::store::{Location, Store};
 use serde_json::Value;
@@ -281,6 +282,37 @@ fn a_profile_opens_a_bucket() {
     });
 }
 
+/// Credentials that a cloud's instance hands out, as the second version of its
+/// service does it.
+#[test]
+fn an_instance_opens_a_bucket() {
+    let service = Canned::by(|line| {
+        let body = match line.split(' ').take(2).collect::<Vec<_>>()[..] {
+            ["PUT", "/latest/api/token"] => "a-token".to_owned(),
+            ["GET", "/latest/meta-data/iam/security-credentials/"] => "a-role".to_owned(),
+            ["GET", "/latest/meta-data/iam/security-credentials/a-role"] => serde_json::json!({
+                "Code": "Success",
+                "LastUpdated": "2026-01-01T00:00:00Z",
+                "Type": "AWS-HMAC",
+                "AccessKeyId": KEY,
+                "SecretAccessKey": SECRET,
+                "Token": "a-session",
+                "Expiration": "2036-01-01T00:00:00Z",
+            })
+            .to_string(),
+            _ => return ("404 Not Found".to_owned(), line.to_owned()),
+        };
+        ("200 OK".to_owned(), body)
+    });
+    let s3 = S3::s3s();
+    s3.keeps_the_contract(&s3.url, |suite| {
+        clear(suite);
+        suite
+            .env("AWS_ENDPOINT_URL", &s3.endpoint)
+            .env("AWS_METADATA_ENDPOINT", service.endpoint());
+    });
+}
+
 /// The binary, standing in an empty folder of its own.
 struct Fanout {
     here: TempDir,
@@ -408,6 +440,76 @@ fn a_run_on_s3_is_the_run_in_memory_and_repeats_nothing() {
             let content = std::fs::read(file.unwrap().path()).unwrap();
             assert!(!text(&content).contains(SECRET) && !text(&content).contains(KEY));
         }
+    }
+}
+
+/// A process that ends in the middle of whatever it asks of the server. Folders
+/// have a test of their own, with more kills (`tests/resume.rs`).
+#[test]
+#[cfg(unix)]
+fn a_run_on_s3_that_is_killed_goes_on_where_it_was() {
+    const KILLS: u32 = 10;
+    let s3 = S3::s3s();
+    let fanout = Fanout::new();
+    let file = fanout.write("plan.yaml", &plan(""));
+    let undisturbed = fanout.json(&s3, &[&file, "--store", &format!("{}/whole", s3.url)]);
+    let count = |report: &Value, name: &str| report["fits"][name].as_u64().unwrap();
+    let mut halfway = 0;
+    for kill in 1..=KILLS {
+        let proxy = Proxy::start(s3.address, 0, &[], 0);
+        let url = format!("{}/kill-{kill}", s3.url);
+        let store = format!("store={{url: '{url}', endpoint: '{}'}}", proxy.endpoint());
+        let mut child = fanout
+            .command(&s3, &["run", "--quiet", &file, "--set", &store])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Of about 170 requests.
+        let last = kill as usize * 17 - 10;
+        while proxy.tally().requests.len() < last && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let report = fanout.json(&s3, &[&file, "--store", &url]);
+        assert_eq!(scores(&undisturbed), scores(&report), "kill {kill}");
+        assert_eq!(report["warnings"], undisturbed["warnings"], "kill {kill}");
+        let reused = count(&report, "reused");
+        halfway += u32::from(reused > 0 && reused < count(&report, "served"));
+    }
+    assert!(halfway > 0);
+}
+
+/// Tasks are looked up and results written many at a time.
+#[test]
+fn a_server_that_is_far_away_is_not_waited_for_task_by_task() {
+    const DELAY: Duration = Duration::from_millis(50);
+    let s3 = S3::s3s();
+    let fanout = Fanout::new();
+    let proxy = Proxy::far(s3.address, DELAY);
+    let store = format!(
+        "store={{url: '{}/far', endpoint: '{}'}}",
+        s3.url,
+        proxy.endpoint()
+    );
+    let file = fanout.write("plan.yaml", &plan(""));
+    let many = "search.params.random_state={range: [1, 200]}";
+    for made in [400, 0] {
+        let before = proxy.tally().requests.len();
+        let report = fanout.json(&s3, &[&file, "--set", &store, "--set", many]);
+        let count = |name: &str| report["fits"][name].as_u64().unwrap();
+        assert_eq!(count("served") - count("reused"), made);
+        let tally = proxy.tally();
+        // A look-up a task, and a write for each that was made.
+        let requests = tally.requests.len() - before;
+        assert!(requests as u64 >= 400 + made, "{requests}");
+        assert!(tally.at_once > 32, "{}", tally.at_once);
+        let one_by_one = DELAY.as_secs_f64() * requests as f64;
+        let wall = report["took"]["wall"].as_f64().unwrap();
+        assert!(
+            wall * 3.0 < one_by_one,
+            "{wall} s, {one_by_one} s one by one"
+        );
     }
 }
 
@@ -541,6 +643,62 @@ fn what_a_server_refuses_is_said_with_what_to_do() {
         assert!(told.contains(says), "{code}: {told}");
         assert!(told.contains(hint), "{code}: {told}");
         assert!(told.contains("in the store `s3://bucket/x`"), "{told}");
+    }
+}
+
+/// What ends a run when it is halfway is said, and the same command goes on
+/// from there.
+#[test]
+fn what_a_server_refuses_midway_ends_a_run_that_goes_on_later() {
+    /// More than a run's beginning takes with its look-ups, less than all.
+    const LET_THROUGH: usize = 120;
+    for s3 in S3::all() {
+        let fanout = Fanout::new();
+        let plain = fanout.write("plain.yaml", &plan(""));
+        let undisturbed = fanout.json(&s3, &[&plain, "--store", "memory://"]);
+        for (number, (status, code, says)) in [
+            (
+                "400 Bad Request",
+                "ExpiredToken",
+                "the credentials have expired",
+            ),
+            ("403 Forbidden", "AccessDenied", "access is denied"),
+            (
+                "403 Forbidden",
+                "RequestTimeTooSkewed",
+                "clock differs too much",
+            ),
+            ("404 Not Found", "NoSuchBucket", "there is no such bucket"),
+            (
+                "507 Insufficient Storage",
+                "XMinioStorageFull",
+                "there is no room left",
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let proxy = Proxy::refusing_after(s3.address, LET_THROUGH, status, code);
+            let store = format!(
+                "store: {{url: '{}/midway-{number}', endpoint: '{}'}}",
+                s3.url,
+                proxy.endpoint()
+            );
+            let file = fanout.write("midway.yaml", &plan(&store));
+            let output = fanout.command(&s3, &["run", "--quiet", &file]).output();
+            let told = refusal(&output.unwrap());
+            assert!(told.contains(says), "{code}: {told}");
+
+            let direct = format!("{}/midway-{number}", s3.url);
+            let again = fanout.json(&s3, &[&plain, "--store", &direct]);
+            assert_eq!(scores(&undisturbed), scores(&again), "{code}");
+            let count = |name: &str| again["fits"][name].as_u64().unwrap();
+            let (reused, served) = (count("reused"), count("served"));
+            assert!(
+                reused > 0 && reused < served,
+                "{code}: {reused} of {served}"
+            );
+        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! [`Canned`]: a server that answers every request the same.
+//! [`Canned`]: a server that answers what it is told to.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
 /// A running server; its threads end with the process.
 pub(crate) struct Canned {
@@ -9,18 +10,21 @@ pub(crate) struct Canned {
 }
 
 impl Canned {
-    /// Answers with this status (`403 Forbidden`) and body.
+    /// Answers every request with this status (`403 Forbidden`) and body.
     pub(crate) fn start(status: &str, body: &str) -> Self {
+        let answer = (status.to_owned(), body.to_owned());
+        Self::by(move |_| answer.clone())
+    }
+
+    /// Answers a request by its first line: a status and a body.
+    pub(crate) fn by(answer: impl Fn(&str) -> (String, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = format!(
-            "HTTP/1.1 {status}\r\netag: \"1\"\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
+        let answer = Arc::new(answer);
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let answer = answer.clone();
-                std::thread::spawn(move || client.and_then(|client| serve(client, &answer)));
+                std::thread::spawn(move || client.and_then(|client| serve(client, &*answer)));
             }
         });
         Self { address }
@@ -43,7 +47,7 @@ impl Canned {
     }
 }
 
-fn serve(mut client: TcpStream, answer: &str) -> std::io::Result<()> {
+fn serve(mut client: TcpStream, answer: &dyn Fn(&str) -> (String, String)) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     // The bodies that these tests send are small: they come with their head.
@@ -53,6 +57,12 @@ fn serve(mut client: TcpStream, answer: &str) -> std::io::Result<()> {
             read => request.extend_from_slice(&buffer[..read]),
         }
     }
+    let head = String::from_utf8_lossy(&request);
+    let (status, body) = answer(head.lines().next().unwrap_or_default());
+    let answer = format!(
+        "HTTP/1.1 {status}\r\netag: \"1\"\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
     client.write_all(answer.as_bytes())?;
     client.shutdown(std::net::Shutdown::Write)?;
     // Until the client has read it: a close with something unread resets.

@@ -51,6 +51,9 @@ pub(crate) struct Tally {
     /// The first line of each request.
     pub(crate) requests: Vec<String>,
     pub(crate) faults: BTreeMap<Fault, u64>,
+    /// The most requests that were under way at a time.
+    pub(crate) at_once: usize,
+    under_way: usize,
 }
 
 struct Shared {
@@ -58,6 +61,10 @@ struct Shared {
     /// Faults in a thousand requests.
     share: u32,
     kinds: Vec<Fault>,
+    /// After so many requests, all others are answered so.
+    end: Option<(usize, Vec<u8>)>,
+    /// How much longer each answer takes.
+    delay: Duration,
     random: Mutex<ChaCha8Rng>,
     tally: Mutex<Tally>,
     closing: (Mutex<bool>, Condvar),
@@ -73,12 +80,42 @@ impl Proxy {
     /// In front of `server`. Of a thousand requests `share` go wrong, in the
     /// ways of `kinds`, by chance of this seed.
     pub(crate) fn start(server: SocketAddr, share: u32, kinds: &[Fault], seed: u64) -> Self {
+        Self::new(server, share, kinds, None, Duration::ZERO, seed)
+    }
+
+    /// In front of a `server` that is so far away.
+    pub(crate) fn far(server: SocketAddr, delay: Duration) -> Self {
+        Self::new(server, 0, &[], None, delay, 0)
+    }
+
+    /// In front of `server` for so many requests; what comes after them is
+    /// refused with this status (`403 Forbidden`) and code.
+    pub(crate) fn refusing_after(
+        server: SocketAddr,
+        requests: usize,
+        status: &str,
+        code: &str,
+    ) -> Self {
+        let end = (requests, refusal(status, code));
+        Self::new(server, 0, &[], Some(end), Duration::ZERO, 0)
+    }
+
+    fn new(
+        server: SocketAddr,
+        share: u32,
+        kinds: &[Fault],
+        end: Option<(usize, Vec<u8>)>,
+        delay: Duration,
+        seed: u64,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             server,
             share,
             kinds: kinds.to_vec(),
+            end,
+            delay,
             random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
             tally: Mutex::default(),
             closing: Default::default(),
@@ -120,8 +157,18 @@ impl Shared {
     fn serve(&self, mut client: TcpStream) -> std::io::Result<()> {
         client.set_nodelay(true)?;
         while let Some(request) = read_request(&mut client)? {
-            match self.next(&request) {
-                None => client.write_all(&self.forward(&request)?)?,
+            let fault = self.next(&request);
+            if let Some(refusal) = self.refused() {
+                return client.write_all(refusal);
+            }
+            match fault {
+                None => {
+                    self.begin();
+                    let answer = self.forward(&request);
+                    std::thread::sleep(self.delay);
+                    self.tally.lock().unwrap().under_way -= 1;
+                    client.write_all(&answer?)?;
+                }
                 Some(fault) => {
                     self.disturb(fault, &request, client)?;
                     return Ok(());
@@ -144,6 +191,19 @@ impl Shared {
         let fault = (chance < self.share).then(|| self.kinds[kind % self.kinds.len()])?;
         *tally.faults.entry(fault).or_default() += 1;
         Some(fault)
+    }
+
+    fn begin(&self) {
+        let mut tally = self.tally.lock().unwrap();
+        tally.under_way += 1;
+        tally.at_once = tally.at_once.max(tally.under_way);
+    }
+
+    /// How a request is answered that comes after the last that is let through.
+    fn refused(&self) -> Option<&[u8]> {
+        let (last, refusal) = self.end.as_ref()?;
+        let counted = self.tally.lock().unwrap().requests.len();
+        (counted > *last).then_some(refusal)
     }
 
     fn disturb(&self, fault: Fault, request: &[u8], mut client: TcpStream) -> std::io::Result<()> {
