@@ -291,3 +291,121 @@ fn fresh_ignores_what_is_there_and_changes_nothing() {
     assert_eq!(fits(&fanout), before);
     assert_eq!(made(&fanout.json(&[&plan])), 0);
 }
+
+/// Runs a script of `sh` in which `mount` changes what this script sees alone.
+#[cfg(target_os = "linux")]
+fn with_mounts(fanout: &Fanout, script: &str) {
+    // Who is not root is, within a namespace of users.
+    let mut whoami = std::process::Command::new("id");
+    let root = whoami.arg("-u").output().unwrap().stdout == b"0\n";
+    let user: &[&str] = if root {
+        &[]
+    } else {
+        &["--user", "--map-root-user"]
+    };
+    let mut command = std::process::Command::new("unshare");
+    command
+        .args(user)
+        .args(["--mount", "sh", "-euc", script])
+        .current_dir(fanout.here.path())
+        .stdin(Stdio::null());
+    for (name, value) in fanout.command().get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let output = command
+        .env("FANOUT", fanout.command().get_program())
+        .output();
+    let output = output.expect("this test needs `unshare` (util-linux)");
+    let told = text(&output.stderr);
+    assert!(
+        output.status.success(),
+        "this test needs a disk that it may mount: {told}"
+    );
+}
+
+/// A run whose store is on a disk that fills up, and that can't be written to.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_is_full_or_read_only_is_said_and_the_run_goes_on() {
+    let fanout = Fanout::new();
+    let plan = plan(&fanout);
+    let undisturbed = fanout.json(&[&plan]);
+    let expected = results(&fanout.path("results"));
+    // Room for all but the tasks, and for some of these; a disk in memory
+    // gives every file whole pages.
+    let pages = |folder: &str| -> u64 {
+        let sizes = fanout.objects(folder).into_iter();
+        sizes
+            .map(|path| std::fs::metadata(path).unwrap().len().div_ceil(4096))
+            .sum()
+    };
+    let room = pages("") - pages("tasks") / 2;
+    std::fs::create_dir(fanout.path("small")).unwrap();
+    std::fs::create_dir(fanout.path("disk")).unwrap();
+    let script = format!(
+        r#"
+        run() {{
+            name=$1; shift; code=0
+            "$FANOUT" run {plan} "$@" --json --quiet >"$name.out" 2>"$name.err" || code=$?
+            echo $code >"$name.code"
+        }}
+        mount -t tmpfs -o size=4k tmpfs small
+        run files --store .fanout --output small/results
+        mount -t tmpfs -o size={room}k,mode=777 tmpfs disk
+        run full --store disk/store
+        cp -r disk/store .fanout-full
+        mount -o remount,ro disk
+        run read-only --store disk/store
+        mount -o remount,rw,size=1g disk
+        run good --store disk/store --output good
+        "#,
+        room = room * 4,
+    );
+    with_mounts(&fanout, &script);
+    let read = |name: &str| std::fs::read_to_string(fanout.path(name)).unwrap();
+
+    for (name, code, says, hint) in [
+        (
+            "files",
+            "1\n",
+            "no space left on device",
+            "every fit is kept in the store",
+        ),
+        (
+            "full",
+            "5\n",
+            "there is no room left (no space left on device)",
+            "make room and run again",
+        ),
+        (
+            "read-only",
+            "5\n",
+            "it can't be written to: read-only file system",
+            "make the folder writable",
+        ),
+    ] {
+        let told = read(&format!("{name}.err"));
+        assert_eq!(read(&format!("{name}.code")), code, "{told}");
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 2, "{told}");
+        assert!(lines[0].starts_with("error: can't "), "{told}");
+        assert!(lines[0].to_lowercase().contains(says), "{told}");
+        assert!(
+            lines[1].starts_with("hint: ") && lines[1].contains(hint),
+            "{told}"
+        );
+    }
+    // What has a name on the full disk is whole, and is not made again.
+    std::fs::remove_dir_all(fanout.path(".fanout")).unwrap();
+    std::fs::rename(fanout.path(".fanout-full"), fanout.path(".fanout")).unwrap();
+    let had = fits(&fanout).len() as u64;
+    assert!(had > 0 && had < FITS, "{had}");
+    assert_eq!(read("good.code"), "0\n", "{}", read("good.err"));
+    let good: Value = serde_json::from_str(&read("good.out")).unwrap();
+    assert_eq!(made(&good), FITS - had);
+    assert_eq!(scores(&undisturbed), scores(&good));
+    for ((name, expected), (_, found)) in expected.iter().zip(results(&fanout.path("good"))) {
+        // It names the folders.
+        assert!(name == "plan.json" || *expected == found, "{name} differs");
+    }
+}
