@@ -4,6 +4,8 @@ import math
 import statistics
 import textwrap
 
+import big
+
 NAMES = {
     "loky": "scikit-learn, joblib-loky",
     "dask": "scikit-learn, Dask",
@@ -170,7 +172,8 @@ def scale(found):
     )
 
 
-def render(kept):
+def render(kept, large=None):
+    """RESULTS.md; `large` is what big.py kept."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -189,6 +192,8 @@ def render(kept):
             parts.append(render_section(kept[name]["found"]))
             if len(distinct) > 1:
                 parts.append(tried_on(machines[name]))
+    if large:
+        parts.append(big.section(large))
     return "\n".join(parts)
 
 
