@@ -204,13 +204,9 @@ impl Progress {
                 Form::Live(bar) => bar.set_message("fitting the best candidate on all rows"),
                 _ => self.say("fitting the best candidate on all rows"),
             },
-            Event::RunInterrupted { done, fits } => {
-                let all = count(*fits);
-                self.say(&format!(
-                    "stopped: {} of {all} fits are done and kept; run it again to go on",
-                    count(*done)
-                ));
-                // Tasks that still end change nothing of what was said.
+            Event::RunInterrupted { .. } => {
+                // The run's error says how far it came. Tasks that still end
+                // change nothing of it.
                 if let Form::Live(bar) = std::mem::replace(&mut self.form, Form::Quiet) {
                     bar.finish_and_clear();
                 }
