@@ -166,7 +166,12 @@ impl Compiler {
             .arg("--target-dir")
             .arg(&target_dir)
             .arg("--message-format=json-render-diagnostics");
-        let mut flags = vec![OsString::from("-Ctarget-feature=+simd128")];
+        let mut flags = vec![
+            OsString::from("-Ctarget-feature=+simd128"),
+            // A sandbox looks at the clock at every turn of a loop: the more
+            // is done in a turn, the less that costs.
+            OsString::from("-Cllvm-args=-unroll-partial-threshold=160"),
+        ];
         // The same sources give the same digest in whatever folder they lie.
         for (path, name) in [(Some(workspace.clone()), "guest"), (cargo_home(), "cargo")] {
             if let Some(path) = path {
