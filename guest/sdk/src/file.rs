@@ -77,24 +77,16 @@ impl ColumnFile {
     /// Decodes a column of any number type; null is NaN. BOOLEAN is 0 and 1.
     pub(crate) fn numbers(&self, column: usize) -> Result<Vec<f64>, Fault> {
         let mut numbers = Vec::with_capacity(self.rows);
-        let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        let (into, nan) = (&mut numbers, f64::NAN);
         match self.physical_type(column) {
-            Type::BOOLEAN => self.read::<BoolType>(column, |value| {
-                numbers.push(or_nan(value.map(|bit| f64::from(u8::from(bit)))));
-            })?,
-            Type::INT32 => self.read::<Int32Type>(column, |value| {
-                numbers.push(or_nan(value.map(f64::from)));
-            })?,
+            Type::BOOLEAN => {
+                self.read::<BoolType, _>(column, into, nan, |bit| f64::from(u8::from(bit)))?;
+            }
+            Type::INT32 => self.read::<Int32Type, _>(column, into, nan, f64::from)?,
             // Beyond 2^53 the nearest f64 is what every estimator would use.
-            Type::INT64 => self.read::<Int64Type>(column, |value| {
-                numbers.push(or_nan(value.map(|int| int as f64)));
-            })?,
-            Type::FLOAT => self.read::<FloatType>(column, |value| {
-                numbers.push(or_nan(value.map(f64::from)));
-            })?,
-            Type::DOUBLE => self.read::<DoubleType>(column, |value| {
-                numbers.push(or_nan(value));
-            })?,
+            Type::INT64 => self.read::<Int64Type, _>(column, into, nan, |int| int as f64)?,
+            Type::FLOAT => self.read::<FloatType, _>(column, into, nan, f64::from)?,
+            Type::DOUBLE => self.read::<DoubleType, _>(column, into, nan, |number| number)?,
             other => {
                 return Err(self.wrong_type(column, other, "a number"));
             }
@@ -106,7 +98,7 @@ impl ColumnFile {
     pub(crate) fn ints(&self, column: usize) -> Result<Vec<Option<i32>>, Fault> {
         let mut ints = Vec::with_capacity(self.rows);
         match self.physical_type(column) {
-            Type::INT32 => self.read::<Int32Type>(column, |value| ints.push(value))?,
+            Type::INT32 => self.read::<Int32Type, _>(column, &mut ints, None, Some)?,
             other => return Err(self.wrong_type(column, other, "INT32")),
         }
         self.whole(column, ints)
@@ -143,10 +135,14 @@ impl ColumnFile {
         )))
     }
 
-    fn read<T: DataType>(
+    /// Appends a column's values to `into`, each as `convert` has it, and
+    /// `missing` for every null.
+    fn read<T: DataType, V: Copy>(
         &self,
         column: usize,
-        mut take: impl FnMut(Option<T::T>),
+        into: &mut Vec<V>,
+        missing: V,
+        convert: impl Fn(T::T) -> V,
     ) -> Result<(), Fault> {
         let unreadable = |error| unreadable(self.what, &error);
         let schema = self.reader.metadata().file_metadata().schema_descr();
@@ -162,7 +158,11 @@ impl ColumnFile {
                 .and_then(|s| s.null_count_opt());
             // No value, and no page to look at.
             if optional && nulls == Some(rows) {
-                (0..rows).for_each(|_| take(None));
+                let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+                // Threat: a count that fills the memory. One value too many
+                // is as wrong as all of them.
+                let room = (self.rows + 1).saturating_sub(into.len());
+                into.resize(into.len() + rows.min(room), missing);
                 continue;
             }
             let chunk = group.get_column_reader(column).map_err(unreadable)?;
@@ -176,13 +176,16 @@ impl ColumnFile {
                 if records == 0 {
                     break;
                 }
-                let mut values = values.drain(..);
-                if optional {
-                    for level in &levels {
-                        take(if *level == 1 { values.next() } else { None });
-                    }
+                let is_whole = values.len() == records;
+                let mut values = values.drain(..).map(&convert);
+                if is_whole {
+                    into.extend(values);
                 } else {
-                    values.for_each(|value| take(Some(value)));
+                    let value = |&level: &i16| match level {
+                        1 => values.next().unwrap_or(missing),
+                        _ => missing,
+                    };
+                    into.extend(levels.iter().map(value));
                 }
             }
         }

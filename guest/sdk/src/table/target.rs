@@ -127,11 +127,27 @@ fn number_classes(numbers: &[f64]) -> (Vec<String>, Vec<u32>) {
     // keyed exactly; greater ones are clamped together, and no target counts
     // that far.
     let key = |number: f64| (number + 0.0) as i64;
-    let mut ranks: BTreeMap<i64, u32> = numbers.iter().map(|&number| (key(number), 0)).collect();
+    let mut ranks = BTreeMap::new();
+    let mut last = None;
+    for &number in numbers {
+        // Of few classes, most rows are of the class of the row before.
+        if last != Some(key(number)) {
+            last = Some(key(number));
+            ranks.insert(key(number), 0);
+        }
+    }
     for (rank, slot) in (0u32..).zip(ranks.values_mut()) {
         *slot = rank;
     }
-    let codes = numbers.iter().map(|&number| ranks[&key(number)]).collect();
+    let (mut last, mut code) = (None, 0);
+    let codes = numbers.iter().map(|&number| {
+        if last != Some(key(number)) {
+            last = Some(key(number));
+            code = ranks[&key(number)];
+        }
+        code
+    });
+    let codes = codes.collect();
     (ranks.keys().map(i64::to_string).collect(), codes)
 }
 
