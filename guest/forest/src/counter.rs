@@ -2,7 +2,7 @@
 //! from its parent, in buffers that outlive the node. It judges nothing.
 
 use crate::bins::Bins;
-use crate::histogram::{Layout, Word, fill, fill_few, subtract};
+use crate::histogram::{Layout, Word, clear, fill, fill_few, subtract};
 use crate::rows::Entry;
 use crate::split::Present;
 
@@ -22,8 +22,10 @@ const MOST_SLOTS: usize = 64;
 pub(crate) struct Counter<W> {
     stride: usize,
     batch: Vec<W>,
-    /// For each place of a batch, its codes, where few rows were counted.
-    noted: [Option<Present>; BATCH],
+    /// For each place of a batch, its codes.
+    present: [Present; BATCH],
+    /// Whether they are known: where few rows were counted.
+    noted: [bool; BATCH],
     /// Where each feature's histogram starts in a slot; last, a slot's length.
     offsets: Vec<usize>,
     slots: Vec<W>,
@@ -43,7 +45,8 @@ impl<W: Word> Counter<W> {
         Self {
             stride,
             batch: vec![W::default(); BATCH * CODES * stride],
-            noted: [const { None }; BATCH],
+            present: [const { Present::NONE }; BATCH],
+            noted: [false; BATCH],
             offsets,
             slots: Vec::new(),
             made: 0,
@@ -93,7 +96,8 @@ impl<W: Word> Counter<W> {
                 let histogram = &mut self.batch[start..start + size];
                 let set = fill_few(layout, entries, bins.codes(feature as usize), histogram);
                 let missing = bins.columns()[feature as usize].coding.missing();
-                self.noted[place] = Some(Present::in_set(set, missing));
+                self.present[place].note_set(set, missing);
+                self.noted[place] = true;
             } else {
                 fill_batch(
                     layout,
@@ -115,7 +119,7 @@ impl<W: Word> Counter<W> {
         place: usize,
         feature: usize,
         slot: Option<u32>,
-    ) -> (&[W], Present) {
+    ) -> (&[W], &Present) {
         let codes = bins.columns()[feature].coding.values() + 1;
         let histogram = match slot {
             Some(slot) => {
@@ -127,32 +131,26 @@ impl<W: Word> Counter<W> {
                 &self.batch[start..start + codes * self.stride]
             }
         };
-        let present = match self.noted[place].take() {
-            Some(present) => present,
-            None => Present::in_histogram(histogram, codes),
-        };
+        let present = &mut self.present[place];
+        if !std::mem::take(&mut self.noted[place]) {
+            present.note_histogram(histogram, codes);
+        }
         (histogram, present)
     }
 
-    /// Empties the histogram at `place` of the batch, which has rows at
-    /// `present` codes alone.
-    pub(crate) fn forget(
-        &mut self,
-        place: usize,
-        present: &Present,
-        missing: u8,
-        slot: Option<u32>,
-    ) {
+    /// Empties the histogram at `place` of the batch, after it was viewed.
+    pub(crate) fn forget(&mut self, place: usize, missing: u8, slot: Option<u32>) {
         if slot.is_some() {
             return;
         }
         let start = place * CODES * self.stride;
+        let present = &self.present[place];
         for &code in present
             .codes()
             .iter()
             .chain(present.has_missing.then_some(&missing))
         {
-            self.batch[start + usize::from(code) * self.stride..][..self.stride].fill(W::default());
+            clear(&mut self.batch[start + usize::from(code) * self.stride..][..self.stride]);
         }
     }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::bins::Bins;
 use crate::counter::{BATCH, Counter};
 use crate::criterion::Criterion;
-use crate::histogram::{Layout, subtract};
+use crate::histogram::{Layout, copy, subtract};
 use crate::random::Key;
 use crate::rows::{Bootstrap, Entry, Sample, SampleError, filter, in_chunks, partition};
 use crate::sorted::{Sorted, TOO_MANY};
@@ -414,7 +414,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
                 has_missing: present.has_missing,
             };
             useful |= search.look::<C>(feature, total, guess);
-            counter.forget(place, &present, column.coding.missing(), pending.slot);
+            counter.forget(place, column.coding.missing(), pending.slot);
             place += 1;
         }
         useful
@@ -425,8 +425,10 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
     fn split(&mut self, pending: Pending, found: Found, left: &[L::Word]) -> [Option<Pending>; 2] {
         let node = self.grown.tree.nodes.len() as u32;
         let stride = self.search.layout.stride();
-        self.right
-            .copy_from_slice(&self.tallies[pending.node as usize * stride..][..stride]);
+        copy(
+            &mut self.right,
+            &self.tallies[pending.node as usize * stride..][..stride],
+        );
         subtract(&mut self.right, left);
         let layout = &self.search.layout;
         let left_is_larger = layout.drawn(left) > layout.drawn(&self.right);
@@ -576,7 +578,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
                 self.counter.release(pending.slot);
                 continue;
             };
-            left.copy_from_slice(&self.search.best.left);
+            copy(&mut left, &self.search.best.left);
             let [a, b] = self.split(pending, found, &left);
             stack.extend(b);
             stack.extend(a);

@@ -92,6 +92,25 @@ pub(crate) fn subtract<W: Word>(into: &mut [W], from: &[W]) {
     }
 }
 
+/// Copies the tally `from` to `into`. Most tallies are one word, for which the
+/// general way would be a call out of the sandbox.
+#[inline]
+pub(crate) fn copy<W: Word>(into: &mut [W], from: &[W]) {
+    match (into, from) {
+        ([into], &[from]) => *into = from,
+        (into, from) => into.copy_from_slice(from),
+    }
+}
+
+/// Empties a tally.
+#[inline]
+pub(crate) fn clear<W: Word>(tally: &mut [W]) {
+    match tally {
+        [word] => *word = W::default(),
+        words => words.fill(W::default()),
+    }
+}
+
 /// Two classes in one word: drawn in the low bits, of these of class 1 in
 /// the middle, and, if `ROWS`, the number of rows in the high bits.
 #[derive(Clone, Copy, Debug)]
@@ -513,6 +532,10 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// Counts `entries` into `FEATURES` histograms at once: their sums do not
 /// wait for each other. Histogram `f` starts at word `starts[f]`.
+///
+/// Never a part of its caller, for the reason that [`crate::rows::partition`]
+/// gives.
+#[inline(never)]
 #[expect(
     unsafe_code,
     reason = "the innermost loop: bounds checks cost a third of it"

@@ -326,7 +326,8 @@ mod tests {
         }
         let mut from_histogram = Search::new(layout());
         from_histogram.least = least;
-        let present = Present::in_histogram(&histogram, codes);
+        let mut present = Present::NONE;
+        present.note_histogram(&histogram, codes);
         let feature = Feature {
             index: 0,
             column,

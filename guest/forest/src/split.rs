@@ -3,7 +3,7 @@
 
 use crate::bins::{Coding, Column};
 use crate::criterion::Criterion;
-use crate::histogram::{Layout, Word, add};
+use crate::histogram::{Layout, Word, add, clear, copy};
 use crate::random::{Draws, Key};
 use crate::sorted::Sorted;
 use crate::tree::{CodeSet, contains, insert};
@@ -104,20 +104,23 @@ pub(crate) struct Present {
 }
 
 impl Present {
-    /// Those with rows in a histogram of `codes` tallies, the last of them
-    /// for missing values.
-    pub(crate) fn in_histogram<W: Word>(histogram: &[W], codes: usize) -> Self {
+    /// None.
+    pub(crate) const NONE: Self = Self {
+        list: [0; 256],
+        number: 0,
+        has_missing: false,
+    };
+
+    /// Notes those with rows in a histogram of `codes` tallies, the last of
+    /// them for missing values.
+    pub(crate) fn note_histogram<W: Word>(&mut self, histogram: &[W], codes: usize) {
         let stride = histogram.len() / codes;
-        let mut present = Self {
-            list: [0; 256],
-            number: 0,
-            has_missing: false,
-        };
+        self.number = 0;
         let is_empty = |tally: &[W]| tally.iter().all(|&word| word == W::default());
         let mut see = |code: usize, tally: &[W]| {
             // Written always and kept if occupied: no branch to mispredict.
-            present.list[present.number & 255] = code as u8;
-            present.number += usize::from(!is_empty(tally));
+            self.list[self.number & 255] = code as u8;
+            self.number += usize::from(!is_empty(tally));
         };
         let values = &histogram[..(codes - 1) * stride];
         if stride == 1 {
@@ -136,27 +139,21 @@ impl Present {
                 see(code, tally);
             }
         }
-        present.has_missing = !is_empty(&histogram[(codes - 1) * stride..]);
-        present
+        self.has_missing = !is_empty(&histogram[(codes - 1) * stride..]);
     }
 
-    /// Those of a set.
-    pub(crate) fn in_set(mut set: CodeSet, missing: u8) -> Self {
-        let mut present = Self {
-            list: [0; 256],
-            number: 0,
-            has_missing: contains(&set, missing),
-        };
+    /// Notes those of a set.
+    pub(crate) fn note_set(&mut self, mut set: CodeSet, missing: u8) {
+        self.number = 0;
+        self.has_missing = contains(&set, missing);
         set[usize::from(missing >> 6)] &= !(1 << (missing & 63));
         for (index, mut word) in set.into_iter().enumerate() {
             while word != 0 {
-                present.list[present.number & 255] =
-                    (index * 64) as u8 + word.trailing_zeros() as u8;
-                present.number += 1;
+                self.list[self.number & 255] = (index * 64) as u8 + word.trailing_zeros() as u8;
+                self.number += 1;
                 word &= word - 1;
             }
         }
-        present
     }
 
     /// The codes, ascending, without that of missing values.
@@ -254,7 +251,7 @@ impl<L: Layout> Search<L> {
         let Some(place) = sorted.search::<L, C>(missing, draws, self.least) else {
             return;
         };
-        self.left.fill(L::Word::default());
+        clear(&mut self.left);
         for payload in sorted.left(place) {
             self.layout.add_row(&mut self.left, L::unpack(payload));
         }
@@ -264,7 +261,7 @@ impl<L: Layout> Search<L> {
             self.best.score = purity;
             self.best.purity = purity;
             self.best.feature = index;
-            self.best.left.copy_from_slice(&self.left);
+            copy(&mut self.best.left, &self.left);
             self.best.cut = Cut::UpTo {
                 cut: number_cut(column, codes, place.at),
                 missing_left: has_missing.then_some(place.missing_left),
@@ -279,7 +276,7 @@ impl<L: Layout> Search<L> {
                 let last = feature.codes.len() - 1;
                 // Missing values right: also the split that parts them from all others.
                 let end = if feature.has_missing { last + 1 } else { last };
-                self.left.fill(L::Word::default());
+                clear(&mut self.left);
                 if let Some(at) = self.sweep::<C>(feature, end, total, 0.0) {
                     self.best.cut = Cut::UpTo {
                         cut: number_cut(feature.column, feature.codes, at),
@@ -288,7 +285,7 @@ impl<L: Layout> Search<L> {
                 }
                 if feature.has_missing {
                     let stride = self.layout.stride();
-                    self.left.copy_from_slice(feature.tally(missing, stride));
+                    copy(&mut self.left, feature.tally(missing, stride));
                     if let Some(at) = self.sweep::<C>(feature, last, total, 0.0) {
                         self.best.cut = Cut::UpTo {
                             cut: number_cut(feature.column, feature.codes, at),
@@ -308,7 +305,7 @@ impl<L: Layout> Search<L> {
                 };
                 let chance = self.noise * self.layout.chance::<C>(total);
                 let handicap = chance * by_chance(sorted.codes.len());
-                self.left.fill(L::Word::default());
+                clear(&mut self.left);
                 if let Some(at) = self.sweep::<C>(sorted, sorted.codes.len() - 1, total, handicap) {
                     let mut left = CodeSet::default();
                     sorted.codes[..=at]
@@ -360,7 +357,7 @@ impl<L: Layout> Search<L> {
                 best.score = purity - handicap;
                 best.purity = purity;
                 best.feature = feature.index;
-                best.left.copy_from_slice(left);
+                copy(&mut best.left, left);
                 found = Some(index);
             }
         }
@@ -381,7 +378,7 @@ impl<L: Layout> Search<L> {
         } = self;
         let stride = layout.stride();
         let mut draws = key.child(feature.index as u64).draws();
-        left.fill(L::Word::default());
+        clear(left);
         let cut = match &feature.column.coding {
             Coding::Number { .. } => {
                 let cut = random_cut(feature.column, feature.codes, &mut draws);
@@ -419,7 +416,7 @@ impl<L: Layout> Search<L> {
             best.score = purity;
             best.purity = purity;
             best.feature = feature.index;
-            best.left.copy_from_slice(left);
+            copy(&mut best.left, left);
             best.cut = cut;
         }
     }
