@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::quantiles;
+use crate::rows::extend_in_chunks;
 
 /// The most bins for the numbers of a feature. One more code is for missing
 /// values.
@@ -141,11 +142,9 @@ impl Coding {
                 .map(|label| known.get(label.as_str()).copied().unwrap_or(missing + 1))
                 .collect()
         };
-        codes.extend(
-            values
-                .iter()
-                .map(|&value| table.get(value as usize).copied().unwrap_or(missing)),
-        );
+        extend_in_chunks(codes, values, |value| {
+            table.get(value as usize).copied().unwrap_or(missing)
+        });
     }
 }
 
@@ -247,7 +246,7 @@ impl Bins {
         let mut codes = Vec::with_capacity(rows.len() * self.columns.len());
         for index in 0..self.columns.len() {
             let column = self.codes(index);
-            codes.extend(rows.iter().map(|&row| column[row as usize]));
+            extend_in_chunks(&mut codes, rows, |row| column[row as usize]);
         }
         Codes {
             rows: rows.len(),

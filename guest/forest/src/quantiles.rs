@@ -3,6 +3,7 @@
 
 use crate::bins::MAX_NUMBER_BINS;
 use crate::random::Key;
+use crate::rows::{extend_in_chunks, in_chunks};
 
 /// Whole numbers that span at most so many values are counted in a table.
 const TABLE: usize = 1 << 16;
@@ -62,22 +63,22 @@ impl Table {
     /// `None` where numbers are not whole or span too much.
     fn of(values: &[f64]) -> Option<Self> {
         let (mut least, mut greatest, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
-        for &value in values {
+        in_chunks(values, |value| {
             // Not `min` and `max`: in WebAssembly these are calls. NaN is neither.
             least = if value < least { value } else { least };
             greatest = if value > greatest { value } else { greatest };
             whole &= value.is_nan() || value.trunc() == value;
-        }
+        });
         let span = greatest - least;
         if !whole || !(0.0..TABLE as f64).contains(&span) || least.abs() > 9e15 {
             return None;
         }
         let mut counts = vec![0_u32; span as usize + 1];
-        for &value in values {
+        in_chunks(values, |value| {
             if !value.is_nan() {
                 counts[(value - least) as usize] += 1;
             }
-        }
+        });
         Some(Self { least, counts })
     }
 
@@ -106,13 +107,13 @@ impl Table {
             })
             .collect();
         let missing = (groups.thresholds.len() + 1) as u8;
-        codes.extend(values.iter().map(|&value| {
+        extend_in_chunks(codes, values, |value| {
             if value.is_nan() {
                 missing
             } else {
                 table[(value - self.least) as usize]
             }
-        }));
+        });
     }
 }
 

@@ -9,7 +9,9 @@ use crate::tree::{NO_CODE, Test, Tree, beyond, contains};
 /// Rows and buffers that outlive a tree.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    /// A node at an even depth has its rows in the first, else in the second.
+    /// The root's rows: all of them.
+    all: Vec<u32>,
+    /// Any other node at an even depth has its rows in the first, else in the second.
     rows: [Vec<u32>; 2],
     stack: Vec<Waiting>,
 }
@@ -26,9 +28,12 @@ impl Router {
     /// Writes each row's leaf into `leaves`, which has one place a row.
     pub(crate) fn route(&mut self, tree: &Tree, codes: &Codes<'_>, leaves: &mut [u32]) {
         let number = codes.rows();
-        self.rows[0].clear();
-        self.rows[0].extend(0..number as u32);
-        self.rows[1].resize(number, 0);
+        if self.all.len() != number {
+            self.all = (0..number as u32).collect();
+        }
+        for rows in &mut self.rows {
+            rows.resize(number, 0);
+        }
         self.stack.clear();
         self.stack.push(Waiting {
             node: 0,
@@ -50,29 +55,25 @@ impl Router {
             } else {
                 (even_rows, odd_rows)
             };
+            let source = if node == 0 { &self.all } else { &*source };
             let source = &source[range.clone()];
             let test = tree.nodes[node as usize];
             if test.is_leaf() {
-                in_chunks(source, |row| leaves[row as usize] = node);
+                settle(source, leaves, |_| node);
                 continue;
             }
             let column = codes.column(test.feature as usize);
             let (left, right) = (test.left, test.left + 1);
             let leaf = |node: u32| tree.nodes[node as usize].is_leaf();
             if leaf(left) && leaf(right) {
-                let side =
-                    |row: u32, goes_right: bool| (row as usize, left + u32::from(goes_right));
+                let side = |goes_right: bool| left + u32::from(goes_right);
                 match test.test {
-                    Test::UpTo { cut, also } => in_chunks(source, |row| {
-                        let (row, leaf) = side(row, beyond(column[row as usize], cut, also));
-                        leaves[row] = leaf;
-                    }),
+                    Test::UpTo { cut, also } => {
+                        settle(source, leaves, |row| side(beyond(column[row], cut, also)))
+                    }
                     Test::In { set } => {
                         let set = &tree.sets[set as usize];
-                        in_chunks(source, |row| {
-                            let (row, leaf) = side(row, !contains(set, column[row as usize]));
-                            leaves[row] = leaf;
-                        });
+                        settle(source, leaves, |row| side(!contains(set, column[row])));
                     }
                 }
                 continue;
@@ -109,6 +110,16 @@ impl Router {
             }
         }
     }
+}
+
+/// Writes the leaf of each of `rows`. Never a part of its caller, for the
+/// reason that [`partition`] gives.
+#[inline(never)]
+fn settle(rows: &[u32], leaves: &mut [u32], leaf: impl Fn(usize) -> u32) {
+    in_chunks(rows, |row| {
+        let row = row as usize;
+        leaves[row] = leaf(row);
+    });
 }
 
 #[cfg(test)]

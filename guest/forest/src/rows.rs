@@ -315,27 +315,47 @@ fn count(times: &mut u16) -> Result<(), SampleError> {
 #[inline]
 pub(crate) fn in_chunks<T: Copy>(items: &[T], mut body: impl FnMut(T)) {
     let (chunks, rest) = items.as_chunks::<8>();
-    for &[a, b, c, d, e, f, g, h] in chunks {
-        body(a);
-        body(b);
-        body(c);
-        body(d);
-        body(e);
-        body(f);
-        body(g);
-        body(h);
+    // Each is read when its turn comes: all at once they take the registers
+    // that the body needs.
+    for [a, b, c, d, e, f, g, h] in chunks {
+        body(*a);
+        body(*b);
+        body(*c);
+        body(*d);
+        body(*e);
+        body(*f);
+        body(*g);
+        body(*h);
     }
     for &item in rest {
         body(item);
     }
 }
 
+/// Appends what each item comes to, eight in a row as [`in_chunks`] has it.
+#[inline]
+pub(crate) fn extend_in_chunks<T: Copy, U: Copy>(
+    into: &mut Vec<U>,
+    items: &[T],
+    map: impl Fn(T) -> U,
+) {
+    into.reserve(items.len());
+    let (chunks, rest) = items.as_chunks::<8>();
+    for chunk in chunks {
+        into.extend_from_slice(&chunk.map(&map));
+    }
+    into.extend(rest.iter().map(|&item| map(item)));
+}
+
 /// Writes `source` into `target`, those for which `goes_right` is false from
 /// the front on, the others from the back on; returns how many went left.
 /// Rows in ascending or descending order stay so on either side, and memory
 /// is read in one direction.
+///
+/// Never a part of its caller: in a sandbox, a loop in a large function has to
+/// share its registers with all that the function keeps.
 #[expect(unsafe_code, reason = "the second of the two innermost loops")]
-#[inline]
+#[inline(never)]
 pub(crate) fn partition<R: HasRow>(
     source: &[R],
     target: &mut [R],
@@ -347,26 +367,39 @@ pub(crate) fn partition<R: HasRow>(
         target.len(),
         "a partition into another number of rows"
     );
-    let (mut left, mut right) = (0, source.len());
-    in_chunks(source, |row| {
-        // SAFETY: rows come from `Sample` or from counting a column's codes,
-        // so that they are in the column. Each row moves one of the two ends
-        // by one, and there are as many rows as places between them.
+    let mut left = 0;
+    let mut waiting = source.len();
+    let (chunks, rest) = source.as_chunks::<8>();
+    for chunk in chunks {
+        waiting -= chunk.len();
+        // SAFETY: the places that no row has yet are as many as the rows that
+        // wait, from `left` on. The row goes to the first and to the last of
+        // them, and whichever is wrong is written again by a later row. Rows
+        // come from `Sample` or from counting a column's codes, so that they
+        // are in the column.
         unsafe {
-            let side = usize::from(goes_right(*column.get_unchecked(row.index())));
-            right -= side;
-            let at = if side == 1 { right } else { left };
-            *target.get_unchecked_mut(at) = row;
-            left += 1 - side;
+            let first = target.as_mut_ptr();
+            let last = first.add(waiting);
+            for (at, &row) in chunk.iter().enumerate() {
+                first.add(left).write(row);
+                last.add(left).add(chunk.len() - 1 - at).write(row);
+                left += usize::from(!goes_right(*column.get_unchecked(row.index())));
+            }
         }
-    });
+    }
+    for &row in rest {
+        waiting -= 1;
+        target[left] = row;
+        target[left + waiting] = row;
+        left += usize::from(!goes_right(column[row.index()]));
+    }
     left
 }
 
 /// Writes those of `source` that go to one side into the front of `target`;
 /// returns how many.
 #[expect(unsafe_code, reason = "half of `partition`, and as hot")]
-#[inline]
+#[inline(never)]
 pub(crate) fn filter<R: HasRow>(
     source: &[R],
     target: &mut [R],
