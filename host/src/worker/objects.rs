@@ -91,14 +91,14 @@ mod tests {
     fn the_oldest_goes_where_there_is_no_room() {
         let folder = tempfile::tempdir().unwrap();
         let objects = Objects::new(folder.path().join("objects"), 10);
+        let mut age = 300;
         let [one, two, three] = [&b"oneone"[..], b"two", b"three"].map(|bytes| {
             let digest = Digest::of(bytes);
             objects.keep(&digest, bytes);
-            let file = fs::File::open(objects.path(&digest));
-            if let Ok(file) = file {
-                let age = std::time::Duration::from_secs(100 - bytes.len() as u64);
-                file.set_modified(SystemTime::now() - age).unwrap();
-            }
+            let then = SystemTime::now() - std::time::Duration::from_secs(age);
+            let file = fs::File::open(objects.path(&digest)).unwrap();
+            file.set_modified(then).unwrap();
+            age -= 100;
             digest
         });
         assert_eq!(objects.get(&one), None);
