@@ -7,7 +7,6 @@
 mod program;
 #[path = "deploy/queue.rs"]
 mod queue;
-#[allow(dead_code, reason = "each test file uses its share")]
 #[path = "functions/results.rs"]
 mod results;
 #[path = "functions/server.rs"]

@@ -1,6 +1,8 @@
 //! The pools of a run: the one that the plan names for the search, and workers
 //! of this process for what is done here whatever it names.
 
+use std::time::Duration;
+
 use fanout::dataset::Prepared;
 use fanout::digest::Digest;
 use fanout::plan::{CheckedPlan, HttpPlan, NatsPlan, PoolPlan};
@@ -16,8 +18,8 @@ use super::{CommandError, Kind};
 pub(super) enum Remote {
     /// Endpoints, with the token from the environment.
     Http(HttpSettings),
-    /// A queue, connected.
-    Nats(NatsLink, NatsPlan),
+    /// A queue, connected, and how long a run goes on without it.
+    Nats(Box<NatsLink>, Duration),
 }
 
 impl Remote {
@@ -30,11 +32,11 @@ impl Remote {
             PoolPlan::Nats(nats) => {
                 refuse_unshared(&loaded.plan)?;
                 let link = NatsLink::open(queue_settings(nats))?;
-                let remote = Self::Nats(link.clone(), nats.clone());
+                let retry = nats.retry;
                 if nats.workers.is_none() {
-                    loaded.workers = link.slots().map_err(CommandError::from)?.max(1);
+                    loaded.workers = link.slots()?.max(1);
                 }
-                Ok(Some(remote))
+                Ok(Some(Self::Nats(Box::new(link), retry)))
             }
         }
     }
@@ -128,9 +130,9 @@ impl Pools {
                     None => pool,
                 }))
             }
-            Some(Remote::Nats(link, nats)) => {
-                let pool = NatsPool::new(link, run, work.clone(), limits, loaded.workers);
-                Some(Box::new(pool.fresh(fresh).retry(nats.retry)))
+            Some(Remote::Nats(link, retry)) => {
+                let pool = NatsPool::new(*link, run, work.clone(), limits, loaded.workers);
+                Some(Box::new(pool.fresh(fresh).retry(retry)))
             }
         };
         let workers = if remote.is_some() { 1 } else { loaded.workers };
