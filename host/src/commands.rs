@@ -29,6 +29,7 @@ use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
+use fanout::report::human::chained;
 use fanout::report::terminal::{Style, render};
 use fanout::report::{Report, json};
 use fanout::run::RunError;
@@ -251,22 +252,6 @@ impl From<std::fmt::Error> for CommandError {
     fn from(error: std::fmt::Error) -> Self {
         Self::new(Kind::Internal, error)
     }
-}
-
-/// An error with its causes. Some causes repeat what their effect has already
-/// said; those are left out.
-fn chained(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Prints an error with its causes and what to do.

@@ -6,26 +6,24 @@
 //! between is another worker's matter: a task that was not acknowledged comes
 //! again. What the worker has to tell it tells as [`WorkerEvent`]s.
 
+mod hand;
 mod objects;
 mod shelf;
 
-use std::collections::BTreeSet;
-use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{Consumer, pull};
-use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::digest::Digest;
-use crate::pool::Notice;
-use crate::queue::message::{self, Beat, Order, Series, Verdict, Word, WorkerState};
+use crate::queue::message::{self, Beat, WorkerState};
 use crate::queue::{Link, Queue, QueueError, QueueSettings};
-use crate::run::Single;
+use crate::report::human::chained;
 use crate::sandbox::{Cache, Cancel, GuestError, Sandbox, THREAD_STACK};
 use crate::store::Store;
 
@@ -38,18 +36,8 @@ const BEAT: Duration = Duration::from_secs(2);
 /// How long a request for a task waits in the queue.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// How long a run has to say whether a task that comes again is to be run.
-const ASK: Duration = Duration::from_secs(5);
-
-/// How often a task may come again when its run does not say: it may have
-/// killed as many workers.
-const DELIVERED: u64 = 20;
-
 /// The longest that a task is given back for.
 const LONGEST: Duration = Duration::from_secs(30);
-
-/// The longest text of why a task was given back.
-const WHY: usize = 500;
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -182,20 +170,6 @@ impl std::fmt::Debug for Worker {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// What became of a task in hand.
-enum Came {
-    /// The record has its fits.
-    Done {
-        made: Vec<u32>,
-        damaged: Vec<String>,
-        differing: Vec<String>,
-    },
-    /// Not now, or not here.
-    Back(String),
-    /// The worker was stopped.
-    Stopped,
 }
 
 impl Worker {
@@ -415,202 +389,6 @@ impl Worker {
             _ = link.changed() => Ok(None),
         }
     }
-
-    /// Runs a task, from its message to its acknowledgement.
-    fn take(&self, (task, patience): &(Message, Duration), emit: &(dyn Fn(WorkerEvent) + Sync)) {
-        let started = Instant::now();
-        let order = match message::read::<Order>(&task.payload) {
-            Ok(order) => order,
-            Err(error) => {
-                self.acknowledge(task, AckKind::Term);
-                let why = format!("a message is no task: {error}");
-                return emit(WorkerEvent::TaskDropped { why });
-            }
-        };
-        let delivered = task.info().map_or(1, |info| info.delivered.unsigned_abs());
-        self.holding().push(order.task);
-        let alive = Alive::start(&self.runtime, task, *patience);
-        let came = match self.may_i(&order, delivered) {
-            Verdict::Drop => None,
-            Verdict::Run => Some(self.came(&order)),
-        };
-        drop(alive);
-        self.holding().retain({
-            let mut first = true;
-            move |held| *held != order.task || !std::mem::take(&mut first)
-        });
-        match came {
-            None => {
-                self.acknowledge(task, AckKind::Term);
-                let why = format!("task {} killed {} workers", order.task, delivered - 1);
-                emit(WorkerEvent::TaskDropped { why });
-            }
-            Some(Came::Done {
-                made,
-                damaged,
-                differing,
-            }) => {
-                self.acknowledge(task, AckKind::Ack);
-                self.done.fetch_add(1, Ordering::Relaxed);
-                let count = made.len();
-                self.say(
-                    &order,
-                    &Word::Done {
-                        tag: order.tag,
-                        worker: self.settings.name.clone(),
-                        made: Series::of(&made),
-                        damaged,
-                        differing,
-                    },
-                );
-                emit(WorkerEvent::TaskFinished {
-                    task: order.task,
-                    made: count,
-                    wall: started.elapsed(),
-                });
-            }
-            Some(Came::Back(mut why)) => {
-                why.truncate(why.floor_char_boundary(WHY));
-                // Before the task comes to another one.
-                self.say(
-                    &order,
-                    &Word::Returned {
-                        tag: order.tag,
-                        worker: self.settings.name.clone(),
-                        why: why.clone(),
-                    },
-                );
-                self.acknowledge(task, AckKind::Nak(Some(wait(delivered))));
-                emit(WorkerEvent::TaskReturned {
-                    task: order.task,
-                    why,
-                });
-            }
-            Some(Came::Stopped) => {
-                let why = "the worker is stopped".to_owned();
-                self.say(
-                    &order,
-                    &Word::Returned {
-                        tag: order.tag,
-                        worker: self.settings.name.clone(),
-                        why: why.clone(),
-                    },
-                );
-                self.acknowledge(task, AckKind::Nak(None));
-                emit(WorkerEvent::TaskReturned {
-                    task: order.task,
-                    why,
-                });
-            }
-        }
-    }
-
-    /// Whether a task is to be run: one that came before may have killed who
-    /// ran it.
-    fn may_i(&self, order: &Order, delivered: u64) -> Verdict {
-        if delivered <= 1 {
-            return Verdict::Run;
-        }
-        let tag = order.tag;
-        let ask = message::write(&Word::MayI { tag, delivered });
-        let request = self
-            .queue
-            .client()
-            .request(self.queue.words(&order.session), ask);
-        let answer = self
-            .runtime
-            .block_on(async { tokio::time::timeout(ASK, request).await });
-        let verdict = answer.ok().and_then(Result::ok);
-        let verdict = verdict.and_then(|message| message::read(&message.payload).ok());
-        verdict.unwrap_or(match delivered {
-            ..=DELIVERED => Verdict::Run,
-            _ => Verdict::Drop,
-        })
-    }
-
-    /// What becomes of a task.
-    fn came(&self, order: &Order) -> Came {
-        let bench = match self.shelf.bench(order) {
-            Ok(bench) => bench,
-            Err(error) => return Came::Back(chained(&error)),
-        };
-        let candidates = order.candidates.numbers();
-        let spec = candidates
-            .and_then(|candidates| bench.expansion.spec(order.split, candidates))
-            .filter(|spec| spec.id == order.task);
-        let Some(spec) = spec else {
-            let (version, task) = (env!("CARGO_PKG_VERSION"), order.task);
-            return Came::Back(format!(
-                "fanout {version} finds no task `{task}` in this run; is it of another version?"
-            ));
-        };
-        std::thread::sleep(self.settings.rehearse);
-        let single = Single::of(&bench.expansion, &spec);
-        let notices = match bench.pool.run_here(&single) {
-            Ok(notices) => notices,
-            Err(error) => return Came::Back(chained(&error)),
-        };
-        let (mut there, mut made) = (0, BTreeSet::new());
-        let (mut damaged, mut differing) = (Vec::new(), Vec::new());
-        for notice in notices {
-            match notice {
-                Notice::Ended { ended, .. } => {
-                    there += ended.positions.len();
-                    if !ended.outcome.reused {
-                        made.extend(ended.positions);
-                    }
-                }
-                Notice::Damaged { key } => damaged.push(key.to_string()),
-                Notice::Differing { key } => differing.push(key.to_string()),
-                _ => {}
-            }
-        }
-        if there < spec.candidates.len() {
-            return Came::Stopped;
-        }
-        Came::Done {
-            made: made.into_iter().collect(),
-            damaged,
-            differing,
-        }
-    }
-
-    /// What does not arrive costs time: the task comes again, and is found in
-    /// the record.
-    fn acknowledge(&self, task: &Message, kind: AckKind) {
-        drop(self.runtime.block_on(task.ack_with(kind)));
-    }
-
-    /// What does not arrive is found by the run's own looking.
-    fn say(&self, order: &Order, word: &Word) {
-        let to = self.queue.words(&order.session);
-        let said = self.queue.client().publish(to, message::write(word));
-        drop(self.runtime.block_on(said));
-    }
-}
-
-/// Keeps a task in hand for as long as it lives: says to the queue that it is
-/// being worked on.
-struct Alive(tokio::task::JoinHandle<()>);
-
-impl Alive {
-    fn start(runtime: &Runtime, task: &Message, patience: Duration) -> Self {
-        let task = task.clone();
-        let every = patience / 3;
-        Self(runtime.spawn(async move {
-            loop {
-                tokio::time::sleep(every).await;
-                // The next one may arrive.
-                drop(task.ack_with(AckKind::Progress).await);
-            }
-        }))
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// How long to wait before try number `tries`.
@@ -627,18 +405,4 @@ fn total_memory() -> Option<u64> {
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes << 10)
-}
-
-/// An error with its causes, each told once.
-fn chained(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -10,12 +10,13 @@ use fanout::guest::GuestFile;
 use fanout::plan::{self, Limits, Override, PoolPlan};
 use fanout::pool::NatsLink;
 use fanout::queue::QueueSettings;
+use fanout::report::human::chained;
 use fanout::sandbox::{Sandbox, default_cache};
 use fanout::store::{Location, Store, StoreError};
 use serde::Serialize;
 
 use super::pool::queue_settings;
-use super::{CommandError, Kind, chained, print};
+use super::{CommandError, Kind, print};
 
 /// Check the store, the sandbox, the cache, the memory and the cores.
 #[derive(Debug, Args)]

@@ -11,7 +11,6 @@ mod error;
 mod form;
 mod reply;
 
-use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -25,6 +24,7 @@ use super::ahead::{Desk, Job};
 use super::crew::Crew;
 use super::{Notice, Pool, PoolError, Tasks, Work};
 use crate::plan::DataWay;
+use crate::report::human::chained;
 use crate::run::event::{Outcome, TaskFault};
 use crate::run::record::Ended;
 use crate::sandbox::{Cancel, TaskLimits, answer_bound, checked, clipped};
@@ -474,16 +474,7 @@ async fn stopped(cancel: &Cancel) {
 /// Without the URL: the message names the endpoint already.
 fn lost(error: reqwest::Error) -> Lost {
     let connect = error.is_connect();
-    let error = error.without_url();
-    let mut why = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !why.contains(&message) {
-            why = format!("{why}: {message}");
-        }
-        cause = error.source();
-    }
+    let why = chained(&error.without_url());
     if connect {
         Lost::Unreachable(why)
     } else {

@@ -7,6 +7,7 @@
 
 mod dispatch;
 mod fleet;
+mod pace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;

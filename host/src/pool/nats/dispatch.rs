@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::fleet::Fleet;
+use super::pace::Pace;
 use super::{Heard, NatsPool};
 use crate::pool::ahead::{Job, LOOKED_UP};
 use crate::pool::{Notice, PoolError, Tasks};
@@ -578,34 +579,5 @@ fn tell(noticed: Noticed<'_>, notice: Notice) -> Result<(), Stop> {
     match noticed(notice) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(Stop::Enough),
-    }
-}
-
-/// How many tasks end in a second.
-struct Pace {
-    since: Instant,
-    count: usize,
-    a_second: usize,
-}
-
-impl Pace {
-    fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            count: 0,
-            a_second: 0,
-        }
-    }
-
-    fn took(&mut self, tasks: usize, now: Instant) {
-        self.count += tasks;
-        let passed = now.duration_since(self.since);
-        if passed >= Duration::from_secs(1) {
-            self.a_second = (self.count as f64 / passed.as_secs_f64()) as usize;
-            self.count = 0;
-            self.since = now;
-        } else {
-            self.a_second = self.a_second.max(self.count);
-        }
     }
 }
