@@ -32,7 +32,7 @@ use server::{Nats, wait_for};
 use wire::Wire;
 
 /// Faults in all.
-const FAULTS: usize = 110;
+const FAULTS: usize = 100;
 
 /// It ends by itself, whatever happens.
 const MOST: Duration = Duration::from_secs(15 * 60);

@@ -220,7 +220,7 @@ fn a_task_that_kills_every_worker_fails_and_the_run_goes_on() {
             }
         };
         let (mut taken, mut times) = (None, 0);
-        while times < 5 {
+        while times < 6 {
             let request = consumer.batch().max_messages(1);
             let request = request.expires(Duration::from_secs(20));
             let mut messages = request.messages().await.unwrap();
@@ -236,11 +236,11 @@ fn a_task_that_kills_every_worker_fails_and_the_run_goes_on() {
         }
     });
     let worker = Worker::start(&fanout, &nats.url(), &[]);
-    worker.says("killed 5 workers");
+    worker.says("killed 6 workers");
     let (report, said) = finish(run);
     assert_eq!(report["fits"]["served"], 238);
     assert_eq!(report["fits"]["failed"], 2);
-    assert!(said.contains("5 workers that ran the task died"), "{said}");
+    assert!(said.contains("6 workers that ran the task died"), "{said}");
     // It is not kept: the next run makes it.
     let again = fanout.json(&[&plan]);
     assert_eq!((made(&again), &again["fits"]["failed"]), (2, &0.into()));

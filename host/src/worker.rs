@@ -9,13 +9,13 @@
 mod hand;
 mod objects;
 mod shelf;
+mod tap;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use async_nats::jetstream::Message;
-use async_nats::jetstream::consumer::{Consumer, pull};
+use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -29,12 +29,10 @@ use crate::store::Store;
 
 pub use objects::Objects;
 use shelf::{KEPT, Shelf};
+use tap::Tap;
 
 /// How often a worker says that it is there.
 const BEAT: Duration = Duration::from_secs(2);
-
-/// How long a request for a task waits in the queue.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// The longest that a task is given back for.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -151,6 +149,13 @@ impl WorkerStop {
     }
 }
 
+/// A task in hand.
+struct Held {
+    task: Digest,
+    message: Message,
+    since: Instant,
+}
+
 /// Takes tasks from a queue and runs them.
 pub struct Worker {
     settings: WorkerSettings,
@@ -160,7 +165,9 @@ pub struct Worker {
     early: Option<String>,
     shelf: Shelf,
     stop: WorkerStop,
-    holding: Mutex<Vec<Digest>>,
+    holding: Mutex<Vec<Held>>,
+    /// How long the queue waits for a word of a task.
+    patience: watch::Sender<Duration>,
     done: AtomicU64,
 }
 
@@ -207,6 +214,7 @@ impl Worker {
             shelf,
             stop,
             holding: Mutex::default(),
+            patience: watch::Sender::new(Duration::from_secs(30)),
             done: AtomicU64::new(0),
         })
     }
@@ -219,7 +227,14 @@ impl Worker {
         let ended = watch::Sender::new(false);
         let result = std::thread::scope(|scope| {
             let telling = std::thread::Builder::new().name("beats".to_owned());
-            let tell = || self.runtime.block_on(self.tell(ended.subscribe(), emit));
+            let tell = || {
+                self.runtime.block_on(async {
+                    tokio::select! {
+                        () = self.tell(ended.subscribe(), emit) => {}
+                        () = self.keep() => {}
+                    }
+                });
+            };
             telling
                 .spawn_scoped(scope, tell)
                 .map_err(WorkerError::Thread)?;
@@ -260,7 +275,7 @@ impl Worker {
         drop(drain.wait_for(|drain| *drain).await);
     }
 
-    fn holding(&self) -> MutexGuard<'_, Vec<Digest>> {
+    fn holding(&self) -> MutexGuard<'_, Vec<Held>> {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -315,7 +330,7 @@ impl Worker {
             slots: self.settings.slots,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory: total_memory(),
-            holding: self.holding().clone(),
+            holding: self.holding().iter().map(|held| held.task).collect(),
             done: self.done.load(Ordering::Relaxed),
             every_ms: BEAT.as_millis() as u64,
         };
@@ -325,17 +340,17 @@ impl Worker {
 
     /// One slot: a task at a time, until the worker is told to stop.
     fn slot(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) {
-        let mut consumer = None;
+        let mut tap = None;
         let mut failed = 0;
         while !self.stop.is_draining() {
-            match self.runtime.block_on(self.next(&mut consumer)) {
+            match self.runtime.block_on(self.next(&mut tap)) {
                 Ok(Some(task)) => {
                     failed = 0;
-                    self.take(&task, emit);
+                    self.take(task, emit);
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    consumer = None;
+                    tap = None;
                     failed += 1;
                     let why = chained(&error);
                     // A queue that is away says so once, by its link.
@@ -355,38 +370,48 @@ impl Worker {
     }
 
     /// The next task. `None`: there is none now, or the worker is to stop.
-    async fn next(
-        &self,
-        known: &mut Option<(Consumer<pull::Config>, Duration)>,
-    ) -> Result<Option<(Message, Duration)>, QueueError> {
+    async fn next(&self, tap: &mut Option<Tap>) -> Result<Option<Message>, QueueError> {
         let mut link = self.queue.link();
         link.mark_unchanged();
         let ask = async {
-            if known.is_none() {
-                let consumer = self.queue.consumer().await?;
-                let patience = consumer.cached_info().config.ack_wait;
-                *known = Some((consumer, patience));
+            if tap.is_none() {
+                let opened = Tap::open(&self.queue).await?;
+                self.patience.send_replace(opened.patience());
+                *tap = Some(opened);
             }
-            let (consumer, patience) = known.as_ref().expect("it was set");
-            let failed = |error| crate::queue::api("give a task", error);
-            let request = consumer.batch().max_messages(1).expires(WAIT);
-            let mut batch = request.messages().await.map_err(failed)?;
-            match batch.next().await {
-                Some(Ok(message)) => Ok(Some((message, *patience))),
-                // The consumer or its stream may be gone.
-                Some(Err(source)) => Err(QueueError::Api {
-                    what: "give a task",
-                    source,
-                }),
-                None => Ok(None),
-            }
+            tap.as_mut().expect("it was set").next(&self.queue).await
         };
         tokio::select! {
             biased;
-            task = ask => task,
-            () = self.drained() => Ok(None),
-            // A server that came back knows nothing of the request.
-            _ = link.changed() => Ok(None),
+            task = ask => return task,
+            () = self.drained() => return Ok(None),
+            _ = link.changed() => {}
+        }
+        // A server that came back knows nothing of the request.
+        *tap = None;
+        Ok(None)
+    }
+
+    /// Keeps the tasks in hand: says of each to the queue that it is being
+    /// worked on.
+    async fn keep(&self) {
+        let mut patience = self.patience.subscribe();
+        loop {
+            let every = *patience.borrow_and_update() / 3;
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                Ok(()) = patience.changed() => continue,
+            }
+            let held: Vec<Message> = self
+                .holding()
+                .iter()
+                .filter(|held| held.since.elapsed() >= every / 2)
+                .map(|held| held.message.clone())
+                .collect();
+            for message in held {
+                // The next word may arrive.
+                drop(message.ack_with(AckKind::Progress).await);
+            }
         }
     }
 }

@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{AckKind, Message};
-use tokio::runtime::Runtime;
 
-use super::{Worker, WorkerEvent, wait};
+use super::{Held, Worker, WorkerEvent, wait};
 use crate::pool::Notice;
 use crate::queue::message::{self, Order, Series, Verdict, Word};
 use crate::report::human::chained;
@@ -41,29 +40,27 @@ enum Came {
 
 impl Worker {
     /// Runs a task, from its message to its acknowledgement.
-    pub(super) fn take(
-        &self,
-        (task, patience): &(Message, Duration),
-        emit: &(dyn Fn(WorkerEvent) + Sync),
-    ) {
+    pub(super) fn take(&self, task: Message, emit: &(dyn Fn(WorkerEvent) + Sync)) {
         let started = Instant::now();
         let order = match message::read::<Order>(&task.payload) {
             Ok(order) => order,
             Err(error) => {
-                self.acknowledge(task, AckKind::Term);
+                self.acknowledge(&task, AckKind::Term);
                 let why = format!("a message is no task: {error}");
                 return emit(WorkerEvent::TaskDropped { why });
             }
         };
         let delivered = task.info().map_or(1, |info| info.delivered.unsigned_abs());
-        self.holding().push(order.task);
-        let alive = Alive::start(&self.runtime, task, *patience);
+        self.holding().push(Held {
+            task: order.task,
+            message: task.clone(),
+            since: started,
+        });
         let came = match self.may_i(&order, delivered) {
             Verdict::Drop => Came::Dropped,
             Verdict::Run => self.came(&order),
         };
-        drop(alive);
-        self.let_go(&order);
+        self.let_go(&task);
         let id = order.task;
         match came {
             Came::Done {
@@ -71,7 +68,7 @@ impl Worker {
                 damaged,
                 differing,
             } => {
-                self.acknowledge(task, AckKind::Ack);
+                self.acknowledge(&task, AckKind::Ack);
                 self.done.fetch_add(1, Ordering::Relaxed);
                 let done = Word::Done {
                     tag: order.tag,
@@ -87,22 +84,23 @@ impl Worker {
                     wall: started.elapsed(),
                 });
             }
-            Came::Back(why) => self.give_back(task, &order, why, Some(wait(delivered)), emit),
+            Came::Back(why) => self.give_back(&task, &order, why, Some(wait(delivered)), emit),
             Came::Stopped => {
                 let why = "the worker is stopped".to_owned();
-                self.give_back(task, &order, why, None, emit);
+                self.give_back(&task, &order, why, None, emit);
             }
             Came::Dropped => {
-                self.acknowledge(task, AckKind::Term);
+                self.acknowledge(&task, AckKind::Term);
                 let why = format!("task {id} killed {} workers", delivered - 1);
                 emit(WorkerEvent::TaskDropped { why });
             }
         }
     }
 
-    fn let_go(&self, order: &Order) {
+    fn let_go(&self, task: &Message) {
         let mut holding = self.holding();
-        if let Some(at) = holding.iter().position(|held| *held == order.task) {
+        let same = |held: &Held| held.message.reply == task.reply;
+        if let Some(at) = holding.iter().position(same) {
             holding.swap_remove(at);
         }
     }
@@ -210,29 +208,5 @@ impl Worker {
         let to = self.queue.words(&order.session);
         let said = self.queue.client().publish(to, message::write(word));
         drop(self.runtime.block_on(said));
-    }
-}
-
-/// Keeps a task in hand for as long as it lives: says to the queue that it is
-/// being worked on.
-struct Alive(tokio::task::JoinHandle<()>);
-
-impl Alive {
-    fn start(runtime: &Runtime, task: &Message, patience: Duration) -> Self {
-        let task = task.clone();
-        let every = patience / 3;
-        Self(runtime.spawn(async move {
-            loop {
-                tokio::time::sleep(every).await;
-                // The next one may arrive.
-                drop(task.ack_with(AckKind::Progress).await);
-            }
-        }))
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

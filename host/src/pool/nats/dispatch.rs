@@ -31,7 +31,7 @@ const UNKNOWN: usize = 64;
 const WINDOW: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// How many workers may die over a task: after that it is the task that fails.
-const LOST: u64 = 5;
+const LOST: u64 = 6;
 
 /// How often a task may vanish from a queue that is whole.
 const VANISHED: u32 = 3;
@@ -75,8 +75,9 @@ struct Away {
     /// Its place in the stream, once that is known.
     sequence: Option<u64>,
     published: Instant,
-    /// How often a worker gave it back.
-    returned: u64,
+    /// How often it may have come again without a worker's death: one gave it
+    /// back, or the connection was gone.
+    excused: u64,
     /// How often it vanished from a queue that is whole.
     vanished: u32,
 }
@@ -239,7 +240,7 @@ impl<'a> Dispatch<'a> {
             round: 0,
             sequence: None,
             published: Instant::now(),
-            returned: 0,
+            excused: 0,
             vanished: 0,
         };
         self.publish(tag, &away);
@@ -321,6 +322,10 @@ impl<'a> Dispatch<'a> {
                 if self.down.take().is_some() {
                     tell(noticed, Notice::LinkChanged { up: true })?;
                     self.fleet.forgive(now);
+                    for away in self.away.values_mut() {
+                        // That a task comes again may be for this.
+                        away.excused += 1;
+                    }
                     self.patience = QUIET;
                     self.audit = now;
                 }
@@ -359,7 +364,7 @@ impl<'a> Dispatch<'a> {
             }
             Word::Returned { tag, worker, why } => {
                 if let Some(away) = self.away.get_mut(&tag) {
-                    away.returned += 1;
+                    away.excused += 1;
                     let since = self.back.as_ref().map_or(Instant::now(), |back| back.0);
                     self.back = Some((since, why.clone()));
                     tell(noticed, Notice::Returned { worker, why })?;
@@ -367,7 +372,7 @@ impl<'a> Dispatch<'a> {
             }
             Word::MayI { tag, delivered } => {
                 let away = self.away.get(&tag);
-                let lost = away.map(|away| delivered.saturating_sub(1 + away.returned));
+                let lost = away.map(|away| delivered.saturating_sub(1 + away.excused));
                 let verdict = match lost {
                     Some(lost) if lost < LOST => Verdict::Run,
                     _ => Verdict::Drop,
