@@ -363,7 +363,13 @@ fn two_runs_share_the_workers() {
     let plan = plan(&fanout);
     let worker = Worker::start(&fanout, &nats.url(), &["--workers", "2"]);
     worker.says("connected");
-    let first = over(&fanout, &nats.url(), &plan, &["--output", "first"]);
+    let long = [
+        "--set",
+        "search.params.n_estimators=[40, 80]",
+        "--output",
+        "first",
+    ];
+    let first = over(&fanout, &nats.url(), &plan, &long);
     worker.says("made in");
     // Of another seed, so that they have no fit in common; a tenth as long.
     let few = ["--set", "search.params.random_state={range: [100, 105]}"];
