@@ -155,24 +155,27 @@ def overhead(found):
 
 
 def scale(found):
-    tasks = found["tasks"]
-    sides = [name for name in ("fanout", "dask", "ray") if name in found]
+    tasks, peer_tasks = found["tasks"], found["peer_tasks"]
     titles = {"fanout": "fanout over NATS", "dask": "Dask", "ray": "Ray"}
+    sides = [name for name in titles if name in found]
     header = ["workers", *(titles[name] for name in sides), "Dask's in fanout's"]
     rows = []
     # In a JSON object every key is a text.
     for workers in found["fanout"]:
-        seconds_a_side = [found[name][workers] for name in sides]
-        cells = [f"{one / tasks * 1e6:.0f} µs, {tasks / one:,.0f} a second" for one in seconds_a_side]
-        ratio = found["dask"][workers] / found["fanout"][workers]
-        rows.append([workers, *cells, f"{ratio:.1f}"])
+        each = {
+            name: found[name][workers] / (tasks if name == "fanout" else peer_tasks)
+            for name in sides
+        }
+        cells = [f"{each[name] * 1e6:.0f} µs, {1 / each[name]:,.0f} a second" for name in sides]
+        rows.append([workers, *cells, f"{each['dask'] / each['fanout']:.1f}"])
     waiting = found["waiting"]
     return (
         "## Workers on a queue\n\n"
         + f"{tasks:,} tasks that do nothing, by so many worker processes on this machine, workers and\n"
         + "servers up before the clock starts; one round. Of fanout it is the whole process\n"
         + "`fanout run` and every result kept in the store (a folder); of Dask and Ray, calls of a\n"
-        + "function that returns its argument, from the first submission to the last result.\n\n"
+        + "function that returns its argument, from the first submission to the last result,\n"
+        + f"{peer_tasks:,} of them, since as many would take them long.\n\n"
         + table(header, rows)
         + f"\n{waiting['workers']} workers whose tasks only wait for {waiting['wait']} s each, "
         + f"{waiting['tasks']:,} tasks: {seconds(waiting['seconds'])},\n"
