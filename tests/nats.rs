@@ -476,6 +476,85 @@ fn users_tokens_nkeys_and_credentials_are_asked_for() {
     }
 }
 
+/// A JWT of NATS: `claims` for the key `of`, signed by `by`.
+fn jwt(by: &nkeys::KeyPair, of: &nkeys::KeyPair, name: &str, claims: Value) -> String {
+    let header = serde_json::json!({"typ": "JWT", "alg": "ed25519-nkey"});
+    let body = serde_json::json!({
+        "jti": name,
+        "iat": 1_700_000_000,
+        "iss": by.public_key(),
+        "sub": of.public_key(),
+        "name": name,
+        "nats": claims,
+    });
+    let text = format!(
+        "{}.{}",
+        base64(header.to_string().as_bytes()),
+        base64(body.to_string().as_bytes())
+    );
+    let signature = base64(&by.sign(text.as_bytes()).unwrap());
+    format!("{text}.{signature}")
+}
+
+/// For URLs, without padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let letter = |group: u32, at: u32| char::from(LETTERS[(group >> (18 - 6 * at)) as usize & 63]);
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0)) << (16 - 8 * at);
+        let group = byte(0) | byte(1) | byte(2);
+        text.extend((0..=chunk.len() as u32).map(|at| letter(group, at)));
+    }
+    text
+}
+
+/// As `nsc` makes them: an operator, an account with JetStream, a user.
+#[test]
+fn a_file_of_credentials_is_asked_for() {
+    let operator = nkeys::KeyPair::new_operator();
+    let account = nkeys::KeyPair::new_account();
+    let user = nkeys::KeyPair::new_user();
+    let limits = serde_json::json!({
+        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1,
+        "wildcards": true, "conn": -1, "leaf": -1,
+        "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
+    });
+    let operators = serde_json::json!({"type": "operator", "version": 2});
+    let accounts = serde_json::json!({"type": "account", "version": 2, "limits": limits});
+    let users = serde_json::json!({
+        "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1,
+    });
+    let operators = jwt(&operator, &operator, "operator", operators);
+    let accounts = jwt(&operator, &account, "fits", accounts);
+    let users = jwt(&account, &user, "worker", users);
+    let nats = Nats::with(&format!(
+        "operator: \"{operators}\"\nresolver: MEMORY\nresolver_preload: {{ {}: \"{accounts}\" }}\n",
+        account.public_key()
+    ));
+    let fanout = Fanout::new();
+    let (line, seed) = ("------", user.seed().unwrap());
+    let file = fanout.write(
+        "fits.creds",
+        &format!(
+            "-----BEGIN NATS USER JWT-----\n{users}\n{line}END NATS USER JWT{line}\n\n\
+             -----BEGIN USER NKEY SEED-----\n{seed}\n{line}END USER NKEY SEED{line}\n"
+        ),
+    );
+    let plan = plan(&fanout);
+    let few = ["--set", "search.params.random_state=[1]"];
+    let refused = over(&fanout, &nats.url(), &plan, &few).wait_with_output();
+    assert_eq!(refused.unwrap().status.code(), Some(7));
+    let worker = Worker::start(&fanout, &nats.url(), &["--nats-creds", &file]);
+    worker.says("connected");
+    let mut command = fanout.command();
+    command.args(["run", "--json", &plan, "--pool", &nats.url()]);
+    command.args(few).env("FANOUT_NATS_CREDS", &file);
+    let (report, said) = finish(start(&mut command));
+    assert_eq!(report["fits"]["served"], 4);
+    assert!(!said.contains(&seed), "{said}");
+}
+
 /// The certificate of a server that no system trusts is trusted when it is
 /// named.
 #[test]
