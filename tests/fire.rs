@@ -42,6 +42,9 @@ const WORKERS: usize = 3;
 /// The exit code of a run that finds no NATS when it begins.
 const UNREACHABLE: i32 = 7;
 
+/// The exit code of a worker that can't use its store when it begins.
+const NO_STORE: i32 = 5;
+
 /// 120 fits, each by itself, of some tenths of a second on two cores.
 const PLAN: &str = "
 name: fire
@@ -202,6 +205,12 @@ impl Field {
 
     /// Lets something go wrong, and mends it.
     fn suffer(&mut self, fault: Fault, chance: &mut Chance) {
+        // What a platform does with one that found no store when it began.
+        for place in 0..self.places.len() {
+            if !self.places[place].worker.is_alive() {
+                self.replace(place);
+            }
+        }
         let place = chance.below(self.places.len());
         let time = chance.while_();
         // How long it lasts is the fault itself.
@@ -220,9 +229,11 @@ impl Field {
             Fault::WorkerDrained => {
                 let worker = &mut self.places[place].worker;
                 worker.signal("TERM");
-                // One that has only just been started dies of it.
+                // One that has only just been started dies of it, or finds no
+                // store.
                 let status = worker.wait();
-                assert!(status.success() || status.code().is_none(), "{status}");
+                let early = [None, Some(NO_STORE)].contains(&status.code());
+                assert!(status.success() || early, "{status}");
                 self.replace(place);
             }
             Fault::QueueCut => {

@@ -515,6 +515,8 @@ fn a_file_of_credentials_is_asked_for() {
     let operator = nkeys::KeyPair::new_operator();
     let account = nkeys::KeyPair::new_account();
     let user = nkeys::KeyPair::new_user();
+    // JetStream wants one for itself.
+    let system = nkeys::KeyPair::new_account();
     let limits = serde_json::json!({
         "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1,
         "wildcards": true, "conn": -1, "leaf": -1,
@@ -526,11 +528,13 @@ fn a_file_of_credentials_is_asked_for() {
         "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1,
     });
     let operators = jwt(&operator, &operator, "operator", operators);
+    let systems = jwt(&operator, &system, "system", accounts.clone());
     let accounts = jwt(&operator, &account, "fits", accounts);
     let users = jwt(&account, &user, "worker", users);
+    let (account, system) = (account.public_key(), system.public_key());
     let nats = Nats::with(&format!(
-        "operator: \"{operators}\"\nresolver: MEMORY\nresolver_preload: {{ {}: \"{accounts}\" }}\n",
-        account.public_key()
+        "operator: \"{operators}\"\nsystem_account: {system}\nresolver: MEMORY\n\
+         resolver_preload: {{ {account}: \"{accounts}\", {system}: \"{systems}\" }}\n"
     ));
     let fanout = Fanout::new();
     let (line, seed) = ("------", user.seed().unwrap());
