@@ -517,18 +517,21 @@ fn a_file_of_credentials_is_asked_for() {
     let user = nkeys::KeyPair::new_user();
     // JetStream wants one for itself.
     let system = nkeys::KeyPair::new_account();
-    let limits = serde_json::json!({
+    let mut limits = serde_json::json!({
         "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1,
         "wildcards": true, "conn": -1, "leaf": -1,
-        "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
     });
+    let systems = serde_json::json!({"type": "account", "version": 2, "limits": limits});
+    for kind in ["mem_storage", "disk_storage", "streams", "consumer"] {
+        limits[kind] = (-1).into();
+    }
     let operators = serde_json::json!({"type": "operator", "version": 2});
     let accounts = serde_json::json!({"type": "account", "version": 2, "limits": limits});
     let users = serde_json::json!({
         "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1,
     });
     let operators = jwt(&operator, &operator, "operator", operators);
-    let systems = jwt(&operator, &system, "system", accounts.clone());
+    let systems = jwt(&operator, &system, "system", systems);
     let accounts = jwt(&operator, &account, "fits", accounts);
     let users = jwt(&account, &user, "worker", users);
     let (account, system) = (account.public_key(), system.public_key());
