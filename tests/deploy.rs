@@ -4,6 +4,8 @@
 //!
 //! No cluster, no Docker and no cloud runs here.
 
+#[path = "nats/server.rs"]
+mod nats;
 mod program;
 #[path = "deploy/queue.rs"]
 mod queue;

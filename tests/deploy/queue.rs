@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::nats::serves;
 use crate::program::{Fanout, example, text};
 use crate::results::{finished, results, run};
 use crate::server::free_port;
@@ -48,7 +49,7 @@ impl Nats {
             .replacen("/data", folder.join("jetstream").to_str().unwrap(), 1);
         let path = folder.join("nats.conf");
         fs::write(&path, config).unwrap();
-        let mut child = Command::new(python().with_file_name("nats-server"))
+        let child = Command::new(python().with_file_name("nats-server"))
             .arg("-c")
             .arg(path)
             .env("POD_NAME", "nats-0")
@@ -58,18 +59,8 @@ impl Nats {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let process = Process(child);
-        let mut said = Vec::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains("Server is ready") => break,
-                Some(line) => said.push(line.unwrap()),
-                None => panic!("nats-server does not serve: {said:?}"),
-            }
-        }
-        // A pipe that nobody reads stops its writer once it is full.
-        std::thread::spawn(move || lines.for_each(drop));
+        let mut process = Process(child);
+        serves(&mut process.0);
         Self {
             _process: process,
             url: format!("nats://127.0.0.1:{port}"),

@@ -70,17 +70,7 @@ impl Nats {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = Vec::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains("Server is ready") => break,
-                Some(line) => said.push(line.unwrap()),
-                None => panic!("nats-server does not serve: {said:?}"),
-            }
-        }
-        // A pipe that nobody reads stops its writer once it is full.
-        std::thread::spawn(move || lines.for_each(drop));
+        serves(&mut child);
         self.child = Some(child);
     }
 
@@ -118,6 +108,21 @@ impl Drop for Nats {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Waits until a nats-server whose words are piped serves.
+pub(crate) fn serves(child: &mut Child) {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    loop {
+        match lines.next() {
+            Some(Ok(line)) if line.contains("Server is ready") => break,
+            Some(line) => said.push(line.unwrap()),
+            None => panic!("nats-server does not serve: {said:?}"),
+        }
+    }
+    // A pipe that nobody reads stops its writer once it is full.
+    std::thread::spawn(move || lines.for_each(drop));
 }
 
 /// What a future of NATS comes to.
