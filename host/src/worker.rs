@@ -344,6 +344,10 @@ impl Worker {
         let mut failed = 0;
         while !self.stop.is_draining() {
             match self.runtime.block_on(self.next(&mut tap)) {
+                // It came as the worker was told to stop.
+                Ok(Some(task)) if self.stop.is_draining() => {
+                    self.acknowledge(&task, AckKind::Nak(None));
+                }
                 Ok(Some(task)) => {
                     failed = 0;
                     self.take(task, emit);
@@ -367,6 +371,10 @@ impl Worker {
                 }
             }
         }
+        let up = *self.queue.link().borrow() == Link::Up;
+        if let Some(tap) = tap.filter(|_| up) {
+            self.runtime.block_on(tap.close(&self.queue));
+        }
     }
 
     /// The next task. `None`: there is none now, or the worker is to stop.
@@ -384,11 +392,10 @@ impl Worker {
         tokio::select! {
             biased;
             task = ask => return task,
-            () = self.drained() => return Ok(None),
-            _ = link.changed() => {}
+            () = self.drained() => {}
+            // A server that came back knows nothing of the request.
+            _ = link.changed() => *tap = None,
         }
-        // A server that came back knows nothing of the request.
-        *tap = None;
         Ok(None)
     }
 

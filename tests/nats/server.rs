@@ -81,6 +81,25 @@ impl Nats {
         self.go_on();
     }
 
+    /// Waits until so many tasks of a queue are with workers, which have not
+    /// said how they ended, and so many requests for one wait.
+    pub(crate) fn comes_to(&self, queue: &str, in_hand: usize, waiting: usize) {
+        let (url, queue) = (self.url(), queue.to_owned());
+        wait_for(async move {
+            let client = async_nats::connect(url).await.unwrap();
+            let stream = jetstream::new(client).get_stream(queue).await.unwrap();
+            let mut found = None;
+            for _ in 0..20_000 {
+                let info = stream.consumer_info("workers").await.unwrap();
+                found = Some((info.num_ack_pending, info.num_waiting));
+                if found == Some((in_hand, waiting)) {
+                    return;
+                }
+            }
+            panic!("in hand and waiting are not {in_hand} and {waiting} but {found:?}");
+        });
+    }
+
     /// Has a task come again after so long without a word.
     pub(crate) fn be_patient_for(&self, wait: std::time::Duration, queue: &str) {
         let (url, queue) = (self.url(), queue.to_owned());

@@ -199,7 +199,7 @@ impl Worker {
 
     /// What does not arrive costs time: the task comes again, and is found in
     /// the record.
-    fn acknowledge(&self, task: &Message, kind: AckKind) {
+    pub(super) fn acknowledge(&self, task: &Message, kind: AckKind) {
         drop(self.runtime.block_on(task.ack_with(kind)));
     }
 

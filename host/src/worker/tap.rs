@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{Consumer, pull};
+use async_nats::jetstream::{AckKind, Message};
 use async_nats::{StatusCode, Subject, Subscriber};
+use bytes::Bytes;
 use futures::StreamExt as _;
 
 use crate::queue::{Queue, QueueError, api};
@@ -20,6 +21,8 @@ pub(super) struct Tap {
     consumer: Consumer<pull::Config>,
     inbox: Subject,
     answers: Subscriber,
+    /// How many have come.
+    answered: u64,
     /// Whether a request is in the queue.
     asked: bool,
 }
@@ -33,6 +36,7 @@ impl Tap {
             consumer,
             inbox,
             answers: answers.map_err(|error| api("give a task", error))?,
+            answered: 0,
             asked: false,
         })
     }
@@ -59,15 +63,13 @@ impl Tap {
         let Ok(answer) = answer else {
             return Ok(None);
         };
+        self.answered += 1;
         let refused = |why: String| Err(api("give a task", std::io::Error::other(why)));
         let Some(message) = answer else {
             return refused("the connection is closed".to_owned());
         };
         match message.status {
-            None | Some(StatusCode::OK) => Ok(Some(Message {
-                message,
-                context: queue.context().clone(),
-            })),
+            None | Some(StatusCode::OK) => Ok(Some(task(message, queue))),
             // None in time.
             Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => Ok(None),
             // The consumer or its stream may be gone.
@@ -76,5 +78,31 @@ impl Tap {
                 refused(format!("{status}: {why}"))
             }
         }
+    }
+    /// Takes no task more. One that was on its way is given back: nobody would
+    /// have it until the queue's patience ends.
+    ///
+    /// The server counts what it sends: it sends one message more, which is a
+    /// task or, where none was on its way, what is published here.
+    pub(super) async fn close(mut self, queue: &Queue) {
+        let closing = async {
+            drop(self.answers.unsubscribe_after(self.answered + 1).await);
+            drop(queue.client().publish(self.inbox, Bytes::new()).await);
+            while let Some(message) = self.answers.next().await {
+                if message.reply.is_some() {
+                    let task = task(message, queue);
+                    drop(task.ack_with(AckKind::Nak(None)).await);
+                }
+            }
+        };
+        // A connection that is lost ends it nowhere else.
+        drop(tokio::time::timeout(LATE, closing).await);
+    }
+}
+
+fn task(message: async_nats::Message, queue: &Queue) -> Message {
+    Message {
+        message,
+        context: queue.context().clone(),
     }
 }

@@ -500,9 +500,10 @@ impl<'a> Dispatch<'a> {
             tell(noticed, Notice::NoWorker)?;
         }
         if now >= self.audit && !self.away.is_empty() {
-            self.ask(noticed)?;
             self.patience = (self.patience * 2).min(LONGEST);
-            self.audit = Instant::now() + self.patience;
+            self.audit = now + self.patience;
+            // What it finds makes the next one come sooner.
+            self.ask(noticed)?;
         }
         Ok(())
     }
@@ -510,10 +511,8 @@ impl<'a> Dispatch<'a> {
     /// Asks the store of all that is away, and the queue of what the store
     /// has not; publishes again what neither has.
     fn ask(&mut self, noticed: Noticed<'_>) -> Result<(), Stop> {
-        let (patience, audit) = (self.patience, self.audit);
         let all = self.away.keys().map(|&tag| (tag, BTreeSet::new()));
         self.settle(all.collect(), noticed)?;
-        (self.patience, self.audit) = (patience, audit);
         // A queue that can't be asked now is asked the next time.
         let Ok(stream) = self.pool.link.wait(self.whole_queue()) else {
             return Ok(());
