@@ -15,7 +15,14 @@ use super::super::{Search, Values};
 const MAX_CANDIDATES: u128 = 1_000_000;
 
 pub(super) fn search(place: Place, node: &Node, noted: Noted<'_>) -> Option<Search> {
-    let (variant, reader) = Reader::union(&SEARCH, place, node, noted)?;
+    let Some((variant, reader)) = Reader::union(&SEARCH, place, node, noted) else {
+        // Whatever the method was meant to be, values are written one way.
+        let params = node.entry("params");
+        for item in params.map_or(&[][..], |entry| maps(&entry.value, noted)) {
+            searched(item, noted);
+        }
+        return None;
+    };
     match variant.name {
         "grid" => {
             let grids = reader.own("params", noted, grids)??;
@@ -103,19 +110,23 @@ pub(super) fn params(name: &str, node: &Node, noted: Noted<'_>) -> Option<Params
     params.into_iter().collect()
 }
 
-fn grids(node: &Node, noted: Noted<'_>) -> Option<Vec<BTreeMap<String, Values>>> {
-    let items = match &node.content {
-        Content::List(items) if items.is_empty() => {
-            noted.push(
-                Mistake::new(node.place, "`params` holds no grid")
-                    .hint("write at least one map from hyper-parameter to values"),
-            );
-            return None;
-        }
-        Content::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
+/// One map, or a list of some.
+fn maps<'n>(node: &'n Node, noted: Noted<'_>) -> &'n [Node] {
+    let Content::List(items) = &node.content else {
+        return std::slice::from_ref(node);
     };
-    let mut fine = true;
+    if items.is_empty() {
+        noted.push(
+            Mistake::new(node.place, "`params` holds no grid")
+                .hint("write at least one map from hyper-parameter to values"),
+        );
+    }
+    items
+}
+
+fn grids(node: &Node, noted: Noted<'_>) -> Option<Vec<BTreeMap<String, Values>>> {
+    let items = maps(node, noted);
+    let mut fine = !items.is_empty();
     let mut grids = Vec::new();
     for item in items {
         let Some(grid) = searched(item, noted) else {
