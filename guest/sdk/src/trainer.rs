@@ -12,8 +12,9 @@ use crate::{Fault, Params, Table, Target, TrainerDescription};
 /// [`Trainer::Model`], and both are functions of their arguments alone.
 pub trait Trainer: 'static {
     /// What the estimator makes of a dataset once, for all fits on it: binned
-    /// features, a dense matrix.
-    type Prepared: 'static;
+    /// features, a dense matrix. One instance hands it to the others, in the
+    /// format of [`Trainer::Model`].
+    type Prepared: Serialize + DeserializeOwned + 'static;
     /// A fitted estimator, self-contained: it predicts rows of other tables
     /// with the same features. It is written in postcard's format, which
     /// keeps every bit of a float but does not describe itself: its types
@@ -121,14 +122,14 @@ impl<'a> Prediction<'a> {
 /// The first place of the greatest number, as NumPy's `argmax`: a NaN is
 /// greater than all.
 fn first_greatest(row: &[f64]) -> u32 {
-    let mut best = 0;
-    for (place, value) in row.iter().enumerate() {
-        let best_value = row[best];
-        if *value > best_value || (value.is_nan() && !best_value.is_nan()) {
-            best = place;
-        }
+    let (mut best, mut best_place) = (row[0], 0);
+    for (place, &value) in (0u32..).zip(row).skip(1) {
+        // Without a branch: which class is ahead can't be foreseen.
+        let ahead = ((value > best) | value.is_nan()) & !best.is_nan();
+        best = if ahead { value } else { best };
+        best_place = if ahead { place } else { best_place };
     }
-    best as u32
+    best_place
 }
 
 /// [`Prediction`] that owns its numbers, with the classes that they are of.

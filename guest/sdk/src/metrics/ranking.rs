@@ -98,7 +98,8 @@ fn steps(mut keys: Vec<u64>) -> Vec<Step> {
     if let Some(steps) = few_steps(&keys) {
         return steps;
     }
-    keys.sort_unstable();
+    let mut spare = vec![0; keys.len()];
+    sort(&mut keys, &mut spare);
     let groups = keys.chunk_by(|a, b| a >> 1 == b >> 1);
     let steps = groups.map(|group| {
         let negatives = group.partition_point(|key| key & 1 == 0) as u64;
@@ -108,6 +109,50 @@ fn steps(mut keys: Vec<u64>) -> Vec<Step> {
         }
     });
     steps.collect()
+}
+
+/// Sorts by dealing the keys into parts of equal ranges, and those again:
+/// several times faster than by comparing where there are many, since scores
+/// spread over their range. `spare` is as long.
+fn sort(keys: &mut [u64], spare: &mut [u64]) {
+    /// Fewer keys than this are compared.
+    const FEW_KEYS: usize = 256;
+    /// Keys that a part has on average.
+    const A_PART: usize = 8;
+    const MAX_BITS: u32 = 12;
+    if keys.len() < FEW_KEYS {
+        return keys.sort_unstable();
+    }
+    let (least, greatest) = keys.iter().fold((u64::MAX, 0), |(least, greatest), &key| {
+        (least.min(key), greatest.max(key))
+    });
+    if least == greatest {
+        return;
+    }
+    let bits = (keys.len() / A_PART).ilog2().min(MAX_BITS);
+    let width = u64::BITS - (greatest - least).leading_zeros();
+    let shift = width.saturating_sub(bits);
+    let part = |key: u64| ((key - least) >> shift) as usize;
+    // By part, where its next key goes; then where it ends.
+    let mut ends = vec![0_usize; 1 << bits];
+    keys.iter().for_each(|&key| ends[part(key)] += 1);
+    let mut start = 0;
+    for end in &mut ends {
+        start += std::mem::replace(end, start);
+    }
+    for &key in &*keys {
+        let end = &mut ends[part(key)];
+        spare[*end] = key;
+        *end += 1;
+    }
+    keys.copy_from_slice(spare);
+    let mut start = 0;
+    for end in ends {
+        if end - start > 1 {
+            sort(&mut keys[start..end], &mut spare[start..end]);
+        }
+        start = end;
+    }
 }
 
 /// The same by counting; `None` where there are more than [`FEW`] groups.
@@ -298,6 +343,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn dealing_is_comparing(
+            shapes in prop::collection::vec((0u32..64, any::<u64>(), 0usize..4000), 1..4),
+        ) {
+            let mut keys = Vec::new();
+            for (shift, mut state, count) in shapes {
+                for _ in 0..count {
+                    state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                    keys.push(state >> shift);
+                }
+            }
+            let mut expected = keys.clone();
+            expected.sort_unstable();
+            let mut spare = vec![0; keys.len()];
+            sort(&mut keys, &mut spare);
+            prop_assert_eq!(keys, expected);
+        }
+
         #[test]
         fn the_area_is_that_of_all_pairs(
             rows in prop::collection::vec((-3i32..4, any::<bool>()), 2..40)
