@@ -98,8 +98,6 @@ class Bench:
             measured["peak_memory"] = max(
                 measured["peak_memory"], found["took"]["peak_memory"] or 0
             )
-        if not result:
-            shutil.rmtree(folder)
         return measured, found, folder
 
     def peer(self, backend, plan, *more, sample=False):
@@ -230,7 +228,9 @@ def overhead(bench):
     tasks = (high - low + 1) * search["cv"]["n_splits"]
     walls = []
     for _ in range(max(bench.rounds, 3)):
-        # What earlier runs wrote and removed is not to be paid for by this one.
+        # What earlier runs wrote is not to be paid for by this one. Their
+        # stores stay till the end: where many files were just removed, ext4
+        # makes new ones slowly for minutes, since it passes by their inodes.
         os.sync()
         measured, _, _ = bench.fanout("overhead", result=False)
         walls.append(measured["wall"])

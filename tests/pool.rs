@@ -6,7 +6,7 @@ mod nats;
 #[path = "functions/server.rs"]
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Field, Schema};
 use fanout::dataset::{self, Prepared};
+use fanout::digest::Digest;
 use fanout::expand::{Data, Expansion};
 use fanout::guest::GuestFile;
 use fanout::plan::DataWay;
@@ -29,6 +30,7 @@ use fanout::sandbox::{Cache, Cancel, Guest, Sandbox, TaskLimits};
 use fanout::store::{Key, Store};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
 use fanout_contract::{Scores, TrainerDescription};
+use fanout_guest_build::{Compiler, Component, Targets};
 use nats::Nats;
 use server::{Kind, Server};
 
@@ -379,6 +381,49 @@ fn near() -> &'static BTreeMap<(usize, u32), Scores> {
 fn the_local_pool_keeps_the_contract_near_the_store_and_far() {
     let far = keeps_the_contract(&|work| Box::new(local(work).as_if_far()));
     assert_eq!(*near(), far);
+}
+
+/// What two local workers come to with a component of `guests/examples` as
+/// their guest.
+fn of_example(sandbox: &Sandbox, components: &[Component], name: &str) -> Vec<Scores> {
+    let bench = Bench::new();
+    let wasm = &components.iter().find(|c| c.name == name).unwrap().wasm;
+    let guest = Arc::new(sandbox.load(wasm, Digest::of(wasm)).unwrap());
+    let limits = TaskLimits {
+        timeout: Duration::from_secs(5),
+        ..TaskLimits::default()
+    };
+    let pool = LocalPool::new(guest, bench.work(&Cancel::default()), limits, 2);
+    let (told, made) = run(&pool, &bench.expansion);
+    assert_eq!((told.len(), made), (2 * TASKS, 2 * TASKS));
+    told.into_values().collect()
+}
+
+#[test]
+fn what_one_worker_decoded_others_adopt() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
+    let compiler = Compiler::find().unwrap();
+    let built = compiler.build(&workspace, "hostile-guests", Targets::Examples);
+    let components = built.unwrap();
+    let sandbox = Sandbox::new(8, None).unwrap();
+    let scores = |name| -> BTreeSet<String> {
+        let scores = of_example(&sandbox, &components, name).into_iter();
+        scores.map(|scores| format!("{:?}", scores.test)).collect()
+    };
+    // One decoded the dataset, one adopted it.
+    assert_eq!(scores("adopt_tell").len(), 2);
+    // A guest that does not share, or not well, costs time and nothing else.
+    let honest = scores("open_slow");
+    assert_eq!(honest.len(), 1);
+    for name in [
+        "adopt_fault",
+        "adopt_trap",
+        "share_fault",
+        "share_loop",
+        "share_trap",
+    ] {
+        assert_eq!(scores(name), honest, "{name}");
+    }
 }
 
 #[test]

@@ -90,6 +90,9 @@ enum Before {
 fn every_component_is_refused_or_contained() {
     use Before::{NoDescription, NotOpened, Refused, Runs};
     let expected = BTreeMap::from([
+        ("adopt_fault", Runs),
+        ("adopt_tell", Runs),
+        ("adopt_trap", Runs),
         ("describe_loop", NoDescription("longer than")),
         ("describe_nonsense", NoDescription("malformed")),
         ("describe_other_contract", NoDescription("version")),
@@ -109,6 +112,9 @@ fn every_component_is_refused_or_contained() {
         ("open_slow", Runs),
         ("open_trap", NotOpened("trapped")),
         ("other_trainer", Refused("fanout:trainer/trainer@0.1.0")),
+        ("share_fault", Runs),
+        ("share_loop", Runs),
+        ("share_trap", Runs),
         ("start_trap", NoDescription("trapped")),
     ]);
     assert!(

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::quantiles;
 use crate::rows::extend_in_chunks;
@@ -59,7 +60,7 @@ pub struct Column {
 
 /// How values become codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Coding {
     /// Numbers. A number's code is how many thresholds are less than it.
     Number {
@@ -154,6 +155,39 @@ pub struct Bins {
     rows: usize,
     columns: Vec<Column>,
     codes: Vec<u8>,
+}
+
+/// A feature's column, the centers of its bins.
+type Coded<C> = (C, Vec<f64>);
+
+/// Written with the centers of bins, which a model's columns go without.
+impl Serialize for Bins {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = self.columns.iter();
+        let columns: Vec<Coded<&Column>> = columns
+            .map(|column| (column, column.centers.clone()))
+            .collect();
+        (self.rows, columns, serde_bytes::Bytes::new(&self.codes)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bins {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (rows, columns, codes): (usize, Vec<Coded<Column>>, &serde_bytes::Bytes) =
+            Deserialize::deserialize(deserializer)?;
+        let columns: Vec<Column> = columns
+            .into_iter()
+            .map(|(column, centers)| Column { centers, ..column })
+            .collect();
+        if rows.checked_mul(columns.len()) != Some(codes.len()) {
+            return Err(D::Error::custom("not a code a row and feature"));
+        }
+        Ok(Self {
+            rows,
+            columns,
+            codes: codes.to_vec(),
+        })
+    }
 }
 
 impl Bins {

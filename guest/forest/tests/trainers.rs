@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use fanout_forest::{DecisionTree, ExtraTrees, RandomForest};
 use fanout_sdk::contract::{Column, ColumnKind, Role};
+use fanout_sdk::guest::{Offer, Offered};
 use fanout_sdk::{
     Fault, Job, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer, Values,
 };
@@ -350,4 +351,44 @@ fn a_model_that_was_stored_predicts_the_same() {
         probabilities(predict::<ExtraTrees>(&restored, &table).as_prediction()),
         probabilities(predict::<ExtraTrees>(&fitted.model, &table).as_prediction())
     );
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    fn check<T: Trainer>()
+    where
+        Offered<T>: Offer,
+    {
+        let (table, offer) = (table(), Offered::<T>::OFFER);
+        let data = offer.prepare(&table).unwrap();
+        let shared = offer.share(&*data, Vec::new()).unwrap();
+        let adopted = offer.adopt(&shared).unwrap();
+        assert_eq!(offer.share(&*adopted, Vec::new()).unwrap(), shared);
+        let target = table.target("where").unwrap();
+        let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row % 3 == 2);
+        let job = Job {
+            candidates: &[params::<T>(&[])],
+            target: &target,
+            train: &train,
+            test: &test,
+        };
+        let heard = [&data, &adopted].map(|data| {
+            let mut heard = Heard::default();
+            offer.evaluate(&**data, &job, &mut heard).unwrap();
+            heard.test
+        });
+        assert_eq!(heard[0], heard[1]);
+        let model = offer.fit(&*data, &job).unwrap();
+        assert_eq!(offer.fit(&*adopted, &job).unwrap(), model);
+        let predicted = offer.predict(&model, &table).unwrap();
+        let predicted = probabilities(predicted.as_prediction());
+        let of_test = test.iter().flat_map(|&row| {
+            let start = row as usize * target.classes().len();
+            &predicted[start..start + target.classes().len()]
+        });
+        assert!(of_test.eq(&heard[0][&0]));
+    }
+    check::<RandomForest>();
+    check::<ExtraTrees>();
+    check::<DecisionTree>();
 }

@@ -168,12 +168,12 @@ impl<'d> Grown<'d> {
                 if value.is_nan() {
                     return number("missing_left") == 1;
                 }
-                let thresholds = coding["thresholds"].as_array().unwrap();
+                let thresholds = coding["number"]["thresholds"].as_array().unwrap();
                 let below = |threshold: &&Value| threshold.as_f64().unwrap() < value;
                 thresholds.iter().filter(below).count() as u64 <= number("cut")
             }
             Values::Category(values) => {
-                let codes: Vec<u64> = coding["codes"]
+                let codes: Vec<u64> = coding["category"]["codes"]
                     .as_array()
                     .unwrap()
                     .iter()

@@ -4,6 +4,7 @@
 //! trainer before any work is done; it fits and scores nothing itself.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task};
-use crate::guest::{Guest, Offer, describe};
+use crate::guest::{Guest, Offer, describe, not_shared};
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::{Fault, Job, Params, Table, Target, TrainerDescription, prediction};
@@ -27,7 +28,8 @@ const SELECTIONS: usize = 8;
 pub struct Dataset {
     description: Description,
     desks: Vec<Desk>,
-    table: Table,
+    /// None where the dataset was adopted.
+    table: Option<Table>,
     splits: Splits,
     targets: RefCell<BTreeMap<(String, bool), Rc<Target>>>,
     selections: RefCell<VecDeque<(Split, Rc<Rows>)>>,
@@ -55,6 +57,17 @@ struct Model {
     bytes: Vec<u8>,
 }
 
+/// What stands before a trainer's prepared data in a dataset that is shared.
+#[derive(Serialize, Deserialize)]
+struct Shared<'a> {
+    contract: u32,
+    trainer: &'a str,
+    /// The Parquet file, which is small.
+    splits: &'a [u8],
+    /// Every target of the table, by name.
+    targets: Vec<(Cow<'a, str>, Cow<'a, Target>)>,
+}
+
 /// A task that was checked, with all that its fit needs.
 struct Order<'a> {
     desk: &'a Desk,
@@ -77,17 +90,73 @@ impl Dataset {
                 splits.rows()
             )));
         }
+        Ok(Self::new::<G>(Some(table), splits))
+    }
+
+    fn new<G: Guest>(table: Option<Table>, splits: Splits) -> Self {
         let desk = |offer: &&'static dyn Offer| Desk {
             offer: *offer,
             prepared: OnceCell::new(),
         };
-        Ok(Self {
+        Self {
             description: describe::<G>(),
             desks: G::TRAINERS.iter().map(desk).collect(),
             table,
             splits,
             targets: RefCell::default(),
             selections: RefCell::default(),
+        }
+    }
+
+    /// What tasks of one trainer need, decoded: for [`Dataset::adopt`] in
+    /// another instance of this guest.
+    pub fn share(&self, trainer: &str) -> Result<Vec<u8>, Fault> {
+        let (desk, description) = self.trainer(trainer)?;
+        let targets: Vec<(&str, Rc<Target>)> = self
+            .table()?
+            .target_names()
+            .map(|name| Ok((name, self.target(description, name)?)))
+            .collect::<Result<_, Fault>>()?;
+        let shared = Shared {
+            contract: CONTRACT,
+            trainer,
+            splits: self.splits.bytes(),
+            targets: targets
+                .iter()
+                .map(|(name, target)| (Cow::from(*name), Cow::Borrowed(&**target)))
+                .collect(),
+        };
+        let head = postcard::to_allocvec(&shared)
+            .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))?;
+        desk.offer.share(self.prepared(desk)?, head)
+    }
+
+    /// The dataset that another instance of this guest shared: it answers
+    /// tasks of that trainer, to the same bits, and no others.
+    pub fn adopt<G: Guest>(shared: &[u8]) -> Result<Self, Fault> {
+        let (head, prepared) =
+            postcard::take_from_bytes::<Shared<'_>>(shared).map_err(not_shared)?;
+        if head.contract != CONTRACT {
+            return Err(other_contract("dataset", head.contract));
+        }
+        let splits = Splits::open(Bytes::copy_from_slice(head.splits))?;
+        let dataset = Self::new::<G>(None, splits);
+        let (desk, trainer) = dataset.trainer(head.trainer)?;
+        let data = desk.offer.adopt(prepared)?;
+        desk.prepared.get_or_init(|| data);
+        let regressor = is_regressor(trainer);
+        let targets = head.targets.into_iter();
+        let targets = targets
+            .map(|(name, target)| ((name.into_owned(), regressor), Rc::new(target.into_owned())));
+        dataset.targets.borrow_mut().extend(targets);
+        Ok(dataset)
+    }
+
+    fn table(&self) -> Result<&Table, Fault> {
+        self.table.as_ref().ok_or_else(|| {
+            Fault::InvalidDataset(
+                "the dataset was adopted for one trainer: its table is elsewhere".to_owned(),
+            )
         })
     }
 
@@ -142,8 +211,9 @@ impl Dataset {
             return Err(other_contract("model", model.contract));
         }
         let (desk, _) = self.trainer(&model.trainer)?;
-        let predictions = desk.offer.predict(&model.bytes, &self.table)?;
-        prediction::to_parquet(&predictions, self.table.rows())
+        let table = self.table()?;
+        let predictions = desk.offer.predict(&model.bytes, table)?;
+        prediction::to_parquet(&predictions, table.rows())
     }
 
     fn order(&self, json: &str) -> Result<Order<'_>, Fault> {
@@ -181,23 +251,24 @@ impl Dataset {
         if let Some(data) = desk.prepared.get() {
             return Ok(&**data);
         }
-        let data = desk.offer.prepare(&self.table)?;
+        let data = desk.offer.prepare(self.table()?)?;
         Ok(&**desk.prepared.get_or_init(|| data))
     }
 
     /// The target as the trainer takes it: numbers where it is a regressor
     /// and nothing else.
     fn target(&self, trainer: &TrainerDescription, name: &str) -> Result<Rc<Target>, Fault> {
-        let regressor = trainer.tasks.iter().all(|t| *t == Learning::Regression);
+        let regressor = is_regressor(trainer);
         let key = (name.to_owned(), regressor);
         let known = self.targets.borrow().get(&key).cloned();
         let target = match known {
             Some(target) => target,
             None => {
+                let table = self.table()?;
                 let target = Rc::new(if regressor {
-                    Target::Numbers(self.table.numbers(name)?)
+                    Target::Numbers(table.numbers(name)?)
                 } else {
-                    self.table.target(name)?
+                    table.target(name)?
                 });
                 self.targets.borrow_mut().insert(key, Rc::clone(&target));
                 target
@@ -239,6 +310,11 @@ impl Order<'_> {
             test: &self.rows.test,
         }
     }
+}
+
+/// Whether a trainer takes every target as numbers.
+fn is_regressor(trainer: &TrainerDescription) -> bool {
+    trainer.tasks.iter().all(|t| *t == Learning::Regression)
 }
 
 /// Just enough of any contract's task to tell which contract it is of.
@@ -489,6 +565,49 @@ mod tests {
             (if yes > 0.5 { "yes" } else { "no" }.to_owned(), yes)
         });
         assert_eq!(rows.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_shared_answers_as_the_dataset_does() {
+        let dataset = open();
+        let shared = dataset.share("echo").unwrap();
+        let before = PREPARED.get();
+        let adopted = Dataset::adopt::<EchoGuest>(&shared).unwrap();
+        for fold in [0, 1] {
+            let task = task(json!({"split": {"column": "fold", "test": fold}}));
+            assert_eq!(adopted.evaluate(&task), dataset.evaluate(&task));
+            assert_eq!(adopted.fit(&task), dataset.fit(&task));
+        }
+        assert_eq!(PREPARED.get(), before);
+        let model = dataset.fit(&task(json!({}))).unwrap();
+        for refused in [
+            adopted.predict(&model).unwrap_err(),
+            adopted.share("echo").unwrap_err(),
+        ] {
+            assert_eq!(
+                refused.to_string(),
+                "invalid dataset: the dataset was adopted for one trainer: its table is elsewhere"
+            );
+        }
+        assert!(dataset.share("forest").is_err());
+    }
+
+    #[test]
+    fn what_was_not_shared_is_refused() {
+        let shared = open().share("echo").unwrap();
+        for end in 0..shared.len() {
+            assert!(
+                Dataset::adopt::<EchoGuest>(&shared[..end]).is_err(),
+                "{end}"
+            );
+        }
+        let mut other = shared.clone();
+        other[0] += 1;
+        let refused = Dataset::adopt::<EchoGuest>(&other).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "invalid task: the dataset is of contract 2, this guest keeps contract 1"
+        );
     }
 
     #[test]

@@ -30,12 +30,22 @@ pub fn describe<G: Guest>() -> Description {
     }
 }
 
+pub(crate) fn not_shared(error: postcard::Error) -> Fault {
+    Fault::InvalidDataset(format!(
+        "the dataset is not one that this guest shared: {error}"
+    ))
+}
+
 /// A [`Trainer`] whose types are hidden.
 pub trait Offer {
     /// See [`Trainer::description`].
     fn description(&self) -> TrainerDescription;
     /// See [`Trainer::prepare`].
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault>;
+    /// Appends what [`Offer::prepare`] made to `out`, in postcard's format.
+    fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault>;
+    /// What [`Offer::share`] wrote.
+    fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault>;
     /// See [`Trainer::evaluate`]; `data` is what [`Offer::prepare`] made.
     fn evaluate(
         &self,
@@ -70,6 +80,16 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault> {
         Ok(Box::new(T::prepare(table)?))
+    }
+
+    fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        postcard::to_extend(Self::prepared(data), out)
+            .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))
+    }
+
+    fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault> {
+        let data: T::Prepared = postcard::from_bytes(shared).map_err(not_shared)?;
+        Ok(Box::new(data))
     }
 
     fn evaluate(

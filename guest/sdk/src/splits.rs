@@ -12,6 +12,7 @@ use crate::file::ColumnFile;
 /// dataset, null where the row takes no part.
 #[derive(Debug)]
 pub(crate) struct Splits {
+    bytes: Bytes,
     file: ColumnFile,
 }
 
@@ -27,8 +28,13 @@ pub(crate) struct Rows {
 impl Splits {
     /// Reads the footer; the columns are decoded when asked for.
     pub(crate) fn open(bytes: Bytes) -> Result<Self, Fault> {
-        let file = ColumnFile::open("splits file", bytes)?;
-        Ok(Self { file })
+        let file = ColumnFile::open("splits file", bytes.clone())?;
+        Ok(Self { bytes, file })
+    }
+
+    /// The whole file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The number of rows.

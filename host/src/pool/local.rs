@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -30,8 +30,22 @@ pub struct LocalPool {
     files: Files,
     /// Workers that have not opened the dataset yet.
     closed: AtomicUsize,
+    opening: Mutex<Opening>,
     /// Instances with the dataset open that no worker holds.
     idle: Mutex<Vec<Instance>>,
+}
+
+/// How a worker that comes now has its instance open the dataset. Decoding is
+/// dear in time and, for as long as the instance lives, in memory.
+#[derive(Debug, Default)]
+enum Opening {
+    /// It decodes the dataset, for itself and for others, who wait.
+    #[default]
+    First,
+    /// It adopts what the first one shared.
+    Adopt(Arc<[u8]>),
+    /// It decodes the dataset for itself.
+    Each,
 }
 
 impl LocalPool {
@@ -45,6 +59,7 @@ impl LocalPool {
             workers: workers.max(1),
             files: Files::default(),
             closed: AtomicUsize::new(workers.max(1)),
+            opening: Mutex::default(),
             idle: Mutex::default(),
         }
     }
@@ -91,7 +106,7 @@ impl LocalPool {
         std::thread::scope(|scope| {
             let fit = || {
                 let mut held = None;
-                let model = self.with_instance(&mut held, |instance| instance.fit(task));
+                let model = self.with_instance(&mut held, task, |instance| instance.fit(task));
                 self.idle().extend(held);
                 model
             };
@@ -108,11 +123,12 @@ impl LocalPool {
     fn with_instance<T>(
         &self,
         held: &mut Option<Instance>,
+        task: &Task,
         body: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
     ) -> Result<Result<T, TaskFault>, PoolError> {
         let mut instance = match held.take().or_else(|| self.idle().pop()) {
             Some(instance) => instance,
-            None => match self.open()? {
+            None => match self.open(&task.trainer)? {
                 Ok(instance) => instance,
                 Err(fault) => return Ok(Err(fault)),
             },
@@ -124,25 +140,95 @@ impl LocalPool {
         Ok(result)
     }
 
-    /// A new instance with the dataset open.
-    fn open(&self) -> Result<Result<Instance, TaskFault>, PoolError> {
-        let (table, splits) = self.files.get(&self.work)?;
-        let opened = Instance::new(&self.guest, self.limits, self.work.cancel.clone());
-        let opened = opened.and_then(|mut fresh| fresh.open(&table, &splits).map(|()| fresh));
-        // Every worker has a copy in its guest's memory now. One that loses it
-        // reads the files again, which is dear only where they come from afar.
+    /// A new instance with the dataset open for tasks of a trainer; all tasks
+    /// of a run have the same.
+    fn open(&self, trainer: &str) -> Result<Result<Instance, TaskFault>, PoolError> {
+        let mut opening = self.opening();
         let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
         let before = self
             .closed
             .fetch_update(set, get, |left| left.checked_sub(1));
         let others_will = before.is_ok_and(|before| before > 1);
+        let how = match &*opening {
+            // Nobody comes any more: what was shared is let go of.
+            Opening::Adopt(_) if !others_will => std::mem::replace(&mut *opening, Opening::Each),
+            Opening::Adopt(shared) => Opening::Adopt(Arc::clone(shared)),
+            Opening::First if others_will => Opening::First,
+            Opening::First | Opening::Each => Opening::Each,
+        };
+        let opened = match how {
+            Opening::First => {
+                let (opened, shared) = self.decode_and_share(trainer)?;
+                *opening = shared.map_or(Opening::Each, Opening::Adopt);
+                opened
+            }
+            Opening::Adopt(shared) => {
+                drop(opening);
+                match self.adopt(&shared) {
+                    Err(fault) if fault != TaskFault::Cancelled => self.decode()?,
+                    adopted => adopted,
+                }
+            }
+            Opening::Each => {
+                drop(opening);
+                self.decode()?
+            }
+        };
+        // Every worker has in its guest's memory what it needs of the files.
+        // One that loses it reads them again, which is dear only where they
+        // come from afar.
         if !others_will && !self.far {
             self.files.release();
         }
         Ok(opened)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+    /// A new instance that has decoded the dataset, and what it shares.
+    #[expect(clippy::type_complexity, reason = "two results side by side")]
+    fn decode_and_share(
+        &self,
+        trainer: &str,
+    ) -> Result<(Result<Instance, TaskFault>, Option<Arc<[u8]>>), PoolError> {
+        let mut instance = match self.decode()? {
+            Ok(instance) => instance,
+            Err(fault) => return Ok((Err(fault), None)),
+        };
+        if !self.far {
+            self.files.release();
+        }
+        let shared = instance.share(trainer).ok();
+        let opened = match &shared {
+            None if instance.is_spent() => self.decode()?,
+            _ => Ok(instance),
+        };
+        Ok((opened, shared.map(Arc::from)))
+    }
+
+    /// A new instance with the dataset that another one shared.
+    fn adopt(&self, shared: &[u8]) -> Result<Instance, TaskFault> {
+        let mut fresh = self.fresh()?;
+        fresh.adopt(shared)?;
+        Ok(fresh)
+    }
+
+    /// A new instance that has decoded the dataset.
+    fn decode(&self) -> Result<Result<Instance, TaskFault>, PoolError> {
+        let (table, splits) = self.files.get(&self.work)?;
+        Ok(self.fresh().and_then(|mut fresh| {
+            fresh.open(&table, &splits)?;
+            Ok(fresh)
+        }))
+    }
+
+    fn fresh(&self) -> Result<Instance, TaskFault> {
+        Instance::new(&self.guest, self.limits, self.work.cancel.clone())
+    }
+
+    fn opening(&self) -> MutexGuard<'_, Opening> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,7 +263,7 @@ impl LocalPool {
     ) -> Result<Outcome, PoolError> {
         let started = Instant::now();
         let task = job.document(tasks);
-        let result = self.with_instance(held, |instance| instance.evaluate(&task))?;
+        let result = self.with_instance(held, &task, |instance| instance.evaluate(&task))?;
         Ok(Outcome {
             result,
             wall: started.elapsed(),

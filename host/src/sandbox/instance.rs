@@ -75,6 +75,28 @@ impl Instance {
         Ok(())
     }
 
+    /// What the open dataset comes to for one trainer, in a form of the
+    /// guest's own, for [`Instance::adopt`].
+    pub fn share(&mut self, trainer: &str) -> Result<Vec<u8>, TaskFault> {
+        let dataset = self.dataset()?;
+        self.call(|bindings, store| {
+            let door = bindings.fanout_trainer_trainer();
+            door.dataset().call_share(store, dataset, trainer)
+        })?
+        .map_err(refused)
+    }
+
+    /// Opens the dataset that another instance of the same guest shared, for
+    /// tasks of that trainer alone.
+    pub fn adopt(&mut self, shared: &[u8]) -> Result<(), TaskFault> {
+        let adopted = self.call(|bindings, store| {
+            let door = bindings.fanout_trainer_trainer();
+            door.dataset().call_adopt(store, shared)
+        })?;
+        self.dataset = Some(adopted.map_err(refused)?);
+        Ok(())
+    }
+
     /// Runs a task on the open dataset.
     pub fn evaluate(&mut self, task: &Task) -> Result<Answer, TaskFault> {
         let text = json(task);

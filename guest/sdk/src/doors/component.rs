@@ -35,13 +35,29 @@ impl<G: Guest> Door for G {
     }
 }
 
-impl<G: Guest> GuestDataset for OpenDataset<G> {
-    fn open(table: Vec<u8>, splits: Vec<u8>) -> Result<trainer::Dataset, trainer::Fault> {
-        let dataset = Dataset::open::<G>(table.into(), splits.into())?;
-        Ok(trainer::Dataset::new(Self {
+impl<G: Guest> OpenDataset<G> {
+    fn resource(dataset: Dataset) -> trainer::Dataset {
+        trainer::Dataset::new(Self {
             dataset,
             guest: std::marker::PhantomData,
-        }))
+        })
+    }
+}
+
+impl<G: Guest> GuestDataset for OpenDataset<G> {
+    fn open(table: Vec<u8>, splits: Vec<u8>) -> Result<trainer::Dataset, trainer::Fault> {
+        Ok(Self::resource(Dataset::open::<G>(
+            table.into(),
+            splits.into(),
+        )?))
+    }
+
+    fn share(&self, trainer: String) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.dataset.share(&trainer)?)
+    }
+
+    fn adopt(shared: Vec<u8>) -> Result<trainer::Dataset, trainer::Fault> {
+        Ok(Self::resource(Dataset::adopt::<G>(&shared)?))
     }
 
     fn evaluate(&self, task: String) -> Result<String, trainer::Fault> {

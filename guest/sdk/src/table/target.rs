@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Table, Values, sorted};
 use crate::contract::{Column, ColumnKind, Role};
 use crate::{Fault, Learning};
 
 /// A target column, decoded. Never missing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Target {
     /// Classes: two or more sorted labels (as numbers where all of them are
     /// numbers, else as text), and an index into them a row.
@@ -41,6 +43,12 @@ impl Target {
 }
 
 impl Table {
+    /// The names of the target columns.
+    pub(crate) fn target_names(&self) -> impl Iterator<Item = &str> {
+        let targets = self.columns.iter().filter(|column| is_target(column));
+        targets.map(|column| column.name.as_str())
+    }
+
     /// Decodes the target column `name`: classes where it is a category or
     /// all of its numbers are whole, else numbers.
     pub fn target(&self, name: &str) -> Result<Target, Fault> {
@@ -74,14 +82,12 @@ impl Table {
 
     /// A target's values as they are stored, with the labels of a category.
     fn stored_target(&self, name: &str) -> Result<(Values, &[String]), Fault> {
-        let is_target = |column: &Column| column.role == Role::Target;
         let place = self
             .columns
             .iter()
             .position(|column| is_target(column) && column.name == name)
             .ok_or_else(|| {
-                let targets = self.columns.iter().filter(|column| is_target(column));
-                let names: Vec<&str> = targets.map(|column| column.name.as_str()).collect();
+                let names: Vec<&str> = self.target_names().collect();
                 Fault::InvalidTask(format!(
                     "the dataset has no target `{name}`; its targets are `{}`",
                     names.join("`, `")
@@ -103,6 +109,10 @@ impl Table {
         };
         Ok((values, labels))
     }
+}
+
+fn is_target(column: &Column) -> bool {
+    column.role == Role::Target
 }
 
 /// The labels that occur, sorted, and an index into them a row.
