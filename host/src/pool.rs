@@ -15,7 +15,7 @@ use std::time::Duration;
 use fanout_contract::Task;
 
 pub use http::{EndpointError, HttpPool, HttpSettings, Problem};
-pub use local::LocalPool;
+pub use local::{LocalPool, SHARED_FROM};
 pub use nats::{NatsLink, NatsPool, QueueState};
 
 use crate::digest::Digest;

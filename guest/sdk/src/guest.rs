@@ -6,6 +6,8 @@
 use std::any::Any;
 use std::marker::PhantomData;
 
+use postcard::ser_flavors::Size;
+
 use crate::contract::{CONTRACT, Description};
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Scorer, Table, Trainer, TrainerDescription};
@@ -82,9 +84,15 @@ impl<T: Trainer> Offer for Offered<T> {
         Ok(Box::new(T::prepare(table)?))
     }
 
-    fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        postcard::to_extend(Self::prepared(data), out)
-            .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))
+    fn share(&self, data: &dyn Any, mut out: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        let data = Self::prepared(data);
+        // In one piece: a vector that grows takes three times as much.
+        let size = postcard::serialize_with_flavor(data, Size::default());
+        size.and_then(|size| {
+            out.reserve_exact(size);
+            postcard::to_extend(data, out)
+        })
+        .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))
     }
 
     fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault> {

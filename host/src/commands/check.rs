@@ -6,6 +6,7 @@ use clap::Args;
 use fanout::dataset::{self, Prepared};
 use fanout::expand::{Data, Expansion};
 use fanout::plan::PoolPlan;
+use fanout::pool::SHARED_FROM;
 use fanout::report::human::{bytes, count};
 
 use super::plan::{Loaded, PlanArguments};
@@ -102,19 +103,22 @@ fn target(loaded: &Loaded, prepared: &Prepared) -> String {
 }
 
 /// Bytes that a run of this plan holds at its peak, roughly: the program, and
-/// for each worker the file, one decoded column, a byte a value, and what a
-/// fit and its scores keep a row. Other trainers may keep more a row. The run
-/// holds the file once more until every worker has it; a small one, to its
-/// end.
+/// for each worker the file, a byte a value, and what a fit and its scores keep
+/// a row. Other trainers may keep more a row. A worker that adopts the dataset
+/// holds no file, but had its values twice for a moment. The run holds the file
+/// once more until every worker has it; a small one, to its end.
 fn estimated_memory(prepared: &Prepared, workers: usize) -> u64 {
     const PROGRAM: u64 = 40 << 20;
-    const COLUMN: u64 = 2 * 8;
-    const FIT: u64 = 64;
+    const FIT: u64 = 110;
     const HELD: u64 = 64 << 20;
     let (file, workers) = (prepared.dataset_bytes, workers as u64);
     let features = prepared.layout.columns.len() as u64;
     let kept = if file <= HELD { file } else { 0 };
+    let worker = if workers > 1 && file >= SHARED_FROM as u64 {
+        prepared.rows * (2 * features + FIT)
+    } else {
+        file + prepared.rows * (features + FIT)
+    };
     let opening = file + workers * file;
-    let fitting = kept + workers * (file + prepared.rows * (COLUMN + features + FIT));
-    PROGRAM + opening.max(fitting)
+    PROGRAM + opening.max(kept + workers * worker)
 }

@@ -17,6 +17,11 @@ use crate::run::event::{Outcome, TaskFault};
 use crate::run::record::Ended;
 use crate::sandbox::{Guest, Instance, THREAD_STACK, TaskLimits};
 
+/// The bytes of a dataset from which on one worker decodes it for all. With a
+/// smaller one they lose more time by waiting for the first than memory by a
+/// copy each.
+pub const SHARED_FROM: usize = 16 << 20;
+
 /// Runs tasks in this process.
 #[derive(Debug)]
 pub struct LocalPool {
@@ -31,6 +36,7 @@ pub struct LocalPool {
     /// Workers that have not opened the dataset yet.
     closed: AtomicUsize,
     opening: Mutex<Opening>,
+    shared_from: usize,
     /// Instances with the dataset open that no worker holds.
     idle: Mutex<Vec<Instance>>,
 }
@@ -39,11 +45,11 @@ pub struct LocalPool {
 /// dear in time and, for as long as the instance lives, in memory.
 #[derive(Debug, Default)]
 enum Opening {
-    /// It decodes the dataset, for itself and for others, who wait.
+    /// It decodes the dataset for all; the others wait.
     #[default]
     First,
-    /// It adopts what the first one shared.
-    Adopt(Arc<[u8]>),
+    /// It adopts what was shared.
+    Adopt(Arc<Vec<u8>>),
     /// It decodes the dataset for itself.
     Each,
 }
@@ -60,6 +66,7 @@ impl LocalPool {
             files: Files::default(),
             closed: AtomicUsize::new(workers.max(1)),
             opening: Mutex::default(),
+            shared_from: SHARED_FROM,
             idle: Mutex::default(),
         }
     }
@@ -75,6 +82,13 @@ impl LocalPool {
     /// looked up ahead of the workers, and results written behind them.
     pub fn as_if_far(mut self) -> Self {
         self.far = true;
+        self
+    }
+
+    /// The same, but one worker decodes the dataset for all if it has so many
+    /// bytes.
+    pub fn shared_from(mut self, bytes: usize) -> Self {
+        self.shared_from = bytes;
         self
     }
 
@@ -153,21 +167,24 @@ impl LocalPool {
             // Nobody comes any more: what was shared is let go of.
             Opening::Adopt(_) if !others_will => std::mem::replace(&mut *opening, Opening::Each),
             Opening::Adopt(shared) => Opening::Adopt(Arc::clone(shared)),
-            Opening::First if others_will => Opening::First,
+            Opening::First if others_will && self.is_worth_sharing()? => Opening::First,
             Opening::First | Opening::Each => Opening::Each,
         };
         let opened = match how {
-            Opening::First => {
-                let (opened, shared) = self.decode_and_share(trainer)?;
-                *opening = shared.map_or(Opening::Each, Opening::Adopt);
-                opened
-            }
+            Opening::First => match self.decode_once(trainer)? {
+                Ok(shared) => {
+                    *opening = Opening::Adopt(Arc::clone(&shared));
+                    drop(opening);
+                    self.adopt(&shared)?
+                }
+                Err(opened) => {
+                    *opening = Opening::Each;
+                    opened
+                }
+            },
             Opening::Adopt(shared) => {
                 drop(opening);
-                match self.adopt(&shared) {
-                    Err(fault) if fault != TaskFault::Cancelled => self.decode()?,
-                    adopted => adopted,
-                }
+                self.adopt(&shared)?
             }
             Opening::Each => {
                 drop(opening);
@@ -183,32 +200,44 @@ impl LocalPool {
         Ok(opened)
     }
 
-    /// A new instance that has decoded the dataset, and what it shares.
-    #[expect(clippy::type_complexity, reason = "two results side by side")]
-    fn decode_and_share(
+    fn is_worth_sharing(&self) -> Result<bool, PoolError> {
+        let (table, _) = self.files.get(&self.work)?;
+        Ok(table.len() >= self.shared_from)
+    }
+
+    /// What an instance shares that decoded the dataset. The instance is gone
+    /// then, and with it the file and all that decoding took; where it shares
+    /// nothing, it is the result itself.
+    #[expect(clippy::type_complexity, reason = "what it is stands above")]
+    fn decode_once(
         &self,
         trainer: &str,
-    ) -> Result<(Result<Instance, TaskFault>, Option<Arc<[u8]>>), PoolError> {
+    ) -> Result<Result<Arc<Vec<u8>>, Result<Instance, TaskFault>>, PoolError> {
         let mut instance = match self.decode()? {
             Ok(instance) => instance,
-            Err(fault) => return Ok((Err(fault), None)),
+            Err(fault) => return Ok(Err(Err(fault))),
         };
         if !self.far {
             self.files.release();
         }
-        let shared = instance.share(trainer).ok();
-        let opened = match &shared {
-            None if instance.is_spent() => self.decode()?,
-            _ => Ok(instance),
-        };
-        Ok((opened, shared.map(Arc::from)))
+        Ok(match instance.share(trainer) {
+            Ok(shared) => Ok(Arc::new(shared)),
+            Err(_) if instance.is_spent() => Err(self.decode()?),
+            Err(_) => Err(Ok(instance)),
+        })
     }
 
-    /// A new instance with the dataset that another one shared.
-    fn adopt(&self, shared: &[u8]) -> Result<Instance, TaskFault> {
-        let mut fresh = self.fresh()?;
-        fresh.adopt(shared)?;
-        Ok(fresh)
+    /// A new instance with the dataset that another one shared, or decoded by
+    /// itself where it takes none.
+    fn adopt(&self, shared: &[u8]) -> Result<Result<Instance, TaskFault>, PoolError> {
+        let adopted = self.fresh().and_then(|mut fresh| {
+            fresh.adopt(shared)?;
+            Ok(fresh)
+        });
+        match adopted {
+            Err(fault) if fault != TaskFault::Cancelled => self.decode(),
+            adopted => Ok(adopted),
+        }
     }
 
     /// A new instance that has decoded the dataset.

@@ -1,5 +1,5 @@
 //! Keeps the contract, but tells where its dataset came from: every score is
-//! 1 where it was adopted, else 0. A task takes a few milliseconds.
+//! 1 where it was adopted, else 0.
 
 #![cfg(target_family = "wasm")]
 
@@ -10,8 +10,6 @@ use hostile_guests::{Fault, Guest, contract::Task, export, scored};
 struct Component;
 
 static ADOPTED: AtomicBool = AtomicBool::new(false);
-
-const STEPS: u64 = 1 << 22;
 
 impl Guest for Component {
     fn share() -> Result<Vec<u8>, Fault> {
@@ -24,9 +22,6 @@ impl Guest for Component {
     }
 
     fn evaluate(task: &Task) -> Result<String, Fault> {
-        for step in 0..STEPS {
-            std::hint::black_box(step);
-        }
         let score = f64::from(u8::from(ADOPTED.load(Ordering::Relaxed)));
         Ok(serde_json::to_string(&scored(task, score)).unwrap())
     }

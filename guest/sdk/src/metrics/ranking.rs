@@ -23,27 +23,31 @@ pub struct Ranking {
 
 impl Ranking {
     /// Ranks rows by `(score, positive)`; `None` where a score is NaN.
-    pub fn of(rows: impl Iterator<Item = (f64, bool)>) -> Option<Self> {
+    pub fn of(rows: impl Iterator<Item = (f64, bool)> + Clone) -> Option<Self> {
         // The bits of a float without its sign are in the order of its
         // magnitude, and leave the lowest bit to the kind of row.
-        let mut above = Vec::with_capacity(rows.size_hint().0);
-        let mut below = Vec::new();
-        let mut nan = false;
-        for (score, positive) in rows {
-            nan |= score.is_nan();
-            let key = score.to_bits() << 1 | u64::from(positive);
-            if score < 0.0 {
-                below.push(key);
-            } else {
-                above.push(key);
-            }
-        }
+        let key = |(score, positive): (f64, bool)| score.to_bits() << 1 | u64::from(positive);
+        let (mut nan, mut below) = (false, false);
+        let keys = rows.clone().map(|row| {
+            nan |= row.0.is_nan();
+            below |= row.0 < 0.0;
+            key(row)
+        });
+        let keys: Vec<u64> = keys.collect();
         if nan {
             return None;
         }
-        let mut steps = steps(above);
+        let mut steps = if below {
+            steps(rows.clone().filter(|row| row.0 >= 0.0).map(key).collect())
+        } else {
+            steps(keys)
+        };
         steps.reverse();
-        steps.extend(self::steps(below));
+        if below {
+            steps.extend(self::steps(
+                rows.filter(|row| row.0 < 0.0).map(key).collect(),
+            ));
+        }
         Some(Self {
             positives: steps.iter().map(|step| step.positives).sum(),
             negatives: steps.iter().map(|step| step.negatives).sum(),
@@ -89,17 +93,12 @@ fn area(halves: u128, positives: u64, negatives: u64) -> f64 {
     halves as f64 / (2 * pairs) as f64
 }
 
-/// How many distinct scores are counted without sorting the rows. An
-/// estimator with few leaves gives few, and counting is then 5 times faster.
-const FEW: usize = 4096;
-
 /// Groups keys by all but their lowest bit, ascending.
 fn steps(mut keys: Vec<u64>) -> Vec<Step> {
     if let Some(steps) = few_steps(&keys) {
         return steps;
     }
-    let mut spare = vec![0; keys.len()];
-    sort(&mut keys, &mut spare);
+    keys.sort_unstable();
     let groups = keys.chunk_by(|a, b| a >> 1 == b >> 1);
     let steps = groups.map(|group| {
         let negatives = group.partition_point(|key| key & 1 == 0) as u64;
@@ -111,86 +110,66 @@ fn steps(mut keys: Vec<u64>) -> Vec<Step> {
     steps.collect()
 }
 
-/// Sorts by dealing the keys into parts of equal ranges, and those again:
-/// several times faster than by comparing where there are many, since scores
-/// spread over their range. `spare` is as long.
-fn sort(keys: &mut [u64], spare: &mut [u64]) {
-    /// Fewer keys than this are compared.
-    const FEW_KEYS: usize = 256;
-    /// Keys that a part has on average.
-    const A_PART: usize = 8;
-    const MAX_BITS: u32 = 12;
-    if keys.len() < FEW_KEYS {
-        return keys.sort_unstable();
-    }
-    let (least, greatest) = keys.iter().fold((u64::MAX, 0), |(least, greatest), &key| {
-        (least.min(key), greatest.max(key))
-    });
-    if least == greatest {
-        return;
-    }
-    let bits = (keys.len() / A_PART).ilog2().min(MAX_BITS);
-    let width = u64::BITS - (greatest - least).leading_zeros();
-    let shift = width.saturating_sub(bits);
-    let part = |key: u64| ((key - least) >> shift) as usize;
-    // By part, where its next key goes; then where it ends.
-    let mut ends = vec![0_usize; 1 << bits];
-    keys.iter().for_each(|&key| ends[part(key)] += 1);
-    let mut start = 0;
-    for end in &mut ends {
-        start += std::mem::replace(end, start);
-    }
-    for &key in &*keys {
-        let end = &mut ends[part(key)];
-        spare[*end] = key;
-        *end += 1;
-    }
-    keys.copy_from_slice(spare);
-    let mut start = 0;
-    for end in ends {
-        if end - start > 1 {
-            sort(&mut keys[start..end], &mut spare[start..end]);
-        }
-        start = end;
-    }
+/// A score, and how many rows of each kind have it: none in a free place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    score: u64,
+    /// By kind: not positive, positive.
+    rows: [u32; 2],
 }
 
-/// The same by counting; `None` where there are more than [`FEW`] groups.
+/// The same by counting, several times faster: an estimator with few leaves
+/// gives few scores. `None` where they are not few.
 fn few_steps(keys: &[u64]) -> Option<Vec<Step>> {
-    // A table that is at most half full, probed one by one.
-    const SLOTS: usize = 2 * FEW;
-    if keys.len() < FEW {
-        return None;
-    }
-    let mut slots: Vec<Option<(u64, Step)>> = vec![None; SLOTS];
-    let mut groups = 0;
+    /// Rows that a score has on average for counting to be worth it.
+    const EACH: usize = 4;
+    let most = keys.len() / EACH;
+    // Places are probed one by one, and at most half of them are taken.
+    let mut places = vec![Tally::default(); 1 << 10];
+    let mut taken = 0;
     for key in keys {
-        let score = key >> 1;
-        let hash = score.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOTS.ilog2());
-        let mut slot = hash as usize;
-        let step = loop {
-            match &mut slots[slot] {
-                Some((known, _)) if *known != score => slot = (slot + 1) % SLOTS,
-                Some(_) => break slots[slot].as_mut().map(|(_, step)| step)?,
-                empty => {
-                    groups += 1;
-                    if groups > FEW {
-                        return None;
-                    }
-                    let new = Step {
-                        positives: 0,
-                        negatives: 0,
-                    };
-                    break &mut empty.insert((score, new)).1;
-                }
+        let tally = place(&mut places, key >> 1);
+        let is_new = tally.rows == [0; 2];
+        tally.score = key >> 1;
+        tally.rows[(key & 1) as usize] += 1;
+        if is_new {
+            taken += 1;
+            if taken > most {
+                return None;
             }
-        };
-        step.positives += key & 1;
-        step.negatives += 1 - (key & 1);
+            if taken * 2 > places.len() {
+                let mut more = vec![Tally::default(); places.len() * 4];
+                for tally in taken_of(places) {
+                    *place(&mut more, tally.score) = tally;
+                }
+                places = more;
+            }
+        }
     }
-    let mut groups: Vec<(u64, Step)> = slots.into_iter().flatten().collect();
-    groups.sort_unstable_by_key(|(score, _)| *score);
-    Some(groups.into_iter().map(|(_, step)| step).collect())
+    let mut tallies: Vec<Tally> = taken_of(places).collect();
+    tallies.sort_unstable_by_key(|tally| tally.score);
+    let steps = tallies.into_iter().map(|tally| Step {
+        positives: tally.rows[1].into(),
+        negatives: tally.rows[0].into(),
+    });
+    Some(steps.collect())
+}
+
+/// Where a score is, or the free place that it is to have. There is one, and
+/// the places are a power of two.
+#[inline]
+fn place(places: &mut [Tally], score: u64) -> &mut Tally {
+    let mask = places.len() - 1;
+    let hash = score.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut at = (hash >> 32) as usize & mask;
+    while places[at].score != score && places[at].rows != [0; 2] {
+        at = (at + 1) & mask;
+    }
+    &mut places[at]
+}
+
+fn taken_of(places: Vec<Tally>) -> impl Iterator<Item = Tally> {
+    places.into_iter().filter(|tally| tally.rows != [0; 2])
 }
 
 /// The mean area of each class against the rest, with probabilities
@@ -344,24 +323,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dealing_is_comparing(
-            shapes in prop::collection::vec((0u32..64, any::<u64>(), 0usize..4000), 1..4),
-        ) {
-            let mut keys = Vec::new();
-            for (shift, mut state, count) in shapes {
-                for _ in 0..count {
-                    state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-                    keys.push(state >> shift);
-                }
-            }
-            let mut expected = keys.clone();
-            expected.sort_unstable();
-            let mut spare = vec![0; keys.len()];
-            sort(&mut keys, &mut spare);
-            prop_assert_eq!(keys, expected);
-        }
-
-        #[test]
         fn the_area_is_that_of_all_pairs(
             rows in prop::collection::vec((-3i32..4, any::<bool>()), 2..40)
         ) {
@@ -376,7 +337,7 @@ mod tests {
         #[test]
         fn counting_is_sorting(distinct in 1u64..5000, seed: u64) {
             let mut state = seed | 1;
-            let keys: Vec<u64> = (0..3 * FEW)
+            let keys: Vec<u64> = (0..20_000)
                 .map(|_| {
                     state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
                     let score = (state >> 33) % distinct;
@@ -393,10 +354,10 @@ mod tests {
                     negatives: group.iter().map(|key| 1 - (key & 1)).sum(),
                 })
                 .collect();
-            prop_assert_eq!(&steps(keys), &groups);
+            prop_assert_eq!(&steps(keys.clone()), &groups);
             match counted {
                 Some(counted) => prop_assert_eq!(counted, groups),
-                None => prop_assert!(groups.len() > FEW),
+                None => prop_assert!(groups.len() > keys.len() / 4),
             }
         }
     }
