@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
+use fanout::digest::Digest;
+use fanout::queue::message::{self, Order, Series};
 use fanout_guest_build::{Compiler, Targets};
 use futures::StreamExt as _;
 use nats_worker::Worker;
@@ -315,7 +317,7 @@ fn messages_that_are_no_tasks_are_dropped() {
     let (fanout, nats) = (Fanout::new(), Nats::start());
     let worker = Worker::start(&fanout, &nats.url(), &[]);
     worker.says("connected");
-    let run = fanout::digest::Digest::of(b"no run");
+    let run = Digest::of(b"no run");
     let url = nats.url();
     wait_for(async move {
         let client = async_nats::connect(url).await.unwrap();
@@ -333,6 +335,46 @@ fn messages_that_are_no_tasks_are_dropped() {
     let plan = plan(&fanout);
     let (report, _) = finish(over(&fanout, &nats.url(), &plan, &[]));
     assert_eq!(report["fits"]["served"], 240);
+}
+
+#[test]
+fn a_forged_task_is_not_run() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let report = fanout.json(&[&quickstart()]);
+    let run: Digest = report["digests"]["run"].as_str().unwrap().parse().unwrap();
+    let forged = Digest::of(b"a manifest that names another guest");
+    let manifest = |run| fanout.path(".fanout/runs").join(run).join("plan.json");
+    std::fs::create_dir(manifest(forged.to_string()).parent().unwrap()).unwrap();
+    std::fs::copy(manifest(run.to_string()), manifest(forged.to_string())).unwrap();
+    let worker = Worker::start(&fanout, &nats.url(), &["--workers", "1"]);
+    nats.be_patient_for(Duration::from_secs(30), "fanout");
+    let before = fanout.objects("tasks").len();
+    for (run, refusal) in [(forged, "plan.json` is damaged"), (run, "finds no task")] {
+        let order = Order {
+            run,
+            task: Digest::of(b"no task"),
+            split: 0,
+            candidates: Series::of(&[0]),
+            memory: 1 << 30,
+            timeout_ms: 60_000,
+            fresh: true,
+            session: "nobody".to_owned(),
+            tag: 0,
+        };
+        let url = nats.url();
+        wait_for(async move {
+            let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+            let subject = format!("fanout.v1.tasks.{run}");
+            let sent = context
+                .publish(subject, message::write(&order))
+                .await
+                .unwrap();
+            sent.await.unwrap();
+        });
+        // It goes back to the queue, for a worker that knows more.
+        worker.says(refusal);
+    }
+    assert_eq!(fanout.objects("tasks").len(), before);
 }
 
 #[test]

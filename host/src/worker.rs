@@ -205,7 +205,7 @@ impl Worker {
         let instances = settings.slots * (KEPT + 1) + 1;
         let sandbox = Sandbox::new(instances, settings.compiled.clone())?;
         let objects = settings.objects.clone();
-        let shelf = Shelf::new(sandbox, store, objects, stop.cancel.clone());
+        let shelf = Shelf::new(sandbox, store, objects, settings.slots, stop.cancel.clone());
         Ok(Self {
             settings,
             runtime,

@@ -85,6 +85,8 @@ pub(super) struct Shelf {
     sandbox: Sandbox,
     store: Store,
     objects: Option<Objects>,
+    /// How many tasks a pool may be given at a time.
+    slots: usize,
     cancel: Cancel,
     ready: Mutex<Ready>,
     /// Held by who gets something: two slots need not get the same.
@@ -96,12 +98,14 @@ impl Shelf {
         sandbox: Sandbox,
         store: Store,
         objects: Option<Objects>,
+        slots: usize,
         cancel: Cancel,
     ) -> Self {
         Self {
             sandbox,
             store,
             objects,
+            slots,
             cancel,
             ready: Mutex::default(),
             getting: Mutex::default(),
@@ -187,7 +191,7 @@ impl Shelf {
             splits: data.splits,
             cancel: self.cancel.clone(),
         };
-        let pool = LocalPool::new(Arc::new(guest), work, key.limits, 1);
+        let pool = LocalPool::new(Arc::new(guest), work, key.limits, self.slots);
         let pool = Arc::new(pool.with_files(table, splits));
         keep(&mut self.ready().pools, key, &pool, KEPT);
         Ok(pool)
