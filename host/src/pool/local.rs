@@ -54,6 +54,17 @@ enum Opening {
     Each,
 }
 
+/// What came of decoding the dataset for all.
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
+enum Decoded {
+    /// What every worker adopts. The instance is gone, and with it the file
+    /// and all that decoding took.
+    Shared(Arc<Vec<u8>>),
+    /// An instance, or why there is none, for the worker that decoded: the
+    /// guest shares nothing.
+    Own(Result<Instance, TaskFault>),
+}
+
 impl LocalPool {
     /// A pool of `workers` threads. Nothing is started yet.
     pub fn new(guest: Arc<Guest>, work: Work, limits: TaskLimits, workers: usize) -> Self {
@@ -172,12 +183,12 @@ impl LocalPool {
         };
         let opened = match how {
             Opening::First => match self.decode_once(trainer)? {
-                Ok(shared) => {
+                Decoded::Shared(shared) => {
                     *opening = Opening::Adopt(Arc::clone(&shared));
                     drop(opening);
                     self.adopt(&shared)?
                 }
-                Err(opened) => {
+                Decoded::Own(opened) => {
                     *opening = Opening::Each;
                     opened
                 }
@@ -205,25 +216,18 @@ impl LocalPool {
         Ok(table.len() >= self.shared_from)
     }
 
-    /// What an instance shares that decoded the dataset. The instance is gone
-    /// then, and with it the file and all that decoding took; where it shares
-    /// nothing, it is the result itself.
-    #[expect(clippy::type_complexity, reason = "what it is stands above")]
-    fn decode_once(
-        &self,
-        trainer: &str,
-    ) -> Result<Result<Arc<Vec<u8>>, Result<Instance, TaskFault>>, PoolError> {
+    fn decode_once(&self, trainer: &str) -> Result<Decoded, PoolError> {
         let mut instance = match self.decode()? {
             Ok(instance) => instance,
-            Err(fault) => return Ok(Err(Err(fault))),
+            Err(fault) => return Ok(Decoded::Own(Err(fault))),
         };
         if !self.far {
             self.files.release();
         }
         Ok(match instance.share(trainer) {
-            Ok(shared) => Ok(Arc::new(shared)),
-            Err(_) if instance.is_spent() => Err(self.decode()?),
-            Err(_) => Err(Ok(instance)),
+            Ok(shared) => Decoded::Shared(Arc::new(shared)),
+            Err(_) if instance.is_spent() => Decoded::Own(self.decode()?),
+            Err(_) => Decoded::Own(Ok(instance)),
         })
     }
 
