@@ -33,10 +33,13 @@ fi
 
 if ! "$tools/wasmtime/bin/wasmtime" --version 2>/dev/null | grep -q "^wasmtime $wasmtime"; then
     echo "setup: cargo install wasmtime-cli@$wasmtime"
-    # It is built to be run a little, not to be fast: what it compiles is.
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
+    # It is built to be run a little: what compiles components takes long where
+    # it is not optimised, the rest takes long to be.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
         CARGO_TARGET_DIR="$tools/build" \
         cargo install --quiet --locked --root "$tools/wasmtime" "wasmtime-cli@$wasmtime" \
+        --config profile.release.package.cranelift-codegen.opt-level=1 \
+        --config profile.release.package.regalloc2.opt-level=1 \
         --no-default-features \
         --features serve,run,compile,cache,component-model-async,demangle,parallel-compilation,pooling-allocator
     rm -rf "$tools/build"
