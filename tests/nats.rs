@@ -1,6 +1,8 @@
 //! Workers on a queue: the real binary as run and as worker, the real
 //! nats-server between them, on good days and on bad ones.
 
+#[path = "guests/built.rs"]
+mod built;
 #[path = "guests/expected.rs"]
 mod expected;
 #[path = "nats/worker.rs"]
@@ -13,15 +15,14 @@ mod server;
 #[path = "nats/wire.rs"]
 mod wire;
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
+use built::components;
 use fanout::digest::Digest;
 use fanout::queue::message::{self, Order, Series};
-use fanout_guest_build::{Compiler, Targets};
 use futures::StreamExt as _;
 use nats_worker::Worker;
 use program::{Fanout, example, made, scores, text};
@@ -718,14 +719,8 @@ fn a_worker_behind_a_cut_wire_comes_back() {
 /// Every hostile trainer ends at a worker as it does here.
 #[test]
 fn hostile_guests_end_as_the_same_typed_results() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
-    let built = Compiler::find()
-        .unwrap()
-        .build(&workspace, "hostile-guests", Targets::Examples)
-        .unwrap();
-    let hostile = built.into_iter().find(|built| built.name == "hostile");
     let (fanout, nats) = (Fanout::new(), Nats::start());
-    std::fs::write(fanout.path("hostile.wasm"), hostile.unwrap().wasm).unwrap();
+    std::fs::write(fanout.path("hostile.wasm"), &components()["hostile"]).unwrap();
     let table: String = (0..20).map(|row| format!("{row},{}\n", row % 2)).collect();
     fanout.write("table.csv", &format!("x,y\n{table}"));
     let plan = fanout.write(

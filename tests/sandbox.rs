@@ -2,39 +2,25 @@
 //! task runs as if nothing had been. Every guest of `guests/examples` has its
 //! expectation here; one that has none fails the test.
 
+#[path = "guests/built.rs"]
+mod built;
 #[path = "guests/expected.rs"]
 mod hostile;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
+use built::components;
 use fanout::digest::Digest;
 use fanout::run::event::TaskFault;
 use fanout::sandbox::{Cache, Cancel, Guest, GuestError, Instance, Sandbox, TaskLimits};
 use fanout_contract::{CONTRACT, Params, Split, Task};
-use fanout_guest_build::{Compiler, Targets};
 
 const LIMITS: TaskLimits = TaskLimits {
     memory: 64 << 20,
     timeout: Duration::from_secs(2),
 };
-
-fn components() -> &'static BTreeMap<String, Vec<u8>> {
-    static COMPONENTS: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
-    COMPONENTS.get_or_init(|| {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
-        let compiler = Compiler::find().unwrap();
-        let built = compiler
-            .build(&workspace, "hostile-guests", Targets::Examples)
-            .unwrap();
-        built
-            .into_iter()
-            .map(|component| (component.name, component.wasm))
-            .collect()
-    })
-}
 
 fn sandbox() -> Sandbox {
     let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task};
-use crate::guest::{Guest, Offer, describe, not_shared};
+use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe};
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::{Fault, Job, Params, Table, Target, TrainerDescription, prediction};
@@ -126,8 +126,7 @@ impl Dataset {
                 .map(|(name, target)| (Cow::from(*name), Cow::Borrowed(&**target)))
                 .collect(),
         };
-        let head = postcard::to_allocvec(&shared)
-            .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))?;
+        let head = postcard::to_allocvec(&shared).map_err(cannot_share)?;
         desk.offer.share(self.prepared(desk)?, head)
     }
 
@@ -135,7 +134,7 @@ impl Dataset {
     /// tasks of that trainer, to the same bits, and no others.
     pub fn adopt<G: Guest>(shared: &[u8]) -> Result<Self, Fault> {
         let (head, prepared) =
-            postcard::take_from_bytes::<Shared<'_>>(shared).map_err(not_shared)?;
+            postcard::take_from_bytes::<Shared<'_>>(shared).map_err(cannot_adopt)?;
         if head.contract != CONTRACT {
             return Err(other_contract("dataset", head.contract));
         }

@@ -32,7 +32,11 @@ pub fn describe<G: Guest>() -> Description {
     }
 }
 
-pub(crate) fn not_shared(error: postcard::Error) -> Fault {
+pub(crate) fn cannot_share(error: postcard::Error) -> Fault {
+    Fault::Failed(format!("the dataset can't be shared: {error}"))
+}
+
+pub(crate) fn cannot_adopt(error: postcard::Error) -> Fault {
     Fault::InvalidDataset(format!(
         "the dataset is not one that this guest shared: {error}"
     ))
@@ -92,11 +96,11 @@ impl<T: Trainer> Offer for Offered<T> {
             out.reserve_exact(size);
             postcard::to_extend(data, out)
         })
-        .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))
+        .map_err(cannot_share)
     }
 
     fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault> {
-        let data: T::Prepared = postcard::from_bytes(shared).map_err(not_shared)?;
+        let data: T::Prepared = postcard::from_bytes(shared).map_err(cannot_adopt)?;
         Ok(Box::new(data))
     }
 
