@@ -275,6 +275,15 @@ def machine(bench):
     }
 
 
+def elsewhere(before, cpu):
+    """What was measured before on other processors, by their names."""
+    if not before:
+        return {}
+    found = {**before.get("elsewhere", {}), before["machine"]["cpu"]: before["found"]}
+    found.pop(cpu, None)
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -312,7 +321,10 @@ def main():
             "scale": lambda: scale.measure(bench, say),
         }
         for name in arguments.only:
-            kept[name] = {"machine": machine(bench), "found": sections[name]()}
+            found = {"machine": machine(bench), "found": sections[name]()}
+            if name == "tax":
+                found["elsewhere"] = elsewhere(kept.get(name), found["machine"]["cpu"])
+            kept[name] = found
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
