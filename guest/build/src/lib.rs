@@ -171,6 +171,9 @@ impl Compiler {
             // A sandbox looks at the clock at every turn of a loop: the more
             // is done in a turn, the less that costs.
             OsString::from("-Cllvm-args=-unroll-partial-threshold=160"),
+            // It rewrites the addresses of a loop, and forgets on the way that
+            // they do not wrap: then no load may have its constant offset.
+            OsString::from("-Cllvm-args=-disable-lsr"),
         ];
         // The same sources give the same digest in whatever folder they lie.
         for (path, name) in [(Some(workspace.clone()), "guest"), (cargo_home(), "cargo")] {

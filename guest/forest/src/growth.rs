@@ -238,7 +238,7 @@ impl<'a, L: Layout, C: Criterion> Grower<'a, L, C> {
             }
             Some(bootstrap) => {
                 self.times.resize(self.sample.len(), 0);
-                bootstrap.draw(key.child(ROWS), &mut self.times)?;
+                bootstrap.draw(key.child(ROWS), L::MOST, &mut self.times)?;
                 self.sample.drawn::<L>(&self.times, entries);
                 if self.rules.balance_drawn {
                     let weights = balanced(&self.sample.count_drawn(&self.times));

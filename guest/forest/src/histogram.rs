@@ -27,6 +27,9 @@ pub(crate) trait Layout: 'static {
     /// What one row adds to a tally.
     type Add: Copy;
 
+    /// The most often that a row may be drawn.
+    const MOST: u16;
+
     /// Gives every class a weight; 1 before that.
     fn weigh_classes(&mut self, weights: &[f64]);
     /// How many classes there are.
@@ -112,18 +115,31 @@ pub(crate) fn clear<W: Word>(tally: &mut [W]) {
 }
 
 /// Two classes in one word: drawn in the low bits, of these of class 1 in
-/// the middle, and, if `ROWS`, the number of rows in the high bits.
+/// the middle, and, if `ROWS`, the number of rows in the high bits. An entry
+/// carries the lower half of what its row adds, so that little is left to do
+/// in the innermost loop; most rows of most tables are counted by it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binary<const ROWS: bool> {
     class_weights: [f64; 2],
 }
 
 impl<const ROWS: bool> Binary<ROWS> {
-    const SHIFT: u32 = if ROWS { 21 } else { 32 };
+    const SHIFT: u32 = if ROWS { 21 } else { 24 };
     const MASK: u64 = (1 << Self::SHIFT) - 1;
 
     /// The most draws that a tally can hold.
-    pub(crate) const CAPACITY: u64 = Self::MASK;
+    const CAPACITY: u64 = Self::MASK;
+
+    /// The most often that a row may be expected to be drawn, for it to be
+    /// drawn more than [`Layout::MOST`] times as good as never: of a Poisson
+    /// variable of this mean, the chance is below 10^-70.
+    const OFTEN: f64 = 64.0;
+
+    /// Whether `draws` rows can be counted, of which each is expected to be
+    /// drawn at most `often` times.
+    pub(crate) fn can_count(draws: u64, often: f64) -> bool {
+        draws <= Self::CAPACITY && often <= Self::OFTEN
+    }
 
     /// Tallies of two classes.
     pub(crate) fn new() -> Self {
@@ -151,6 +167,8 @@ impl<const ROWS: bool> Layout for Binary<ROWS> {
     type Word = u64;
     type Add = u64;
 
+    const MOST: u16 = (1 << (32 - Self::SHIFT)) - 1;
+
     fn weigh_classes(&mut self, weights: &[f64]) {
         self.class_weights = [weights[0], weights[1]];
     }
@@ -170,7 +188,10 @@ impl<const ROWS: bool> Layout for Binary<ROWS> {
 
     #[inline]
     fn parts(payload: u32) -> (u32, u32) {
-        (payload & 0xffff, u32::from(payload >> 16 != 0))
+        (
+            payload & Self::MASK as u32,
+            u32::from(payload >> Self::SHIFT != 0),
+        )
     }
 
     #[inline]
@@ -179,19 +200,13 @@ impl<const ROWS: bool> Layout for Binary<ROWS> {
     }
 
     fn pack(weight: u16, class: u16) -> u32 {
-        u32::from(weight)
-            | if class == 0 {
-                0
-            } else {
-                u32::from(weight) << 16
-            }
+        let drawn = u32::from(weight);
+        drawn | if class == 0 { 0 } else { drawn << Self::SHIFT }
     }
 
     #[inline]
     fn unpack(payload: u32) -> u64 {
-        let drawn = u64::from(payload & 0xffff);
-        let positive = u64::from(payload >> 16);
-        drawn | (positive << Self::SHIFT) | if ROWS { 1 << 42 } else { 0 }
+        u64::from(payload) | if ROWS { 1 << 42 } else { 0 }
     }
 
     #[inline]
@@ -334,6 +349,8 @@ impl Many {
 impl Layout for Many {
     type Word = u32;
     type Add = (u32, u32);
+
+    const MOST: u16 = u16::MAX;
 
     fn weigh_classes(&mut self, weights: &[f64]) {
         self.class_weights.copy_from_slice(weights);

@@ -32,6 +32,8 @@ pub(crate) struct Plan<'a> {
     class_weights: Vec<f64>,
     /// How many rows a tree draws or takes.
     draws: u64,
+    /// How often it is expected to draw the row that it draws most often.
+    often: f64,
 }
 
 impl<'a> Plan<'a> {
@@ -46,6 +48,7 @@ impl<'a> Plan<'a> {
         let rows = sample.len();
         let mut class_weights = class_weights(params, sample, labels)?;
         let mut draws = rows as u64;
+        let mut often = 1.0;
         let mut bootstrap = None;
         if params.bootstrap {
             let weight: f64 = sample
@@ -69,6 +72,14 @@ impl<'a> Plan<'a> {
                 }
                 .into());
             }
+            let heaviest = sample
+                .counts()
+                .iter()
+                .zip(&class_weights)
+                .filter(|&(&n, _)| n > 0)
+                .map(|(_, &weight)| weight)
+                .fold(0.0, f64::max);
+            often = draws as f64 * (heaviest / weight);
             let draws = draws as u32;
             let is_equal = class_weights
                 .iter()
@@ -105,6 +116,7 @@ impl<'a> Plan<'a> {
             rules,
             class_weights,
             draws,
+            often,
         })
     }
 
@@ -128,10 +140,11 @@ impl<'a> Plan<'a> {
         let classes = weights.len();
         // Where every row is drawn once, or one row is enough, draws tell all.
         let count_rows = rules.bootstrap.is_some() && rules.min_leaf_rows > 1;
-        if classes == 2 && !count_rows && self.draws <= Binary::<false>::CAPACITY {
+        let (draws, often) = (self.draws, self.often);
+        if classes == 2 && !count_rows && Binary::<false>::can_count(draws, often) {
             let layout = Binary::<false>::new();
             Box::new(Grower::<_, C>::new(bins, sample, rules, weights, layout))
-        } else if classes == 2 && count_rows && self.draws <= Binary::<true>::CAPACITY {
+        } else if classes == 2 && count_rows && Binary::<true>::can_count(draws, often) {
             let layout = Binary::<true>::new();
             Box::new(Grower::<_, C>::new(bins, sample, rules, weights, layout))
         } else {

@@ -46,8 +46,11 @@ pub enum SampleError {
     #[error("`class_weight` gives no weight to any training row")]
     Weightless,
     /// A tree drew one row more often than an entry can tell.
-    #[error("`max_samples` drew one row more than 65535 times")]
-    Overdrawn,
+    #[error("`max_samples` drew one row more than {most} times")]
+    Overdrawn {
+        /// The most.
+        most: u16,
+    },
 }
 
 /// A row of the dataset in a tree's sample: its number, and what it adds to
@@ -246,13 +249,16 @@ impl Bootstrap {
         }
     }
 
-    /// Counts into `times`, one a training row, how often each is drawn.
-    pub(crate) fn draw(&self, key: Key, times: &mut [u16]) -> Result<(), SampleError> {
+    /// Counts into `times`, one a training row, how often each is drawn: at
+    /// most `most` times.
+    pub(crate) fn draw(&self, key: Key, most: u16, times: &mut [u16]) -> Result<(), SampleError> {
         times.fill(0);
         let mut draws = key.draws();
         let rows = times.len() as u32;
         match self {
-            Self::Uniform { draws: number } => draw_uniform(&mut draws, *number, rows, times)?,
+            Self::Uniform { draws: number } => {
+                draw_uniform(&mut draws, *number, rows, most, times)?
+            }
             Self::Weighted {
                 draws: number,
                 upto,
@@ -263,7 +269,7 @@ impl Bootstrap {
                     let class = upto.partition_point(|&upto| upto <= share);
                     let positions = &positions[class];
                     let position = positions[draws.below(positions.len() as u32) as usize];
-                    count(&mut times[position as usize])?;
+                    count(&mut times[position as usize], most)?;
                 }
             }
         }
@@ -275,6 +281,7 @@ fn draw_uniform(
     draws: &mut Draws,
     number: u32,
     rows: u32,
+    most: u16,
     times: &mut [u16],
 ) -> Result<(), SampleError> {
     let mut left = number;
@@ -284,7 +291,7 @@ fn draw_uniform(
             let bits = draws.bits();
             for half in [bits >> 32, bits & 0xffff_ffff] {
                 if let Some(row) = scale(half, rows) {
-                    count(&mut times[row as usize])?;
+                    count(&mut times[row as usize], most)?;
                     left -= 1;
                 }
             }
@@ -296,7 +303,7 @@ fn draw_uniform(
             if left > 0
                 && let Some(row) = scale(half, rows)
             {
-                count(&mut times[row as usize])?;
+                count(&mut times[row as usize], most)?;
                 left -= 1;
             }
         }
@@ -305,8 +312,11 @@ fn draw_uniform(
 }
 
 #[inline]
-fn count(times: &mut u16) -> Result<(), SampleError> {
-    *times = times.checked_add(1).ok_or(SampleError::Overdrawn)?;
+fn count(times: &mut u16, most: u16) -> Result<(), SampleError> {
+    if *times >= most {
+        return Err(SampleError::Overdrawn { most });
+    }
+    *times += 1;
     Ok(())
 }
 
@@ -367,26 +377,27 @@ pub(crate) fn partition<R: HasRow>(
         target.len(),
         "a partition into another number of rows"
     );
-    let mut left = 0;
     let mut waiting = source.len();
     let (chunks, rest) = source.as_chunks::<8>();
+    let start = target.as_mut_ptr();
+    let mut first = start;
     for chunk in chunks {
         waiting -= chunk.len();
-        // SAFETY: the places that no row has yet are as many as the rows that
-        // wait, from `left` on. The row goes to the first and to the last of
-        // them, and whichever is wrong is written again by a later row. Rows
-        // come from `Sample` or from counting a column's codes, so that they
-        // are in the column.
-        unsafe {
-            let first = target.as_mut_ptr();
-            let last = first.add(waiting);
-            for (at, &row) in chunk.iter().enumerate() {
-                first.add(left).write(row);
-                last.add(left).add(chunk.len() - 1 - at).write(row);
-                left += usize::from(!goes_right(*column.get_unchecked(row.index())));
+        for (at, &row) in chunk.iter().enumerate() {
+            // SAFETY: the places that no row has yet are as many as the rows
+            // that wait, from `first` on. The row goes to the first and to the
+            // last of them, and whichever is wrong is written again by a later
+            // row. Rows come from `Sample` or from counting a column's codes,
+            // so that they are in the column.
+            unsafe {
+                first.write(row);
+                first.add(waiting).add(chunk.len() - 1 - at).write(row);
+                first = first.add(usize::from(!goes_right(*column.get_unchecked(row.index()))));
             }
         }
     }
+    // SAFETY: both lie in `target`, `first` not before `start`.
+    let mut left = unsafe { first.offset_from_unsigned(start) };
     for &row in rest {
         waiting -= 1;
         target[left] = row;
@@ -411,14 +422,16 @@ pub(crate) fn filter<R: HasRow>(
         target.len(),
         "a filter into another number of rows"
     );
-    let mut kept = 0;
+    let start = target.as_mut_ptr();
+    let mut place = start;
     in_chunks(source, |row| {
         // SAFETY: rows are in the column as in `partition`; at most one place
         // is taken a row.
         unsafe {
-            *target.get_unchecked_mut(kept) = row;
-            kept += usize::from(stays(*column.get_unchecked(row.index())));
+            place.write(row);
+            place = place.add(usize::from(stays(*column.get_unchecked(row.index()))));
         }
     });
-    kept
+    // SAFETY: both lie in `target` or right after it, `place` not before `start`.
+    unsafe { place.offset_from_unsigned(start) }
 }

@@ -161,7 +161,13 @@ fn shared() -> impl Strategy<Value = ForestParams> {
         Just(MaxFeatures::Number(1)),
         Just(MaxFeatures::Share(0.7)),
     ];
-    let max_samples = prop_oneof![3 => Just(None), 1 => Just(Some(Amount::Share(0.5))), 1 => Just(Some(Amount::Rows(9)))];
+    // The last draws rows more often than the narrow counts of two classes take.
+    let max_samples = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Amount::Share(0.5))),
+        1 => Just(Some(Amount::Rows(9))),
+        1 => Just(Some(Amount::Rows(9_000))),
+    ];
     let leaf = prop_oneof![
         3 => Just(Amount::Rows(1)), 1 => (2..5_u64).prop_map(Amount::Rows), 1 => Just(Amount::Share(0.1)),
     ];

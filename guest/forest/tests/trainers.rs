@@ -253,8 +253,13 @@ fn a_label_that_no_training_row_had_is_predicted() {
     }
 }
 
-/// A table that tells nothing: its single leaf says the classes' shares.
+/// What is learnt from a table that tells nothing: a tree's single leaf says
+/// the classes' shares.
 fn untold<T: Trainer>(target: &str, class_weight: Value) -> Vec<f64> {
+    untold_with::<T>(target, &[("class_weight", class_weight)])
+}
+
+fn untold_with<T: Trainer>(target: &str, set: &[(&str, Value)]) -> Vec<f64> {
     let table = Table::from_columns(vec![
         number("same", |_| 1.0),
         category("late", Role::Target, &["no", "yes"], |row| {
@@ -269,7 +274,7 @@ fn untold<T: Trainer>(target: &str, class_weight: Value) -> Vec<f64> {
         }),
     ])
     .unwrap();
-    let set = [("class_weight", class_weight), ("random_state", json!(3))];
+    let set = [set, &[("random_state", json!(3))]].concat();
     let fitted = run::<T>(&table, target, params::<T>(&set)).unwrap();
     let predicted = probabilities(predict::<T>(&fitted.model, &table).as_prediction());
     let width = predicted.len() / ROWS as usize;
@@ -314,6 +319,20 @@ fn class_weights_weigh_the_classes() {
         &untold::<RandomForest>("late", json!("balanced_subsample")),
         &[0.5],
     );
+}
+
+#[test]
+fn a_row_may_be_drawn_many_times() {
+    // 500 times each, where 20 of 60 rows are late; and some 300 times each of
+    // these 20, where all others weigh next to nothing.
+    let many = untold_with::<RandomForest>("late", &[("max_samples", json!(30_000))]);
+    assert!((many[0] - 1.0 / 3.0).abs() < 0.01, "{many:?}");
+    let set = [
+        ("max_samples", json!(6_000)),
+        ("class_weight", json!({"no": 1e-9})),
+    ];
+    let many = untold_with::<RandomForest>("late", &set);
+    assert!(many[0] > 0.999, "{many:?}");
 }
 
 #[test]
