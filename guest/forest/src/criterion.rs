@@ -33,6 +33,11 @@ pub(crate) trait Whole: Copy {
 
     /// What a class adds to its side's sum.
     fn term(&self, weight: u32) -> i64;
+    /// How much more it adds with `more` of it.
+    #[inline]
+    fn step(&self, weight: u32, more: u32) -> i64 {
+        self.term(weight + more) - self.term(weight)
+    }
     /// The greater, the better the split, from both sides' sums and weights.
     fn score(&self, terms: [i64; 2], weights: [u32; 2]) -> Self::Score;
 }
@@ -74,6 +79,11 @@ impl Whole for Gini {
     #[inline]
     fn term(&self, weight: u32) -> i64 {
         i64::from(weight) * i64::from(weight)
+    }
+
+    #[inline]
+    fn step(&self, weight: u32, more: u32) -> i64 {
+        i64::from(more) * i64::from(2 * weight + more)
     }
 
     #[inline]

@@ -347,12 +347,12 @@ pub(crate) fn in_chunks<T: Copy>(items: &[T], mut body: impl FnMut(T)) {
 pub(crate) fn extend_in_chunks<T: Copy, U: Copy>(
     into: &mut Vec<U>,
     items: &[T],
-    map: impl Fn(T) -> U,
+    mut map: impl FnMut(T) -> U,
 ) {
     into.reserve(items.len());
     let (chunks, rest) = items.as_chunks::<8>();
     for chunk in chunks {
-        into.extend_from_slice(&chunk.map(&map));
+        into.extend_from_slice(&chunk.map(&mut map));
     }
     into.extend(rest.iter().map(|&item| map(item)));
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::bins::Coding;
 use crate::criterion::{Criterion, SMALL, Whole};
 use crate::histogram::Layout;
-use crate::rows::{Entry, in_chunks};
+use crate::rows::{Entry, extend_in_chunks, in_chunks};
 use crate::split::Least;
 
 /// A node of so many draws is not sorted: the criteria's whole numbers are
@@ -82,12 +82,13 @@ impl Sorted {
     pub(crate) fn sort(&mut self, entries: &[Entry], column: &[u8]) -> bool {
         let mut present = [0_u64; 4];
         self.rows.clear();
-        self.rows.extend(entries.iter().map(|entry| {
+        let places = &mut self.places;
+        extend_in_chunks(&mut self.rows, entries, |entry| {
             let code = column[entry.row()];
-            self.places[usize::from(code)] += 1;
+            places[usize::from(code)] += 1;
             present[usize::from(code >> 6)] |= 1 << (code & 63);
             (u64::from(code) << 32) | u64::from(entry.payload())
-        }));
+        });
         self.number = 0;
         let mut end = 0;
         for (index, mut word) in present.into_iter().enumerate() {
@@ -228,20 +229,24 @@ impl<'a> Runs<'a> {
     ) -> Option<u32> {
         let run = self.run(index);
         sums.rows += run.len() as u32;
-        let mut first = None;
+        let (_, first) = L::parts(*run.first()?);
         let mut differing = 0;
+        let (mut terms, mut drawn) = ([0, 0], 0);
         for &payload in run {
             let (weight, class) = L::parts(payload);
-            differing |= class ^ *first.get_or_insert(class);
+            differing |= class ^ first;
             let [left, right] = &mut sides[class as usize];
-            sums.terms[0] += whole.term(*left + weight) - whole.term(*left);
-            sums.terms[1] += whole.term(*right - weight) - whole.term(*right);
-            *left += weight;
             *right -= weight;
-            sums.drawn[0] += weight;
-            sums.drawn[1] -= weight;
+            terms[0] += whole.step(*left, weight);
+            terms[1] += whole.step(*right, weight);
+            *left += weight;
+            drawn += weight;
         }
-        first.filter(|_| differing == 0)
+        sums.terms[0] += terms[0];
+        sums.terms[1] -= terms[1];
+        sums.drawn[0] += drawn;
+        sums.drawn[1] -= drawn;
+        (differing == 0).then_some(first)
     }
 
     /// Moves one code's rows after the other to the left, and looks at the
