@@ -117,12 +117,7 @@ def times_native(found):
     return [guest / native for guest, native in zip(found["guest"], found["native"])]
 
 
-def elsewhere(kept):
-    """What the tax was on other processors."""
-    return kept["tax"].get("elsewhere", {})
-
-
-def tax(here, cpu, others):
+def tax(kept):
     text = """Three fits of 10 trees, depth 10, on two thirds of the flights each: opening the
 dataset, binning it, fitting and scoring, on one core. The native program
 (`guest/forest/examples/native.rs`) is the same code with the same optimisation,
@@ -131,9 +126,10 @@ time includes its checks of deadlines. The scores are the same bits. The ratio i
 the median of those of the rounds, in which one side runs right after the other;
 it depends on the processor, so that what earlier builds took on others stays here."""
     rows = []
-    for cpu, found in {cpu: here, **others}.items():
+    here = {kept["machine"]["cpu"]: kept["found"]}
+    for cpu, found in {**here, **kept["elsewhere"]}.items():
         ratios = times_native(found)
-        build = "" if found is here else ", an earlier build"
+        build = "" if cpu in here else ", an earlier build"
         cells = [f"{cpu}, {len(ratios)} rounds{build}"]
         for side in ("native", "guest"):
             times = found[side]
@@ -198,7 +194,7 @@ def render(kept, large=None):
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
         "quality": quality,
-        "tax": lambda found: tax(found, machines["tax"]["cpu"], elsewhere(kept)),
+        "tax": lambda _: tax(kept["tax"]),
         "overhead": overhead,
         "scale": scale,
     }
@@ -270,7 +266,7 @@ def figures(kept):
         ratio = lambda found: statistics.median(times_native(found))
         others = "".join(
             f"; an earlier build, {cpu}: {ratio(found):.2f}"
-            for cpu, found in elsewhere(kept).items()
+            for cpu, found in kept["tax"]["elsewhere"].items()
         )
         sentences.append(
             f"The sandbox takes {ratio(kept['tax']['found']):.2f} times as long as the same code"

@@ -279,7 +279,7 @@ def elsewhere(before, cpu):
     """What was measured before on other processors, by their names."""
     if not before:
         return {}
-    found = {**before.get("elsewhere", {}), before["machine"]["cpu"]: before["found"]}
+    found = {**before["elsewhere"], before["machine"]["cpu"]: before["found"]}
     found.pop(cpu, None)
     return found
 

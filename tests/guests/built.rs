@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use fanout_guest_build::{Compiler, Targets};
+use fanout_guest_build::{Compiler, Component, Targets};
 
 /// Each component's bytes, by its name.
 pub(crate) fn components() -> &'static BTreeMap<String, Vec<u8>> {
@@ -13,7 +13,7 @@ pub(crate) fn components() -> &'static BTreeMap<String, Vec<u8>> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
         let compiler = Compiler::find().unwrap();
         let built = compiler.build(&workspace, "hostile-guests", Targets::Examples);
-        let named = |component: fanout_guest_build::Component| (component.name, component.wasm);
+        let named = |component: Component| (component.name, component.wasm);
         built.unwrap().into_iter().map(named).collect()
     })
 }

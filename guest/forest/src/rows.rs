@@ -396,7 +396,7 @@ pub(crate) fn partition<R: HasRow>(
             }
         }
     }
-    // SAFETY: both lie in `target`, `first` not before `start`.
+    // SAFETY: both lie in `target` or right after it, `first` not before `start`.
     let mut left = unsafe { first.offset_from_unsigned(start) };
     for &row in rest {
         waiting -= 1;
