@@ -36,7 +36,7 @@ fn plan(text: &str, options: &[Override]) -> Plan {
     if let Some(error) = draft.error() {
         panic!("{error}");
     }
-    draft.decoded.plan.unwrap()
+    draft.sections.plan.unwrap()
 }
 
 const LEAST: &str = "dataset: {source: a.csv, target: y}\ntrainer: {name: random_forest}\n";
