@@ -5,8 +5,8 @@
 //! command line are put into it (`option`); the table of fields ([`root`] and
 //! the sections beside it) checks the tree and resolves it to JSON (`form`,
 //! `section`, `scalar`, `list`); and serde builds [`Plan`] from that. The same
-//! table gives the [`json_schema`]. A new field is a row in its section's table
-//! and a field of its serde type, one below the other.
+//! table gives the [`json_schema`]. A new field is one declaration in its section
+//! (`table`): type, form, default, other names, and description.
 //!
 //! A plan is checked in three steps, as what they need becomes known: the
 //! text alone ([`read`]), the trainer ([`Draft::check_trainer`]), the columns
@@ -35,6 +35,7 @@ mod source;
 mod suggest;
 mod syntax;
 mod syntax_error;
+mod table;
 #[cfg(test)]
 mod tests;
 mod trainer;

@@ -1,78 +1,52 @@
 //! The `cv` and `holdout` sections.
 
-use serde::{Deserialize, Serialize};
-
-use super::form::{Field, Section, Variant, default, required};
+use super::form::{Section, Variant, default, required};
 use super::scalar::{Bool, Int, LABEL, Number, SEED};
+use super::table::{section, tagged};
 
-/// The `holdout` section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Holdout {
-    /// The share of the rows that is kept apart, above 0 and below 1.
-    pub fraction: f64,
-    /// Whether each class gives its share.
-    pub stratify: bool,
-    /// The seed.
-    pub random_state: u64,
+section! {
+    /// Rows kept apart from the search, to score the refitted model once.
+    pub struct Holdout = HOLDOUT("holdout") {
+        /// The share of the rows that is kept apart.
+        fraction: f64 = required(&Number(0.0, 1.0)).aka(&["test_size", "size"]),
+        /// Whether each class gives its share.
+        stratify: bool = default(&Bool, "false"),
+        /// The seed.
+        random_state: u64 = default(&SEED, "0").aka(&["seed"]),
+    }
 }
 
-#[rustfmt::skip] // a row a field
-pub(super) static HOLDOUT: Section = Section::new(
-    "holdout", "Rows kept apart from the search, to score the refitted model once.", &[
-    required("fraction", &Number(0.0, 1.0), "The share of the rows that is kept apart.")
-        .aka(&["test_size", "size"]),
-    default("stratify", &Bool, "false", "Whether each class gives its share."),
-    default("random_state", &SEED, "0", "The seed.").aka(&["seed"]),
-]);
+/// Between 2 and many more than anyone fits.
+const N_SPLITS: Int = Int(2, 10_000);
+const N_SPLITS_AKA: &[&str] = &["folds", "n_folds", "k", "splits"];
 
-/// The `cv` section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Cv {
-    /// scikit-learn's `KFold`.
-    KFold {
-        /// The number of folds, at least 2.
-        n_splits: u32,
-        /// Whether rows are shuffled first.
-        shuffle: bool,
-        /// The seed of the shuffle.
-        random_state: u64,
-    },
-    /// scikit-learn's `StratifiedKFold`.
-    StratifiedKFold {
-        /// The number of folds, at least 2.
-        n_splits: u32,
-        /// Whether rows are shuffled first, within each class.
-        shuffle: bool,
-        /// The seed of the shuffle.
-        random_state: u64,
-    },
-    /// A column of the source names the fold of each row: any values, sorted.
-    /// A row without a value is in every training set (scikit-learn's
-    /// `PredefinedSplit` with -1).
-    PredefinedSplit {
-        /// The column; not a feature.
-        column: String,
-    },
+tagged! {
+    /// The cross-validation splits.
+    #[derive(Eq)]
+    pub enum Cv = CV("cv", "method", "stratified_k_fold") {
+        /// scikit-learn's KFold.
+        KFold = "k_fold" {
+            /// The number of folds.
+            n_splits: u32 = default(&N_SPLITS, "5").aka(N_SPLITS_AKA),
+            /// Whether rows are shuffled first.
+            shuffle: bool = default(&Bool, "false"),
+            /// The seed of the shuffle. A mistake without `shuffle: true`.
+            random_state: u64 = default(&SEED, "0").aka(&["seed"]).needs("shuffle"),
+        },
+        /// scikit-learn's StratifiedKFold: each fold has its share of each class.
+        StratifiedKFold = "stratified_k_fold" {
+            /// The number of folds.
+            n_splits: u32 = default(&N_SPLITS, "5").aka(N_SPLITS_AKA),
+            /// Whether rows are shuffled first, within each class.
+            shuffle: bool = default(&Bool, "false"),
+            /// The seed of the shuffle. A mistake without `shuffle: true`.
+            random_state: u64 = default(&SEED, "0").aka(&["seed"]).needs("shuffle"),
+        },
+        /// A column names the fold of each row, by any values; a row without one is in
+        /// every training set (scikit-learn's PredefinedSplit with -1).
+        PredefinedSplit = "predefined_split" {
+            /// The column that holds the fold of each row; it is not a feature.
+            column: String = required(&LABEL).aka(&["fold", "fold_column", "test_fold"]),
+        },
+    }
 }
-
-#[rustfmt::skip] // a row a field
-const FOLDS: &[Field] = &[
-    default("n_splits", &Int(2, 10_000), "5", "The number of folds.")
-        .aka(&["folds", "n_folds", "k", "splits"]),
-    default("shuffle", &Bool, "false", "Whether rows are shuffled first."),
-    default("random_state", &SEED, "0", "The seed of the shuffle. A mistake without `shuffle: true`.")
-        .aka(&["seed"]).needs("shuffle"),
-];
-
-#[rustfmt::skip] // a row a field
-pub(super) static CV: Section = Section::new("cv", "The cross-validation splits.", &[])
-    .tagged("method", "stratified_k_fold", &[
-    Variant { name: "k_fold", about: "scikit-learn's KFold.", fields: FOLDS },
-    Variant { name: "stratified_k_fold", about: "scikit-learn's StratifiedKFold: each fold has its share of each class.", fields: FOLDS },
-    Variant { name: "predefined_split", about: "A column names the fold of each row; a row without a value is in every training set.", fields: &[
-        required("column", &LABEL, "The column that holds the fold of each row; it is not a feature.")
-            .aka(&["fold", "fold_column", "test_fold"]),
-    ] },
-]);

@@ -10,27 +10,48 @@ use super::location::SOURCE;
 use super::mistake::Found;
 use super::node::{Content, Node};
 use super::scalar::{Bool, Choice, LABEL, Parsed};
+use super::table::section;
 
-/// The `dataset` section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DatasetPlan {
-    /// A file, a folder, a glob, or a URL of a store.
-    pub source: String,
-    /// The format; `None`: by the ending of the file's name.
-    pub format: Option<SourceFormat>,
+section! {
+    /// The table: where it is, the features, and the target.
+    pub struct DatasetPlan = DATASET("dataset").check(check_dataset) {
+        /// A file, a folder, a glob (`data/*.csv`) or a URL; CSV, Parquet or Arrow IPC. A path
+        /// is relative to the plan's folder.
+        source: String = required(&SOURCE).aka(&["path", "file", "url", "location"]),
+        /// The format. Default: by the ending of the file's name.
+        format: Option<SourceFormat> = optional(&FORMAT),
+        /// How CSV is read.
+        csv: CsvOptions = default(&CSV, "{}"),
+        /// The features. Default: every column with no other role.
+        features: Option<Vec<FeaturePlan>> = optional(&FEATURES)
+            .aka(&["columns", "x", "feature", "inputs"]),
+        /// Columns left out of the features, where `features` is left out.
+        drop: Vec<String> = default(&LABELS, "[]").aka(&["exclude", "ignore"]),
+        /// Columns of numbers to read as categories.
+        categorical: Vec<String> = default(&LABELS, "[]")
+            .aka(&["categories", "categorical_features"]),
+        /// The column to predict.
+        target: String = required(&LABEL).aka(&["label", "y", "targets", "class"]),
+        /// The label of the positive class, where there are two. Default: the last of the
+        /// sorted labels.
+        positive: Option<String> = optional(&LABEL)
+            .aka(&["pos_label", "positive_class", "positive_label"]),
+    }
+}
+
+section! {
     /// How CSV is read.
-    pub csv: CsvOptions,
-    /// The features; `None`: every column with no other role.
-    pub features: Option<Vec<FeaturePlan>>,
-    /// Columns left out of the features when `features` is left out.
-    pub drop: Vec<String>,
-    /// Columns of numbers to read as categories.
-    pub categorical: Vec<String>,
-    /// The target's column.
-    pub target: String,
-    /// The label of the positive class as text (`1`, `true`, `yes`).
-    pub positive: Option<String>,
+    #[derive(Eq)]
+    pub struct CsvOptions = CSV("dataset.csv") {
+        /// One ASCII character between the values; `tab` for a tab.
+        delimiter: char = default(&DELIMITER, "','").aka(&["sep", "separator"]),
+        /// Whether the first line names the columns.
+        header: bool = default(&Bool, "true"),
+        /// The columns' names, instead of the header's.
+        names: Option<Vec<String>> = optional(&LABELS).aka(&["columns"]),
+        /// Texts that mean a missing value. Default: pandas's usual ones.
+        null_values: Vec<String> = default(&LABELS, NULL_VALUES).aka(&["na_values", "nulls"]),
+    }
 }
 
 /// A file format of a source.
@@ -43,20 +64,6 @@ pub enum SourceFormat {
     Parquet,
     /// Arrow's IPC file or stream format (Feather 2).
     Arrow,
-}
-
-/// The `dataset.csv` section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CsvOptions {
-    /// One ASCII character; default `,`.
-    pub delimiter: char,
-    /// Whether the first line names the columns; default true.
-    pub header: bool,
-    /// The columns' names, instead of the header's.
-    pub names: Option<Vec<String>>,
-    /// Texts that mean a missing value; default pandas's usual ones.
-    pub null_values: Vec<String>,
 }
 
 /// One feature.
@@ -76,24 +83,6 @@ pub enum FeaturePlan {
     },
 }
 
-#[rustfmt::skip] // a row a field
-pub(super) static DATASET: Section = Section::new(
-    "dataset", "The table: where it is, the features, and the target.", &[
-    required("source", &SOURCE, "A file, a folder, a glob (`data/*.csv`) or a URL; CSV, Parquet or Arrow IPC. A path is relative to the plan's folder.")
-        .aka(&["path", "file", "url", "location"]),
-    optional("format", &FORMAT, "The format. Default: by the ending of the file's name."),
-    default("csv", &CSV, "{}", "How CSV is read."),
-    optional("features", &FEATURES, "The features. Default: every column with no other role.")
-        .aka(&["columns", "x", "feature", "inputs"]),
-    default("drop", &LABELS, "[]", "Columns left out of the features, where `features` is left out.")
-        .aka(&["exclude", "ignore"]),
-    default("categorical", &LABELS, "[]", "Columns of numbers to read as categories.")
-        .aka(&["categories", "categorical_features"]),
-    required("target", &LABEL, "The column to predict.").aka(&["label", "y", "targets", "class"]),
-    optional("positive", &LABEL, "The label of the positive class, where there are two. Default: the last of the sorted labels.")
-        .aka(&["pos_label", "positive_class", "positive_label"]),
-]).check(check_dataset);
-
 #[rustfmt::skip] // a row a format
 static FORMAT: Choice = Choice(&[
     ("csv", "Comma-separated values, or with another delimiter."),
@@ -104,16 +93,6 @@ static FORMAT: Choice = Choice(&[
 /// pandas's texts for a missing value (`read_csv`, `na_values`).
 const NULL_VALUES: &str = r##"["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan",
     "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]"##;
-
-#[rustfmt::skip] // a row a field
-static CSV: Section = Section::new("dataset.csv", "How CSV is read.", &[
-    default("delimiter", &DELIMITER, "','", "One ASCII character between the values; `tab` for a tab.")
-        .aka(&["sep", "separator"]),
-    default("header", &Bool, "true", "Whether the first line names the columns."),
-    optional("names", &LABELS, "The columns' names, instead of the header's.").aka(&["columns"]),
-    default("null_values", &LABELS, NULL_VALUES, "Texts that mean a missing value. Default: pandas's usual ones.")
-        .aka(&["na_values", "nulls"]),
-]);
 
 static DELIMITER: Parsed = Parsed {
     takes: "one ASCII character, or `tab`",
@@ -143,9 +122,9 @@ struct Feature;
 #[rustfmt::skip] // a row a field
 static CONCAT: Section = Section::new(
     "dataset.features", "A category made of the texts of several columns.", &[
-    required("name", &LABEL, "The new feature's name."),
-    required("concat", &LABELS, "The columns, at least two.").aka(&["columns", "of"]),
-    default("separator", &LABEL, "_", "The text between the columns' texts.").aka(&["sep", "delimiter"]),
+    required("name", "The new feature's name.", &LABEL),
+    required("concat", "The columns, at least two.", &LABELS).aka(&["columns", "of"]),
+    default("separator", "The text between the columns' texts.", &LABEL, "_").aka(&["sep", "delimiter"]),
 ]).check(check_concat);
 
 impl Form for Feature {

@@ -82,22 +82,22 @@ pub(super) enum Presence {
 }
 
 /// A field that must be given.
-pub(super) const fn required(name: Str, form: &'static dyn Form, about: Str) -> Field {
-    Field::new(name, form, Presence::Required, about)
+pub(super) const fn required(name: Str, about: Str, form: &'static dyn Form) -> Field {
+    Field::new(name, about, form, Presence::Required)
 }
 
 /// A field that may be left out.
-pub(super) const fn optional(name: Str, form: &'static dyn Form, about: Str) -> Field {
-    Field::new(name, form, Presence::Optional, about)
+pub(super) const fn optional(name: Str, about: Str, form: &'static dyn Form) -> Field {
+    Field::new(name, about, form, Presence::Optional)
 }
 
 /// A field with a default, as YAML.
-pub(super) const fn default(n: Str, form: &'static dyn Form, yaml: Str, about: Str) -> Field {
-    Field::new(n, form, Presence::Default(yaml), about)
+pub(super) const fn default(n: Str, about: Str, form: &'static dyn Form, yaml: Str) -> Field {
+    Field::new(n, about, form, Presence::Default(yaml))
 }
 
 impl Field {
-    const fn new(name: Str, form: &'static dyn Form, presence: Presence, about: Str) -> Self {
+    const fn new(name: Str, about: Str, form: &'static dyn Form, presence: Presence) -> Self {
         let (aka, needs) = (&[], None);
         Self {
             name,

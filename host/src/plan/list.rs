@@ -7,6 +7,9 @@ use super::mistake::Place;
 use super::node::{Content, Node};
 use super::scalar::Label;
 
+/// Threat: a list that fills the memory.
+const MAX_ITEMS: usize = 1_000_000;
+
 /// A list.
 #[derive(Debug)]
 pub(super) struct List {
@@ -75,6 +78,11 @@ impl Form for List {
         if items.is_empty() && !self.none.is_empty() {
             let message = format!("`{name}` holds no {}", self.one);
             cx.note(node.place, message).hint(self.none);
+            return None;
+        }
+        if items.len() > MAX_ITEMS {
+            let message = format!("`{name}` holds more than {MAX_ITEMS} {}", self.of);
+            cx.note(node.place, message);
             return None;
         }
         let mut read = Vec::new();

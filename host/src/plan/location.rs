@@ -13,19 +13,19 @@ use crate::store::{AddressError, check_source_url, check_url};
 
 #[rustfmt::skip] // a row a field
 pub(super) static STORE: Section = Section::new("store", "An object store, and how it is reached.", &[
-    required("url", &STORE_URL, "`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder. It holds no credential.")
+    required("url", "`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder. It holds no credential.", &STORE_URL)
         .aka(&["uri", "path", "location", "bucket"]),
-    optional("endpoint", &ENDPOINT, "The server's URL, such as `http://localhost:9000`. Default: `AWS_ENDPOINT_URL`, the profile's, the cloud's own.")
+    optional("endpoint", "The server's URL, such as `http://localhost:9000`. Default: `AWS_ENDPOINT_URL`, the profile's, the cloud's own.", &ENDPOINT)
         .aka(&["endpoint_url", "host", "server"]),
-    optional("region", &Text, "The region of an S3 bucket. Default: `AWS_REGION`, the profile's, `us-east-1`.")
+    optional("region", "The region of an S3 bucket. Default: `AWS_REGION`, the profile's, `us-east-1`.", &Text)
         .aka(&["aws_region"]),
-    optional("path_style", &Bool, "Whether an S3 bucket is part of the path (`HOST/BUCKET`) rather than of the host's name (`BUCKET.HOST`). Default: true where there is an endpoint.")
+    optional("path_style", "Whether an S3 bucket is part of the path (`HOST/BUCKET`) rather than of the host's name (`BUCKET.HOST`). Default: true where there is an endpoint.", &Bool)
         .aka(&["force_path_style"]),
-    optional("ca", &FILE, "A PEM file of certificates to trust beside the system's, relative to the plan's folder. Default: `AWS_CA_BUNDLE`.")
+    optional("ca", "A PEM file of certificates to trust beside the system's, relative to the plan's folder. Default: `AWS_CA_BUNDLE`.", &FILE)
         .aka(&["ca_bundle", "cert", "certificate"]),
-    default("timeout", &Period(100, HOUR), "1m", "How long one request may take.")
+    default("timeout", "How long one request may take.", &Period(100, HOUR), "1m")
         .aka(&["request_timeout"]),
-    default("retry", &Period(0, HOUR), "2m", "How long a request that fails transiently is repeated; `0s`: not at all.")
+    default("retry", "How long a request that fails transiently is repeated; `0s`: not at all.", &Period(0, HOUR), "2m")
         .aka(&["retries", "budget", "retry_timeout"]),
 ]).short("url").check(check_store);
 

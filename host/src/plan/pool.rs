@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::form::{Field, Section, Variant, default, optional, required};
+use super::form::{Section, Variant, default, optional, required};
 use super::list::List;
 use super::location::Servers;
 use super::scalar::{Choice, FILE, Int, Parsed, Period};
+use super::table::section;
 
 /// The `pool` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,39 +27,51 @@ pub enum PoolPlan {
     Nats(NatsPlan),
 }
 
-/// The `pool` section of the kind `nats`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NatsPlan {
-    /// URLs of the servers of one NATS cluster, at least one, each once.
-    pub servers: Vec<String>,
-    /// The name of the queue.
-    pub queue: String,
-    /// The number of tasks at a time for which families are split; `None`: the
-    /// number that the workers present at the start of a run report.
-    pub workers: Option<usize>,
-    /// How long the run goes on without NATS.
-    pub retry: Duration,
-    /// A PEM file of certificates to trust beside the system's.
-    pub ca: Option<PathBuf>,
+section! {
+    /// Endpoints that serve the guest over HTTP, on any platform.
+    #[derive(Eq)]
+    pub struct HttpPlan = HTTP_POOL("pool") {
+        /// The URL of the guest, or a list of several.
+        endpoints: Vec<String> = required(&ENDPOINTS)
+            .aka(&["endpoint", "url", "urls", "servers", "hosts"]),
+        /// Concurrent requests to each endpoint.
+        concurrency: usize = default(&Int(1, 1024), "8")
+            .aka(&["workers", "n_jobs", "max_concurrency", "parallelism"]),
+        /// The environment variable that holds the bearer token. Default: no token is sent.
+        token_env: Option<String> = optional(&TOKEN_ENV)
+            .aka(&["token", "bearer", "auth", "authorization"]),
+        /// How the dataset gets to an endpoint.
+        data: DataWay = default(&DATA, "auto").aka(&["dataset", "transfer"]),
+        /// How long the run goes on without any answer: `30s`, `2m`.
+        retry: Duration = default(&RETRY, "2m").aka(&["retries", "patience", "retry_timeout"]),
+        /// A PEM file of certificates to trust beside the system's, relative to the plan's
+        /// folder.
+        ca: Option<PathBuf> = optional(&FILE).aka(&["ca_bundle", "certificate", "cert"]),
+    }
 }
 
-/// The `pool` section of the kind `http`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpPlan {
-    /// URLs, at least one, each once.
-    pub endpoints: Vec<String>,
-    /// Concurrent requests to each.
-    pub concurrency: usize,
-    /// The environment variable that holds the bearer token.
-    pub token_env: Option<String>,
-    /// How the dataset gets to an endpoint.
-    pub data: DataWay,
-    /// How long the run goes on without any answer.
-    pub retry: Duration,
-    /// A PEM file of certificates to trust beside the system's.
-    pub ca: Option<PathBuf>,
+section! {
+    /// Workers on other hosts (`fanout worker`), which take tasks from a queue of NATS
+    /// JetStream.
+    #[derive(Eq)]
+    pub struct NatsPlan = NATS_POOL("pool") {
+        /// The URL of a NATS server, or a list of those of one cluster. Credentials come from
+        /// the environment: `FANOUT_NATS_USER` and `FANOUT_NATS_PASSWORD`,
+        /// `FANOUT_NATS_TOKEN`, `FANOUT_NATS_NKEY`, `FANOUT_NATS_CREDS`.
+        servers: Vec<String> = required(&SERVERS)
+            .aka(&["server", "url", "urls", "nats", "hosts", "endpoints"]),
+        /// The queue's name: the workers of one store share one.
+        queue: String = default(&QUEUE, "fanout").aka(&["stream", "subject", "name"]),
+        /// The number of tasks at a time for which families are split. Default: as many as
+        /// the workers present run at a time.
+        workers: Option<usize> = optional(&Int(1, 1_000_000))
+            .aka(&["n_jobs", "concurrency", "slots"]),
+        /// How long the run goes on without NATS: `30s`, `2m`.
+        retry: Duration = default(&RETRY, "2m").aka(&["retries", "patience", "retry_timeout"]),
+        /// A PEM file of certificates to trust beside the system's, relative to the plan's
+        /// folder.
+        ca: Option<PathBuf> = optional(&FILE).aka(&["ca_bundle", "certificate", "cert"]),
+    }
 }
 
 /// How the dataset gets to an endpoint.
@@ -75,42 +88,18 @@ pub enum DataWay {
     Body,
 }
 
-#[rustfmt::skip] // a row a field
+#[rustfmt::skip] // a row a kind
 pub(super) static POOL: Section = Section::new("pool", "What runs the tasks.", &[]).tagged("kind", "local", &[
     Variant { name: "local", about: "Workers of this process.", fields: &[
-        optional("workers", &Int(1, 1024), "How many. Default: one a core.")
+        optional("workers", "How many. Default: one a core.", &Int(1, 1024))
             .aka(&["n_jobs", "threads", "concurrency", "jobs"]),
     ] },
-    Variant { name: "http", about: "Endpoints that serve the guest over HTTP, on any platform.", fields: &[
-        required("endpoints", &ENDPOINTS, "The URL of the guest, or a list of several.")
-            .aka(&["endpoint", "url", "urls", "servers", "hosts"]),
-        default("concurrency", &Int(1, 1024), "8", "Concurrent requests to each endpoint.")
-            .aka(&["workers", "n_jobs", "max_concurrency", "parallelism"]),
-        optional("token_env", &TOKEN_ENV, "The environment variable that holds the bearer token. Default: no token is sent.")
-            .aka(&["token", "bearer", "auth", "authorization"]),
-        default("data", &DATA, "auto", "How the dataset gets to an endpoint.").aka(&["dataset", "transfer"]),
-        RETRY, CA,
-    ] },
-    Variant { name: "nats", about: "Workers on other hosts (`fanout worker`), which take tasks from a queue of NATS JetStream.", fields: &[
-        required("servers", &SERVERS, "The URL of a NATS server, or a list of those of one cluster. Credentials come from the environment: `FANOUT_NATS_USER` and `FANOUT_NATS_PASSWORD`, `FANOUT_NATS_TOKEN`, `FANOUT_NATS_NKEY`, `FANOUT_NATS_CREDS`.")
-            .aka(&["server", "url", "urls", "nats", "hosts", "endpoints"]),
-        default("queue", &QUEUE, "fanout", "The queue's name: the workers of one store share one.")
-            .aka(&["stream", "subject", "name"]),
-        optional("workers", &Int(1, 1_000_000), "The number of tasks at a time for which families are split. Default: as many as the workers present run at a time.")
-            .aka(&["n_jobs", "concurrency", "slots"]),
-        RETRY, CA,
-    ] },
+    Variant { name: "http", about: HTTP_POOL.about, fields: HTTP_POOL.fields },
+    Variant { name: "nats", about: NATS_POOL.about, fields: NATS_POOL.fields },
 ]);
 
-#[rustfmt::skip] // a row a field
-const RETRY: Field = default("retry", &Period(1, MAX_RETRY), "2m", "How long the run goes on without any answer: `30s`, `2m`.")
-    .aka(&["retries", "patience", "retry_timeout"]);
-#[rustfmt::skip] // a row a field
-const CA: Field = optional("ca", &FILE, "A PEM file of certificates to trust beside the system's, relative to the plan's folder.")
-    .aka(&["ca_bundle", "certificate", "cert"]);
-
-/// A week. Threat: a unit that was mistyped, and a run that never ends.
-const MAX_RETRY: u64 = 7 * 24 * 3_600_000;
+/// Up to a week. Threat: a unit that was mistyped, and a run that never ends.
+const RETRY: Period = Period(1, 7 * 24 * 3_600_000);
 
 #[rustfmt::skip] // a row a choice
 static DATA: Choice = Choice(&[

@@ -4,83 +4,61 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use fanout_contract::Params;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
 use super::list::List;
 use super::node::{Content, Entry};
 use super::scalar::{FILE, Int, SEED, Text};
+use super::table::{section, tagged};
 use super::values::{Values, values};
 
 /// Threat: a grid with one list too many, which fills the memory.
 const MAX_CANDIDATES: usize = 1_000_000;
 
-/// The `trainer` section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainerPlan {
-    /// The trainer's name.
-    pub name: String,
-    /// A component file that offers it; `None`: an embedded guest.
-    pub guest: Option<PathBuf>,
-    /// Hyper-parameters that every candidate shares.
-    pub params: Params,
+section! {
+    /// The estimator, and the hyper-parameters that every candidate shares.
+    pub struct TrainerPlan = TRAINER("trainer") {
+        /// The trainer, such as `random_forest`. `fanout guest list` lists them.
+        name: String = required(&Text).aka(&["kind", "type", "method"]),
+        /// A component file (`.wasm`) that offers the trainer, relative to the plan's folder.
+        /// Default: the built-in guests.
+        guest: Option<PathBuf> = optional(&FILE).aka(&["wasm", "component", "module"]),
+        /// Hyper-parameters that every candidate shares. `fanout guest describe NAME` lists
+        /// them.
+        params: Params = default(&FixedParams, "{}")
+            .aka(&["hyperparameters", "parameters", "args"]),
+    }
 }
 
-/// The `search` section. A plan without one has one candidate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Search {
-    /// Every combination; of several grids, one after the other.
-    Grid {
-        /// The grids.
-        params: Vec<BTreeMap<String, Values>>,
-    },
-    /// A sample of the combinations, each drawn once where all are lists.
-    Random {
-        /// The distributions.
-        params: BTreeMap<String, Values>,
-        /// How many to draw.
-        n_iter: u32,
-        /// The seed.
-        random_state: u64,
-    },
-    /// The candidates as they are written.
-    List {
-        /// The candidates.
-        candidates: Vec<Params>,
-    },
+tagged! {
+    /// The candidates.
+    pub enum Search = SEARCH("search", "method", "grid") {
+        /// Every combination of the values, in the order of scikit-learn's ParameterGrid.
+        Grid = "grid" {
+            /// The values of each hyper-parameter: a map, or a list of maps for several grids,
+            /// one after the other.
+            params: Vec<BTreeMap<String, Values>> = required(&Grids)
+                .aka(&["grid", "param_grid", "values"]),
+        },
+        /// A sample of the combinations; where all are lists, each combination at most once.
+        Random = "random" {
+            /// The values or the distribution of each hyper-parameter.
+            params: BTreeMap<String, Values> = required(&SearchedParams { drawn: true })
+                .aka(&["distributions", "param_distributions"]),
+            /// How many candidates to draw.
+            n_iter: u32 = default(&Int(1, MAX_CANDIDATES as u64), "10")
+                .aka(&["n_candidates", "n_trials", "iterations"]),
+            /// The seed.
+            random_state: u64 = default(&SEED, "0").aka(&["seed"]),
+        },
+        /// The candidates as they are written.
+        List = "list" {
+            /// A list of maps from hyper-parameter to value.
+            candidates: Vec<Params> = required(&CANDIDATES),
+        },
+    }
 }
-
-#[rustfmt::skip] // a row a field
-pub(super) static TRAINER: Section = Section::new(
-    "trainer", "The estimator, and the hyper-parameters that every candidate shares.", &[
-    required("name", &Text, "The trainer, such as `random_forest`. `fanout guest list` lists them.")
-        .aka(&["kind", "type", "method"]),
-    optional("guest", &FILE, "A component file (`.wasm`) that offers the trainer, relative to the plan's folder. Default: the built-in guests.")
-        .aka(&["wasm", "component", "module"]),
-    default("params", &FixedParams, "{}", "Hyper-parameters that every candidate shares. `fanout guest describe NAME` lists them.")
-        .aka(&["hyperparameters", "parameters", "args"]),
-]);
-
-#[rustfmt::skip] // a row a field
-pub(super) static SEARCH: Section = Section::new("search", "The candidates.", &[]).tagged("method", "grid", &[
-    Variant { name: "grid", about: "Every combination of the values, in the order of scikit-learn's ParameterGrid.", fields: &[
-        required("params", &Grids, "The values of each hyper-parameter: a map, or a list of maps for several grids, one after the other.")
-            .aka(&["grid", "param_grid", "values"]),
-    ] },
-    Variant { name: "random", about: "A sample of the combinations; where all are lists, each combination at most once.", fields: &[
-        required("params", &SearchedParams { drawn: true }, "The values or the distribution of each hyper-parameter.")
-            .aka(&["distributions", "param_distributions"]),
-        default("n_iter", &Int(1, MAX_CANDIDATES as u64), "10", "How many candidates to draw.")
-            .aka(&["n_candidates", "n_trials", "iterations"]),
-        default("random_state", &SEED, "0", "The seed.").aka(&["seed"]),
-    ] },
-    Variant { name: "list", about: "The candidates as they are written.", fields: &[
-        required("candidates", &CANDIDATES, "A list of maps from hyper-parameter to value."),
-    ] },
-]);
 
 /// A map from hyper-parameter to value.
 #[derive(Debug)]

@@ -24,7 +24,9 @@ impl Form for Section {
         match fields.find(|field| Some(field.name) == self.short) {
             Some(short) => json!({"anyOf": [short.form.schema(), self.object(None)]}),
             None if variants.is_empty() => self.object(None),
-            None => json!({"type": "object", "description": self.about, "oneOf": variants}),
+            None => {
+                json!({"type": "object", "description": self.about.trim_start(), "oneOf": variants})
+            }
         }
     }
 
@@ -200,13 +202,19 @@ impl Section {
             cx.note(entry.place, message).hint(hint);
             return None;
         }
+        // Where the variant is not known, neither is what was meant.
+        let known = self.tag.is_none() || variant.is_some();
         let mut renamed = fields.iter().filter(|field| field.is_known_as(key));
         let renamed = renamed.next().map(|field| field.name);
         let near = renamed.or_else(|| nearest(key, self.names(fields)));
         let hint = match near {
             Some(name) if renamed.is_some() => format!("it is called `{name}` here"),
             Some(name) => format!("did you mean `{name}`?"),
-            None => elsewhere(key, cx.table).unwrap_or_else(|| self.list(fields)),
+            None => {
+                let table = cx.table;
+                let elsewhere = known.then(|| elsewhere(key, table)).flatten();
+                elsewhere.unwrap_or_else(|| self.list(fields))
+            }
         };
         let within = match self.path {
             "" => "in the plan".to_owned(),
@@ -221,7 +229,9 @@ impl Section {
 
     /// The schema of the map, under one variant.
     fn object(&self, variant: Option<&'static Variant>) -> Json {
-        let about = variant.map_or(self.about, |variant| variant.about);
+        let about = variant
+            .map_or(self.about, |variant| variant.about)
+            .trim_start();
         let mut properties = Map::new();
         let mut required = Vec::new();
         if let (Some((tag, default)), Some(Variant { name, .. })) = (self.tag, variant) {
@@ -231,7 +241,7 @@ impl Section {
         }
         for field in self.of_variant(variant) {
             let mut schema = field.form.schema();
-            schema["description"] = field.about.into();
+            schema["description"] = field.about.trim_start().into();
             if let Some(default) = field.default() {
                 schema["default"] = default.json(&mut Default::default()).into();
             }
@@ -286,7 +296,7 @@ impl Field {
 
     /// "`target` is the column to predict".
     fn meaning(&self) -> String {
-        let mut chars = self.about.trim_end_matches('.').chars();
+        let mut chars = self.about.trim_start().trim_end_matches('.').chars();
         let first = chars
             .next()
             .map_or_else(String::new, |first| first.to_lowercase().to_string());

@@ -48,12 +48,12 @@ const MAX_VALUES: usize = 1_000_000;
 #[rustfmt::skip] // a row a field
 pub(super) static RANGES: [Section; 2] = [
     Section::new("range", "`low`, `low + step`, and so on; both ends included. Whole numbers if all are written whole.", &[
-        required("range", &Ends { one: true, positive: false, whole: false }, "The first and the last value."),
-        default("step", &scalar::Number(0.0, f64::INFINITY), "1", "The difference of two values."),
+        required("range", "The first and the last value.", &Ends { one: true, positive: false, whole: false }),
+        default("step", "The difference of two values.", &scalar::Number(0.0, f64::INFINITY), "1"),
     ]),
     Section::new("log_range", "`num` numbers, each the same multiple of the one before; both ends included. Whole numbers if both ends are written whole.", &[
-        required("log_range", &Ends { one: false, positive: true, whole: false }, "The first and the last value."),
-        required("num", &Int(2, MAX_VALUES as u64), "How many values, such as `{log_range: [0.001, 1.0], num: 4}`."),
+        required("log_range", "The first and the last value.", &Ends { one: false, positive: true, whole: false }),
+        required("num", "How many values, such as `{log_range: [0.001, 1.0], num: 4}`.", &Int(2, MAX_VALUES as u64)),
     ]),
 ];
 
@@ -61,13 +61,13 @@ pub(super) static RANGES: [Section; 2] = [
 #[rustfmt::skip] // a row a field
 pub(super) static DISTRIBUTIONS: [Section; 3] = [
     Section::new("uniform", "A number, uniform from low to high.", &[
-        required("uniform", &Ends { one: false, positive: false, whole: false }, "Low and high."),
+        required("uniform", "Low and high.", &Ends { one: false, positive: false, whole: false }),
     ]),
     Section::new("log_uniform", "A number whose logarithm is uniform from low to high.", &[
-        required("log_uniform", &Ends { one: false, positive: true, whole: false }, "Low and high."),
+        required("log_uniform", "Low and high.", &Ends { one: false, positive: true, whole: false }),
     ]),
     Section::new("int_uniform", "A whole number, uniform from low to high, both included.", &[
-        required("int_uniform", &Ends { one: true, positive: false, whole: true }, "Low and high."),
+        required("int_uniform", "Low and high.", &Ends { one: true, positive: false, whole: true }),
     ]),
 ];
 
