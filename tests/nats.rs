@@ -22,7 +22,7 @@ use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
 use built::components;
 use fanout::digest::Digest;
-use fanout::queue::message::{self, Order, Series};
+use fanout::queue::message::{self, Series, TaskMessage};
 use futures::StreamExt as _;
 use nats_worker::Worker;
 use program::{Fanout, example, made, scores, text};
@@ -351,7 +351,7 @@ fn a_forged_task_is_not_run() {
     nats.be_patient_for(Duration::from_secs(30), "fanout");
     let before = fanout.objects("tasks").len();
     for (run, refusal) in [(forged, "plan.json` is damaged"), (run, "finds no task")] {
-        let order = Order {
+        let order = TaskMessage {
             run,
             task: Digest::of(b"no task"),
             split: 0,

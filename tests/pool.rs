@@ -85,13 +85,13 @@ fn case() -> &'static Case {
 }
 
 /// A store with the dataset, and the tasks.
-struct Bench {
+struct TaskContext {
     store: Store,
     prepared: Prepared,
     expansion: Expansion,
 }
 
-impl Bench {
+impl TaskContext {
     fn new() -> Self {
         let case = case();
         let store = Store::open("memory://").unwrap();
@@ -224,7 +224,7 @@ type Told = (BTreeMap<(usize, u32), Scores>, usize);
 fn run(pool: &dyn Pool, expansion: &Expansion) -> Told {
     let (mut told, mut made) = (BTreeMap::new(), 0);
     pool.run(expansion, &mut |notice| {
-        let Notice::Ended { task, ended } = notice else {
+        let Notice::FinishedFits { task, ended } = notice else {
             panic!("{notice:?}");
         };
         let scores = ended.outcome.result.unwrap().scores;
@@ -240,7 +240,7 @@ fn run(pool: &dyn Pool, expansion: &Expansion) -> Told {
 }
 
 fn every_fit_is_told_of_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let pool = || make(bench.work(&Cancel::default()));
     let (first, made) = run(&*pool(), &bench.expansion);
     assert_eq!((first.len(), made), (2 * TASKS, 2 * TASKS));
@@ -251,10 +251,10 @@ fn every_fit_is_told_of_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32),
 }
 
 fn what_is_told_of_is_kept(make: &MakePool) {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let pool = make(bench.work(&Cancel::default()));
     pool.run(&bench.expansion, &mut |notice| {
-        if let Notice::Ended { task, .. } = notice {
+        if let Notice::FinishedFits { task, .. } = notice {
             let key = Key::part(&bench.expansion.tasks[task].id, 0);
             assert!(bench.store.contains(&key).unwrap());
         }
@@ -264,7 +264,7 @@ fn what_is_told_of_is_kept(make: &MakePool) {
 }
 
 fn a_listener_that_has_enough_ends_the_run(make: &MakePool) {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let cancel = Cancel::default();
     let mut notices = 0;
     let pool = make(bench.work(&cancel));
@@ -285,7 +285,7 @@ fn a_listener_that_has_enough_ends_the_run(make: &MakePool) {
 }
 
 fn a_cancelled_run_ends(make: &MakePool) {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let cancel = Cancel::default();
     cancel.cancel();
     let (told, _) = run(&*make(bench.work(&cancel)), &bench.expansion);
@@ -293,7 +293,7 @@ fn a_cancelled_run_ends(make: &MakePool) {
 }
 
 fn damage_is_told_of_and_made_good(make: &MakePool) {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let pool = || make(bench.work(&Cancel::default()));
     let (first, _) = run(&*pool(), &bench.expansion);
     let key = Key::part(&bench.expansion.tasks[70].id, 0);
@@ -303,7 +303,7 @@ fn damage_is_told_of_and_made_good(make: &MakePool) {
         .run(&bench.expansion, &mut |notice| {
             match notice {
                 Notice::Damaged { key } => damaged.push(key),
-                Notice::Ended { task, ended } if !ended.outcome.reused => {
+                Notice::FinishedFits { task, ended } if !ended.outcome.reused => {
                     let scores = &ended.outcome.result.unwrap().scores[0];
                     assert_eq!(first[&(task, 0)], *scores);
                     made.push(task);
@@ -318,7 +318,7 @@ fn damage_is_told_of_and_made_good(make: &MakePool) {
 
 fn a_store_that_fails_ends_the_run(make: &MakePool) {
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = Bench::new();
+    let mut bench = TaskContext::new();
     // A file where the folder of results would have to be.
     std::fs::write(folder.path().join("tasks"), "").unwrap();
     bench.store = Store::open(format!("file://{}", folder.path().display()).as_str()).unwrap();
@@ -329,7 +329,7 @@ fn a_store_that_fails_ends_the_run(make: &MakePool) {
 }
 
 fn two_at_once_agree(make: &MakePool) {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let pools = [(); 2].map(|()| make(bench.work(&Cancel::default())));
     let [one, two] = std::thread::scope(|scope| {
         let start = |pool: Box<dyn Pool + Send>, mut expansion: Expansion, turn: bool| {
@@ -390,7 +390,7 @@ fn the_local_pool_keeps_the_contract_near_the_store_and_far() {
 /// What two local workers come to with a component of `guests/examples` as
 /// their guest.
 fn of_example(sandbox: &Sandbox, name: &str) -> Vec<Scores> {
-    let bench = Bench::new();
+    let bench = TaskContext::new();
     let wasm = &components()[name];
     let guest = Arc::new(sandbox.load(wasm, Digest::of(wasm)).unwrap());
     let limits = TaskLimits {

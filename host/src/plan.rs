@@ -360,3 +360,12 @@ pub fn duration(text: &str) -> Option<Duration> {
 pub fn size(text: &str) -> Option<u64> {
     quantity::size(text)
 }
+
+impl From<Limits> for crate::task::TaskLimits {
+    fn from(limits: Limits) -> Self {
+        Self {
+            memory: limits.memory,
+            timeout: limits.timeout,
+        }
+    }
+}

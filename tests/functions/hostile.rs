@@ -10,7 +10,7 @@ use fanout::digest::Digest;
 use fanout::plan::DataWay;
 use fanout::pool::{HttpPool, HttpSettings, Notice, Pool, Tasks, Work};
 use fanout::run::event::{Outcome, TaskFault};
-use fanout::run::record::{Record, Wanted};
+use fanout::run::record::{Record, WantedFits};
 use fanout::sandbox::{Cache, Cancel, Sandbox, TaskLimits};
 use fanout::store::Store;
 use fanout_contract::{CONTRACT, Params, Split, Task};
@@ -27,8 +27,8 @@ impl Tasks for One {
         1
     }
 
-    fn wanted(&self, _index: usize) -> Wanted {
-        Wanted {
+    fn wanted(&self, _index: usize) -> WantedFits {
+        WantedFits {
             task: Digest::of_json(&self.0),
             fits: vec!["{}".to_owned(), r#"{"fail":true}"#.to_owned()],
         }

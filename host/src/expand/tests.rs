@@ -301,7 +301,7 @@ fn turned_round_the_tasks_are_the_same() {
     let search = "search: {params: {n_estimators: [1, 2], max_features: [0.1, 0.2, 0.3, 0.4]}}";
     let whole = expand(search, 3, 1);
     let mut turned = whole.clone();
-    turned.turn();
+    turned.reverse_with_jitter();
     let all = |expansion: &Expansion| -> HashSet<(Digest, Vec<u32>)> {
         let tasks = expansion.tasks.iter();
         tasks

@@ -28,8 +28,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::columns::Columns;
-use super::{Best, Digests, Report, Took};
+use super::{Best, Report, Usage};
 use crate::reduce::Failures;
+use crate::run::manifest::Digests;
 
 /// The version of the object's layout.
 pub const FORMAT: u32 = 1;
@@ -50,7 +51,7 @@ struct Document<'a> {
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
     warnings: &'a [String],
-    took: Option<&'a Took>,
+    took: Option<&'a Usage>,
     output: Option<String>,
     cv_results: Columns<'a>,
 }
@@ -79,8 +80,8 @@ struct Example {
 }
 
 /// Writes the object and a line feed.
-pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
-    let results = report.results;
+pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    let results = &report.results;
     let tally = results.tally;
     let failure = |failures: &'_ Failures| Failure {
         kind: failures.kind,
@@ -98,7 +99,7 @@ pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
         fanout: env!("CARGO_PKG_VERSION"),
         name: &report.plan.name,
         trainer: &report.plan.trainer.name,
-        digests: report.digests,
+        digests: &report.digests,
         candidates: results.candidates,
         splits: results.splits,
         fits: Fits {
@@ -118,14 +119,14 @@ pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
             .map(|metric| (metric.name.as_str(), metric.undefined))
             .collect(),
         failures: results.failures.iter().map(failure).collect(),
-        warnings: report.warnings,
-        took: report.took,
+        warnings: &report.warnings,
+        took: report.usage.as_ref(),
         output: report
             .plan
             .output
             .as_ref()
             .map(|folder| folder.display().to_string()),
-        cv_results: Columns::new(report.candidates, results),
+        cv_results: Columns::new(&report.candidates, results),
     };
     serde_json::to_writer(&mut *output, &document)?;
     output.write_all(b"\n")

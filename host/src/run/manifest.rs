@@ -12,9 +12,8 @@ use crate::dataset::Prepared;
 use crate::digest::Digest;
 use crate::expand::{Data, Expansion};
 use crate::plan::{Limits, Plan, PoolPlan};
-use crate::report::Digests;
-use crate::sandbox::TaskLimits;
 use crate::store::{Key, LAYOUT, Location};
+use crate::task::TaskLimits;
 
 /// What a run consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +34,19 @@ pub struct Manifest {
     pub splits: Vec<Split>,
     /// The split on which the hold-out rows are scored.
     pub holdout: Option<Split>,
+}
+
+/// The digests of all that decides a run's scores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Digests {
+    /// The run's own: that of its resolved plan.
+    pub run: Digest,
+    /// The guest component's.
+    pub guest: Digest,
+    /// The dataset's.
+    pub dataset: Digest,
+    /// The splits'.
+    pub splits: Digest,
 }
 
 /// Why a manifest can't be read.

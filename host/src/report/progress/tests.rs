@@ -5,7 +5,7 @@ use fanout_contract::Answer;
 use indicatif::TermLike;
 
 use super::*;
-use crate::run::event::TaskFault;
+use crate::task::TaskFault;
 
 /// Keeps what is written to it.
 #[derive(Clone, Debug, Default)]

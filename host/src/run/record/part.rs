@@ -9,8 +9,8 @@ use fanout_contract::{Params, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::run::event::TaskFault;
 use crate::store::LAYOUT;
+use crate::task::TaskFault;
 
 /// What stands before the digest, and between it and the content.
 const BEFORE: &str = r#"{"digest":""#;
