@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow_schema::{Field, Schema};
 use bytes::Bytes;
 use clap::Args;
 use fanout::dataset::{self, DatasetError, Prepared};
