@@ -1,35 +1,26 @@
 //! Workers on a queue: the real binary as run and as worker, the real
 //! nats-server between them, on good days and on bad ones.
 
-#[path = "guests/built.rs"]
-mod built;
-#[path = "guests/expected.rs"]
-mod expected;
-#[path = "nats/worker.rs"]
-mod nats_worker;
-mod program;
-#[path = "functions/results.rs"]
-mod results;
-#[path = "nats/server.rs"]
-mod server;
-#[path = "nats/wire.rs"]
-mod wire;
+pub(crate) mod server;
+pub(crate) mod wire;
+pub(crate) mod worker;
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::functions::results::results;
+use crate::guests::built::components;
+use crate::guests::expected::LOCAL;
+use crate::program::{Fanout, example, made, scores, text};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
-use built::components;
 use fanout::digest::Digest;
 use fanout::queue::message::{self, Series, TaskMessage};
 use futures::StreamExt as _;
-use nats_worker::Worker;
-use program::{Fanout, example, made, scores, text};
-use results::results;
 use serde_json::Value;
 use server::{Nats, wait_for};
 use wire::Wire;
+use worker::Worker;
 
 /// Every fit by itself: a hundred tasks.
 const MANY: [&str; 2] = ["--set", "families=off"];
@@ -737,7 +728,7 @@ limits: {memory: 64MiB, timeout: 2s}
     );
     let worker = Worker::start(&fanout, &nats.url(), &["--store", "there"]);
     worker.says("connected");
-    for (name, kind) in expected::LOCAL {
+    for (name, kind) in LOCAL {
         let trainer = format!("trainer.name={name}");
         let come = |arguments: &[&str]| {
             let mut all = vec!["run", "--json", "--quiet", &plan, "--set", &trainer];

@@ -1,13 +1,6 @@
 //! What every pool keeps: each property is one function over a pool, and each
 //! pool's test calls all of them.
 
-#[path = "guests/built.rs"]
-mod built;
-#[path = "nats/server.rs"]
-mod nats;
-#[path = "functions/server.rs"]
-mod server;
-
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -15,8 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arrow::datatypes::{Field, Schema};
-use built::components;
+use crate::functions::server::{Kind, Server};
+use crate::guests::built::components;
+use crate::nats::server::Nats;
+use arrow_schema::{Field, Schema};
 use fanout::dataset::{self, Prepared};
 use fanout::digest::Digest;
 use fanout::expand::{Data, Expansion};
@@ -33,8 +28,6 @@ use fanout::sandbox::{Cache, Cancel, Guest, Sandbox, TaskLimits};
 use fanout::store::{Key, Store};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
 use fanout_contract::{Scores, TrainerDescription};
-use nats::Nats;
-use server::{Kind, Server};
 
 /// More tasks than are looked up or written at a time, of two fits each.
 const PLAN: &str = "

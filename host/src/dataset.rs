@@ -4,7 +4,7 @@
 //! The source streams through in batches and is never held whole: see
 //! [`Prepared`] for what is. No model is seen here, and no metric.
 
-use arrow::array::{Int32Array, RecordBatch};
+use arrow_array::{Int32Array, RecordBatch};
 use bytes::Bytes;
 use fanout_contract::{Layout, Learning, Split};
 

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::Schema;
+use arrow_schema::Schema;
 use fanout_contract::TrainerDescription;
 
 use decode::{Base, Decoded};

@@ -16,8 +16,8 @@ use fanout::store::Store;
 use fanout_contract::{CONTRACT, Params, Split, Task};
 use fanout_guest_build::{Compiler, Targets};
 
-use crate::expected::{LOCAL, OTHERWISE_OVER_HTTP};
-use crate::server::{Kind, Server};
+use crate::functions::server::{Kind, Server};
+use crate::guests::expected::{LOCAL, OTHERWISE_OVER_HTTP};
 
 /// One task, of two candidates.
 struct One(Task);
@@ -79,7 +79,12 @@ fn every_hostile_trainer_ends_as_a_typed_result_and_the_pool_goes_on() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
     let built = Compiler::find()
         .unwrap()
-        .build(&workspace, "hostile-guests", Targets::Examples)
+        .build(
+            &workspace,
+            &["hostile-guests"],
+            Targets::Examples,
+            "hostile",
+        )
         .unwrap();
     let hostile = built
         .into_iter()

@@ -1,6 +1,4 @@
 //! [`Nats`]: the real nats-server, which `tests/nats/setup.sh` installs.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

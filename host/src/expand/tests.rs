@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use fanout_contract::{Learning, Param, ParamKind, Train};
 use proptest::prelude::*;
 use serde_json::{Value, json};

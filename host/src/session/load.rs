@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow_schema::{Field, Schema};
 use bytes::Bytes;
 use fanout_contract::metric::Metric;
 use fanout_contract::{Learning, TrainerDescription};

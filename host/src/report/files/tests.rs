@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use arrow::array::{Array as _, AsArray as _};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+use arrow_array::Array as _;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
