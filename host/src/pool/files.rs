@@ -116,6 +116,6 @@ mod tests {
         let given = Files::of(table, splits);
         given.release();
         assert_eq!(given.len(), 11);
-        assert_eq!(given.get(&work).unwrap(), both);
+        assert_eq!(given.get(&context).unwrap(), both);
     }
 }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::{Report, Usage};
 use crate::digest::Digest;
-use crate::expand::Candidates;
 use crate::expand::TaskSpec;
 use crate::plan::{
     CsvOptions, Cv, DatasetPlan, ErrorScore, Limits, Plan, PoolPlan, Search, TrainerPlan,

@@ -136,14 +136,14 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::example::Example;
+    use super::super::example;
     use super::*;
 
     #[test]
     fn the_object_tells_all_of_a_run() {
-        let example = Example::new();
+        let example = example::report();
         let mut output = Vec::new();
-        write(&example.report(), &mut output).unwrap();
+        write(&example, &mut output).unwrap();
         assert_eq!(output.iter().filter(|&&byte| byte == b'\n').count(), 1);
         let object: Value = serde_json::from_slice(&output).unwrap();
         let names: Vec<&str> = object
