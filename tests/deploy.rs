@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use crate::program::{Fanout, text};
 use fanout::queue::{CONSUMER, DEFAULT_QUEUE as STREAM};
-use fanout::sandbox::TaskLimits;
+use fanout::task::TaskLimits;
 use tempfile::TempDir;
 
 fn repository() -> PathBuf {

@@ -289,7 +289,7 @@ impl Field {
                     "worker": "other",
                     "why": "it is of another version",
                 });
-                let to = format!("fanout.v1.words.{session}");
+                let to = format!("fanout.v2.sessions.{session}");
                 context
                     .client()
                     .publish(to, word.to_string().into())

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::guests::built::components;
 use crate::guests::expected::LOCAL;
 use fanout::digest::Digest;
-use fanout::run::event::TaskFault;
-use fanout::sandbox::{Cache, Cancel, Guest, GuestError, Instance, Sandbox, TaskLimits};
+use fanout::sandbox::{Cache, Guest, GuestError, Instance, Sandbox};
+use fanout::task::{Cancel, TaskFault, TaskLimits};
 use fanout_contract::{CONTRACT, Params, Split, Task};
 
 const LIMITS: TaskLimits = TaskLimits {

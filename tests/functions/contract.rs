@@ -8,7 +8,8 @@ use std::process::Command;
 
 use fanout::digest::Digest;
 use fanout::plan;
-use fanout::sandbox::{Cache, Cancel, Instance, Sandbox, THREAD_STACK, TaskLimits};
+use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
+use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
     Answer, CONTRACT, Description, Fault, Param, ParamKind, Params, Scores, Split, Task, Train,
 };

@@ -77,7 +77,7 @@ fn text(state: &State, store: &str) -> Result<String, std::fmt::Error> {
     let queue = &state.queue;
     writeln!(
         text,
-        "queue {}: {}, {} of them in hand",
+        "queue {}: {}, {} of them held by workers",
         queue.name,
         counted(queue.tasks, "task"),
         count(queue.held)
