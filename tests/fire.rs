@@ -284,10 +284,10 @@ impl Field {
                 let order: Value = serde_json::from_slice(&message.payload).unwrap();
                 let session = order["session"].as_str().unwrap();
                 let word = serde_json::json!({
-                    "word": "returned",
+                    "message": "returned",
                     "tag": order["tag"],
                     "worker": "other",
-                    "why": "it is of another version",
+                    "reason": "it is of another version",
                 });
                 let to = format!("fanout.v2.sessions.{session}");
                 context
