@@ -3,7 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-fn random() -> u64 {
+/// 64 random bits.
+pub(crate) fn random() -> u64 {
     // Each `RandomState` is keyed by the system's randomness and a counter.
     RandomState::new().hash_one(0u8)
 }

@@ -11,6 +11,7 @@ mod files;
 mod http;
 mod local;
 mod nats;
+mod reports;
 mod threads;
 
 use std::path::PathBuf;

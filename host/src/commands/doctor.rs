@@ -137,7 +137,7 @@ impl Doctor {
         }
     }
 
-    /// The plan's mistakes are the first thing to mend: then nothing else is
+    /// The plan's mistakes are to be repaired first: then nothing else is
     /// checked.
     fn subject(&self) -> Result<Subject, CommandError> {
         let over: Vec<Override> = self

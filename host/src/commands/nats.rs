@@ -1,4 +1,4 @@
-//! What `worker` and `status` share: the queue, named on the command line.
+//! [`QueueArguments`]: the queue, as `worker` and `status` take it.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub(super) struct QueueArguments {
     /// A file of credentials, as `nsc` writes it.
     #[arg(long, value_name = "FILE")]
     nats_creds: Option<PathBuf>,
-    /// A PEM file of certificates to trust beside the system's.
+    /// A PEM file of certificates to trust in addition to the system's.
     #[arg(long, value_name = "FILE")]
     nats_ca: Option<PathBuf>,
 }

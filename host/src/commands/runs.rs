@@ -26,7 +26,7 @@ pub(crate) struct Runs {
     json: bool,
 }
 
-/// One run, as it is told of.
+/// One run, as it is listed.
 #[derive(Serialize)]
 pub(super) struct Row {
     /// The run's id.

@@ -1,5 +1,5 @@
-//! What `runs`, `show` and `gc` share: the store, named without a plan, and
-//! how a run is told of.
+//! [`StoreArgument`]: the store, as `runs`, `show` and `gc` take it, and how
+//! times are shown.
 
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ impl StoreArgument {
         let here =
             std::env::current_dir().map_err(|e| CommandError::new(ErrorKind::Internal, e))?;
         let url = plan::store_url(&self.store, &here);
-        // A folder is made for those who write to it, not for these.
+        // Only commands that write create the folder.
         if let Some(path) = url.strip_prefix("file://")
             && !std::path::Path::new(path).is_dir()
         {

@@ -4,16 +4,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::sync_channel;
 
 use super::feed::{Reports, TaskFeed};
+use super::reports;
 use super::{PoolContext, PoolError};
 use crate::run::pool::PoolEvent;
 use crate::run::tasks::Tasks;
-
-/// Reports that wait for the run to receive them. The bound keeps a slow
-/// listener from filling memory.
-const WAITING: usize = 1024;
 
 /// How many threads, and of which kind.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +32,14 @@ impl WorkerThreads {
         body: &(dyn Fn(&TaskFeed<'_>) + Sync),
     ) -> Result<(), PoolError> {
         let next = AtomicUsize::new(0);
-        let (send, receive) = sync_channel(WAITING);
-        let send: Reports = Arc::new(move |event| send.send(event).is_ok());
+        let (sender, receiver) = reports::channel();
+        let reports: Reports = Arc::new(move |event| sender.send(event));
         std::thread::scope(|scope| {
             let (record, cancel) = (&context.record, &context.cancel);
             let feed = if self.remote_store {
-                TaskFeed::remote(scope, tasks, record, cancel, send)?
+                TaskFeed::remote(scope, tasks, record, cancel, reports)?
             } else {
-                TaskFeed::local(tasks, record, cancel, send, &next)
+                TaskFeed::local(tasks, record, cancel, reports, &next)
             };
             for number in 0..self.workers.min(tasks.len()) {
                 let name = format!("worker-{number}");
@@ -54,24 +50,26 @@ impl WorkerThreads {
                     .spawn_scoped(scope, move || body(&feed))
                     .map_err(PoolError::Worker)?;
             }
-            // The channel closes when the last worker drops its feed.
+            // The channel ends when the last worker drops its feed.
             drop(feed);
             let mut ended = Ok(());
-            for event in &receive {
-                let flow = match event {
-                    Ok(event) => report(event),
-                    Err(error) => {
-                        ended = Err(error);
-                        ControlFlow::Break(())
+            'run: while let Some(reports) = receiver.receive() {
+                for event in reports {
+                    let flow = match event {
+                        Ok(event) => report(event),
+                        Err(error) => {
+                            ended = Err(error);
+                            ControlFlow::Break(())
+                        }
+                    };
+                    if flow.is_break() {
+                        context.cancel.cancel();
+                        break 'run;
                     }
-                };
-                if flow.is_break() {
-                    context.cancel.cancel();
-                    break;
                 }
             }
-            // Workers that wait to send find no receiver, and end.
-            drop(receive);
+            // Workers that send after this find no receiver, and end.
+            drop(receiver);
             ended
         })
     }

@@ -152,7 +152,7 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        // Every field stands in the table above, and the other way round.
+        // The fields are exactly those of the table above.
         let table = include_str!("json.rs")
             .lines()
             .filter_map(|line| line.strip_prefix("//! | `"));

@@ -204,7 +204,7 @@ impl Progress {
                 _ => self.say("fitting the best candidate on all rows"),
             },
             Event::RunInterrupted { .. } => {
-                // The run's error says how far it came. Tasks that still end
+                // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.
                 if let Form::Live(bar) = std::mem::replace(&mut self.form, Form::Quiet) {
                     bar.finish_and_clear();
@@ -250,7 +250,7 @@ impl Progress {
         if let Some(fault) = fault {
             self.failed += fits;
             if self.shown.insert(fault.kind()) {
-                // A trap goes on with the guest's functions, line by line.
+                // A trap's backtrace follows on further lines.
                 let fault = fault.to_string();
                 self.say(&format!(
                     "failed: {}",

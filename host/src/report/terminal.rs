@@ -378,7 +378,7 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         let head = format!("Failed: {failed} of {all}");
         writeln!(out, "\n{}", style.paint(Paint::Failure, &head))?;
         for failures in &results.failures {
-            // A trap goes on with the guest's functions, line by line.
+            // A trap's backtrace follows on further lines.
             let message = failures.example.to_string();
             let message = message.lines().next().unwrap_or_default();
             let first = if failures.tasks > 1 { "the first " } else { "" };

@@ -1,5 +1,5 @@
-//! [`History`]: the runs that a store holds, and [`Replay`], what one of them
-//! has come to so far. It runs nothing and writes nothing.
+//! [`History`]: the runs that a store holds, and [`Replay`], the results of one
+//! of them so far. It runs nothing and writes nothing.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -36,7 +36,7 @@ pub struct RunEntry {
     pub ended: Option<SystemTime>,
 }
 
-/// Why a run can't be told of.
+/// Why a run can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The store failed.
@@ -128,8 +128,7 @@ impl History {
     }
 }
 
-/// What a run has come to so far, by the parts that the store has of its
-/// tasks.
+/// The results of a run so far, from the parts of its tasks in the store.
 #[derive(Clone, Debug)]
 pub struct Replay {
     /// The plan.

@@ -1,7 +1,7 @@
-//! [`Manifest`]: all from which a run's tasks come again without its source:
-//! `plan.json` in the store. Its digest is the run's id. It holds nothing of
-//! where and when the run goes on: no pool, no store, no limits, no paths, no
-//! clock.
+//! [`Manifest`]: all that a run's tasks are made from, without its source:
+//! `plan.json` in the store. Its digest is the run's id. It is independent of
+//! where and when the run is executed: no pool, no store, no limits, no paths,
+//! no clock.
 
 use bytes::Bytes;
 use fanout_contract::{Split, TrainerDescription};
@@ -79,7 +79,7 @@ impl Manifest {
     pub fn new(plan: &Plan, trainer: &TrainerDescription, prepared: &Prepared, data: Data) -> Self {
         let mut fields = fields(plan);
         fields.retain(|name, _| !APART.contains(&name.as_str()));
-        // Digests stand for the files.
+        // Digests replace the paths of files.
         for (section, field) in [("dataset", "source"), ("trainer", "guest")] {
             if let Some(Value::Object(section)) = fields.get_mut(section) {
                 section.remove(field);

@@ -1,5 +1,5 @@
-//! [`Record`]: what the store keeps of tasks. Every pool, on this host or on
-//! another, looks results up and keeps them here and nowhere else.
+//! [`Record`]: what the store keeps of tasks. Every pool, on any host, looks
+//! results up and keeps them here.
 //!
 //! A task's results are parts, numbered from 0, each created once and never
 //! overwritten. A part holds the fits that the parts before it do not. So a
@@ -56,7 +56,7 @@ pub struct Found {
     next: u32,
 }
 
-/// What came of keeping an outcome.
+/// The result of keeping an outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// Parts that are damaged.
@@ -88,7 +88,7 @@ impl Record {
         }
     }
 
-    /// The same record, for one who was told that there is something.
+    /// The same record, looking up results even where the run ignores them.
     pub fn reusing(&self) -> Self {
         Self {
             reuse: Reuse::Valid,
