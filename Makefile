@@ -14,16 +14,18 @@ run: setup
 
 # What is downloaded arrives while the tests are built.
 test: setup
-	$(MAKE) --no-print-directory --jobs=2 lint servers
-	$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory servers & servers=$$!; \
+	$(MAKE) --no-print-directory lint; lint=$$?; \
+	wait $$servers && exit $$lint
+	@$(MAKE) --no-print-directory tests
 
 # The same, with many more faults in the tests that inject them.
 test-long: export FANOUT_LONG = 1
 test-long: test
 
 tests: docs
-	$(linted) test --locked $(guest) --workspace --lib --bins --tests --examples
-	$(linted) test --locked --workspace --lib --bins --tests --examples
+	$(linted) test --locked $(guest) --workspace --lib --bins --tests
+	$(linted) test --locked --workspace --lib --bins --tests
 
 # The tests of S3 against the server that FANOUT_TEST_S3_ENDPOINT names, with
 # the usual AWS variables; its bucket is FANOUT_TEST_S3_BUCKET or fanout-test.
