@@ -26,4 +26,4 @@ while [ "$count" -gt 0 ]; do
     *) set -- "$@" "$argument" ;;
     esac
 done
-exec rustdoc "$@" -Dwarnings --out-dir "${FANOUT_DOC:-target/doc}"
+exec rustdoc "$@" --document-private-items -Dwarnings --out-dir "${CARGO_TARGET_DIR:-target}/doc"

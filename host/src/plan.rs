@@ -182,7 +182,7 @@ pub fn defaults(options: &[Override]) -> std::io::Result<Draft> {
 }
 
 /// A plan's text as JSON, as an editor sees it: to be held against
-/// [`json_schema`].
+/// [`json_schema()`].
 ///
 /// # Errors
 ///

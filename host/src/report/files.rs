@@ -1,4 +1,4 @@
-//! [`write`]: the folder of results. Each file is written whole under another
+//! [`write()`]: the folder of results. Each file is written whole under another
 //! name and then renamed, `best.json` last: where it is, all are.
 //!
 //! | file | what |

@@ -1,4 +1,4 @@
-//! [`write`]: a report as one JSON object on one line, for other programs
+//! [`write()`]: a report as one JSON object on one line, for other programs
 //! (`fanout run --json`, `fanout show --json`).
 //!
 //! | field | what |
@@ -12,7 +12,7 @@
 //! | `fits` | `served`, `made`, `reused`, `failed`: see [`Tally`](crate::reduce::Tally) |
 //! | `metrics` | the metrics' names, in the plan's order |
 //! | `ranked_by` | the metric that ranks the candidates |
-//! | `best` | see [`Best`](super::Best); null where no candidate has a score |
+//! | `best` | see [`Best`]; null where no candidate has a score |
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
 //! | `warnings` | a list of sentences |
