@@ -1,23 +1,11 @@
 //! The exported component as a function: in servers of other makers, and
 //! whole runs over them, on good days and on bad ones.
 
-#[path = "plans/schema.rs"]
-mod schema;
-
-#[path = "functions/contract.rs"]
 mod contract;
-#[path = "guests/expected.rs"]
-mod expected;
-#[path = "functions/hostile.rs"]
 mod hostile;
-#[path = "functions/proxy.rs"]
 mod proxy;
-#[path = "functions/results.rs"]
-mod results;
-#[path = "functions/server.rs"]
-mod server;
-
-mod program;
+pub(crate) mod results;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -25,7 +13,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use program::{Fanout, example, text};
+use crate::program::{Fanout, example, text};
 use proxy::{Deed, Proxy};
 use results::{Results, exported, finished, results, run};
 use server::{Kind, Server, free_port};

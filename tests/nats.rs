@@ -1,35 +1,26 @@
 //! Workers on a queue: the real binary as run and as worker, the real
 //! nats-server between them, on good days and on bad ones.
 
-#[path = "guests/built.rs"]
-mod built;
-#[path = "guests/expected.rs"]
-mod expected;
-#[path = "nats/worker.rs"]
-mod nats_worker;
-mod program;
-#[path = "functions/results.rs"]
-mod results;
-#[path = "nats/server.rs"]
-mod server;
-#[path = "nats/wire.rs"]
-mod wire;
+pub(crate) mod server;
+pub(crate) mod wire;
+pub(crate) mod worker;
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::functions::results::results;
+use crate::guests::built::components;
+use crate::guests::expected::LOCAL;
+use crate::program::{Fanout, example, made, scores, text};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
-use built::components;
 use fanout::digest::Digest;
-use fanout::queue::message::{self, Order, Series};
+use fanout::queue::message::{self, Series, TaskMessage};
 use futures::StreamExt as _;
-use nats_worker::Worker;
-use program::{Fanout, example, made, scores, text};
-use results::results;
 use serde_json::Value;
 use server::{Nats, wait_for};
 use wire::Wire;
+use worker::Worker;
 
 /// Every fit by itself: a hundred tasks.
 const MANY: [&str; 2] = ["--set", "families=off"];
@@ -120,7 +111,7 @@ fn a_run_tells_of_workers_that_come_and_go() {
     let mut lines = Lines::of(run);
     lines.until("no worker takes tasks");
     let mut first = Worker::start(&fanout, &nats.url(), &["--workers", "1", "--name", "first"]);
-    lines.until("worker first is there, for 1 task at a time");
+    lines.until("worker first joined, for 1 task at a time");
     first.says("made in");
     first.signal("TERM");
     lines.until("worker first has left");
@@ -208,7 +199,7 @@ fn a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand() {
     let (report, said) = finish(run);
     drop(second);
     assert_eq!(report["fits"]["served"], 120);
-    assert!(!said.contains("gave a task back"), "{said}");
+    assert!(!said.contains("returned a task"), "{said}");
 }
 
 #[test]
@@ -305,7 +296,7 @@ fn a_worker_of_another_store_gives_tasks_back() {
     );
     stranger.says("connected");
     let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
-    lines.until("worker stranger gave a task back: the store");
+    lines.until("worker stranger returned a task: the store");
     stranger.says("has no run");
     drop(stranger);
     let worker = Worker::start(&fanout, &nats.url(), &[]);
@@ -324,7 +315,7 @@ fn messages_that_are_no_tasks_are_dropped() {
         let client = async_nats::connect(url).await.unwrap();
         let context = async_nats::jetstream::new(client);
         loop {
-            let subject = format!("fanout.v1.tasks.{run}");
+            let subject = format!("fanout.v2.tasks.{run}");
             let sent = context.publish(subject, "no task".into()).await.unwrap();
             // The worker makes the stream.
             if sent.await.is_ok() {
@@ -351,7 +342,7 @@ fn a_forged_task_is_not_run() {
     nats.be_patient_for(Duration::from_secs(30), "fanout");
     let before = fanout.objects("tasks").len();
     for (run, refusal) in [(forged, "plan.json` is damaged"), (run, "finds no task")] {
-        let order = Order {
+        let order = TaskMessage {
             run,
             task: Digest::of(b"no task"),
             split: 0,
@@ -365,7 +356,7 @@ fn a_forged_task_is_not_run() {
         let url = nats.url();
         wait_for(async move {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
-            let subject = format!("fanout.v1.tasks.{run}");
+            let subject = format!("fanout.v2.tasks.{run}");
             let sent = context
                 .publish(subject, message::write(&order))
                 .await
@@ -386,8 +377,8 @@ fn a_queue_that_is_lost_is_filled_again() {
     let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
     worker.says("made in");
     nats.lose();
-    lines.until("NATS is gone");
-    lines.until("NATS is there again");
+    lines.until("NATS is not connected");
+    lines.until("NATS is connected again");
     let report = lines.finish();
     assert_eq!(report["fits"]["served"], 240);
     let alone = fanout.json(&[&plan, "--store", "memory://"]);
@@ -501,7 +492,7 @@ fn status_tells_of_queue_workers_and_runs() {
     finish(over(&fanout, &nats.url(), &plan, &[]));
     let text = fanout.text(&["status", "--nats", &nats.url()]);
     assert!(
-        text.starts_with("queue fanout: 0 tasks, 0 of them in hand\n"),
+        text.starts_with("queue fanout: 0 tasks, 0 of them held by workers\n"),
         "{text}"
     );
     let line = text.lines().find(|line| line.starts_with("it ")).unwrap();
@@ -708,8 +699,8 @@ fn a_worker_behind_a_cut_wire_comes_back() {
     let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
     cut.says("made in");
     wire.cut();
-    cut.says("NATS is gone");
-    lines.until("worker cut fell silent");
+    cut.says("NATS is not connected");
+    lines.until("worker cut does not answer");
     wire.mend();
     cut.says("connected");
     lines.until("worker cut is there");
@@ -737,7 +728,7 @@ limits: {memory: 64MiB, timeout: 2s}
     );
     let worker = Worker::start(&fanout, &nats.url(), &["--store", "there"]);
     worker.says("connected");
-    for (name, kind) in expected::LOCAL {
+    for (name, kind) in LOCAL {
         let trainer = format!("trainer.name={name}");
         let come = |arguments: &[&str]| {
             let mut all = vec!["run", "--json", "--quiet", &plan, "--set", &trainer];

@@ -1,11 +1,9 @@
 //! Whole runs over the real binary.
 
-mod program;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use program::{Fanout, example, made, scores, text};
+use crate::program::{Fanout, example, made, scores, text};
 use serde_json::Value;
 
 #[test]

@@ -2,10 +2,10 @@
 //! [`CheckedPlan`], the only form that anything else accepts.
 //!
 //! The plan's YAML is parsed to a tree (`syntax`, `node`); options of the
-//! command line are put into it (`option`); the table of fields ([`root`] and
+//! command line are put into it (`option`); the table of fields (`root` and
 //! the sections beside it) checks the tree and resolves it to JSON (`form`,
 //! `section`, `scalar`, `list`); and serde builds [`Plan`] from that. The same
-//! table gives the [`json_schema`]. A new field is one declaration in its section
+//! table gives the [`json_schema()`]. A new field is one declaration in its section
 //! (`table`): type, form, default, other names, and description.
 //!
 //! A plan is checked in three steps, as what they need becomes known: the
@@ -43,7 +43,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::Schema;
+use arrow_schema::Schema;
 use fanout_contract::TrainerDescription;
 
 use form::Context;
@@ -153,7 +153,7 @@ pub fn defaults(options: &[Override]) -> std::io::Result<Draft> {
     ))
 }
 
-/// A plan's text as JSON, to be validated by [`json_schema`].
+/// A plan's text as JSON, to be validated by [`json_schema()`].
 ///
 /// # Errors
 ///
@@ -300,5 +300,14 @@ impl std::ops::Deref for CheckedPlan {
 
     fn deref(&self) -> &Plan {
         &self.plan
+    }
+}
+
+impl From<Limits> for crate::task::TaskLimits {
+    fn from(limits: Limits) -> Self {
+        Self {
+            memory: limits.memory,
+            timeout: limits.timeout,
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod backend;
 mod failure;
+mod folder;
 mod key;
 mod location;
 mod probe;
@@ -384,6 +385,10 @@ impl Store {
     }
 
     async fn fetch(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        if let Some(folder) = &self.backend.folder {
+            let read = folder.read(key.path());
+            return read.map_err(|error| self.folder_error("read", key, &error));
+        }
         let path = self.backend.locate(key.path());
         match self.whole(&path).await {
             Ok(bytes) => Ok(Some(bytes)),
@@ -443,6 +448,10 @@ impl Store {
     }
 
     async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
+        if let Some(folder) = &self.backend.folder {
+            let created = folder.create(key.path(), &bytes);
+            return created.map_err(|error| self.folder_error("write", key, &error));
+        }
         let path = self.backend.locate(key.path());
         let put = self.attempt(async || {
             let payload = PutPayload::from_bytes(bytes.clone());
@@ -548,6 +557,15 @@ impl Store {
             Ok(()) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(self.error("remove", key, &error)),
+        }
+    }
+
+    fn folder_error(&self, verb: &'static str, key: &Key, error: &std::io::Error) -> StoreError {
+        StoreError::Object {
+            verb,
+            key: key.to_string(),
+            url: self.url.clone(),
+            failure: Failure::from(error),
         }
     }
 

@@ -1,5 +1,5 @@
 //! [`ForestParams`] and their checked form: scikit-learn's names, defaults
-//! and ranges. What they come to on given rows stands in [`crate::plan`].
+//! and ranges. What they come to on given rows stands in `crate::plan`.
 
 use std::collections::BTreeMap;
 

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use fanout::error::chained;
 use fanout::guest::GuestFile;
 use fanout::plan::{self, Limits, Override, PoolPlan};
 use fanout::pool::NatsLink;
 use fanout::queue::QueueSettings;
-use fanout::report::human::chained;
 use fanout::sandbox::{Sandbox, default_cache};
 use fanout::store::{Location, Store, StoreError};
 use serde::Serialize;
 
-use super::pool::queue_settings;
-use super::{CommandError, Kind, print};
+use super::{CommandError, print};
+use fanout::error::ErrorKind;
+use fanout::session::queue_settings;
 
 /// Check the store, the sandbox, the cache, the memory and the cores.
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
     #[serde(skip)]
-    kind: Kind,
+    kind: ErrorKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -79,7 +80,7 @@ impl Check {
             state: State::Good,
             detail: detail.into(),
             remedy: None,
-            kind: Kind::Internal,
+            kind: ErrorKind::Internal,
         }
     }
 
@@ -136,7 +137,7 @@ impl Doctor {
         }
     }
 
-    /// The plan's mistakes are the first thing to mend: then nothing else is
+    /// The plan's mistakes are to be repaired first: then nothing else is
     /// checked.
     fn subject(&self) -> Result<Subject, CommandError> {
         let over: Vec<Override> = self
@@ -147,9 +148,8 @@ impl Doctor {
             .collect();
         let draft = match &self.plan {
             Some(file) => plan::read(file, &over)?,
-            None => {
-                plan::defaults(&over).map_err(|error| CommandError::new(Kind::Internal, error))?
-            }
+            None => plan::defaults(&over)
+                .map_err(|error| CommandError::new(ErrorKind::Internal, error))?,
         };
         match (draft.store(), draft.limits(), draft.pool()) {
             (Some(store), Some(limits), Some(pool)) => Ok(Subject {
@@ -167,7 +167,7 @@ impl Doctor {
             }),
             _ => Err(match draft.error() {
                 Some(error) => error.into(),
-                None => CommandError::new(Kind::Internal, "the plan was not decoded"),
+                None => CommandError::new(ErrorKind::Internal, "the plan was not decoded"),
             }),
         }
     }

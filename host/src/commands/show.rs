@@ -52,16 +52,16 @@ impl Show {
             ));
         }
         let report = Report {
-            plan: &replay.plan,
-            digests: &manifest.digests(),
-            candidates: &replay.expansion.candidates,
-            results: &replay.results,
-            holdout: replay.holdout.as_ref(),
+            plan: replay.plan,
+            digests: manifest.digests(),
+            candidates: replay.expansion.candidates,
+            results: replay.results,
+            holdout: replay.holdout,
             model: None,
-            warnings: &warnings,
-            took: None,
+            warnings,
+            usage: None,
         };
-        if let Some(folder) = &replay.plan.output {
+        if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
         }
         show(&report, self.json)

@@ -1,7 +1,7 @@
 //! The columns that a plan names: each has one role, is in the source, and has
 //! a type that a model can read.
 
-use arrow::datatypes::{DataType, Schema};
+use arrow_schema::{DataType, Schema};
 
 use super::mistake::Found;
 use super::node::Node;

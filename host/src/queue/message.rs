@@ -1,6 +1,6 @@
-//! What runs and workers tell each other. Messages carry ids and keys, never
-//! data: what a task is, a worker computes from the run's manifest in the
-//! store, and holds the id against it.
+//! The messages between runs and workers. They carry ids and keys, never data:
+//! a worker computes a task from the run's manifest in the store and compares
+//! its id.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::sandbox::TaskLimits;
+use crate::task::TaskLimits;
 
 /// A task in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Order {
+pub struct TaskMessage {
     /// The run: its manifest is in the store.
     pub run: Digest,
     /// The task's id.
@@ -27,17 +27,17 @@ pub struct Order {
     pub memory: u64,
     /// Milliseconds that it may take.
     pub timeout_ms: u64,
-    /// Whether results that are there already don't count.
+    /// Whether stored results are ignored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
-    /// Where the run listens.
+    /// The run's session: names the subject for messages about the task.
     pub session: String,
-    /// What the run calls the task.
+    /// The run's number for the task.
     pub tag: u64,
 }
 
-impl Order {
-    /// What the task may use.
+impl TaskMessage {
+    /// The task's limits.
     pub fn limits(&self) -> TaskLimits {
         TaskLimits {
             memory: self.memory,
@@ -46,58 +46,59 @@ impl Order {
     }
 }
 
-/// What a worker tells a run.
+/// A worker's message to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "word", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Word {
+#[serde(tag = "message", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WorkerMessage {
     /// The record has all fits of a task.
     Done {
         /// The task.
         tag: u64,
-        /// Who.
+        /// The worker's name.
         worker: String,
-        /// The positions in the order of the fits that were made now.
+        /// The positions, among the task's candidates, of the fits that this
+        /// worker made.
         made: Series,
-        /// Parts that are damaged.
+        /// Names of damaged parts of the task's results.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         damaged: Vec<String>,
-        /// Parts with other scores than those made now.
+        /// Names of parts with other scores than this worker made.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         differing: Vec<String>,
     },
-    /// The task goes back to the queue and comes again after a while.
+    /// The task was returned to the queue and is delivered again later.
     Returned {
         /// The task.
         tag: u64,
-        /// Who.
+        /// The worker's name.
         worker: String,
         /// Why.
-        why: String,
+        reason: String,
     },
-    /// The task was brought to this worker after others had it. May it be run
-    /// once more? Answered by a [`Verdict`].
-    MayI {
+    /// The task was delivered before. The worker asks whether to run it, and
+    /// waits for a [`Verdict`].
+    ConfirmRedelivery {
         /// The task.
         tag: u64,
-        /// How often it was delivered, this time included.
+        /// How often it was delivered, including this time.
         delivered: u64,
     },
 }
 
-/// The answer to [`Word::MayI`].
+/// The answer to [`WorkerMessage::ConfirmRedelivery`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Run it.
+    /// Run the task.
     Run,
-    /// Take it out of the queue.
+    /// Remove it from the queue.
     Drop,
 }
 
-/// What a worker tells of itself, every [`Beat::every_ms`] and when asked.
+/// A worker's state, sent every [`Heartbeat::every_ms`] and on request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beat {
-    /// Its name, unlike any other's.
+pub struct Heartbeat {
+    /// Its name, unique in the queue.
     pub name: String,
     /// The version of the program.
     pub version: String,
@@ -113,7 +114,7 @@ pub struct Beat {
     pub holding: Vec<Digest>,
     /// Tasks that it finished since it started.
     pub done: u64,
-    /// Milliseconds until it tells so again.
+    /// Milliseconds until the next heartbeat.
     pub every_ms: u64,
 }
 
@@ -121,28 +122,27 @@ pub struct Beat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
-    /// It does.
+    /// It takes tasks.
     Up,
-    /// It finishes those that it holds.
+    /// It takes no more, and finishes those that it holds.
     Draining,
-    /// It is gone.
+    /// It has stopped.
     Gone,
 }
 
-/// A message's bytes.
+/// Serialises a message.
 pub fn write(message: &impl Serialize) -> Bytes {
     let text = serde_json::to_vec(message);
     text.expect("a message is JSON").into()
 }
 
-/// Reads a message.
+/// Parses a message.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(bytes)
 }
 
-/// Numbers in order, written as few runs of equal steps: `[first, count,
-/// step]` each. A family's candidates are a handful of such runs in most
-/// grids.
+/// Ascending numbers, encoded as arithmetic progressions `[first, count, step]`.
+/// The candidates of a family are a few of these in most grids.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Series(Vec<(u32, u32, u32)>);
@@ -151,7 +151,7 @@ pub struct Series(Vec<(u32, u32, u32)>);
 const MOST: usize = 1 << 24;
 
 impl Series {
-    /// These numbers, which ascend.
+    /// Encodes ascending numbers.
     pub fn of(numbers: &[u32]) -> Self {
         let mut runs: Vec<(u32, u32, u32)> = Vec::new();
         for &number in numbers {
@@ -169,7 +169,7 @@ impl Series {
         Self(runs)
     }
 
-    /// The numbers; `None` where there are more than any task has.
+    /// Decodes the numbers; `None` where there are more than any task has.
     pub fn numbers(&self) -> Option<Vec<u32>> {
         let count: u64 = self.0.iter().map(|&(_, count, _)| u64::from(count)).sum();
         if count > MOST as u64 {

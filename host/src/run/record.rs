@@ -1,5 +1,5 @@
-//! [`Record`]: what the store keeps of tasks. Every pool, on this host or on
-//! another, looks results up and keeps them here and nowhere else.
+//! [`Record`]: what the store keeps of tasks. Every pool, on any host, looks
+//! results up and keeps them here.
 //!
 //! A task's results are parts, numbered from 0, each created once and never
 //! overwritten. A part holds the fits that the parts before it do not. So a
@@ -20,10 +20,9 @@ use std::time::Duration;
 
 use fanout_contract::{Answer, CONTRACT, Params, Scores};
 
-use super::event::{Outcome, TaskFault};
 use crate::digest::Digest;
-use crate::sandbox::TaskLimits;
 use crate::store::{Key, Kind, Store, StoreError};
+use crate::task::{FinishedFits, Outcome, TaskFault, TaskLimits, WantedFits};
 use part::{Content, Fit, Part};
 
 /// What the store keeps of tasks.
@@ -44,30 +43,11 @@ enum Reuse {
     All,
 }
 
-/// Fits that a run wants of one task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The task's id.
-    pub task: Digest,
-    /// The keys of the fits: the nested hyper-parameters of each, as an
-    /// object in canonical JSON. A fit's position is its index here.
-    pub fits: Vec<String>,
-}
-
-/// How some fits of a task ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ended {
-    /// The positions of the fits.
-    pub positions: Vec<u32>,
-    /// What became of them; an answer has their scores in this order.
-    pub outcome: Outcome,
-}
-
 /// What the record has of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
-    /// What became of the fits that it has.
-    pub ended: Vec<Ended>,
+    /// The fits that it has.
+    pub finished: Vec<FinishedFits>,
     /// The positions of those that it has not, ascending.
     pub missing: Vec<u32>,
     /// Parts that are damaged.
@@ -76,7 +56,7 @@ pub struct Found {
     next: u32,
 }
 
-/// What came of keeping an outcome.
+/// The result of keeping an outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// Parts that are damaged.
@@ -108,7 +88,7 @@ impl Record {
         }
     }
 
-    /// The same record, for one who was told that there is something.
+    /// The same record, looking up results even where the run ignores them.
     pub fn reusing(&self) -> Self {
         Self {
             reuse: Reuse::Valid,
@@ -122,7 +102,7 @@ impl Record {
     }
 
     /// Looks tasks up, all at once. The answers are in the same order.
-    pub fn look(&self, wanted: &[Wanted]) -> Result<Vec<Found>, StoreError> {
+    pub fn look(&self, wanted: &[WantedFits]) -> Result<Vec<Found>, StoreError> {
         let mut searches: Vec<Search<'_>> = wanted.iter().map(Search::new).collect();
         let mut open: Vec<usize> = (0..searches.len())
             .filter(|_| self.reuse != Reuse::Nothing)
@@ -154,7 +134,7 @@ impl Record {
     /// ([`TaskFault::Cancelled`]), is not kept.
     pub fn keep(
         &self,
-        wanted: &Wanted,
+        wanted: &WantedFits,
         found: &Found,
         outcome: &Outcome,
     ) -> Result<Kept, StoreError> {
@@ -195,7 +175,7 @@ fn key_of(params: &Params) -> String {
     serde_json::to_string(params).expect("hyper-parameters are JSON")
 }
 
-fn content(wanted: &Wanted, positions: &[u32], outcome: &Outcome) -> Content {
+fn content(wanted: &WantedFits, positions: &[u32], outcome: &Outcome) -> Content {
     let params = positions.iter().map(|&position| {
         let key = &wanted.fits[position as usize];
         serde_json::from_str::<Params>(key).expect("a key is an object in JSON")
@@ -270,13 +250,13 @@ impl Content {
 
 /// A task's parts as they are read, one after the other.
 struct Search<'a> {
-    wanted: &'a Wanted,
+    wanted: &'a WantedFits,
     found: Found,
     faults: Vec<(BTreeSet<String>, Outcome)>,
 }
 
 impl<'a> Search<'a> {
-    fn new(wanted: &'a Wanted) -> Self {
+    fn new(wanted: &'a WantedFits) -> Self {
         Self {
             wanted,
             found: Found {
@@ -340,7 +320,7 @@ impl<'a> Search<'a> {
             all if all == there => wall,
             some => wall.mul_f64(some as f64 / there as f64),
         };
-        self.found.ended.push(Ended {
+        self.found.finished.push(FinishedFits {
             positions,
             outcome: Outcome {
                 result: Ok(Answer {
@@ -351,6 +331,7 @@ impl<'a> Search<'a> {
                 wall,
                 reused: true,
             },
+            worker: None,
         });
     }
 
@@ -371,9 +352,10 @@ impl<'a> Search<'a> {
             fits.iter().eq(missing.iter().copied()) && holds(outcome, limits)
         });
         if let Some((_, outcome)) = met {
-            self.found.ended.push(Ended {
+            self.found.finished.push(FinishedFits {
                 positions: std::mem::take(&mut self.found.missing),
                 outcome,
+                worker: None,
             });
         }
         self.found
@@ -387,7 +369,11 @@ impl<'a> Search<'a> {
                 .extract_if(.., |position| fits.contains(&wanted[*position as usize]))
                 .collect();
             if !positions.is_empty() {
-                self.found.ended.push(Ended { positions, outcome });
+                self.found.finished.push(FinishedFits {
+                    positions,
+                    outcome,
+                    worker: None,
+                });
             }
         }
         self.found

@@ -1,6 +1,6 @@
-//! [`Summary`]: what a run that ended came to, in short: `result.json` in the
-//! store. It only saves those who list runs from adding up every task; what
-//! holds are the tasks.
+//! [`Summary`]: the outcome of a run that ended, `result.json` in the store. It
+//! saves a listing of runs from reading every task; the tasks' results are what
+//! counts.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use fanout_contract::Params;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::report::Report;
+use crate::reduce::SearchResults;
 use crate::store::{Key, LAYOUT, Store, StoreError};
 
-/// What a run that ended came to.
+/// The outcome of a run that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
@@ -27,19 +27,19 @@ pub struct Summary {
     /// How many fits have no answer.
     pub failed: usize,
     /// The best candidate; `None` where none has a score.
-    pub best: Option<Best>,
+    pub best: Option<BestCandidate>,
     /// The scores of the refitted model on the hold-out rows.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
-    /// What a person should know of.
+    /// Warnings about the data and the store.
     pub warnings: Vec<String>,
     /// When, where and by what it ended.
-    ended: Ended,
+    ended: End,
 }
 
 /// The best candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Best {
+pub struct BestCandidate {
     /// The candidate's index.
     pub index: usize,
     /// Its searched hyper-parameters.
@@ -53,7 +53,7 @@ pub struct Best {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ended {
+struct End {
     /// Seconds since 1970.
     unix: u64,
     host: Option<String>,
@@ -61,30 +61,25 @@ struct Ended {
 }
 
 impl Summary {
-    /// The summary of a report, as of now and here.
-    pub fn of(report: &Report<'_>) -> Self {
-        let number = |number: f64| number.is_finite().then_some(number);
-        let best = report.best().map(|best| Best {
-            index: best.index,
-            searched: best.searched,
-            metric: best.metric,
-            scores: best
-                .scores
-                .into_iter()
-                .map(|(metric, score)| (metric, [number(score.mean), number(score.std)]))
-                .collect(),
-        });
+    /// The summary of a run that ends now, on this host.
+    pub fn new(
+        run: Digest,
+        results: &SearchResults,
+        best: Option<BestCandidate>,
+        holdout: Option<BTreeMap<String, Option<f64>>>,
+        warnings: Vec<String>,
+    ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             layout: LAYOUT,
-            run: report.digests.run,
-            candidates: report.results.candidates,
-            splits: report.results.splits,
-            failed: report.results.tally.failed,
+            run,
+            candidates: results.candidates,
+            splits: results.splits,
+            failed: results.tally.failed,
             best,
-            holdout: report.holdout.cloned(),
-            warnings: report.warnings.to_vec(),
-            ended: Ended {
+            holdout,
+            warnings,
+            ended: End {
                 unix: now.unwrap_or_default().as_secs(),
                 host: host(),
                 fanout: env!("CARGO_PKG_VERSION").to_owned(),
@@ -99,8 +94,8 @@ impl Summary {
         Ok(summary.filter(|summary| summary.layout == LAYOUT && summary.run == *run))
     }
 
-    /// Keeps it, unless the store has one that says the same. One that says
-    /// other is of a run under other limits, and gives way.
+    /// Keeps it, unless the store has an equal one. A different one belongs to
+    /// a run under other limits and is replaced.
     pub fn keep(&self, store: &Store) -> Result<(), StoreError> {
         let key = Key::result(&self.run);
         let text = serde_json::to_string(self).expect("a summary is JSON");
@@ -119,7 +114,7 @@ impl Summary {
     }
 }
 
-/// This machine's name, where it is easy to know.
+/// This host's name, where the platform tells it without a system call.
 fn host() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok());

@@ -1,15 +1,16 @@
-//! [`Fleet`]: the workers of a queue, as far as they were heard of.
+//! [`Fleet`]: the workers of a queue that are known from their heartbeats.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::pool::Notice;
-use crate::queue::message::{Beat, WorkerState};
+use crate::queue::message::{Heartbeat, WorkerState};
+use crate::run::event::Event;
+use crate::run::pool::PoolEvent;
 
-/// Beats that may be missed before a worker counts as gone.
+/// Heartbeats that may be missing before a worker counts as gone.
 const MISSED: u32 = 3;
 
-/// Who is there.
+/// The known workers.
 #[derive(Debug, Default)]
 pub(super) struct Fleet {
     workers: HashMap<String, Seen>,
@@ -22,38 +23,34 @@ struct Seen {
 }
 
 impl Fleet {
-    /// Takes in what a worker says of itself; what there is to tell.
-    pub(super) fn beat(&mut self, beat: Beat, now: Instant) -> Option<Notice> {
-        let Beat { name, slots, .. } = beat;
-        if beat.state != WorkerState::Up {
+    /// Receives a heartbeat. Returns whether a worker joined or left by it.
+    pub(super) fn heartbeat(&mut self, heartbeat: Heartbeat, now: Instant) -> Option<PoolEvent> {
+        let Heartbeat { name, slots, .. } = heartbeat;
+        if heartbeat.state != WorkerState::Up {
             self.workers.remove(&name)?;
-            return Some(Notice::WorkerLeft {
-                worker: name,
-                silent: false,
-            });
+            return Some(PoolEvent::of_worker(
+                &name,
+                Event::WorkerLeft { silent: false },
+            ));
         }
-        let every = Duration::from_millis(beat.every_ms.clamp(100, 60_000));
+        let every = Duration::from_millis(heartbeat.every_ms.clamp(100, 60_000));
         let until = now + every * MISSED;
         let known = self.workers.insert(name.clone(), Seen { slots, until });
-        known.is_none().then_some(Notice::WorkerJoined {
-            worker: name,
-            slots,
-        })
+        known
+            .is_none()
+            .then(|| PoolEvent::of_worker(&name, Event::WorkerJoined { slots }))
     }
 
-    /// Those that fell silent.
-    pub(super) fn left(&mut self, now: Instant) -> Vec<Notice> {
+    /// Removes the workers whose heartbeats stopped.
+    pub(super) fn remove_silent(&mut self, now: Instant) -> Vec<PoolEvent> {
         let silent = self.workers.extract_if(|_, seen| seen.until < now);
         silent
-            .map(|(worker, _)| Notice::WorkerLeft {
-                worker,
-                silent: true,
-            })
+            .map(|(worker, _)| PoolEvent::of_worker(&worker, Event::WorkerLeft { silent: true }))
             .collect()
     }
 
-    /// Nobody can be heard: their silence means nothing.
-    pub(super) fn forgive(&mut self, now: Instant) {
+    /// Extends all deadlines: without a connection no heartbeat arrives.
+    pub(super) fn extend_deadlines(&mut self, now: Instant) {
         for seen in self.workers.values_mut() {
             seen.until = seen.until.max(now + Duration::from_secs(10));
         }
@@ -64,7 +61,7 @@ impl Fleet {
         self.workers.values().map(|seen| seen.slots).sum()
     }
 
-    /// Whether nobody is there.
+    /// Whether no worker is known.
     pub(super) fn is_empty(&self) -> bool {
         self.workers.is_empty()
     }
@@ -74,8 +71,8 @@ impl Fleet {
 mod tests {
     use super::*;
 
-    fn beat(name: &str, state: WorkerState) -> Beat {
-        Beat {
+    fn heartbeat(name: &str, state: WorkerState) -> Heartbeat {
+        Heartbeat {
             name: name.to_owned(),
             version: "1".to_owned(),
             state,
@@ -89,27 +86,37 @@ mod tests {
     }
 
     #[test]
-    fn workers_come_and_go() {
+    fn workers_join_and_leave() {
         let (mut fleet, now) = (Fleet::default(), Instant::now());
         let joined = |worker: &str| {
-            Some(Notice::WorkerJoined {
-                worker: worker.to_owned(),
-                slots: 2,
-            })
+            Some(PoolEvent::of_worker(
+                worker,
+                Event::WorkerJoined { slots: 2 },
+            ))
         };
-        let left = |worker: &str, silent| Notice::WorkerLeft {
-            worker: worker.to_owned(),
-            silent,
-        };
-        assert_eq!(fleet.beat(beat("a", WorkerState::Up), now), joined("a"));
-        assert_eq!(fleet.beat(beat("a", WorkerState::Up), now), None);
-        assert_eq!(fleet.beat(beat("b", WorkerState::Up), now), joined("b"));
+        let left =
+            |worker: &str, silent| PoolEvent::of_worker(worker, Event::WorkerLeft { silent });
+        assert_eq!(
+            fleet.heartbeat(heartbeat("a", WorkerState::Up), now),
+            joined("a")
+        );
+        assert_eq!(fleet.heartbeat(heartbeat("a", WorkerState::Up), now), None);
+        assert_eq!(
+            fleet.heartbeat(heartbeat("b", WorkerState::Up), now),
+            joined("b")
+        );
         assert_eq!(fleet.slots(), 4);
-        let drained = fleet.beat(beat("b", WorkerState::Draining), now);
+        let drained = fleet.heartbeat(heartbeat("b", WorkerState::Draining), now);
         assert_eq!(drained, Some(left("b", false)));
-        assert_eq!(fleet.beat(beat("b", WorkerState::Gone), now), None);
-        assert_eq!(fleet.left(now + Duration::from_secs(2)), []);
-        assert_eq!(fleet.left(now + Duration::from_secs(4)), [left("a", true)]);
+        assert_eq!(
+            fleet.heartbeat(heartbeat("b", WorkerState::Gone), now),
+            None
+        );
+        assert_eq!(fleet.remove_silent(now + Duration::from_secs(2)), []);
+        assert_eq!(
+            fleet.remove_silent(now + Duration::from_secs(4)),
+            [left("a", true)]
+        );
         assert!(fleet.is_empty());
     }
 }

@@ -9,10 +9,10 @@ use fanout_contract::{Params, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::run::event::TaskFault;
 use crate::store::LAYOUT;
+use crate::task::TaskFault;
 
-/// What stands before the digest, and between it and the content.
+/// The bytes before the digest, and between it and the content.
 const BEFORE: &str = r#"{"digest":""#;
 const BETWEEN: &str = r#"","part":"#;
 
@@ -21,7 +21,7 @@ const BETWEEN: &str = r#"","part":"#;
 #[serde(deny_unknown_fields)]
 pub(super) struct Part {
     layout: u32,
-    /// The task and the part's number, so that no object stands for another.
+    /// The task and the part's number, so that no object passes for another.
     task: Digest,
     number: u32,
     pub(super) content: Content,

@@ -14,8 +14,8 @@ fn memory() -> Store {
 }
 
 /// Fits of one task whose only nested hyper-parameter is `n`.
-fn wanted(numbers: &[u32]) -> Wanted {
-    Wanted {
+fn wanted(numbers: &[u32]) -> WantedFits {
+    WantedFits {
         task: Digest::of(b"task"),
         fits: numbers
             .iter()
@@ -58,7 +58,7 @@ fn trapped() -> TaskFault {
     }
 }
 
-fn look(record: &Record, wanted: &Wanted) -> Found {
+fn look(record: &Record, wanted: &WantedFits) -> Found {
     record.look(std::slice::from_ref(wanted)).unwrap().remove(0)
 }
 
@@ -78,7 +78,7 @@ fn run(store: &Store, numbers: &[u32]) -> usize {
     let found = look(&record, &wanted);
     assert_eq!(found.missing, [0; 0]);
     let mut told = vec![None; numbers.len()];
-    for ended in found.ended {
+    for ended in found.finished {
         assert!(ended.outcome.reused);
         let answer = ended.outcome.result.unwrap();
         for (&position, scores) in ended.positions.iter().zip(answer.scores) {
@@ -109,7 +109,7 @@ fn a_share_of_a_call_takes_its_share_of_the_time() {
     let store = memory();
     run(&store, &[1, 2, 3, 4]);
     let found = look(&record(&store, true), &wanted(&[3]));
-    assert_eq!(found.ended[0].outcome.wall, Duration::from_millis(10));
+    assert_eq!(found.finished[0].outcome.wall, Duration::from_millis(10));
 }
 
 #[test]
@@ -180,13 +180,18 @@ fn a_fault_stands_for_the_fits_that_met_it_together() {
     record.keep(&both, &found, &failed(trapped())).unwrap();
     let found = look(&record, &both);
     assert_eq!(found.missing, [0; 0]);
-    assert_eq!(found.ended[0].outcome.result, Err(trapped()));
+    assert_eq!(found.finished[0].outcome.result, Err(trapped()));
     // Each alone may do better, and then has scores that hold for both.
     for n in [1, 2] {
         assert_eq!(run(&store, &[n]), 1);
     }
     let found = look(&record, &both);
-    assert!(found.ended.iter().all(|ended| ended.outcome.result.is_ok()));
+    assert!(
+        found
+            .finished
+            .iter()
+            .all(|ended| ended.outcome.result.is_ok())
+    );
     // One who only wants to know hears of the fault for any of its fits.
     let store = memory();
     let record = Record::new(store.clone(), TaskLimits::default(), true);
@@ -195,7 +200,7 @@ fn a_fault_stands_for_the_fits_that_met_it_together() {
         .unwrap();
     let found = look(&Record::to_read(store), &wanted(&[3, 2]));
     assert_eq!(found.missing, [0]);
-    assert_eq!(found.ended[0].positions, [1]);
+    assert_eq!(found.finished[0].positions, [1]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! [`Tap`]: a slot's place at the queue. It asks for one task at a time, by one
-//! subscription for as long as the connection lasts.
+//! [`PullSubscription`]: a slot's subscription to the queue. It requests one task
+//! at a time, over one subscription for as long as the connection lasts.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use futures::StreamExt as _;
 
 use crate::queue::{Queue, QueueError, api};
 
-/// How long a request for a task waits in the queue.
+/// How long the server holds a request for a task.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// How much later than that its end may be told.
+/// How much later than that the server's answer may arrive.
 const LATE: Duration = Duration::from_secs(5);
 
-pub(super) struct Tap {
+pub(super) struct PullSubscription {
     consumer: Consumer<pull::Config>,
     inbox: Subject,
     answers: Subscriber,
-    /// How many have come.
+    /// How many answers arrived.
     answered: u64,
-    /// Whether a request is in the queue.
-    asked: bool,
+    /// Whether a request is pending.
+    requested: bool,
 }
 
-impl Tap {
+impl PullSubscription {
     pub(super) async fn open(queue: &Queue) -> Result<Self, QueueError> {
         let consumer = queue.consumer().await?;
         let inbox = Subject::from(queue.client().new_inbox());
@@ -35,55 +35,57 @@ impl Tap {
         Ok(Self {
             consumer,
             inbox,
-            answers: answers.map_err(|error| api("give a task", error))?,
+            answers: answers.map_err(|error| api("deliver a task", error))?,
             answered: 0,
-            asked: false,
+            requested: false,
         })
     }
 
-    /// How long the queue waits for a word of a task.
-    pub(super) fn patience(&self) -> Duration {
+    /// How long the queue waits for an acknowledgement before it delivers a task
+    /// again.
+    pub(super) fn ack_wait(&self) -> Duration {
         self.consumer.cached_info().config.ack_wait
     }
 
-    /// The next task; `None`: there was none for a while.
+    /// The next task; `None` where there was none for a while.
     pub(super) async fn next(&mut self, queue: &Queue) -> Result<Option<Message>, QueueError> {
-        if !self.asked {
+        if !self.requested {
             let request = pull::BatchConfig {
                 batch: 1,
                 expires: Some(WAIT),
                 ..Default::default()
             };
             let sent = self.consumer.request_batch(request, self.inbox.clone());
-            sent.await.map_err(|error| api("give a task", error))?;
-            self.asked = true;
+            sent.await.map_err(|error| api("deliver a task", error))?;
+            self.requested = true;
         }
         let answer = tokio::time::timeout(WAIT + LATE, self.answers.next()).await;
-        self.asked = false;
+        self.requested = false;
         let Ok(answer) = answer else {
             return Ok(None);
         };
         self.answered += 1;
-        let refused = |why: String| Err(api("give a task", std::io::Error::other(why)));
+        let refused = |why: String| Err(api("deliver a task", std::io::Error::other(why)));
         let Some(message) = answer else {
             return refused("the connection is closed".to_owned());
         };
         match message.status {
             None | Some(StatusCode::OK) => Ok(Some(task(message, queue))),
-            // None in time.
+            // There was none in time.
             Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => Ok(None),
-            // The consumer or its stream may be gone.
+            // The consumer or its stream may have been deleted.
             Some(status) => {
                 let why = message.description.as_deref().unwrap_or_default();
                 refused(format!("{status}: {why}"))
             }
         }
     }
-    /// Takes no task more. One that was on its way is given back: nobody would
-    /// have it until the queue's patience ends.
+
+    /// Ends the subscription. A task that was on its way is returned; else the
+    /// queue would deliver it only after its acknowledgement is overdue.
     ///
-    /// The server counts what it sends: it sends one message more, which is a
-    /// task or, where none was on its way, what is published here.
+    /// The server counts the messages that it sends: it sends one more, which is
+    /// a task or, where none was on its way, the message published here.
     pub(super) async fn close(mut self, queue: &Queue) {
         let closing = async {
             drop(self.answers.unsubscribe_after(self.answered + 1).await);
@@ -95,7 +97,7 @@ impl Tap {
                 }
             }
         };
-        // A connection that is lost ends it nowhere else.
+        // Without a connection nothing else ends the loop.
         drop(tokio::time::timeout(LATE, closing).await);
     }
 }
