@@ -42,6 +42,7 @@ mod trainer;
 mod values;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_schema::Schema;
 use fanout_contract::TrainerDescription;
@@ -98,7 +99,7 @@ pub enum PlanError {
 /// A plan that was read, with the mistakes found in it so far.
 #[derive(Debug)]
 pub struct Draft {
-    source: PlanSource,
+    source: Arc<PlanSource>,
     sections: Sections,
     found: Found,
     trainer_checked: bool,
@@ -161,7 +162,7 @@ pub fn defaults(options: &[Override]) -> std::io::Result<Draft> {
 pub fn to_json(text: &str) -> Result<serde_json::Value, PlanError> {
     let draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
     let mistakes = |found| PlanError::Mistakes(Mistakes::new(draft.source.clone(), found));
-    let Some(root) = draft.source.root() else {
+    let Some(root) = &draft.source.root else {
         return Err(mistakes(draft.found.clone()));
     };
     let mut found = Found::default();
@@ -187,8 +188,14 @@ impl Draft {
             }
             sections = root::read(root, &mut cx);
         }
+        let source = PlanSource {
+            name: file.display().to_string(),
+            text: text.to_owned(),
+            options: options.to_vec(),
+            root,
+        };
         Self {
-            source: PlanSource::new(file.display().to_string(), text, options, root),
+            source: Arc::new(source),
             sections,
             found: cx.found,
             trainer_checked: false,
@@ -225,7 +232,7 @@ impl Draft {
     /// of the plan's guest, or of all built-in guests.
     pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
         self.trainer_checked = true;
-        if let Some(root) = self.source.root() {
+        if let Some(root) = &self.source.root {
             trainer::check(root, trainers, &mut self.found);
         }
     }
@@ -233,7 +240,7 @@ impl Draft {
     /// Checks the columns that the plan names against those of the source.
     pub fn check_columns(&mut self, schema: &Schema) {
         self.columns_checked = true;
-        if let (Some(root), Some(_)) = (self.source.root(), &self.sections.dataset) {
+        if let (Some(root), Some(_)) = (&self.source.root, &self.sections.dataset) {
             columns::check_source(root, schema, &mut self.found);
         }
     }
@@ -277,7 +284,7 @@ impl Draft {
 pub struct CheckedPlan {
     plan: Plan,
     #[serde(skip)]
-    source: PlanSource,
+    source: Arc<PlanSource>,
 }
 
 impl CheckedPlan {

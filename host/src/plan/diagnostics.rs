@@ -2,6 +2,7 @@
 //! data (`Serialize`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
@@ -26,13 +27,13 @@ const WIDTH: usize = 68;
 /// where it does not apply.
 #[derive(Clone, Debug)]
 pub struct Mistakes {
-    source: PlanSource,
+    source: Arc<PlanSource>,
     list: Vec<Mistake>,
 }
 
 impl Mistakes {
     /// Sorts the mistakes by place, and removes duplicates.
-    pub(super) fn new(source: PlanSource, found: Found) -> Self {
+    pub(super) fn new(source: Arc<PlanSource>, found: Found) -> Self {
         let mut list = found.0;
         list.sort_by(|a, b| (a.place, &a.message).cmp(&(b.place, &b.message)));
         list.dedup();
@@ -49,8 +50,8 @@ impl Mistakes {
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.list.len() {
-            1 => write!(f, "the plan `{}` has a mistake", self.source.name())?,
-            n => write!(f, "the plan `{}` has {n} mistakes", self.source.name())?,
+            1 => write!(f, "the plan `{}` has a mistake", self.source.name)?,
+            n => write!(f, "the plan `{}` has {n} mistakes", self.source.name)?,
         }
         for mistake in self.list.iter().take(SHOWN) {
             show(mistake, &self.source, f)?;
@@ -80,7 +81,7 @@ impl Serialize for Mistakes {
                 Place::Option(index, _) => (None, Some(redacted(self.source.option(index)))),
             };
             Located {
-                file: self.source.name(),
+                file: &self.source.name,
                 line: span.map(|span| span.line),
                 column: span.map(|span| span.column),
                 option,
@@ -92,7 +93,7 @@ impl Serialize for Mistakes {
 }
 
 fn show(mistake: &Mistake, source: &PlanSource, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let name = source.name();
+    let name = &source.name;
     let (at, number, snippet) = match mistake.place {
         Place::Plan => (name.to_owned(), String::new(), None),
         Place::File(span) => (

@@ -111,10 +111,8 @@ impl Section {
     ) -> Option<&'static Variant> {
         let entry = node.entry(tag);
         let name = entry.map_or(Some(default), |entry| entry.value.label());
-        let variant = self
-            .variants
-            .iter()
-            .find(|variant| Some(variant.name) == name);
+        let mut variants = self.variants.iter();
+        let variant = variants.find(|variant| Some(variant.name) == name);
         let Some(entry) = entry.filter(|_| variant.is_none()) else {
             return variant;
         };
@@ -169,20 +167,14 @@ impl Section {
             Some((label, first)) => format!("write `{path}: {{{first}: {label}}}`"),
             None => self.list(&every),
         };
-        let message = format!(
-            "{} takes a map of fields, not {}",
-            self.title(),
-            node.describe()
-        );
+        let (title, found) = (self.title(), node.describe());
+        let message = format!("{title} takes a map of fields, not {found}");
         cx.note(node.place, message).hint(hint);
     }
 
     fn list(&self, fields: &[&'static Field]) -> String {
-        format!(
-            "the fields of {} are {}",
-            self.title(),
-            all_of(self.names(fields))
-        )
+        let (title, names) = (self.title(), all_of(self.names(fields)));
+        format!("the fields of {title} are {names}")
     }
 
     /// Notes an unknown field, and returns the field that was probably meant.
@@ -229,9 +221,8 @@ impl Section {
 
     /// The schema of the map, under one variant.
     fn object(&self, variant: Option<&'static Variant>) -> Json {
-        let about = variant
-            .map_or(self.about, |variant| variant.about)
-            .trim_start();
+        let about = variant.map_or(self.about, |variant| variant.about);
+        let about = about.trim_start();
         let mut properties = Map::new();
         let mut required = Vec::new();
         if let (Some((tag, default)), Some(Variant { name, .. })) = (self.tag, variant) {
@@ -258,13 +249,9 @@ impl Section {
 impl Field {
     fn read(&self, name: &str, entry: &Entry, cx: &mut Context<'_>) -> Option<Json> {
         if !entry.value.is_null() {
-            return self.form.read(
-                Given {
-                    name,
-                    ..Given::entry(entry)
-                },
-                cx,
-            );
+            let mut given = Given::entry(entry);
+            given.name = name;
+            return self.form.read(given, cx);
         }
         let hint = match self.presence {
             Presence::Required => self.meaning(),
@@ -297,10 +284,9 @@ impl Field {
     /// "`target` is the column to predict".
     fn meaning(&self) -> String {
         let mut chars = self.about.trim_start().trim_end_matches('.').chars();
-        let first = chars
-            .next()
-            .map_or_else(String::new, |first| first.to_lowercase().to_string());
-        format!("`{}` is {first}{}", self.name, chars.as_str())
+        let first = chars.next().map(|first| first.to_lowercase().to_string());
+        let (first, rest) = (first.unwrap_or_default(), chars.as_str());
+        format!("`{}` is {first}{rest}", self.name)
     }
 }
 
@@ -316,7 +302,6 @@ fn elsewhere(key: &str, table: &Section) -> Option<String> {
     }
     let (path, field) = fields.iter().find(|(_, field)| field.is_known_as(key))?;
     let (name, home) = (field.name, title(path));
-    Some(format!(
-        "it is called `{name}` here, and is a field of {home}"
-    ))
+    let hint = format!("it is called `{name}` here, and is a field of {home}");
+    Some(hint)
 }

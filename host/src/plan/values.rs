@@ -77,10 +77,8 @@ pub(super) fn values(given: Given<'_>, cx: &mut Context<'_>) -> Option<Values> {
     match &node.content {
         Content::Scalar(_) => Some(Values::List(vec![node.json(&mut cx.found)?])),
         Content::List(items) if items.is_empty() => {
-            let mistake = cx
-                .found
-                .note(node.place, format!("`{name}` has no values to try"));
-            mistake.hint("write at least one");
+            let message = format!("`{name}` has no values to try");
+            cx.note(node.place, message).hint("write at least one");
             None
         }
         Content::List(items) => {
@@ -95,20 +93,15 @@ fn generated(given: Given<'_>, cx: &mut Context<'_>) -> Option<Values> {
     let (name, node) = (given.name, given.node);
     let forms = || RANGES.iter().chain(&DISTRIBUTIONS);
     let names = forms().map(|form| form.path);
-    let found: Vec<_> = forms()
-        .filter(|form| node.entry(form.path).is_some())
-        .collect();
+    let is_given = |form: &&Section| node.entry(form.path).is_some();
+    let found: Vec<_> = forms().filter(is_given).collect();
     let form = match found[..] {
         [form] => form,
         [] => {
-            let keys = node.entries().iter().map(|entry| entry.key.as_str());
-            let near = keys
-                .filter_map(|key| did_you_mean(key, names.clone()))
-                .next();
-            let message = format!(
-                "the values of `{name}` are a list, or a map with {}",
-                one_of(names)
-            );
+            let mut entries = node.entries().iter();
+            let near = entries.find_map(|entry| did_you_mean(&entry.key, names.clone()));
+            let forms = one_of(names);
+            let message = format!("the values of `{name}` are a list, or a map with {forms}");
             let hint = "for a range write `{range: [2, 10]}`; a map that is itself a value is \
                         written in a list: `[{...}]`";
             let hint = near.unwrap_or_else(|| hint.to_owned());
@@ -131,10 +124,8 @@ fn generated(given: Given<'_>, cx: &mut Context<'_>) -> Option<Values> {
         ("range", ..) => {
             let Some(values) = range(low, high, End::of(&read["step"])) else {
                 let message = format!("this range has more than {MAX_VALUES} values");
-                let place = node
-                    .entry(kind)
-                    .map_or(node.place, |entry| entry.value.place);
-                cx.note(place, message).hint("give a greater `step`");
+                let range = node.get(&[kind]).unwrap_or(node);
+                cx.note(range.place, message).hint("give a greater `step`");
                 return None;
             };
             Values::List(values)
@@ -167,22 +158,21 @@ impl Form for Ends {
     fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
         let (kind, node) = (given.name, given.node);
         let ends = match node.items() {
-            [low, high] => low
-                .number()
-                .zip(high.number())
-                .map(|ends| (low, high, ends)),
+            [low, high] => low.number().zip(high.number()),
             _ => None,
         };
-        let Some((first, second, (low, high))) = ends else {
+        let Some((low, high)) = ends else {
             given.wrong("a list of two numbers, `[low, high]`", cx);
             return None;
         };
         let read = node.json(&mut cx.found)?;
         if low >= high && !(self.one && low == high) {
             let message = format!("the first number of `{kind}` is not below the second");
-            let labels = first.label().zip(second.label()).filter(|_| low != high);
-            let (first, second) = labels.unwrap_or(("high", "low"));
-            let hint = format!("write `[{second}, {first}]`");
+            let label = |index: usize| node.items()[index].label().unwrap_or_default();
+            let hint = match low == high {
+                true => "write `[low, high]`".to_owned(),
+                false => format!("write `[{}, {}]`", label(1), label(0)),
+            };
             cx.note(node.place, message).hint(hint);
             return None;
         }
@@ -194,9 +184,8 @@ impl Form for Ends {
         }
         let whole = read.as_array().into_iter().flatten().all(Json::is_i64);
         if self.whole && !whole {
-            given
-                .wrong("two whole numbers", cx)
-                .hint("use `uniform` for fractions");
+            let hint = "use `uniform` for fractions";
+            given.wrong("two whole numbers", cx).hint(hint);
             return None;
         }
         Some(read)
