@@ -1,7 +1,7 @@
-//! The guest without WebAssembly: opens a dataset and its splits, and evaluates
-//! tasks on them, by the very code that the component exports.
+//! The guest as a native program: opens a dataset and its splits, and evaluates
+//! tasks on them, with the code that the component exports.
 //!
-//! `native DATASET SPLITS TASK...` takes files and prints one JSON object: the
+//! `native DATASET SPLITS TASK...` takes paths and prints one JSON object: the
 //! `seconds` from opening the dataset to the last answer, and the `answers`.
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its result")]

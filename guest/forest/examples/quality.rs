@@ -1,4 +1,4 @@
-//! How good a trainer's forests are, over seeds and folds.
+//! Measures the test score of a trainer over seeds and folds.
 //!
 //! `quality FILE.csv TRAINER PARAMS SEEDS`: the file's header names each
 //! column and its kind, `month:number` or `carrier:category`; `target` has
@@ -15,15 +15,15 @@ use fanout_forest::trainers::{DecisionTree, ExtraTrees, RandomForest};
 use fanout_sdk::{Fault, Job, Params, Prediction, Scorer, Target, Trainer};
 use serde_json::Value;
 
-/// The score of the one candidate.
+/// A scorer of one candidate.
 struct Score<'a> {
     truth: &'a [u32],
     classes: usize,
     score: f64,
 }
 
-/// The area under the ROC curve: the share of pairs that stand in the right
-/// order, equal scores counting half.
+/// The area under the ROC curve: the fraction of pairs in the right order, ties
+/// counting half.
 fn roc_auc(truth: &[u32], scores: &[f64]) -> f64 {
     let mut order: Vec<usize> = (0..truth.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));

@@ -1,13 +1,14 @@
-//! How long a forest takes on rows like those of the flights plan: two thirds
-//! of 336,776 rows, eleven features, one class in forty positive.
+//! Times a forest on data like those of the flights plan: two thirds of 336,776
+//! rows, eleven features, one row in forty positive.
 //!
-//! `speed [TREES [DEPTH [ROUNDS]]]` prints the median of some rounds.
+//! `speed [TREES [DEPTH [ROUNDS]]]` prints the median and the minimum over the
+//! rounds.
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 use std::time::Instant;
 
-use fanout_forest::forest::{self, Lesson};
+use fanout_forest::forest::{self, TrainingSet};
 use fanout_forest::{Bins, ForestParams};
 use fanout_sdk::{Fault, Prediction, Scorer};
 use linfa::ParamGuard;
@@ -26,7 +27,7 @@ impl Draws {
     }
 }
 
-/// Sums what it is given, so that nothing is optimised away.
+/// Sums the predictions, so that none is optimised away.
 #[derive(Default)]
 struct Sum(f64);
 
@@ -142,7 +143,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 0);
     let labels = ["0".to_owned(), "1".to_owned()];
-    let lesson = Lesson {
+    let training = TrainingSet {
         labels: &labels,
         codes: &flights.cancelled,
         train: &train,
@@ -181,16 +182,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, forest::ForestError>(())
     };
     median("fit       ", &mut || {
-        Ok(forest::fit(&bins, lesson, &one)?.trees() as f64)
+        Ok(forest::fit(&bins, training, &one)?.trees() as f64)
     })?;
     median("one       ", &mut || {
         let mut sum = Sum::default();
-        forest::evaluate(&bins, lesson, &test, std::slice::from_ref(&one), &mut sum)?;
+        forest::evaluate(&bins, training, &test, std::slice::from_ref(&one), &mut sum)?;
         Ok(sum.0)
     })?;
     median("25 at once", &mut || {
         let mut sum = Sum::default();
-        forest::evaluate(&bins, lesson, &test, &grid, &mut sum)?;
+        forest::evaluate(&bins, training, &test, &grid, &mut sum)?;
         Ok(sum.0)
     })?;
     Ok(())

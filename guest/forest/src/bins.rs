@@ -1,43 +1,42 @@
-//! [`Bins`]: a dataset's features as one byte a value, made once and used by
-//! every fit. It knows neither rows to fit on nor targets; a bin's meaning
-//! stands in its [`Column`].
+//! [`Bins`]: the features of a dataset as codes of one byte per value, made
+//! once and used by every fit. [`Column`] says what the codes of a feature
+//! mean. It holds neither training rows nor targets.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::chunks;
 use crate::quantiles;
-use crate::rows::extend_in_chunks;
 
-/// The most bins for the numbers of a feature. One more code is for missing
-/// values.
-pub const MAX_NUMBER_BINS: usize = 255;
+pub use crate::quantiles::MAX_NUMBER_BINS;
 
-/// The most bins for the categories of a feature. One more code is for
-/// missing values, and one for labels that the training data did not have.
+/// The greatest number of bins of a category feature. Two further codes stand
+/// for missing values and for labels that the training data did not have.
 pub const MAX_CATEGORY_BINS: usize = 254;
 
-/// Why values can't be binned.
+/// Errors of binning.
 #[derive(Debug, thiserror::Error)]
 pub enum BinsError {
-    /// A feature has another number of values than the dataset has rows.
-    #[error("feature `{name}` has {found} values where the dataset has {rows} rows")]
+    /// A feature does not have one value per row.
+    #[error("feature `{name}` has {found} values, but the dataset has {rows} rows")]
     Length {
         /// The feature.
         name: String,
-        /// Its number of values.
+        /// The number of values.
         found: usize,
         /// The dataset's number of rows.
         rows: usize,
     },
-    /// A category's code is no index of its labels.
-    #[error("feature `{name}` has category code {code}, but only {labels} labels")]
+    /// A category code is not an index into the labels.
+    #[error(
+        "feature `{name}` has the category index {code}, which is not below its number of labels, {labels}"
+    )]
     Code {
         /// The feature.
         name: String,
-        /// The code.
+        /// The index.
         code: u32,
         /// The number of labels.
         labels: usize,
@@ -52,8 +51,8 @@ pub struct Column {
     pub name: String,
     /// How its values become codes.
     pub coding: Coding,
-    /// For numbers, where each bin lies: half-way between its least and its
-    /// greatest value. Growth alone needs it, a fitted model does not.
+    /// For numbers, the center of each bin: half-way between its least and its
+    /// greatest value. Needed to grow trees, not to predict.
     #[serde(skip)]
     pub(crate) centers: Vec<f64>,
 }
@@ -62,23 +61,24 @@ pub struct Column {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Coding {
-    /// Numbers. A number's code is how many thresholds are less than it.
+    /// A number's code is the number of thresholds below it.
     Number {
-        /// Ascending, at most 254.
+        /// Strictly ascending and finite; at most 254.
         thresholds: Vec<f64>,
     },
-    /// Categories.
+    /// A category's code is given by its label.
     Category {
         /// The labels.
         labels: Vec<String>,
-        /// The code of each label. Where there are more labels than
-        /// [`MAX_CATEGORY_BINS`], the rarest share the last code.
+        /// The code of each label. If there are more than
+        /// [`MAX_CATEGORY_BINS`] labels, the rarest share the last code.
         codes: Vec<u8>,
     },
 }
 
 impl Coding {
-    /// How many codes values have: `0..values()`. At least one.
+    /// The number of codes of values that are not missing, at least 1. They are
+    /// `0..values()`.
     pub fn values(&self) -> usize {
         match self {
             Self::Number { thresholds } => thresholds.len() + 1,
@@ -94,8 +94,8 @@ impl Coding {
         self.values() as u8
     }
 
-    /// Whether this coding could have been made by this crate.
-    pub(crate) fn is_sound(&self) -> bool {
+    /// Whether the invariants of the fields hold, for a deserialised coding.
+    pub(crate) fn is_valid(&self) -> bool {
         match self {
             Self::Number { thresholds } => {
                 thresholds.len() < MAX_NUMBER_BINS
@@ -111,23 +111,29 @@ impl Coding {
         }
     }
 
-    /// Appends the codes of numbers; NaN is missing. `self` codes numbers.
+    /// Appends one code per number; NaN is missing.
+    ///
+    /// # Panics
+    /// If this is a coding of categories.
     pub(crate) fn encode_numbers(&self, values: &[f64], codes: &mut Vec<u8>) {
         let Self::Number { thresholds } = self else {
-            unreachable!("a category's coding was asked to code numbers");
+            panic!("numbers can't be encoded as categories");
         };
         quantiles::encode(values, thresholds, codes);
     }
 
-    /// Appends the codes of categories that are indices into `labels`; other
-    /// indices are missing values. `self` codes categories.
+    /// Appends one code per category. `values` are indices into `labels`; any
+    /// other index is missing.
+    ///
+    /// # Panics
+    /// If this is a coding of numbers.
     pub(crate) fn encode_categories(&self, labels: &[String], values: &[u32], codes: &mut Vec<u8>) {
         let Self::Category {
             labels: known,
             codes: known_codes,
         } = self
         else {
-            unreachable!("a number's coding was asked to code categories");
+            panic!("categories can't be encoded as numbers");
         };
         let missing = self.missing();
         let table: Vec<u8> = if known.as_slice() == labels {
@@ -143,13 +149,14 @@ impl Coding {
                 .map(|label| known.get(label.as_str()).copied().unwrap_or(missing + 1))
                 .collect()
         };
-        extend_in_chunks(codes, values, |value| {
+        chunks::extend(codes, values, |value| {
             table.get(value as usize).copied().unwrap_or(missing)
         });
     }
 }
 
-/// Features as codes, one byte a value.
+/// Features as codes: a matrix of one byte per row and feature, column by
+/// column.
 #[derive(Clone, Debug)]
 pub struct Bins {
     rows: usize,
@@ -157,14 +164,14 @@ pub struct Bins {
     codes: Vec<u8>,
 }
 
-/// A feature's column, the centers of its bins.
-type Coded<C> = (C, Vec<f64>);
+/// A column with its bin centers, as it is serialised here. The columns of a
+/// model are serialised without them.
+type CenteredColumn<C> = (C, Vec<f64>);
 
-/// Written with the centers of bins, which a model's columns go without.
 impl Serialize for Bins {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = self.columns.iter();
-        let columns: Vec<Coded<&Column>> = columns
+        let columns: Vec<CenteredColumn<&Column>> = columns
             .map(|column| (column, column.centers.clone()))
             .collect();
         (self.rows, columns, serde_bytes::Bytes::new(&self.codes)).serialize(serializer)
@@ -173,14 +180,16 @@ impl Serialize for Bins {
 
 impl<'de> Deserialize<'de> for Bins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (rows, columns, codes): (usize, Vec<Coded<Column>>, &serde_bytes::Bytes) =
+        let (rows, columns, codes): (usize, Vec<CenteredColumn<Column>>, &serde_bytes::Bytes) =
             Deserialize::deserialize(deserializer)?;
         let columns: Vec<Column> = columns
             .into_iter()
             .map(|(column, centers)| Column { centers, ..column })
             .collect();
         if rows.checked_mul(columns.len()) != Some(codes.len()) {
-            return Err(D::Error::custom("not a code a row and feature"));
+            return Err(D::Error::custom(
+                "the codes are not one per row and feature",
+            ));
         }
         Ok(Self {
             rows,
@@ -191,7 +200,7 @@ impl<'de> Deserialize<'de> for Bins {
 }
 
 impl Bins {
-    /// No features yet, of a dataset with `rows` rows.
+    /// The bins of a dataset with `rows` rows, without features yet.
     pub fn new(rows: usize) -> Self {
         Self {
             rows,
@@ -205,19 +214,22 @@ impl Bins {
         self.rows
     }
 
-    /// The features.
+    /// The features, in the order in which they were added.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The codes of feature `index`, one a row.
+    /// The codes of feature `index`, one per row.
     pub fn codes(&self, index: usize) -> &[u8] {
         &self.codes[index * self.rows..(index + 1) * self.rows]
     }
 
-    /// Adds a feature of numbers, one a row; NaN is missing. Up to
-    /// [`MAX_NUMBER_BINS`] distinct numbers keep a bin each; more share bins
-    /// of about equally many rows.
+    /// Adds a feature of numbers, one per row; NaN is missing. Up to
+    /// [`MAX_NUMBER_BINS`] distinct numbers have a bin each; more are binned by
+    /// quantiles.
+    ///
+    /// # Errors
+    /// If there is not one value per row.
     pub fn push_numbers(&mut self, name: &str, values: &[f64]) -> Result<(), BinsError> {
         self.check_length(name, values.len())?;
         let (thresholds, centers) = quantiles::bin(values, &mut self.codes);
@@ -229,8 +241,12 @@ impl Bins {
         Ok(())
     }
 
-    /// Adds a feature of categories, an index into `labels` a row; `u32::MAX`
-    /// is missing. Beyond [`MAX_CATEGORY_BINS`] labels the rarest share a bin.
+    /// Adds a feature of categories, one index into `labels` per row;
+    /// `u32::MAX` is missing. Of more than [`MAX_CATEGORY_BINS`] labels, the
+    /// rarest share a bin.
+    ///
+    /// # Errors
+    /// If there is not one value per row, or an index is out of range.
     pub fn push_categories(
         &mut self,
         name: &str,
@@ -275,34 +291,31 @@ impl Bins {
         }
     }
 
-    /// The codes of some rows, in the order of `rows`.
-    pub(crate) fn select(&self, rows: &[u32]) -> Codes<'static> {
+    /// The codes of `rows`, in that order.
+    pub(crate) fn select(&self, rows: &[u32]) -> Codes {
         let mut codes = Vec::with_capacity(rows.len() * self.columns.len());
         for index in 0..self.columns.len() {
             let column = self.codes(index);
-            extend_in_chunks(&mut codes, rows, |row| column[row as usize]);
+            chunks::extend(&mut codes, rows, |row| column[row as usize]);
         }
         Codes {
             rows: rows.len(),
-            codes: Cow::Owned(codes),
+            codes,
         }
     }
 }
 
-/// Codes of some rows, column after column.
+/// The codes of selected rows, column by column.
 #[derive(Clone, Debug)]
-pub(crate) struct Codes<'a> {
+pub(crate) struct Codes {
     rows: usize,
-    codes: Cow<'a, [u8]>,
+    codes: Vec<u8>,
 }
 
-impl Codes<'_> {
-    /// Takes codes that stand column after column, `rows` each.
-    pub(crate) fn from_columns(rows: usize, codes: Vec<u8>) -> Codes<'static> {
-        Codes {
-            rows,
-            codes: Cow::Owned(codes),
-        }
+impl Codes {
+    /// `codes` has `rows` codes per feature.
+    pub(crate) fn from_columns(rows: usize, codes: Vec<u8>) -> Codes {
+        Codes { rows, codes }
     }
 
     /// The number of rows.
@@ -316,12 +329,12 @@ impl Codes<'_> {
     }
 }
 
-/// A code for each label, given how often each occurs.
+/// The code of each label, given the number of rows of each.
 fn category_codes(counts: &[u32]) -> Vec<u8> {
     if counts.len() <= MAX_CATEGORY_BINS {
         return (0..counts.len()).map(|code| code as u8).collect();
     }
-    let own = MAX_CATEGORY_BINS - 1;
+    let own = MAX_CATEGORY_BINS - 1; // The labels with a code of their own.
     let mut by_count: Vec<usize> = (0..counts.len()).collect();
     by_count.sort_by_key(|&label| std::cmp::Reverse(counts[label]));
     let mut kept = by_count[..own].to_vec();
@@ -342,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn few_categories_keep_their_codes() -> Result<(), BinsError> {
+    fn few_labels_keep_their_indices_as_codes() -> Result<(), BinsError> {
         let mut bins = Bins::new(4);
         bins.push_categories("c", &labels(&["x", "y"]), &[1, 0, u32::MAX, 1])?;
         assert_eq!(bins.codes(0), [1, 0, 2, 1]);
@@ -351,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rarest_categories_share_a_code() -> Result<(), BinsError> {
+    fn the_rarest_labels_share_a_code() -> Result<(), BinsError> {
         let names: Vec<String> = (0..300).map(|label| format!("label {label}")).collect();
         // Labels 100..200 occur once, all others twice.
         let values: Vec<u32> = (0..300).chain(0..100).chain(200..300).collect();
@@ -366,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_decide_and_not_codes() -> Result<(), BinsError> {
+    fn categories_are_matched_by_label() -> Result<(), BinsError> {
         let mut bins = Bins::new(2);
         bins.push_categories("c", &labels(&["x", "y"]), &[0, 1])?;
         let mut codes = Vec::new();
@@ -380,22 +393,22 @@ mod tests {
     }
 
     #[test]
-    fn a_code_without_a_label_is_refused() {
+    fn an_index_without_a_label_is_an_error() {
         let error = Bins::new(1)
             .push_categories("c", &labels(&["x"]), &[1])
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "feature `c` has category code 1, but only 1 labels"
+            "feature `c` has the category index 1, which is not below its number of labels, 1"
         );
     }
 
     #[test]
-    fn a_feature_of_another_length_is_refused() {
+    fn a_feature_of_another_length_is_an_error() {
         let error = Bins::new(2).push_numbers("x", &[1.0]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "feature `x` has 1 values where the dataset has 2 rows"
+            "feature `x` has 1 values, but the dataset has 2 rows"
         );
     }
 }

@@ -1,56 +1,57 @@
-//! [`Criterion`]: how good a split is. Both measures are scikit-learn's
-//! (User guide, 1.10.7.1 Classification criteria), written as what a split
-//! must maximise over its two sides.
+//! [`Criterion`]: impurity measures, those of scikit-learn
+//! (<https://scikit-learn.org/1.9/modules/tree.html#classification-criteria>),
+//! written as what a split maximises over its two sides.
 
 use std::sync::LazyLock;
 
-/// A measure of the impurity of a node with class weights `w_k` that sum to
-/// `w`. A node's *purity* is `w` times (a constant less its impurity), so
-/// that the best split has the greatest sum of its sides' purities.
+/// An impurity measure of a node with class weights `w_k` of sum `w`. A
+/// node's *purity* is `w (c - impurity)` with a constant `c`, so that the best
+/// split maximises the sum of its sides' purities.
 pub(crate) trait Criterion: Copy + 'static {
-    /// The same in whole numbers.
-    type Whole: Whole;
+    /// The same criterion in integers.
+    type Integer: IntegerCriterion;
 
-    /// The same in whole numbers, for nodes of fewer than [`SMALL`] draws.
-    fn whole() -> Self::Whole;
-    /// The purity of two classes.
+    /// The same criterion in integers, for nodes of fewer than
+    /// [`INTEGER_DRAWS`] draws.
+    fn integer() -> Self::Integer;
+    /// The purity of a node of two classes of weights `a` and `b`.
     fn binary(a: f64, b: f64) -> f64;
-    /// The purity of any number of classes, from their sum and each.
-    fn many(sum: f64, weights: impl Iterator<Item = f64>) -> f64;
+    /// The purity of a node, from the sum of the class weights and each.
+    fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64;
     /// The impurity of a node, from its weight and purity.
     fn impurity(weight: f64, purity: f64) -> f64;
-    /// How much purity a split into two parts is expected to gain by chance
-    /// alone, for a class of share `share` against all others, where every
-    /// row weighs 1.
-    fn chance(share: f64) -> f64;
+    /// The purity that a split into two random parts is expected to gain, for
+    /// a class of share `share` against all others, if every row weighs 1.
+    fn noise_gain(share: f64) -> f64;
 }
 
-/// A criterion for small whole weights: sums of whole numbers, one a class,
-/// that are the same in whatever order they are added up.
-pub(crate) trait Whole: Copy {
+/// A criterion for small integer weights. Its sums over the classes are
+/// integers, which do not depend on the order of summation.
+pub(crate) trait IntegerCriterion: Copy {
     /// What splits are compared by.
     type Score: Copy + PartialOrd;
 
-    /// What a class adds to its side's sum.
+    /// What a class of weight `weight` adds to the sum of its side.
     fn term(&self, weight: u32) -> i64;
-    /// How much more it adds with `more` of it.
+    /// `term(weight + more) - term(weight)`.
     #[inline]
     fn step(&self, weight: u32, more: u32) -> i64 {
         self.term(weight + more) - self.term(weight)
     }
-    /// The greater, the better the split, from both sides' sums and weights.
+    /// The score of a split, from both sides' sums of terms and weights. A
+    /// greater score is a better split.
     fn score(&self, terms: [i64; 2], weights: [u32; 2]) -> Self::Score;
 }
 
-/// `1 - sum (w_k / w)^2`.
+/// Gini impurity, `1 - sum (w_k / w)^2`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gini;
 
 impl Criterion for Gini {
-    type Whole = Self;
+    type Integer = Self;
 
     #[inline]
-    fn whole() -> Self {
+    fn integer() -> Self {
         Self
     }
 
@@ -60,7 +61,7 @@ impl Criterion for Gini {
     }
 
     #[inline]
-    fn many(sum: f64, weights: impl Iterator<Item = f64>) -> f64 {
+    fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64 {
         weights.map(|weight| weight * weight).sum::<f64>() / sum
     }
 
@@ -68,12 +69,12 @@ impl Criterion for Gini {
         1.0 - purity / weight
     }
 
-    fn chance(share: f64) -> f64 {
+    fn noise_gain(share: f64) -> f64 {
         2.0 * share * (1.0 - share)
     }
 }
 
-impl Whole for Gini {
+impl IntegerCriterion for Gini {
     type Score = f64;
 
     #[inline]
@@ -92,24 +93,25 @@ impl Whole for Gini {
     }
 }
 
-/// `-sum (w_k / w) log2 (w_k / w)`; scikit-learn's `log_loss` is the same.
+/// Shannon entropy, `-sum (w_k / w) log2 (w_k / w)`; scikit-learn's `log_loss`
+/// is the same measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entropy;
 
-/// `w log2 w`, and its limit 0 at 0.
+/// `w log2 w`, and 0 for 0.
 #[inline]
 fn w_log_w(weight: f64) -> f64 {
     let whole = weight as usize;
-    if whole < SMALL && whole as f64 == weight {
-        // Unless classes have weights, all but the largest nodes are here.
+    if whole < INTEGER_DRAWS && whole as f64 == weight {
+        // All but the largest nodes, unless classes have weights.
         return W_LOG_W[whole];
     }
-    w_log_w_of_any(weight)
+    compute_w_log_w(weight)
 }
 
-/// The logarithm is one written in Rust, so that a guest and a native build
+/// Uses a logarithm written in Rust, so that WebAssembly and native builds
 /// agree in every bit.
-fn w_log_w_of_any(weight: f64) -> f64 {
+fn compute_w_log_w(weight: f64) -> f64 {
     if weight > 0.0 {
         weight * libm::log2(weight)
     } else {
@@ -117,28 +119,29 @@ fn w_log_w_of_any(weight: f64) -> f64 {
     }
 }
 
-/// Whole weights below this have their terms in tables.
-pub(crate) const SMALL: usize = 4096;
+/// The length of the tables of `w log2 w`; nodes of fewer draws have integer
+/// criteria.
+pub(crate) const INTEGER_DRAWS: usize = 4096;
 
-/// [`w_log_w_of_any`] of small whole numbers.
-static W_LOG_W: LazyLock<[f64; SMALL]> =
-    LazyLock::new(|| std::array::from_fn(|whole| w_log_w_of_any(whole as f64)));
+/// `w log2 w` of small integers.
+static W_LOG_W: LazyLock<[f64; INTEGER_DRAWS]> =
+    LazyLock::new(|| std::array::from_fn(|whole| compute_w_log_w(whole as f64)));
 
-/// The same as whole multiples of 2^-44: the greatest is below 2^60.
-static WHOLE_W_LOG_W: LazyLock<[i64; SMALL]> =
+/// The same, rounded to multiples of 2^-44: the greatest is below 2^60.
+static INTEGER_W_LOG_W: LazyLock<[i64; INTEGER_DRAWS]> =
     LazyLock::new(|| W_LOG_W.map(|term| (term * (1_u64 << 44) as f64).round_ties_even() as i64));
 
-/// [`Entropy`] in whole numbers.
+/// [`Entropy`] in integers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WholeEntropy(&'static [i64; SMALL]);
+pub(crate) struct IntegerEntropy(&'static [i64; INTEGER_DRAWS]);
 
-impl Whole for WholeEntropy {
+impl IntegerCriterion for IntegerEntropy {
     type Score = i64;
 
     #[inline]
     fn term(&self, weight: u32) -> i64 {
-        // The mask spares a check of bounds that callers keep anyway.
-        self.0[weight as usize % SMALL]
+        // The modulus removes the bounds check; callers have smaller weights.
+        self.0[weight as usize % INTEGER_DRAWS]
     }
 
     #[inline]
@@ -148,11 +151,11 @@ impl Whole for WholeEntropy {
 }
 
 impl Criterion for Entropy {
-    type Whole = WholeEntropy;
+    type Integer = IntegerEntropy;
 
     #[inline]
-    fn whole() -> WholeEntropy {
-        WholeEntropy(&WHOLE_W_LOG_W)
+    fn integer() -> IntegerEntropy {
+        IntegerEntropy(&INTEGER_W_LOG_W)
     }
 
     #[inline]
@@ -161,7 +164,7 @@ impl Criterion for Entropy {
     }
 
     #[inline]
-    fn many(sum: f64, weights: impl Iterator<Item = f64>) -> f64 {
+    fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64 {
         weights.map(w_log_w).sum::<f64>() - w_log_w(sum)
     }
 
@@ -169,9 +172,9 @@ impl Criterion for Entropy {
         -purity / weight
     }
 
-    /// Twice the gain in nats has a chi-square distribution with one degree
-    /// of freedom, whose mean is 1 (Wilks, 1938).
-    fn chance(_share: f64) -> f64 {
+    /// Twice the gain in nats is chi-square distributed with one degree of
+    /// freedom, whose mean is 1 (Wilks, 1938).
+    fn noise_gain(_share: f64) -> f64 {
         0.5 * std::f64::consts::LOG2_E
     }
 }
@@ -185,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn impurities_are_those_of_the_formulas() {
+    fn impurities_equal_the_formulas() {
         let (a, b) = (3.0_f64, 5.0_f64);
         let gini = 1.0 - (9.0 + 25.0) / 64.0;
         assert!(close(Gini::impurity(8.0, Gini::binary(a, b)), gini));
         assert!(close(
-            Gini::impurity(8.0, Gini::many(8.0, [a, b].into_iter())),
+            Gini::impurity(8.0, Gini::multiclass(8.0, [a, b].into_iter())),
             gini
         ));
         let entropy = -(3.0 / 8.0 * (3.0_f64 / 8.0).log2() + 5.0 / 8.0 * (5.0_f64 / 8.0).log2());
@@ -199,33 +202,33 @@ mod tests {
             entropy
         ));
         assert!(close(
-            Entropy::impurity(8.0, Entropy::many(8.0, [a, b].into_iter())),
+            Entropy::impurity(8.0, Entropy::multiclass(8.0, [a, b].into_iter())),
             entropy
         ));
     }
 
     #[test]
-    fn whole_scores_are_purities() {
+    fn integer_scores_equal_purities() {
         let (left, right) = ([3_u32, 0, 900], [17_u32, 41, 1]);
         let sum = |side: [u32; 3]| side.iter().sum::<u32>();
         fn terms<C: Criterion>(side: [u32; 3]) -> i64 {
-            side.iter().map(|&weight| C::whole().term(weight)).sum()
+            side.iter().map(|&weight| C::integer().term(weight)).sum()
         }
-        fn many<C: Criterion>(side: [u32; 3]) -> f64 {
+        fn purity<C: Criterion>(side: [u32; 3]) -> f64 {
             let sum: u32 = side.iter().sum();
-            C::many(f64::from(sum), side.into_iter().map(f64::from))
+            C::multiclass(f64::from(sum), side.into_iter().map(f64::from))
         }
         let gini = Gini.score(
             [terms::<Gini>(left), terms::<Gini>(right)],
             [sum(left), sum(right)],
         );
-        assert_eq!(gini, many::<Gini>(left) + many::<Gini>(right));
-        let entropy = Entropy::whole().score(
+        assert_eq!(gini, purity::<Gini>(left) + purity::<Gini>(right));
+        let entropy = Entropy::integer().score(
             [terms::<Entropy>(left), terms::<Entropy>(right)],
             [sum(left), sum(right)],
         );
         let entropy = entropy as f64 / (1_u64 << 44) as f64;
-        assert!((entropy - many::<Entropy>(left) - many::<Entropy>(right)).abs() < 1e-9);
+        assert!((entropy - purity::<Entropy>(left) - purity::<Entropy>(right)).abs() < 1e-9);
     }
 
     #[test]

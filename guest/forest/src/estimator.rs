@@ -1,5 +1,5 @@
-//! [`ForestClassifier`]: the engine behind linfa's `Fit` and `Predict`. All
-//! features are numbers here; linfa has no categories.
+//! [`ForestClassifier`]: the forest behind linfa's `Fit` and `Predict`. All
+//! features are numbers: linfa has no categories.
 
 use linfa::dataset::{AsSingleTargets, DatasetBase, Labels};
 use linfa::traits::{Fit, PredictInplace};
@@ -7,27 +7,27 @@ use linfa::{Float, Label};
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 
 use crate::bins::{Bins, BinsError};
-use crate::forest::{self, ForestError, Lesson};
+use crate::forest::{self, ForestError, TrainingSet};
 use crate::model::{FeatureValues, Forest, PredictError};
 use crate::params::{ForestValidParams, ParamsError};
 
-/// Why a dataset can't be fitted.
+/// Errors of fitting a linfa dataset.
 #[derive(Debug, thiserror::Error)]
 pub enum EstimatorError {
-    /// linfa's own.
+    /// An error of linfa.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),
-    /// The hyper-parameters are at fault.
+    /// The hyper-parameters are invalid.
     #[error(transparent)]
     Params(#[from] ParamsError),
-    /// The features are at fault.
+    /// The features can't be binned.
     #[error(transparent)]
     Bins(#[from] BinsError),
-    /// The targets are at fault, or hyper-parameters together with them.
+    /// The forest can't be fitted.
     #[error(transparent)]
     Forest(#[from] ForestError),
-    /// Rows have weights of their own.
-    #[error("row weights are not supported; weigh classes instead")]
+    /// The dataset has sample weights.
+    #[error("sample weights are not supported; use `class_weight`")]
     Weights,
 }
 
@@ -39,13 +39,13 @@ pub struct ForestClassifier<L> {
 }
 
 impl<L> ForestClassifier<L> {
-    /// The labels, sorted.
+    /// The class labels, sorted.
     pub fn labels(&self) -> &[L] {
         &self.labels
     }
 
-    /// The probability of each label (columns, as [`Self::labels`]) for each
-    /// row of `x`.
+    /// Class probabilities, of shape (rows of `x`, labels). The columns are in
+    /// the order of [`Self::labels`].
     ///
     /// # Panics
     /// If `x` has another number of columns than the training data.
@@ -88,7 +88,7 @@ fn numbers<F: Float, D: Data<Elem = F>>(x: &ArrayBase<D, Ix2>, index: usize) -> 
         .collect()
 }
 
-/// A class weight names a label by its debug text, without quotes.
+/// The name of a label in `class_weight`: its debug text, without quotes.
 fn name<L: Label>(label: &L) -> String {
     format!("{label:?}").trim_matches('"').to_owned()
 }
@@ -102,7 +102,7 @@ where
 {
     type Object = ForestClassifier<L>;
 
-    /// Fits a forest to a matrix of numbers, in which NaN is missing.
+    /// Fits a forest to a matrix of shape (rows, features). NaN is missing.
     fn fit(
         &self,
         dataset: &DatasetBase<ArrayBase<D, Ix2>, T>,
@@ -133,12 +133,12 @@ where
             .collect();
         let rows: Vec<u32> = (0..x.nrows() as u32).collect();
         let label_names: Vec<String> = labels.iter().map(name).collect();
-        let lesson = Lesson {
+        let training = TrainingSet {
             labels: &label_names,
             codes: &codes,
             train: &rows,
         };
-        let forest = forest::fit(&bins, lesson, self)?;
+        let forest = forest::fit(&bins, training, self)?;
         Ok(ForestClassifier { labels, forest })
     }
 }
@@ -149,22 +149,22 @@ where
     L: Label,
     D: Data<Elem = F>,
 {
-    /// Predicts the likeliest label, the first of equally likely ones.
+    /// Predicts the label of the greatest probability, the first of equal ones.
     fn predict_inplace<'a>(&'a self, x: &'a ArrayBase<D, Ix2>, y: &mut Array1<L>) {
-        assert_eq!(x.nrows(), y.len(), "there must be one target a row");
+        assert_eq!(x.nrows(), y.len(), "there must be one target per row");
         for (row, target) in self
             .predict_probabilities(x)
             .rows()
             .into_iter()
             .zip(y.iter_mut())
         {
-            let mut likeliest = 0;
+            let mut best = 0;
             for (class, &probability) in row.iter().enumerate() {
-                if probability > row[likeliest] {
-                    likeliest = class;
+                if probability > row[best] {
+                    best = class;
                 }
             }
-            *target = self.labels[likeliest].clone();
+            *target = self.labels[best].clone();
         }
     }
 

@@ -1,32 +1,59 @@
-//! Forests of decision trees over binned features, as trainers of a guest and
-//! behind linfa's traits: [`RandomForest`], [`ExtraTrees`] and
-//! [`DecisionTree`].
+//! Decision trees and forests over binned features: the trainers
+//! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`] of a guest, and
+//! [`ForestClassifier`] behind linfa's `Fit` and `Predict`.
 //!
-//! Features are binned once a dataset to one byte a value ([`Bins`]). A tree
-//! counts the classes of a node's rows into histograms over these bins,
-//! chooses the split from the counts, and sends the rows to either side in
-//! place. A split depends on the seed, the tree and the path from the root
-//! alone, so that a tree grown to loose limits contains the tree of any
-//! tighter ones: one growth serves a whole family of candidates, bit for bit.
+//! The features of a dataset are binned once, to one byte per value ([`Bins`]).
+//! To split a node, its rows are counted by class into one histogram per
+//! feature, the best split is chosen from the counts, and the rows are
+//! partitioned. A split depends on the node's rows, the seed, the index of the
+//! tree and the path from the root only. So a tree that was grown to loose
+//! limits contains the trees of all tighter limits, and one forest serves all
+//! candidates that differ in nested hyper-parameters, bit for bit.
 //!
-//! The crate does no I/O and has no threads.
+//! The crate does no I/O and starts no threads.
+//!
+//! Each module uses only modules above it in this list:
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | `chunks`, `random`, `criterion`, `tree`, [`params`] | unrolled loops, random numbers, impurity measures, the tests of a tree, hyper-parameters |
+//! | `quantiles`, [`bins`] | binning |
+//! | `tally`; `binary`, `multiclass` | counts of rows by class |
+//! | `entries`, `sample` | rows within checked bounds; training rows and bootstrap samples |
+//! | `histogram` | the loop that counts rows |
+//! | `split`; `sorted`; `search` | the best split of a node |
+//! | `node_histograms` | histograms of nodes, counted or by subtraction |
+//! | `grown`; `pending`; `grower` | growing trees |
+//! | `resolved` | hyper-parameters resolved for given training rows |
+//! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
+//! | [`forest`] | fitting and evaluating candidates |
+//! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
 
+mod binary;
 pub mod bins;
-mod counter;
+mod chunks;
 mod criterion;
+mod entries;
 pub mod estimator;
+mod fitted;
 pub mod forest;
-mod growth;
+mod grower;
+mod grown;
 mod histogram;
 pub mod model;
+mod multiclass;
+mod node_histograms;
 pub mod params;
-mod plan;
+mod pending;
 mod quantiles;
 mod random;
+mod resolved;
 mod route;
-mod rows;
+mod sample;
+mod search;
 mod sorted;
 mod split;
+mod tally;
 pub mod trainers;
 mod tree;
 
@@ -34,8 +61,8 @@ pub use bins::Bins;
 pub use estimator::ForestClassifier;
 pub use model::Forest;
 pub use params::{ForestParams, ForestValidParams};
-pub use plan::PlanError;
-pub use rows::SampleError;
+pub use resolved::ResolveError;
+pub use sample::SampleError;
 pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
 
 fanout_sdk::export! {

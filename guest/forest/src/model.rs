@@ -1,36 +1,35 @@
-//! [`Forest`]: a fitted forest that stands for itself. It holds what the
-//! codes of its features mean, so that it predicts rows of any table with
-//! these features, whatever their order or their categories' codes.
+//! [`Forest`]: a fitted forest. It holds the binning of its features, so that
+//! it predicts rows of any table that has these features, in any order and with
+//! any codes of their categories.
 
 use serde::{Deserialize, Serialize};
 
 use crate::bins::{Codes, Coding, Column};
-use crate::forest;
-use crate::growth::Grown;
+use crate::fitted::{FittedTree, mean_prediction, width};
 use crate::tree::{CodeSet, NO_CODE, Node, Test, Tree, contains, insert};
 
-/// Why a stored forest is none.
+/// Errors of reading a stored forest.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// What stands in it can't have come from a fit.
+    /// An invariant of a fitted forest does not hold.
     #[error("the model is damaged: {0}")]
     Damaged(&'static str),
 }
 
-/// Why a forest can't predict.
+/// Errors of prediction.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {
     /// A feature is missing.
-    #[error("the data have no feature `{0}`, which the model was fitted on")]
+    #[error("the model was fitted on a feature `{0}`, which the dataset does not have")]
     NoFeature(String),
-    /// A feature holds something else.
-    #[error("feature `{name}` holds {found}, where the model was fitted on {expected}")]
+    /// A feature is of another kind.
+    #[error("feature `{name}` holds {found}, but the model was fitted on {expected}")]
     Kind {
         /// The feature.
         name: String,
-        /// What the data have.
+        /// The kind in the dataset.
         found: &'static str,
-        /// What the training data had.
+        /// The kind in the training data.
         expected: &'static str,
     },
 }
@@ -40,7 +39,7 @@ pub enum PredictError {
 pub enum FeatureValues<'a> {
     /// Numbers; NaN is missing.
     Number(&'a [f64]),
-    /// Indices into labels; any other index is missing.
+    /// Indices into `labels`; any other index is missing.
     Category {
         /// The labels.
         labels: &'a [String],
@@ -49,17 +48,19 @@ pub enum FeatureValues<'a> {
     },
 }
 
-/// A fitted forest. A prediction is the mean of the trees' class proportions.
+/// A fitted forest. Its prediction for a row is the mean of the class
+/// proportions in the row's leaf of each tree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ForestRecord", into = "ForestRecord")]
 pub struct Forest {
     columns: Vec<Column>,
     classes: u32,
-    trees: Vec<Fitted>,
+    trees: Vec<FittedTree>,
 }
 
 impl Forest {
-    pub(crate) fn new(columns: Vec<Column>, classes: u32, trees: Vec<Fitted>) -> Self {
+    /// A forest of at least one tree.
+    pub(crate) fn new(columns: Vec<Column>, classes: u32, trees: Vec<FittedTree>) -> Self {
         Self {
             columns,
             classes,
@@ -72,7 +73,7 @@ impl Forest {
         self.classes as usize
     }
 
-    /// The features that it was fitted on.
+    /// The features that it was fitted on, in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
@@ -82,9 +83,17 @@ impl Forest {
         self.trees.len()
     }
 
-    /// Class probabilities, a row after the other: of class 1 alone for two
-    /// classes, else of each. `feature` gives the values of column `index`,
-    /// `rows` of them; it is asked once a column.
+    /// Class probabilities of `rows` rows, row-major: of class 1 for two
+    /// classes, else of each class.
+    ///
+    /// `feature` is called once per feature, with its index, its column and a
+    /// function that takes the values of all rows.
+    ///
+    /// # Errors
+    /// Those of `feature`, and [`PredictError::Kind`].
+    ///
+    /// # Panics
+    /// If `feature` does not pass `rows` values.
     pub fn predict<E: From<PredictError>>(
         &self,
         rows: usize,
@@ -102,14 +111,15 @@ impl Forest {
             assert_eq!(
                 codes.len(),
                 rows * (index + 1),
-                "a feature of another number of rows"
+                "a feature must have one value per row"
             );
         }
         let codes = Codes::from_columns(rows, codes);
-        Ok(forest::predict(&self.trees, self.classes as usize, &codes))
+        Ok(mean_prediction(&self.trees, self.classes as usize, &codes))
     }
 }
 
+/// Appends the codes of a feature's values.
 fn encode(
     column: &Column,
     values: FeatureValues<'_>,
@@ -136,30 +146,7 @@ fn encode(
     }
 }
 
-/// A fitted tree.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Fitted {
-    pub(crate) tree: Tree,
-    /// What each node predicts; zeros where it is no leaf.
-    pub(crate) values: Vec<f64>,
-}
-
-impl Fitted {
-    pub(crate) fn new(grown: &Grown, width: usize) -> Self {
-        let mut values = grown.values.clone();
-        for (values, node) in values.chunks_exact_mut(width).zip(&grown.tree.nodes) {
-            if !node.is_leaf() {
-                values.fill(0.0);
-            }
-        }
-        Self {
-            tree: grown.tree.clone(),
-            values,
-        }
-    }
-}
-
-/// [`Forest`] as it is stored.
+/// The serialised form of [`Forest`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ForestRecord {
@@ -168,28 +155,29 @@ struct ForestRecord {
     trees: Vec<TreeRecord>,
 }
 
-/// [`Fitted`] as it is stored: numbers in arrays, since a forest has many nodes.
+/// The serialised form of [`FittedTree`]: one array per property.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TreeRecord {
-    /// A node's left child, which its right child follows; 0 in a leaf.
+    /// By node: the index of the left child, which the right child follows; 0
+    /// for a leaf.
     left: Vec<u32>,
-    /// Of each node that is no leaf, in order: its feature.
+    /// By split node: the index of the tested feature.
     feature: Vec<u32>,
-    /// Its last code that goes left; or, where the feature is a category,
-    /// the index of a set.
+    /// By split node: for a number, the greatest code that goes left; for a
+    /// category, the index of a set.
     cut: Vec<u32>,
-    /// Whether missing numbers go left: 1, else 0.
+    /// By split node: 1 if missing numbers go left, else 0.
     missing_left: Vec<u8>,
-    /// The codes that go left, of each set.
+    /// By set: the codes that go left.
     sets: Vec<Vec<u8>>,
-    /// Of each leaf, in order: its class proportions.
+    /// By leaf: its class proportions.
     values: Vec<f64>,
 }
 
 impl From<Forest> for ForestRecord {
     fn from(forest: Forest) -> Self {
-        let width = forest::width(forest.classes as usize);
+        let width = width(forest.classes as usize);
         let trees = forest
             .trees
             .iter()
@@ -213,11 +201,11 @@ impl TryFrom<ForestRecord> for Forest {
         if !record
             .features
             .iter()
-            .all(|column| column.coding.is_sound())
+            .all(|column| column.coding.is_valid())
         {
             return Err(ModelError::Damaged("a feature's coding is inconsistent"));
         }
-        let width = forest::width(record.classes as usize);
+        let width = width(record.classes as usize);
         let trees = record
             .trees
             .into_iter()
@@ -232,7 +220,7 @@ impl TryFrom<ForestRecord> for Forest {
 }
 
 impl TreeRecord {
-    fn new(fitted: &Fitted, width: usize) -> Self {
+    fn new(fitted: &FittedTree, width: usize) -> Self {
         let nodes = &fitted.tree.nodes;
         let tests = || nodes.iter().filter(|node| !node.is_leaf());
         let codes = |set: &CodeSet| (0..=u8::MAX).filter(|&code| contains(set, code)).collect();
@@ -241,14 +229,14 @@ impl TreeRecord {
             feature: tests().map(|node| node.feature).collect(),
             cut: tests()
                 .map(|node| match node.test {
-                    Test::UpTo { cut, .. } => u32::from(cut),
-                    Test::In { set } => set,
+                    Test::Threshold { last_left, .. } => u32::from(last_left),
+                    Test::Subset { set } => set,
                 })
                 .collect(),
             missing_left: tests()
                 .map(|node| match node.test {
-                    Test::UpTo { also, .. } => u8::from(also != NO_CODE),
-                    Test::In { .. } => 0,
+                    Test::Threshold { also_left, .. } => u8::from(also_left != NO_CODE),
+                    Test::Subset { .. } => 0,
                 })
                 .collect(),
             sets: fitted.tree.sets.iter().map(codes).collect(),
@@ -261,7 +249,7 @@ impl TreeRecord {
         }
     }
 
-    fn into_fitted(self, columns: &[Column], width: usize) -> Result<Fitted, ModelError> {
+    fn into_fitted(self, columns: &[Column], width: usize) -> Result<FittedTree, ModelError> {
         let number = self.left.len();
         let leaves = self.left.iter().filter(|&&left| left == 0).count();
         let tests = number - leaves;
@@ -269,7 +257,9 @@ impl TreeRecord {
             || [self.feature.len(), self.cut.len(), self.missing_left.len()] != [tests; 3]
             || self.values.len() != leaves * width
         {
-            return Err(ModelError::Damaged("a tree's arrays do not fit together"));
+            return Err(ModelError::Damaged(
+                "the arrays of a tree have inconsistent lengths",
+            ));
         }
         let mut tree = Tree::default();
         for codes in &self.sets {
@@ -289,9 +279,9 @@ impl TreeRecord {
             let Some(((&feature, &cut), &missing_left)) = rest.next() else {
                 continue;
             };
-            // A child after its parent: every walk comes to an end.
+            // A child follows its parent, so that every walk ends.
             if left as usize <= index || left as usize + 1 >= number {
-                return Err(ModelError::Damaged("a node's child is out of place"));
+                return Err(ModelError::Damaged("the child of a node is out of range"));
             }
             let Some(column) = columns.get(feature as usize) else {
                 return Err(ModelError::Damaged("a node tests an unknown feature"));
@@ -300,15 +290,15 @@ impl TreeRecord {
                 Coding::Number { .. } => {
                     let missing = u16::from(column.coding.missing());
                     let Ok(cut) = u8::try_from(cut) else {
-                        return Err(ModelError::Damaged("a node's cut is no code"));
+                        return Err(ModelError::Damaged("the threshold of a node is not a code"));
                     };
-                    Test::UpTo {
-                        cut,
-                        also: if missing_left == 1 { missing } else { NO_CODE },
+                    Test::Threshold {
+                        last_left: cut,
+                        also_left: if missing_left == 1 { missing } else { NO_CODE },
                     }
                 }
                 Coding::Category { .. } if (cut as usize) < tree.sets.len() => {
-                    Test::In { set: cut }
+                    Test::Subset { set: cut }
                 }
                 Coding::Category { .. } => {
                     return Err(ModelError::Damaged("a node tests an unknown set"));
@@ -321,6 +311,6 @@ impl TreeRecord {
             });
             values.extend(std::iter::repeat_n(0.0, width));
         }
-        Ok(Fitted { tree, values })
+        Ok(FittedTree { tree, values })
     }
 }

@@ -1,5 +1,5 @@
-//! [`ForestParams`] and their checked form: scikit-learn's names, defaults
-//! and ranges. What they come to on given rows stands in [`crate::plan`].
+//! [`ForestParams`] and their checked form, with scikit-learn's names, defaults
+//! and ranges.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,26 @@ use fanout_sdk::Params;
 use linfa::ParamGuard;
 use serde_json::Value;
 
-/// Why hyper-parameters are refused.
+/// Errors of hyper-parameters.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParamsError {
-    /// There is no hyper-parameter of this name.
+    /// An unknown hyper-parameter.
     #[error("unknown hyper-parameter `{0}`")]
     Unknown(String),
-    /// A value of another kind, or out of range.
+    /// A value of the wrong type, or out of range.
     #[error("`{name}` is `{value}`, but must be {expected}")]
     Value {
         /// The hyper-parameter.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it must be.
+        /// The values that are accepted.
         expected: &'static str,
     },
     /// `max_samples` without `bootstrap`.
     #[error("`max_samples` needs `bootstrap: true`")]
     MaxSamplesWithoutBootstrap,
-    /// A class weight for a label that the target does not have.
+    /// A class weight for a label that is not a class of the target.
     #[error("`class_weight` names `{label}`, which is not one of the classes `{classes}`")]
     NoSuchClass {
         /// The label.
@@ -36,83 +36,84 @@ pub enum ParamsError {
     },
 }
 
-/// How the impurity of a node is measured.
+/// The impurity measure of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Impurity {
-    /// The Gini impurity.
+    /// Gini impurity.
     Gini,
-    /// The Shannon entropy; `log_loss` is another name of it.
+    /// Shannon entropy; `log_loss` is a synonym.
     Entropy,
 }
 
-/// How the split of a feature is chosen.
+/// Which splits of a feature are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Splitter {
-    /// The best of all.
+    /// All; the best is taken.
     Best,
     /// A random one.
     Random,
 }
 
-/// A number of rows.
+/// A number of rows, absolute or relative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
-    /// So many.
+    /// This number of rows.
     Rows(u64),
-    /// This share of the training rows.
+    /// This fraction of the training rows.
     Share(f64),
 }
 
-/// How many random features a node looks at.
+/// The number of random features that are searched for a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MaxFeatures {
-    /// The square root of their number, rounded down, at least one.
+    /// The square root of the number of features, rounded down, at least 1.
     Sqrt,
-    /// The binary logarithm of their number, rounded down, at least one.
+    /// The binary logarithm of the number of features, rounded down, at least 1.
     Log2,
-    /// So many.
+    /// This number.
     Number(u64),
-    /// This share, rounded down, at least one.
+    /// This fraction of the features, rounded down, at least 1.
     Share(f64),
-    /// All.
+    /// All features.
     All,
 }
 
 /// The weights of classes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeight {
-    /// All are 1.
+    /// 1 for all.
     Equal,
     /// Rows / (classes * rows of the class), over the training rows.
     Balanced,
-    /// The same, over the rows that each tree drew.
+    /// The same, over the sample of each tree.
     BalancedSubsample,
     /// By label; 1 for a label that is not named.
     ByLabel(BTreeMap<String, f64>),
 }
 
-/// Hyper-parameters of a forest or a tree, not yet checked.
+/// Unchecked hyper-parameters of a forest or a tree; `check` of linfa's
+/// [`ParamGuard`] checks them.
 ///
 /// | name | default | range | meaning |
 /// | --- | --- | --- | --- |
-/// | `n_estimators` | 100 (a tree: 1) | 1 or more | trees |
-/// | `criterion` | gini | [`Impurity`] | what a split decreases |
-/// | `splitter` | best (extra trees: random) | [`Splitter`] | how a feature is split |
-/// | `max_depth` | none | 1 or more | a node at this depth is a leaf |
-/// | `min_samples_split` | 2 | 2 or more rows, a share in (0, 1] | a node of fewer rows is a leaf |
-/// | `min_samples_leaf` | 1 | 1 or more rows, a share in (0, 1) | no split leaves fewer rows on a side |
-/// | `min_weight_fraction_leaf` | 0 | 0 to 0.5 | no split leaves less of the weight on a side |
-/// | `max_features` | sqrt (a tree: all) | [`MaxFeatures`] | features that a node looks at |
-/// | `max_leaf_nodes` | none | 2 or more | leaves of a tree, which then grows best-first |
-/// | `min_impurity_decrease` | 0 | 0 or more | a node whose split decreases the impurity by less is a leaf |
-/// | `bootstrap` | true (else false) | | whether a tree draws its rows with replacement |
-/// | `max_samples` | as many as there are | 1 or more rows, a share above 0 | how many rows a tree draws |
-/// | `class_weight` | equal | [`ClassWeight`] | the weights of classes |
-/// | `random_state` | 0 | | the seed |
+/// | `n_estimators` | 100 (a tree: 1) | 1 or more | number of trees |
+/// | `criterion` | gini | [`Impurity`] | impurity measure |
+/// | `splitter` | best (extra trees: random) | [`Splitter`] | splits that are evaluated |
+/// | `max_depth` | none | 1 or more | depth at which a node is a leaf |
+/// | `min_samples_split` | 2 | 2 or more rows, a share in (0, 1] | minimum number of distinct rows of a split node |
+/// | `min_samples_leaf` | 1 | 1 or more rows, a share in (0, 1) | minimum number of distinct rows of a leaf |
+/// | `min_weight_fraction_leaf` | 0 | 0 to 0.5 | minimum weight of a leaf, as a fraction of the sample's |
+/// | `max_features` | sqrt (a tree: all) | [`MaxFeatures`] | random features that are searched for a split |
+/// | `max_leaf_nodes` | none | 2 or more | maximum number of leaves; the tree grows best-first |
+/// | `min_impurity_decrease` | 0 | 0 or more | minimum weighted impurity decrease of a split |
+/// | `bootstrap` | true (else false) | | whether trees draw their rows with replacement |
+/// | `max_samples` | as many as there are | 1 or more rows, a share above 0 | number of draws of a tree |
+/// | `class_weight` | equal | [`ClassWeight`] | class weights |
+/// | `random_state` | 0 | | random seed |
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForestParams(ForestValidParams);
 
-/// Hyper-parameters of a forest or a tree, checked.
+/// Checked hyper-parameters of a forest or a tree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForestValidParams {
     pub(crate) n_estimators: u32,
@@ -132,9 +133,9 @@ pub struct ForestValidParams {
 }
 
 impl ForestValidParams {
-    /// These with every nested hyper-parameter at one and the same value:
-    /// equal for candidates that one fit can serve. In trees that grow
-    /// best-first only the number of trees is nested.
+    /// These with every nested hyper-parameter set to a fixed value: equal for
+    /// candidates of one family. In trees that grow best-first, only the number
+    /// of trees is nested.
     pub(crate) fn family(&self) -> Self {
         let mut family = Self {
             n_estimators: 1,
@@ -161,7 +162,7 @@ macro_rules! setters {
 }
 
 impl ForestParams {
-    /// A random forest's defaults.
+    /// The defaults of a random forest.
     pub fn random_forest() -> Self {
         Self(ForestValidParams {
             n_estimators: 100,
@@ -181,14 +182,14 @@ impl ForestParams {
         })
     }
 
-    /// Extremely randomized trees' defaults.
+    /// The defaults of extremely randomized trees.
     pub fn extra_trees() -> Self {
         Self::random_forest()
             .splitter(Splitter::Random)
             .bootstrap(false)
     }
 
-    /// A decision tree's defaults.
+    /// The defaults of a decision tree.
     pub fn decision_tree() -> Self {
         Self::random_forest()
             .n_estimators(1)
@@ -199,36 +200,38 @@ impl ForestParams {
     setters! {
         /// Sets the number of trees.
         n_estimators: u32;
-        /// Sets what a split decreases.
+        /// Sets the impurity measure.
         criterion: Impurity;
-        /// Sets how the split of a feature is chosen.
+        /// Sets which splits of a feature are evaluated.
         splitter: Splitter;
-        /// Sets the greatest depth.
+        /// Sets the maximum depth.
         max_depth: Option<u32>;
-        /// Sets the fewest rows of a node that is split.
+        /// Sets the minimum number of rows of a split node.
         min_samples_split: Amount;
-        /// Sets the fewest rows of a leaf.
+        /// Sets the minimum number of rows of a leaf.
         min_samples_leaf: Amount;
-        /// Sets the least share of the weight in a leaf.
+        /// Sets the minimum weight of a leaf, as a fraction of the sample's.
         min_weight_fraction_leaf: f64;
-        /// Sets how many features a node looks at.
+        /// Sets the number of random features that are searched for a split.
         max_features: MaxFeatures;
-        /// Sets the most leaves of a tree.
+        /// Sets the maximum number of leaves.
         max_leaf_nodes: Option<u32>;
-        /// Sets the least decrease of impurity by a split.
+        /// Sets the minimum impurity decrease of a split.
         min_impurity_decrease: f64;
-        /// Sets whether trees draw rows with replacement.
+        /// Sets whether trees draw their rows with replacement.
         bootstrap: bool;
-        /// Sets how many rows a tree draws.
+        /// Sets the number of draws of a tree.
         max_samples: Option<Amount>;
-        /// Sets the weights of classes.
+        /// Sets the class weights.
         class_weight: ClassWeight;
-        /// Sets the seed.
+        /// Sets the random seed.
         random_state: u64;
     }
 
-    /// Sets the hyper-parameters that `params` names. Which of them a trainer
-    /// offers is the trainer's business.
+    /// Sets the hyper-parameters in `params`.
+    ///
+    /// # Errors
+    /// If one is unknown, or its value is of the wrong type.
     pub(crate) fn with(mut self, params: &Params) -> Result<Self, ParamsError> {
         let to = &mut self.0;
         for (name, value) in params {
@@ -338,7 +341,8 @@ fn optional<T>(
 
 fn int(name: &'static str, value: &Value, expected: &'static str) -> Result<u32, ParamsError> {
     match value.as_u64() {
-        // No count or depth that fits a machine is beyond 32 bits.
+        // No number of trees, leaves or levels that fits in memory exceeds 32
+        // bits.
         Some(number) => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
         None => refuse(name, value, expected),
     }

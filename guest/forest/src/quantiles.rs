@@ -1,21 +1,24 @@
-//! Numbers to bins: exact where there are few distinct numbers, else bins of
-//! about equally many rows. It bins numbers alone, and forgets them.
+//! Binning of numbers: one bin per distinct number where these are few, else
+//! quantile bins of about equally many rows.
 
-use crate::bins::MAX_NUMBER_BINS;
+use crate::chunks;
 use crate::random::Key;
-use crate::rows::{extend_in_chunks, in_chunks};
 
-/// Whole numbers that span at most so many values are counted in a table.
+/// The greatest number of bins of a number feature. One further code stands
+/// for missing values.
+pub const MAX_NUMBER_BINS: usize = 255;
+
+/// The greatest range of integers that are counted in a table.
 const TABLE: usize = 1 << 16;
 
-/// Quantiles are those of all rows up to this many, and of about so many
-/// randomly chosen rows of more: the error of a bin's share of the rows is
-/// then below 1/1000 of all rows.
+/// The number of rows up to which quantiles are exact. Of more rows, about
+/// this many random ones decide: the error of a bin's share is then below
+/// 1/1000 of all rows.
 const SAMPLE: usize = 1 << 18;
 
-/// Bins numbers: appends a code a number to `codes`, and returns the
-/// thresholds between bins and the centers of the bins. NaN gets the code
-/// after the last bin's.
+/// Bins numbers: appends one code per number to `codes`, and returns the
+/// thresholds between bins and the centers of the bins, both ascending. The
+/// code of NaN is the number of bins.
 pub(crate) fn bin(values: &[f64], codes: &mut Vec<u8>) -> (Vec<f64>, Vec<f64>) {
     if let Some(table) = Table::of(values) {
         let groups = Groups::of(&table.distinct());
@@ -27,8 +30,8 @@ pub(crate) fn bin(values: &[f64], codes: &mut Vec<u8>) -> (Vec<f64>, Vec<f64>) {
     (groups.thresholds, groups.centers)
 }
 
-/// Appends the code of each number: how many thresholds are less than it, or
-/// one more than there are thresholds for NaN.
+/// Appends the code of each number: the number of thresholds below it; for NaN
+/// the number of thresholds plus one.
 pub(crate) fn encode(values: &[f64], thresholds: &[f64], codes: &mut Vec<u8>) {
     let mut padded = [f64::MAX; 256];
     padded[..thresholds.len()].copy_from_slice(thresholds);
@@ -36,7 +39,7 @@ pub(crate) fn encode(values: &[f64], thresholds: &[f64], codes: &mut Vec<u8>) {
     codes.extend(values.iter().map(|&value| {
         let value = finite(value);
         let mut code = 0_usize;
-        // A binary search over 255 thresholds without a branch to mispredict.
+        // A branchless binary search over 255 thresholds.
         for step in [128, 64, 32, 16, 8, 4, 2, 1] {
             code += if padded[(code + step - 1) & 255] < value {
                 step
@@ -48,23 +51,27 @@ pub(crate) fn encode(values: &[f64], thresholds: &[f64], codes: &mut Vec<u8>) {
     }));
 }
 
-/// Infinities as the greatest numbers, so that thresholds can lie between.
+/// Clamps infinities to the greatest finite numbers, so that thresholds can
+/// separate them from others.
 fn finite(value: f64) -> f64 {
     value.clamp(f64::MIN, f64::MAX)
 }
 
-/// How often each of a few whole numbers occurs.
+/// The counts of integers of a small range.
 struct Table {
+    /// The integer of the first count.
     least: f64,
     counts: Vec<u32>,
 }
 
 impl Table {
-    /// `None` where numbers are not whole or span too much.
+    /// `None` where some numbers are not integers, or their range exceeds
+    /// [`TABLE`].
     fn of(values: &[f64]) -> Option<Self> {
         let (mut least, mut greatest, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
-        in_chunks(values, |value| {
-            // Not `min` and `max`: in WebAssembly these are calls. NaN is neither.
+        chunks::for_each(values, |value| {
+            // `f64::min` and `max` are function calls in WebAssembly. Both
+            // comparisons are false for NaN.
             least = if value < least { value } else { least };
             greatest = if value > greatest { value } else { greatest };
             whole &= value.is_nan() || value.trunc() == value;
@@ -74,7 +81,7 @@ impl Table {
             return None;
         }
         let mut counts = vec![0_u32; span as usize + 1];
-        in_chunks(values, |value| {
+        chunks::for_each(values, |value| {
             if !value.is_nan() {
                 counts[(value - least) as usize] += 1;
             }
@@ -107,7 +114,7 @@ impl Table {
             })
             .collect();
         let missing = (groups.thresholds.len() + 1) as u8;
-        extend_in_chunks(codes, values, |value| {
+        chunks::extend(codes, values, |value| {
             if value.is_nan() {
                 missing
             } else {
@@ -117,8 +124,9 @@ impl Table {
     }
 }
 
-/// The distinct numbers in ascending order, each with its count; of a sample,
-/// where there are many rows and more distinct numbers than bins.
+/// The distinct numbers, ascending, each with its count; those of a random
+/// sample where there are more than [`SAMPLE`] rows and more distinct numbers
+/// than bins.
 fn distinct(values: &[f64]) -> Vec<(f64, u32)> {
     let present = values.iter().filter(|value| !value.is_nan());
     let mut sorted: Vec<f64> = if values.len() <= SAMPLE {
@@ -126,10 +134,10 @@ fn distinct(values: &[f64]) -> Vec<(f64, u32)> {
     } else if let Some(few) = few_distinct(values) {
         few
     } else {
-        let mut draws = Key::new(0).draws();
+        let mut rng = Key::new(0).rng();
         let share = SAMPLE as f64 / values.len() as f64;
         present
-            .filter(|_| draws.unit() < share)
+            .filter(|_| rng.next_f64() < share)
             .map(|&value| finite(value))
             .collect()
     };
@@ -144,14 +152,14 @@ fn distinct(values: &[f64]) -> Vec<(f64, u32)> {
     distinct
 }
 
-/// The distinct numbers, if a bin each is enough for them.
+/// The distinct numbers, ascending; `None` if there are more than bins.
 fn few_distinct(values: &[f64]) -> Option<Vec<f64>> {
     let mut few: Vec<f64> = Vec::with_capacity(MAX_NUMBER_BINS + 1);
     for &value in values {
         if value.is_nan() {
             continue;
         }
-        // Adding zero makes the two zeros one.
+        // Adding zero turns -0 into 0.
         let value = finite(value) + 0.0;
         if let Err(at) = few.binary_search_by(|known| known.total_cmp(&value)) {
             if few.len() == MAX_NUMBER_BINS {
@@ -163,9 +171,11 @@ fn few_distinct(values: &[f64]) -> Option<Vec<f64>> {
     Some(few)
 }
 
-/// Bins of neighbouring distinct numbers.
+/// Bins, each a group of neighbouring distinct numbers.
 struct Groups {
+    /// Half-way between the last number of each bin and the first of the next.
     thresholds: Vec<f64>,
+    /// Half-way between the first and the last number of each bin.
     centers: Vec<f64>,
 }
 
@@ -192,8 +202,8 @@ impl Groups {
     }
 }
 
-/// Where bins end among the distinct numbers. A number that alone has a
-/// bin's share of the rows does not share its bin with the next.
+/// The end of each bin among the distinct numbers, exclusive. A number that
+/// alone has a bin's share of the rows does not share its bin with the next.
 fn ends(distinct: &[(f64, u32)]) -> Vec<usize> {
     if distinct.len() <= MAX_NUMBER_BINS {
         return (1..=distinct.len()).collect();
@@ -220,8 +230,8 @@ fn ends(distinct: &[(f64, u32)]) -> Vec<usize> {
     ends
 }
 
-/// A number half-way between two, at least `low`, and less than `high` where
-/// they differ.
+/// The mean of two numbers, rounded to be at least `low`, and less than `high`
+/// where they differ.
 fn middle(low: f64, high: f64) -> f64 {
     let middle = low / 2.0 + high / 2.0;
     if middle >= low && middle < high {
@@ -244,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn few_numbers_keep_a_bin_each() {
+    fn few_numbers_have_a_bin_each() {
         let (thresholds, centers, codes) = bin_of(&[3.0, 1.0, f64::NAN, 7.0, 1.0]);
         assert_eq!(thresholds, [2.0, 5.0]);
         assert_eq!(centers, [1.0, 3.0, 7.0]);
@@ -252,28 +262,28 @@ mod tests {
     }
 
     #[test]
-    fn the_two_zeros_are_one_number() {
+    fn zeros_of_both_signs_share_a_bin() {
         let (thresholds, _, codes) = bin_of(&[0.5, -0.0, 0.0]);
         assert_eq!(thresholds, [0.25]);
         assert_eq!(codes, [1, 0, 0]);
     }
 
     #[test]
-    fn infinities_are_the_greatest_numbers() {
+    fn infinities_are_binned_as_the_greatest_numbers() {
         let (thresholds, _, codes) = bin_of(&[f64::INFINITY, 0.5, f64::NEG_INFINITY]);
         assert!(thresholds.iter().all(|threshold| threshold.is_finite()));
         assert_eq!(codes, [2, 1, 0]);
     }
 
     #[test]
-    fn nothing_but_missing_values_is_one_bin() {
+    fn missing_values_alone_make_one_bin() {
         let (thresholds, centers, codes) = bin_of(&[f64::NAN, f64::NAN]);
         assert_eq!((thresholds.len(), centers.len()), (0, 1));
         assert_eq!(codes, [1, 1]);
     }
 
     #[test]
-    fn a_frequent_number_has_its_bin_alone() {
+    fn a_frequent_number_has_its_own_bin() {
         let mut values: Vec<f64> = (0..1000).map(|value| f64::from(value) + 0.5).collect();
         values.extend([500.5; 9000]);
         let (thresholds, _, codes) = bin_of(&values);
@@ -283,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_are_sampled_into_even_bins() {
+    fn sampled_bins_have_about_equally_many_rows() {
         let values: Vec<f64> = (0..400_000)
             .map(|row| f64::from(row).mul_add(0.618_033_988_7, 0.0).fract())
             .collect();
@@ -301,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_of_few_numbers_are_exact() {
+    fn few_distinct_numbers_of_many_rows_are_exact() {
         let values: Vec<f64> = (0..300_000).map(|row| f64::from(row % 200) / 8.0).collect();
         let (thresholds, centers, _) = bin_of(&values);
         assert_eq!((thresholds.len(), centers.len()), (199, 200));
@@ -310,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn codes_and_thresholds_agree(
+        fn codes_are_consistent_with_thresholds(
             values in prop::collection::vec(
                 prop_oneof![
                     8 => -1e3..1e3_f64,

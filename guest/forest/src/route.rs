@@ -1,47 +1,60 @@
-//! [`Router`]: finds the leaf of every row. It sends all rows of a node to
-//! its children at once, so that what a node tests is decided once a node and
-//! not once a row.
+//! [`Router`]: finds the leaf of every row. It moves all rows of a node to its
+//! children at once, so that the kind of test is examined once per node and not
+//! once per row.
 
 use crate::bins::Codes;
-use crate::rows::{in_chunks, partition};
-use crate::tree::{NO_CODE, Test, Tree, beyond, contains};
+use crate::chunks;
+use crate::entries::BoundedRows;
+use crate::tree::{NO_CODE, Test, Tree, contains, is_right};
 
-/// Rows and buffers that outlive a tree.
-#[derive(Debug, Default)]
+/// Buffers that are used for one tree after the other.
+#[derive(Debug)]
 pub(crate) struct Router {
-    /// The root's rows: all of them.
-    all: Vec<u32>,
-    /// Any other node at an even depth has its rows in the first, else in the second.
-    rows: [Vec<u32>; 2],
-    stack: Vec<Waiting>,
+    /// The rows of the root: all rows, ascending.
+    all: BoundedRows<u32>,
+    /// The rows of any other node, in the first at an even depth, else in the
+    /// second.
+    rows: [BoundedRows<u32>; 2],
+    stack: Vec<PendingNode>,
 }
 
+/// A node whose rows are `start..end` of those of its depth's parity.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct PendingNode {
     node: u32,
     start: u32,
     end: u32,
     odd: bool,
 }
 
+impl Default for Router {
+    fn default() -> Self {
+        let all = BoundedRows::all(0);
+        Self {
+            rows: [all.clone(), all.clone()],
+            all,
+            stack: Vec::new(),
+        }
+    }
+}
+
 impl Router {
-    /// Writes each row's leaf into `leaves`, which has one place a row.
-    pub(crate) fn route(&mut self, tree: &Tree, codes: &Codes<'_>, leaves: &mut [u32]) {
+    /// Writes the index of each row's leaf into `leaves`, which has one place
+    /// per row of `codes`.
+    pub(crate) fn route(&mut self, tree: &Tree, codes: &Codes, leaves: &mut [u32]) {
         let number = codes.rows();
         if self.all.len() != number {
-            self.all = (0..number as u32).collect();
-        }
-        for rows in &mut self.rows {
-            rows.resize(number, 0);
+            self.all = BoundedRows::all(number);
+            self.rows = [self.all.clone(), self.all.clone()];
         }
         self.stack.clear();
-        self.stack.push(Waiting {
+        self.stack.push(PendingNode {
             node: 0,
             start: 0,
             end: number as u32,
             odd: false,
         });
-        while let Some(Waiting {
+        while let Some(PendingNode {
             node,
             start,
             end,
@@ -56,44 +69,51 @@ impl Router {
                 (even_rows, odd_rows)
             };
             let source = if node == 0 { &self.all } else { &*source };
-            let source = &source[range.clone()];
+            let source = source.slice(range);
             let test = tree.nodes[node as usize];
             if test.is_leaf() {
-                settle(source, leaves, |_| node);
+                write_leaves(&source, leaves, |_| node);
                 continue;
             }
             let column = codes.column(test.feature as usize);
             let (left, right) = (test.left, test.left + 1);
-            let leaf = |node: u32| tree.nodes[node as usize].is_leaf();
-            if leaf(left) && leaf(right) {
-                let side = |goes_right: bool| left + u32::from(goes_right);
+            let is_leaf = |node: u32| tree.nodes[node as usize].is_leaf();
+            if is_leaf(left) && is_leaf(right) {
+                let child = |goes_right: bool| left + u32::from(goes_right);
                 match test.test {
-                    Test::UpTo { cut, also } => {
-                        settle(source, leaves, |row| side(beyond(column[row], cut, also)))
-                    }
-                    Test::In { set } => {
+                    Test::Threshold {
+                        last_left,
+                        also_left,
+                    } => write_leaves(&source, leaves, |row| {
+                        child(is_right(column[row], last_left, also_left))
+                    }),
+                    Test::Subset { set } => {
                         let set = &tree.sets[set as usize];
-                        settle(source, leaves, |row| side(!contains(set, column[row])));
+                        write_leaves(&source, leaves, |row| child(!contains(set, column[row])));
                     }
                 }
                 continue;
             }
-            let target = &mut target[range];
+            let at = start as usize;
             let number = match test.test {
-                Test::UpTo { cut, also: NO_CODE } => {
-                    partition(source, target, column, |code| code > cut)
-                }
-                Test::UpTo { cut, also } => {
-                    partition(source, target, column, |code| beyond(code, cut, also))
-                }
-                Test::In { set } => {
+                Test::Threshold {
+                    last_left,
+                    also_left: NO_CODE,
+                } => target.partition_from(at, source, column, |code| code > last_left),
+                Test::Threshold {
+                    last_left,
+                    also_left,
+                } => target.partition_from(at, source, column, |code| {
+                    is_right(code, last_left, also_left)
+                }),
+                Test::Subset { set } => {
                     let set = &tree.sets[set as usize];
-                    partition(source, target, column, |code| !contains(set, code))
+                    target.partition_from(at, source, column, |code| !contains(set, code))
                 }
             };
             let middle = start + number as u32;
             if middle < end {
-                self.stack.push(Waiting {
+                self.stack.push(PendingNode {
                     node: right,
                     start: middle,
                     end,
@@ -101,7 +121,7 @@ impl Router {
                 });
             }
             if start < middle {
-                self.stack.push(Waiting {
+                self.stack.push(PendingNode {
                     node: left,
                     start,
                     end: middle,
@@ -112,11 +132,11 @@ impl Router {
     }
 }
 
-/// Writes the leaf of each of `rows`. Never a part of its caller, for the
-/// reason that [`partition`] gives.
+/// Writes the leaf of each of `rows`. Not inlined: in WebAssembly, a loop in a
+/// large function shares its registers with everything that the function keeps.
 #[inline(never)]
-fn settle(rows: &[u32], leaves: &mut [u32], leaf: impl Fn(usize) -> u32) {
-    in_chunks(rows, |row| {
+fn write_leaves(rows: &[u32], leaves: &mut [u32], leaf: impl Fn(usize) -> u32) {
+    chunks::for_each(rows, |row| {
         let row = row as usize;
         leaves[row] = leaf(row);
     });
@@ -127,10 +147,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tree::{CodeSet, Node, insert};
+    use crate::tree::Node;
 
-    /// A tree of up to `splits` splits over two columns, in which any leaf may
-    /// be split next.
+    /// Random trees of fewer than `splits` splits over two columns.
     fn trees(splits: usize) -> impl Strategy<Value = Tree> {
         let split = (
             any::<prop::sample::Index>(),
@@ -150,13 +169,13 @@ mod tests {
                     .collect();
                 let test = if is_set {
                     tree.sets.push(set);
-                    Test::In {
+                    Test::Subset {
                         set: (tree.sets.len() - 1) as u32,
                     }
                 } else {
-                    Test::UpTo {
-                        cut,
-                        also: if cut % 2 == 0 { NO_CODE } else { 255 },
+                    Test::Threshold {
+                        last_left: cut,
+                        also_left: if cut % 2 == 0 { NO_CODE } else { 255 },
                     }
                 };
                 let left = tree.nodes.len() as u32;
@@ -180,8 +199,11 @@ mod tests {
             }
             let code = codes[test.feature as usize];
             let goes_left = match test.test {
-                Test::UpTo { cut, also } => code <= cut || u16::from(code) == also,
-                Test::In { set } => contains(&tree.sets[set as usize], code),
+                Test::Threshold {
+                    last_left,
+                    also_left,
+                } => code <= last_left || u16::from(code) == also_left,
+                Test::Subset { set } => contains(&tree.sets[set as usize], code),
             };
             node = test.left + u32::from(!goes_left);
         }
@@ -189,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rows_end_where_they_walk_to(
+        fn rows_end_at_the_leaf_that_a_walk_reaches(
             tree in trees(20),
             rows in prop::collection::vec(any::<[u8; 2]>(), 0..200),
         ) {
@@ -200,14 +222,5 @@ mod tests {
             let walked: Vec<u32> = rows.iter().map(|&row| walk(&tree, row)).collect();
             prop_assert_eq!(leaves, walked);
         }
-    }
-
-    #[test]
-    fn sets_hold_what_was_put_in() {
-        let mut set = CodeSet::default();
-        insert(&mut set, 0);
-        insert(&mut set, 200);
-        let held: Vec<u8> = (0..=255).filter(|&code| contains(&set, code)).collect();
-        assert_eq!(held, [0, 200]);
     }
 }

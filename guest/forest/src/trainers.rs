@@ -1,6 +1,5 @@
-//! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`]: the engine as
-//! trainers of a guest. What is particular to each is its description and
-//! its defaults.
+//! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`] as trainers of a guest.
+//! They differ in their descriptions and their defaults.
 
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
@@ -12,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bins::{Bins, BinsError};
-use crate::forest::{self, ForestError, Lesson};
+use crate::forest::{self, ForestError, TrainingSet};
 use crate::model::{FeatureValues, Forest, PredictError};
 use crate::params::{ForestParams, ForestValidParams, ParamsError};
-use crate::plan::PlanError;
+use crate::resolved::ResolveError;
 
-/// A random forest (Breiman, 2001).
+/// A random forest (Breiman: Random forests, 2001).
 #[derive(Clone, Copy, Debug)]
 pub struct RandomForest;
 
@@ -25,11 +24,12 @@ pub struct RandomForest;
 #[derive(Clone, Copy, Debug)]
 pub struct ExtraTrees;
 
-/// A single decision tree (CART).
+/// A single decision tree (Breiman et al.: Classification and regression
+/// trees, 1984).
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionTree;
 
-/// A fitted forest with its classes.
+/// A fitted forest with its class labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
@@ -75,7 +75,7 @@ trainer!(DecisionTree, describe_decision_tree, decision_tree);
 fn prepare(table: &Table) -> Result<Bins, Fault> {
     if table.features().is_empty() {
         return Err(Fault::InvalidDataset(
-            "the dataset has no features to learn from".to_owned(),
+            "the dataset has no features".to_owned(),
         ));
     }
     let mut bins = Bins::new(table.rows());
@@ -90,15 +90,15 @@ fn prepare(table: &Table) -> Result<Bins, Fault> {
     Ok(bins)
 }
 
-fn lesson<'a>(job: &Job<'a>) -> Result<Lesson<'a>, Fault> {
+fn training_set<'a>(job: &Job<'a>) -> Result<TrainingSet<'a>, Fault> {
     match job.target {
-        Target::Classes { classes, codes } => Ok(Lesson {
+        Target::Classes { classes, codes } => Ok(TrainingSet {
             labels: classes,
             codes,
             train: job.train,
         }),
         Target::Numbers(_) => Err(Fault::InvalidTask(
-            "the target is a number, but this trainer learns classes".to_owned(),
+            "the target is numeric, but this trainer is a classifier".to_owned(),
         )),
     }
 }
@@ -113,7 +113,7 @@ fn check(params: &Params, defaults: &ForestParams) -> Result<ForestValidParams, 
 
 fn fault(error: ForestError) -> Fault {
     match error {
-        ForestError::Plan(PlanError::Params(error @ ParamsError::NoSuchClass { .. })) => {
+        ForestError::Resolve(ResolveError::Params(error @ ParamsError::NoSuchClass { .. })) => {
             Fault::InvalidParams(error.to_string())
         }
         ForestError::Score(fault) => fault,
@@ -132,24 +132,22 @@ fn evaluate(
         .iter()
         .map(|params| check(params, defaults))
         .collect::<Result<_, _>>()?;
-    forest::evaluate(bins, lesson(job)?, job.test, &candidates, scorer).map_err(fault)
+    forest::evaluate(bins, training_set(job)?, job.test, &candidates, scorer).map_err(fault)
 }
 
 fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fault> {
     let Some(params) = job.candidates.first() else {
-        return Err(Fault::InvalidTask(
-            "there is no candidate to fit".to_owned(),
-        ));
+        return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
     };
-    let lesson = lesson(job)?;
-    let forest = forest::fit(bins, lesson, &check(params, defaults)?).map_err(fault)?;
+    let training = training_set(job)?;
+    let forest = forest::fit(bins, training, &check(params, defaults)?).map_err(fault)?;
     Ok(Model {
-        classes: lesson.labels.to_vec(),
+        classes: training.labels.to_vec(),
         forest,
     })
 }
 
-/// Why a table can't be predicted.
+/// Errors of predicting a table.
 enum TableError {
     Predict(PredictError),
     Table(Fault),
@@ -164,7 +162,7 @@ impl From<PredictError> for TableError {
 fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
     if model.forest.classes() != model.classes.len() {
         return Err(Fault::Failed(
-            "the model is damaged: it lacks class labels".to_owned(),
+            "the model is damaged: its numbers of classes and of labels differ".to_owned(),
         ));
     }
     let values = model
@@ -214,7 +212,7 @@ fn describe_random_forest() -> TrainerDescription {
     params.extend([bootstrap(true), max_samples()]);
     describe(
         "random_forest",
-        "A random forest: the mean of trees, each grown on rows drawn with replacement.",
+        "A random forest: the mean prediction of trees grown on bootstrap samples.",
         params,
     )
 }
@@ -225,7 +223,7 @@ fn describe_extra_trees() -> TrainerDescription {
     params.extend([bootstrap(false), max_samples()]);
     describe(
         "extra_trees",
-        "Extremely randomized trees: the mean of trees that choose among random splits.",
+        "Extremely randomized trees: the mean prediction of trees with random splits.",
         params,
     )
 }
@@ -236,7 +234,7 @@ fn describe_decision_tree() -> TrainerDescription {
         "splitter",
         vec![choice(&["best", "random"])],
         json!("best"),
-        "Whether a node takes the best split of each feature that it looks at, or a random one.",
+        "Whether the best split or one random split of each searched feature is considered.",
     ));
     describe(
         "decision_tree",
@@ -279,7 +277,7 @@ fn n_estimators() -> Param {
         "n_estimators",
         vec![from(1)],
         json!(100),
-        "How many trees there are.",
+        "The number of trees.",
     )
     .nested()
 }
@@ -289,7 +287,7 @@ fn bootstrap(default: bool) -> Param {
         "bootstrap",
         vec![ParamKind::Bool],
         json!(default),
-        "Whether a tree draws its rows with replacement, or takes each of them once.",
+        "Whether each tree draws its rows with replacement; else it takes every row once.",
     )
 }
 
@@ -298,46 +296,46 @@ fn max_samples() -> Param {
         "max_samples",
         vec![ParamKind::Null, from(1), share(None)],
         Value::Null,
-        "How many rows a tree draws, as a number or a share of the training rows; null draws as \
-         many as there are. Needs `bootstrap`.",
+        "The number of rows that a tree draws, absolute or as a fraction of the training rows; \
+         null for the number of training rows. Requires `bootstrap`.",
     )
 }
 
-/// The hyper-parameters that trees have wherever they stand.
+/// The hyper-parameters that all trainers have.
 fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
     vec![
         Param::new(
             "criterion",
             vec![choice(&["gini", "entropy", "log_loss"])],
             json!("gini"),
-            "The impurity that splits decrease; `log_loss` is another name of `entropy`.",
+            "The impurity measure; `log_loss` is a synonym of `entropy`.",
         ),
         Param::new(
             "max_depth",
             vec![ParamKind::Null, from(1)],
             Value::Null,
-            "The greatest depth of a tree; null sets none.",
+            "The maximum depth of a tree; null for no limit.",
         )
         .nested(),
         Param::new(
             "min_samples_split",
             vec![from(2), share(Some(1.0))],
             json!(2),
-            "The fewest rows of a node that is split, as a number or a share of the training \
-             rows. A row counts once, however often it was drawn.",
+            "The minimum number of rows of a node that is split, absolute or as a fraction of the \
+             training rows. A row that was drawn several times counts once.",
         )
         .nested(),
         Param::new(
             "min_samples_leaf",
             vec![from(1), share(Some(1.0))],
             json!(1),
-            "The fewest rows of a leaf, as a number or a share (below 1.0) of the training rows.",
+            "The minimum number of rows of a leaf, absolute or as a fraction of the training rows.",
         ),
         Param::new(
             "min_weight_fraction_leaf",
             vec![number(0.0, Some(0.5))],
             json!(0.0),
-            "The least share of the rows' weight in a leaf.",
+            "The minimum weight of a leaf, as a fraction of the weight of all rows.",
         ),
         Param::new(
             "max_features",
@@ -348,29 +346,31 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
                 share(Some(1.0)),
             ],
             max_features,
-            "How many random features a node looks at, as a number or a share of all; null looks \
-             at all. Where these are all constant at a node, it looks on until one is not.",
+            "The number of random features that are searched for a split, absolute or as a \
+             fraction of all; null for all. If these are constant in a node, further ones are \
+             searched.",
         ),
         Param::new(
             "max_leaf_nodes",
             vec![ParamKind::Null, from(2)],
             Value::Null,
-            "The most leaves of a tree, which then grows where impurity decreases most; null \
-             sets none. Only `n_estimators` shares fits where it is set.",
+            "The maximum number of leaves of a tree, which then grows best-first; null for no \
+             limit. If it is set, `n_estimators` is the only nested hyper-parameter.",
         ),
         Param::new(
             "min_impurity_decrease",
             vec![number(0.0, None)],
             json!(0.0),
-            "The least decrease of impurity by a split, weighted by the node's share of the rows.",
+            "The minimum impurity decrease of a split, weighted by the node's fraction of the rows.",
         )
         .nested(),
         Param::new(
             "class_weight",
             vec![ParamKind::Null, choice(balances), ParamKind::Weights],
             Value::Null,
-            "The weights of classes: a weight for each label (1 where none is given), or inverse \
-             to how often they occur. With `bootstrap`, rows are drawn by their weight.",
+            "Class weights: a weight for each label (1 if not given), or weights inversely \
+             proportional to the class frequencies. With `bootstrap`, rows are drawn in \
+             proportion to their weight.",
         ),
         Param::new(
             "random_state",
@@ -382,7 +382,7 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
                 },
             ],
             Value::Null,
-            "The seed of everything random. Null means 0: a fit is always repeatable.",
+            "The random seed. Null is 0: every fit is reproducible.",
         ),
     ]
 }

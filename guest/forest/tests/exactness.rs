@@ -1,9 +1,9 @@
-//! One growth serves a whole family: what a candidate gets among others is,
-//! bit for bit, what it gets alone, and what its own fit predicts.
+//! Exactness of families: the predictions of a candidate that was fitted
+//! together with others equal, bit for bit, those of its own fit.
 
 use std::collections::BTreeMap;
 
-use fanout_forest::forest::{self, ForestError, Lesson};
+use fanout_forest::forest::{self, ForestError, TrainingSet};
 use fanout_forest::model::{FeatureValues, Forest, PredictError};
 use fanout_forest::params::{Amount, ClassWeight, Impurity, MaxFeatures, Splitter};
 use fanout_forest::{Bins, ForestParams, ForestValidParams};
@@ -37,15 +37,15 @@ impl Data {
         bins
     }
 
-    fn lesson(&self) -> Lesson<'_> {
-        Lesson {
+    fn training(&self) -> TrainingSet<'_> {
+        TrainingSet {
             labels: &self.classes,
             codes: &self.codes,
             train: &self.train,
         }
     }
 
-    /// What a fitted forest predicts for all rows.
+    /// The predictions of a fitted forest for all rows.
     fn predict(&self, forest: &Forest) -> Vec<f64> {
         let predicted: Result<_, PredictError> =
             forest.predict(self.codes.len(), |index, _, encode| {
@@ -61,7 +61,7 @@ impl Data {
     }
 }
 
-/// The bits of each candidate's predictions.
+/// A scorer that keeps the bits of each candidate's predictions.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Bits {
     test: BTreeMap<usize, Vec<u64>>,
@@ -105,7 +105,7 @@ fn evaluate(
     candidates: &[ForestValidParams],
 ) -> Result<(Bits, u32), ForestError> {
     let mut bits = Bits::default();
-    let fits = forest::evaluate(bins, data.lesson(), &data.test, candidates, &mut bits)?;
+    let fits = forest::evaluate(bins, data.training(), &data.test, candidates, &mut bits)?;
     assert_eq!(bits.test.len(), candidates.len());
     assert_eq!(bits.train.len(), candidates.len());
     Ok((bits, fits))
@@ -161,7 +161,7 @@ fn shared() -> impl Strategy<Value = ForestParams> {
         Just(MaxFeatures::Number(1)),
         Just(MaxFeatures::Share(0.7)),
     ];
-    // The last draws rows more often than the narrow counts of two classes take.
+    // The last draws rows too often for the packed tallies of two classes.
     let max_samples = prop_oneof![
         3 => Just(None),
         1 => Just(Some(Amount::Share(0.5))),
@@ -216,7 +216,7 @@ fn shared() -> impl Strategy<Value = ForestParams> {
         )
 }
 
-/// The nested hyper-parameters of some candidates.
+/// The nested hyper-parameters of a few candidates.
 fn grid() -> impl Strategy<Value = Vec<(u32, Option<u32>, Amount, f64)>> {
     let depth = prop_oneof![2 => (1..7_u32).prop_map(Some), 1 => Just(None)];
     let split = prop_oneof![
@@ -255,11 +255,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn a_family_is_exact(data in data(), shared in shared(), grid in grid()) {
+    fn a_family_gives_the_predictions_of_separate_fits(data in data(), shared in shared(), grid in grid()) {
         let bins = data.bins();
         let candidates = candidates(&shared, &grid);
         let together = evaluate(&data, &bins, &candidates);
-        // Class weights or samples may leave nothing to learn from; then also alone.
+        // Class weights may leave no rows, with one candidate as with several.
         let Ok((together, fits)) = together else {
             prop_assert!(evaluate(&data, &bins, &candidates[..1]).is_err());
             return Ok(());
@@ -271,7 +271,7 @@ proptest! {
             prop_assert_eq!(fits, 1);
             prop_assert_eq!(&together.test[&index], &alone.test[&0]);
             prop_assert_eq!(&together.train[&index], &alone.train[&0]);
-            let forest = forest::fit(&bins, data.lesson(), candidate).unwrap();
+            let forest = forest::fit(&bins, data.training(), candidate).unwrap();
             let predicted = data.predict(&forest);
             prop_assert_eq!(&together.test[&index], &pick(&predicted, &data.test, width));
             prop_assert_eq!(&together.train[&index], &pick(&predicted, &data.train, width));
@@ -283,10 +283,10 @@ proptest! {
     }
 
     #[test]
-    fn a_stored_forest_is_the_same(data in data(), shared in shared(), grid in grid()) {
+    fn a_deserialised_forest_is_the_same(data in data(), shared in shared(), grid in grid()) {
         let bins = data.bins();
         let candidate = &candidates(&shared, &grid)[0];
-        let Ok(forest) = forest::fit(&bins, data.lesson(), candidate) else { return Ok(()) };
+        let Ok(forest) = forest::fit(&bins, data.training(), candidate) else { return Ok(()) };
         let stored = serde_json::to_string(&forest).unwrap();
         let restored: Forest = serde_json::from_str(&stored).unwrap();
         let bits = |forest: &Forest| -> Vec<u64> {
@@ -297,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_of_other_folds_change_nothing(data in data(), shared in shared(), grid in grid()) {
+    fn test_rows_do_not_affect_the_fit(data in data(), shared in shared(), grid in grid()) {
         let bins = data.bins();
         let candidate = &candidates(&shared, &grid)[0];
         let Ok((bits, _)) = evaluate(&data, &bins, std::slice::from_ref(candidate)) else {
@@ -313,7 +313,7 @@ proptest! {
 }
 
 #[test]
-fn a_family_of_all_nested_parameters_is_one_fit() {
+fn candidates_that_differ_in_nested_parameters_are_one_fit() {
     let data = Data {
         numbers: vec![(0..60).map(|row| f64::from(row * 7 % 13)).collect()],
         labels: Vec::new(),
@@ -330,7 +330,7 @@ fn a_family_of_all_nested_parameters_is_one_fit() {
     let bins = data.bins();
     let nested = candidates(&ForestParams::random_forest(), &grid);
     assert_eq!(evaluate(&data, &bins, &nested).unwrap().1, 1);
-    // Best-first trees of other limits do not contain each other.
+    // Best-first trees of different limits are not nested.
     let by_leaves = candidates(
         &ForestParams::random_forest().max_leaf_nodes(Some(4)),
         &grid,

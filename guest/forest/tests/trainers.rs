@@ -1,5 +1,5 @@
-//! The trainers on real tables: numbers, categories and missing values, two
-//! classes and more, through the sdk's [`Trainer`] alone.
+//! The trainers through the sdk's [`Trainer`] trait, on tables with numbers,
+//! categories and missing values, of two and of more classes.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn category(
     (column, Values::Category((0..ROWS).map(code).collect()))
 }
 
-/// What decides the classes: nothing, or one of three ports.
+/// One of three ports, or missing.
 fn port(row: u32) -> u32 {
     match row % 10 {
         9 => MISSING,
@@ -53,8 +53,8 @@ fn distance(row: u32) -> f64 {
     }
 }
 
-/// Two features and two targets, which the features decide: `late` where the
-/// port is missing or the distance is, `where` by the port.
+/// Two features and two targets that are functions of them: `late` if the port
+/// or the distance is missing, `where` by port.
 fn table() -> Table {
     Table::from_columns(vec![
         category("port", Role::Feature, &["JFK", "EWR", "LGA"], port),
@@ -69,20 +69,20 @@ fn table() -> Table {
     .unwrap()
 }
 
-/// The trainer's defaults, with some of them set.
+/// The trainer's default hyper-parameters, with those in `set` replaced.
 fn params<T: Trainer>(set: &[(&str, Value)]) -> Params {
     let defaults = T::description().params.into_iter();
     let mut params: Params = defaults.map(|param| (param.name, param.default)).collect();
     for (name, value) in set {
         let known = params.insert((*name).to_owned(), value.clone());
-        assert!(known.is_some(), "`{name}` is no hyper-parameter");
+        assert!(known.is_some(), "`{name}` is not a hyper-parameter");
     }
     params
 }
 
-/// What a candidate scored: its predictions for the test and training rows.
+/// A scorer that keeps the predictions of each candidate.
 #[derive(Debug, Default)]
-struct Heard {
+struct Recorder {
     test: BTreeMap<usize, Vec<f64>>,
     train: BTreeMap<usize, Vec<f64>>,
 }
@@ -94,7 +94,7 @@ fn probabilities(prediction: Prediction<'_>) -> Vec<f64> {
     }
 }
 
-impl Scorer for Heard {
+impl Scorer for Recorder {
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
         self.test.insert(candidate, probabilities(prediction));
         Ok(())
@@ -114,11 +114,11 @@ struct Fitted<T: Trainer> {
     target: Target,
     train: Vec<u32>,
     test: Vec<u32>,
-    heard: Heard,
+    recorded: Recorder,
     model: T::Model,
 }
 
-/// Two thirds of the rows are trained on.
+/// Evaluates and fits one candidate on two thirds of the rows.
 fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fitted<T>, Fault> {
     let target = table.target(target)?;
     let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row / 6 % 3 == 2);
@@ -129,14 +129,14 @@ fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fit
         train: &train,
         test: &test,
     };
-    let mut heard = Heard::default();
-    assert_eq!(T::evaluate(&data, &job, &mut heard)?, 1);
+    let mut recorded = Recorder::default();
+    assert_eq!(T::evaluate(&data, &job, &mut recorded)?, 1);
     let model = T::fit(&data, &job)?;
     Ok(Fitted {
         target,
         train,
         test,
-        heard,
+        recorded,
         model,
     })
 }
@@ -145,7 +145,7 @@ fn predict<T: Trainer>(model: &T::Model, table: &Table) -> PredictionBuf {
     T::predict(model, table).unwrap()
 }
 
-/// The share of rows whose class is predicted.
+/// The fraction of rows whose class is predicted.
 fn accuracy(predicted: &PredictionBuf, target: &Target) -> f64 {
     let Target::Classes { classes, codes } = target else {
         panic!("{target:?}");
@@ -171,18 +171,18 @@ fn learns<T: Trainer>(set: &[(&str, Value)]) {
         for row in all.chunks_exact(width).filter(|_| width > 1) {
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         }
-        // What is scored is what the model of the same rows predicts.
+        // The scored predictions are those of the model.
         let of = |rows: &[u32]| -> Vec<f64> {
             let rows = rows.iter().map(|row| *row as usize * width);
             rows.flat_map(|at| all[at..at + width].to_vec()).collect()
         };
-        assert_eq!(fitted.heard.test[&0], of(&fitted.test));
-        assert_eq!(fitted.heard.train[&0], of(&fitted.train));
+        assert_eq!(fitted.recorded.test[&0], of(&fitted.test));
+        assert_eq!(fitted.recorded.train[&0], of(&fitted.train));
     }
 }
 
 #[test]
-fn all_trainers_learn_from_categories_and_missing_values() {
+fn trainers_learn_from_categories_and_missing_values() {
     learns::<DecisionTree>(&[]);
     learns::<DecisionTree>(&[("criterion", json!("entropy"))]);
     learns::<RandomForest>(&[("n_estimators", json!(40)), ("max_features", Value::Null)]);
@@ -190,7 +190,7 @@ fn all_trainers_learn_from_categories_and_missing_values() {
 }
 
 #[test]
-fn a_model_reads_tables_by_name_and_label() {
+fn a_model_finds_features_by_name_and_categories_by_label() {
     let table = table();
     let fitted = run::<RandomForest>(
         &table,
@@ -199,7 +199,7 @@ fn a_model_reads_tables_by_name_and_label() {
     )
     .unwrap();
     let expected = probabilities(predict::<RandomForest>(&fitted.model, &table).as_prediction());
-    // Another order of the features, other codes of the labels, no target.
+    // Features in another order, labels with other codes, no target.
     let other = Table::from_columns(vec![
         number("distance", distance),
         number("more", f64::from),
@@ -227,19 +227,19 @@ fn a_model_reads_tables_by_name_and_label() {
     };
     assert_eq!(
         refused(vec![number("distance", distance)]),
-        "invalid dataset: the data have no feature `port`, which the model was fitted on"
+        "invalid dataset: the model was fitted on a feature `port`, which the dataset does not have"
     );
     assert_eq!(
         refused(vec![
             number("distance", distance),
             number("port", f64::from)
         ]),
-        "invalid dataset: feature `port` holds numbers, where the model was fitted on categories"
+        "invalid dataset: feature `port` holds numbers, but the model was fitted on categories"
     );
 }
 
 #[test]
-fn a_label_that_no_training_row_had_is_predicted() {
+fn rows_with_an_unknown_label_are_predicted() {
     let table = table();
     let fitted = run::<DecisionTree>(&table, "where", params::<DecisionTree>(&[])).unwrap();
     let unknown = Table::from_columns(vec![
@@ -253,13 +253,13 @@ fn a_label_that_no_training_row_had_is_predicted() {
     }
 }
 
-/// What is learnt from a table that tells nothing: a tree's single leaf says
-/// the classes' shares.
-fn untold<T: Trainer>(target: &str, class_weight: Value) -> Vec<f64> {
-    untold_with::<T>(target, &[("class_weight", class_weight)])
+/// The prediction of a fit on a constant feature: the class proportions in the
+/// only leaf.
+fn constant_prediction<T: Trainer>(target: &str, class_weight: Value) -> Vec<f64> {
+    constant_prediction_with::<T>(target, &[("class_weight", class_weight)])
 }
 
-fn untold_with<T: Trainer>(target: &str, set: &[(&str, Value)]) -> Vec<f64> {
+fn constant_prediction_with<T: Trainer>(target: &str, set: &[(&str, Value)]) -> Vec<f64> {
     let table = Table::from_columns(vec![
         number("same", |_| 1.0),
         category("late", Role::Target, &["no", "yes"], |row| {
@@ -291,52 +291,62 @@ fn close(found: &[f64], expected: &[f64]) {
 }
 
 #[test]
-fn class_weights_weigh_the_classes() {
-    // Of the 60 training rows, 20 are late; 10, 20 and 30 are somewhere.
-    close(&untold::<DecisionTree>("late", Value::Null), &[20.0 / 60.0]);
-    close(&untold::<DecisionTree>("late", json!("balanced")), &[0.5]);
+fn predictions_follow_the_class_weights() {
+    // Of the 60 training rows, 20 are late; 10, 20 and 30 are of the classes of
+    // `where`.
     close(
-        &untold::<DecisionTree>("late", json!({"yes": 6.0})),
+        &constant_prediction::<DecisionTree>("late", Value::Null),
+        &[20.0 / 60.0],
+    );
+    close(
+        &constant_prediction::<DecisionTree>("late", json!("balanced")),
+        &[0.5],
+    );
+    close(
+        &constant_prediction::<DecisionTree>("late", json!({"yes": 6.0})),
         &[120.0 / 160.0],
     );
     close(
-        &untold::<DecisionTree>("where", Value::Null),
+        &constant_prediction::<DecisionTree>("where", Value::Null),
         &[1.0 / 6.0, 2.0 / 6.0, 3.0 / 6.0],
     );
     close(
-        &untold::<DecisionTree>("where", json!("balanced")),
+        &constant_prediction::<DecisionTree>("where", json!("balanced")),
         &[1.0 / 3.0; 3],
     );
     close(
-        &untold::<ExtraTrees>("where", json!({"a": 3, "c": 0})),
+        &constant_prediction::<ExtraTrees>("where", json!({"a": 3, "c": 0})),
         &[30.0 / 50.0, 20.0 / 50.0, 0.0],
     );
-    // Rows are drawn by their weight.
-    close(&untold::<RandomForest>("late", json!({"no": 0})), &[1.0]);
-    let balanced = untold::<RandomForest>("late", json!("balanced"));
+    // Rows are drawn in proportion to their weight.
+    close(
+        &constant_prediction::<RandomForest>("late", json!({"no": 0})),
+        &[1.0],
+    );
+    let balanced = constant_prediction::<RandomForest>("late", json!("balanced"));
     assert!((balanced[0] - 0.5).abs() < 0.05, "{balanced:?}");
     close(
-        &untold::<RandomForest>("late", json!("balanced_subsample")),
+        &constant_prediction::<RandomForest>("late", json!("balanced_subsample")),
         &[0.5],
     );
 }
 
 #[test]
-fn a_row_may_be_drawn_many_times() {
-    // 500 times each, where 20 of 60 rows are late; and some 300 times each of
-    // these 20, where all others weigh next to nothing.
-    let many = untold_with::<RandomForest>("late", &[("max_samples", json!(30_000))]);
+fn rows_can_be_drawn_many_times() {
+    // About 500 times each; then about 300 times each of the 20 late rows, as
+    // the weight of all others is almost 0.
+    let many = constant_prediction_with::<RandomForest>("late", &[("max_samples", json!(30_000))]);
     assert!((many[0] - 1.0 / 3.0).abs() < 0.01, "{many:?}");
     let set = [
         ("max_samples", json!(6_000)),
         ("class_weight", json!({"no": 1e-9})),
     ];
-    let many = untold_with::<RandomForest>("late", &set);
+    let many = constant_prediction_with::<RandomForest>("late", &set);
     assert!(many[0] > 0.999, "{many:?}");
 }
 
 #[test]
-fn a_weight_of_no_class_is_refused() {
+fn a_weight_for_an_unknown_class_is_an_error() {
     let table = table();
     let set = [("class_weight", json!({"maybe": 2}))];
     let refused = run::<RandomForest>(&table, "late", params::<RandomForest>(&set));
@@ -348,19 +358,19 @@ fn a_weight_of_no_class_is_refused() {
 }
 
 #[test]
-fn a_number_is_no_class() {
+fn a_numeric_target_is_an_error() {
     let mut late = number("delay", |row| f64::from(row) + 0.5);
     late.0.role = Role::Target;
     let table = Table::from_columns(vec![number("distance", distance), late]).unwrap();
     let refused = run::<DecisionTree>(&table, "delay", params::<DecisionTree>(&[]));
     assert_eq!(
         refused.err().unwrap().to_string(),
-        "invalid task: the target is a number, but this trainer learns classes"
+        "invalid task: the target is numeric, but this trainer is a classifier"
     );
 }
 
 #[test]
-fn a_model_that_was_stored_predicts_the_same() {
+fn a_deserialised_model_predicts_the_same() {
     let table = table();
     let small = [("n_estimators", json!(5))];
     let fitted = run::<ExtraTrees>(&table, "late", params::<ExtraTrees>(&small)).unwrap();
@@ -373,7 +383,7 @@ fn a_model_that_was_stored_predicts_the_same() {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn shared_data_and_models_round_trip() {
     fn check<T: Trainer>()
     where
         Offered<T>: Offer,
@@ -391,12 +401,12 @@ fn what_is_written_is_read_again() {
             train: &train,
             test: &test,
         };
-        let heard = [&data, &adopted].map(|data| {
-            let mut heard = Heard::default();
-            offer.evaluate(&**data, &job, &mut heard).unwrap();
-            heard.test
+        let recorded = [&data, &adopted].map(|data| {
+            let mut recorded = Recorder::default();
+            offer.evaluate(&**data, &job, &mut recorded).unwrap();
+            recorded.test
         });
-        assert_eq!(heard[0], heard[1]);
+        assert_eq!(recorded[0], recorded[1]);
         let model = offer.fit(&*data, &job).unwrap();
         assert_eq!(offer.fit(&*adopted, &job).unwrap(), model);
         let predicted = offer.predict(&model, &table).unwrap();
@@ -405,7 +415,7 @@ fn what_is_written_is_read_again() {
             let start = row as usize * target.classes().len();
             &predicted[start..start + target.classes().len()]
         });
-        assert!(of_test.eq(&heard[0][&0]));
+        assert!(of_test.eq(&recorded[0][&0]));
     }
     check::<RandomForest>();
     check::<ExtraTrees>();

@@ -1,20 +1,19 @@
-//! Grown trees, node by node, against what the words of the hyper-parameters
-//! say: every split is the best that there is by a search that knows no
-//! histograms, and every limit holds.
+//! Properties of grown trees, node by node: every split is the best by an
+//! exhaustive search without histograms, and every limit holds.
 //!
-//! The trees are read from their stored form, and walked by code of the
-//! tests' own.
+//! The trees are read from their serialised form, and traversed by code that
+//! is independent of the crate's.
 
 use std::collections::BTreeMap;
 
-use fanout_forest::forest::{self, Lesson};
+use fanout_forest::forest::{self, TrainingSet};
 use fanout_forest::params::{Amount, ClassWeight, Impurity};
 use fanout_forest::{Bins, Forest, ForestParams};
 use linfa::ParamGuard;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// A small table; either of numbers alone, or of one category.
+/// A small table of number features or of one category feature.
 #[derive(Clone, Debug)]
 struct Data {
     columns: Vec<Values>,
@@ -44,16 +43,16 @@ impl Data {
                 }
             }
         }
-        let lesson = Lesson {
+        let training = TrainingSet {
             labels: &self.classes,
             codes: &self.codes,
             train: &self.train,
         };
-        let forest = forest::fit(&bins, lesson, &params.check().unwrap()).unwrap();
+        let forest = forest::fit(&bins, training, &params.check().unwrap()).unwrap();
         Grown::new(self, &forest)
     }
 
-    /// The weight of each class among some rows.
+    /// The weight of each class in `rows`.
     fn tally(&self, rows: &[u32], weights: &[f64]) -> Vec<f64> {
         let mut tally = vec![0.0; self.classes.len()];
         for &row in rows {
@@ -80,7 +79,7 @@ fn impurity(criterion: Impurity, tally: &[f64]) -> f64 {
     }
 }
 
-/// A stored forest with what is needed to walk it.
+/// A serialised forest with its training data.
 struct Grown<'d> {
     data: &'d Data,
     stored: Value,
@@ -93,12 +92,12 @@ struct Reached {
     depth: u32,
     /// The index of its left child; 0 for a leaf.
     child: usize,
-    /// Those of its rows that go left; `None` for a leaf.
+    /// The rows that go left; `None` for a leaf.
     left: Option<Vec<u32>>,
 }
 
 impl Reached {
-    /// The rows of either side.
+    /// The rows of the left and the right child; `None` for a leaf.
     fn sides(&self) -> Option<[Vec<u32>; 2]> {
         let left = self.left.clone()?;
         let right = self.rows.iter().copied();
@@ -122,7 +121,7 @@ impl<'d> Grown<'d> {
         left.iter().filter(|left| **left == 0).count()
     }
 
-    /// Every node of a tree with its rows.
+    /// All nodes of a tree with their rows.
     fn nodes(&self, tree: usize) -> Vec<Reached> {
         let tree = &self.trees()[tree];
         let left = tree["left"].as_array().unwrap();
@@ -190,15 +189,15 @@ impl<'d> Grown<'d> {
     }
 }
 
-/// What either side of a split must have.
+/// The minimum of either side of a split.
 #[derive(Clone, Copy, Debug)]
 struct Least {
     rows: usize,
     weight: f64,
 }
 
-/// The least impurity that any split of some rows leaves; `None` where there
-/// is no split.
+/// The least sum of impurities after any split of `rows`; `None` if there is no
+/// split.
 fn best(
     data: &Data,
     rows: &[u32],
@@ -231,7 +230,7 @@ fn best(
                 }
             }
             Values::Category(values) => {
-                // Missing is a category of its own.
+                // Missing values are a category of their own.
                 let category = |row: u32| match values[row as usize] {
                     u32::MAX => data.labels.len(),
                     label => label as usize,
@@ -283,15 +282,15 @@ fn table(
     })
 }
 
-/// Limits of a single tree: rows of a leaf, the share of the weight, depth.
+/// `min_samples_leaf`, `min_weight_fraction_leaf` and `max_depth`.
 fn limits() -> impl Strategy<Value = (u64, f64, Option<u32>)> {
     let depth = prop_oneof![1 => Just(None), 1 => (1..5_u32).prop_map(Some)];
     let fraction = prop_oneof![2 => Just(0.0), 1 => 0.0..0.3_f64];
     (1..5_u64, fraction, depth)
 }
 
-/// Every node of a fully grown tree holds the best split, and every leaf is
-/// one for a reason.
+/// Checks that every split of a tree is the best, and that no leaf could be
+/// split.
 fn check(
     data: &Data,
     criterion: Impurity,
@@ -314,7 +313,7 @@ fn check(
     for node in grown.nodes(0) {
         let tally = data.tally(&node.rows, weights);
         let before = impurity(criterion, &tally);
-        // A weight that is hit exactly may be met or not: sums of floats.
+        // Rounding decides whether a weight that equals the limit meets it.
         let slack = |factor: f64| Least {
             weight: least.weight * factor,
             ..least
@@ -322,7 +321,7 @@ fn check(
         let loose = best(data, &node.rows, criterion, weights, slack(1.0 - 1e-9));
         let tight = best(data, &node.rows, criterion, weights, slack(1.0 + 1e-9));
         let Some(sides) = node.sides() else {
-            // A split that gains nothing may be lost to the rounding of sums.
+            // A split without gain may be rejected because of rounding.
             let gains = tight.is_some_and(|after| before - after > 1e-9);
             let has_reason = depth == Some(node.depth) || !gains;
             prop_assert!(has_reason, "a leaf that can be split: {node:?}");
@@ -374,8 +373,8 @@ proptest! {
         check(&data, criterion, &weights, limits)?;
     }
 
-    // Categories are sorted by class and parted once, which finds the best of
-    // all subsets where every subset is allowed (Breiman et al., 1984).
+    // For two classes, sorting the categories by class proportion gives the
+    // best of all subsets (Breiman et al., 1984).
     #[test]
     fn every_split_of_a_category_is_the_best_of_all_subsets(
         data in category(), criterion in criterion(), depth in prop::option::of(1..5_u32),
@@ -384,7 +383,7 @@ proptest! {
     }
 
     #[test]
-    fn best_first_trees_split_where_it_gains_most(data in numbers(3), most in 2..12_u32) {
+    fn best_first_trees_split_the_node_of_the_greatest_decrease(data in numbers(3), most in 2..12_u32) {
         let whole = data.fit(ForestParams::decision_tree());
         let grown = data.fit(ForestParams::decision_tree().max_leaf_nodes(Some(most)));
         prop_assert_eq!(grown.leaves(0), whole.leaves(0).min(most as usize));
@@ -412,14 +411,14 @@ proptest! {
     }
 
     #[test]
-    fn random_splits_part_rows_until_leaves_are_pure(data in numbers(3), seed in 0..50_u64) {
+    fn random_splits_separate_rows_until_leaves_are_pure(data in numbers(3), seed in 0..50_u64) {
         let params = ForestParams::extra_trees().n_estimators(3).random_state(seed);
         let grown = data.fit(params);
         for tree in 0..3 {
             for node in grown.nodes(tree) {
                 match &node.left {
                     Some(left) => prop_assert!(!left.is_empty() && left.len() < node.rows.len()),
-                    // Rows that no feature tells apart stay together.
+                    // Rows with equal features stay together.
                     None => {
                         let tally = data.tally(&node.rows, &[1.0; 3]);
                         let pure = impurity(Impurity::Gini, &tally) < 1e-9;
@@ -433,7 +432,7 @@ proptest! {
     }
 }
 
-fn two_clouds() -> Data {
+fn two_clusters() -> Data {
     let rows = 40_u32;
     let codes: Vec<u32> = (0..rows).map(|row| u32::from(row % 4 == 0)).collect();
     let value = |row: u32| f64::from(row * 7 % 40) + 100.0 * f64::from(codes[row as usize]);
@@ -448,11 +447,12 @@ fn two_clouds() -> Data {
 
 #[test]
 fn a_tree_that_draws_one_row_is_one_leaf() {
-    let data = two_clouds();
+    let data = two_clusters();
     let params = ForestParams::random_forest().n_estimators(400);
     let grown = data.fit(params.clone().max_samples(Some(Amount::Rows(1))));
     assert!((0..400).all(|tree| grown.leaves(tree) == 1));
-    // Each leaf says the class of its row: together they say the frequencies.
+    // Each leaf predicts the class of its row, so that the mean prediction is
+    // the class frequency.
     let ones = (0..400)
         .filter(|&tree| grown.trees()[tree]["values"][0] == 1.0)
         .count();
@@ -460,7 +460,7 @@ fn a_tree_that_draws_one_row_is_one_leaf() {
         (60..140).contains(&ones),
         "{ones} of 400, expected about 100"
     );
-    // All rows, as a number, as a share, or by default, are the same draw.
+    // All rows, as a number, as a fraction, or by default, are one sample.
     let stored = |samples| data.fit(params.clone().max_samples(samples)).stored;
     assert_eq!(stored(None), stored(Some(Amount::Rows(40))));
     assert_eq!(stored(None), stored(Some(Amount::Share(1.0))));
@@ -468,8 +468,8 @@ fn a_tree_that_draws_one_row_is_one_leaf() {
 }
 
 #[test]
-fn a_share_of_the_rows_is_rounded_up() {
-    let data = two_clouds();
+fn a_fraction_of_the_rows_is_rounded_up() {
+    let data = two_clusters();
     let least = |amount| {
         let params = ForestParams::decision_tree().min_samples_leaf(amount);
         let nodes = data.fit(params).nodes(0);
@@ -477,19 +477,19 @@ fn a_share_of_the_rows_is_rounded_up() {
         leaves.map(|leaf| leaf.rows.len()).min().unwrap()
     };
     assert_eq!(least(Amount::Rows(1)), 10);
-    // 0.26 of 40 rows are 10.4: eleven.
+    // 0.26 of 40 rows is 10.4, rounded up to 11.
     assert_eq!(least(Amount::Share(0.25)), 10);
     assert!(least(Amount::Share(0.26)) >= 11);
 }
 
 #[test]
-fn another_seed_is_another_forest() {
-    let clouds = two_clouds();
+fn different_seeds_give_different_forests() {
+    let clusters = two_clusters();
     let data = Data {
         columns: vec![Values::Numbers(
             (0..40).map(|row| f64::from(row * 7 % 40)).collect(),
         )],
-        ..clouds
+        ..clusters
     };
     let stored =
         |params: ForestParams, seed| data.fit(params.n_estimators(5).random_state(seed)).stored;

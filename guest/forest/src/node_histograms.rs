@@ -1,40 +1,45 @@
-//! [`Counter`]: the histograms of a node's features, counted or handed down
-//! from its parent, in buffers that outlive the node. It judges nothing.
+//! [`NodeHistograms`]: the histograms of a node's features, either counted or
+//! computed from those of its parent and sibling, in buffers that are used for
+//! one node after the other.
 
 use crate::bins::Bins;
-use crate::histogram::{Layout, Word, clear, fill, fill_few, subtract};
-use crate::rows::Entry;
-use crate::split::Present;
+use crate::entries::{BoundedSlice, Entry};
+use crate::histogram::{fill, fill_few};
+use crate::split::PresentCodes;
+use crate::tally::{Count, TallyLayout, clear, subtract};
 
-/// The most features that are counted in one pass over the rows.
+/// The number of features that are counted in one pass over the rows.
 pub(crate) const BATCH: usize = 4;
 
-/// The most codes of a feature.
+/// The greatest number of codes of a feature.
 const CODES: usize = 256;
 
-/// The most nodes whose histograms are kept to be subtracted from: a tree of
-/// any shape may not fill the memory with them. Beyond, a child is counted.
-const MOST_SLOTS: usize = 64;
+/// The greatest number of slots. Threat: a deep tree that keeps histograms of
+/// every pending node in memory. Without a slot, a child is counted.
+const MAX_SLOTS: usize = 64;
 
-/// Histograms: transient ones of a batch of features, which are empty between
-/// batches, and *slots*, each with those of all features of one node.
+/// The histograms of a *batch* of features of the current node, which are zero
+/// between batches; and *slots*, each with the histograms of all features of
+/// one pending node.
 #[derive(Debug)]
-pub(crate) struct Counter<W> {
+pub(crate) struct NodeHistograms<W> {
     stride: usize,
     batch: Vec<W>,
-    /// For each place of a batch, its codes.
-    present: [Present; BATCH],
-    /// Whether they are known: where few rows were counted.
-    noted: [bool; BATCH],
-    /// Where each feature's histogram starts in a slot; last, a slot's length.
+    /// The codes that occur, for each place of the batch.
+    present: [PresentCodes; BATCH],
+    /// Whether `present` is up to date, for each place of the batch.
+    is_known: [bool; BATCH],
+    /// Where the histogram of each feature starts in a slot; last, the length
+    /// of a slot.
     offsets: Vec<usize>,
     slots: Vec<W>,
-    made: usize,
+    /// The number of slots in `slots`.
+    slot_count: usize,
     free: Vec<u32>,
 }
 
-impl<W: Word> Counter<W> {
-    /// A counter into tallies of `stride` words.
+impl<W: Count> NodeHistograms<W> {
+    /// Histograms of tallies of `stride` counts.
     pub(crate) fn new(bins: &Bins, stride: usize) -> Self {
         let mut offsets = vec![0];
         let mut end = 0;
@@ -45,18 +50,18 @@ impl<W: Word> Counter<W> {
         Self {
             stride,
             batch: vec![W::default(); BATCH * CODES * stride],
-            present: [const { Present::NONE }; BATCH],
-            noted: [false; BATCH],
+            present: [const { PresentCodes::NONE }; BATCH],
+            is_known: [false; BATCH],
             offsets,
             slots: Vec::new(),
-            made: 0,
+            slot_count: 0,
             free: Vec::new(),
         }
     }
 
-    /// Takes back all slots.
+    /// Frees all slots.
     pub(crate) fn clear(&mut self) {
-        self.made = 0;
+        self.slot_count = 0;
         self.free.clear();
     }
 
@@ -64,18 +69,18 @@ impl<W: Word> Counter<W> {
         self.offsets[self.offsets.len() - 1]
     }
 
-    /// Whether a node of so many rows is better off with a slot: to subtract
-    /// takes a pass over all codes.
-    pub(crate) fn is_worth(&self, rows: usize) -> bool {
+    /// Whether a slot saves time for a node of `rows` rows: a subtraction is a
+    /// pass over all codes.
+    pub(crate) fn is_slot_faster(&self, rows: usize) -> bool {
         rows * (self.offsets.len() - 1) * self.stride >= self.slot_length()
     }
 
-    /// Counts a batch of features, unless they stand in a slot.
-    pub(crate) fn count<L: Layout<Word = W>>(
+    /// Counts a batch of features, unless the node has a slot.
+    pub(crate) fn count<L: TallyLayout<Count = W>>(
         &mut self,
         layout: &L,
         bins: &Bins,
-        entries: &[Entry],
+        entries: BoundedSlice<'_, Entry<L>>,
         features: &[u32],
         slot: Option<u32>,
     ) {
@@ -94,10 +99,10 @@ impl<W: Word> Counter<W> {
             let start = place * size;
             if few(feature) {
                 let histogram = &mut self.batch[start..start + size];
-                let set = fill_few(layout, entries, bins.codes(feature as usize), histogram);
+                let set = fill_few(layout, &entries, bins.codes(feature as usize), histogram);
                 let missing = bins.columns()[feature as usize].coding.missing();
-                self.present[place].note_set(set, missing);
-                self.noted[place] = true;
+                self.present[place].set_from_code_set(set, missing);
+                self.is_known[place] = true;
             } else {
                 fill_batch(
                     layout,
@@ -111,15 +116,15 @@ impl<W: Word> Counter<W> {
         }
     }
 
-    /// The histogram of a feature that was counted at `place` of the batch, or
-    /// stands in a slot, and its codes.
-    pub(crate) fn view(
+    /// The histogram of feature `feature`, in the slot or else at `place` of the
+    /// batch, and the codes that occur.
+    pub(crate) fn get(
         &mut self,
         bins: &Bins,
         place: usize,
         feature: usize,
         slot: Option<u32>,
-    ) -> (&[W], &Present) {
+    ) -> (&[W], &PresentCodes) {
         let codes = bins.columns()[feature].coding.values() + 1;
         let histogram = match slot {
             Some(slot) => {
@@ -132,14 +137,14 @@ impl<W: Word> Counter<W> {
             }
         };
         let present = &mut self.present[place];
-        if !std::mem::take(&mut self.noted[place]) {
-            present.note_histogram(histogram, codes);
+        if !std::mem::take(&mut self.is_known[place]) {
+            present.set_from_histogram(histogram, codes);
         }
         (histogram, present)
     }
 
-    /// Empties the histogram at `place` of the batch, after it was viewed.
-    pub(crate) fn forget(&mut self, place: usize, missing: u8, slot: Option<u32>) {
+    /// Sets the histogram at `place` of the batch to zero, after [`Self::get`].
+    pub(crate) fn clear_batch_place(&mut self, place: usize, missing: u8, slot: Option<u32>) {
         if slot.is_some() {
             return;
         }
@@ -154,27 +159,27 @@ impl<W: Word> Counter<W> {
         }
     }
 
-    /// Counts all features of a node into a new slot, if there is one left.
-    pub(crate) fn count_slot<L: Layout<Word = W>>(
+    /// Counts all features of a node into a free slot; `None` if there is none.
+    pub(crate) fn count_slot<L: TallyLayout<Count = W>>(
         &mut self,
         layout: &L,
         bins: &Bins,
-        entries: &[Entry],
+        entries: BoundedSlice<'_, Entry<L>>,
     ) -> Option<u32> {
         let length = self.slot_length();
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            None if self.made < MOST_SLOTS => {
-                self.made += 1;
-                // The last histogram is followed by room for codes that it has
-                // not, so that a count needs to know of no one's length.
+            None if self.slot_count < MAX_SLOTS => {
+                self.slot_count += 1;
+                // After the last histogram follows room for 256 codes, which
+                // `fill` requires of every histogram.
                 self.slots.resize(
                     self.slots
                         .len()
-                        .max(self.made * length + CODES * self.stride),
+                        .max(self.slot_count * length + CODES * self.stride),
                     W::default(),
                 );
-                (self.made - 1) as u32
+                (self.slot_count - 1) as u32
             }
             None => return None,
         };
@@ -191,7 +196,7 @@ impl<W: Word> Counter<W> {
         Some(slot)
     }
 
-    /// Takes the counts of slot `other` off those of `slot`.
+    /// Subtracts the counts of slot `other` from those of `slot`.
     pub(crate) fn subtract(&mut self, slot: u32, other: u32) {
         let length = self.slot_length();
         let (a, b) = (slot as usize * length, other as usize * length);
@@ -203,40 +208,40 @@ impl<W: Word> Counter<W> {
         }
     }
 
-    /// Gives a slot back.
+    /// Frees a slot.
     pub(crate) fn release(&mut self, slot: Option<u32>) {
         self.free.extend(slot);
     }
 }
 
-/// Counts up to [`BATCH`] features in one pass.
-fn fill_batch<L: Layout>(
+/// [`fill`] for up to [`BATCH`] features.
+fn fill_batch<L: TallyLayout>(
     layout: &L,
     bins: &Bins,
-    entries: &[Entry],
+    entries: BoundedSlice<'_, Entry<L>>,
     features: &[u32],
     starts: [usize; BATCH],
-    histograms: &mut [L::Word],
+    counts: &mut [L::Count],
 ) {
     let column = |place: usize| bins.codes(features[place] as usize);
     let [a, b, c, d] = starts;
     match features.len() {
         0 => {}
-        1 => fill(layout, entries, [column(0)], [a], histograms),
-        2 => fill(layout, entries, [column(0), column(1)], [a, b], histograms),
+        1 => fill(layout, entries, [column(0)], [a], counts),
+        2 => fill(layout, entries, [column(0), column(1)], [a, b], counts),
         3 => fill(
             layout,
             entries,
             [column(0), column(1), column(2)],
             [a, b, c],
-            histograms,
+            counts,
         ),
         _ => fill(
             layout,
             entries,
             [column(0), column(1), column(2), column(3)],
             [a, b, c, d],
-            histograms,
+            counts,
         ),
     }
 }

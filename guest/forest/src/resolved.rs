@@ -1,54 +1,59 @@
-//! [`Plan`]: what hyper-parameters come to on given training rows. Shares
-//! become numbers of rows, labels become classes; nothing is grown here.
+//! [`ResolvedParams`]: hyper-parameters resolved for given training rows.
+//! Fractions become numbers of rows, labels become classes.
 
+use crate::binary::BinaryLayout;
 use crate::bins::Bins;
 use crate::criterion::{Criterion, Entropy, Gini};
-use crate::growth::{Grow, Grower, Limits, Rules, balanced};
-use crate::histogram::{Binary, Many};
+use crate::grower::Grower;
+use crate::grown::{GrowTree, GrowthRules, NestedLimits, balanced_weights};
+use crate::multiclass::MulticlassLayout;
 use crate::params::{
     Amount, ClassWeight, ForestValidParams, Impurity, MaxFeatures, ParamsError, Splitter,
 };
-use crate::rows::{Bootstrap, Sample, SampleError};
+use crate::sample::{Bootstrap, Sample, SampleError};
 
-/// Why hyper-parameters and rows do not go together.
+/// Errors of hyper-parameters on given training rows.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// The hyper-parameters are at fault.
+pub enum ResolveError {
+    /// The hyper-parameters are invalid.
     #[error(transparent)]
     Params(#[from] ParamsError),
-    /// The rows are at fault.
+    /// The training rows are invalid, or can't be drawn as asked.
     #[error(transparent)]
     Sample(#[from] SampleError),
 }
 
-/// The rules of a family of candidates on given training rows.
+/// The hyper-parameters of a family of candidates on given training rows.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct ResolvedParams<'a> {
     bins: &'a Bins,
     sample: &'a Sample<'a>,
     criterion: Impurity,
-    rules: Rules,
-    /// Those of the rows that trees take, where they take all.
+    rules: GrowthRules,
+    /// The weight of each class; 1 for all if rows are drawn by weight.
     class_weights: Vec<f64>,
-    /// How many rows a tree draws or takes.
+    /// The number of draws of a tree.
     draws: u64,
-    /// How often it is expected to draw the row that it draws most often.
-    often: f64,
+    /// The greatest expected number of draws of one row.
+    expected_draws: f64,
 }
 
-impl<'a> Plan<'a> {
-    /// The rules by which `params` grows trees on `sample`. The nested
-    /// hyper-parameters play no part in them.
+impl<'a> ResolvedParams<'a> {
+    /// Resolves all of `params` but the nested hyper-parameters.
+    ///
+    /// # Errors
+    /// If `class_weight` names an unknown label or leaves no row, or
+    /// `max_samples` exceeds the limit.
     pub(crate) fn new(
         bins: &'a Bins,
         sample: &'a Sample<'a>,
         labels: &[String],
         params: &ForestValidParams,
-    ) -> Result<Self, PlanError> {
+    ) -> Result<Self, ResolveError> {
         let rows = sample.len();
         let mut class_weights = class_weights(params, sample, labels)?;
         let mut draws = rows as u64;
-        let mut often = 1.0;
+        let mut expected_draws = 1.0;
         let mut bootstrap = None;
         if params.bootstrap {
             let weight: f64 = sample
@@ -65,10 +70,10 @@ impl<'a> Plan<'a> {
                 Some(Amount::Rows(rows)) => rows,
                 Some(Amount::Share(share)) => ((share * weight) as u64).max(1),
             };
-            if draws > Many::CAPACITY {
+            if draws > MulticlassLayout::CAPACITY {
                 return Err(SampleError::Draws {
                     draws,
-                    most: Many::CAPACITY,
+                    limit: MulticlassLayout::CAPACITY,
                 }
                 .into());
             }
@@ -79,7 +84,7 @@ impl<'a> Plan<'a> {
                 .filter(|&(&n, _)| n > 0)
                 .map(|(_, &weight)| weight)
                 .fold(0.0, f64::max);
-            often = draws as f64 * (heaviest / weight);
+            expected_draws = draws as f64 * (heaviest / weight);
             let draws = draws as u32;
             let is_equal = class_weights
                 .iter()
@@ -89,19 +94,20 @@ impl<'a> Plan<'a> {
             } else {
                 Bootstrap::weighted(sample, draws, &class_weights)
             });
-            // scikit-learn's forests draw rows by their weight, and count them once drawn.
+            // Rows are drawn in proportion to their weight, and count equally
+            // once drawn, as in scikit-learn's forests.
             class_weights.fill(1.0);
         }
         let features = bins.columns().len();
-        let rules = Rules {
+        let rules = GrowthRules {
             seed: params.random_state,
             max_features: max_features(params.max_features, features),
             random_splits: params.splitter == Splitter::Random,
             min_leaf_rows: min_leaf_rows(params, rows),
             min_leaf_weight_fraction: params.min_weight_fraction_leaf,
             max_leaves: params.max_leaf_nodes,
-            // How often a row is drawn is about a Poisson variable.
-            noise: match bootstrap {
+            // The number of draws of a row is about Poisson distributed.
+            noise_factor: match bootstrap {
                 None => 1.0,
                 Some(_) => 1.0 + draws as f64 / rows as f64,
             },
@@ -116,19 +122,19 @@ impl<'a> Plan<'a> {
             rules,
             class_weights,
             draws,
-            often,
+            expected_draws,
         })
     }
 
-    /// Something that grows the trees of this plan.
-    pub(crate) fn grower(&self) -> Box<dyn Grow + '_> {
+    /// A grower of trees by these hyper-parameters.
+    pub(crate) fn grower(&self) -> Box<dyn GrowTree + '_> {
         match self.criterion {
             Impurity::Gini => self.grower_by::<Gini>(),
             Impurity::Entropy => self.grower_by::<Entropy>(),
         }
     }
 
-    fn grower_by<C: Criterion>(&self) -> Box<dyn Grow + '_> {
+    fn grower_by<C: Criterion>(&self) -> Box<dyn GrowTree + '_> {
         let Self {
             bins,
             sample,
@@ -138,30 +144,33 @@ impl<'a> Plan<'a> {
         } = self;
         let weights = class_weights.clone();
         let classes = weights.len();
-        // Where every row is drawn once, or one row is enough, draws tell all.
+        // Without repeated draws, or with a minimum of one row, the number of
+        // draws is enough.
         let count_rows = rules.bootstrap.is_some() && rules.min_leaf_rows > 1;
-        let (draws, often) = (self.draws, self.often);
-        if classes == 2 && !count_rows && Binary::<false>::can_count(draws, often) {
-            let layout = Binary::<false>::new();
+        let (draws, expected_draws) = (self.draws, self.expected_draws);
+        if classes == 2 && !count_rows && BinaryLayout::<false>::can_count(draws, expected_draws) {
+            let layout = BinaryLayout::<false>::new();
             Box::new(Grower::<_, C>::new(bins, sample, rules, weights, layout))
-        } else if classes == 2 && count_rows && Binary::<true>::can_count(draws, often) {
-            let layout = Binary::<true>::new();
+        } else if classes == 2
+            && count_rows
+            && BinaryLayout::<true>::can_count(draws, expected_draws)
+        {
+            let layout = BinaryLayout::<true>::new();
             Box::new(Grower::<_, C>::new(bins, sample, rules, weights, layout))
         } else {
-            let layout = Many::new(classes, count_rows);
+            let layout = MulticlassLayout::new(classes, count_rows);
             Box::new(Grower::<_, C>::new(bins, sample, rules, weights, layout))
         }
     }
 }
 
-/// The limits that the nested hyper-parameters of `params` set on `rows`
-/// training rows.
-pub(crate) fn limits(params: &ForestValidParams, rows: usize) -> Limits {
+/// The limits of the nested hyper-parameters for `rows` training rows.
+pub(crate) fn nested_limits(params: &ForestValidParams, rows: usize) -> NestedLimits {
     let min_split = match params.min_samples_split {
         Amount::Rows(rows) => clamp(rows as f64),
         Amount::Share(share) => clamp((share * rows as f64).ceil()).max(2),
     };
-    Limits {
+    NestedLimits {
         max_depth: params.max_depth.unwrap_or(u32::MAX),
         min_rows: min_split.max(min_leaf_rows(params, rows).saturating_mul(2)),
         min_impurity_decrease: params.min_impurity_decrease,
@@ -186,21 +195,23 @@ fn max_features(max_features: MaxFeatures, features: usize) -> usize {
     number.clamp(1, features.max(1))
 }
 
-/// A number of rows in 32 bits, in which all rows can be counted.
+/// Saturates to 32 bits: there are no more rows.
 fn clamp(number: f64) -> u32 {
     number as u32
 }
 
-/// The weight of each class, as far as all training rows decide it.
+/// The weight of each class, apart from balancing over drawn rows.
 fn class_weights(
     params: &ForestValidParams,
     sample: &Sample<'_>,
     labels: &[String],
 ) -> Result<Vec<f64>, ParamsError> {
     match &params.class_weight {
-        ClassWeight::Balanced => Ok(balanced(sample.counts())),
-        // Without a bootstrap a tree's rows are all the training rows.
-        ClassWeight::BalancedSubsample if !params.bootstrap => Ok(balanced(sample.counts())),
+        ClassWeight::Balanced => Ok(balanced_weights(sample.counts())),
+        // Without a bootstrap, a tree's sample is all training rows.
+        ClassWeight::BalancedSubsample if !params.bootstrap => {
+            Ok(balanced_weights(sample.counts()))
+        }
         ClassWeight::Equal | ClassWeight::BalancedSubsample => Ok(vec![1.0; labels.len()]),
         ClassWeight::ByLabel(weights) => {
             let mut by_class = vec![1.0; labels.len()];
