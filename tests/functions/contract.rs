@@ -305,6 +305,9 @@ fn every_answer_is_one_that_openapi_tells_of() {
         "dataset_url=http://127.0.0.1:1/dataset",
     );
     check("post", desk.post(url, &nowhere), "502");
+    desk.fanout.write("large.json", &" ".repeat((16 << 20) + 1));
+    let large = part("task=@task.json", "task=@large.json");
+    check("post", desk.post(url, &large), "413");
     // All that is told but the trap, which no task of ours brings about.
     let told = |method: &str| {
         let statuses = document["paths"]["/"][method]["responses"]
