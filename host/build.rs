@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-const GUESTS: [&str; 2] = ["forest", "linfa"];
+const GUESTS: [&str; 2] = ["trees", "linfa"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new("../guest");
@@ -15,8 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Cargo.lock",
         "contract",
         "sdk",
-        "forest",
         "linfa",
+        "trees",
     ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }

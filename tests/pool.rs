@@ -59,7 +59,7 @@ fn case() -> &'static Case {
     CASE.get_or_init(|| {
         let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
         let sandbox = Sandbox::new(8, Some(cache)).unwrap();
-        let file = GuestFile::embedded().find(|file| file.name == "forest");
+        let file = GuestFile::embedded().find(|file| file.name == "trees");
         let file = file.unwrap();
         let guest = sandbox.load(&file.wasm, file.digest).unwrap();
         let trainers = guest.describe().unwrap().trainers;
@@ -159,7 +159,7 @@ impl Workers {
             splits: prepared.splits,
         };
         let manifest = Manifest::new(&case.plan, &case.trainer, &prepared, data);
-        let file = GuestFile::embedded().find(|file| file.name == "forest");
+        let file = GuestFile::embedded().find(|file| file.name == "trees");
         let guest = file.unwrap();
         let key = Key::guest(&guest.digest);
         store.create(&key, guest.wasm.into_owned().into()).unwrap();
@@ -431,9 +431,9 @@ fn what_was_decoded_once_is_adopted() {
 
 #[test]
 fn endpoints_keep_the_contract_and_agree() {
-    let file = GuestFile::embedded().find(|file| file.name == "forest");
+    let file = GuestFile::embedded().find(|file| file.name == "trees");
     let folder = tempfile::tempdir().unwrap();
-    let component = folder.path().join("forest.wasm");
+    let component = folder.path().join("trees.wasm");
     std::fs::write(&component, file.unwrap().wasm).unwrap();
     let server = Server::start(Kind::WasmtimeKeeping, &component);
     let url = server.url.clone();

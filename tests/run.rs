@@ -238,7 +238,7 @@ fn a_guest_is_listed_described_exported_and_checked() {
         "{describe}"
     );
     assert!(fanout.run(&["guest", "export", "guests"]).status.success());
-    for name in ["forest", "linfa"] {
+    for name in ["linfa", "trees"] {
         let output = fanout.run(&["guest", "check", &format!("guests/{name}.wasm")]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains("keeps the contract"));

@@ -176,8 +176,8 @@ fn good_task() -> Task {
 fn servers_answer_what_the_local_pool_says() {
     let desk = Desk::new();
     desk.write("task.json", &good_task());
-    let forest = exported("forest");
-    let wasm = std::fs::read(&forest).unwrap();
+    let trees = exported("trees");
+    let wasm = std::fs::read(&trees).unwrap();
     let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
     let sandbox = Sandbox::new(2, Some(cache)).unwrap();
     let guest = sandbox.load(&wasm, Digest::of(&wasm)).unwrap();
@@ -194,7 +194,7 @@ fn servers_answer_what_the_local_pool_says() {
     });
     let (description, answer) = expected.unwrap().join().unwrap();
     for kind in [Kind::Jco, Kind::Wasmtime, Kind::WasmtimeKeeping] {
-        let server = Server::start(kind, &forest);
+        let server = Server::start(kind, &trees);
         let described: Description =
             serde_json::from_str(&desk.curl(&server.url, &[]).body).unwrap();
         assert_eq!(described, description, "{kind:?}");
@@ -252,7 +252,7 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 fn every_answer_is_one_that_openapi_tells_of() {
     let document = openapi();
     let desk = Desk::new();
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let url = server.url.as_str();
     let mut seen = BTreeSet::new();
     let mut check = |method: &str, reply: Reply, status: &str| {
@@ -454,7 +454,7 @@ fn the_schema_of_a_request_takes_what_the_guest_takes() {
     let document = openapi();
     let desk = Desk::new();
     desk.write("task.json", &good_task());
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     // The instance has the dataset, so that digests alone are enough.
     assert_eq!(desk.post(&server.url, &desk.whole()).status, "200");
     let all = [
@@ -508,7 +508,7 @@ fn the_schema_of_a_request_takes_what_the_guest_takes() {
 fn the_examples_of_the_contract_run() {
     let desk = Desk::new();
     desk.write("task.json", &good_task());
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/contract.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (_, block) = page.split_once("curl drives it:\n\n```sh\n").unwrap();

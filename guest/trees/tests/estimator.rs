@@ -1,6 +1,6 @@
 //! The forest through linfa's `Fit` and `Predict`.
 
-use fanout_forest::{ForestClassifier, ForestParams};
+use fanout_trees::{ForestClassifier, ForestParams};
 use linfa::prelude::*;
 use ndarray::{Array1, Array2, array};
 
@@ -44,7 +44,7 @@ fn two_labels_have_two_probabilities() {
     let data = Dataset::new(records.clone(), array![false, false, false, true]);
     let model = ForestParams::decision_tree()
         .max_depth(Some(1))
-        .min_samples_leaf(fanout_forest::params::Amount::Rows(2))
+        .min_samples_leaf(fanout_trees::params::Amount::Rows(2))
         .fit(&data)
         .unwrap();
     let probabilities = model.predict_probabilities(&records);
@@ -70,7 +70,7 @@ fn single_precision_is_accepted() {
 #[test]
 fn invalid_datasets_are_errors() {
     let message = |result: Result<ForestClassifier<&'static str>, _>| {
-        let error: fanout_forest::estimator::EstimatorError = result.unwrap_err();
+        let error: fanout_trees::estimator::EstimatorError = result.unwrap_err();
         error.to_string()
     };
     let weighted = clusters().with_weights(Array1::ones(60));

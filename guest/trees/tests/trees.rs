@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use fanout_forest::forest::{self, TrainingSet};
-use fanout_forest::params::{Amount, ClassWeight, Impurity};
-use fanout_forest::{Bins, Forest, ForestParams};
+use fanout_trees::forest::{self, TrainingSet};
+use fanout_trees::params::{Amount, ClassWeight, Impurity};
+use fanout_trees::{Bins, Forest, ForestParams};
 use linfa::ParamGuard;
 use proptest::prelude::*;
 use serde_json::Value;

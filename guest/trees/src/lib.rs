@@ -66,6 +66,6 @@ pub use sample::SampleError;
 pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
 
 fanout_sdk::export! {
-    guest: concat!("forest ", env!("CARGO_PKG_VERSION")),
+    guest: concat!("trees ", env!("CARGO_PKG_VERSION")),
     trainers: [RandomForest, ExtraTrees, DecisionTree],
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use fanout_forest::forest::{self, ForestError, TrainingSet};
-use fanout_forest::model::{FeatureValues, Forest, PredictError};
-use fanout_forest::params::{Amount, ClassWeight, Impurity, MaxFeatures, Splitter};
-use fanout_forest::{Bins, ForestParams, ForestValidParams};
 use fanout_sdk::{Fault, Prediction, Scorer};
+use fanout_trees::forest::{self, ForestError, TrainingSet};
+use fanout_trees::model::{FeatureValues, Forest, PredictError};
+use fanout_trees::params::{Amount, ClassWeight, Impurity, MaxFeatures, Splitter};
+use fanout_trees::{Bins, ForestParams, ForestValidParams};
 use linfa::ParamGuard;
 use proptest::prelude::*;
 

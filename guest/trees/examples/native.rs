@@ -9,8 +9,8 @@
 use std::error::Error;
 use std::time::Instant;
 
-use fanout_forest::Component;
 use fanout_sdk::Dataset;
+use fanout_trees::Component;
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {

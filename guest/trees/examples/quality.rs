@@ -10,9 +10,9 @@
 
 use std::error::Error;
 
-use fanout_forest::Bins;
-use fanout_forest::trainers::{DecisionTree, ExtraTrees, RandomForest};
 use fanout_sdk::{Fault, Job, Params, Prediction, Scorer, Target, Trainer};
+use fanout_trees::Bins;
+use fanout_trees::trainers::{DecisionTree, ExtraTrees, RandomForest};
 use serde_json::Value;
 
 /// A scorer of one candidate.

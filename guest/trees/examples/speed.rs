@@ -8,9 +8,9 @@
 
 use std::time::Instant;
 
-use fanout_forest::forest::{self, TrainingSet};
-use fanout_forest::{Bins, ForestParams};
 use fanout_sdk::{Fault, Prediction, Scorer};
+use fanout_trees::forest::{self, TrainingSet};
+use fanout_trees::{Bins, ForestParams};
 use linfa::ParamGuard;
 
 const ROWS: usize = 336_776;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use fanout_forest::{DecisionTree, ExtraTrees, RandomForest};
 use fanout_sdk::contract::{Column, ColumnKind, Role};
 use fanout_sdk::guest::{Offer, Offered};
 use fanout_sdk::{
     Fault, Job, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer, Values,
 };
+use fanout_trees::{DecisionTree, ExtraTrees, RandomForest};
 use serde_json::{Value, json};
 
 const ROWS: u32 = 90;
