@@ -358,6 +358,10 @@ impl Store {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        if self.backend.at_once == 1 {
+            let wait = |call| self.backend.wait(call);
+            return items.iter().map(call).map(wait).collect();
+        }
         let calls = stream::iter(items.iter().map(call)).buffered(self.backend.at_once);
         self.backend.wait(calls.try_collect())
     }
