@@ -319,6 +319,24 @@ fn a_worker_of_another_store_gives_tasks_back() {
     drop(worker);
 }
 
+/// A run does not end because tasks are returned while a worker computes longer
+/// than the run would wait.
+#[test]
+fn a_long_fit_is_progress_though_others_return_tasks() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let arguments = ["--store", "elsewhere", "--name", "stranger"];
+    let mut stranger = Worker::start(&fanout, &nats.url(), &arguments);
+    let two = ["--set", "search.params={}", "--set", "pool.retry=8s"];
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &two));
+    lines.until("worker stranger returned a task");
+    stranger.signal("TERM");
+    stranger.wait();
+    let slow = Worker::start(&fanout, &nats.url(), &["--workers", "2", "--delay", "10s"]);
+    assert_eq!(lines.finish()["fits"]["served"], 2);
+    drop(slow);
+}
+
 #[test]
 fn messages_that_are_no_tasks_are_dropped() {
     let (fanout, nats) = (Fanout::new(), Nats::start());

@@ -369,7 +369,7 @@ impl Worker {
                 }
                 Ok(Some(task)) => {
                     failed = 0;
-                    self.handle(task, emit);
+                    self.handle(task, subscription.as_mut(), emit);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -401,8 +401,14 @@ impl Worker {
         &self,
         subscription: &mut Option<PullSubscription>,
     ) -> Result<Option<Message>, QueueError> {
-        let mut link = self.queue.link();
-        link.mark_unchanged();
+        let mut link = match &*subscription {
+            Some(opened) => opened.link(),
+            None => {
+                let mut link = self.queue.link();
+                link.mark_unchanged();
+                link
+            }
+        };
         let ask = async {
             if subscription.is_none() {
                 let opened = PullSubscription::open(&self.queue).await?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{AckKind, Message};
 
+use super::subscription::PullSubscription;
 use super::{Held, Worker, WorkerEvent, wait};
 use crate::error::chained;
 use crate::expand::{Expansion, TaskSpec};
@@ -145,7 +146,12 @@ fn judge(verdict: Option<Verdict>, delivered: u64) -> Option<Disposition> {
 
 impl Worker {
     /// Handles a task, from its message to its acknowledgement.
-    pub(super) fn handle(&self, message: Message, emit: &(dyn Fn(WorkerEvent) + Sync)) {
+    pub(super) fn handle(
+        &self,
+        message: Message,
+        subscription: Option<&mut PullSubscription>,
+        emit: &(dyn Fn(WorkerEvent) + Sync),
+    ) {
         let started = Instant::now();
         let drop_message = |reason: &str| {
             self.acknowledge(&message, AckKind::Term);
@@ -177,7 +183,10 @@ impl Worker {
         let id = task.task;
         match disposition {
             Disposition::Done { made, differing } => {
-                self.acknowledge(&message, AckKind::Ack);
+                match subscription.filter(|_| !self.stop.is_draining()) {
+                    Some(next) => self.runtime.block_on(next.finish(&message, &self.queue)),
+                    None => self.acknowledge(&message, AckKind::Ack),
+                }
                 self.done.fetch_add(1, Ordering::Relaxed);
                 let done = WorkerMessage::Done {
                     tag: task.tag,

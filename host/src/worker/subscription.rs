@@ -1,5 +1,6 @@
 //! [`PullSubscription`]: a slot's subscription to the queue. It requests one task
-//! at a time, over one subscription for as long as the connection lasts.
+//! at a time, over one subscription for as long as the connection lasts. The
+//! acknowledgement of a finished task requests the next one.
 
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use async_nats::jetstream::{AckKind, Message};
 use async_nats::{StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use tokio::sync::watch;
 
-use crate::queue::{Queue, QueueError, api};
+use crate::queue::{Link, Queue, QueueError, api};
 
 /// How long the server holds a request for a task.
 const WAIT: Duration = Duration::from_secs(30);
@@ -25,10 +27,14 @@ pub(super) struct PullSubscription {
     answered: u64,
     /// Whether a request is pending.
     requested: bool,
+    /// The state of the connection since the subscription was opened.
+    link: watch::Receiver<Link>,
 }
 
 impl PullSubscription {
     pub(super) async fn open(queue: &Queue) -> Result<Self, QueueError> {
+        let mut link = queue.link();
+        link.mark_unchanged();
         let consumer = queue.consumer().await?;
         let inbox = Subject::from(queue.client().new_inbox());
         let answers = queue.client().subscribe(inbox.clone()).await;
@@ -38,7 +44,31 @@ impl PullSubscription {
             answers: answers.map_err(|error| api("deliver a task", error))?,
             answered: 0,
             requested: false,
+            link,
         })
+    }
+
+    /// The state of the connection, with notice of every change since the
+    /// subscription was opened: a server that was restarted has forgotten the
+    /// request.
+    pub(super) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// Acknowledges a task whose results are in the record, and requests the next
+    /// one, in one message.
+    pub(super) async fn finish(&mut self, task: &Message, queue: &Queue) {
+        let Some(reply) = task.reply.clone() else {
+            return;
+        };
+        // As the client writes a request of one task.
+        let request = format!("+NXT {{\"batch\":1,\"expires\":{}}}", WAIT.as_nanos());
+        let inbox = self.inbox.clone();
+        let client = queue.client();
+        let sent = client.publish_with_reply(reply, inbox, request.into());
+        // Where it is lost, the task is delivered again and its results are found
+        // in the record.
+        self.requested = sent.await.is_ok();
     }
 
     /// How long the queue waits for an acknowledgement before it delivers a task

@@ -586,11 +586,12 @@ impl<'a> Dispatch<'a> {
         if let Some((since, reason)) = &self.returned
             && now.duration_since(*since) > self.pool.retry
         {
-            // A long fit at another worker is progress.
+            // A long fit at another worker is progress. A task that is returned
+            // because the store fails is held for a shorter time than this.
             let tasks = self.in_flight.values();
             let ours: HashSet<Digest> = tasks.map(|task| task.job.wanted.task).collect();
             let held = self.fleet.longest_held(|task| ours.contains(task), now);
-            if held < self.pool.retry / 2 {
+            if held < self.pool.retry / 4 {
                 let (time, reason) = (now.duration_since(*since), reason.clone());
                 return Err(PoolError::AllReturned { time, reason }.into());
             }
