@@ -134,7 +134,7 @@ fn a_forger_changes_no_result() {
             ] {
                 all.push((subject.clone(), bytes(word)));
             }
-            if tag % 16 == 0 {
+            if tag.is_multiple_of(16) {
                 let reason = "x\u{1b}[2J\n".repeat(1000);
                 let word =
                     json!({"message": "returned", "tag": tag, "worker": worker, "reason": reason});
