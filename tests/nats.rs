@@ -116,10 +116,10 @@ fn a_run_tells_of_workers_that_come_and_go() {
     lines.until("worker first joined, for 1 task at a time");
     first.says("made in");
     first.signal("TERM");
-    lines.until("worker first has left");
+    lines.until("worker first left");
     assert!(first.wait().success());
     let second = Worker::start(&fanout, &nats.url(), &["--name", "second"]);
-    lines.until("worker second is there");
+    lines.until("worker second joined");
     let report = lines.finish();
     assert_eq!(report["fits"]["served"], 240);
     drop(second);
@@ -774,7 +774,7 @@ fn a_worker_behind_a_cut_wire_comes_back() {
     lines.until("worker cut does not answer");
     wire.mend();
     cut.says("connected");
-    lines.until("worker cut is there");
+    lines.until("worker cut joined");
     assert_eq!(lines.finish()["fits"]["served"], 240);
 }
 

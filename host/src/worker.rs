@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::Subject;
 use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
 use tokio::runtime::Runtime;
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use crate::digest::Digest;
 use crate::error::chained;
 use crate::queue::message::{self, Heartbeat, WorkerState};
-use crate::queue::{Link, Queue, QueueError, QueueSettings};
+use crate::queue::{Link, Queue, QueueError, QueueSettings, is_inbox};
 use crate::sandbox::{Cache, GuestError, Sandbox, THREAD_STACK};
 use crate::store::{MacKey, Store};
 use crate::task::{Cancel, TaskLimits};
@@ -305,11 +306,14 @@ impl Worker {
         let mut drain = self.stop.drain.subscribe();
         let mut ticks = tokio::time::interval(HEARTBEAT);
         loop {
-            let mut to = self.queue.heartbeats().into();
+            let mut to = Subject::from(self.queue.heartbeats());
             tokio::select! {
                 _ = ticks.tick() => {}
                 Some(call) = calls.next() => {
-                    let Some(reply) = call.reply else { continue };
+                    let ours = |reply: &Subject| *reply == to || is_inbox(reply);
+                    let Some(reply) = call.reply.filter(ours) else {
+                        continue;
+                    };
                     to = reply;
                 }
                 Ok(()) = link.changed() => {
@@ -338,7 +342,7 @@ impl Worker {
     }
 
     /// Sends one heartbeat; one that is lost is followed by the next.
-    async fn send_heartbeat(&self, to: async_nats::Subject, state: WorkerState) {
+    async fn send_heartbeat(&self, to: Subject, state: WorkerState) {
         if *self.queue.link().borrow() == Link::Down {
             return;
         }

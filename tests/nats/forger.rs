@@ -15,6 +15,9 @@ use super::worker::Worker;
 use super::{finish, over, plan};
 use crate::program::{Fanout, scores};
 
+/// JetStream's own subject that empties the queue.
+const PURGE: &str = "$JS.API.STREAM.PURGE.fanout";
+
 /// A stranger on the queue until it is dropped.
 struct Forger {
     stop: Arc<AtomicBool>,
@@ -56,8 +59,18 @@ impl Forger {
                     {
                         let mut forged = async_nats::HeaderMap::new();
                         forged.insert("Forged", "yes");
-                        let sent = client.publish_with_headers(subject, forged, payload.into());
-                        sent.await.unwrap();
+                        // Who answers publishes what the forger may not.
+                        let sent = if subject.contains(".tasks.") {
+                            client
+                                .publish_with_headers(subject, forged, payload.into())
+                                .await
+                        } else {
+                            let (reply, payload) = (PURGE, payload.into());
+                            client
+                                .publish_with_reply_and_headers(subject, reply, forged, payload)
+                                .await
+                        };
+                        sent.unwrap();
                         counted.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -182,6 +195,9 @@ fn a_task_does_not_fail_by_a_message() {
     lines.until("no worker takes tasks");
     assert!(asked.load(Ordering::Relaxed) >= 64);
     drop(forger);
+    let status = fanout.text(&["status", "--nats", &nats.url(), "--json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["queue"]["tasks"], 64);
     let worker = Worker::start(&fanout, &nats.url(), &[]);
     let report = lines.finish();
     assert_eq!(

@@ -159,10 +159,8 @@ impl Worker {
             emit(WorkerEvent::TaskDropped { reason });
         };
         // Only the queue says how often a task was delivered.
-        let Ok(info) = message.info() else {
-            return drop_message("a message did not come from the queue");
-        };
-        let delivered = u64::try_from(info.delivered).unwrap_or(1);
+        let delivered = message.info().map_or(1, |info| info.delivered);
+        let delivered = u64::try_from(delivered).unwrap_or(1);
         let task = match message::read::<TaskMessage>(&message.payload) {
             Ok(task) => task,
             Err(error) => return drop_message(&format!("a message is no task: {error}")),

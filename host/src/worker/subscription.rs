@@ -77,7 +77,8 @@ impl PullSubscription {
         self.consumer.cached_info().config.ack_wait
     }
 
-    /// The next task; `None` where there was none for a while.
+    /// The next task; `None` where there was none for a while, or something that
+    /// is none.
     pub(super) async fn next(&mut self, queue: &Queue) -> Result<Option<Message>, QueueError> {
         if !self.requested {
             let request = pull::BatchConfig {
@@ -100,7 +101,7 @@ impl PullSubscription {
             return refused("the connection is closed".to_owned());
         };
         match message.status {
-            None | Some(StatusCode::OK) => Ok(Some(task(message, queue))),
+            None | Some(StatusCode::OK) => Ok(task(message, queue)),
             // There was none in time.
             Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => Ok(None),
             // The consumer or its stream may have been deleted.
@@ -121,8 +122,7 @@ impl PullSubscription {
             drop(self.answers.unsubscribe_after(self.answered + 1).await);
             drop(queue.client().publish(self.inbox, Bytes::new()).await);
             while let Some(message) = self.answers.next().await {
-                if message.reply.is_some() {
-                    let task = task(message, queue);
+                if let Some(task) = task(message, queue) {
                     drop(task.ack_with(AckKind::Nak(None)).await);
                 }
             }
@@ -132,9 +132,10 @@ impl PullSubscription {
     }
 }
 
-fn task(message: async_nats::Message, queue: &Queue) -> Message {
-    Message {
-        message,
-        context: queue.context().clone(),
-    }
+/// The task in a message; `None` where JetStream did not deliver it, so that
+/// nothing is acknowledged on a subject that a stranger chose.
+fn task(message: async_nats::Message, queue: &Queue) -> Option<Message> {
+    let context = queue.context().clone();
+    let task = Message { message, context };
+    task.info().is_ok().then_some(task)
 }

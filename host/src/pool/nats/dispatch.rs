@@ -21,7 +21,7 @@ use crate::digest::Digest;
 use crate::pool::PoolError;
 use crate::pool::feed::{Job, LOOKED_UP};
 use crate::queue::message::{self, HMAC_HEADER, LOST, Series, TaskMessage, Verdict, WorkerMessage};
-use crate::queue::{Link, QueueError};
+use crate::queue::{Link, QueueError, is_inbox};
 use crate::run::event::Event;
 use crate::run::pool::PoolEvent;
 use crate::run::record::Record;
@@ -411,7 +411,7 @@ impl<'a> Dispatch<'a> {
                     },
                     None => Verdict::Unwanted,
                 };
-                if let Some(reply) = reply {
+                if let Some(reply) = reply.filter(|reply| is_inbox(reply)) {
                     let client = self.pool.link.queue().client();
                     let answer = client.publish(reply, message::write(&verdict));
                     // Without an answer the worker decides.
