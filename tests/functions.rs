@@ -349,6 +349,38 @@ fn a_token_is_sent_and_never_shown() {
     }
 }
 
+/// No request is made before that is known.
+#[test]
+fn a_token_is_not_sent_in_plain_text_to_another_host() {
+    let fanout = Fanout::new();
+    let endpoint = "http://192.0.2.1:8000";
+    let arguments = [
+        "--pool",
+        endpoint,
+        "--set",
+        "pool.token_env=FANOUT_TEST_TOKEN",
+        "--set",
+        "pool.retry=1ms",
+    ];
+    let mut command = run(&fanout, &quickstart(), "there", &arguments);
+    command.env("FANOUT_TEST_TOKEN", "sesame");
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+    assert!(
+        said.contains(&format!(
+            "the token would be sent to `{endpoint}` in plain text"
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: use `https://`, or set `pool.insecure: true`"),
+        "{said}"
+    );
+    assert!(!fanout.path(".fanout").exists());
+}
+
 fn read_all(folder: &std::path::Path, found: &mut Vec<Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,7 +1,7 @@
 //! What every pool keeps: each property is one function over a pool, and each
 //! pool's test calls all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ use fanout::run::pool::{Pool, PoolEvent};
 use fanout::run::record::Record;
 use fanout::run::tasks::Tasks;
 use fanout::sandbox::{Cache, Guest, Sandbox};
-use fanout::store::{Key, Store};
+use fanout::store::{Key, MacKey, Store};
 use fanout::task::{Cancel, TaskLimits};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
 use fanout_contract::{Scores, TrainerDescription};
@@ -128,6 +128,7 @@ fn http(url: &str, context: PoolContext) -> HttpPool {
         endpoints: vec![url.to_owned()],
         concurrency: 2,
         token: None,
+        insecure: false,
         data: DataWay::Auto,
         retry: Duration::from_secs(60),
         ca: None,
@@ -174,6 +175,7 @@ impl Workers {
         let settings = WorkerSettings {
             name: queue.name.clone(),
             slots: 2,
+            max_limits: TaskLimits::default(),
             compiled: Some(Cache::new(compiled)),
             objects: None,
             delay: Duration::ZERO,
@@ -330,6 +332,39 @@ fn damage_is_reported_and_repaired(make: &MakePool) {
     assert_eq!((damaged, made), (vec![key], vec![70]));
 }
 
+fn with_a_key_the_results_of_others_are_not_taken(make: &MakePool) {
+    let mut fixture = PoolFixture::new();
+    let pool = |fixture: &PoolFixture| make(fixture.context(&Cancel::default()));
+    let (first, _) = run(&*pool(&fixture), &fixture.expansion);
+    fixture.store = fixture.store.with_mac_key(Some(MacKey::new(&[7; 32])));
+    let (mut unproven, mut made) = (BTreeSet::new(), 0);
+    pool(&fixture)
+        .run(&fixture.expansion, &mut |event| {
+            match event {
+                PoolEvent::Other {
+                    event: Event::ResultUnproven { key },
+                    ..
+                } => {
+                    unproven.insert(key);
+                }
+                PoolEvent::Finished { finished, .. } => {
+                    assert!(!finished.outcome.reused);
+                    made += finished.positions.len();
+                }
+                event => panic!("{event:?}"),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let parts = fixture.expansion.tasks.iter();
+    let parts: BTreeSet<Key> = parts.map(|task| Key::part(&task.id, 0)).collect();
+    assert_eq!((unproven, made), (parts, 2 * TASKS));
+    // What was made with the key is read without it, and is the same.
+    fixture.store = fixture.store.with_mac_key(None);
+    let (again, made) = run(&*pool(&fixture), &fixture.expansion);
+    assert_eq!((again, made), (first, 0));
+}
+
 fn a_store_that_fails_ends_the_run(make: &MakePool) {
     let folder = tempfile::tempdir().unwrap();
     let mut fixture = PoolFixture::new();
@@ -385,6 +420,7 @@ fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
     a_listener_that_breaks_ends_the_run(make);
     a_cancelled_run_ends(make);
     damage_is_reported_and_repaired(make);
+    with_a_key_the_results_of_others_are_not_taken(make);
     a_store_that_fails_ends_the_run(make);
     two_concurrent_runs_agree(make);
     every_fit_is_reported_once_and_kept(make)

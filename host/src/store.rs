@@ -10,6 +10,7 @@ mod failure;
 mod folder;
 mod key;
 mod location;
+mod mac;
 mod probe;
 mod profile;
 mod remote;
@@ -36,6 +37,7 @@ use retry::Retry;
 pub use failure::Failure;
 pub use key::{Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
+pub use mac::{Mac, MacKey, MacKeyError};
 pub use remote::{Remote, RemoteReader};
 pub use settle::Settled;
 
@@ -56,6 +58,8 @@ pub struct Store {
     backend: Arc<Backend>,
     retry: Retry,
     url: String,
+    /// With which results carry an HMAC.
+    mac_key: Option<MacKey>,
 }
 
 /// What went wrong with a store.
@@ -82,6 +86,9 @@ pub enum StoreError {
         #[source]
         failure: Failure,
     },
+    /// The key of HMACs is not one.
+    #[error(transparent)]
+    MacKey(#[from] MacKeyError),
     /// The threads that wait for the network can't be started.
     #[error("can't start the threads that wait for the store")]
     Threads(#[source] std::io::Error),
@@ -138,6 +145,7 @@ impl StoreError {
                 Some("remove it (`fanout gc --damaged --yes`) and run again: it is made anew")
             }
             Self::Layout { .. } => Some("use the version of fanout that made it, or another store"),
+            Self::MacKey(error) => Some(error.remedy()),
             Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
         }
     }
@@ -158,13 +166,28 @@ impl Store {
     /// Opens the store at a location, which may be a URL alone. A folder is
     /// made if it is not there. No request is made: whether the store is there
     /// and does what it must, [`Store::probe`] finds out.
+    ///
+    /// The key of HMACs is the one that the environment holds
+    /// ([`MacKey::from_env`]), if any.
     pub fn open(at: impl Into<Location>) -> Result<Self, StoreError> {
         let at = at.into();
         Ok(Self {
+            mac_key: MacKey::from_env(from_environment)?,
             backend: Arc::new(Backend::open(&at)?),
             retry: Retry { budget: at.retry },
             url: redacted(&at.url),
         })
+    }
+
+    /// The same store with another key of HMACs, or none.
+    pub fn with_mac_key(self, mac_key: Option<MacKey>) -> Self {
+        Self { mac_key, ..self }
+    }
+
+    /// The key with which results carry an HMAC. Where there is one, results
+    /// without a valid HMAC are not taken.
+    pub fn mac_key(&self) -> Option<&MacKey> {
+        self.mac_key.as_ref()
     }
 
     /// The URL that it was opened with.
@@ -581,6 +604,13 @@ impl Store {
             failure: Failure::of(error),
         }
     }
+}
+
+/// A variable of the environment. One that is no Unicode is one all the same,
+/// with other content.
+fn from_environment(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.to_string_lossy().into_owned())
 }
 
 /// Whether there is no object; of a bucket that is not there, nothing is said.

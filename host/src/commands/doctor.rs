@@ -191,19 +191,26 @@ fn lines(checks: &[Check]) -> Result<String, std::fmt::Error> {
 }
 
 fn store(at: &Location) -> Check {
-    let probed = || -> Result<(String, Duration), StoreError> {
+    let probed = || -> Result<(Store, Duration), StoreError> {
         let store = Store::open(at)?;
         let took = store.probe_well()?;
-        Ok((store.url().to_owned(), took))
+        Ok((store, took))
     };
     match probed() {
-        Ok((url, took)) => Check::good(
-            "store",
-            format!(
-                "{url} is reachable and writable, and keeps what it has; a put takes {}",
-                time(took)
-            ),
-        ),
+        Ok((store, took)) => {
+            let key = match store.mac_key() {
+                Some(_) => "results carry an HMAC (`FANOUT_STORE_KEY`)",
+                None => "results carry no HMAC (`FANOUT_STORE_KEY` is not set)",
+            };
+            let (url, took) = (store.url(), time(took));
+            Check::good(
+                "store",
+                format!(
+                    "{url} is reachable and writable, and keeps what it has; a put takes {took}; \
+                     {key}"
+                ),
+            )
+        }
         Err(error) => Check::failed("store", error.into()),
     }
 }
