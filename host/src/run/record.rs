@@ -1,5 +1,5 @@
-//! [`Record`]: what the store keeps of tasks. Every pool, on this host or on
-//! another, looks results up and keeps them here and nowhere else.
+//! [`Record`]: what the store keeps of tasks. Every pool, on any host, looks
+//! results up and keeps them here.
 //!
 //! A task's results are parts, numbered from 0, each created once and never
 //! overwritten. A part holds the fits that the parts before it do not. So a
@@ -83,8 +83,8 @@ impl Record {
         }
     }
 
-    /// The record in `store`, for one who only wants to know: faults are
-    /// found whatever the limits were, and however families were split.
+    /// The record in `store` for reading alone: faults are found whatever the
+    /// limits were, and however families were split.
     pub fn to_read(store: Store) -> Self {
         Self {
             store,
@@ -93,7 +93,7 @@ impl Record {
         }
     }
 
-    /// The same record, for one who was told that there is something.
+    /// The same record, looking up results even where the run ignores them.
     pub fn reusing(&self) -> Self {
         Self {
             reuse: Reuse::Valid,
