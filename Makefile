@@ -1,29 +1,50 @@
 # `make run` runs the main job, `make test` passes the tests; both set up what
 # they need first.
 
-.PHONY: run test test-s3 lint bench setup servers
+.PHONY: run test test-long test-s3 lint tests docs bench setup servers
+
+# Everything of a workspace is built once, by clippy in rustc's place with its
+# warnings denied, and tested as built: a build for the lints alone takes
+# minutes.
+linted = RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/clippy.sh cargo
+guest = --manifest-path guest/Cargo.toml
 
 run: setup
-	cargo run --release --locked -- run plans/flights.yaml
+	cargo run --locked --package fanout -- run plans/flights.yaml
 
-test: lint servers
-	cargo test --locked --manifest-path guest/Cargo.toml --workspace
-	cargo test --locked --workspace
+# What is downloaded arrives while the tests are built.
+test: setup
+	@$(MAKE) --no-print-directory servers & servers=$$!; \
+	$(MAKE) --no-print-directory lint; lint=$$?; \
+	wait $$servers && exit $$lint
+	@$(MAKE) --no-print-directory tests
+
+# The same, with many more faults in the tests that inject them.
+test-long: export FANOUT_LONG = 1
+test-long: test
+
+tests: docs
+	$(linted) test --locked $(guest) --workspace --lib --bins --tests
+	$(linted) test --locked --workspace --lib --bins --tests --examples
 
 # The tests of S3 against the server that FANOUT_TEST_S3_ENDPOINT names, with
 # the usual AWS variables; its bucket is FANOUT_TEST_S3_BUCKET or fanout-test.
 # Without it: against the servers that the tests start.
 test-s3: setup
 	@tests/s3/setup.sh
-	cargo test --locked --package fanout --test stores
+	cargo test --locked --package fanout --test e2e stores::
 
-# The host is linted on a build and not on a check: the tests need its
-# dependencies built, and to check them as well takes minutes.
 lint: setup
 	cargo fmt --check
-	cargo fmt --check --manifest-path guest/Cargo.toml --all
-	cargo clippy --locked --manifest-path guest/Cargo.toml --workspace --all-targets -- -D warnings
-	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/clippy.sh cargo build --locked --workspace --all-targets
+	cargo fmt --check $(guest) --all
+	$(linted) build --locked $(guest) --workspace --all-targets
+	$(linted) build --locked --workspace --all-targets
+
+# The documentation of both workspaces: its examples are tested, its warnings
+# denied, and nothing that it needs is built for it alone.
+docs: setup
+	RUSTDOC=$(CURDIR)/tests/rustdoc.sh $(linted) test --locked $(guest) --workspace --doc
+	RUSTDOC=$(CURDIR)/tests/rustdoc.sh $(linted) test --locked --workspace --doc
 
 bench: setup
 	cargo build --release --locked

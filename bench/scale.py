@@ -122,7 +122,7 @@ def measure(bench, say):
             found[backend][workers] = seconds
             say(f"scale, {workers} workers, {backend}: {seconds / PEER_TASKS * 1e6:.0f} µs a task")
     tasks = WAITING * WAITS
-    seconds = fanout(bench, WAITING, tasks // 2, "--rehearse", f"{WAIT * 1000:.0f}ms")
+    seconds = fanout(bench, WAITING, tasks // 2, "--delay", f"{WAIT * 1000:.0f}ms")
     found["waiting"] = {
         "workers": WAITING,
         "wait": WAIT,

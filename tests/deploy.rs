@@ -4,24 +4,16 @@
 //!
 //! No cluster, no Docker and no cloud runs here.
 
-#[path = "nats/server.rs"]
-mod nats;
-mod program;
-#[path = "deploy/queue.rs"]
 mod queue;
-#[path = "functions/results.rs"]
-mod results;
-#[path = "functions/server.rs"]
-mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
+use crate::program::{Fanout, text};
 use fanout::queue::{CONSUMER, DEFAULT_QUEUE as STREAM};
-use fanout::sandbox::TaskLimits;
-use program::{Fanout, text};
+use fanout::task::TaskLimits;
 use tempfile::TempDir;
 
 fn repository() -> PathBuf {

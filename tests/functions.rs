@@ -1,23 +1,11 @@
 //! The exported component as a function: in servers of other makers, and
 //! whole runs over them, on good days and on bad ones.
 
-#[path = "plans/schema.rs"]
-mod schema;
-
-#[path = "functions/contract.rs"]
 mod contract;
-#[path = "guests/expected.rs"]
-mod expected;
-#[path = "functions/hostile.rs"]
 mod hostile;
-#[path = "functions/proxy.rs"]
 mod proxy;
-#[path = "functions/results.rs"]
-mod results;
-#[path = "functions/server.rs"]
-mod server;
-
-mod program;
+pub(crate) mod results;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -25,7 +13,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use program::{Fanout, example, text};
+use crate::program::{Fanout, example, text};
 use proxy::{Deed, Proxy};
 use results::{Results, exported, finished, results, run};
 use server::{Kind, Server, free_port};
@@ -359,6 +347,38 @@ fn a_token_is_sent_and_never_shown() {
                 .any(|part| part == TOKEN.as_bytes())
         );
     }
+}
+
+/// No request is made before that is known.
+#[test]
+fn a_token_is_not_sent_in_plain_text_to_another_host() {
+    let fanout = Fanout::new();
+    let endpoint = "http://192.0.2.1:8000";
+    let arguments = [
+        "--pool",
+        endpoint,
+        "--set",
+        "pool.token_env=FANOUT_TEST_TOKEN",
+        "--set",
+        "pool.retry=1ms",
+    ];
+    let mut command = run(&fanout, &quickstart(), "there", &arguments);
+    command.env("FANOUT_TEST_TOKEN", "sesame");
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+    assert!(
+        said.contains(&format!(
+            "the token would be sent to `{endpoint}` in plain text"
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: use `https://`, or set `pool.insecure: true`"),
+        "{said}"
+    );
+    assert!(!fanout.path(".fanout").exists());
 }
 
 fn read_all(folder: &std::path::Path, found: &mut Vec<Vec<u8>>) {

@@ -1,11 +1,9 @@
 //! `fanout runs`, `show` and `gc`: what a store says of its runs, and what it
 //! lets go.
 
-mod program;
-
 use std::path::PathBuf;
 
-use program::{Fanout, example, made, scores, text};
+use crate::program::{Fanout, example, made, scores, text};
 use serde_json::Value;
 
 fn list(fanout: &Fanout) -> Vec<Value> {

@@ -1,35 +1,28 @@
 //! Workers on a queue: the real binary as run and as worker, the real
 //! nats-server between them, on good days and on bad ones.
 
-#[path = "guests/built.rs"]
-mod built;
-#[path = "guests/expected.rs"]
-mod expected;
-#[path = "nats/worker.rs"]
-mod nats_worker;
-mod program;
-#[path = "functions/results.rs"]
-mod results;
-#[path = "nats/server.rs"]
-mod server;
-#[path = "nats/wire.rs"]
-mod wire;
+mod forger;
+mod keys;
+pub(crate) mod server;
+pub(crate) mod wire;
+pub(crate) mod worker;
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::functions::results::results;
+use crate::guests::built::components;
+use crate::guests::expected::LOCAL;
+use crate::program::{Fanout, example, made, scores, text};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
-use built::components;
 use fanout::digest::Digest;
-use fanout::queue::message::{self, Order, Series};
+use fanout::queue::message::{self, Series, TaskMessage};
 use futures::StreamExt as _;
-use nats_worker::Worker;
-use program::{Fanout, example, made, scores, text};
-use results::results;
 use serde_json::Value;
 use server::{Nats, wait_for};
 use wire::Wire;
+use worker::Worker;
 
 /// Every fit by itself: a hundred tasks.
 const MANY: [&str; 2] = ["--set", "families=off"];
@@ -120,13 +113,13 @@ fn a_run_tells_of_workers_that_come_and_go() {
     let mut lines = Lines::of(run);
     lines.until("no worker takes tasks");
     let mut first = Worker::start(&fanout, &nats.url(), &["--workers", "1", "--name", "first"]);
-    lines.until("worker first is there, for 1 task at a time");
+    lines.until("worker first joined, for 1 task at a time");
     first.says("made in");
     first.signal("TERM");
-    lines.until("worker first has left");
+    lines.until("worker first left");
     assert!(first.wait().success());
     let second = Worker::start(&fanout, &nats.url(), &["--name", "second"]);
-    lines.until("worker second is there");
+    lines.until("worker second joined");
     let report = lines.finish();
     assert_eq!(report["fits"]["served"], 240);
     drop(second);
@@ -157,6 +150,18 @@ impl Lines {
             said.push(line);
         }
         panic!("no `{what}` in {said:#?}");
+    }
+
+    /// Reads on until every one of these was said.
+    fn until_all(&mut self, what: &[&str]) {
+        let (mut wanted, mut said) = (what.to_vec(), Vec::new());
+        while !wanted.is_empty() {
+            let Some(line) = self.lines.next().map(Result::unwrap) else {
+                panic!("no {wanted:?} in {said:#?}");
+            };
+            wanted.retain(|what| !line.contains(what));
+            said.push(line);
+        }
     }
 
     /// What the run comes to, which must succeed.
@@ -208,7 +213,7 @@ fn a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand() {
     let (report, said) = finish(run);
     drop(second);
     assert_eq!(report["fits"]["served"], 120);
-    assert!(!said.contains("gave a task back"), "{said}");
+    assert!(!said.contains("returned a task"), "{said}");
 }
 
 #[test]
@@ -285,6 +290,7 @@ fn a_task_that_kills_every_worker_fails_and_the_run_goes_on() {
     });
     let worker = Worker::start(&fanout, &nats.url(), &[]);
     worker.says("killed 6 workers");
+    // The queue does not have it any more, and so the run believes it.
     let (report, said) = finish(run);
     assert_eq!(report["fits"]["served"], 238);
     assert_eq!(report["fits"]["failed"], 2);
@@ -305,12 +311,30 @@ fn a_worker_of_another_store_gives_tasks_back() {
     );
     stranger.says("connected");
     let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
-    lines.until("worker stranger gave a task back: the store");
+    lines.until("worker stranger returned a task: the store");
     stranger.says("has no run");
     drop(stranger);
     let worker = Worker::start(&fanout, &nats.url(), &[]);
     assert_eq!(lines.finish()["fits"]["served"], 240);
     drop(worker);
+}
+
+/// A run does not end because tasks are returned while a worker computes longer
+/// than the run would wait.
+#[test]
+fn a_long_fit_is_progress_though_others_return_tasks() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let arguments = ["--store", "elsewhere", "--name", "stranger"];
+    let mut stranger = Worker::start(&fanout, &nats.url(), &arguments);
+    let two = ["--set", "search.params={}", "--set", "pool.retry=8s"];
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &two));
+    lines.until("worker stranger returned a task");
+    stranger.signal("TERM");
+    stranger.wait();
+    let slow = Worker::start(&fanout, &nats.url(), &["--workers", "2", "--delay", "10s"]);
+    assert_eq!(lines.finish()["fits"]["served"], 2);
+    drop(slow);
 }
 
 #[test]
@@ -324,7 +348,7 @@ fn messages_that_are_no_tasks_are_dropped() {
         let client = async_nats::connect(url).await.unwrap();
         let context = async_nats::jetstream::new(client);
         loop {
-            let subject = format!("fanout.v1.tasks.{run}");
+            let subject = format!("fanout.v2.tasks.{run}");
             let sent = context.publish(subject, "no task".into()).await.unwrap();
             // The worker makes the stream.
             if sent.await.is_ok() {
@@ -351,7 +375,7 @@ fn a_forged_task_is_not_run() {
     nats.be_patient_for(Duration::from_secs(30), "fanout");
     let before = fanout.objects("tasks").len();
     for (run, refusal) in [(forged, "plan.json` is damaged"), (run, "finds no task")] {
-        let order = Order {
+        let order = TaskMessage {
             run,
             task: Digest::of(b"no task"),
             split: 0,
@@ -365,7 +389,7 @@ fn a_forged_task_is_not_run() {
         let url = nats.url();
         wait_for(async move {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
-            let subject = format!("fanout.v1.tasks.{run}");
+            let subject = format!("fanout.v2.tasks.{run}");
             let sent = context
                 .publish(subject, message::write(&order))
                 .await
@@ -379,6 +403,44 @@ fn a_forged_task_is_not_run() {
 }
 
 #[test]
+fn a_task_that_demands_more_than_a_worker_allows_is_returned() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    for (bounds, reason) in [
+        (
+            ["--max-memory", "512MiB"],
+            "this worker allows 512 MiB (`--max-memory`)",
+        ),
+        (
+            ["--max-timeout", "1m"],
+            "this worker allows 60 s (`--max-timeout`)",
+        ),
+    ] {
+        let worker = Worker::start(&fanout, &nats.url(), &bounds);
+        let few = [
+            "--set",
+            "search.params.random_state=[1]",
+            "--set",
+            "pool.retry=2s",
+        ];
+        let output = over(&fanout, &nats.url(), &plan, &few).wait_with_output();
+        let output = output.unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(7), "{said}");
+        assert!(said.contains("workers have only returned tasks"), "{said}");
+        assert!(said.contains(reason), "{said}");
+        worker.says(reason);
+    }
+    assert_eq!(fanout.objects("tasks").len(), 0);
+    let limits = ["--set", "limits={memory: 512MiB, timeout: 1m}"];
+    let bounds = ["--max-memory", "512MiB", "--max-timeout", "1m"];
+    let worker = Worker::start(&fanout, &nats.url(), &bounds);
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &limits));
+    assert_eq!(report["fits"]["served"], 240);
+    drop(worker);
+}
+
+#[test]
 fn a_queue_that_is_lost_is_filled_again() {
     let (fanout, mut nats) = (Fanout::new(), Nats::start());
     let plan = plan(&fanout);
@@ -386,8 +448,8 @@ fn a_queue_that_is_lost_is_filled_again() {
     let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
     worker.says("made in");
     nats.lose();
-    lines.until("NATS is gone");
-    lines.until("NATS is there again");
+    lines.until("NATS is not connected");
+    lines.until("NATS is connected again");
     let report = lines.finish();
     assert_eq!(report["fits"]["served"], 240);
     let alone = fanout.json(&[&plan, "--store", "memory://"]);
@@ -501,7 +563,7 @@ fn status_tells_of_queue_workers_and_runs() {
     finish(over(&fanout, &nats.url(), &plan, &[]));
     let text = fanout.text(&["status", "--nats", &nats.url()]);
     assert!(
-        text.starts_with("queue fanout: 0 tasks, 0 of them in hand\n"),
+        text.starts_with("queue fanout: 0 tasks, 0 of them held by workers\n"),
         "{text}"
     );
     let line = text.lines().find(|line| line.starts_with("it ")).unwrap();
@@ -708,11 +770,11 @@ fn a_worker_behind_a_cut_wire_comes_back() {
     let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
     cut.says("made in");
     wire.cut();
-    cut.says("NATS is gone");
-    lines.until("worker cut fell silent");
+    cut.says("NATS is not connected");
+    lines.until("worker cut does not answer");
     wire.mend();
     cut.says("connected");
-    lines.until("worker cut is there");
+    lines.until("worker cut joined");
     assert_eq!(lines.finish()["fits"]["served"], 240);
 }
 
@@ -737,7 +799,7 @@ limits: {memory: 64MiB, timeout: 2s}
     );
     let worker = Worker::start(&fanout, &nats.url(), &["--store", "there"]);
     worker.says("connected");
-    for (name, kind) in expected::LOCAL {
+    for (name, kind) in LOCAL {
         let trainer = format!("trainer.name={name}");
         let come = |arguments: &[&str]| {
             let mut all = vec!["run", "--json", "--quiet", &plan, "--set", &trainer];

@@ -1,40 +1,35 @@
 //! What every pool keeps: each property is one function over a pool, and each
 //! pool's test calls all of them.
 
-#[path = "guests/built.rs"]
-mod built;
-#[path = "nats/server.rs"]
-mod nats;
-#[path = "functions/server.rs"]
-mod server;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arrow::datatypes::{Field, Schema};
-use built::components;
+use crate::functions::server::{Kind, Server};
+use crate::guests::built::components;
+use crate::nats::server::Nats;
+use arrow_schema::{Field, Schema};
 use fanout::dataset::{self, Prepared};
 use fanout::digest::Digest;
 use fanout::expand::{Data, Expansion};
 use fanout::guest::GuestFile;
 use fanout::plan::DataWay;
 use fanout::plan::{self, CheckedPlan};
-use fanout::pool::{
-    HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, Notice, Pool, PoolError, Tasks, Work,
-};
+use fanout::pool::{HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, PoolContext, PoolError};
 use fanout::queue::{Credentials, QueueSettings};
+use fanout::run::event::Event;
 use fanout::run::manifest::Manifest;
+use fanout::run::pool::{Pool, PoolEvent};
 use fanout::run::record::Record;
-use fanout::sandbox::{Cache, Cancel, Guest, Sandbox, TaskLimits};
-use fanout::store::{Key, Store};
+use fanout::run::tasks::Tasks;
+use fanout::sandbox::{Cache, Guest, Sandbox};
+use fanout::store::{Key, MacKey, Store};
+use fanout::task::{Cancel, TaskLimits};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
 use fanout_contract::{Scores, TrainerDescription};
-use nats::Nats;
-use server::{Kind, Server};
 
 /// More tasks than are looked up or written at a time, of two fits each.
 const PLAN: &str = "
@@ -85,13 +80,13 @@ fn case() -> &'static Case {
 }
 
 /// A store with the dataset, and the tasks.
-struct Bench {
+struct PoolFixture {
     store: Store,
     prepared: Prepared,
     expansion: Expansion,
 }
 
-impl Bench {
+impl PoolFixture {
     fn new() -> Self {
         let case = case();
         let store = Store::open("memory://").unwrap();
@@ -111,8 +106,8 @@ impl Bench {
         }
     }
 
-    fn work(&self, cancel: &Cancel) -> Work {
-        Work {
+    fn context(&self, cancel: &Cancel) -> PoolContext {
+        PoolContext {
             record: Record::new(self.store.clone(), TaskLimits::default(), true),
             dataset: self.prepared.dataset,
             splits: self.prepared.splits,
@@ -121,23 +116,25 @@ impl Bench {
     }
 }
 
-type MakePool = dyn Fn(Work) -> Box<dyn Pool + Send>;
+type DynPool = dyn Pool<Error = PoolError> + Send;
+type MakePool = dyn Fn(PoolContext) -> Box<DynPool>;
 
-fn local(work: Work) -> LocalPool {
-    LocalPool::new(case().guest.clone(), work, TaskLimits::default(), 2)
+fn local(context: PoolContext) -> LocalPool {
+    LocalPool::new(case().guest.clone(), context, TaskLimits::default(), 2)
 }
 
-fn http(url: &str, work: Work) -> HttpPool {
+fn http(url: &str, context: PoolContext) -> HttpPool {
     let settings = HttpSettings {
         endpoints: vec![url.to_owned()],
         concurrency: 2,
         token: None,
+        insecure: false,
         data: DataWay::Auto,
         retry: Duration::from_secs(60),
         ca: None,
     };
     let description = case().guest.describe().unwrap();
-    HttpPool::new(settings, description, work, TaskLimits::default()).unwrap()
+    HttpPool::new(settings, description, context, TaskLimits::default()).unwrap()
 }
 
 /// A pool of workers, with one of them in this process.
@@ -148,9 +145,9 @@ struct Workers {
 }
 
 impl Workers {
-    fn new(nats: &Nats, work: Work) -> Self {
+    fn new(nats: &Nats, context: PoolContext) -> Self {
         static QUEUES: AtomicUsize = AtomicUsize::new(0);
-        let store = work.record.store().clone();
+        let store = context.record.store().clone();
         let case = case();
         let prepared = dataset::prepare(&case.plan, &Store::open("memory://").unwrap()).unwrap();
         let data = Data {
@@ -178,13 +175,14 @@ impl Workers {
         let settings = WorkerSettings {
             name: queue.name.clone(),
             slots: 2,
+            max_limits: TaskLimits::default(),
             compiled: Some(Cache::new(compiled)),
             objects: None,
-            rehearse: Duration::ZERO,
+            delay: Duration::ZERO,
         };
         let worker = Worker::new(settings, queue.clone(), store, stop.clone()).unwrap();
         let link = NatsLink::open(queue).unwrap();
-        let pool = NatsPool::new(link, manifest.run(), work, TaskLimits::default(), 2);
+        let pool = NatsPool::new(link, manifest.run(), context, TaskLimits::default(), 2);
         Self {
             pool: pool.retry(Duration::from_secs(2)),
             stop,
@@ -201,110 +199,128 @@ impl Drop for Workers {
 }
 
 impl Pool for Workers {
+    type Error = PoolError;
+
     fn workers(&self) -> usize {
         self.pool.workers()
     }
 
-    /// Of the tasks alone.
+    /// Reports of the tasks alone.
     fn run(
         &self,
         tasks: &dyn Tasks,
-        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
+        report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
-        self.pool.run(tasks, &mut |notice| match notice {
-            Notice::WorkerJoined { .. } | Notice::Returned { .. } => ControlFlow::Continue(()),
-            notice => noticed(notice),
+        self.pool.run(tasks, &mut |event| match event {
+            PoolEvent::Other {
+                event: Event::WorkerJoined { .. } | Event::TaskReturned { .. },
+                ..
+            } => ControlFlow::Continue(()),
+            event => report(event),
         })
     }
 }
 
 /// The scores of every fit by task and position, and how many were made.
-type Told = (BTreeMap<(usize, u32), Scores>, usize);
+type Fits = (BTreeMap<(usize, u32), Scores>, usize);
 
-fn run(pool: &dyn Pool, expansion: &Expansion) -> Told {
-    let (mut told, mut made) = (BTreeMap::new(), 0);
-    pool.run(expansion, &mut |notice| {
-        let Notice::Ended { task, ended } = notice else {
-            panic!("{notice:?}");
+fn run(pool: &dyn Pool<Error = PoolError>, expansion: &Expansion) -> Fits {
+    let (mut fits, mut made) = (BTreeMap::new(), 0);
+    pool.run(expansion, &mut |event| {
+        let (task, finished) = match event {
+            PoolEvent::Finished { task, finished } => (task, finished),
+            PoolEvent::Other {
+                event: Event::SharingFailed { .. },
+                ..
+            } => return ControlFlow::Continue(()),
+            event => panic!("{event:?}"),
         };
-        let scores = ended.outcome.result.unwrap().scores;
-        assert_eq!(scores.len(), ended.positions.len());
-        for (position, scores) in ended.positions.into_iter().zip(scores) {
-            assert_eq!(told.insert((task, position), scores), None);
-            made += usize::from(!ended.outcome.reused);
+        // Whoever made a fit is named.
+        assert_eq!(finished.worker.is_none(), finished.outcome.reused);
+        let scores = finished.outcome.result.unwrap().scores;
+        assert_eq!(scores.len(), finished.positions.len());
+        for (position, scores) in finished.positions.into_iter().zip(scores) {
+            assert_eq!(fits.insert((task, position), scores), None);
+            made += usize::from(!finished.outcome.reused);
         }
         ControlFlow::Continue(())
     })
     .unwrap();
-    (told, made)
+    (fits, made)
 }
 
-fn every_fit_is_told_of_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
-    let bench = Bench::new();
-    let pool = || make(bench.work(&Cancel::default()));
-    let (first, made) = run(&*pool(), &bench.expansion);
+fn every_fit_is_reported_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
+    let fixture = PoolFixture::new();
+    let pool = || make(fixture.context(&Cancel::default()));
+    let (first, made) = run(&*pool(), &fixture.expansion);
     assert_eq!((first.len(), made), (2 * TASKS, 2 * TASKS));
-    let (second, made) = run(&*pool(), &bench.expansion);
+    let (second, made) = run(&*pool(), &fixture.expansion);
     assert_eq!(made, 0);
     assert_eq!(first, second);
     first
 }
 
-fn what_is_told_of_is_kept(make: &MakePool) {
-    let bench = Bench::new();
-    let pool = make(bench.work(&Cancel::default()));
-    pool.run(&bench.expansion, &mut |notice| {
-        if let Notice::Ended { task, .. } = notice {
-            let key = Key::part(&bench.expansion.tasks[task].id, 0);
-            assert!(bench.store.contains(&key).unwrap());
+fn reported_fits_are_kept(make: &MakePool) {
+    let fixture = PoolFixture::new();
+    let pool = make(fixture.context(&Cancel::default()));
+    pool.run(&fixture.expansion, &mut |event| {
+        if let PoolEvent::Finished { task, .. } = event {
+            let key = Key::part(&fixture.expansion.tasks[task].id, 0);
+            assert!(fixture.store.contains(&key).unwrap());
         }
         ControlFlow::Continue(())
     })
     .unwrap();
 }
 
-fn a_listener_that_has_enough_ends_the_run(make: &MakePool) {
-    let bench = Bench::new();
+fn a_listener_that_breaks_ends_the_run(make: &MakePool) {
+    let fixture = PoolFixture::new();
     let cancel = Cancel::default();
-    let mut notices = 0;
-    let pool = make(bench.work(&cancel));
-    pool.run(&bench.expansion, &mut |_| {
-        notices += 1;
-        if notices == 3 {
+    let mut events = 0;
+    let pool = make(fixture.context(&cancel));
+    pool.run(&fixture.expansion, &mut |_| {
+        events += 1;
+        if events == 3 {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     })
     .unwrap();
-    assert_eq!(notices, 3);
+    assert_eq!(events, 3);
     // What was made till then is there, and the next run makes the rest.
-    let (told, made) = run(&*make(bench.work(&Cancel::default())), &bench.expansion);
-    assert_eq!(told.len(), 2 * TASKS);
+    let (fits, made) = run(
+        &*make(fixture.context(&Cancel::default())),
+        &fixture.expansion,
+    );
+    assert_eq!(fits.len(), 2 * TASKS);
     assert!(made <= 2 * TASKS - 6, "{made}");
 }
 
 fn a_cancelled_run_ends(make: &MakePool) {
-    let bench = Bench::new();
+    let fixture = PoolFixture::new();
     let cancel = Cancel::default();
     cancel.cancel();
-    let (told, _) = run(&*make(bench.work(&cancel)), &bench.expansion);
-    assert_eq!(told.len(), 0);
+    let (fits, _) = run(&*make(fixture.context(&cancel)), &fixture.expansion);
+    assert_eq!(fits.len(), 0);
 }
 
-fn damage_is_told_of_and_made_good(make: &MakePool) {
-    let bench = Bench::new();
-    let pool = || make(bench.work(&Cancel::default()));
-    let (first, _) = run(&*pool(), &bench.expansion);
-    let key = Key::part(&bench.expansion.tasks[70].id, 0);
-    bench.store.replace(&key, "{".into()).unwrap();
+fn damage_is_reported_and_repaired(make: &MakePool) {
+    let fixture = PoolFixture::new();
+    let pool = || make(fixture.context(&Cancel::default()));
+    let (first, _) = run(&*pool(), &fixture.expansion);
+    let key = Key::part(&fixture.expansion.tasks[70].id, 0);
+    fixture.store.replace(&key, "{".into()).unwrap();
     let (mut damaged, mut made) = (Vec::new(), Vec::new());
     pool()
-        .run(&bench.expansion, &mut |notice| {
-            match notice {
-                Notice::Damaged { key } => damaged.push(key),
-                Notice::Ended { task, ended } if !ended.outcome.reused => {
-                    let scores = &ended.outcome.result.unwrap().scores[0];
+        .run(&fixture.expansion, &mut |event| {
+            match event {
+                PoolEvent::Other {
+                    event: Event::ResultDamaged { key },
+                    ..
+                } => damaged.push(key),
+                PoolEvent::Finished { task, finished } if !finished.outcome.reused => {
+                    let scores = &finished.outcome.result.unwrap().scores[0];
                     assert_eq!(first[&(task, 0)], *scores);
                     made.push(task);
                 }
@@ -316,61 +332,98 @@ fn damage_is_told_of_and_made_good(make: &MakePool) {
     assert_eq!((damaged, made), (vec![key], vec![70]));
 }
 
+fn with_a_key_the_results_of_others_are_not_taken(make: &MakePool) {
+    let mut fixture = PoolFixture::new();
+    let pool = |fixture: &PoolFixture| make(fixture.context(&Cancel::default()));
+    let (first, _) = run(&*pool(&fixture), &fixture.expansion);
+    fixture.store = fixture.store.with_mac_key(Some(MacKey::new(&[7; 32])));
+    let (mut unproven, mut made) = (BTreeSet::new(), 0);
+    pool(&fixture)
+        .run(&fixture.expansion, &mut |event| {
+            match event {
+                PoolEvent::Other {
+                    event: Event::ResultUnproven { key },
+                    ..
+                } => {
+                    unproven.insert(key);
+                }
+                PoolEvent::Finished { finished, .. } => {
+                    assert!(!finished.outcome.reused);
+                    made += finished.positions.len();
+                }
+                event => panic!("{event:?}"),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let parts = fixture.expansion.tasks.iter();
+    let parts: BTreeSet<Key> = parts.map(|task| Key::part(&task.id, 0)).collect();
+    assert_eq!((unproven, made), (parts, 2 * TASKS));
+    // What was made with the key is read without it, and is the same.
+    fixture.store = fixture.store.with_mac_key(None);
+    let (again, made) = run(&*pool(&fixture), &fixture.expansion);
+    assert_eq!((again, made), (first, 0));
+}
+
 fn a_store_that_fails_ends_the_run(make: &MakePool) {
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = Bench::new();
+    let mut fixture = PoolFixture::new();
     // A file where the folder of results would have to be.
     std::fs::write(folder.path().join("tasks"), "").unwrap();
-    bench.store = Store::open(format!("file://{}", folder.path().display()).as_str()).unwrap();
-    dataset::prepare(&case().plan, &bench.store).unwrap();
-    let pool = make(bench.work(&Cancel::default()));
-    let ended = pool.run(&bench.expansion, &mut |notice| panic!("{notice:?}"));
+    fixture.store = Store::open(format!("file://{}", folder.path().display()).as_str()).unwrap();
+    dataset::prepare(&case().plan, &fixture.store).unwrap();
+    let pool = make(fixture.context(&Cancel::default()));
+    let ended = pool.run(&fixture.expansion, &mut |event| panic!("{event:?}"));
     assert!(ended.is_err());
 }
 
-fn two_at_once_agree(make: &MakePool) {
-    let bench = Bench::new();
-    let pools = [(); 2].map(|()| make(bench.work(&Cancel::default())));
+fn two_concurrent_runs_agree(make: &MakePool) {
+    let fixture = PoolFixture::new();
+    let pools = [(); 2].map(|()| make(fixture.context(&Cancel::default())));
     let [one, two] = std::thread::scope(|scope| {
-        let start = |pool: Box<dyn Pool + Send>, mut expansion: Expansion, turn: bool| {
+        let start = |pool: Box<DynPool>, mut expansion: Expansion, reversed: bool| {
             scope.spawn(move || {
                 let whole = expansion.clone();
-                if turn {
-                    expansion.turn();
+                if reversed {
+                    expansion.reverse_with_jitter();
                 }
-                let (told, made) = run(&*pool, &expansion);
+                let (fits, made) = run(&*pool, &expansion);
                 // By the order of the other one.
                 let place = |index: usize| {
                     let task = &expansion.tasks[index];
                     whole.tasks.iter().position(|other| other == task).unwrap()
                 };
-                let told = told
+                let fits = fits
                     .into_iter()
                     .map(|((task, at), s)| ((place(task), at), s));
-                (told.collect::<BTreeMap<_, _>>(), made)
+                (fits.collect::<BTreeMap<_, _>>(), made)
             })
         };
         let [one, two] = pools;
         let threads = [
-            start(one, bench.expansion.clone(), false),
-            start(two, bench.expansion.clone(), true),
+            start(one, fixture.expansion.clone(), false),
+            start(two, fixture.expansion.clone(), true),
         ];
         threads.map(|thread| thread.join().unwrap())
     });
     assert_eq!(one.0, two.0);
     assert!(one.1 + two.1 >= 2 * TASKS);
-    let (again, made) = run(&*make(bench.work(&Cancel::default())), &bench.expansion);
+    let (again, made) = run(
+        &*make(fixture.context(&Cancel::default())),
+        &fixture.expansion,
+    );
     assert_eq!((again, made), (one.0, 0));
 }
 
 fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
-    what_is_told_of_is_kept(make);
-    a_listener_that_has_enough_ends_the_run(make);
+    reported_fits_are_kept(make);
+    a_listener_that_breaks_ends_the_run(make);
     a_cancelled_run_ends(make);
-    damage_is_told_of_and_made_good(make);
+    damage_is_reported_and_repaired(make);
+    with_a_key_the_results_of_others_are_not_taken(make);
     a_store_that_fails_ends_the_run(make);
-    two_at_once_agree(make);
-    every_fit_is_told_of_once_and_kept(make)
+    two_concurrent_runs_agree(make);
+    every_fit_is_reported_once_and_kept(make)
 }
 
 /// What the local pool comes to, whose store is near.
@@ -381,7 +434,7 @@ fn near() -> &'static BTreeMap<(usize, u32), Scores> {
 
 #[test]
 fn the_local_pool_keeps_the_contract_near_the_store_and_far() {
-    let far = keeps_the_contract(&|work| Box::new(local(work).as_if_far()));
+    let far = keeps_the_contract(&|work| Box::new(local(work).with_remote_store()));
     assert_eq!(*near(), far);
     let shared = keeps_the_contract(&|work| Box::new(local(work).shared_from(0)));
     assert_eq!(*near(), shared);
@@ -390,18 +443,18 @@ fn the_local_pool_keeps_the_contract_near_the_store_and_far() {
 /// What two local workers come to with a component of `guests/examples` as
 /// their guest.
 fn of_example(sandbox: &Sandbox, name: &str) -> Vec<Scores> {
-    let bench = Bench::new();
+    let fixture = PoolFixture::new();
     let wasm = &components()[name];
     let guest = Arc::new(sandbox.load(wasm, Digest::of(wasm)).unwrap());
     let limits = TaskLimits {
         timeout: Duration::from_secs(5),
         ..TaskLimits::default()
     };
-    let work = bench.work(&Cancel::default());
+    let work = fixture.context(&Cancel::default());
     let pool = LocalPool::new(guest, work, limits, 2).shared_from(0);
-    let (told, made) = run(&pool, &bench.expansion);
-    assert_eq!((told.len(), made), (2 * TASKS, 2 * TASKS));
-    told.into_values().collect()
+    let (fits, made) = run(&pool, &fixture.expansion);
+    assert_eq!((fits.len(), made), (2 * TASKS, 2 * TASKS));
+    fits.into_values().collect()
 }
 
 #[test]
@@ -412,9 +465,9 @@ fn what_was_decoded_once_is_adopted() {
         scores.map(|scores| scores.test).collect()
     };
     // It scores 1 where it works on what was shared, else 0.
-    let told = tests("adopt_tell");
+    let fits = tests("adopt_tell");
     let every = BTreeMap::from([("accuracy".to_owned(), Some(1.0))]);
-    assert!(told.iter().all(|test| *test == every), "{told:?}");
+    assert!(fits.iter().all(|test| *test == every), "{fits:?}");
     // A guest that does not share, or not well, costs time and nothing else.
     let honest = tests("open_slow");
     assert!(honest.iter().all(|test| *test == honest[0]), "{honest:?}");

@@ -1,6 +1,4 @@
 //! The real binary, standing in an empty folder of its own.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

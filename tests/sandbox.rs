@@ -2,19 +2,15 @@
 //! task runs as if nothing had been. Every guest of `guests/examples` has its
 //! expectation here; one that has none fails the test.
 
-#[path = "guests/built.rs"]
-mod built;
-#[path = "guests/expected.rs"]
-mod hostile;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use built::components;
+use crate::guests::built::components;
+use crate::guests::expected::LOCAL;
 use fanout::digest::Digest;
-use fanout::run::event::TaskFault;
-use fanout::sandbox::{Cache, Cancel, Guest, GuestError, Instance, Sandbox, TaskLimits};
+use fanout::sandbox::{Cache, Guest, GuestError, Instance, Sandbox};
+use fanout::task::{Cancel, TaskFault, TaskLimits};
 use fanout_contract::{CONTRACT, Params, Split, Task};
 
 const LIMITS: TaskLimits = TaskLimits {
@@ -140,7 +136,7 @@ fn every_component_is_refused_or_contained() {
 
 #[test]
 fn every_trainer_ends_as_a_typed_result_and_the_worker_goes_on() {
-    let expected: BTreeMap<&str, Option<&str>> = hostile::LOCAL.into();
+    let expected: BTreeMap<&str, Option<&str>> = LOCAL.into();
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
     let offered = guest.describe().unwrap().trainers;

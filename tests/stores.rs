@@ -5,17 +5,6 @@
 //! With `FANOUT_TEST_S3_ENDPOINT` set, the tests of S3 run against that one
 //! instead (`make test-s3`).
 
-#[path = "s3/canned.rs"]
-mod canned;
-#[path = "s3/contract.rs"]
-mod contract;
-#[path = "s3/moto.rs"]
-mod moto;
-#[path = "s3/proxy.rs"]
-mod proxy;
-#[path = "s3/server.rs"]
-mod server;
-
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -28,10 +17,11 @@ use fanout::store::{Location, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use canned::Canned;
-use moto::Moto;
-use proxy::{Fault, Proxy};
-use server::{BUCKET, DOMAIN, KEY, SECRET, Server};
+use crate::s3::canned::Canned;
+use crate::s3::contract;
+use crate::s3::moto::Moto;
+use crate::s3::proxy::{Fault, Proxy};
+use crate::s3::server::{BUCKET, DOMAIN, KEY, SECRET, Server};
 
 /// The variables that decide how a bucket is reached.
 const VARIABLES: [&str; 20] = [
@@ -139,7 +129,7 @@ impl S3 {
         self.reach(&mut suite);
         suite.env("FANOUT_TEST_STORE", url).args([
             "--exact",
-            "the_named_store_keeps_every_promise",
+            "stores::the_named_store_keeps_every_promise",
             "--ignored",
         ]);
         reach(&mut suite);
@@ -448,14 +438,14 @@ fn a_run_on_s3_is_the_run_in_memory_and_repeats_nothing() {
 #[test]
 #[cfg(unix)]
 fn a_run_on_s3_that_is_killed_goes_on_where_it_was() {
-    const KILLS: u32 = 10;
+    let kills = crate::faults(4, 10);
     let s3 = S3::s3s();
     let fanout = Fanout::new();
     let file = fanout.write("plan.yaml", &plan(""));
     let undisturbed = fanout.json(&s3, &[&file, "--store", &format!("{}/whole", s3.url)]);
     let count = |report: &Value, name: &str| report["fits"][name].as_u64().unwrap();
     let mut halfway = 0;
-    for kill in 1..=KILLS {
+    for kill in 1..=kills {
         let proxy = Proxy::start(s3.address, 0, &[], 0);
         let url = format!("{}/kill-{kill}", s3.url);
         let store = format!("store={{url: '{url}', endpoint: '{}'}}", proxy.endpoint());
@@ -465,7 +455,7 @@ fn a_run_on_s3_that_is_killed_goes_on_where_it_was() {
             .spawn()
             .unwrap();
         // Of about 170 requests.
-        let last = kill as usize * 17 - 10;
+        let last = kill * 170 / kills - 10;
         while proxy.tally().requests.len() < last && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }

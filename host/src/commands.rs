@@ -1,5 +1,5 @@
-//! [`Command`]: one file a verb, and [`CommandError`], what the user is told
-//! when one fails. Only here does the program print.
+//! [`Command`]: one file per verb, and [`CommandError`], what is printed when
+//! one fails. Only this module prints.
 #![expect(clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
@@ -8,9 +8,7 @@ mod gc;
 mod guest;
 mod interrupt;
 mod nats;
-mod offer;
 mod plan;
-mod pool;
 mod run;
 mod runs;
 mod schema;
@@ -24,29 +22,29 @@ use std::io::{IsTerminal as _, Write};
 
 use clap::Subcommand;
 
-use fanout::dataset::{DatasetError, SourceError, WriteError};
+use fanout::dataset::DatasetError;
+use fanout::error::{ErrorKind, chained};
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
-use fanout::report::human::chained;
 use fanout::report::terminal::{Style, render};
 use fanout::report::{Report, json};
-use fanout::run::RunError;
 use fanout::sandbox::GuestError;
+use fanout::session::SessionError;
 use fanout::store::StoreError;
 use fanout::worker::WorkerError;
 
-/// What to do.
+/// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a plan.
     Run(run::Run),
-    /// Find every mistake in a plan, or say what it would run.
+    /// Find every mistake in a plan, or show what it would run.
     Check(check::Check),
-    /// Take tasks of runs from a queue, till told to stop.
+    /// Take tasks of runs from a queue until stopped.
     Worker(worker::Worker),
-    /// Tell of a queue: its tasks, its workers, and the runs they are for.
+    /// Show a queue's tasks, workers and runs.
     Status(status::Status),
     /// Check the store, the sandbox, the cache, the memory and the cores.
     Doctor(doctor::Doctor),
@@ -54,11 +52,11 @@ pub(crate) enum Command {
     Runs(runs::Runs),
     /// Print the results of any run in a store, a finished one or not.
     Show(show::Show),
-    /// Remove what no kept run names; without --yes, only say what.
+    /// Remove objects that no kept run names; without --yes, only list them.
     Gc(gc::Gc),
     /// Print the JSON Schema of a plan, for editors.
     Schema(schema::Schema),
-    /// Look at guests: what they offer, and whether they keep the contract.
+    /// Show what guests offer and whether they keep the contract.
     #[command(subcommand)]
     Guest(guest::Guest),
 }
@@ -80,53 +78,16 @@ impl Command {
     }
 }
 
-/// The kinds of failure, each with its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The command line has mistakes.
-    Usage,
-    /// The plan has mistakes.
-    Plan,
-    /// The data can't be read or does not fit the plan.
-    Data,
-    /// The store failed.
-    Store,
-    /// The guest does not keep the contract, or its fits failed.
-    Guest,
-    /// An endpoint can't be reached or does not serve.
-    Pool,
-    /// Anything else.
-    Internal,
-    /// Ctrl-C.
-    Interrupted,
-}
-
-impl Kind {
-    /// The exit code.
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::Internal => 1,
-            Self::Usage => 2,
-            Self::Plan => 3,
-            Self::Data => 4,
-            Self::Store => 5,
-            Self::Guest => 6,
-            Self::Pool => 7,
-            Self::Interrupted => 130,
-        }
-    }
-}
-
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct CommandError {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ErrorKind,
     source: Box<dyn Error>,
     hint: Option<String>,
 }
 
 impl CommandError {
-    pub(crate) fn new(kind: Kind, source: impl Into<Box<dyn Error>>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn Error>>) -> Self {
         Self {
             kind,
             source: source.into(),
@@ -140,125 +101,64 @@ impl CommandError {
     }
 }
 
-impl From<PlanError> for CommandError {
-    fn from(error: PlanError) -> Self {
-        Self::new(Kind::Plan, error)
-    }
-}
-
-impl From<DatasetError> for CommandError {
-    fn from(error: DatasetError) -> Self {
-        match error {
-            DatasetError::Store(error) | DatasetError::Source(SourceError::Store(error)) => {
-                error.into()
-            }
-            // The machine's fault, not the data's.
-            DatasetError::Write(error @ WriteError::Temporary(_)) => {
-                Self::new(Kind::Internal, error)
-                    .hint("make room there, or name another folder with `TMPDIR`, and run again")
-            }
-            error => Self::new(Kind::Data, error),
+impl From<SessionError> for CommandError {
+    fn from(error: SessionError) -> Self {
+        let (kind, hint) = (error.kind(), error.hint());
+        Self {
+            kind,
+            source: Box::new(error),
+            hint,
         }
     }
 }
 
-impl From<StoreError> for CommandError {
-    fn from(error: StoreError) -> Self {
-        let remedy = error.remedy();
-        let error = Self::new(Kind::Store, error);
-        match remedy {
-            Some(remedy) => error.hint(remedy),
-            None => error,
-        }
-    }
-}
-
-impl From<GuestError> for CommandError {
-    fn from(error: GuestError) -> Self {
-        Self::new(Kind::Guest, error)
-    }
-}
-
-impl From<PoolError> for CommandError {
-    fn from(error: PoolError) -> Self {
-        match error {
-            PoolError::Store(error) => error.into(),
-            PoolError::Missing { .. } => {
-                Self::new(Kind::Store, error).hint("run again: what is missing is made anew")
+/// Errors of the library that have their kind and hint as a [`SessionError`].
+macro_rules! from_session_error {
+    ($($error:ty),+) => {
+        $(impl From<$error> for CommandError {
+            fn from(error: $error) -> Self {
+                SessionError::from(error).into()
             }
-            PoolError::Worker(_) | PoolError::Client(_) => Self::new(Kind::Internal, error),
-            PoolError::Endpoint(error) => {
-                let remedy = error.remedy();
-                Self::new(Kind::Pool, error).hint(remedy)
-            }
-            PoolError::Queue(error) => error.into(),
-            PoolError::GivenBack { .. } => Self::new(Kind::Pool, error)
-                .hint("mend what the workers say; the same command goes on where it stopped"),
-            PoolError::Unnamed => Self::new(Kind::Internal, error),
-            PoolError::Authority { .. } => Self::new(Kind::Pool, error),
-            PoolError::Unsigned { .. } => Self::new(Kind::Pool, error)
-                .hint("set `pool.data: body`, or use a store of a cloud"),
-        }
-    }
+        })+
+    };
 }
 
-impl From<QueueError> for CommandError {
-    fn from(error: QueueError) -> Self {
-        let remedy = error.remedy();
-        Self::new(Kind::Pool, error).hint(remedy)
-    }
-}
+from_session_error!(
+    PlanError,
+    DatasetError,
+    StoreError,
+    GuestError,
+    PoolError,
+    QueueError,
+    FilesError
+);
 
 impl From<WorkerError> for CommandError {
     fn from(error: WorkerError) -> Self {
         match error {
             WorkerError::Queue(error) => error.into(),
             WorkerError::Guest(error) => error.into(),
-            WorkerError::Thread(_) => Self::new(Kind::Internal, error),
+            WorkerError::Thread(_) => Self::new(ErrorKind::Internal, error),
         }
-    }
-}
-
-impl From<RunError> for CommandError {
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::Pool(error) => error.into(),
-            RunError::Raised { ref fault, .. }
-            | RunError::AllFailed { ref fault, .. }
-            | RunError::Refit(ref fault) => {
-                let remedy = fault.remedy();
-                let error = Self::new(Kind::Guest, error);
-                match remedy {
-                    Some(remedy) => error.hint(remedy),
-                    None => error,
-                }
-            }
-            RunError::Interrupted { .. } => Self::new(Kind::Interrupted, error)
-                .hint("the same command goes on where this one stopped"),
-        }
-    }
-}
-
-impl From<FilesError> for CommandError {
-    fn from(error: FilesError) -> Self {
-        Self::new(Kind::Internal, error).hint(
-            "make room there or the folder writable, or name another with `--output`, and run \
-             again: every fit is kept in the store",
-        )
     }
 }
 
 impl From<std::fmt::Error> for CommandError {
     fn from(error: std::fmt::Error) -> Self {
-        Self::new(Kind::Internal, error)
+        Self::new(ErrorKind::Internal, error)
     }
+}
+
+/// Prints a warning.
+pub(crate) fn print_warning(message: &str) {
+    eprintln!("warning: {message}");
 }
 
 /// Prints an error with its causes and what to do.
 pub(crate) fn print_error(error: &CommandError) {
     let text = chained(error.source.as_ref());
     match error.kind {
-        Kind::Interrupted => eprintln!("{text}"),
+        ErrorKind::Interrupted => eprintln!("{text}"),
         _ => eprintln!("error: {text}"),
     }
     if let Some(hint) = &error.hint {
@@ -267,14 +167,14 @@ pub(crate) fn print_error(error: &CommandError) {
 }
 
 /// Shows a report on standard output, as a table or as one JSON object.
-fn show(report: &Report<'_>, as_json: bool) -> Result<(), CommandError> {
+fn show(report: &Report, as_json: bool) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
     if as_json {
         let written = json::write(report, &mut out).and_then(|()| out.flush());
         return match written {
             // A reader that went away has what it wanted.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(CommandError::new(Kind::Internal, error))
+                Err(CommandError::new(ErrorKind::Internal, error))
             }
             _ => Ok(()),
         };

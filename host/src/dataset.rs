@@ -4,7 +4,7 @@
 //! The source streams through in batches and is never held whole: see
 //! [`Prepared`] for what is. No model is seen here, and no metric.
 
-use arrow::array::{Int32Array, RecordBatch};
+use arrow_array::{Int32Array, RecordBatch};
 use bytes::Bytes;
 use fanout_contract::{Layout, Learning, Split};
 
@@ -101,7 +101,7 @@ pub struct Prepared {
     /// there is none.
     pub reused: bool,
     /// Objects that the store had with a wrong content, written anew.
-    pub mended: Vec<Key>,
+    pub repaired: Vec<Key>,
 }
 
 /// How a source is read. It decides how long that takes and how much memory,
@@ -166,11 +166,11 @@ fn prepare_with(
     } = made;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
-    let mut mended = Vec::new();
+    let mut repaired = Vec::new();
     let mut settle = |store: &Store, key: Key, digest, bytes| -> Result<bool, StoreError> {
         let settled = store.settle(&key, digest, bytes)?;
-        if settled == Settled::Mended {
-            mended.push(key);
+        if settled == Settled::Repaired {
+            repaired.push(key);
         }
         Ok(settled == Settled::Written)
     };
@@ -213,7 +213,7 @@ fn prepare_with(
         search_rows: assignment.fold.iter().flatten().count() as u64,
         summary,
         reused: !written,
-        mended,
+        repaired,
     })
 }
 

@@ -208,10 +208,10 @@ impl Expansion {
         self.scoring.iter().map(score).collect()
     }
 
-    /// Turns the order of the tasks round, and shuffles it a little. Of two
-    /// runs that work on the same tasks at once, one comes from each end; of
-    /// more, those that come from the same end still go in different orders.
-    pub fn turn(&mut self) {
+    /// Reverses the order of the tasks and shuffles neighbours. Of two concurrent
+    /// runs of the same tasks, one begins at each end; of more, those that begin
+    /// at the same end still take them in different orders.
+    pub fn reverse_with_jitter(&mut self) {
         let chance = RandomState::new();
         let near = self.tasks.len() / 16 + 4;
         let tasks = std::mem::take(&mut self.tasks);

@@ -6,9 +6,6 @@ use std::path::Path;
 
 use crate::digest::Digest;
 
-/// The embedded guests: name and component.
-const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/guests.rs"));
-
 /// A component file.
 #[derive(Clone)]
 pub struct GuestFile {
@@ -23,7 +20,7 @@ pub struct GuestFile {
 impl GuestFile {
     /// The guests that this program carries.
     pub fn embedded() -> impl Iterator<Item = Self> {
-        EMBEDDED.iter().map(|(name, wasm)| Self {
+        fanout_guests::GUESTS.iter().map(|(name, wasm)| Self {
             name: (*name).to_owned(),
             wasm: Cow::Borrowed(*wasm),
             digest: Digest::of(wasm),

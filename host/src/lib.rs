@@ -1,17 +1,31 @@
 //! `fanout`: many independent fits on one table, each in a sandboxed
 //! WebAssembly trainer.
 //!
-//! The way through: [`plan`] reads and checks a plan; [`dataset`] prepares
-//! its table and splits in the [`store`]; [`expand`] makes candidates,
-//! families and tasks; [`run`] sends them to a [`pool`], which runs them in
-//! the [`sandbox`]; [`reduce`] turns scores into one answer; [`report`] shows
-//! it. The library prints nothing.
+//! [`session`] is the way in: [`session::load`] reads a plan and
+//! [`session::execute`] runs it. On the way, [`plan`] checks what a person
+//! wrote; [`dataset`] prepares the table and the splits in the [`store`];
+//! [`expand`] makes candidates, families and tasks; [`run`] drives a [`pool`],
+//! which runs them in the [`sandbox`]; [`reduce`] turns scores into results;
+//! [`report`] renders them. The library prints nothing.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use fanout::run::event::Listeners;
+//! use fanout::session::{Options, execute, load};
+//!
+//! let plan = load(Path::new("plans/quickstart.yaml"), &[])?;
+//! let report = execute(&plan, &Options::default(), &mut Listeners::default())?;
+//! println!("{:?}", report.best().map(|best| best.params));
+//! # Ok::<(), fanout::session::SessionError>(())
+//! ```
 
-mod chance;
 pub mod dataset;
 pub mod digest;
+pub mod error;
 pub mod expand;
 pub mod guest;
+mod jitter;
 pub mod plan;
 pub mod pool;
 pub mod queue;
@@ -19,5 +33,7 @@ pub mod reduce;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod session;
 pub mod store;
+pub mod task;
 pub mod worker;

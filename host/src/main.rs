@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             commands::print_error(&error);
-            ExitCode::from(error.kind.code())
+            ExitCode::from(error.kind.exit_code())
         }
     }
 }

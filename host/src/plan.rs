@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::Schema;
+use arrow_schema::Schema;
 use fanout_contract::TrainerDescription;
 
 use decode::{Base, Decoded};
@@ -182,7 +182,7 @@ pub fn defaults(options: &[Override]) -> std::io::Result<Draft> {
 }
 
 /// A plan's text as JSON, as an editor sees it: to be held against
-/// [`json_schema`].
+/// [`json_schema()`].
 ///
 /// # Errors
 ///
@@ -359,4 +359,13 @@ pub fn duration(text: &str) -> Option<Duration> {
 /// Bytes as people write them (`512MiB`, `10GiB`).
 pub fn size(text: &str) -> Option<u64> {
     quantity::size(text)
+}
+
+impl From<Limits> for crate::task::TaskLimits {
+    fn from(limits: Limits) -> Self {
+        Self {
+            memory: limits.memory,
+            timeout: limits.timeout,
+        }
+    }
 }

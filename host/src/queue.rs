@@ -1,9 +1,8 @@
-//! [`Queue`]: the JetStream work queue between runs and workers: how it is
-//! reached, what its parts are called, and the messages in it
-//! ([`message`]).
+//! [`Queue`]: the JetStream work queue between runs and workers: its
+//! connection, its stream, consumer and subjects, and its [`message`]s.
 //!
-//! The queue is never the record: a message names what is in the store, and
-//! what a queue loses is published again. Nothing here decides what a result
+//! The queue is never the record: a message names objects of the store, and a
+//! message that is lost is published again. Nothing here decides what a result
 //! is.
 
 pub mod message;
@@ -19,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::digest::Digest;
 
-/// The queue's name, where nothing else is said.
+/// The queue's default name.
 pub const DEFAULT_QUEUE: &str = "fanout";
 
 /// The durable consumer that all workers of a queue share.
@@ -27,35 +26,43 @@ pub const CONSUMER: &str = "workers";
 
 /// The version of the messages. Runs and workers of other versions have
 /// subjects of their own and never meet.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
-/// How long a worker may be silent about a task before another one gets it.
+/// A task is delivered again when its worker has sent nothing about it for so
+/// long.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
-/// How long a message may lie in the queue: what a killed run left goes away,
-/// and what a living one misses it publishes again.
+/// Messages older than this are removed: those of runs that were killed. A run
+/// publishes again what it misses.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long NATS may take to answer a request.
+/// The time limit of a request to NATS.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// More than there are slots in any fleet: neither is to throttle it.
+/// More than all workers have slots: no limit of the consumer throttles them.
 const MANY: i64 = 1 << 20;
 
-/// Whether a queue may be called so: it is a part of subjects.
+/// Whether `text` may be a queue's name, which is part of subjects.
 pub fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Where a queue is, and how it is reached.
+/// Whether an answer may be published to this subject. Threat: a request whose
+/// reply is a subject of JetStream's own, on which the sender may not publish and
+/// the one who answers may.
+pub(crate) fn is_inbox(subject: &str) -> bool {
+    subject.starts_with("_INBOX.")
+}
+
+/// The address of a queue and the credentials for it.
 #[derive(Clone)]
 pub struct QueueSettings {
     /// Server URLs: `nats://HOST:PORT`, `tls://HOST:PORT`; at least one.
     pub urls: Vec<String>,
     /// The name of the stream, and the first part of every subject.
     pub name: String,
-    /// Who asks.
+    /// The credentials.
     pub credentials: Credentials,
     /// A PEM file of certificates to trust beside the system's.
     pub ca: Option<PathBuf>,
@@ -71,7 +78,7 @@ impl std::fmt::Debug for QueueSettings {
     }
 }
 
-/// By what NATS knows who asks.
+/// Credentials for NATS.
 #[derive(Clone, Default)]
 pub enum Credentials {
     /// Nothing.
@@ -139,7 +146,7 @@ pub enum QueueError {
         #[source]
         source: std::io::Error,
     },
-    /// NATS refuses who asks.
+    /// NATS refuses the credentials.
     #[error("NATS at `{urls}` refuses these credentials")]
     Denied {
         /// The servers.
@@ -154,7 +161,7 @@ pub enum QueueError {
         #[source]
         source: async_nats::ConnectError,
     },
-    /// NATS was reached and went away.
+    /// NATS was connected and has not answered since.
     #[error("NATS at `{urls}` has not answered for {} s", silent.as_secs())]
     Silent {
         /// The servers.
@@ -162,7 +169,7 @@ pub enum QueueError {
         /// How long.
         silent: Duration,
     },
-    /// NATS does not do what was asked.
+    /// A request to NATS failed.
     #[error("NATS can't {what}")]
     Api {
         /// What was asked.
@@ -201,12 +208,12 @@ impl QueueError {
     }
 }
 
-/// The connection came or went.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// It is there, for the first time or again.
+    /// Connected.
     Up,
-    /// It is gone; it is made again by itself.
+    /// Not connected; it is made again by itself.
     Down,
 }
 
@@ -225,31 +232,31 @@ impl Queue {
         Self::open(settings, false).await
     }
 
-    /// Connects in the background, for as long as it takes: until then
-    /// requests fail in passing.
-    pub async fn connect_whenever(settings: QueueSettings) -> Result<Self, QueueError> {
+    /// Connects in the background, for as long as it takes; until then requests
+    /// fail.
+    pub async fn connect_in_background(settings: QueueSettings) -> Result<Self, QueueError> {
         Self::open(settings, true).await
     }
 
     async fn open(settings: QueueSettings, wait: bool) -> Result<Self, QueueError> {
-        let (tell, link) = watch::channel(Link::Down);
+        let (state, link) = watch::channel(Link::Down);
         let mut options = ConnectOptions::new()
             .name("fanout")
             .request_timeout(Some(TIMEOUT))
-            // A connection that is cut without a word is found out by this.
+            // Detects connections that were cut without notice.
             .ping_interval(Duration::from_secs(5))
             .event_callback(move |event| {
                 match event {
-                    Event::Connected => drop(tell.send_replace(Link::Up)),
-                    Event::Disconnected => drop(tell.send_replace(Link::Down)),
+                    Event::Connected => drop(state.send_replace(Link::Up)),
+                    Event::Disconnected => drop(state.send_replace(Link::Down)),
                     _ => {}
                 }
                 std::future::ready(())
             })
-            // Servers come back within seconds; a fleet must not call at once.
+            // Servers come back within seconds; workers must not all reconnect at once.
             .reconnect_delay_callback(|attempt| {
                 let step = Duration::from_millis(100 << attempt.min(5));
-                crate::chance::jittered(step)
+                crate::jitter::jittered(step)
             });
         if wait {
             options = options.retry_on_initial_connect();
@@ -278,7 +285,7 @@ impl Queue {
         })?;
         let context = jetstream::ContextBuilder::new()
             .timeout(TIMEOUT)
-            // What is not acknowledged is published again, by its own id.
+            // A publish that is not acknowledged is repeated under the same message id.
             .max_ack_inflight(1 << 16)
             .backpressure_on_inflight(false)
             .build(client.clone());
@@ -290,12 +297,12 @@ impl Queue {
         })
     }
 
-    /// Whether the connection is there, and word of it when that changes.
+    /// The state of the connection, and notice of changes.
     pub fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
     }
 
-    /// The stream, made where it is not there.
+    /// The stream, created where it does not exist.
     pub async fn stream(&self) -> Result<Stream, QueueError> {
         let config = jetstream::stream::Config {
             name: self.settings.name.clone(),
@@ -310,14 +317,14 @@ impl Queue {
         stream.map_err(|error| api("make the stream of tasks", error))
     }
 
-    /// The consumer, made where it is not there.
+    /// The consumer, created where it does not exist.
     pub async fn consumer(&self) -> Result<Consumer<pull::Config>, QueueError> {
         let config = pull::Config {
             durable_name: Some(CONSUMER.to_owned()),
             description: Some("fanout's workers".to_owned()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            // How often is the workers' and the run's to say.
+            // The workers and the run limit deliveries.
             max_deliver: -1,
             max_ack_pending: MANY,
             max_waiting: MANY,
@@ -328,7 +335,7 @@ impl Queue {
         consumer.map_err(|error| api("make the consumer of tasks", error))
     }
 
-    /// The connection, for what is no task.
+    /// The connection, for other messages than tasks.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -352,12 +359,12 @@ impl Queue {
         format!("{}.v{PROTOCOL}.{rest}", self.settings.name)
     }
 
-    /// Where the tasks of a run are published.
+    /// The subject of the tasks of a run.
     pub fn tasks(&self, run: &Digest) -> String {
         self.subject(&format!("tasks.{run}"))
     }
 
-    /// Where the tasks of all runs are.
+    /// The subjects of the tasks of all runs.
     pub fn all_tasks(&self) -> String {
         self.subject("tasks.*")
     }
@@ -368,17 +375,17 @@ impl Queue {
         run.parse().ok()
     }
 
-    /// Where workers tell a session of a run what became of its tasks.
-    pub fn words(&self, session: &str) -> String {
-        self.subject(&format!("words.{session}"))
+    /// The subject on which workers report to a session of a run.
+    pub fn session(&self, session: &str) -> String {
+        self.subject(&format!("sessions.{session}"))
     }
 
-    /// Where workers tell that they are there.
-    pub fn beats(&self) -> String {
+    /// The subject of the workers' heartbeats.
+    pub fn heartbeats(&self) -> String {
         self.subject("workers")
     }
 
-    /// Where all workers are asked to tell it now.
+    /// The subject on which all workers are asked for a heartbeat.
     pub fn roll_call(&self) -> String {
         self.subject("rollcall")
     }

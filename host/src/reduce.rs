@@ -11,7 +11,7 @@ use fanout_contract::{Answer, Scores};
 
 use crate::expand::TaskSpec;
 use crate::plan::ErrorScore;
-use crate::run::event::{Outcome, TaskFault};
+use crate::task::{Outcome, TaskFault};
 
 mod numpy;
 

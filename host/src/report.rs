@@ -1,63 +1,52 @@
-//! [`Report`]: all that a person or a file is told of a run that ended. The
-//! modules below only render it; none of them computes a score.
+//! [`Report`]: the results of a run that ended, and all else that people and
+//! files are told about it. The modules below render it; none computes a score.
 //!
 //! [`terminal`] is for people, [`files`] for the folder of results, [`json`]
 //! for other programs, and [`progress`] for people who wait.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use fanout_contract::Params;
 use serde::Serialize;
 
-use crate::digest::Digest;
 use crate::expand::Candidates;
 use crate::plan::Plan;
 use crate::reduce::SearchResults;
+use crate::run::manifest::Digests;
+use crate::run::summary::{BestCandidate, Summary};
 
 pub mod columns;
+pub mod events;
 pub mod files;
 pub mod human;
 pub mod json;
 pub mod progress;
 pub mod terminal;
-pub mod took;
+pub mod usage;
 
-pub use took::Took;
+pub use usage::Usage;
 
 /// A run that ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
+#[derive(Clone, Debug)]
+pub struct Report {
     /// The plan, resolved.
-    pub plan: &'a Plan,
-    /// What the run was made of.
-    pub digests: &'a Digests,
+    pub plan: Plan,
+    /// The digests of all that decides the run's scores.
+    pub digests: Digests,
     /// The searched hyper-parameters, by candidate.
-    pub candidates: &'a Candidates,
-    /// What the search came to.
-    pub results: &'a SearchResults,
+    pub candidates: Candidates,
+    /// The results of the search.
+    pub results: SearchResults,
     /// The scores of the refitted model on the hold-out rows, by metric;
     /// null where the metric is not defined on them.
-    pub holdout: Option<&'a BTreeMap<String, Option<f64>>>,
+    pub holdout: Option<BTreeMap<String, Option<f64>>>,
     /// The file of the refitted model.
-    pub model: Option<&'a Path>,
-    /// What a person should know of, one sentence each.
-    pub warnings: &'a [String],
-    /// What the run took; `None` where it is told of later.
-    pub took: Option<&'a Took>,
-}
-
-/// The digests of all that decides a run's scores.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Digests {
-    /// The run's own: that of its resolved plan.
-    pub run: Digest,
-    /// The guest component's.
-    pub guest: Digest,
-    /// The dataset's.
-    pub dataset: Digest,
-    /// The splits'.
-    pub splits: Digest,
+    pub model: Option<PathBuf>,
+    /// Warnings about the data and the store, one sentence each.
+    pub warnings: Vec<String>,
+    /// The usage of the process; `None` for a run of another process.
+    pub usage: Option<Usage>,
 }
 
 /// The best candidate; the content of `best.json`.
@@ -97,7 +86,7 @@ pub struct BestScore {
     pub splits: Vec<f64>,
 }
 
-impl Report<'_> {
+impl Report {
     /// The index of the metric that ranks the candidates: the one to refit
     /// for, or else the first.
     pub fn ranked_by(&self) -> usize {
@@ -132,9 +121,32 @@ impl Report<'_> {
             params,
             searched,
             scores: scores.collect(),
-            holdout: self.holdout.cloned(),
-            model: self.model.map(|path| path.display().to_string()),
+            holdout: self.holdout.clone(),
+            model: self.model.as_ref().map(|path| path.display().to_string()),
         })
+    }
+
+    /// The summary that the store keeps of the run, as of now and on this
+    /// host.
+    pub fn summary(&self) -> Summary {
+        let number = |number: f64| number.is_finite().then_some(number);
+        let best = self.best().map(|best| BestCandidate {
+            index: best.index,
+            searched: best.searched,
+            metric: best.metric,
+            scores: best
+                .scores
+                .into_iter()
+                .map(|(metric, score)| (metric, [number(score.mean), number(score.std)]))
+                .collect(),
+        });
+        Summary::new(
+            self.digests.run,
+            &self.results,
+            best,
+            self.holdout.clone(),
+            self.warnings.clone(),
+        )
     }
 }
 

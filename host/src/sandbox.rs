@@ -22,10 +22,9 @@ use wasmtime::{Config, Engine, PoolingAllocationConfig};
 pub use cache::Cache;
 pub use instance::Instance;
 pub(crate) use instance::{answer_bound, checked, clipped};
-pub use limits::{Cancel, TaskLimits};
 
 use crate::digest::Digest;
-use crate::run::event::TaskFault;
+use crate::task::{Cancel, TaskFault, TaskLimits};
 use limits::Ticker;
 
 mod bindings {

@@ -7,8 +7,10 @@
 
 mod backend;
 mod failure;
+mod folder;
 mod key;
 mod location;
+mod mac;
 mod probe;
 mod profile;
 mod remote;
@@ -35,6 +37,7 @@ use retry::Retry;
 pub use failure::Failure;
 pub use key::{Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
+pub use mac::{Mac, MacKey, MacKeyError};
 pub use remote::{Remote, RemoteReader};
 pub use settle::Settled;
 
@@ -55,6 +58,8 @@ pub struct Store {
     backend: Arc<Backend>,
     retry: Retry,
     url: String,
+    /// With which results carry an HMAC.
+    mac_key: Option<MacKey>,
 }
 
 /// What went wrong with a store.
@@ -81,6 +86,9 @@ pub enum StoreError {
         #[source]
         failure: Failure,
     },
+    /// The key of HMACs is not one.
+    #[error(transparent)]
+    MacKey(#[from] MacKeyError),
     /// The threads that wait for the network can't be started.
     #[error("can't start the threads that wait for the store")]
     Threads(#[source] std::io::Error),
@@ -137,6 +145,7 @@ impl StoreError {
                 Some("remove it (`fanout gc --damaged --yes`) and run again: it is made anew")
             }
             Self::Layout { .. } => Some("use the version of fanout that made it, or another store"),
+            Self::MacKey(error) => Some(error.remedy()),
             Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
         }
     }
@@ -157,13 +166,28 @@ impl Store {
     /// Opens the store at a location, which may be a URL alone. A folder is
     /// made if it is not there. No request is made: whether the store is there
     /// and does what it must, [`Store::probe`] finds out.
+    ///
+    /// The key of HMACs is the one that the environment holds
+    /// ([`MacKey::from_env`]), if any.
     pub fn open(at: impl Into<Location>) -> Result<Self, StoreError> {
         let at = at.into();
         Ok(Self {
+            mac_key: MacKey::from_env(from_environment)?,
             backend: Arc::new(Backend::open(&at)?),
             retry: Retry { budget: at.retry },
             url: redacted(&at.url),
         })
+    }
+
+    /// The same store with another key of HMACs, or none.
+    pub fn with_mac_key(self, mac_key: Option<MacKey>) -> Self {
+        Self { mac_key, ..self }
+    }
+
+    /// The key with which results carry an HMAC. Where there is one, results
+    /// without a valid HMAC are not taken.
+    pub fn mac_key(&self) -> Option<&MacKey> {
+        self.mac_key.as_ref()
     }
 
     /// The URL that it was opened with.
@@ -357,6 +381,10 @@ impl Store {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        if self.backend.at_once == 1 {
+            let wait = |call| self.backend.wait(call);
+            return items.iter().map(call).map(wait).collect();
+        }
         let calls = stream::iter(items.iter().map(call)).buffered(self.backend.at_once);
         self.backend.wait(calls.try_collect())
     }
@@ -384,6 +412,10 @@ impl Store {
     }
 
     async fn fetch(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        if let Some(folder) = &self.backend.folder {
+            let read = folder.read(key.path());
+            return read.map_err(|error| self.folder_error("read", key, &error));
+        }
         let path = self.backend.locate(key.path());
         match self.whole(&path).await {
             Ok(bytes) => Ok(Some(bytes)),
@@ -443,6 +475,10 @@ impl Store {
     }
 
     async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
+        if let Some(folder) = &self.backend.folder {
+            let created = folder.create(key.path(), &bytes);
+            return created.map_err(|error| self.folder_error("write", key, &error));
+        }
         let path = self.backend.locate(key.path());
         let put = self.attempt(async || {
             let payload = PutPayload::from_bytes(bytes.clone());
@@ -551,6 +587,15 @@ impl Store {
         }
     }
 
+    fn folder_error(&self, verb: &'static str, key: &Key, error: &std::io::Error) -> StoreError {
+        StoreError::Object {
+            verb,
+            key: key.to_string(),
+            url: self.url.clone(),
+            failure: Failure::from(error),
+        }
+    }
+
     fn error(&self, verb: &'static str, key: &dyn AsRef<str>, error: &Error) -> StoreError {
         StoreError::Object {
             verb,
@@ -559,6 +604,13 @@ impl Store {
             failure: Failure::of(error),
         }
     }
+}
+
+/// A variable of the environment. One that is no Unicode is one all the same,
+/// with other content.
+fn from_environment(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.to_string_lossy().into_owned())
 }
 
 /// Whether there is no object; of a bucket that is not there, nothing is said.

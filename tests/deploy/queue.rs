@@ -9,11 +9,11 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::nats::serves;
+use super::{CONSUMER, STREAM, block, python, repository};
+use crate::functions::results::{finished, results, run};
+use crate::functions::server::free_port;
+use crate::nats::server::serves;
 use crate::program::{Fanout, example, text};
-use crate::results::{finished, results, run};
-use crate::server::free_port;
-use crate::{CONSUMER, STREAM, block, python, repository};
 
 const USER: &str = "fanout";
 const PASSWORD: &str = "p3f9a1c";

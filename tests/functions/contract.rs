@@ -8,17 +8,18 @@ use std::process::Command;
 
 use fanout::digest::Digest;
 use fanout::plan;
-use fanout::sandbox::{Cache, Cancel, Instance, Sandbox, THREAD_STACK, TaskLimits};
+use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
+use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
     Answer, CONTRACT, Description, Fault, Param, ParamKind, Params, Scores, Split, Task, Train,
 };
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
 
+use crate::functions::results::exported;
+use crate::functions::server::{Kind, Server};
+use crate::plans::schema::violations_in;
 use crate::program::{Fanout, example, text};
-use crate::results::exported;
-use crate::schema::violations_in;
-use crate::server::{Kind, Server};
 
 /// A folder with the files of a task.
 struct Desk {
@@ -544,7 +545,7 @@ fn a_guest_that_panics_says_so_and_the_server_goes_on() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
     let built = Compiler::find()
         .unwrap()
-        .build(&workspace, "panic-guest", Targets::Library)
+        .build(&workspace, &["panic-guest"], Targets::Library, "hostile")
         .unwrap();
     let desk = Desk::new();
     let file = desk.fanout.path("panic.wasm");

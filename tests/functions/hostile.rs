@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use fanout::digest::Digest;
 use fanout::plan::DataWay;
-use fanout::pool::{HttpPool, HttpSettings, Notice, Pool, Tasks, Work};
-use fanout::run::event::{Outcome, TaskFault};
-use fanout::run::record::{Record, Wanted};
-use fanout::sandbox::{Cache, Cancel, Sandbox, TaskLimits};
+use fanout::pool::{HttpPool, HttpSettings, PoolContext};
+use fanout::run::pool::{Pool as _, PoolEvent};
+use fanout::run::record::Record;
+use fanout::run::tasks::Tasks;
+use fanout::sandbox::{Cache, Sandbox};
 use fanout::store::Store;
+use fanout::task::{Cancel, Outcome, TaskFault, TaskLimits, WantedFits};
 use fanout_contract::{CONTRACT, Params, Split, Task};
 use fanout_guest_build::{Compiler, Targets};
 
-use crate::expected::{LOCAL, OTHERWISE_OVER_HTTP};
-use crate::server::{Kind, Server};
+use crate::functions::server::{Kind, Server};
+use crate::guests::expected::{LOCAL, OTHERWISE_OVER_HTTP};
 
 /// One task, of two candidates.
 struct One(Task);
@@ -27,8 +29,8 @@ impl Tasks for One {
         1
     }
 
-    fn wanted(&self, _index: usize) -> Wanted {
-        Wanted {
+    fn wanted(&self, _index: usize) -> WantedFits {
+        WantedFits {
             task: Digest::of_json(&self.0),
             fits: vec!["{}".to_owned(), r#"{"fail":true}"#.to_owned()],
         }
@@ -61,17 +63,17 @@ fn task(trainer: &str) -> One {
 }
 
 fn outcome(pool: &HttpPool, trainer: &str) -> Outcome {
-    let mut told = Vec::new();
-    pool.run(&task(trainer), &mut |notice| {
-        match notice {
-            Notice::Ended { ended, .. } => told.push(ended.outcome),
+    let mut outcomes = Vec::new();
+    pool.run(&task(trainer), &mut |event| {
+        match event {
+            PoolEvent::Finished { finished, .. } => outcomes.push(finished.outcome),
             other => panic!("{trainer}: {other:?}"),
         }
         ControlFlow::Continue(())
     })
     .unwrap_or_else(|error| panic!("{trainer}: {error}"));
-    assert_eq!(told.len(), 1, "{trainer}");
-    told.remove(0)
+    assert_eq!(outcomes.len(), 1, "{trainer}");
+    outcomes.remove(0)
 }
 
 #[test]
@@ -79,7 +81,12 @@ fn every_hostile_trainer_ends_as_a_typed_result_and_the_pool_goes_on() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
     let built = Compiler::find()
         .unwrap()
-        .build(&workspace, "hostile-guests", Targets::Examples)
+        .build(
+            &workspace,
+            &["hostile-guests"],
+            Targets::Examples,
+            "hostile",
+        )
         .unwrap();
     let hostile = built
         .into_iter()
@@ -104,11 +111,12 @@ fn every_hostile_trainer_ends_as_a_typed_result_and_the_pool_goes_on() {
         endpoints: vec![server.url.clone()],
         concurrency: 1,
         token: None,
+        insecure: false,
         data: DataWay::Body,
         retry: Duration::from_secs(60),
         ca: None,
     };
-    let work = Work {
+    let work = PoolContext {
         record: Record::new(store, limits, false),
         dataset: Digest::of(b"table"),
         splits: Digest::of(b"splits"),

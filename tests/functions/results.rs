@@ -1,6 +1,4 @@
 //! The files of a run, as they are compared: without what its making took.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,7 +1,5 @@
 //! Servers of other makers, which `tests/functions/setup.sh` installs: the
 //! component runs in them as it would on a platform.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

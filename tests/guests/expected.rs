@@ -1,7 +1,5 @@
 //! What becomes of a task of each trainer of the component `hostile`: the kind
 //! of its fault, or `None` for an answer.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 /// In the local pool.
 pub(crate) const LOCAL: [(&str, Option<&str>); 31] = [
     ("call_out", Some("fit_failed")),

@@ -1,6 +1,4 @@
 //! [`Nats`]: the real nats-server, which `tests/nats/setup.sh` installs.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -108,7 +106,7 @@ impl Nats {
             let context = jetstream::new(client);
             let stream = jetstream::stream::Config {
                 name: queue.clone(),
-                subjects: vec![format!("{queue}.v1.tasks.*")],
+                subjects: vec![format!("{queue}.v2.tasks.*")],
                 retention: jetstream::stream::RetentionPolicy::WorkQueue,
                 ..Default::default()
             };

@@ -1,6 +1,4 @@
 //! [`Wire`]: a connection between two programs that a test can cut.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};

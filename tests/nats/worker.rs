@@ -1,6 +1,4 @@
 //! [`Worker`]: a process that runs `fanout worker`.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -53,10 +51,6 @@ impl Worker {
                 Err(error) => panic!("{error}: no `{what}` in {said:#?}"),
             }
         }
-    }
-
-    pub(crate) fn id(&self) -> i32 {
-        self.child.id().try_into().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: &str) {

@@ -5,7 +5,6 @@
 use serde_json::Value;
 
 /// Where `value` breaks `schema`, with the keyword that it breaks.
-#[allow(dead_code, reason = "each test file uses its share")]
 pub(crate) fn violations(schema: &Value, value: &Value) -> Vec<String> {
     violations_in(schema, schema, value)
 }

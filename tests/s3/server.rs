@@ -1,7 +1,5 @@
 //! [`Server`]: an S3 server in this process, over HTTP, that checks
 //! signatures.
-#![allow(dead_code, reason = "each test file uses its share")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -15,6 +15,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// `rustup` or `debian`. Without it the first that is installed is taken.
 pub const CHOICE: &str = "FANOUT_GUEST_COMPILER";
 
+/// The profile of guests that are to be fast, cargo's `release`.
+pub const PROFILE: &str = "release";
+
 /// Debian's packages that make the second way.
 const PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-19";
 
@@ -124,13 +127,14 @@ impl Compiler {
             .then(|| PathBuf::from(text.trim_end()))
     }
 
-    /// Builds some of a package's `cdylib` targets in the workspace at
-    /// `workspace`, always optimised.
+    /// Builds some `cdylib` targets of `packages` in the workspace at
+    /// `workspace`, under one of its profiles, all at once.
     pub fn build(
         &self,
         workspace: &Path,
-        package: &str,
+        packages: &[&str],
         targets: Targets,
+        profile: &str,
     ) -> Result<Vec<Component>, Box<dyn Error>> {
         let workspace = workspace.canonicalize()?;
         let target_dir = workspace.join("target/guests");
@@ -152,13 +156,13 @@ impl Compiler {
             .env("CONST_RANDOM_SEED", "fanout")
             .args([
                 "build",
-                "--release",
                 "--locked",
                 "--target",
                 TARGET,
-                "--package",
-                package,
+                "--profile",
+                profile,
             ])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
             .arg(match targets {
                 Targets::Library => "--lib",
                 Targets::Examples => "--examples",
@@ -198,7 +202,7 @@ impl Compiler {
         );
         let output = command.stderr(std::process::Stdio::inherit()).output()?;
         if !output.status.success() {
-            return Err(format!("the guest `{package}` does not build: {}", output.status).into());
+            return Err(format!("the guests {packages:?} do not build: {}", output.status).into());
         }
         let mut components = Vec::new();
         for path in wasm_files(&String::from_utf8(output.stdout)?, &target_dir) {
@@ -211,7 +215,7 @@ impl Compiler {
             components.push(Component { name, wasm });
         }
         if components.is_empty() {
-            return Err(format!("the guest `{package}` has no `cdylib`").into());
+            return Err(format!("the packages {packages:?} have no `cdylib`").into());
         }
         Ok(components)
     }
@@ -241,7 +245,7 @@ fn wasm_files(messages: &str, target_dir: &Path) -> Vec<PathBuf> {
 }
 
 fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut encoder = wit_component::ComponentEncoder::default();
+    let encoder = wit_component::ComponentEncoder::default();
     Ok(encoder.validate(true).module(module)?.encode()?)
 }
 

@@ -9,8 +9,9 @@ use fanout::plan::PoolPlan;
 use fanout::pool::SHARED_FROM;
 use fanout::report::human::{bytes, count};
 
-use super::plan::{Loaded, PlanArguments};
+use super::plan::PlanArguments;
 use super::{CommandError, print};
+use fanout::session::LoadedPlan;
 
 /// Find every mistake in a plan, or say what it would run.
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ impl Check {
     }
 }
 
-fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError> {
+fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandError> {
     let plan = &loaded.plan;
     let data = Data {
         guest: loaded.guest.digest(),
@@ -80,7 +81,7 @@ fn summary(loaded: &Loaded, prepared: &Prepared) -> Result<String, CommandError>
 }
 
 /// The target with the share of each class.
-fn target(loaded: &Loaded, prepared: &Prepared) -> String {
+fn target(loaded: &LoadedPlan, prepared: &Prepared) -> String {
     /// Classes that are named one by one.
     const SHOWN: usize = 10;
     let name = &loaded.plan.dataset.target;

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use fanout::error::chained;
 use fanout::guest::GuestFile;
 use fanout::plan::{self, Limits, Override, PoolPlan};
 use fanout::pool::NatsLink;
 use fanout::queue::QueueSettings;
-use fanout::report::human::chained;
 use fanout::sandbox::{Sandbox, default_cache};
 use fanout::store::{Location, Store, StoreError};
 use serde::Serialize;
 
-use super::pool::queue_settings;
-use super::{CommandError, Kind, print};
+use super::{CommandError, print};
+use fanout::error::ErrorKind;
+use fanout::session::queue_settings;
 
 /// Check the store, the sandbox, the cache, the memory and the cores.
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
     #[serde(skip)]
-    kind: Kind,
+    kind: ErrorKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -79,7 +80,7 @@ impl Check {
             state: State::Good,
             detail: detail.into(),
             remedy: None,
-            kind: Kind::Internal,
+            kind: ErrorKind::Internal,
         }
     }
 
@@ -136,7 +137,7 @@ impl Doctor {
         }
     }
 
-    /// The plan's mistakes are the first thing to mend: then nothing else is
+    /// The plan's mistakes are to be repaired first: then nothing else is
     /// checked.
     fn subject(&self) -> Result<Subject, CommandError> {
         let over: Vec<Override> = self
@@ -147,9 +148,8 @@ impl Doctor {
             .collect();
         let draft = match &self.plan {
             Some(file) => plan::read(file, &over)?,
-            None => {
-                plan::defaults(&over).map_err(|error| CommandError::new(Kind::Internal, error))?
-            }
+            None => plan::defaults(&over)
+                .map_err(|error| CommandError::new(ErrorKind::Internal, error))?,
         };
         match (draft.store(), draft.limits(), draft.pool()) {
             (Some(store), Some(limits), Some(pool)) => Ok(Subject {
@@ -167,7 +167,7 @@ impl Doctor {
             }),
             _ => Err(match draft.error() {
                 Some(error) => error.into(),
-                None => CommandError::new(Kind::Internal, "the plan was not decoded"),
+                None => CommandError::new(ErrorKind::Internal, "the plan was not decoded"),
             }),
         }
     }
@@ -191,19 +191,26 @@ fn lines(checks: &[Check]) -> Result<String, std::fmt::Error> {
 }
 
 fn store(at: &Location) -> Check {
-    let probed = || -> Result<(String, Duration), StoreError> {
+    let probed = || -> Result<(Store, Duration), StoreError> {
         let store = Store::open(at)?;
         let took = store.probe_well()?;
-        Ok((store.url().to_owned(), took))
+        Ok((store, took))
     };
     match probed() {
-        Ok((url, took)) => Check::good(
-            "store",
-            format!(
-                "{url} is reachable and writable, and keeps what it has; a put takes {}",
-                time(took)
-            ),
-        ),
+        Ok((store, took)) => {
+            let key = match store.mac_key() {
+                Some(_) => "results carry an HMAC (`FANOUT_STORE_KEY`)",
+                None => "results carry no HMAC (`FANOUT_STORE_KEY` is not set)",
+            };
+            let (url, took) = (store.url(), time(took));
+            Check::good(
+                "store",
+                format!(
+                    "{url} is reachable and writable, and keeps what it has; a put takes {took}; \
+                     {key}"
+                ),
+            )
+        }
         Err(error) => Check::failed("store", error.into()),
     }
 }

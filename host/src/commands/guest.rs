@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use fanout::guest::GuestFile;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
+use fanout::session::catalogue::{OfferedGuest, read_guest};
 use fanout_contract::{Learning, TrainerDescription};
 
-use super::offer::{self, Offer};
-use super::{CommandError, Kind, print};
+use super::{CommandError, print};
+use fanout::error::ErrorKind;
 
 /// What to do with guests.
 #[derive(Debug, Subcommand)]
@@ -52,10 +53,10 @@ impl Guest {
 fn list() -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
     let mut text = String::new();
-    for offer in Offer::embedded(&sandbox) {
-        let Offer {
+    for offered in OfferedGuest::embedded(&sandbox) {
+        let OfferedGuest {
             file, description, ..
-        } = offer?;
+        } = offered?;
         let digest = file.digest.short();
         writeln!(
             text,
@@ -104,10 +105,10 @@ fn wrapped(first: &str, text: &str, indent: usize) -> String {
 
 fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
-    let trainers = Offer::embedded_trainers(&sandbox)?;
+    let trainers = OfferedGuest::embedded_trainers(&sandbox)?;
     let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
         let names: Vec<&str> = trainers.iter().map(|t| t.name.as_str()).collect();
-        let error = CommandError::new(Kind::Usage, format!("no trainer is called `{name}`"));
+        let error = CommandError::new(ErrorKind::Usage, format!("no trainer is called `{name}`"));
         return Err(error.hint(format!("the embedded guests offer {}", names.join(", "))));
     };
     print(&if json {
@@ -151,7 +152,7 @@ fn learning(task: Learning) -> &'static str {
 }
 
 fn check(path: &std::path::Path) -> Result<(), CommandError> {
-    let file = offer::read(path)?;
+    let file = read_guest(path)?;
     let sandbox = Sandbox::new(1, None)?;
     let interfaces = sandbox.interfaces(&file.wasm)?;
     print(&interface_list(&interfaces, &file)?);
@@ -182,7 +183,7 @@ fn interface_list(interfaces: &Interfaces, file: &GuestFile) -> Result<String, s
 fn export(folder: &std::path::Path) -> Result<(), CommandError> {
     let failed = |error: std::io::Error| {
         CommandError::new(
-            Kind::Internal,
+            ErrorKind::Internal,
             format!("can't write to `{}`: {error}", folder.display()),
         )
     };

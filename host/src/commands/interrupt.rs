@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fanout::sandbox::Cancel;
+use fanout::task::Cancel;
 
-use super::{CommandError, Kind};
+use super::CommandError;
+use fanout::error::ErrorKind;
 
 /// Cancels `cancel` at the first interrupt. Whatever is not a guest's call
 /// (reading the source, writing the results) ends at the second.
@@ -13,8 +14,8 @@ pub(super) fn on_interrupt(cancel: Cancel) -> Result<(), CommandError> {
     ctrlc::set_handler(move || {
         cancel.cancel();
         if told.swap(true, Ordering::Relaxed) {
-            std::process::exit(Kind::Interrupted.code().into());
+            std::process::exit(ErrorKind::Interrupted.exit_code().into());
         }
     })
-    .map_err(|error| CommandError::new(Kind::Internal, error))
+    .map_err(|error| CommandError::new(ErrorKind::Internal, error))
 }

@@ -1,11 +1,12 @@
-//! What `worker` and `status` share: the queue, named on the command line.
+//! [`QueueArguments`]: the queue, as `worker` and `status` take it.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use fanout::queue::{Credentials, DEFAULT_QUEUE, QueueSettings, is_name};
 
-use super::{CommandError, Kind};
+use super::CommandError;
+use fanout::error::ErrorKind;
 
 /// The queue. Credentials come from the environment: FANOUT_NATS_USER and
 /// FANOUT_NATS_PASSWORD, FANOUT_NATS_TOKEN, FANOUT_NATS_NKEY (a seed), or
@@ -27,7 +28,7 @@ pub(super) struct QueueArguments {
     /// A file of credentials, as `nsc` writes it.
     #[arg(long, value_name = "FILE")]
     nats_creds: Option<PathBuf>,
-    /// A PEM file of certificates to trust beside the system's.
+    /// A PEM file of certificates to trust in addition to the system's.
     #[arg(long, value_name = "FILE")]
     nats_ca: Option<PathBuf>,
 }
@@ -35,7 +36,7 @@ pub(super) struct QueueArguments {
 impl QueueArguments {
     /// The settings, with credentials from the environment.
     pub(super) fn settings(&self) -> Result<QueueSettings, CommandError> {
-        let usage = |message: &str| CommandError::new(Kind::Usage, message.to_owned());
+        let usage = |message: &str| CommandError::new(ErrorKind::Usage, message.to_owned());
         for url in &self.nats {
             let rest = ["nats://", "tls://"].map(|scheme| url.strip_prefix(scheme));
             match rest.into_iter().flatten().next() {

@@ -1,33 +1,21 @@
-//! `fanout run`: the whole way from a plan to its results.
+//! `fanout run`: executes a plan and shows its results.
 
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
-use std::path::Path;
-use std::time::Instant;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fanout::dataset::{self, Prepared};
-use fanout::expand::{Data, Expansion};
-use fanout::plan::CheckedPlan;
-use fanout::pool::LocalPool;
-use fanout::reduce::SearchResults;
+use fanout::error::ErrorKind;
+use fanout::plan::Plan;
+use fanout::report::events::EventLog;
 use fanout::report::progress::Progress;
-use fanout::report::{Report, Took, files};
-use fanout::run::event::Event;
-use fanout::run::manifest::Manifest;
-use fanout::run::record::Record;
-use fanout::run::summary::Summary;
-use fanout::run::{self, Refitted, RunError};
-use fanout::sandbox::Cancel;
-use fanout::store::{Key, Settled, Store};
+use fanout::run::event::{Listener, Listeners};
+use fanout::run::search::ranking_metric;
+use fanout::session::{self, Options};
 use indicatif::ProgressDrawTarget;
 
 use super::plan::PlanArguments;
-use super::pool::{Pools, Remote};
 use super::{CommandError, show};
-
-/// The refitted model's file, in the folder of results.
-const MODEL: &str = "model.bin";
 
 /// Run a plan.
 #[derive(Debug, Args)]
@@ -43,104 +31,36 @@ pub(crate) struct Run {
     /// Run every fit again, whatever the store has.
     #[arg(long)]
     fresh: bool,
+    /// Write the run's events to a file as JSON lines; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
 }
 
 impl Run {
     pub(crate) fn run(self) -> Result<(), CommandError> {
-        let started = Instant::now();
-        let cancel = Cancel::default();
-        super::interrupt::on_interrupt(cancel.clone())?;
-        let mut loaded = self.plan.load()?;
-        let remote = Remote::open(&mut loaded)?;
-        let plan = &loaded.plan;
-        let mut progress = self.progress(plan);
-        let mut emit = |event: &Event| progress.on_event(event);
-
-        let store = Store::open(&plan.store)?;
-        store.probe()?;
-        store.mark_layout()?;
-        let prepared = prepare(plan, &store, &mut emit)?;
-        loaded.check_target(&prepared)?;
-        let data = Data {
-            guest: loaded.guest.digest(),
-            dataset: prepared.dataset,
-            splits: prepared.splits,
+        let options = Options {
+            fresh: self.fresh,
+            ..Options::default()
         };
-        // What the tasks need stands before the manifest that names it, and
-        // that before the tasks.
-        let key = Key::guest(&data.guest);
-        let settled = store.settle(&key, data.guest, loaded.component.clone())?;
-        if settled == Settled::Mended {
-            emit(&Event::ObjectMended { key });
-        }
-        let manifest = Manifest::new(plan, &loaded.trainer, &prepared, data);
-        let digests = manifest.digests();
-        let key = Key::plan(&digests.run);
-        let begun = store.settle(&key, digests.run, manifest.bytes())?;
-        let mut expansion = Expansion::new(
-            plan,
-            &loaded.trainer,
-            &manifest.data,
-            prepared.folds.clone(),
-            loaded.workers,
-        );
-        match begun {
-            Settled::Written => {}
-            Settled::Found => expansion.turn(),
-            Settled::Mended => {
-                emit(&Event::ObjectMended { key });
-                expansion.turn();
-            }
-        }
-        let record = Record::new(store.clone(), plan.limits.into(), !self.fresh);
-        let (run, fresh) = (digests.run, self.fresh);
-        let pools = Pools::new(&loaded, remote, &prepared, run, record, fresh, &cancel)?;
-        let results = run::search(plan, &expansion, pools.search(), &cancel, &mut emit)?;
-        let refitted = refit(
-            plan,
-            &expansion,
-            &results,
-            &prepared,
-            &pools.local,
-            &mut emit,
-        )?;
-        // The line that changes must be gone before anything else is printed.
+        super::interrupt::on_interrupt(options.cancel.clone())?;
+        let mut events = self.events.as_deref().map(event_log).transpose()?;
+        let loaded = self.plan.load()?;
+        let mut progress = self.progress(&loaded.plan);
+        let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
+        listeners.extend(events.as_mut().map(|events| events as &mut dyn Listener));
+        let report = session::execute(&loaded, &options, &mut Listeners::new(listeners));
+        // The progress line must be gone before anything else is printed.
         drop(progress);
-
-        let model = match &refitted {
-            Some(Refitted {
-                model: Some(model), ..
-            }) => save_model(plan, model)?,
-            _ => None,
-        };
-        let holdout = refitted.and_then(|refitted| refitted.holdout);
-        let holdout = holdout.map(|scores| scores.into_iter().collect::<BTreeMap<_, _>>());
-        let warnings: Vec<String> = prepared
-            .summary
-            .warnings
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let took = Took::since(started);
-        let report = Report {
-            plan,
-            digests: &digests,
-            candidates: &expansion.candidates,
-            results: &results,
-            holdout: holdout.as_ref(),
-            model: model.as_deref().map(Path::new),
-            warnings: &warnings,
-            took: Some(&took),
-        };
-        if let Some(folder) = &plan.output {
-            files::write(folder, &report)?;
+        if let Some(error) = events.and_then(EventLog::finish) {
+            let file = self.events.unwrap_or_default();
+            let message = format!("can't write the events to `{}`: {error}", file.display());
+            super::print_warning(&message);
         }
-        Summary::of(&report).keep(&store)?;
-        show(&report, self.json)
+        show(&report?, self.json)
     }
 
-    fn progress(&self, plan: &CheckedPlan) -> Progress {
-        let metric = &plan.scoring[run::ranking_metric(plan)];
+    fn progress(&self, plan: &Plan) -> Progress {
+        let metric = &plan.scoring[ranking_metric(plan)];
         if self.quiet {
             Progress::quiet()
         } else if std::io::stderr().is_terminal() {
@@ -151,55 +71,15 @@ impl Run {
     }
 }
 
-fn prepare(
-    plan: &CheckedPlan,
-    store: &Store,
-    emit: &mut dyn FnMut(&Event),
-) -> Result<Prepared, CommandError> {
-    let started = Instant::now();
-    let prepared = dataset::prepare(plan, store)?;
-    emit(&Event::DatasetPrepared {
-        rows: prepared.rows,
-        features: prepared.layout.columns.len() - 1,
-        reused: prepared.reused,
-        wall: started.elapsed(),
-    });
-    for key in &prepared.mended {
-        emit(&Event::ObjectMended { key: key.clone() });
-    }
-    for warning in &prepared.summary.warnings {
-        emit(&Event::DatasetWarned {
-            message: warning.to_string(),
-        });
-    }
-    Ok(prepared)
-}
-
-fn refit(
-    plan: &CheckedPlan,
-    expansion: &Expansion,
-    results: &SearchResults,
-    prepared: &Prepared,
-    pool: &LocalPool,
-    emit: &mut dyn FnMut(&Event),
-) -> Result<Option<Refitted>, RunError> {
-    let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
-    let Some(best) = metric.and_then(|metric| results.best(metric)) else {
-        return Ok(None);
+fn event_log(path: &Path) -> Result<EventLog, CommandError> {
+    let output: Box<dyn Write + Send> = if path == Path::new("-") {
+        Box::new(std::io::stdout())
+    } else {
+        let file = File::create(path).map_err(|error| {
+            let message = format!("can't write the events to `{}`: {error}", path.display());
+            CommandError::new(ErrorKind::Internal, message)
+        })?;
+        Box::new(BufWriter::new(file))
     };
-    let holdout = prepared.holdout.as_ref();
-    // A model that is written nowhere is not worth its fit.
-    let rows = plan.output.is_some().then_some(&prepared.refit);
-    run::refit(expansion, best, rows, holdout, pool, emit).map(Some)
-}
-
-/// Writes the model beside the results, where there is a folder for them.
-fn save_model(plan: &CheckedPlan, model: &[u8]) -> Result<Option<String>, CommandError> {
-    let Some(folder) = &plan.output else {
-        return Ok(None);
-    };
-    files::make_folder(folder)?;
-    let path = folder.join(MODEL);
-    files::replace(&path, |output| output.write_all(model))?;
-    Ok(Some(MODEL.to_owned()))
+    Ok(EventLog::new(output))
 }

@@ -13,7 +13,8 @@ use fanout::store::Store;
 use serde::Serialize;
 
 use super::store::{StoreArgument, ago, unix};
-use super::{CommandError, Kind, print};
+use super::{CommandError, print};
+use fanout::error::ErrorKind;
 
 /// List the runs of a store.
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub(crate) struct Runs {
     json: bool,
 }
 
-/// One run, as it is told of.
+/// One run, as it is listed.
 #[derive(Serialize)]
 pub(super) struct Row {
     /// The run's id.
@@ -68,7 +69,7 @@ impl Runs {
         }
         if self.json {
             let text = serde_json::to_string(&rows)
-                .map_err(|error| CommandError::new(Kind::Internal, error))?;
+                .map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
             print(&(text + "\n"));
             return Ok(());
         }
@@ -108,14 +109,14 @@ pub(super) fn row(
             (candidates, splits) = (replay.results.candidates, replay.results.splits);
             (done, failed) = (replay.done, replay.results.tally.failed);
             let report = Report {
-                plan: &replay.plan,
-                digests: &manifest.digests(),
-                candidates: &replay.expansion.candidates,
-                results: &replay.results,
+                plan: replay.plan,
+                digests: manifest.digests(),
+                candidates: replay.expansion.candidates,
+                results: replay.results,
                 holdout: None,
                 model: None,
-                warnings: &[],
-                took: None,
+                warnings: Vec::new(),
+                usage: None,
             };
             best = report.best().map(|found| Best {
                 metric: found.metric,

@@ -44,6 +44,13 @@ impl Show {
                 format!("`{key}` is damaged; running the plan again makes its fits again")
             }),
         );
+        if let Some(first) = replay.unproven.first() {
+            let count = replay.unproven.len();
+            warnings.push(format!(
+                "{count} parts, `{first}` among them, carry no valid HMAC and are not shown; \
+                 running the plan again makes their fits again"
+            ));
+        }
         let fits = replay.expansion.fits();
         if replay.done < fits {
             warnings.push(format!(
@@ -52,16 +59,16 @@ impl Show {
             ));
         }
         let report = Report {
-            plan: &replay.plan,
-            digests: &manifest.digests(),
-            candidates: &replay.expansion.candidates,
-            results: &replay.results,
-            holdout: replay.holdout.as_ref(),
+            plan: replay.plan,
+            digests: manifest.digests(),
+            candidates: replay.expansion.candidates,
+            results: replay.results,
+            holdout: replay.holdout,
             model: None,
-            warnings: &warnings,
-            took: None,
+            warnings,
+            usage: None,
         };
-        if let Some(folder) = &replay.plan.output {
+        if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
         }
         show(&report, self.json)

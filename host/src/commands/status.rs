@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use fanout::digest::Digest;
 use fanout::pool::{NatsLink, QueueState};
-use fanout::queue::message::{Beat, WorkerState};
+use fanout::queue::message::{Heartbeat, WorkerState};
 use fanout::report::human::{count, counted};
 use fanout::run::history::History;
 use serde::Serialize;
@@ -15,7 +15,8 @@ use serde::Serialize;
 use super::nats::QueueArguments;
 use super::runs::{self, Row};
 use super::store::StoreArgument;
-use super::{CommandError, Kind, print};
+use super::{CommandError, print};
+use fanout::error::ErrorKind;
 
 /// Tell of a queue: its tasks, its workers, and the runs they are for.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(crate) struct Status {
 #[derive(Serialize)]
 struct State {
     queue: QueueState,
-    workers: Vec<Beat>,
+    workers: Vec<Heartbeat>,
     /// Runs of the store that have tasks in the queue, or are unfinished.
     runs: Vec<Row>,
     /// Runs with tasks in the queue that the store does not have.
@@ -63,7 +64,7 @@ impl Status {
         };
         print(&if self.json {
             let text = serde_json::to_string(&state);
-            text.map_err(|error| CommandError::new(Kind::Internal, error))? + "\n"
+            text.map_err(|error| CommandError::new(ErrorKind::Internal, error))? + "\n"
         } else {
             text(&state, store.url())?
         });
@@ -76,10 +77,10 @@ fn text(state: &State, store: &str) -> Result<String, std::fmt::Error> {
     let queue = &state.queue;
     writeln!(
         text,
-        "queue {}: {}, {} of them in hand",
+        "queue {}: {}, {} of them held by workers",
         queue.name,
         counted(queue.tasks, "task"),
-        count(queue.in_hand)
+        count(queue.held)
     )?;
     for (run, tasks) in &queue.runs {
         let run = &run.to_string()[..12];
@@ -112,7 +113,7 @@ fn text(state: &State, store: &str) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-fn line(beat: &Beat) -> [String; 8] {
+fn line(beat: &Heartbeat) -> [String; 8] {
     let state = match beat.state {
         WorkerState::Up => "up",
         WorkerState::Draining => "draining",

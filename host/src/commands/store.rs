@@ -1,5 +1,5 @@
-//! What `runs`, `show` and `gc` share: the store, named without a plan, and
-//! how a run is told of.
+//! [`StoreArgument`]: the store, as `runs`, `show` and `gc` take it, and how
+//! times are shown.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,8 @@ use fanout::plan;
 use fanout::run::history::HistoryError;
 use fanout::store::Store;
 
-use super::{CommandError, Kind};
+use super::CommandError;
+use fanout::error::ErrorKind;
 
 /// The store.
 #[derive(Debug, Args)]
@@ -20,14 +21,15 @@ pub(super) struct StoreArgument {
 
 impl StoreArgument {
     pub(super) fn open(&self) -> Result<Store, CommandError> {
-        let here = std::env::current_dir().map_err(|e| CommandError::new(Kind::Internal, e))?;
+        let here =
+            std::env::current_dir().map_err(|e| CommandError::new(ErrorKind::Internal, e))?;
         let url = plan::store_url(&self.store, &here);
-        // A folder is made for those who write to it, not for these.
+        // Only commands that write create the folder.
         if let Some(path) = url.strip_prefix("file://")
             && !std::path::Path::new(path).is_dir()
         {
             let message = format!("there is no store in `{path}`");
-            return Err(CommandError::new(Kind::Store, message)
+            return Err(CommandError::new(ErrorKind::Store, message)
                 .hint("name one with --store, or stand where `fanout run` was called"));
         }
         Ok(Store::open(&url)?)
@@ -38,13 +40,13 @@ impl From<HistoryError> for CommandError {
     fn from(error: HistoryError) -> Self {
         match error {
             HistoryError::Store(error) => error.into(),
-            HistoryError::Manifest { .. } => Self::new(Kind::Store, error)
+            HistoryError::Manifest { .. } => Self::new(ErrorKind::Store, error)
                 .hint("`fanout run` with its plan writes it anew; `fanout gc --drop` removes it"),
             HistoryError::Unknown { .. } => {
-                Self::new(Kind::Usage, error).hint("`fanout runs` lists them")
+                Self::new(ErrorKind::Usage, error).hint("`fanout runs` lists them")
             }
             HistoryError::Ambiguous { .. } => {
-                Self::new(Kind::Usage, error).hint("give more of its digits")
+                Self::new(ErrorKind::Usage, error).hint("give more of its digits")
             }
         }
     }

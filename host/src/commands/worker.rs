@@ -1,4 +1,4 @@
-//! `fanout worker`: takes tasks from a queue, till told to stop.
+//! `fanout worker`: takes tasks from a queue until stopped.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,13 +8,16 @@ use fanout::plan;
 use fanout::report::human::{counted, duration};
 use fanout::sandbox::{Cache, default_cache};
 use fanout::store::{Location, Store};
-use fanout::worker::{Objects, WorkerEvent, WorkerSettings, WorkerStop};
+use fanout::task::TaskLimits;
+use fanout::worker::{Objects, WorkerEvent, WorkerSettings, WorkerStop, machine_limits};
 
+use super::CommandError;
 use super::nats::QueueArguments;
-use super::{CommandError, Kind};
+use fanout::error::ErrorKind;
 
-/// Take tasks of runs from a queue, till told to stop. At SIGTERM or Ctrl-C
-/// what is in hand is finished; at the second it goes back to the queue.
+/// Take tasks of runs from a queue until stopped. At the first SIGTERM or
+/// Ctrl-C the tasks under way are finished; at the second they are returned to
+/// the queue.
 #[derive(Debug, Args)]
 pub(crate) struct Worker {
     #[command(flatten)]
@@ -22,27 +25,35 @@ pub(crate) struct Worker {
     /// The store of the runs: a URL, or a folder that they have too.
     #[arg(long, value_name = "URL")]
     store: String,
-    /// How many tasks run at a time. Fallback: one a core.
+    /// How many tasks run at a time. Default: one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
-    /// The worker's name, unlike any other's. Fallback: the host's, and a
-    /// number.
+    /// The most memory that a task may demand; one that demands more is returned
+    /// to the queue. Default: 90 % of the machine's, shared by the tasks that run
+    /// at a time, and at least 1GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_memory: Option<u64>,
+    /// The longest time that a task may demand. Default: 24h.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    max_timeout: Option<std::time::Duration>,
+    /// The worker's name, unique in the queue. Default: the host's name and the
+    /// process's number.
     #[arg(long)]
     name: Option<String>,
     /// The folder of compiled guests, and of datasets and guests from the
-    /// store. Fallback: that of the platform, or FANOUT_CACHE.
+    /// store. Default: FANOUT_CACHE, or the platform's folder for caches.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// How much of the store is kept there; `0` keeps nothing.
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = parse_size)]
     cache_size: u64,
-    /// How long the store is tried again before a task goes back to the queue.
+    /// How long a failing store is retried before a task is returned.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_time)]
     store_retry: std::time::Duration,
-    /// Wait so long with every task before it is run, to measure a fleet.
+    /// Hold every task for so long before it is run, to measure the queue.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time, hide = true)]
-    rehearse: std::time::Duration,
-    /// Tell of every task.
+    delay: std::time::Duration,
+    /// Print every task.
     #[arg(long, short)]
     verbose: bool,
 }
@@ -64,15 +75,16 @@ impl Worker {
         ctrlc::set_handler(move || match times.fetch_add(1, Ordering::Relaxed) {
             0 => asked.drain(),
             1 => asked.stop(),
-            _ => std::process::exit(Kind::Interrupted.code().into()),
+            _ => std::process::exit(ErrorKind::Interrupted.exit_code().into()),
         })
-        .map_err(|error| CommandError::new(Kind::Internal, error))?;
+        .map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
         let queue = self.queue.settings()?;
-        let here = std::env::current_dir().map_err(|e| CommandError::new(Kind::Internal, e))?;
+        let here =
+            std::env::current_dir().map_err(|e| CommandError::new(ErrorKind::Internal, e))?;
         let url = plan::store_url(&self.store, &here);
         if url.starts_with("memory:") {
             let message = "a worker can't reach a store in the memory of another process";
-            return Err(CommandError::new(Kind::Usage, message)
+            return Err(CommandError::new(ErrorKind::Usage, message)
                 .hint("use a bucket, or a folder that the runs have too"));
         }
         let mut location = Location::new(url);
@@ -92,25 +104,35 @@ impl Worker {
         let name = self.name.clone().unwrap_or_else(name);
         let say = |line: &str| eprintln!("worker {name}: {line}");
         say(&format!(
-            "queue `{}` at {}, store {}",
+            "queue `{}` at {}, store {}, {}",
             queue.name,
             queue.urls.join(","),
-            store.url()
+            store.url(),
+            match store.mac_key() {
+                Some(_) => "with a key",
+                None => "without a key (`FANOUT_STORE_KEY`)",
+            }
         ));
+        let slots = self.workers.map_or(cores, usize::from);
+        let most = machine_limits(slots);
         let settings = WorkerSettings {
             name: name.clone(),
-            slots: self.workers.map_or(cores, usize::from),
+            slots,
+            max_limits: TaskLimits {
+                memory: self.max_memory.unwrap_or(most.memory),
+                timeout: self.max_timeout.unwrap_or(most.timeout),
+            },
             compiled,
             objects,
-            rehearse: self.rehearse,
+            delay: self.delay,
         };
         let (tasks, fits) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let emit = |event: WorkerEvent| match event {
             WorkerEvent::Started { slots } => {
                 say(&format!("takes {} at a time", counted(slots, "task")));
             }
-            WorkerEvent::LinkChanged { up: true } => say("connected"),
-            WorkerEvent::LinkChanged { up: false } => say("NATS is gone; waiting for it"),
+            WorkerEvent::QueueConnected => say("connected"),
+            WorkerEvent::QueueDisconnected => say("NATS is not connected; waiting for it"),
             WorkerEvent::TaskFinished { task, made, wall } => {
                 tasks.fetch_add(1, Ordering::Relaxed);
                 fits.fetch_add(made, Ordering::Relaxed);
@@ -119,14 +141,14 @@ impl Worker {
                     say(&format!("task {task}: {fits} made in {wall}"));
                 }
             }
-            WorkerEvent::TaskReturned { task, why } => {
-                say(&format!("task {task} goes back: {why}"));
+            WorkerEvent::TaskReturned { task, reason } => {
+                say(&format!("task {task} returned: {reason}"));
             }
-            WorkerEvent::TaskDropped { why } => say(&format!("dropped: {why}")),
-            WorkerEvent::QueueFailed { why } => say(&format!("{why}; trying again")),
+            WorkerEvent::TaskDropped { reason } => say(&format!("dropped: {reason}")),
+            WorkerEvent::QueueFailed { reason } => say(&format!("{reason}; trying again")),
             WorkerEvent::Draining { holding } => {
                 say(&format!(
-                    "stopping, with {} in hand",
+                    "stopping, with {} under way",
                     counted(holding, "task")
                 ));
             }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int32Array, StringArray,
-};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
-use arrow::util::display::array_value_to_string;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Int32Array, StringArray};
+use arrow_buffer::NullBuffer;
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::DataType;
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -243,7 +243,7 @@ pub(super) fn array(codes: &[u32]) -> ArrayRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{DictionaryArray, Float64Array, Int64Array};
+    use arrow_array::{DictionaryArray, Float64Array, Int64Array};
 
     fn coded(values: ArrayRef) -> (Vec<u32>, Vec<String>) {
         let mut coder = Coder::default();

@@ -6,7 +6,7 @@
 //! not UTF-8. Blank lines are passed over. How many threads read changes no
 //! batch: a file is cut at the same places by any number of them.
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use super::source::{BatchError, Input, SourceColumn, SourceError};
@@ -149,7 +149,7 @@ fn read(
 pub(super) struct Inferred {
     pub(super) names: Vec<String>,
     /// The type of each column, and whether a value may be missing.
-    pub(super) types: Vec<(arrow::datatypes::DataType, bool)>,
+    pub(super) types: Vec<(arrow_schema::DataType, bool)>,
     /// The number of rows; `None` where a file was not read to its end.
     pub(super) rows: Option<u64>,
 }

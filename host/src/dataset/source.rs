@@ -9,8 +9,8 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use ::arrow::array::RecordBatch;
-use ::arrow::datatypes::{DataType, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema};
 
 use self::arrow::ArrowReader;
 use self::parquet::ParquetFile;

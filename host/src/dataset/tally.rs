@@ -2,8 +2,10 @@
 //! [`Duplicates`]: how many rows repeat an earlier one. Both in bounded
 //! memory: see [`Sample`].
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
 
 use sample::{Sample, Sampled, mix};
 

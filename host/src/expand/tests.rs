@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use fanout_contract::{Learning, Param, ParamKind, Train};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -301,7 +301,7 @@ fn turned_round_the_tasks_are_the_same() {
     let search = "search: {params: {n_estimators: [1, 2], max_features: [0.1, 0.2, 0.3, 0.4]}}";
     let whole = expand(search, 3, 1);
     let mut turned = whole.clone();
-    turned.turn();
+    turned.reverse_with_jitter();
     let all = |expansion: &Expansion| -> HashSet<(Digest, Vec<u32>)> {
         let tasks = expansion.tasks.iter();
         tasks

@@ -1,7 +1,7 @@
 //! What a plan asks of its source's columns: that they are there, and of
 //! types that a model can read.
 
-use arrow::datatypes::{DataType, Schema};
+use arrow_schema::{DataType, Schema};
 
 use super::mistake::{Mistake, Place};
 use super::node::{Content, Node};

@@ -296,6 +296,7 @@ pub(super) static POOL: Union = Union {
                     .aka(&["workers", "n_jobs", "max_concurrency", "parallelism"]),
                 Field::new("token_env", Form::Text, Absent, "The environment variable that holds the bearer token. Fallback: no token is sent.")
                     .aka(&["token", "bearer", "auth", "authorization"]),
+                Field::new("insecure", Form::Bool, Bool(false), "Whether the token may be sent over `http://` to other hosts than this one, where anybody on the way can read it."),
                 Field::new("data", Form::Choice(&[
                     ("auto", "By URL where the store can sign one and the endpoint can reach it, else in the body."),
                     ("url", "By a URL that the store signs."),

@@ -272,6 +272,9 @@ pub struct HttpPlan {
     pub concurrency: usize,
     /// The environment variable that holds the bearer token.
     pub token_env: Option<String>,
+    /// Whether the token may be sent over `http://` to other hosts than this
+    /// one.
+    pub insecure: bool,
     /// How the dataset gets to an endpoint.
     pub data: DataWay,
     /// How long the run goes on without any answer.

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -5,14 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{PoolError, Work};
+use super::{PoolContext, PoolError};
 use crate::digest::Digest;
 use crate::store::Key;
 
-/// The dataset's file, and that of the splits. Clones of them share the bytes.
+/// The bytes of the dataset's file and of the splits' file; clones share them.
 type Both = (Bytes, Bytes);
 
-/// Where both are, if they are in memory.
+/// The two files, where they are in memory.
 #[derive(Debug, Default)]
 pub(super) struct Files(Mutex<Held>);
 
@@ -20,26 +20,26 @@ pub(super) struct Files(Mutex<Held>);
 enum Held {
     #[default]
     Nothing,
-    /// Somebody else has them too.
+    /// The run holds them anyway.
     Given(Both),
     Read(Both),
 }
 
 impl Files {
-    /// Files that are at hand.
+    /// Files that the run holds.
     pub(super) fn of(table: Bytes, splits: Bytes) -> Self {
         Self(Mutex::new(Held::Given((table, splits))))
     }
 
     /// The files, from the store if they are not in memory.
-    pub(super) fn get(&self, work: &Work) -> Result<Both, PoolError> {
-        // Others wait, since what two read is in memory twice.
+    pub(super) fn get(&self, context: &PoolContext) -> Result<Both, PoolError> {
+        // Others wait: what two read would be in memory twice.
         let mut held = self.held();
         if let Held::Given(files) | Held::Read(files) = &*held {
             return Ok(files.clone());
         }
         let read = |key: Key, digest: Digest| -> Result<Bytes, PoolError> {
-            let store = work.record.store();
+            let store = context.record.store();
             let bytes = store.get(&key)?;
             let bytes = bytes.ok_or_else(|| PoolError::Missing {
                 key: key.to_string(),
@@ -47,15 +47,14 @@ impl Files {
             store.verify(&key, &bytes, digest)?;
             Ok(bytes)
         };
-        let table = read(Key::dataset(&work.dataset), work.dataset)?;
-        let splits = read(Key::splits(&work.splits), work.splits)?;
+        let table = read(Key::dataset(&context.dataset), context.dataset)?;
+        let splits = read(Key::splits(&context.splits), context.splits)?;
         let files = (table, splits);
         *held = Held::Read(files.clone());
         Ok(files)
     }
 
-    /// Lets go of files that were read. Whoever needs them again reads them
-    /// again.
+    /// Drops files that were read; the next [`Files::get`] reads them again.
     pub(super) fn release(&self) {
         let mut held = self.held();
         if matches!(*held, Held::Read(_)) {
@@ -63,7 +62,7 @@ impl Files {
         }
     }
 
-    /// The bytes of both, where they are in memory.
+    /// How many bytes both have, where they are in memory.
     pub(super) fn len(&self) -> u64 {
         match &*self.held() {
             Held::Nothing => 0,
@@ -82,14 +81,14 @@ impl Files {
 mod tests {
     use super::*;
     use crate::run::record::Record;
-    use crate::sandbox::{Cancel, TaskLimits};
     use crate::store::Store;
+    use crate::task::{Cancel, TaskLimits};
 
     #[test]
-    fn what_was_read_is_let_go_and_read_again() {
+    fn released_files_are_read_again() {
         let store = Store::open("memory://").unwrap();
         let [table, splits] = [b"table" as &[u8], b"splits"].map(Bytes::from_static);
-        let work = Work {
+        let context = PoolContext {
             record: Record::new(store.clone(), TaskLimits::default(), true),
             dataset: Digest::of(&table),
             splits: Digest::of(&splits),
@@ -98,25 +97,25 @@ mod tests {
         let both = (table.clone(), splits.clone());
 
         let files = Files::default();
-        let missing = files.get(&work);
+        let missing = files.get(&context);
         assert!(matches!(missing, Err(PoolError::Missing { .. })));
         store
-            .create(&Key::dataset(&work.dataset), table.clone())
+            .create(&Key::dataset(&context.dataset), table.clone())
             .unwrap();
         store
-            .create(&Key::splits(&work.splits), splits.clone())
+            .create(&Key::splits(&context.splits), splits.clone())
             .unwrap();
         for _ in 0..2 {
-            assert_eq!(files.get(&work).unwrap(), both);
+            assert_eq!(files.get(&context).unwrap(), both);
             assert_eq!(files.len(), 11);
             files.release();
             assert_eq!(files.len(), 0);
         }
 
-        // What the run holds anyway costs nothing.
+        // Files that the run holds are not dropped.
         let given = Files::of(table, splits);
         given.release();
         assert_eq!(given.len(), 11);
-        assert_eq!(given.get(&work).unwrap(), both);
+        assert_eq!(given.get(&context).unwrap(), both);
     }
 }

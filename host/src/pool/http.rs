@@ -1,73 +1,80 @@
-//! [`HttpPool`]: endpoints that serve the guest over HTTP, on whatever
-//! platform. A worker is a thread that has one request under way.
+//! [`HttpPool`]: runs tasks at endpoints that serve the guest over HTTP, on any
+//! platform. A worker is a thread with one request under way.
 //!
-//! What the guest itself answers is a task's result. What a gateway answers,
-//! and a connection that breaks, are not: they are tried again, and never
-//! kept. The token goes to the endpoints alone, and into no message.
+//! What the guest itself answers is a task's result. A gateway's answer and a
+//! broken connection are not: the request is made again, and nothing is kept.
+//! The token is sent to the endpoints alone and appears in no message.
 
 mod data;
 mod endpoints;
 mod error;
-mod form;
 mod reply;
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanout_contract::{Description, Task};
-use reqwest::{Body, Client, Method, RequestBuilder, redirect};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use tokio::runtime::Runtime;
 
-use super::ahead::{Desk, Job};
-use super::crew::Crew;
-use super::{Notice, Pool, PoolError, Tasks, Work};
+use super::feed::TaskFeed;
+use super::threads::WorkerThreads;
+use super::{PoolContext, PoolError};
+use crate::error::chained;
 use crate::plan::DataWay;
-use crate::report::human::chained;
-use crate::run::event::{Outcome, TaskFault};
-use crate::run::record::Ended;
-use crate::sandbox::{Cancel, TaskLimits, answer_bound, checked, clipped};
+use crate::run::pool::{Pool, PoolEvent};
+use crate::run::tasks::Tasks;
+use crate::sandbox::{answer_bound, checked, clipped};
+use crate::task::{Cancel, Outcome, TaskFault, TaskLimits};
 use data::{Data, Way};
 use endpoints::{Endpoints, Idle, Slot, backoff};
-use form::Form;
 use reply::Reply;
 
 pub use error::{EndpointError, Problem};
 
-/// How often a task may fail without a word of the guest at endpoints that say
-/// what they serve: after that it is the task that fails. A gateway that fails
-/// one request in ten is taken for that once in 100,000 tasks.
+/// How many requests of a task may fail, without an answer of the guest, at
+/// endpoints that serve: after that the task has failed. A gateway that fails
+/// one request in ten causes that once in 100,000 tasks.
 const TRIES: u32 = 5;
 
-/// How long a connection may take to be made.
+/// The time limit of making a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long an endpoint may take to say what it serves: an instance that is
-/// started first included.
-const MEETING: Duration = Duration::from_secs(60);
+/// The time limit of an endpoint's description, which may have to start an
+/// instance first.
+const DESCRIPTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Threat: a server that never ends its description.
 const DESCRIPTION: usize = 16 << 20;
 
+/// Threat: a page or a fault without an end. More bytes than either has.
+const FAULT: usize = 1 << 20;
+
 /// The stack of a thread that waits for one request.
 const STACK: usize = 1 << 20;
 
-/// How often a request that is under way looks whether the run was stopped.
+/// How often a request under way checks whether the run was stopped.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What an [`HttpPool`] is made of.
+/// The settings of an [`HttpPool`].
 #[derive(Clone)]
 pub struct HttpSettings {
     /// The URLs, at least one.
     pub endpoints: Vec<String>,
-    /// Requests under way at a time at each.
+    /// Requests under way at each of them at a time.
     pub concurrency: usize,
-    /// What stands behind `Bearer` in the header `authorization`.
+    /// The bearer token of the header `authorization`. It is sent over
+    /// `https://`, and over `http://` to this very host.
     pub token: Option<String>,
-    /// How the dataset gets there.
+    /// Whether the token is sent over `http://` to other hosts, too.
+    pub insecure: bool,
+    /// How endpoints get the dataset.
     pub data: DataWay,
-    /// How long a run goes on without any answer.
+    /// How long a run goes on while no endpoint answers.
     pub retry: Duration,
     /// A PEM file of certificates to trust beside the system's.
     pub ca: Option<PathBuf>,
@@ -84,12 +91,40 @@ impl std::fmt::Debug for HttpSettings {
     }
 }
 
+impl HttpSettings {
+    /// The first endpoint to which the token would go where anybody on the way
+    /// can read it, although [`HttpSettings::insecure`] is not set. Nothing is
+    /// sent to it but requests without the token.
+    pub fn exposing_endpoint(&self) -> Option<&str> {
+        let mut endpoints = self.endpoints.iter();
+        self.token.as_ref()?;
+        endpoints
+            .find(|url| !self.may_get_token(url))
+            .map(String::as_str)
+    }
+
+    fn may_get_token(&self, endpoint: &str) -> bool {
+        self.insecure
+            || Url::parse(endpoint).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
+    }
+}
+
+/// Whether what is sent to this URL does not leave this host.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host == "localhost",
+    }
+}
+
 /// Runs tasks at endpoints.
 #[derive(Debug)]
 pub struct HttpPool {
     settings: HttpSettings,
     description: Description,
-    work: Work,
+    context: PoolContext,
     limits: TaskLimits,
     client: Client,
     runtime: Runtime,
@@ -97,15 +132,16 @@ pub struct HttpPool {
     data: Data,
 }
 
-/// What came of the fits of a task.
+/// The outcome of the fits of a task.
 struct Made {
     outcome: Outcome,
-    /// Whether it is the guest's own word, and would be so anywhere.
-    certain: bool,
+    /// Whether the guest itself answered, so that the outcome would be the same
+    /// anywhere and may be kept.
+    from_guest: bool,
 }
 
 /// Why a request has no reply.
-enum Lost {
+enum NoReply {
     /// No connection.
     Unreachable(String),
     /// The connection broke.
@@ -122,7 +158,7 @@ impl HttpPool {
     pub fn new(
         settings: HttpSettings,
         description: Description,
-        work: Work,
+        context: PoolContext,
         limits: TaskLimits,
     ) -> Result<Self, PoolError> {
         let client = client(&settings)?;
@@ -138,49 +174,53 @@ impl HttpPool {
             data: Data::new(settings.data, count, limits.timeout),
             settings,
             description,
-            work,
+            context,
             limits,
             client,
             runtime,
         })
     }
 
-    /// The same with the dataset and the splits at hand, so that they need
+    /// The same with the bytes of the dataset and the splits, so that they need
     /// not be read.
     pub fn with_files(mut self, table: Bytes, splits: Bytes) -> Self {
         self.data = self.data.with_files(table, splits);
         self
     }
 
-    /// Takes tasks until there are none, and hands in what became of them.
-    fn work(&self, tasks: &dyn Tasks, desk: &Desk<'_>) {
-        while let Some(job) = desk.next() {
+    /// Runs tasks until there are none.
+    fn work(&self, tasks: &dyn Tasks, feed: &TaskFeed<'_>) {
+        while let Some(job) = feed.next() {
             let made = match self.evaluate(&job.document(tasks)) {
                 Ok(Some(made)) => made,
                 Ok(None) => break,
                 Err(error) => {
-                    desk.fail(error);
+                    feed.fail(error);
                     break;
                 }
             };
-            let ended = ended(&job, made.outcome);
-            let goes_on = if made.certain {
-                desk.hand_in(job, ended)
+            let finished = job.finished(made.outcome, feed.worker());
+            let more = if made.from_guest {
+                feed.hand_in(job, finished)
             } else {
-                desk.tell(job.task, ended)
+                // Not kept: another try may end otherwise.
+                feed.report(PoolEvent::Finished {
+                    task: job.task,
+                    finished,
+                })
             };
-            if !goes_on {
+            if !more {
                 break;
             }
         }
     }
 
-    /// What becomes of a task; `None` where the run was stopped.
+    /// Runs a task; `None` where the run was stopped.
     fn evaluate(&self, task: &Task) -> Result<Option<Made>, PoolError> {
         let text = Bytes::from(serde_json::to_vec(task).expect("a task is JSON"));
         let mut failed = 0;
         loop {
-            let mut slot = match self.endpoints.take(&self.work.cancel) {
+            let mut slot = match self.endpoints.take(&self.context.cancel) {
                 Ok(slot) => slot,
                 Err(Idle::Cancelled) => return Ok(None),
                 Err(Idle::Silent { endpoint, why }) => {
@@ -188,12 +228,12 @@ impl HttpPool {
                     return Err(self.error(endpoint, Problem::Silent { retry, why }));
                 }
             };
-            if slot.stranger && !self.meet(&mut slot)? {
+            if slot.unknown && !self.identify(&mut slot)? {
                 continue;
             }
             let started = Instant::now();
             let sent = self.send(&slot, &text, answer_bound(task))?;
-            let made = |result, certain| {
+            let made = |result, from_guest| {
                 let wall = started.elapsed();
                 let reused = false;
                 Ok(Some(Made {
@@ -202,7 +242,7 @@ impl HttpPool {
                         wall,
                         reused,
                     },
-                    certain,
+                    from_guest,
                 }))
             };
             let why = match sent {
@@ -222,18 +262,18 @@ impl HttpPool {
                     let message = clipped(message);
                     return made(Err(TaskFault::Trapped { message }), true);
                 }
-                Err(Lost::Late) => {
+                Err(NoReply::Late) => {
                     slot.answered();
                     let limit_ms = u64::try_from(self.limits.timeout.as_millis());
                     let limit_ms = limit_ms.unwrap_or(u64::MAX);
                     return made(Err(TaskFault::TimedOut { limit_ms }), false);
                 }
-                Err(Lost::Cancelled) => return Ok(None),
+                Err(NoReply::Cancelled) => return Ok(None),
                 Ok(Reply::Busy { why, after }) => {
                     slot.rest(why, after);
                     continue;
                 }
-                Err(Lost::Unreachable(why)) => {
+                Err(NoReply::Unreachable(why)) => {
                     slot.forget();
                     slot.rest(why, None);
                     continue;
@@ -256,15 +296,15 @@ impl HttpPool {
                     return Err(self.error(slot.endpoint, Problem::Strange { why }));
                 }
                 Ok(Reply::Failed(why)) => why,
-                Err(Lost::Cut(why)) => {
+                Err(NoReply::Cut(why)) => {
                     slot.rest(why.clone(), None);
                     why
                 }
             };
-            // Is it the task, or all that is behind the endpoint?
+            // The task may be the reason, or the whole platform.
             failed += 1;
             slot.forget();
-            if failed >= TRIES && self.meet(&mut slot)? {
+            if failed >= TRIES && self.identify(&mut slot)? {
                 let message = format!(
                     "{failed} requests failed at an endpoint that serves others, the last so: \
                      {why}; the guest trapped there, or ran out of memory"
@@ -278,14 +318,14 @@ impl HttpPool {
         }
     }
 
-    /// Asks an endpoint what it serves. `false`: it does not say now, and
-    /// rests.
-    fn meet(&self, slot: &mut Slot<'_>) -> Result<bool, PoolError> {
+    /// Asks an endpoint what it serves. Returns false where it does not answer
+    /// now; it rests then.
+    fn identify(&self, slot: &mut Slot<'_>) -> Result<bool, PoolError> {
         let request = self.request(Method::GET, slot.endpoint);
-        let problem = match self.call(request, DESCRIPTION, MEETING) {
+        let problem = match self.call(request, DESCRIPTION, DESCRIPTION_TIMEOUT) {
             Ok(Reply::Answer(text)) => match serde_json::from_str::<Description>(&text) {
                 Ok(found) if found == self.description => {
-                    slot.met();
+                    slot.identified();
                     return Ok(true);
                 }
                 Ok(found) => Problem::OtherGuest {
@@ -293,7 +333,9 @@ impl HttpPool {
                     wanted: self.description.guest.clone(),
                 },
                 Err(error) => Problem::Strange {
-                    why: format!("what `GET` answers is no description of a guest: {error}"),
+                    why: clipped(format!(
+                        "what `GET` answers is no description of a guest: {error}"
+                    )),
                 },
             },
             Ok(Reply::Denied(status)) => self.denied(status),
@@ -301,16 +343,16 @@ impl HttpPool {
                 slot.rest(why, after);
                 return Ok(false);
             }
-            Ok(Reply::Failed(why)) | Err(Lost::Cut(why) | Lost::Unreachable(why)) => {
+            Ok(Reply::Failed(why)) | Err(NoReply::Cut(why) | NoReply::Unreachable(why)) => {
                 slot.rest(why, None);
                 return Ok(false);
             }
-            Err(Lost::Late) => {
-                let why = format!("no answer within {} s", MEETING.as_secs());
+            Err(NoReply::Late) => {
+                let why = format!("no answer within {} s", DESCRIPTION_TIMEOUT.as_secs());
                 slot.rest(why, None);
                 return Ok(false);
             }
-            Err(Lost::Cancelled) => return Ok(false),
+            Err(NoReply::Cancelled) => return Ok(false),
             Ok(Reply::Strange(why) | Reply::Trapped(why) | Reply::UrlFailed(why)) => {
                 Problem::Strange { why }
             }
@@ -330,23 +372,21 @@ impl HttpPool {
         slot: &Slot<'_>,
         task: &Bytes,
         bound: usize,
-    ) -> Result<Result<Reply, Lost>, PoolError> {
+    ) -> Result<Result<Reply, NoReply>, PoolError> {
         let post = |form: Form| {
-            let (kind, form) = form.finish();
-            let request = self.request(Method::POST, slot.endpoint);
-            let request = request.header("content-type", kind).body(Body::wrap(form));
+            let request = self.request(Method::POST, slot.endpoint).multipart(form);
             self.call(request, bound, self.limits.timeout)
         };
         let named = || {
             Form::new()
-                .with("task", task.clone())
-                .with("dataset_digest", self.work.dataset.to_string().into())
-                .with("splits_digest", self.work.splits.to_string().into())
+                .part("task", part(task.clone()))
+                .text("dataset_digest", self.context.dataset.to_string())
+                .text("splits_digest", self.context.splits.to_string())
         };
-        if let Way::Urls { dataset, splits } = self.data.way(&self.work, slot.endpoint)? {
+        if let Way::Urls { dataset, splits } = self.data.way(&self.context, slot.endpoint)? {
             let form = named()
-                .with("dataset_url", dataset.into())
-                .with("splits_url", splits.into());
+                .text("dataset_url", dataset)
+                .text("splits_url", splits);
             match post(form) {
                 Ok(Reply::UrlFailed(_)) if self.data.url_failed(slot.endpoint) => {}
                 reply => {
@@ -359,35 +399,46 @@ impl HttpPool {
         }
         if !slot.sends_data() {
             match post(named()) {
-                Ok(Reply::DataNeeded) => slot.had_data(false),
+                Ok(Reply::DataNeeded) => slot.data_was_held(false),
                 reply => {
                     if matches!(reply, Ok(Reply::Answer(_) | Reply::Refused(_))) {
-                        slot.had_data(true);
+                        slot.data_was_held(true);
                     }
                     return Ok(reply);
                 }
             }
         }
-        let (table, splits) = self.data.files(&self.work)?;
-        let form = named().with("dataset", table).with("splits", splits);
+        let (table, splits) = self.data.files(&self.context)?;
+        let form = named()
+            .part("dataset", part(table))
+            .part("splits", part(splits));
         Ok(post(form))
     }
 
     fn request(&self, method: Method, endpoint: usize) -> RequestBuilder {
-        let request = self
-            .client
-            .request(method, &self.settings.endpoints[endpoint]);
+        let endpoint = &self.settings.endpoints[endpoint];
+        let request = self.client.request(method, endpoint);
         match &self.settings.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+            Some(token) if self.settings.may_get_token(endpoint) => request.bearer_auth(token),
+            _ => request,
         }
     }
 
-    /// Waits for what a request comes to. Of a body that is longer than
-    /// `bound`, no more than that is read.
-    fn call(&self, request: RequestBuilder, bound: usize, time: Duration) -> Result<Reply, Lost> {
+    /// Makes a request. Of a body that is longer than `bound` bytes, not much
+    /// more than that is read; of one that is no answer, not much more than
+    /// [`FAULT`] bytes.
+    fn call(
+        &self,
+        request: RequestBuilder,
+        bound: usize,
+        time: Duration,
+    ) -> Result<Reply, NoReply> {
         let exchange = async {
             let mut response = request.send().await?;
+            let bound = match response.status() {
+                StatusCode::OK => bound,
+                _ => bound.min(FAULT),
+            };
             let mut body = Vec::new();
             while body.len() <= bound {
                 let Some(chunk) = response.chunk().await? else {
@@ -400,24 +451,24 @@ impl HttpPool {
         let exchange = async {
             match tokio::time::timeout(time, exchange).await {
                 Ok(Ok(reply)) => Ok(reply),
-                Ok(Err(error)) => Err(lost(error)),
-                Err(_) => Err(Lost::Late),
+                Ok(Err(error)) => Err(no_reply(error)),
+                Err(_) => Err(NoReply::Late),
             }
         };
-        self.wait(exchange).unwrap_or(Err(Lost::Cancelled))
+        self.wait(exchange).unwrap_or(Err(NoReply::Cancelled))
     }
 
     fn pause(&self, time: Duration) -> Option<()> {
         self.wait(async { tokio::time::sleep(time).await })
     }
 
-    /// What a future comes to; `None` where the run is stopped first.
+    /// The output of a future; `None` where the run is stopped first.
     fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 value = future => Some(value),
-                () = stopped(&self.work.cancel) => None,
+                () = stopped(&self.context.cancel) => None,
             }
         })
     }
@@ -439,6 +490,8 @@ impl HttpPool {
 }
 
 impl Pool for HttpPool {
+    type Error = PoolError;
+
     fn workers(&self) -> usize {
         self.settings.endpoints.len() * self.settings.concurrency
     }
@@ -446,23 +499,23 @@ impl Pool for HttpPool {
     fn run(
         &self,
         tasks: &dyn Tasks,
-        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
+        report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
         self.endpoints.start();
-        let crew = Crew {
+        let threads = WorkerThreads {
             workers: self.workers(),
             stack: STACK,
-            far: self.work.record.store().at_once() > 1,
+            remote_store: self.context.record.store().at_once() > 1,
         };
-        crew.run(&self.work, tasks, noticed, &|desk| self.work(tasks, desk))
+        threads.run(&self.context, tasks, report, &|feed| self.work(tasks, feed))
     }
 }
 
-fn ended(job: &Job, outcome: Outcome) -> Ended {
-    Ended {
-        positions: job.found.missing.clone(),
-        outcome,
-    }
+/// A part of a form that shares its bytes, with a length, so that the request
+/// has a `content-length`: some platforms take no other.
+fn part(bytes: Bytes) -> Part {
+    let length = bytes.len() as u64;
+    Part::stream_with_length(bytes, length)
 }
 
 async fn stopped(cancel: &Cancel) {
@@ -472,13 +525,13 @@ async fn stopped(cancel: &Cancel) {
 }
 
 /// Without the URL: the message names the endpoint already.
-fn lost(error: reqwest::Error) -> Lost {
+fn no_reply(error: reqwest::Error) -> NoReply {
     let connect = error.is_connect();
     let why = chained(&error.without_url());
     if connect {
-        Lost::Unreachable(why)
+        NoReply::Unreachable(why)
     } else {
-        Lost::Cut(why)
+        NoReply::Cut(why)
     }
 }
 
@@ -510,5 +563,64 @@ fn client(settings: &HttpSettings) -> Result<Client, PoolError> {
         // None are needed, and a small container has none.
         client = client.tls_certs_only([]);
     }
+    let local = |url: &String| Url::parse(url).is_ok_and(|url| is_loopback(&url));
+    if settings.endpoints.iter().all(local) {
+        // What a proxy is sent leaves this host.
+        client = client.no_proxy();
+    }
     client.build().map_err(PoolError::Client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(endpoint: &str, insecure: bool) -> HttpSettings {
+        HttpSettings {
+            endpoints: vec!["https://there.example.org".to_owned(), endpoint.to_owned()],
+            concurrency: 1,
+            token: Some("sesame".to_owned()),
+            insecure,
+            data: DataWay::Auto,
+            retry: Duration::from_secs(1),
+            ca: None,
+        }
+    }
+
+    #[test]
+    fn a_token_goes_over_plain_http_to_this_host_alone() {
+        for loopback in [
+            "http://localhost:8000/forest",
+            "http://LOCALHOST",
+            "http://127.0.0.1:8000",
+            "http://127.1.2.3",
+            "http://[::1]:8000",
+            "http://[::ffff:127.0.0.1]",
+            "https://trainer.example.org",
+        ] {
+            assert_eq!(
+                settings(loopback, false).exposing_endpoint(),
+                None,
+                "{loopback}"
+            );
+        }
+        for remote in [
+            "http://trainer.example.org",
+            "http://localhost.example.org",
+            "http://127.0.0.1.example.org",
+            "http://10.0.0.1:8000",
+            "http://[::2]",
+            "http://0.0.0.0:8000",
+            "http://",
+        ] {
+            let refused = settings(remote, false);
+            assert_eq!(refused.exposing_endpoint(), Some(remote));
+            let no_token = HttpSettings {
+                token: None,
+                ..refused
+            };
+            assert_eq!(no_token.exposing_endpoint(), None);
+            assert_eq!(settings(remote, true).exposing_endpoint(), None);
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! [`LocalPool`]: workers of this process, one thread each, every one with an
-//! instance that keeps the dataset open from task to task.
+//! [`LocalPool`]: workers of this process. Each is a thread with an instance of
+//! the guest that keeps the dataset open from task to task.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,40 +9,42 @@ use std::time::Instant;
 use bytes::Bytes;
 use fanout_contract::Task;
 
-use super::ahead::{Desk, Job, Notices};
-use super::crew::Crew;
+use super::feed::{Job, Reports, TaskFeed};
 use super::files::Files;
-use super::{Notice, Pool, PoolError, Tasks, Work};
-use crate::run::event::{Outcome, TaskFault};
-use crate::run::record::Ended;
-use crate::sandbox::{Guest, Instance, THREAD_STACK, TaskLimits};
+use super::threads::WorkerThreads;
+use super::{PoolContext, PoolError};
+use crate::run::event::Event;
+use crate::run::pool::{Pool, PoolEvent};
+use crate::run::tasks::Tasks;
+use crate::sandbox::{Guest, Instance, THREAD_STACK};
+use crate::task::{Outcome, TaskFault, TaskLimits};
 
-/// The bytes of a dataset from which on one worker decodes it for all. With a
-/// smaller one they lose more time by waiting for the first than memory by a
-/// copy each.
+/// Datasets of at least so many bytes are decoded by one worker for all. With
+/// smaller ones, waiting for the first worker costs more time than a decoded
+/// copy for each costs memory.
 pub const SHARED_FROM: usize = 16 << 20;
 
 /// Runs tasks in this process.
 #[derive(Debug)]
 pub struct LocalPool {
     guest: Arc<Guest>,
-    work: Work,
+    context: PoolContext,
     limits: TaskLimits,
     workers: usize,
-    /// Whether the store takes its time.
-    far: bool,
+    /// Whether the store is behind a network.
+    remote_store: bool,
     /// The dataset and the splits, read once for all workers.
     files: Files,
-    /// Workers that have not opened the dataset yet.
-    closed: AtomicUsize,
+    /// Workers that have yet to open the dataset.
+    unopened: AtomicUsize,
     opening: Mutex<Opening>,
     shared_from: usize,
     /// Instances with the dataset open that no worker holds.
     idle: Mutex<Vec<Instance>>,
 }
 
-/// How a worker that comes now has its instance open the dataset. Decoding is
-/// dear in time and, for as long as the instance lives, in memory.
+/// How the next worker's instance opens the dataset. Decoding costs time and,
+/// for as long as the instance lives, memory.
 #[derive(Debug, Default)]
 enum Opening {
     /// It decodes the dataset for all; the others wait.
@@ -54,84 +56,91 @@ enum Opening {
     Each,
 }
 
-/// What came of decoding the dataset for all.
+/// The result of decoding the dataset for all workers.
 #[expect(clippy::large_enum_variant, reason = "there is one a run")]
 enum Decoded {
-    /// What every worker adopts. The instance is gone, and with it the file
-    /// and all that decoding took.
+    /// What every worker adopts. The instance that made it is dropped, and with
+    /// it the memory that decoding took.
     Shared(Arc<Vec<u8>>),
-    /// An instance, or why there is none, for the worker that decoded: the
-    /// guest shares nothing.
+    /// The guest shares nothing: an instance for the worker that decoded, or
+    /// why there is none.
     Own(Result<Instance, TaskFault>),
 }
 
 impl LocalPool {
     /// A pool of `workers` threads. Nothing is started yet.
-    pub fn new(guest: Arc<Guest>, work: Work, limits: TaskLimits, workers: usize) -> Self {
+    pub fn new(
+        guest: Arc<Guest>,
+        context: PoolContext,
+        limits: TaskLimits,
+        workers: usize,
+    ) -> Self {
         Self {
-            far: work.record.store().at_once() > 1,
+            remote_store: context.record.store().at_once() > 1,
             guest,
-            work,
+            context,
             limits,
             workers: workers.max(1),
             files: Files::default(),
-            closed: AtomicUsize::new(workers.max(1)),
+            unopened: AtomicUsize::new(workers.max(1)),
             opening: Mutex::default(),
             shared_from: SHARED_FROM,
             idle: Mutex::default(),
         }
     }
 
-    /// The same with the dataset and the splits at hand, so that they need
+    /// The same with the bytes of the dataset and the splits, so that they need
     /// not be read.
     pub fn with_files(mut self, table: Bytes, splits: Bytes) -> Self {
         self.files = Files::of(table, splits);
         self
     }
 
-    /// The same, whatever the store is, as for one behind a network: tasks are
-    /// looked up ahead of the workers, and results written behind them.
-    pub fn as_if_far(mut self) -> Self {
-        self.far = true;
+    /// The same, treating the store as one behind a network: look-ups and
+    /// writes have threads of their own.
+    pub fn with_remote_store(mut self) -> Self {
+        self.remote_store = true;
         self
     }
 
-    /// The same, but one worker decodes the dataset for all if it has so many
-    /// bytes.
+    /// The same, sharing datasets of at least `bytes` bytes instead of
+    /// [`SHARED_FROM`].
     pub fn shared_from(mut self, bytes: usize) -> Self {
         self.shared_from = bytes;
         self
     }
 
     /// Runs tasks on the calling thread, whose stack must be of
-    /// [`THREAD_STACK`] bytes; what there is to tell of them.
-    pub(crate) fn run_here(&self, tasks: &dyn Tasks) -> Result<Vec<Notice>, PoolError> {
-        let told = Arc::new(Mutex::new(Ok(Vec::new())));
-        let notices: Notices = {
-            let told = Arc::clone(&told);
-            Arc::new(move |notice| {
-                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                match (notice, told.as_mut()) {
-                    (Ok(notice), Ok(notices)) => notices.push(notice),
-                    (Err(error), Ok(_)) => *told = Err(error),
+    /// [`THREAD_STACK`] bytes. Returns all reports.
+    pub fn run_here(&self, tasks: &dyn Tasks) -> Result<Vec<PoolEvent>, PoolError> {
+        let collected = Arc::new(Mutex::new(Ok(Vec::new())));
+        let reports: Reports = {
+            let collected = Arc::clone(&collected);
+            Arc::new(move |event| {
+                let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                match (event, collected.as_mut()) {
+                    (Ok(event), Ok(events)) => events.push(event),
+                    (Err(error), Ok(_)) => *collected = Err(error),
                     (_, Err(_)) => {}
                 }
-                told.is_ok()
+                collected.is_ok()
             })
         };
-        let (work, next) = (&self.work, AtomicUsize::new(0));
-        let desk = Desk::near(tasks, &work.record, &work.cancel, notices, &next);
-        self.work(tasks, &desk);
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *told, Ok(Vec::new()))
+        let (context, next) = (&self.context, AtomicUsize::new(0));
+        let feed = TaskFeed::local(tasks, &context.record, &context.cancel, reports, &next);
+        self.work(tasks, &feed);
+        let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *collected, Ok(Vec::new()))
     }
 
-    /// Fits one model.
+    /// Fits one model, of a task with one candidate. The model is in the
+    /// guest's own form.
     pub fn fit(&self, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
         std::thread::scope(|scope| {
             let fit = || {
                 let mut held = None;
-                let model = self.with_instance(&mut held, task, |instance| instance.fit(task));
+                let fit = |instance: &mut Instance| instance.fit(task);
+                let model = self.with_instance(&mut held, task, &|_| {}, fit);
                 self.idle().extend(held);
                 model
             };
@@ -143,22 +152,23 @@ impl LocalPool {
         })
     }
 
-    /// Calls the worker's instance, or an idle one, or a new one. One that was
-    /// stopped midway is thrown away.
+    /// Calls the worker's instance, or an idle one, or a new one. An instance
+    /// that was stopped in the middle of the call is dropped.
     fn with_instance<T>(
         &self,
         held: &mut Option<Instance>,
         task: &Task,
-        body: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
+        emit: &dyn Fn(Event),
+        call: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
     ) -> Result<Result<T, TaskFault>, PoolError> {
         let mut instance = match held.take().or_else(|| self.idle().pop()) {
             Some(instance) => instance,
-            None => match self.open(&task.trainer)? {
+            None => match self.open(&task.trainer, emit)? {
                 Ok(instance) => instance,
                 Err(fault) => return Ok(Err(fault)),
             },
         };
-        let result = body(&mut instance);
+        let result = call(&mut instance);
         if !instance.is_spent() {
             *held = Some(instance);
         }
@@ -166,27 +176,31 @@ impl LocalPool {
     }
 
     /// A new instance with the dataset open for tasks of a trainer; all tasks
-    /// of a run have the same.
-    fn open(&self, trainer: &str) -> Result<Result<Instance, TaskFault>, PoolError> {
+    /// of a run have the same trainer.
+    fn open(
+        &self,
+        trainer: &str,
+        emit: &dyn Fn(Event),
+    ) -> Result<Result<Instance, TaskFault>, PoolError> {
         let mut opening = self.opening();
         let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
         let before = self
-            .closed
+            .unopened
             .fetch_update(set, get, |left| left.checked_sub(1));
-        let others_will = before.is_ok_and(|before| before > 1);
+        let others_follow = before.is_ok_and(|before| before > 1);
         let how = match &*opening {
-            // Nobody comes any more: what was shared is let go of.
-            Opening::Adopt(_) if !others_will => std::mem::replace(&mut *opening, Opening::Each),
+            // The last worker: the shared bytes are dropped after it.
+            Opening::Adopt(_) if !others_follow => std::mem::replace(&mut *opening, Opening::Each),
             Opening::Adopt(shared) => Opening::Adopt(Arc::clone(shared)),
-            Opening::First if others_will && self.is_worth_sharing()? => Opening::First,
+            Opening::First if others_follow && self.is_worth_sharing()? => Opening::First,
             Opening::First | Opening::Each => Opening::Each,
         };
         let opened = match how {
-            Opening::First => match self.decode_once(trainer)? {
+            Opening::First => match self.decode_for_all(trainer, emit)? {
                 Decoded::Shared(shared) => {
                     *opening = Opening::Adopt(Arc::clone(&shared));
                     drop(opening);
-                    self.adopt(&shared)?
+                    self.adopt(&shared, emit)?
                 }
                 Decoded::Own(opened) => {
                     *opening = Opening::Each;
@@ -195,58 +209,71 @@ impl LocalPool {
             },
             Opening::Adopt(shared) => {
                 drop(opening);
-                self.adopt(&shared)?
+                self.adopt(&shared, emit)?
             }
             Opening::Each => {
                 drop(opening);
                 self.decode()?
             }
         };
-        // Every worker has in its guest's memory what it needs of the files.
-        // One that loses it reads them again, which is dear only where they
-        // come from afar.
-        if !others_will && !self.far {
+        // Every worker has what it needs of the files in its guest's memory. A
+        // worker that loses its instance reads them again, which is slow only
+        // with a remote store.
+        if !others_follow && !self.remote_store {
             self.files.release();
         }
         Ok(opened)
     }
 
     fn is_worth_sharing(&self) -> Result<bool, PoolError> {
-        let (table, _) = self.files.get(&self.work)?;
+        let (table, _) = self.files.get(&self.context)?;
         Ok(table.len() >= self.shared_from)
     }
 
-    fn decode_once(&self, trainer: &str) -> Result<Decoded, PoolError> {
+    fn decode_for_all(&self, trainer: &str, emit: &dyn Fn(Event)) -> Result<Decoded, PoolError> {
         let mut instance = match self.decode()? {
             Ok(instance) => instance,
             Err(fault) => return Ok(Decoded::Own(Err(fault))),
         };
-        if !self.far {
+        if !self.remote_store {
             self.files.release();
         }
         Ok(match instance.share(trainer) {
             Ok(shared) => Decoded::Shared(Arc::new(shared)),
-            Err(_) if instance.is_spent() => Decoded::Own(self.decode()?),
-            Err(_) => Decoded::Own(Ok(instance)),
+            Err(fault) => {
+                report_sharing(&fault, emit);
+                if instance.is_spent() {
+                    Decoded::Own(self.decode()?)
+                } else {
+                    Decoded::Own(Ok(instance))
+                }
+            }
         })
     }
 
-    /// A new instance with the dataset that another one shared, or decoded by
-    /// itself where it takes none.
-    fn adopt(&self, shared: &[u8]) -> Result<Result<Instance, TaskFault>, PoolError> {
+    /// A new instance with the dataset that another one shared. Where it does
+    /// not adopt that, it decodes the dataset itself.
+    fn adopt(
+        &self,
+        shared: &[u8],
+        emit: &dyn Fn(Event),
+    ) -> Result<Result<Instance, TaskFault>, PoolError> {
         let adopted = self.fresh().and_then(|mut fresh| {
             fresh.adopt(shared)?;
             Ok(fresh)
         });
         match adopted {
-            Err(fault) if fault != TaskFault::Cancelled => self.decode(),
+            Err(fault) if fault != TaskFault::Cancelled => {
+                report_sharing(&fault, emit);
+                self.decode()
+            }
             adopted => Ok(adopted),
         }
     }
 
     /// A new instance that has decoded the dataset.
     fn decode(&self) -> Result<Result<Instance, TaskFault>, PoolError> {
-        let (table, splits) = self.files.get(&self.work)?;
+        let (table, splits) = self.files.get(&self.context)?;
         Ok(self.fresh().and_then(|mut fresh| {
             fresh.open(&table, &splits)?;
             Ok(fresh)
@@ -254,7 +281,7 @@ impl LocalPool {
     }
 
     fn fresh(&self) -> Result<Instance, TaskFault> {
-        Instance::new(&self.guest, self.limits, self.work.cancel.clone())
+        Instance::new(&self.guest, self.limits, self.context.cancel.clone())
     }
 
     fn opening(&self) -> MutexGuard<'_, Opening> {
@@ -265,38 +292,43 @@ impl LocalPool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes tasks until there are none, and hands in what became of them.
-    fn work(&self, tasks: &dyn Tasks, desk: &Desk<'_>) {
+    /// Runs tasks until there are none.
+    fn work(&self, tasks: &dyn Tasks, feed: &TaskFeed<'_>) {
         let mut held = None;
-        while let Some(job) = desk.next() {
-            let outcome = match self.outcome(tasks, &job, &mut held) {
+        while let Some(job) = feed.next() {
+            let outcome = match self.evaluate(tasks, &job, &mut held, feed) {
                 Ok(outcome) => outcome,
                 Err(error) => {
-                    desk.fail(error);
+                    feed.fail(error);
                     break;
                 }
             };
             if outcome.result == Err(TaskFault::Cancelled) {
                 break;
             }
-            let positions = job.found.missing.clone();
-            if !desk.hand_in(job, Ended { positions, outcome }) {
+            let finished = job.finished(outcome, feed.worker());
+            if !feed.hand_in(job, finished) {
                 break;
             }
         }
         self.idle().extend(held);
     }
 
-    /// Fits what is missing of a task.
-    fn outcome(
+    /// Makes the missing fits of a task.
+    fn evaluate(
         &self,
         tasks: &dyn Tasks,
         job: &Job,
         held: &mut Option<Instance>,
+        feed: &TaskFeed<'_>,
     ) -> Result<Outcome, PoolError> {
         let started = Instant::now();
         let task = job.document(tasks);
-        let result = self.with_instance(held, &task, |instance| instance.evaluate(&task))?;
+        let emit = |event| {
+            // Where no more is wanted, the next task says so.
+            feed.report(PoolEvent::of_worker(feed.worker(), event));
+        };
+        let result = self.with_instance(held, &task, &emit, |instance| instance.evaluate(&task))?;
         Ok(Outcome {
             result,
             wall: started.elapsed(),
@@ -305,7 +337,18 @@ impl LocalPool {
     }
 }
 
+/// Reports that the dataset is decoded once more than necessary.
+fn report_sharing(fault: &TaskFault, emit: &dyn Fn(Event)) {
+    if !matches!(fault, TaskFault::Cancelled) {
+        emit(Event::SharingFailed {
+            message: fault.to_string(),
+        });
+    }
+}
+
 impl Pool for LocalPool {
+    type Error = PoolError;
+
     fn workers(&self) -> usize {
         self.workers
     }
@@ -313,15 +356,15 @@ impl Pool for LocalPool {
     fn run(
         &self,
         tasks: &dyn Tasks,
-        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
+        report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
         let workers = self.workers.min(tasks.len()).max(1);
-        self.closed.store(workers, Ordering::Relaxed);
-        let crew = Crew {
+        self.unopened.store(workers, Ordering::Relaxed);
+        let threads = WorkerThreads {
             workers: self.workers,
             stack: THREAD_STACK,
-            far: self.far,
+            remote_store: self.remote_store,
         };
-        crew.run(&self.work, tasks, noticed, &|desk| self.work(tasks, desk))
+        threads.run(&self.context, tasks, report, &|feed| self.work(tasks, feed))
     }
 }

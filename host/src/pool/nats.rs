@@ -1,17 +1,18 @@
-//! [`NatsPool`]: workers on any hosts, which take tasks from a queue of
-//! JetStream. The run publishes and watches; the queue distributes.
+//! [`NatsPool`]: workers on any hosts, which take tasks from a JetStream queue.
+//! The run publishes tasks and watches them; the queue distributes them.
 //!
-//! Messages carry ids. Results go to the store and come from it: what a worker
-//! says of a task only tells when to look. So whatever is lost between (a
-//! word, a message, the whole queue) costs time and no result.
+//! Messages carry ids. Results are written to the store and read from it: a
+//! worker's message about a task only says when to look. So a lost message, or
+//! the loss of the whole queue, costs time and no result.
 
 mod dispatch;
 mod fleet;
-mod pace;
+mod throughput;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
@@ -20,18 +21,27 @@ use futures::StreamExt as _;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use super::ahead::{Job, LOOKED_UP, Notices, look_ahead};
-use super::{Notice, Pool, PoolError, Tasks, Work};
+use super::feed::{Job, LOOKED_UP, Reports, look_up_all};
+use super::{PoolContext, PoolError};
 use crate::digest::Digest;
-use crate::queue::message::{self, Beat, Word, WorkerState};
+use crate::queue::message::{self, Heartbeat, WorkerMessage, WorkerState};
 use crate::queue::{Link, Queue, QueueError, QueueSettings, api};
-use crate::sandbox::TaskLimits;
+use crate::run::pool::{Pool, PoolEvent};
+use crate::run::tasks::Tasks;
+use crate::task::TaskLimits;
 use dispatch::{Dispatch, Stop};
 
-/// How long workers have to say that they are there when a run begins.
+/// How long a roll call waits for workers.
 const ROLL_CALL: Duration = Duration::from_millis(500);
 
-/// A connection to a queue, and who is at its other side.
+/// Threat: heartbeats of workers that are not there. A roll call lists no more.
+const CALLED: usize = 10_000;
+
+/// Threat: messages that arrive faster than the run reads them. Beyond so many
+/// bytes that wait, messages are lost; what they said is found by look-ups.
+const BACKLOG: usize = 64 << 20;
+
+/// A connection to a queue and to the workers that take tasks from it.
 #[derive(Clone, Debug)]
 pub struct NatsLink {
     runtime: Arc<Runtime>,
@@ -59,46 +69,47 @@ impl NatsLink {
         &self.queue
     }
 
-    /// Waits for what the queue answers.
+    /// Blocks on a future of the queue.
     pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
         self.runtime.block_on(answer)
     }
 
-    /// The workers that say within half a second that they are there, by
-    /// name.
-    pub fn workers(&self) -> Result<Vec<Beat>, QueueError> {
+    /// The workers that answer a roll call within half a second, by name.
+    pub fn workers(&self) -> Result<Vec<Heartbeat>, QueueError> {
         let client = self.queue.client();
         let gather = async {
             let inbox = client.new_inbox();
             let failed = |error| api("ask who is there", error);
-            let mut beats = client.subscribe(inbox.clone()).await.map_err(failed)?;
+            let mut heartbeats = client.subscribe(inbox.clone()).await.map_err(failed)?;
             let call = client.publish_with_reply(self.queue.roll_call(), inbox, "".into());
             call.await.map_err(|error| api("ask who is there", error))?;
             let mut workers = HashMap::new();
             let answers = async {
-                while let Some(message) = beats.next().await {
-                    if let Ok(beat) = message::read::<Beat>(&message.payload) {
+                while let Some(message) = heartbeats.next().await {
+                    if let Ok(beat) = message::read::<Heartbeat>(&message.payload)
+                        && workers.len() < CALLED
+                    {
                         workers.insert(beat.name.clone(), beat);
                     }
                 }
             };
             // There is no telling how many there are.
             drop(tokio::time::timeout(ROLL_CALL, answers).await);
-            let mut workers: Vec<Beat> = workers.into_values().collect();
+            let mut workers: Vec<Heartbeat> = workers.into_values().collect();
             workers.sort_by(|a, b| a.name.cmp(&b.name));
             Ok(workers)
         };
         self.runtime.block_on(gather)
     }
 
-    /// What is in the queue.
+    /// The tasks in the queue.
     pub fn state(&self) -> Result<QueueState, QueueError> {
         let queue = &self.queue;
         let ask = async {
             let consumer = queue.consumer().await?;
-            let failed = |error| api("tell of its queue", error);
-            let in_hand = consumer.get_info().await;
-            let in_hand = in_hand.map_err(|error| api("tell of its queue", error))?;
+            let failed = |error| api("describe the queue", error);
+            let held = consumer.get_info().await;
+            let held = held.map_err(|error| api("describe the queue", error))?;
             let stream = queue.stream().await?;
             let mut subjects = stream
                 .info_with_subjects(queue.all_tasks())
@@ -114,76 +125,112 @@ impl NatsLink {
             Ok(QueueState {
                 name: queue.name().to_owned(),
                 tasks: runs.values().sum(),
-                in_hand: in_hand.num_ack_pending,
+                held: held.num_ack_pending,
                 runs,
             })
         };
         self.runtime.block_on(ask)
     }
 
-    /// How many tasks the workers that are there run at a time.
+    /// How many tasks the workers run at a time.
     pub fn slots(&self) -> Result<usize, QueueError> {
         let workers = self.workers()?;
-        let up = workers.iter().filter(|beat| beat.state == WorkerState::Up);
-        Ok(up.map(|beat| beat.slots).sum())
+        let up = workers
+            .iter()
+            .filter(|worker| worker.state == WorkerState::Up);
+        let slots = up.map(|worker| worker.slots);
+        Ok(slots.fold(0, usize::saturating_add))
     }
 }
 
-/// What is in a queue.
+/// The tasks in a queue.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct QueueState {
     /// Its name.
     pub name: String,
-    /// Tasks that no worker has finished.
+    /// Tasks that are not finished.
     pub tasks: usize,
     /// Those of them that workers hold.
-    pub in_hand: usize,
+    pub held: usize,
     /// How many tasks there are by run.
     pub runs: BTreeMap<Digest, usize>,
 }
 
-/// Runs tasks at workers on other hosts.
+/// Runs tasks at workers that take them from a queue.
 #[derive(Debug)]
 pub struct NatsPool {
     link: NatsLink,
     run: Digest,
-    work: Work,
+    context: PoolContext,
     limits: TaskLimits,
     fresh: bool,
     retry: Duration,
     slots: usize,
 }
 
-/// What a run hears while its tasks are elsewhere.
-enum Heard {
-    /// Something of a task that was looked up.
-    Notice(Result<Notice, PoolError>),
-    /// A task more is ready to be published, or there are no more.
-    Looked,
-    /// A message is in the queue, as this number, or is not.
+/// What reaches a run while its tasks are with workers.
+enum Signal {
+    /// A report of the look-up.
+    Report(Result<PoolEvent, PoolError>),
+    /// Another task can be published, or there are no more.
+    LookedUp,
+    /// A message was published with this sequence number, or could not be.
     Published {
         tag: u64,
         round: u32,
         sequence: Option<u64>,
     },
-    /// A worker's word, and where it waits for an answer.
-    Word(Word, Option<Subject>),
-    /// A worker is there.
-    Beat(Beat),
-    /// The connection came or went.
+    /// A worker's message, and the subject of the answer that it waits for.
+    Message(WorkerMessage, Option<Subject>, Waiting),
+    /// A worker's heartbeat.
+    Heartbeat(Heartbeat, Waiting),
+    /// The state of the connection changed.
     Link(Link),
+}
+
+/// The bytes of messages that wait for the run.
+#[derive(Clone, Default)]
+struct Backlog(Arc<AtomicUsize>);
+
+/// A message's share of the backlog, until it is dropped.
+struct Waiting {
+    backlog: Backlog,
+    bytes: usize,
+}
+
+impl Backlog {
+    /// Room for a message; `None` where too much waits.
+    fn take(&self, message: &Message) -> Option<Waiting> {
+        // Parsed, a message takes some more.
+        let bytes = 4 * message.payload.len() + 256;
+        let backlog = self.clone();
+        let waiting = Waiting { backlog, bytes };
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        (before < BACKLOG).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.backlog.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl NatsPool {
     /// A pool of the workers behind `link` for the tasks of `run`, whose
     /// manifest, dataset and guest are in the store. `slots` is how many tasks
-    /// they run at a time as far as is known, `retry` how long the run goes on
-    /// without NATS; `fresh` has every fit made again.
-    pub fn new(link: NatsLink, run: Digest, work: Work, limits: TaskLimits, slots: usize) -> Self {
+    /// they run at a time as far as is known.
+    pub fn new(
+        link: NatsLink,
+        run: Digest,
+        context: PoolContext,
+        limits: TaskLimits,
+        slots: usize,
+    ) -> Self {
         Self {
             link,
             run,
-            work,
+            context,
             limits,
             fresh: false,
             retry: Duration::from_secs(120),
@@ -191,68 +238,83 @@ impl NatsPool {
         }
     }
 
-    /// The same, with every fit made again.
+    /// The same, making every fit again where `fresh`.
     pub fn fresh(mut self, fresh: bool) -> Self {
         self.fresh = fresh;
         self
     }
 
-    /// The same, which goes on for so long without NATS.
+    /// The same, waiting `retry` for NATS to come back instead of 120 s.
     pub fn retry(mut self, retry: Duration) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Subscribes to all that a session has to hear. What listens ends when
+    /// Subscribes to all that concerns a session. The subscriptions end when
     /// the set is dropped.
-    async fn listen(&self, session: &str, hear: &Sender<Heard>) -> Result<JoinSet<()>, QueueError> {
+    async fn listen(
+        &self,
+        session: &str,
+        signals: &Sender<Signal>,
+    ) -> Result<JoinSet<()>, QueueError> {
         let queue = &self.link.queue;
         let client = queue.client();
         let failed = |error| api("listen", error);
         let mut tasks = JoinSet::new();
-        let mut words = client
-            .subscribe(queue.words(session))
+        let mut messages = client
+            .subscribe(queue.session(session))
             .await
             .map_err(failed)?;
-        let heard = hear.clone();
+        let backlog = Backlog::default();
+        let (sender, room) = (signals.clone(), backlog.clone());
         tasks.spawn(async move {
-            while let Some(Message { payload, reply, .. }) = words.next().await {
-                // Whatever else is sent here is nobody's word.
-                if let Ok(word) = message::read(&payload)
-                    && heard.send(Heard::Word(word, reply)).is_err()
+            while let Some(received) = messages.next().await {
+                let Some(waiting) = room.take(&received) else {
+                    continue;
+                };
+                // Anything else on this subject is ignored.
+                if let Ok(message) = message::read(&received.payload)
+                    && sender
+                        .send(Signal::Message(message, received.reply, waiting))
+                        .is_err()
                 {
                     return;
                 }
             }
         });
-        let mut beats = client.subscribe(queue.beats()).await.map_err(failed)?;
-        let heard = hear.clone();
+        let mut heartbeats = client.subscribe(queue.heartbeats()).await.map_err(failed)?;
+        let sender = signals.clone();
         tasks.spawn(async move {
-            while let Some(message) = beats.next().await {
-                if let Ok(beat) = message::read(&message.payload)
-                    && heard.send(Heard::Beat(beat)).is_err()
+            while let Some(received) = heartbeats.next().await {
+                let Some(waiting) = backlog.take(&received) else {
+                    continue;
+                };
+                if let Ok(heartbeat) = message::read(&received.payload)
+                    && sender.send(Signal::Heartbeat(heartbeat, waiting)).is_err()
                 {
                     return;
                 }
             }
         });
         let mut link = queue.link();
-        let heard = hear.clone();
+        let sender = signals.clone();
         tasks.spawn(async move {
             while link.changed().await.is_ok() {
                 let now = *link.borrow_and_update();
-                if heard.send(Heard::Link(now)).is_err() {
+                if sender.send(Signal::Link(now)).is_err() {
                     return;
                 }
             }
         });
-        let call = client.publish_with_reply(queue.roll_call(), queue.beats(), "".into());
+        let call = client.publish_with_reply(queue.roll_call(), queue.heartbeats(), "".into());
         call.await.map_err(|error| api("ask who is there", error))?;
         Ok(tasks)
     }
 }
 
 impl Pool for NatsPool {
+    type Error = PoolError;
+
     fn workers(&self) -> usize {
         self.slots
     }
@@ -260,46 +322,47 @@ impl Pool for NatsPool {
     fn run(
         &self,
         tasks: &dyn Tasks,
-        noticed: &mut dyn FnMut(Notice) -> ControlFlow<()>,
+        report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
-        let session = crate::chance::name();
-        let (hear, heard) = channel();
-        // It must be there before anybody is told of a task.
+        let session = crate::jitter::random_name();
+        let (sender, signals) = channel();
+        // The consumer must exist before the first task is published.
         self.link.wait(self.link.queue.consumer())?;
-        let listening = self.link.wait(self.listen(&session, &hear))?;
+        let subscriptions = self.link.wait(self.listen(&session, &sender))?;
         let (found, jobs) = sync_channel(LOOKED_UP);
         let stopped = std::thread::scope(|scope| -> Result<Stop, PoolError> {
-            let (record, cancel) = (&self.work.record, &self.work.cancel);
-            let looked = hear.clone();
-            let look = move || {
-                let told = looked.clone();
-                let notices: Notices =
-                    Arc::new(move |notice| told.send(Heard::Notice(notice)).is_ok());
-                let pass = |job: Job| found.send(job).is_ok() && looked.send(Heard::Looked).is_ok();
-                look_ahead(tasks, record, cancel, &notices, &pass);
+            let (record, cancel) = (&self.context.record, &self.context.cancel);
+            let looked_up = sender.clone();
+            let look_up = move || {
+                let reports = looked_up.clone();
+                let reports: Reports =
+                    Arc::new(move |event| reports.send(Signal::Report(event)).is_ok());
+                let pass =
+                    |job: Job| found.send(job).is_ok() && looked_up.send(Signal::LookedUp).is_ok();
+                look_up_all(tasks, record, cancel, &reports, &pass);
                 drop(found);
-                // A run that has ended needs no waking.
-                drop(looked.send(Heard::Looked));
+                // A run that has ended needs no signal.
+                drop(looked_up.send(Signal::LookedUp));
             };
             let thread = std::thread::Builder::new().name("look-up".to_owned());
             thread
-                .spawn_scoped(scope, look)
+                .spawn_scoped(scope, look_up)
                 .map_err(PoolError::Worker)?;
-            let mut dispatch = Dispatch::new(self, tasks, session, hear);
-            let stopped = dispatch.run(jobs, &heard, noticed);
+            let mut dispatch = Dispatch::new(self, tasks, session, sender);
+            let stopped = dispatch.run(jobs, &signals, report);
             dispatch.withdraw();
-            drop(heard);
+            drop(signals);
             Ok(stopped)
         })?;
-        drop(listening);
+        drop(subscriptions);
         match stopped {
             Stop::Done => Ok(()),
-            Stop::Enough => {
-                self.work.cancel.cancel();
+            Stop::Listener => {
+                self.context.cancel.cancel();
                 Ok(())
             }
             Stop::Failed(error) => {
-                self.work.cancel.cancel();
+                self.context.cancel.cancel();
                 Err(error)
             }
         }

@@ -9,7 +9,7 @@
 //! | `split<i>_test_<metric>`, `mean_test_<metric>`, `std_test_<metric>`, `rank_test_<metric>` | for each metric |
 //! | `split<i>_train_<metric>`, `mean_train_<metric>`, `std_train_<metric>` | where the plan asks for train scores |
 //!
-//! The metric stands in the name even where there is only one (there
+//! The name contains the metric even where there is only one (there
 //! scikit-learn writes `score`). There is no score time: a task's wall time
 //! is not split in two.
 

@@ -7,131 +7,106 @@ use std::time::Duration;
 use fanout_contract::{Answer, CONTRACT, Params, Scores};
 use serde_json::{Value, json};
 
-use super::{Digests, Report, Took};
+use super::{Report, Usage};
 use crate::digest::Digest;
-use crate::expand::Candidates;
 use crate::expand::TaskSpec;
 use crate::plan::{
     CsvOptions, Cv, DatasetPlan, ErrorScore, Limits, Plan, PoolPlan, Search, TrainerPlan,
 };
-use crate::reduce::{Scoreboard, SearchResults};
-use crate::run::event::{Outcome, TaskFault};
-
-/// All that a [`Report`] borrows.
-pub(super) struct Example {
-    pub(super) plan: Plan,
-    pub(super) digests: Digests,
-    pub(super) candidates: Candidates,
-    pub(super) results: SearchResults,
-    pub(super) holdout: BTreeMap<String, Option<f64>>,
-    pub(super) warnings: Vec<String>,
-    pub(super) took: Took,
-}
+use crate::reduce::Scoreboard;
+use crate::run::manifest::Digests;
+use crate::task::{Outcome, TaskFault};
 
 pub(super) fn params(value: Value) -> Params {
     serde_json::from_value(value).unwrap()
 }
 
-impl Example {
-    /// Six candidates on two splits, one metric not defined once, one task of
-    /// two candidates out of memory.
-    pub(super) fn new() -> Self {
-        let scoring = ["roc_auc".to_owned(), "accuracy".to_owned()];
-        let mut board = Scoreboard::new(6, 2, &scoring, false, ErrorScore::Nan);
-        let scores = |pairs: &[(f64, f64)]| {
-            let scores = pairs.iter().map(|&(roc_auc, accuracy)| {
-                let accuracy = (!accuracy.is_nan()).then_some(accuracy);
-                let scores = [
-                    ("roc_auc".to_owned(), Some(roc_auc)),
-                    ("accuracy".to_owned(), accuracy),
-                ];
-                Scores {
-                    test: BTreeMap::from(scores),
-                    train: BTreeMap::new(),
-                }
-            });
-            Ok(Answer {
-                contract: CONTRACT,
-                fits: 1,
-                scores: scores.collect(),
-            })
+/// Six candidates on two splits, one metric undefined once, one task of two
+/// candidates out of memory.
+pub(super) fn report() -> Report {
+    let scoring = ["roc_auc".to_owned(), "accuracy".to_owned()];
+    let mut board = Scoreboard::new(6, 2, &scoring, false, ErrorScore::Nan);
+    let scores = |pairs: &[(f64, f64)]| {
+        let scores = pairs.iter().map(|&(roc_auc, accuracy)| {
+            let accuracy = (!accuracy.is_nan()).then_some(accuracy);
+            let scores = [
+                ("roc_auc".to_owned(), Some(roc_auc)),
+                ("accuracy".to_owned(), accuracy),
+            ];
+            Scores {
+                test: BTreeMap::from(scores),
+                train: BTreeMap::new(),
+            }
+        });
+        Ok(Answer {
+            contract: CONTRACT,
+            fits: 1,
+            scores: scores.collect(),
+        })
+    };
+    let tasks: [(u32, &[u32], Result<Answer, TaskFault>); 5] = [
+        (0, &[0, 1], scores(&[(0.7, 0.97), (0.75, f64::NAN)])),
+        (1, &[0, 1], scores(&[(0.625, 0.97), (0.8, 0.98)])),
+        (
+            0,
+            &[2, 3, 4, 5],
+            scores(&[(0.72, 0.97), (0.7, 0.96), (0.1, 0.5), (0.5, 0.5)]),
+        ),
+        (1, &[2, 3], scores(&[(0.8, 0.97), (0.7, 0.96)])),
+        (1, &[4, 5], Err(TaskFault::OutOfMemory { limit: 1 << 30 })),
+    ];
+    for (split, candidates, result) in tasks {
+        let id = Digest::of(format!("{split} {candidates:?}").as_bytes());
+        let task = TaskSpec {
+            id,
+            split,
+            candidates: candidates.to_vec(),
         };
-        let tasks: [(u32, &[u32], Result<Answer, TaskFault>); 5] = [
-            (0, &[0, 1], scores(&[(0.7, 0.97), (0.75, f64::NAN)])),
-            (1, &[0, 1], scores(&[(0.625, 0.97), (0.8, 0.98)])),
-            (
-                0,
-                &[2, 3, 4, 5],
-                scores(&[(0.72, 0.97), (0.7, 0.96), (0.1, 0.5), (0.5, 0.5)]),
-            ),
-            (1, &[2, 3], scores(&[(0.8, 0.97), (0.7, 0.96)])),
-            (1, &[4, 5], Err(TaskFault::OutOfMemory { limit: 1 << 30 })),
-        ];
-        for (split, candidates, result) in tasks {
-            let id = Digest::of(format!("{split} {candidates:?}").as_bytes());
-            let task = TaskSpec {
-                id,
-                split,
-                candidates: candidates.to_vec(),
-            };
-            let wall = Duration::from_millis(500);
-            board.record(
-                &task,
-                &Outcome {
-                    result,
-                    wall,
-                    reused: false,
-                },
-            );
-        }
-        let candidates = [
-            json!({"criterion": "gini", "max_depth": 2}),
-            json!({"criterion": "gini", "max_depth": 4}),
-            json!({"criterion": "gini", "max_depth": null}),
-            json!({"criterion": "entropy, or \"log_loss\"", "max_depth": 2}),
-            json!({"criterion": "entropy, or \"log_loss\"", "max_depth": 4}),
-            json!({"max_depth": 8, "max_samples": 0.1}),
-        ];
-        let digest = |name: &str| Digest::of(name.as_bytes());
-        Self {
-            plan: plan(scoring.to_vec()),
-            digests: Digests {
-                run: digest("run"),
-                guest: digest("guest"),
-                dataset: digest("dataset"),
-                splits: digest("splits"),
+        let wall = Duration::from_millis(500);
+        board.record(
+            &task,
+            &Outcome {
+                result,
+                wall,
+                reused: false,
             },
-            candidates: candidates.map(params).into_iter().collect(),
-            results: board.finish(),
-            holdout: BTreeMap::from([
-                ("roc_auc".to_owned(), Some(0.7571)),
-                ("accuracy".to_owned(), None),
-            ]),
-            warnings: vec![
-                "the column `dep_delay` alone tells the target on 99.8 % of the rows; \
-                 drop it if it is not known beforehand"
-                    .to_owned(),
-            ],
-            took: Took {
-                wall: Duration::from_millis(1250),
-                user: Some(Duration::from_millis(2300)),
-                system: Some(Duration::from_millis(100)),
-                peak_memory: Some(117_600_000),
-            },
-        }
+        );
     }
-
-    pub(super) fn report(&self) -> Report<'_> {
-        Report {
-            plan: &self.plan,
-            digests: &self.digests,
-            candidates: &self.candidates,
-            results: &self.results,
-            holdout: Some(&self.holdout),
-            model: None,
-            warnings: &self.warnings,
-            took: Some(&self.took),
-        }
+    let candidates = [
+        json!({"criterion": "gini", "max_depth": 2}),
+        json!({"criterion": "gini", "max_depth": 4}),
+        json!({"criterion": "gini", "max_depth": null}),
+        json!({"criterion": "entropy, or \"log_loss\"", "max_depth": 2}),
+        json!({"criterion": "entropy, or \"log_loss\"", "max_depth": 4}),
+        json!({"max_depth": 8, "max_samples": 0.1}),
+    ];
+    let digest = |name: &str| Digest::of(name.as_bytes());
+    Report {
+        plan: plan(scoring.to_vec()),
+        digests: Digests {
+            run: digest("run"),
+            guest: digest("guest"),
+            dataset: digest("dataset"),
+            splits: digest("splits"),
+        },
+        candidates: candidates.map(params).into_iter().collect(),
+        results: board.finish(),
+        holdout: Some(BTreeMap::from([
+            ("roc_auc".to_owned(), Some(0.7571)),
+            ("accuracy".to_owned(), None),
+        ])),
+        model: None,
+        warnings: vec![
+            "the column `dep_delay` alone tells the target on 99.8 % of the rows; \
+                 drop it if it is not known beforehand"
+                .to_owned(),
+        ],
+        usage: Some(Usage {
+            wall: Duration::from_millis(1250),
+            user: Some(Duration::from_millis(2300)),
+            system: Some(Duration::from_millis(100)),
+            peak_memory: Some(117_600_000),
+        }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`write`]: the folder of results. Each file is written whole under another
+//! [`write()`]: the folder of results. Each file is written whole under another
 //! name and then renamed, `best.json` last: where it is, all are.
 //!
 //! | file | what |
@@ -18,20 +18,19 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Array, Float64Builder, Int32Array, Int64Builder, RecordBatch,
-    StringBuilder,
-};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, Float64Array, Int32Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Report;
 use super::columns::{Cell, Column, Columns, Values};
-use super::{Digests, Report};
 use crate::plan::Plan;
+use crate::run::manifest::Digests;
 
 /// The version of the layout of `plan.json` and `best.json`.
 pub const FORMAT: u32 = 1;
@@ -92,14 +91,14 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
 
 /// Writes all files of a report into a folder, which is made if it is not
 /// there. Files of an earlier report are replaced. Returns their paths.
-pub fn write(folder: &Path, report: &Report<'_>) -> Result<Vec<PathBuf>, FilesError> {
+pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError> {
     make_folder(folder)?;
-    let columns = Columns::new(report.candidates, report.results);
+    let columns = Columns::new(&report.candidates, &report.results);
     let plan = PlanDocument {
         format: FORMAT,
         fanout: env!("CARGO_PKG_VERSION"),
-        digests: report.digests,
-        plan: report.plan,
+        digests: &report.digests,
+        plan: &report.plan,
     };
     let best = BestDocument {
         format: FORMAT,

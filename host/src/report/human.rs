@@ -1,23 +1,6 @@
-//! Numbers and errors as people read them.
+//! Numbers, times and sizes as people read them.
 
-use std::error::Error;
 use std::time::Duration;
-
-/// An error with its causes. Some causes repeat what their effect has already
-/// said; those are left out.
-pub fn chained(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = error.source();
-    }
-    text
-}
 
 /// `336,776`.
 pub fn count(count: usize) -> String {

@@ -1,4 +1,4 @@
-//! [`write`]: a report as one JSON object on one line, for other programs
+//! [`write()`]: a report as one JSON object on one line, for other programs
 //! (`fanout run --json`, `fanout show --json`).
 //!
 //! | field | what |
@@ -12,7 +12,7 @@
 //! | `fits` | `served`, `made`, `reused`, `failed`: see [`Tally`](crate::reduce::Tally) |
 //! | `metrics` | the metrics' names, in the plan's order |
 //! | `ranked_by` | the metric that ranks the candidates |
-//! | `best` | see [`Best`](super::Best); null where no candidate has a score |
+//! | `best` | see [`Best`]; null where no candidate has a score |
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
 //! | `warnings` | a list of sentences |
@@ -28,8 +28,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::columns::Columns;
-use super::{Best, Digests, Report, Took};
+use super::{Best, Report, Usage};
 use crate::reduce::Failures;
+use crate::run::manifest::Digests;
 
 /// The version of the object's layout.
 pub const FORMAT: u32 = 1;
@@ -50,7 +51,7 @@ struct Document<'a> {
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
     warnings: &'a [String],
-    took: Option<&'a Took>,
+    took: Option<&'a Usage>,
     output: Option<String>,
     cv_results: Columns<'a>,
 }
@@ -79,8 +80,8 @@ struct Example {
 }
 
 /// Writes the object and a line feed.
-pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
-    let results = report.results;
+pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    let results = &report.results;
     let tally = results.tally;
     let failure = |failures: &'_ Failures| Failure {
         kind: failures.kind,
@@ -98,7 +99,7 @@ pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
         fanout: env!("CARGO_PKG_VERSION"),
         name: &report.plan.name,
         trainer: &report.plan.trainer.name,
-        digests: report.digests,
+        digests: &report.digests,
         candidates: results.candidates,
         splits: results.splits,
         fits: Fits {
@@ -118,14 +119,14 @@ pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
             .map(|metric| (metric.name.as_str(), metric.undefined))
             .collect(),
         failures: results.failures.iter().map(failure).collect(),
-        warnings: report.warnings,
-        took: report.took,
+        warnings: &report.warnings,
+        took: report.usage.as_ref(),
         output: report
             .plan
             .output
             .as_ref()
             .map(|folder| folder.display().to_string()),
-        cv_results: Columns::new(report.candidates, results),
+        cv_results: Columns::new(&report.candidates, results),
     };
     serde_json::to_writer(&mut *output, &document)?;
     output.write_all(b"\n")
@@ -135,14 +136,14 @@ pub fn write(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::example::Example;
+    use super::super::example;
     use super::*;
 
     #[test]
     fn the_object_tells_all_of_a_run() {
-        let example = Example::new();
+        let example = example::report();
         let mut output = Vec::new();
-        write(&example.report(), &mut output).unwrap();
+        write(&example, &mut output).unwrap();
         assert_eq!(output.iter().filter(|&&byte| byte == b'\n').count(), 1);
         let object: Value = serde_json::from_slice(&output).unwrap();
         let names: Vec<&str> = object
@@ -151,7 +152,7 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        // Every field stands in the table above, and the other way round.
+        // The fields are exactly those of the table above.
         let table = include_str!("json.rs")
             .lines()
             .filter_map(|line| line.strip_prefix("//! | `"));

@@ -1,5 +1,5 @@
-//! [`Progress`]: what a person who waits for a run sees, made from its events.
-//! It knows nothing but them, and writes only where it is told to.
+//! [`Progress`]: a listener that shows a run's progress to a person, on a
+//! terminal or as lines of a log.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,19 +9,25 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::human::{count, counted, duration, score};
-use crate::run::event::{Event, Outcome};
+use crate::run::event::{Event, Listener, StampedEvent};
+use crate::store::Key;
+use crate::task::TaskFault;
 
-/// Without a terminal: no two lines on the fits within this time.
-const QUIET_FOR: Duration = Duration::from_secs(2);
+/// Without a terminal: the least time between two lines on the fits.
+const LEAST_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Without a terminal: a line after this time, even if little was done.
-const SILENT_FOR: Duration = Duration::from_secs(30);
+/// Without a terminal: the time after which a line follows even if little was
+/// done.
+const MOST_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Different words of workers that gave tasks back, at most.
+/// The most reasons of returned tasks that are shown.
 const RETURNED: usize = 100;
 
-/// A listener to a run's events. Give it each event as it happens; drop it
-/// before anything else is written to the same terminal.
+/// The most parts without a valid HMAC that are named.
+const UNPROVEN: usize = 3;
+
+/// Shows a run's progress. Drop it before anything else is written to the same
+/// terminal.
 pub struct Progress {
     form: Form,
     metric: String,
@@ -30,10 +36,12 @@ pub struct Progress {
     reused: usize,
     failed: usize,
     best: Option<f64>,
-    /// Kinds of failure that were told.
-    told: BTreeSet<&'static str>,
-    /// What workers said that gave tasks back.
+    /// Kinds of failure that were shown.
+    shown: BTreeSet<&'static str>,
+    /// Reasons of returned tasks that were shown.
     returned: BTreeSet<String>,
+    /// Parts without a valid HMAC.
+    unproven: usize,
 }
 
 enum Form {
@@ -99,18 +107,27 @@ impl Progress {
             reused: 0,
             failed: 0,
             best: None,
-            told: BTreeSet::new(),
+            shown: BTreeSet::new(),
             returned: BTreeSet::new(),
+            unproven: 0,
         }
     }
 
-    /// Takes in an event that happened now. What can't be written is lost:
-    /// no run fails for its progress.
-    pub fn on_event(&mut self, event: &Event) {
-        self.on_event_at(event, Instant::now());
+    fn warn_of_unproven(&mut self, key: &Key) {
+        self.unproven += 1;
+        if self.unproven <= UNPROVEN {
+            self.say(&format!(
+                "warning: `{key}` in the store carries no valid HMAC; its fits are made again. \
+                 Its writer had another `FANOUT_STORE_KEY`, or none"
+            ));
+        } else if self.unproven == UNPROVEN + 1 {
+            // With another key these are all parts of the store.
+            self.say("warning: there are more parts without a valid HMAC");
+        }
     }
 
-    fn on_event_at(&mut self, event: &Event, now: Instant) {
+    fn on_event_at(&mut self, event: &Event, worker: Option<&str>, now: Instant) {
+        let worker = worker.unwrap_or("?");
         match event {
             Event::DatasetPrepared {
                 rows,
@@ -131,13 +148,14 @@ impl Progress {
                 ));
             }
             Event::DatasetWarned { message } => self.say(&format!("warning: {message}")),
-            Event::ObjectMended { key } => self.say(&format!(
-                "warning: `{key}` in the store was damaged; it is written anew"
+            Event::ObjectRepaired { key } => self.say(&format!(
+                "warning: `{key}` in the store was damaged and was written again"
             )),
             Event::ResultDamaged { key } => self.say(&format!(
                 "warning: `{key}` in the store is damaged; its fits are made again"
             )),
-            Event::ResultDiffers { key } => self.say(&format!(
+            Event::ResultUnproven { key } => self.warn_of_unproven(key),
+            Event::ResultDiffered { key } => self.say(&format!(
                 "warning: `{key}` in the store has other scores than were made now; \
                  the trainer is not deterministic"
             )),
@@ -147,6 +165,7 @@ impl Progress {
                 fits,
                 tasks,
                 workers,
+                ..
             } => {
                 self.say(&format!(
                     "{}: {} x {}, in {} on {}",
@@ -160,34 +179,35 @@ impl Progress {
             }
             Event::TaskFinished {
                 fits,
-                outcome,
+                fault,
+                reused,
                 best,
                 ..
-            } => {
-                self.advance(*fits, outcome, *best, now);
-            }
-            Event::WorkerJoined { worker, slots } => {
+            } => self.advance(*fits, fault.as_ref(), *reused, *best, now),
+            Event::SharingFailed { message } => self.say(&format!(
+                "warning: the decoded dataset can't be shared, so that every worker decodes it: \
+                 {message}"
+            )),
+            Event::WorkerJoined { slots } => {
                 let slots = counted(*slots, "task");
-                self.say(&format!("worker {worker} is there, for {slots} at a time"));
+                self.say(&format!("worker {worker} joined, for {slots} at a time"));
             }
-            Event::WorkerLeft { worker, silent } => self.say(&match silent {
-                true => format!("worker {worker} fell silent; others get its tasks"),
-                false => format!("worker {worker} has left"),
+            Event::WorkerLeft { silent } => self.say(&match silent {
+                true => format!("worker {worker} does not answer; others get its tasks"),
+                false => format!("worker {worker} left"),
             }),
             Event::WorkersAwaited => self.say(
                 "no worker takes tasks; waiting for one (`fanout worker --nats URL --store URL`)",
             ),
-            Event::TaskReturned { worker, why } => {
-                // A store that is away says the same of every task.
+            Event::TaskReturned { reason } => {
+                // A store that fails is the reason of every task.
                 let many = self.returned.len() >= RETURNED;
-                if !many && self.returned.insert(format!("{worker}: {why}")) {
-                    self.say(&format!("worker {worker} gave a task back: {why}"));
+                if !many && self.returned.insert(format!("{worker}: {reason}")) {
+                    self.say(&format!("worker {worker} returned a task: {reason}"));
                 }
             }
-            Event::LinkChanged { up } => self.say(match up {
-                true => "NATS is there again",
-                false => "NATS is gone; waiting for it",
-            }),
+            Event::QueueConnected => self.say("NATS is connected again"),
+            Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
             Event::RunFinished { wall } => {
                 let text = self.state(&format!(" in {}", duration(*wall)));
                 match &self.form {
@@ -205,7 +225,7 @@ impl Progress {
                 _ => self.say("fitting the best candidate on all rows"),
             },
             Event::RunInterrupted { .. } => {
-                // The run's error says how far it came. Tasks that still end
+                // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.
                 if let Form::Live(bar) = std::mem::replace(&mut self.form, Form::Quiet) {
                     bar.finish_and_clear();
@@ -238,13 +258,20 @@ impl Progress {
         }
     }
 
-    fn advance(&mut self, fits: usize, outcome: &Outcome, best: Option<f64>, now: Instant) {
+    fn advance(
+        &mut self,
+        fits: usize,
+        fault: Option<&TaskFault>,
+        reused: bool,
+        best: Option<f64>,
+        now: Instant,
+    ) {
         self.done += fits;
-        self.reused += if outcome.reused { fits } else { 0 };
-        if let Err(fault) = &outcome.result {
+        self.reused += if reused { fits } else { 0 };
+        if let Some(fault) = fault {
             self.failed += fits;
-            if self.told.insert(fault.kind()) {
-                // A trap goes on with the guest's functions, line by line.
+            if self.shown.insert(fault.kind()) {
+                // A trap's backtrace follows on further lines.
                 let fault = fault.to_string();
                 self.say(&format!(
                     "failed: {}",
@@ -253,13 +280,13 @@ impl Progress {
             }
         }
         let best = best.or(self.best);
-        let news = best != self.best || outcome.result.is_err() || outcome.reused;
+        let news = best != self.best || fault.is_some() || reused;
         self.best = best;
         match &mut self.form {
             Form::Live(bar) => {
                 bar.set_position(self.done as u64);
-                if outcome.reused {
-                    // What an earlier run did says nothing of this one's pace.
+                if reused {
+                    // Reused fits say nothing of the pace.
                     bar.reset_eta();
                 }
                 if news {
@@ -277,7 +304,7 @@ impl Progress {
             } => {
                 let mark = self.done * 10 / self.fits.max(1);
                 let since = now.saturating_duration_since(*last);
-                let due = mark > *marks && since >= QUIET_FOR || since >= SILENT_FOR;
+                let due = mark > *marks && since >= LEAST_INTERVAL || since >= MOST_INTERVAL;
                 if !due || self.done >= self.fits {
                     return;
                 }
@@ -314,6 +341,12 @@ impl Progress {
             .chain(reused)
             .collect::<Vec<_>>()
             .join(", ")
+    }
+}
+
+impl Listener for Progress {
+    fn on_event(&mut self, event: &StampedEvent) {
+        self.on_event_at(&event.event, event.worker.as_deref(), Instant::now());
     }
 }
 

@@ -92,15 +92,15 @@ impl TableColumn {
 }
 
 /// Renders a report: what was searched, the best candidates, the best
-/// hyper-parameters, hold-out scores, warnings, failures, and what it took.
-pub fn render(report: &Report<'_>, style: Style) -> String {
+/// hyper-parameters, hold-out scores, warnings, failures, and what it usage.
+pub fn render(report: &Report, style: Style) -> String {
     let mut text = String::new();
     write_report(report, style, &mut text).expect("a string takes all that is written");
     text
 }
 
-fn write_report(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
-    let results = report.results;
+fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result {
+    let results = &report.results;
     let head = format!(
         "{}: {}, {} x {} = {}",
         report.plan.name,
@@ -123,11 +123,11 @@ fn write_report(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Res
         }
     }
     notes(report, style, out)?;
-    took(report, style, out)
+    usage(report, style, out)
 }
 
-fn table(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
-    let results = report.results;
+fn table(report: &Report, style: Style, out: &mut String) -> fmt::Result {
+    let results = &report.results;
     let ranked_by = report.ranked_by();
     let mut shown = results.ranking(ranked_by);
     shown.truncate(SHOWN);
@@ -208,8 +208,8 @@ fn table(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
 }
 
 /// The searched hyper-parameters in which the candidates differ.
-fn param_columns(report: &Report<'_>, shown: &[usize]) -> Vec<TableColumn> {
-    let candidates = report.candidates;
+fn param_columns(report: &Report, shown: &[usize]) -> Vec<TableColumn> {
+    let candidates = &report.candidates;
     let varies = |name: &&String| {
         let first = candidates.value(0, name);
         (1..candidates.len()).any(|candidate| candidates.value(candidate, name) != first)
@@ -296,7 +296,7 @@ fn fit(
 
 fn best_candidate(
     best: &super::Best,
-    report: &Report<'_>,
+    report: &Report,
     style: Style,
     out: &mut String,
 ) -> fmt::Result {
@@ -326,7 +326,7 @@ fn best_candidate(
             clip(&plain(Some(value)), room)
         )?;
     }
-    if let Some(holdout) = report.holdout {
+    if let Some(holdout) = &report.holdout {
         let scores = report.results.metrics.iter().filter_map(|metric| {
             let value = holdout.get(&metric.name)?.unwrap_or(f64::NAN);
             Some(format!("{} {}", metric.name, score(value)))
@@ -340,16 +340,16 @@ fn best_candidate(
             out,
         )?;
     }
-    if let Some(model) = report.model {
+    if let Some(model) = &report.model {
         writeln!(out, "Model: {}", model.display())?;
     }
     Ok(())
 }
 
 /// Warnings, scores that are not defined, and failures.
-fn notes(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
-    let results = report.results;
-    let mut warnings: Vec<String> = report.warnings.to_vec();
+fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
+    let results = &report.results;
+    let mut warnings: Vec<String> = report.warnings.clone();
     for metric in results.metrics.iter().filter(|metric| metric.undefined > 0) {
         let fits = counted(metric.undefined, "fit");
         warnings.push(format!(
@@ -378,7 +378,7 @@ fn notes(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
         let head = format!("Failed: {failed} of {all}");
         writeln!(out, "\n{}", style.paint(Paint::Failure, &head))?;
         for failures in &results.failures {
-            // A trap goes on with the guest's functions, line by line.
+            // A trap's backtrace follows on further lines.
             let message = failures.example.to_string();
             let message = message.lines().next().unwrap_or_default();
             let first = if failures.tasks > 1 { "the first " } else { "" };
@@ -395,15 +395,15 @@ fn notes(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn took(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
+fn usage(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     let tally = report.results.tally;
     writeln!(out)?;
-    if let Some(took) = report.took {
-        let mut line = format!("Took {}", duration(took.wall));
-        if let (Some(user), Some(system)) = (took.user, took.system) {
+    if let Some(usage) = &report.usage {
+        let mut line = format!("Took {}", duration(usage.wall));
+        if let (Some(user), Some(system)) = (usage.user, usage.system) {
             write!(line, ", {} CPU", duration(user + system))?;
         }
-        if let Some(peak) = took.peak_memory {
+        if let Some(peak) = usage.peak_memory {
             write!(line, ", {} peak memory", bytes(peak))?;
         }
         wrap(&line, 0, 2, style.width, out)?;
@@ -415,7 +415,7 @@ fn took(report: &Report<'_>, style: Style, out: &mut String) -> fmt::Result {
             "{served} served by {} made ({share:.1} each)",
             count(tally.made)
         );
-        if tally.reused > 0 && report.took.is_some() {
+        if tally.reused > 0 && report.usage.is_some() {
             write!(line, ", {} of them in an earlier run", count(tally.reused))?;
         }
         wrap(&line, 0, 2, style.width, out)?;

@@ -1,127 +1,20 @@
-//! [`Event`]: what happened in a run. Everything that a person or a file is
-//! told comes from these.
+//! [`Event`]: what happened in a run. Everything that a person, a file or
+//! another program is told about a run comes from these. [`Listeners`] stamps
+//! each event with time and sequence number and passes it to any number of
+//! [`Listener`]s. The run does not know who listens.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fanout_contract::Answer;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::store::Key;
+use crate::task::TaskFault;
 
-/// Why a task has no answer. It is a result, stored like any other; what a
-/// limit ended is tried again under a greater one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum TaskFault {
-    /// The guest trapped (a panic, an unreachable, a division by zero).
-    #[error("the guest trapped: {message}")]
-    Trapped {
-        /// The trap and the guest's innermost functions.
-        message: String,
-    },
-    /// The guest asked for more memory than the plan allows.
-    #[error("the guest needed more than its {} of memory", size(*limit))]
-    OutOfMemory {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The task took longer than the plan allows.
-    #[error("the task took longer than its {} s", *limit_ms as f64 / 1000.0)]
-    TimedOut {
-        /// The limit, in milliseconds.
-        limit_ms: u64,
-    },
-    /// The guest recursed too deep.
-    #[error("the guest's stack overflowed")]
-    StackOverflowed,
-    /// The answer is not what the contract asks for.
-    #[error("the guest's answer is malformed: {message}")]
-    MalformedAnswer {
-        /// What is wrong.
-        message: String,
-    },
-    /// Every worker that ran the task died, or fell silent, over it; never
-    /// stored, since others may fare better.
-    #[error("{workers} workers that ran the task died or fell silent over it")]
-    WorkersLost {
-        /// How many.
-        workers: u64,
-    },
-    /// The run was told to stop; never stored.
-    #[error("the run was stopped")]
-    Cancelled,
-    /// The guest said why it did not answer.
-    #[error("{fault}")]
-    Refused {
-        /// What the guest said.
-        fault: fanout_contract::Fault,
-    },
-}
-
-/// `1 GiB`, `512 MiB`: limits are powers of two in most plans.
-fn size(bytes: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let whole = units
-        .into_iter()
-        .find(|(bits, _)| bytes >= 1 << bits && bytes.is_multiple_of(1 << bits));
-    whole.map_or(format!("{bytes} bytes"), |(bits, unit)| {
-        format!("{} {unit}", bytes >> bits)
-    })
-}
-
-impl TaskFault {
-    /// What to do about it, where that is in the plan's hands.
-    pub fn remedy(&self) -> Option<&'static str> {
-        match self {
-            Self::OutOfMemory { .. } => Some(
-                "raise `limits.memory`, or leave columns out; `fanout check` estimates what a \
-                 run needs",
-            ),
-            Self::TimedOut { .. } => Some("raise `limits.timeout`"),
-            Self::WorkersLost { .. } => Some(
-                "look at the workers' logs: the machine's memory may be less than \
-                 `limits.memory` for each of their tasks",
-            ),
-            _ => None,
-        }
-    }
-
-    /// The kind alone, as in the task's stored result; for a guest's refusal,
-    /// which of the four it is.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Trapped { .. } => "trapped",
-            Self::OutOfMemory { .. } => "out_of_memory",
-            Self::TimedOut { .. } => "timed_out",
-            Self::StackOverflowed => "stack_overflowed",
-            Self::MalformedAnswer { .. } => "malformed_answer",
-            Self::WorkersLost { .. } => "workers_lost",
-            Self::Cancelled => "cancelled",
-            Self::Refused { fault } => match fault {
-                fanout_contract::Fault::InvalidDataset(_) => "invalid_dataset",
-                fanout_contract::Fault::InvalidTask(_) => "invalid_task",
-                fanout_contract::Fault::InvalidParams(_) => "invalid_params",
-                fanout_contract::Fault::Failed(_) => "fit_failed",
-            },
-        }
-    }
-}
-
-/// How one task ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// The answer, or why there is none.
-    pub result: Result<Answer, TaskFault>,
-    /// Wall time in the guest; where its call served other fits too, the
-    /// share of these.
-    pub wall: Duration,
-    /// Whether it was found in the store, left by an earlier run or by one
-    /// that goes on beside this one.
-    pub reused: bool,
-}
-
-/// Something that happened in a run, in the order in which it happened.
-#[derive(Clone, Debug)]
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The dataset and its splits are in the store.
     DatasetPrepared {
@@ -131,16 +24,19 @@ pub enum Event {
         features: usize,
         /// Whether the store had the dataset already.
         reused: bool,
-        /// How long it took.
+        /// How long it took, in seconds.
+        #[serde(with = "seconds")]
         wall: Duration,
     },
-    /// Something in the data that a person should know of; the run goes on.
+    /// The data has a property that its user should know. The run goes on.
     DatasetWarned {
         /// One sentence.
         message: String,
     },
-    /// The tasks are known and about to be sent.
+    /// The tasks are known and are about to be run.
     RunStarted {
+        /// The run's id.
+        run: Digest,
         /// Candidates.
         candidates: usize,
         /// Splits.
@@ -149,12 +45,12 @@ pub enum Event {
         fits: usize,
         /// Tasks.
         tasks: usize,
-        /// Workers of the pool.
+        /// How many tasks the pool runs at a time.
         workers: usize,
     },
     /// An object whose name is the digest of its content was damaged, and was
-    /// written anew.
-    ObjectMended {
+    /// written again.
+    ObjectRepaired {
         /// Its name.
         key: Key,
     },
@@ -163,65 +59,174 @@ pub enum Event {
         /// Its name.
         key: Key,
     },
-    /// A part of a task's results has other scores than this run made for
-    /// the same fit: the trainer is not deterministic.
-    ResultDiffers {
+    /// A part of a task's results carries no valid HMAC, and the store has a key:
+    /// its writer had none, or another one. Its fits are made again.
+    ResultUnproven {
         /// Its name.
         key: Key,
     },
-    /// Fits of a task ended, well or not, and are in the store.
+    /// A stored part of a task's results has other scores than this run made
+    /// for the same fit: the trainer is not deterministic.
+    ResultDiffered {
+        /// Its name.
+        key: Key,
+    },
+    /// An instance could not hand its decoded dataset to the other workers;
+    /// each decodes the dataset for itself, which takes time and memory.
+    SharingFailed {
+        /// Why.
+        message: String,
+    },
+    /// Fits of a task ended, with or without scores, and are in the store.
     TaskFinished {
-        /// Its index in the expansion.
+        /// The task's index in the expansion.
         task: usize,
+        /// The index of the split.
+        split: u32,
         /// How many of the run's fits.
         fits: usize,
-        /// How.
-        outcome: Outcome,
-        /// The best mean score so far of a candidate whose splits are all
-        /// done, by the ranking metric.
+        /// How many models were fitted for them.
+        models: u32,
+        /// Why they have no scores; null where they have.
+        fault: Option<TaskFault>,
+        /// Wall time in the guest, in seconds.
+        #[serde(with = "seconds")]
+        wall: Duration,
+        /// Whether the store had them.
+        reused: bool,
+        /// The best mean score so far by the ranking metric, over candidates
+        /// whose splits are all done.
         best: Option<f64>,
     },
-    /// A worker elsewhere takes tasks.
+    /// A remote worker began to take tasks.
     WorkerJoined {
-        /// Its name.
-        worker: String,
-        /// How many it runs at a time.
+        /// How many tasks it runs at a time.
         slots: usize,
     },
-    /// A worker elsewhere takes tasks no more; those that it held come to
-    /// others.
+    /// A remote worker stopped taking tasks; those that it held go to others.
     WorkerLeft {
-        /// Its name.
-        worker: String,
-        /// Whether it went without a word.
+        /// Whether it left without notice.
         silent: bool,
     },
-    /// There are tasks, and no worker elsewhere to take them. The run waits.
+    /// There are tasks and no remote worker to take them. The run waits.
     WorkersAwaited,
-    /// A worker elsewhere could not run a task now; it comes again.
+    /// A remote worker could not run a task now; the task is delivered again.
     TaskReturned {
-        /// Its name.
-        worker: String,
         /// Why.
-        why: String,
+        reason: String,
     },
-    /// The connection to the queue came or went.
-    LinkChanged {
-        /// Whether it is there.
-        up: bool,
-    },
+    /// The connection to the queue was made again.
+    QueueConnected,
+    /// The connection to the queue was lost. It is made again by itself.
+    QueueDisconnected,
     /// Every task ended.
     RunFinished {
-        /// From the first task to the last.
+        /// From the first task to the last, in seconds.
+        #[serde(with = "seconds")]
         wall: Duration,
     },
     /// The refit of the best candidate began.
     RefitStarted,
-    /// The run was told to stop; tasks that ended are kept.
+    /// The run was stopped; tasks that ended are in the store.
     RunInterrupted {
-        /// Fits done.
+        /// Fits that are done.
         done: usize,
         /// Fits in all.
         fits: usize,
     },
+}
+
+/// An event with its stamp: one JSON object, the event's fields beside the
+/// stamp's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StampedEvent {
+    /// The event's number in its run, from 0.
+    pub sequence: u64,
+    /// Microseconds since 1970-01-01 UTC.
+    pub time_us: u64,
+    /// The worker that the event is about; null where it is about none.
+    pub worker: Option<Arc<str>>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Receives the events of a run, in order, on the run's own thread. What goes
+/// wrong in a listener is the listener's: it can't fail a run.
+pub trait Listener {
+    /// Receives one event.
+    fn on_event(&mut self, event: &StampedEvent);
+}
+
+impl<F: FnMut(&StampedEvent)> Listener for F {
+    fn on_event(&mut self, event: &StampedEvent) {
+        self(event);
+    }
+}
+
+/// All listeners of a run.
+#[derive(Default)]
+pub struct Listeners<'l> {
+    listeners: Vec<&'l mut dyn Listener>,
+    sequence: u64,
+}
+
+impl<'l> Listeners<'l> {
+    /// These listeners; each receives every event.
+    pub fn new(listeners: Vec<&'l mut dyn Listener>) -> Self {
+        Self {
+            listeners,
+            sequence: 0,
+        }
+    }
+
+    /// Stamps an event that is about no worker, and passes it on.
+    pub fn emit(&mut self, event: Event) {
+        self.emit_of(None, event);
+    }
+
+    /// Stamps an event that is about `worker`, and passes it on.
+    pub fn emit_of(&mut self, worker: Option<Arc<str>>, event: Event) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let stamped = StampedEvent {
+            sequence: self.sequence,
+            time_us: u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX),
+            worker,
+            event,
+        };
+        self.sequence += 1;
+        for listener in &mut self.listeners {
+            listener.on_event(&stamped);
+        }
+    }
+}
+
+impl std::fmt::Debug for Listeners<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listeners")
+            .field("listeners", &self.listeners.len())
+            .field("sequence", &self.sequence)
+            .finish()
+    }
+}
+
+/// Durations as seconds in JSON.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
 }

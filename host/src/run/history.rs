@@ -1,18 +1,18 @@
-//! [`History`]: the runs that a store holds, and [`Replay`], what one of them
-//! has come to so far. It runs nothing and writes nothing.
+//! [`History`]: the runs that a store holds, and [`Replay`], the results of one
+//! of them so far. It runs nothing and writes nothing.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::manifest::{Manifest, ManifestError};
-use super::record::{Record, Wanted};
-use super::wanted_alone;
+use super::record::Record;
+use super::tasks::{Tasks as _, finished_part, wanted_fit};
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::Plan;
-use crate::pool::Tasks as _;
 use crate::reduce::{Scoreboard, SearchResults};
 use crate::store::{Key, Kind, Store, StoreError};
+use crate::task::WantedFits;
 
 /// Tasks that are looked up at a time.
 const LOOKED_UP: usize = 1024;
@@ -36,7 +36,7 @@ pub struct RunEntry {
     pub ended: Option<SystemTime>,
 }
 
-/// Why a run can't be told of.
+/// Why a run can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The store failed.
@@ -128,8 +128,7 @@ impl History {
     }
 }
 
-/// What a run has come to so far, by the parts that the store has of its
-/// tasks.
+/// The results of a run so far, from the parts of its tasks in the store.
 #[derive(Clone, Debug)]
 pub struct Replay {
     /// The plan.
@@ -144,6 +143,8 @@ pub struct Replay {
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
     /// Parts that are damaged.
     pub damaged: Vec<Key>,
+    /// Parts without a valid HMAC, where the store has a key.
+    pub unproven: Vec<Key>,
 }
 
 impl Replay {
@@ -158,16 +159,17 @@ impl Replay {
             plan.return_train_score,
             plan.error_score,
         );
-        let mut damaged = Vec::new();
+        let (mut damaged, mut unproven) = (Vec::new(), Vec::new());
         for start in (0..expansion.tasks.len()).step_by(LOOKED_UP) {
             let indices = start..expansion.tasks.len().min(start + LOOKED_UP);
-            let wanted: Vec<Wanted> = indices.clone().map(|i| expansion.wanted(i)).collect();
+            let wanted: Vec<WantedFits> = indices.clone().map(|i| expansion.wanted(i)).collect();
             for (index, found) in indices.zip(record.look(&wanted)?) {
-                for ended in &found.ended {
-                    let part = super::part(&expansion.tasks[index], ended);
-                    board.record(&part, &ended.outcome);
+                for finished in &found.finished {
+                    let part = finished_part(&expansion.tasks[index], &finished.positions);
+                    board.record(&part, &finished.outcome);
                 }
                 damaged.extend(found.damaged);
+                unproven.extend(found.unproven);
             }
         }
         let done = board.recorded();
@@ -179,9 +181,9 @@ impl Replay {
             .and_then(|metric| results.best(metric));
         let holdout = match (best, &manifest.holdout) {
             (Some(best), Some(split)) if done == expansion.fits() => {
-                let found = record.look(&[wanted_alone(&expansion, best, split)])?;
-                let answer = found.into_iter().flat_map(|found| found.ended).next();
-                let answer = answer.and_then(|ended| ended.outcome.result.ok());
+                let found = record.look(&[wanted_fit(&expansion, best, split)])?;
+                let answer = found.into_iter().flat_map(|found| found.finished).next();
+                let answer = answer.and_then(|finished| finished.outcome.result.ok());
                 answer.map(|answer| expansion.named(&answer.scores[0]).into_iter().collect())
             }
             _ => None,
@@ -193,6 +195,7 @@ impl Replay {
             done,
             holdout,
             damaged,
+            unproven,
         })
     }
 }

@@ -1,7 +1,7 @@
-//! [`Manifest`]: all from which a run's tasks come again without its source:
-//! `plan.json` in the store. Its digest is the run's id. It holds nothing of
-//! where and when the run goes on: no pool, no store, no limits, no paths, no
-//! clock.
+//! [`Manifest`]: all that a run's tasks are made from, without its source:
+//! `plan.json` in the store. Its digest is the run's id. It is independent of
+//! where and when the run is executed: no pool, no store, no limits, no paths,
+//! no clock.
 
 use bytes::Bytes;
 use fanout_contract::{Split, TrainerDescription};
@@ -12,9 +12,8 @@ use crate::dataset::Prepared;
 use crate::digest::Digest;
 use crate::expand::{Data, Expansion};
 use crate::plan::{Limits, Plan, PoolPlan};
-use crate::report::Digests;
-use crate::sandbox::TaskLimits;
 use crate::store::{Key, LAYOUT, Location};
+use crate::task::TaskLimits;
 
 /// What a run consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +34,19 @@ pub struct Manifest {
     pub splits: Vec<Split>,
     /// The split on which the hold-out rows are scored.
     pub holdout: Option<Split>,
+}
+
+/// The digests of all that decides a run's scores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Digests {
+    /// The run's own: that of its resolved plan.
+    pub run: Digest,
+    /// The guest component's.
+    pub guest: Digest,
+    /// The dataset's.
+    pub dataset: Digest,
+    /// The splits'.
+    pub splits: Digest,
 }
 
 /// Why a manifest can't be read.
@@ -67,7 +79,7 @@ impl Manifest {
     pub fn new(plan: &Plan, trainer: &TrainerDescription, prepared: &Prepared, data: Data) -> Self {
         let mut fields = fields(plan);
         fields.retain(|name, _| !APART.contains(&name.as_str()));
-        // Digests stand for the files.
+        // Digests replace the paths of files.
         for (section, field) in [("dataset", "source"), ("trainer", "guest")] {
             if let Some(Value::Object(section)) = fields.get_mut(section) {
                 section.remove(field);

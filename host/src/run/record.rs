@@ -1,5 +1,5 @@
-//! [`Record`]: what the store keeps of tasks. Every pool, on this host or on
-//! another, looks results up and keeps them here and nowhere else.
+//! [`Record`]: what the store keeps of tasks. Every pool, on any host, looks
+//! results up and keeps them here.
 //!
 //! A task's results are parts, numbered from 0, each created once and never
 //! overwritten. A part holds the fits that the parts before it do not. So a
@@ -7,7 +7,8 @@
 //! writer that finds the number taken reads that part, leaves out what it
 //! has, and takes the next number. Whoever writes, in whatever order, the
 //! parts agree, since a fit is a pure function of its name. A part that is
-//! damaged counts as one without fits.
+//! damaged counts as one without fits, and so does, where the store has a key,
+//! one without a valid HMAC.
 //!
 //! The record never lists, and never waits for another run.
 
@@ -20,11 +21,10 @@ use std::time::Duration;
 
 use fanout_contract::{Answer, CONTRACT, Params, Scores};
 
-use super::event::{Outcome, TaskFault};
 use crate::digest::Digest;
-use crate::sandbox::TaskLimits;
-use crate::store::{Key, Kind, Store, StoreError};
-use part::{Content, Fit, Part};
+use crate::store::{Key, Kind, MacKey, Store, StoreError};
+use crate::task::{FinishedFits, Outcome, TaskFault, TaskLimits, WantedFits};
+use part::{Content, Fit, Part, Refused};
 
 /// What the store keeps of tasks.
 #[derive(Clone, Debug)]
@@ -44,43 +44,28 @@ enum Reuse {
     All,
 }
 
-/// Fits that a run wants of one task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The task's id.
-    pub task: Digest,
-    /// The keys of the fits: the nested hyper-parameters of each, as an
-    /// object in canonical JSON. A fit's position is its index here.
-    pub fits: Vec<String>,
-}
-
-/// How some fits of a task ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ended {
-    /// The positions of the fits.
-    pub positions: Vec<u32>,
-    /// What became of them; an answer has their scores in this order.
-    pub outcome: Outcome,
-}
-
 /// What the record has of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
-    /// What became of the fits that it has.
-    pub ended: Vec<Ended>,
+    /// The fits that it has.
+    pub finished: Vec<FinishedFits>,
     /// The positions of those that it has not, ascending.
     pub missing: Vec<u32>,
     /// Parts that are damaged.
     pub damaged: Vec<Key>,
+    /// Parts without a valid HMAC, where the store has a key.
+    pub unproven: Vec<Key>,
     /// The number of the first part that was not there.
     next: u32,
 }
 
-/// What came of keeping an outcome.
+/// What keeping an outcome found in the store.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// Parts that are damaged.
     pub damaged: Vec<Key>,
+    /// Parts without a valid HMAC, where the store has a key.
+    pub unproven: Vec<Key>,
     /// Parts of others that have other scores for the same fit: the guest is
     /// not deterministic.
     pub differing: Vec<Key>,
@@ -98,8 +83,8 @@ impl Record {
         }
     }
 
-    /// The record in `store`, for one who only wants to know: faults are
-    /// found whatever the limits were, and however families were split.
+    /// The record in `store` for reading alone: faults are found whatever the
+    /// limits were, and however families were split.
     pub fn to_read(store: Store) -> Self {
         Self {
             store,
@@ -108,7 +93,7 @@ impl Record {
         }
     }
 
-    /// The same record, for one who was told that there is something.
+    /// The same record, looking up results even where the run ignores them.
     pub fn reusing(&self) -> Self {
         Self {
             reuse: Reuse::Valid,
@@ -122,8 +107,10 @@ impl Record {
     }
 
     /// Looks tasks up, all at once. The answers are in the same order.
-    pub fn look(&self, wanted: &[Wanted]) -> Result<Vec<Found>, StoreError> {
-        let mut searches: Vec<Search<'_>> = wanted.iter().map(Search::new).collect();
+    pub fn look(&self, wanted: &[WantedFits]) -> Result<Vec<Found>, StoreError> {
+        let key = self.store.mac_key();
+        let search = |wanted| Search::new(wanted, key);
+        let mut searches: Vec<Search<'_>> = wanted.iter().map(search).collect();
         let mut open: Vec<usize> = (0..searches.len())
             .filter(|_| self.reuse != Reuse::Nothing)
             .collect();
@@ -154,7 +141,7 @@ impl Record {
     /// ([`TaskFault::Cancelled`]), is not kept.
     pub fn keep(
         &self,
-        wanted: &Wanted,
+        wanted: &WantedFits,
         found: &Found,
         outcome: &Outcome,
     ) -> Result<Kept, StoreError> {
@@ -167,7 +154,7 @@ impl Record {
         loop {
             let key = Key::part(&wanted.task, number);
             let part = Part::new(wanted.task, number, content, outcome.wall);
-            if self.store.create(&key, part.bytes())? {
+            if self.store.create(&key, part.bytes(self.store.mac_key()))? {
                 return Ok(kept);
             }
             content = part.content;
@@ -175,13 +162,14 @@ impl Record {
             let Some(bytes) = self.store.get(&key)? else {
                 continue;
             };
-            match Part::read(&bytes, &wanted.task, number) {
-                Some(other) => {
+            match Part::read(&bytes, &wanted.task, number, self.store.mac_key()) {
+                Ok(other) => {
                     if !content.leave_out(&other.content) {
                         kept.differing.push(key);
                     }
                 }
-                None => kept.damaged.push(key),
+                Err(Refused::Damaged) => kept.damaged.push(key),
+                Err(Refused::Unproven) => kept.unproven.push(key),
             }
             if content.is_empty() {
                 return Ok(kept);
@@ -195,7 +183,7 @@ fn key_of(params: &Params) -> String {
     serde_json::to_string(params).expect("hyper-parameters are JSON")
 }
 
-fn content(wanted: &Wanted, positions: &[u32], outcome: &Outcome) -> Content {
+fn content(wanted: &WantedFits, positions: &[u32], outcome: &Outcome) -> Content {
     let params = positions.iter().map(|&position| {
         let key = &wanted.fits[position as usize];
         serde_json::from_str::<Params>(key).expect("a key is an object in JSON")
@@ -270,15 +258,17 @@ impl Content {
 
 /// A task's parts as they are read, one after the other.
 struct Search<'a> {
-    wanted: &'a Wanted,
+    wanted: &'a WantedFits,
+    key: Option<&'a MacKey>,
     found: Found,
     faults: Vec<(BTreeSet<String>, Outcome)>,
 }
 
 impl<'a> Search<'a> {
-    fn new(wanted: &'a Wanted) -> Self {
+    fn new(wanted: &'a WantedFits, key: Option<&'a MacKey>) -> Self {
         Self {
             wanted,
+            key,
             found: Found {
                 missing: (0..wanted.fits.len() as u32).collect(),
                 ..Found::default()
@@ -293,9 +283,10 @@ impl<'a> Search<'a> {
 
     /// Takes in the next part. Returns whether one more may help.
     fn take(&mut self, key: Key, bytes: &[u8]) -> bool {
-        match Part::read(bytes, &self.wanted.task, self.found.next) {
-            None => self.found.damaged.push(key),
-            Some(part) => {
+        match Part::read(bytes, &self.wanted.task, self.found.next, self.key) {
+            Err(Refused::Damaged) => self.found.damaged.push(key),
+            Err(Refused::Unproven) => self.found.unproven.push(key),
+            Ok(part) => {
                 let wall = part.wall();
                 match part.content {
                     Content::Scores { models, fits } => self.take_scores(models, fits, wall),
@@ -340,7 +331,7 @@ impl<'a> Search<'a> {
             all if all == there => wall,
             some => wall.mul_f64(some as f64 / there as f64),
         };
-        self.found.ended.push(Ended {
+        self.found.finished.push(FinishedFits {
             positions,
             outcome: Outcome {
                 result: Ok(Answer {
@@ -351,6 +342,7 @@ impl<'a> Search<'a> {
                 wall,
                 reused: true,
             },
+            worker: None,
         });
     }
 
@@ -371,9 +363,10 @@ impl<'a> Search<'a> {
             fits.iter().eq(missing.iter().copied()) && holds(outcome, limits)
         });
         if let Some((_, outcome)) = met {
-            self.found.ended.push(Ended {
+            self.found.finished.push(FinishedFits {
                 positions: std::mem::take(&mut self.found.missing),
                 outcome,
+                worker: None,
             });
         }
         self.found
@@ -387,7 +380,11 @@ impl<'a> Search<'a> {
                 .extract_if(.., |position| fits.contains(&wanted[*position as usize]))
                 .collect();
             if !positions.is_empty() {
-                self.found.ended.push(Ended { positions, outcome });
+                self.found.finished.push(FinishedFits {
+                    positions,
+                    outcome,
+                    worker: None,
+                });
             }
         }
         self.found
@@ -401,7 +398,7 @@ pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
         Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Guest(digest) | Kind::Plan(digest) => {
             Some(Digest::of(bytes) == digest)
         }
-        Kind::Part(task, number) => Some(Part::read(bytes, &task, number).is_some()),
+        Kind::Part(task, number) => Some(Part::read(bytes, &task, number, None).is_ok()),
         Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) => None,
     }
 }

@@ -65,7 +65,7 @@ impl Sweep {
         };
         let mut stay = Vec::new();
         for object in store.list("")? {
-            // What is not of the layout is somebody else's.
+            // Objects outside the layout are not fanout's.
             let Some(kind) = object.key.kind() else {
                 continue;
             };

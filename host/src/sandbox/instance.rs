@@ -9,9 +9,9 @@ use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::Guest as Bindings;
 use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
-use super::limits::{Cancel, State, Stop, TaskLimits};
+use super::limits::{State, Stop};
 use super::{BACKTRACE, Guest};
-use crate::run::event::TaskFault;
+use crate::task::{Cancel, TaskFault, TaskLimits};
 
 /// Threat: a message of hundreds of megabytes, kept with every failed task.
 const MESSAGE: usize = 1000;

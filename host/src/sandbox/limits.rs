@@ -1,7 +1,7 @@
-//! [`TaskLimits`], what a task may use, and how it is held to them: memory by
-//! a limiter, time by an epoch that one ticker an engine advances.
+//! How a guest is held to its [`TaskLimits`]: memory by a limiter, time by an
+//! epoch that one ticker per engine advances.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -14,6 +14,8 @@ use wasmtime_wasi_http::{
     WasiHttpView,
 };
 
+use crate::task::{Cancel, TaskLimits};
+
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(10);
 /// More tables or longer ones than any compiler makes: a guest must not
@@ -23,50 +25,6 @@ const TABLE_ELEMENTS: usize = 100_000;
 /// Threat: host memory taken by resources (headers, requests) that a guest
 /// makes and never drops.
 const RESOURCES: usize = 1000;
-
-/// What one task may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TaskLimits {
-    /// Bytes of linear memory.
-    pub memory: u64,
-    /// Wall time of one call.
-    pub timeout: Duration,
-}
-
-impl Default for TaskLimits {
-    /// 1 GiB, 5 minutes.
-    fn default() -> Self {
-        Self {
-            memory: 1 << 30,
-            timeout: Duration::from_secs(300),
-        }
-    }
-}
-
-impl From<crate::plan::Limits> for TaskLimits {
-    fn from(limits: crate::plan::Limits) -> Self {
-        Self {
-            memory: limits.memory,
-            timeout: limits.timeout,
-        }
-    }
-}
-
-/// Stops running guests from outside; clones share the switch.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Stops every guest that carries this switch, within a tick.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether [`Cancel::cancel`] was called.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// Why a guest was stopped by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

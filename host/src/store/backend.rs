@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 
 use super::StoreError;
 use super::failure::Failure;
+use super::folder::Folder;
 use super::location::{Address, Cloud, Location, redacted};
 use super::profile;
 
@@ -32,6 +33,8 @@ const AT_ONCE: usize = 64;
 /// An object store of the library, with what it takes to call it.
 pub(super) struct Backend {
     pub(super) objects: Arc<dyn ObjectStore>,
+    /// The same objects in a local folder.
+    pub(super) folder: Option<Folder>,
     /// Where a large object goes up in parts that can be tried again.
     pub(super) parts: Option<Arc<dyn MultipartStore>>,
     /// What signs URLs, where they can be signed.
@@ -74,6 +77,7 @@ impl Backend {
             Address::Folder(path) => Self::folder(&path),
             Address::Memory => Ok(Self {
                 objects: Arc::new(InMemory::new()),
+                folder: None,
                 parts: None,
                 signer: None,
                 prefix: Path::ROOT,
@@ -135,6 +139,7 @@ impl Backend {
             .map_err(|source| failed(&std::io::Error::other(source)))?;
         Ok(Self {
             objects: Arc::new(local),
+            folder: Some(Folder::new(path)),
             parts: None,
             signer: None,
             prefix: Path::ROOT,
@@ -158,6 +163,7 @@ impl Backend {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             objects,
+            folder: None,
             parts,
             signer,
             prefix,

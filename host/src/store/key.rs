@@ -67,7 +67,10 @@ impl Key {
 
     /// The same, of a number that nobody else has.
     pub(super) fn new_scratch() -> Self {
-        Self(Path::from(format!("probe/{}", crate::chance::name())))
+        Self(Path::from(format!(
+            "probe/{}",
+            crate::jitter::random_name()
+        )))
     }
 
     /// An object that a listing named.
@@ -116,6 +119,19 @@ impl Key {
 impl AsRef<str> for Key {
     fn as_ref(&self) -> &str {
         self.0.as_ref()
+    }
+}
+
+impl serde::Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_ref())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+        Ok(Self::parse(&name))
     }
 }
 

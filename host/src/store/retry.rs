@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use object_store::Error;
 
 use super::failure::Failure;
-use crate::chance::jittered;
+use crate::jitter::jittered;
 
 /// The first distance, before chance halves it at most.
 const FIRST: Duration = Duration::from_millis(50);

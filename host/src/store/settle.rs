@@ -15,7 +15,7 @@ pub enum Settled {
     Found,
     /// It was there with other bytes than its name says, and was written
     /// anew.
-    Mended,
+    Repaired,
 }
 
 impl Store {
@@ -28,7 +28,7 @@ impl Store {
         }
         match self.get(key)? {
             Some(found) if Digest::of(&found) == digest => Ok(Settled::Found),
-            _ => self.replace(key, bytes).map(|()| Settled::Mended),
+            _ => self.replace(key, bytes).map(|()| Settled::Repaired),
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(settle(), Settled::Written);
         assert_eq!(settle(), Settled::Found);
         store.replace(&key, Bytes::from_static(b"split")).unwrap();
-        assert_eq!(settle(), Settled::Mended);
+        assert_eq!(settle(), Settled::Repaired);
         assert_eq!(store.get(&key).unwrap(), Some(bytes.clone()));
     }
 

@@ -1,6 +1,6 @@
 //! [`Guess`]: the type of a column from the texts of its values.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow_schema::{DataType, TimeUnit};
 
 use super::values::{boolean, date, real, timestamp, whole};
 

@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, NullArray, PrimitiveBuilder, RecordBatch, RecordBatchOptions,
-    StringDictionaryBuilder,
+use arrow_array::builder::{BooleanBuilder, PrimitiveBuilder, StringDictionaryBuilder};
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
-use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Field, Float64Type, Int32Type, Int64Type, Schema,
-    TimestampMicrosecondType,
-};
+use arrow_array::{ArrayRef, NullArray, RecordBatch, RecordBatchOptions};
+use arrow_cast::parse::{Parser, string_to_datetime};
+use arrow_schema::{DataType, Field, Schema};
 
 use super::cut::Piece;
 use super::dialect::Nulls;
@@ -196,7 +194,7 @@ pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
         return None;
     }
     let text = std::str::from_utf8(text).ok()?;
-    let utc: arrow::array::timezone::Tz = "+00:00".parse().ok()?;
+    let utc: arrow_array::timezone::Tz = "+00:00".parse().ok()?;
     Some(string_to_datetime(&utc, text).ok()?.timestamp_micros())
 }
 

@@ -1,8 +1,10 @@
 //! The types of a table's cells, and those that a dataset stores for them.
 
-use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Float32Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{Array, ArrayRef, new_null_array};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::DataType;
 
 /// The type as which a number is stored; a text is stored as a category.
 /// `None` for types that are not supported.

@@ -2,10 +2,10 @@
 
 use std::io::SeekFrom;
 
-use ::arrow::array::RecordBatch;
-use ::arrow::datatypes::SchemaRef;
-use ::arrow::error::ArrowError;
-use ::arrow::ipc::reader::{FileReader, StreamReader};
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::ArrowError;
+use arrow_schema::SchemaRef;
 
 use super::SourceError;
 use super::input::{Input, ReadSeek};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ::parquet::errors::ParquetError;
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 
 use super::input::Packing;
 use crate::store::StoreError;

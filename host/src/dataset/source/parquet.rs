@@ -8,8 +8,6 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
-use ::arrow::array::RecordBatch;
-use ::arrow::datatypes::{DataType, Schema, SchemaRef};
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
@@ -19,6 +17,8 @@ use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use ::parquet::file::reader::{ChunkReader, Length};
 use ::parquet::file::statistics::Statistics;
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::{Buf, Bytes};
 
 use super::SourceError;

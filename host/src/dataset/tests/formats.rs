@@ -90,15 +90,15 @@ fn every_format_gives_the_same_table() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let mut writer =
-        arrow::ipc::writer::FileWriter::try_new(create("a.arrow"), &batch.schema()).unwrap();
+        arrow_ipc::writer::FileWriter::try_new(create("a.arrow"), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
     let mut writer =
-        arrow::ipc::writer::StreamWriter::try_new(create("a.arrows"), &batch.schema()).unwrap();
+        arrow_ipc::writer::StreamWriter::try_new(create("a.arrows"), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
     for (name, delimiter) in [("a.csv", b','), ("a.tsv", b'\t')] {
-        let mut writer = arrow::csv::WriterBuilder::new()
+        let mut writer = arrow_csv::WriterBuilder::new()
             .with_delimiter(delimiter)
             .build(create(name));
         writer.write(&batch).unwrap();

@@ -32,6 +32,7 @@ pub(super) fn pool(
     });
     let concurrency = reader.int("concurrency", noted);
     let token_env = reader.own("token_env", noted, token_env);
+    let insecure = reader.bool("insecure", noted);
     let data = reader.choice("data", noted);
     let retry = retry(&reader, noted);
     let ca = ca(&reader, base, noted);
@@ -39,6 +40,7 @@ pub(super) fn pool(
         endpoints: urls??,
         concurrency: usize::try_from(concurrency??).ok()?,
         token_env: token_env?,
+        insecure: insecure?,
         data: match data? {
             Some("url") => DataWay::Url,
             Some("body") => DataWay::Body,

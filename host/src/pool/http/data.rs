@@ -1,4 +1,5 @@
-//! [`Data`]: how the dataset and the splits get to an endpoint.
+//! [`Data`]: how endpoints get the dataset and the splits: by signed URLs, or
+//! in the body of the request.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,18 +9,18 @@ use bytes::Bytes;
 
 use crate::plan::DataWay;
 use crate::pool::files::Files;
-use crate::pool::{PoolError, Work};
+use crate::pool::{PoolContext, PoolError};
 use crate::store::Key;
 
-/// A URL is good for this long at least when it is handed out, and for a
-/// task's time beside.
+/// A URL is valid for at least this long, and for a task's time limit, when it
+/// is handed out.
 const VALID: Duration = Duration::from_secs(3600);
 
-/// After so many failures in a row, an endpoint is taken not to reach the
-/// store.
+/// After so many failures in a row, an endpoint is treated as one that does not
+/// reach the store.
 const FAILURES: u32 = 3;
 
-/// The way for one request.
+/// How one request carries the files.
 #[derive(Debug)]
 pub(super) enum Way {
     Urls { dataset: String, splits: String },
@@ -31,16 +32,16 @@ pub(super) enum Way {
 pub(super) struct Data {
     way: DataWay,
     files: Files,
-    /// For which time a URL is signed.
+    /// How long a signed URL is valid.
     valid: Duration,
     signed: Mutex<Option<Signed>>,
-    /// Of each endpoint, how many URLs in a row it could not fetch.
+    /// By endpoint, how many URLs in a row it could not fetch.
     failures: Vec<AtomicU32>,
 }
 
 struct Signed {
     until: Instant,
-    /// `None`: the store signs none.
+    /// Those of the dataset and the splits; `None` where the store signs none.
     urls: Option<(String, String)>,
 }
 
@@ -71,7 +72,7 @@ impl Data {
     }
 
     /// How an endpoint gets the files.
-    pub(super) fn way(&self, work: &Work, endpoint: usize) -> Result<Way, PoolError> {
+    pub(super) fn way(&self, context: &PoolContext, endpoint: usize) -> Result<Way, PoolError> {
         if self.way == DataWay::Body
             || self.way == DataWay::Auto
                 && self.failures[endpoint].load(Ordering::Relaxed) >= FAILURES
@@ -81,25 +82,25 @@ impl Data {
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = |signed: &Signed| signed.until > Instant::now();
         if !signed.as_ref().is_some_and(fresh) {
-            *signed = Some(self.sign(work)?);
+            *signed = Some(self.sign(context)?);
         }
         match signed.as_ref().and_then(|signed| signed.urls.clone()) {
             Some((dataset, splits)) => Ok(Way::Urls { dataset, splits }),
             None if self.way == DataWay::Url => Err(PoolError::Unsigned {
-                store: work.record.store().url().to_owned(),
+                store: context.record.store().url().to_owned(),
             }),
             None => Ok(Way::Body),
         }
     }
 
-    fn sign(&self, work: &Work) -> Result<Signed, PoolError> {
-        let store = work.record.store();
+    fn sign(&self, context: &PoolContext) -> Result<Signed, PoolError> {
+        let store = context.record.store();
         let until = Instant::now() + self.valid / 2;
-        let dataset = store.signed_url(&Key::dataset(&work.dataset), self.valid)?;
+        let dataset = store.signed_url(&Key::dataset(&context.dataset), self.valid)?;
         let urls = match dataset {
             None => None,
             Some(dataset) => store
-                .signed_url(&Key::splits(&work.splits), self.valid)?
+                .signed_url(&Key::splits(&context.splits), self.valid)?
                 .map(|splits| (dataset, splits)),
         };
         Ok(Signed { until, urls })
@@ -116,11 +117,11 @@ impl Data {
         self.failures[endpoint].store(0, Ordering::Relaxed);
     }
 
-    pub(super) fn files(&self, work: &Work) -> Result<(Bytes, Bytes), PoolError> {
-        self.files.get(work)
+    pub(super) fn files(&self, context: &PoolContext) -> Result<(Bytes, Bytes), PoolError> {
+        self.files.get(context)
     }
 
-    /// The bytes of the files, where they are in memory.
+    /// How many bytes the files have, where they are in memory.
     pub(super) fn len(&self) -> u64 {
         self.files.len()
     }

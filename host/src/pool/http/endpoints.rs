@@ -1,20 +1,20 @@
-//! [`Endpoints`]: which endpoint takes the next request. Each has so many
-//! requests under way and no more; one that failed rests for a while, at
-//! growing and random lengths, as the others go on.
+//! [`Endpoints`]: which endpoint takes the next request. Each has at most
+//! `concurrency` requests under way. An endpoint that failed rests for a while,
+//! with exponential back-off and jitter, while the others go on.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chance::jittered;
-use crate::sandbox::Cancel;
+use crate::jitter::jittered;
+use crate::task::Cancel;
 
-/// How long an endpoint rests at first, before chance halves it at most.
+/// The first rest, before jitter.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// The longest rest, where the endpoint asks for no longer one.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How often whoever waits looks whether the run was stopped.
+/// How often a waiting worker checks whether the run was stopped.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// All endpoints of a pool.
@@ -22,43 +22,44 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Endpoints {
     concurrency: usize,
     /// How long a run goes on without any answer.
-    patience: Duration,
+    retry: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
-    desks: Vec<Desk>,
+    endpoints: Vec<EndpointState>,
     /// When anything was last answered; the beginning, at first.
     answered: Instant,
 }
 
 #[derive(Clone, Debug)]
-struct Desk {
+struct EndpointState {
     /// Requests under way.
     busy: usize,
-    /// Whether it was found to serve the right guest, and not failed since.
+    /// Whether it serves the right guest and has not failed since.
     known: bool,
-    /// Whether somebody is finding that out.
-    meeting: bool,
+    /// Whether a worker is finding that out.
+    identifying: bool,
     /// Failures since the last answer.
     failures: u32,
     rests_until: Instant,
     why: String,
-    /// Consecutive requests without data that were answered by asking for
-    /// it, and how many are sent with data before the next without.
-    forgot: u32,
+    /// Consecutive requests without data that were answered with a request for
+    /// it.
+    data_needed: u32,
+    /// How many requests carry the data before the next one without.
     with_data: u32,
 }
 
-/// Why there is no endpoint to be had.
+/// Why no endpoint takes a request.
 #[derive(Debug, PartialEq)]
 pub(super) enum Idle {
     /// The run was stopped.
     Cancelled,
-    /// None has answered for as long as the run is patient: the index of one,
-    /// and how it failed last.
+    /// None has answered for as long as the run waits: the index of one, and its
+    /// last failure.
     Silent { endpoint: usize, why: String },
 }
 
@@ -68,35 +69,35 @@ pub(super) struct Slot<'a> {
     all: &'a Endpoints,
     /// Which endpoint.
     pub(super) endpoint: usize,
-    /// Whether the endpoint has yet to be asked what it serves.
-    pub(super) stranger: bool,
+    /// Whether it is not known what the endpoint serves.
+    pub(super) unknown: bool,
 }
 
 impl Endpoints {
-    pub(super) fn new(count: usize, concurrency: usize, patience: Duration) -> Self {
+    pub(super) fn new(count: usize, concurrency: usize, retry: Duration) -> Self {
         let now = Instant::now();
-        let desk = Desk {
+        let endpoint = EndpointState {
             busy: 0,
             known: false,
-            meeting: false,
+            identifying: false,
             failures: 0,
             rests_until: now,
             why: String::new(),
-            forgot: 0,
+            data_needed: 0,
             with_data: 0,
         };
         Self {
             concurrency,
-            patience,
+            retry,
             state: Mutex::new(State {
-                desks: vec![desk; count],
+                endpoints: vec![endpoint; count],
                 answered: now,
             }),
             changed: Condvar::new(),
         }
     }
 
-    /// Patience begins now.
+    /// Starts the time that a run waits for an answer.
     pub(super) fn start(&self) {
         self.state().answered = Instant::now();
     }
@@ -110,20 +111,20 @@ impl Endpoints {
                 return Err(Idle::Cancelled);
             }
             let now = Instant::now();
-            let free = |desk: &Desk| {
-                desk.rests_until <= now && !desk.meeting && desk.busy < self.concurrency
+            let free = |state: &EndpointState| {
+                state.rests_until <= now && !state.identifying && state.busy < self.concurrency
             };
-            let desks = state.desks.iter_mut().enumerate();
-            let best = desks
-                .filter(|(_, desk)| free(desk))
-                .min_by_key(|(_, desk)| desk.busy);
-            if let Some((endpoint, desk)) = best {
-                desk.busy += 1;
-                desk.meeting = !desk.known;
+            let endpoints = state.endpoints.iter_mut().enumerate();
+            let best = endpoints
+                .filter(|(_, state)| free(state))
+                .min_by_key(|(_, state)| state.busy);
+            if let Some((endpoint, state)) = best {
+                state.busy += 1;
+                state.identifying = !state.known;
                 return Ok(Slot {
                     all: self,
                     endpoint,
-                    stranger: !desk.known,
+                    unknown: !state.known,
                 });
             }
             if let Some(idle) = self.silent(&state, now) {
@@ -134,20 +135,20 @@ impl Endpoints {
         }
     }
 
-    /// Whether nobody answers any more, nor will while the run is patient.
+    /// The error where no endpoint will take a request while the run waits.
     fn silent(&self, state: &State, now: Instant) -> Option<Idle> {
-        if state.desks.iter().any(|desk| desk.busy > 0) {
+        if state.endpoints.iter().any(|endpoint| endpoint.busy > 0) {
             return None;
         }
-        let (endpoint, desk) = state
-            .desks
+        let (index, first) = state
+            .endpoints
             .iter()
             .enumerate()
-            .min_by_key(|(_, desk)| desk.rests_until)?;
-        let until = desk.rests_until.max(now);
-        (until.duration_since(state.answered) > self.patience).then(|| Idle::Silent {
-            endpoint,
-            why: desk.why.clone(),
+            .min_by_key(|(_, endpoint)| endpoint.rests_until)?;
+        let until = first.rests_until.max(now);
+        (until.duration_since(state.answered) > self.retry).then(|| Idle::Silent {
+            endpoint: index,
+            why: first.why.clone(),
         })
     }
 
@@ -157,18 +158,18 @@ impl Endpoints {
 }
 
 impl Slot<'_> {
-    fn with<T>(&self, change: impl FnOnce(&mut Desk) -> T) -> T {
-        let changed = change(&mut self.all.state().desks[self.endpoint]);
+    fn with<T>(&self, change: impl FnOnce(&mut EndpointState) -> T) -> T {
+        let changed = change(&mut self.all.state().endpoints[self.endpoint]);
         self.all.changed.notify_all();
         changed
     }
 
     /// The endpoint serves the right guest.
-    pub(super) fn met(&mut self) {
-        self.stranger = false;
-        self.with(|desk| {
-            desk.known = true;
-            desk.meeting = false;
+    pub(super) fn identified(&mut self) {
+        self.unknown = false;
+        self.with(|state| {
+            state.known = true;
+            state.identifying = false;
         });
         self.answered();
     }
@@ -177,53 +178,53 @@ impl Slot<'_> {
     pub(super) fn answered(&self) {
         let mut state = self.all.state();
         state.answered = Instant::now();
-        state.desks[self.endpoint].failures = 0;
+        state.endpoints[self.endpoint].failures = 0;
     }
 
     /// The endpoint can't be reached, or said that it has too much to do. It
     /// rests for as long as it asked, or for longer each time.
     pub(super) fn rest(&self, why: String, asked: Option<Duration>) {
-        self.with(|desk| {
+        self.with(|state| {
             let step = FIRST
-                .saturating_mul(1 << desk.failures.min(16))
+                .saturating_mul(1 << state.failures.min(16))
                 .min(LONGEST);
-            desk.failures += 1;
-            desk.rests_until = Instant::now() + asked.unwrap_or_default().max(jittered(step));
-            desk.why = why;
+            state.failures += 1;
+            state.rests_until = Instant::now() + asked.unwrap_or_default().max(jittered(step));
+            state.why = why;
         });
     }
 
     /// What is behind the endpoint may be another now: it is asked again.
     pub(super) fn forget(&self) {
-        self.with(|desk| desk.known = false);
+        self.with(|state| state.known = false);
     }
 
     /// Whether to send the data without being asked. An instance that keeps
     /// it needs it once; a platform that keeps no instance needs it always,
     /// and is seldom tried without.
     pub(super) fn sends_data(&self) -> bool {
-        self.with(|desk| {
-            let sends = desk.with_data > 0;
-            desk.with_data = desk.with_data.saturating_sub(1);
+        self.with(|state| {
+            let sends = state.with_data > 0;
+            state.with_data = state.with_data.saturating_sub(1);
             sends
         })
     }
 
     /// An instance had the data, or had it not.
-    pub(super) fn had_data(&self, had: bool) {
-        self.with(|desk| {
-            desk.forgot = if had { 0 } else { desk.forgot + 1 };
-            desk.with_data = (1 << desk.forgot.saturating_sub(1).min(6)) - 1;
+    pub(super) fn data_was_held(&self, had: bool) {
+        self.with(|state| {
+            state.data_needed = if had { 0 } else { state.data_needed + 1 };
+            state.with_data = (1 << state.data_needed.saturating_sub(1).min(6)) - 1;
         });
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.with(|desk| {
-            desk.busy -= 1;
-            if self.stranger {
-                desk.meeting = false;
+        self.with(|state| {
+            state.busy -= 1;
+            if self.unknown {
+                state.identifying = false;
             }
         });
     }
@@ -240,9 +241,9 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    fn met(slot: Result<Slot<'_>, Idle>) -> Slot<'_> {
+    fn identified(slot: Result<Slot<'_>, Idle>) -> Slot<'_> {
         let mut slot = slot.unwrap();
-        slot.met();
+        slot.identified();
         slot
     }
 
@@ -250,7 +251,7 @@ mod tests {
     fn requests_go_where_fewest_are_under_way_up_to_the_limit() {
         let all = Endpoints::new(2, 2, LONG);
         let cancel = Cancel::default();
-        let slots = [(); 4].map(|()| met(all.take(&cancel)));
+        let slots = [(); 4].map(|()| identified(all.take(&cancel)));
         assert_eq!(slots.each_ref().map(|slot| slot.endpoint), [0, 1, 0, 1]);
         std::thread::scope(|scope| {
             let fifth = scope.spawn(|| all.take(&cancel).unwrap().endpoint);
@@ -262,19 +263,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_asked_by_one_alone() {
+    fn a_unknown_is_asked_by_one_alone() {
         let all = Endpoints::new(1, 8, LONG);
         let cancel = Cancel::default();
         let mut first = all.take(&cancel).unwrap();
-        assert!(first.stranger);
+        assert!(first.unknown);
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| all.take(&cancel).unwrap().stranger);
-            first.met();
+            let second = scope.spawn(|| all.take(&cancel).unwrap().unknown);
+            first.identified();
             assert!(!second.join().unwrap());
         });
         first.forget();
         drop(first);
-        assert!(all.take(&cancel).unwrap().stranger);
+        assert!(all.take(&cancel).unwrap().unknown);
     }
 
     #[test]
@@ -323,12 +324,12 @@ mod tests {
         for _ in 0..1000 {
             if !slot.sends_data() {
                 asked += 1;
-                slot.had_data(false);
+                slot.data_was_held(false);
             }
         }
         assert!(asked < 30, "{asked}");
         while slot.sends_data() {}
-        slot.had_data(true);
+        slot.data_was_held(true);
         assert!(!slot.sends_data());
     }
 }

@@ -1,9 +1,10 @@
-//! [`Dispatch`]: the tasks of a run that are elsewhere. It keeps a little more
-//! in the queue than the workers hold, so that runs at once share them fairly,
-//! and finds out what became of each.
+//! [`Dispatch`]: the published tasks of a run. It keeps a little more in the
+//! queue than the workers hold, so that concurrent runs share them fairly, and
+//! follows each task to its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -14,48 +15,52 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::fleet::Fleet;
-use super::pace::Pace;
-use super::{Heard, NatsPool};
-use crate::pool::ahead::{Job, LOOKED_UP};
-use crate::pool::{Notice, PoolError, Tasks};
-use crate::queue::message::{self, Order, Series, Verdict, Word};
-use crate::queue::{Link, QueueError};
-use crate::run::event::{Outcome, TaskFault};
-use crate::run::record::{Ended, Record};
+use super::throughput::Throughput;
+use super::{NatsPool, Signal};
+use crate::digest::Digest;
+use crate::pool::PoolError;
+use crate::pool::feed::{Job, LOOKED_UP};
+use crate::queue::message::{self, HMAC_HEADER, LOST, Series, TaskMessage, Verdict, WorkerMessage};
+use crate::queue::{Link, QueueError, is_inbox};
+use crate::run::event::Event;
+use crate::run::pool::PoolEvent;
+use crate::run::record::Record;
+use crate::run::tasks::Tasks;
 use crate::store::Key;
+use crate::task::{FinishedFits, Outcome, TaskFault};
 
-/// Tasks that wait in the queue while nobody has said how many they run.
+/// Tasks in the queue while no worker is known.
 const UNKNOWN: usize = 64;
 
-/// The fewest and the most that are elsewhere at a time.
+/// The fewest and the most tasks that are published at a time.
 const WINDOW: std::ops::RangeInclusive<usize> = 16..=1024;
 
-/// How many workers may die over a task: after that it is the task that fails.
-const LOST: u64 = 6;
-
-/// How often a task may vanish from a queue that is whole.
+/// How often a task may vanish from an intact queue.
 const VANISHED: u32 = 3;
 
-/// How long nothing is heard of any task before the store and the queue are
-/// asked, and the longest that this grows to.
+/// How often the queue is asked for a task that a worker says is gone.
+const ASKED: Duration = Duration::from_secs(1);
+
+/// Without any sign of progress the store and the queue are audited after this
+/// time, which doubles up to the longest.
 const QUIET: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long a message may take to be in the queue.
+/// The time limit of publishing a message.
 const PUBLISHED: Duration = Duration::from_secs(15);
 
-/// How often a run looks whether it was stopped.
+/// How often a run checks whether it was stopped.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long a run waits before it tells that nobody takes its tasks.
+/// How long there may be no worker before that is reported.
 const ALONE: Duration = Duration::from_secs(2);
 
 /// Why a run's dispatch ended.
 pub(super) enum Stop {
     /// Every task ended, or the run was stopped.
     Done,
-    /// The listener has enough.
-    Enough,
+    /// The listener wants no more.
+    Listener,
     /// The run can't go on.
     Failed(PoolError),
 }
@@ -66,51 +71,66 @@ impl<E: Into<PoolError>> From<E> for Stop {
     }
 }
 
-/// A task that is elsewhere.
-struct Away {
+/// A published task.
+struct InFlight {
     job: Job,
     message: Bytes,
     /// How often it was published.
     round: u32,
-    /// Its place in the stream, once that is known.
+    /// Its sequence number in the stream, once that is known.
     sequence: Option<u64>,
     published: Instant,
-    /// How often it may have come again without a worker's death: one gave it
-    /// back, or the connection was gone.
+    /// How many redeliveries had another reason than a worker's death: it was
+    /// returned, or the connection was lost.
     excused: u64,
-    /// How often it vanished from a queue that is whole.
+    /// How often it vanished from an intact queue.
     vanished: u32,
+    /// When the queue was asked for it because a worker said that it is gone.
+    asked: Option<Instant>,
 }
 
-/// Where notices go.
-type Noticed<'n> = &'n mut dyn FnMut(Notice) -> ControlFlow<()>;
+/// A worker's report that a task is done.
+#[derive(Default)]
+struct ReportedDone {
+    worker: Option<Arc<str>>,
+    /// The positions, among the message's candidates, of the fits that the
+    /// worker made.
+    made: BTreeSet<u32>,
+}
+
+/// Receives what the pool reports.
+type Report<'r> = &'r mut dyn FnMut(PoolEvent) -> ControlFlow<()>;
 
 pub(super) struct Dispatch<'a> {
     pool: &'a NatsPool,
     tasks: &'a dyn Tasks,
-    /// What is there counts, for a task that is said to be done.
+    /// Looks up stored results, whatever the run was told to ignore: those of
+    /// tasks that workers report done.
     record: Record,
     session: String,
-    hear: Sender<Heard>,
-    away: BTreeMap<u64, Away>,
-    /// Tasks that are said to be done, with the positions in their orders that
-    /// were made for this run.
-    said: BTreeMap<u64, BTreeSet<u32>>,
+    signals: Sender<Signal>,
+    in_flight: BTreeMap<u64, InFlight>,
+    /// Tasks that workers reported done; looked up in the next turn.
+    done: BTreeMap<u64, ReportedDone>,
     fleet: Fleet,
-    /// The link is down since then.
+    /// When the connection was lost.
     down: Option<Instant>,
-    pace: Pace,
-    /// When the store and the queue are asked of what is away.
+    throughput: Throughput,
+    /// When the store and the queue are audited next.
     audit: Instant,
-    patience: Duration,
+    audit_interval: Duration,
+    /// Since when there is no worker.
     alone: Option<Instant>,
-    told_alone: bool,
-    /// The stream's birth: another one has other numbers.
-    born: Option<String>,
-    /// Parts of which was told that they are damaged.
-    damaged: BTreeSet<Key>,
-    /// Since when tasks only come back, and why the last one did.
-    back: Option<(Instant, String)>,
+    reported_alone: bool,
+    /// When the stream was created: another stream has other sequence numbers.
+    created: Option<String>,
+    /// Tasks that workers say they removed from the queue; looked for there in
+    /// the next turn.
+    dropped: BTreeSet<u64>,
+    /// Damaged, unproven and differing parts that were reported.
+    reported: BTreeSet<Key>,
+    /// Since when tasks are only returned, and why the last one was.
+    returned: Option<(Instant, String)>,
 }
 
 impl<'a> Dispatch<'a> {
@@ -118,113 +138,114 @@ impl<'a> Dispatch<'a> {
         pool: &'a NatsPool,
         tasks: &'a dyn Tasks,
         session: String,
-        hear: Sender<Heard>,
+        signals: Sender<Signal>,
     ) -> Self {
         let now = Instant::now();
         Self {
             pool,
             tasks,
-            record: pool.work.record.reusing(),
+            record: pool.context.record.reusing(),
             session,
-            hear,
-            away: BTreeMap::new(),
-            said: BTreeMap::new(),
+            signals,
+            in_flight: BTreeMap::new(),
+            done: BTreeMap::new(),
             fleet: Fleet::default(),
             down: None,
-            pace: Pace::new(now),
+            throughput: Throughput::new(now),
             audit: now + QUIET,
-            patience: QUIET,
+            audit_interval: QUIET,
             alone: Some(now),
-            told_alone: false,
-            born: None,
-            damaged: BTreeSet::new(),
-            back: None,
+            reported_alone: false,
+            created: None,
+            dropped: BTreeSet::new(),
+            reported: BTreeSet::new(),
+            returned: None,
         }
     }
 
-    /// Publishes the jobs and watches until every one ended.
+    /// Publishes the jobs and follows them until every one ended.
     pub(super) fn run(
         &mut self,
         jobs: Receiver<Job>,
-        heard: &Receiver<Heard>,
-        noticed: Noticed<'_>,
+        signals: &Receiver<Signal>,
+        report: Report<'_>,
     ) -> Stop {
-        match self.go(&jobs, heard, noticed) {
+        match self.follow(&jobs, signals, report) {
             Ok(()) => Stop::Done,
             Err(stop) => stop,
         }
     }
 
-    fn go(
+    fn follow(
         &mut self,
         jobs: &Receiver<Job>,
-        heard: &Receiver<Heard>,
-        noticed: Noticed<'_>,
+        signals: &Receiver<Signal>,
+        report: Report<'_>,
     ) -> Result<(), Stop> {
         let mut more = true;
-        while !self.pool.work.cancel.is_cancelled() {
-            while more && self.down.is_none() && self.away.len() < self.window() {
+        while !self.pool.context.cancel.is_cancelled() {
+            while more && self.down.is_none() && self.in_flight.len() < self.window() {
                 match jobs.try_recv() {
-                    Ok(job) => self.send(job)?,
+                    Ok(job) => self.publish_first(job)?,
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => more = false,
                 }
             }
-            // What the look-up has to tell is heard before it is gone.
-            match heard.recv_timeout(if more || !self.away.is_empty() {
-                LOOK
-            } else {
-                Duration::ZERO
-            }) {
-                Ok(word) => self.hear(word, noticed)?,
-                Err(RecvTimeoutError::Timeout) if !more && self.away.is_empty() => return Ok(()),
+            // Reports of the look-up that are still queued are received at the
+            // end, too.
+            let busy = more || !self.in_flight.is_empty();
+            match signals.recv_timeout(if busy { LOOK } else { Duration::ZERO }) {
+                Ok(signal) => self.receive(signal, report)?,
+                Err(RecvTimeoutError::Timeout) if !busy => return Ok(()),
                 Err(_) => {}
             }
-            // All that was said by now is looked up at once.
-            while self.said.len() < LOOKED_UP
-                && let Ok(word) = heard.try_recv()
+            // All tasks that are reported done by now are looked up together.
+            while self.done.len() < LOOKED_UP
+                && let Ok(signal) = signals.try_recv()
             {
-                self.hear(word, noticed)?;
+                self.receive(signal, report)?;
             }
-            let said = std::mem::take(&mut self.said);
-            self.settle(said, noticed)?;
-            self.look_round(noticed)?;
+            let done = std::mem::take(&mut self.done);
+            self.look_up(done, report)?;
+            self.confirm_dropped(report)?;
+            self.check_time(report)?;
         }
         Ok(())
     }
 
-    /// Two a worker's slot, or what is done in a second: enough that nobody
-    /// waits, and no more, so that another run's tasks wait no longer.
+    /// How many tasks are to be published: two per slot of a worker, or as many
+    /// as end in a second. So no worker waits, and the tasks of another run wait
+    /// no longer than they must.
     fn window(&self) -> usize {
         let slots = match self.fleet.slots() {
             0 => UNKNOWN,
-            slots => 2 * slots,
+            slots => slots.saturating_mul(2),
         };
         slots
-            .max(self.pace.a_second)
+            .max(self.throughput.per_second)
             .clamp(*WINDOW.start(), *WINDOW.end())
     }
 
-    /// Publishes what is missing of a task, for the first time.
-    fn send(&mut self, job: Job) -> Result<(), Stop> {
+    /// Publishes the missing fits of a task for the first time.
+    fn publish_first(&mut self, job: Job) -> Result<(), Stop> {
         let spec = self.tasks.spec(job.task).ok_or(PoolError::Unnamed)?;
         let missing = job.found.missing.iter();
         let candidates: Vec<u32> = missing.map(|&at| spec.candidates[at as usize]).collect();
         let tag = job.task as u64;
         let limits = self.pool.limits;
-        let message = message::write(&Order {
+        let message = message::write(&TaskMessage {
             run: self.pool.run,
             task: spec.id,
             split: spec.split,
             candidates: Series::of(&candidates),
             memory: limits.memory,
-            timeout_ms: u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: limits.timeout_ms(),
             fresh: self.pool.fresh,
             session: self.session.clone(),
             tag,
         });
         let queue = self.pool.link.queue();
-        // The headers take some of it.
+        // Headers count as payload.
         let most = queue
             .client()
             .server_info()
@@ -234,7 +255,7 @@ impl<'a> Dispatch<'a> {
             let bytes = message.len();
             return Err(QueueError::TooLarge { bytes, most }.into());
         }
-        let away = Away {
+        let task = InFlight {
             job,
             message,
             round: 0,
@@ -242,25 +263,28 @@ impl<'a> Dispatch<'a> {
             published: Instant::now(),
             excused: 0,
             vanished: 0,
+            asked: None,
         };
-        self.publish(tag, &away);
-        self.away.insert(tag, away);
+        self.publish(tag, &task);
+        self.in_flight.insert(tag, task);
         Ok(())
     }
 
-    fn publish(&self, tag: u64, away: &Away) {
+    fn publish(&self, tag: u64, task: &InFlight) {
         let queue = self.pool.link.queue();
-        let round = away.round;
-        let publish = PublishMessage::build()
-            .payload(away.message.clone())
+        let (round, subject) = (task.round, queue.tasks(&self.pool.run));
+        let mut publish = PublishMessage::build()
+            .payload(task.message.clone())
             .message_id(format!("{}.{tag}.{round}", self.session));
-        let sent = queue
-            .context()
-            .send_publish(queue.tasks(&self.pool.run), publish);
-        let hear = self.hear.clone();
+        if let Some(key) = self.record.store().mac_key() {
+            let mac = key.mac(&subject, &task.message).to_string();
+            publish = publish.header(HMAC_HEADER, mac.as_str());
+        }
+        let sent = queue.context().send_publish(subject, publish);
+        let signals = self.signals.clone();
         let published = move |sequence| {
-            // A run that has ended does not want to know.
-            drop(hear.send(Heard::Published {
+            // The receiver is gone where the run has ended.
+            drop(signals.send(Signal::Published {
                 tag,
                 round,
                 sequence,
@@ -276,57 +300,60 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Publishes a task that is away once more.
     fn publish_again(&mut self, tag: u64) {
-        if let Some(away) = self.away.get_mut(&tag) {
-            away.round += 1;
-            away.sequence = None;
-            away.published = Instant::now();
+        if let Some(task) = self.in_flight.get_mut(&tag) {
+            task.round += 1;
+            task.sequence = None;
+            task.published = Instant::now();
+            // The queue counts the deliveries of a message from the beginning.
+            task.excused = 0;
         }
-        if let Some(away) = self.away.get(&tag) {
-            self.publish(tag, away);
+        if let Some(task) = self.in_flight.get(&tag) {
+            self.publish(tag, task);
         }
     }
 
-    fn hear(&mut self, heard: Heard, noticed: Noticed<'_>) -> Result<(), Stop> {
+    fn receive(&mut self, signal: Signal, report: Report<'_>) -> Result<(), Stop> {
         let now = Instant::now();
-        match heard {
-            Heard::Looked => {}
-            Heard::Notice(notice) => self.tell(notice?, noticed)?,
-            Heard::Published {
+        match signal {
+            Signal::LookedUp => {}
+            Signal::Report(event) => self.report(event?, report)?,
+            Signal::Published {
                 tag,
                 round,
                 sequence,
             } => {
-                let away = self.away.get_mut(&tag);
-                if let Some(away) = away.filter(|away| away.round == round) {
-                    away.sequence = sequence;
+                let task = self.in_flight.get_mut(&tag);
+                if let Some(task) = task.filter(|task| task.round == round) {
+                    task.sequence = sequence;
                     if sequence.is_none() {
                         self.audit = self.audit.min(now + Duration::from_secs(1));
                     }
                 }
             }
-            Heard::Word(word, reply) => self.listen(word, reply, noticed)?,
-            Heard::Beat(beat) => {
-                if let Some(notice) = self.fleet.beat(beat, now) {
-                    tell(noticed, notice)?;
+            Signal::Message(message, reply, _waiting) => {
+                self.receive_message(message, reply, report)?;
+            }
+            Signal::Heartbeat(heartbeat, _waiting) => {
+                if let Some(event) = self.fleet.heartbeat(heartbeat, now) {
+                    send(report, event)?;
                 }
             }
-            Heard::Link(Link::Down) => {
+            Signal::Link(Link::Down) => {
                 if self.down.is_none() {
                     self.down = Some(now);
-                    tell(noticed, Notice::LinkChanged { up: false })?;
+                    send(report, Event::QueueDisconnected.into())?;
                 }
             }
-            Heard::Link(Link::Up) => {
+            Signal::Link(Link::Up) => {
                 if self.down.take().is_some() {
-                    tell(noticed, Notice::LinkChanged { up: true })?;
-                    self.fleet.forgive(now);
-                    for away in self.away.values_mut() {
-                        // That a task comes again may be for this.
-                        away.excused += 1;
+                    send(report, Event::QueueConnected.into())?;
+                    self.fleet.extend_deadlines(now);
+                    for task in self.in_flight.values_mut() {
+                        // The lost connection may be why it is delivered again.
+                        task.excused += 1;
                     }
-                    self.patience = QUIET;
+                    self.audit_interval = QUIET;
                     self.audit = now;
                 }
             }
@@ -334,148 +361,221 @@ impl<'a> Dispatch<'a> {
         Ok(())
     }
 
-    fn listen(
+    fn receive_message(
         &mut self,
-        word: Word,
+        message: WorkerMessage,
         reply: Option<Subject>,
-        noticed: Noticed<'_>,
+        report: Report<'_>,
     ) -> Result<(), Stop> {
-        match word {
-            Word::Done {
+        match message {
+            WorkerMessage::Done {
                 tag,
+                worker,
                 made,
-                damaged,
                 differing,
-                ..
             } => {
-                if !self.away.contains_key(&tag) {
+                let Some(task) = self.in_flight.get(&tag) else {
                     return Ok(());
-                }
-                for key in damaged {
-                    let key = Key::parse(&key);
-                    self.tell(Notice::Damaged { key }, noticed)?;
-                }
-                for key in differing {
-                    let key = Key::parse(&key);
-                    tell(noticed, Notice::Differing { key })?;
-                }
-                let made = made.numbers().unwrap_or_default();
-                self.said.insert(tag, made.into_iter().collect());
-            }
-            Word::Returned { tag, worker, why } => {
-                if let Some(away) = self.away.get_mut(&tag) {
-                    away.excused += 1;
-                    let since = self.back.as_ref().map_or(Instant::now(), |back| back.0);
-                    self.back = Some((since, why.clone()));
-                    tell(noticed, Notice::Returned { worker, why })?;
-                }
-            }
-            Word::MayI { tag, delivered } => {
-                let away = self.away.get(&tag);
-                let lost = away.map(|away| delivered.saturating_sub(1 + away.excused));
-                let verdict = match lost {
-                    Some(lost) if lost < LOST => Verdict::Run,
-                    _ => Verdict::Drop,
                 };
-                if let Some(reply) = reply {
+                // The positions count the fits that were missing when the task
+                // was published; of what counts others, nothing is taken.
+                let made = made.numbers(task.job.wanted.fits.len());
+                let id = task.job.wanted.task;
+                for number in differing {
+                    let key = Key::part(&id, number);
+                    self.report(Event::ResultDiffered { key }.into(), report)?;
+                }
+                let done = ReportedDone {
+                    worker: Some(worker.into()),
+                    made: made.unwrap_or_default().into_iter().collect(),
+                };
+                self.done.insert(tag, done);
+            }
+            WorkerMessage::Returned {
+                tag,
+                worker,
+                reason,
+            } => {
+                if let Some(task) = self.in_flight.get_mut(&tag) {
+                    task.excused += 1;
+                    let since = self.returned.as_ref().map_or(Instant::now(), |last| last.0);
+                    self.returned = Some((since, reason.clone()));
+                    let event = Event::TaskReturned { reason };
+                    send(report, PoolEvent::of_worker(&worker, event))?;
+                }
+            }
+            WorkerMessage::ConfirmRedelivery { tag } => {
+                let verdict = match self.in_flight.get(&tag) {
+                    Some(task) => Verdict::Wanted {
+                        excused: task.excused,
+                    },
+                    None => Verdict::Unwanted,
+                };
+                if let Some(reply) = reply.filter(|reply| is_inbox(reply)) {
                     let client = self.pool.link.queue().client();
                     let answer = client.publish(reply, message::write(&verdict));
                     // Without an answer the worker decides.
                     drop(self.pool.link.wait(answer));
                 }
-                if let Some(lost) = lost.filter(|_| verdict == Verdict::Drop) {
-                    self.give_up(tag, lost, noticed)?;
+            }
+            WorkerMessage::Dropped { tag } => {
+                let now = Instant::now();
+                let asked = |task: &&mut InFlight| {
+                    task.asked
+                        .is_none_or(|asked| now.duration_since(asked) > ASKED)
+                };
+                if let Some(task) = self.in_flight.get_mut(&tag).filter(asked) {
+                    task.asked = Some(now);
+                    self.dropped.insert(tag);
                 }
             }
         }
         Ok(())
     }
 
-    /// A task over which workers died is failed, for this run alone.
-    fn give_up(&mut self, tag: u64, workers: u64, noticed: Noticed<'_>) -> Result<(), Stop> {
-        let Some(away) = self.away.remove(&tag) else {
+    /// Fails tasks that workers say they removed from the queue, where neither the
+    /// queue nor the record has them.
+    fn confirm_dropped(&mut self, report: Report<'_>) -> Result<(), Stop> {
+        if self.dropped.is_empty() {
+            return Ok(());
+        }
+        let dropped = std::mem::take(&mut self.dropped);
+        // Where the queue does not answer, the next audit finds them.
+        let Ok(stream) = self.pool.link.wait(self.pool.link.queue().stream()) else {
             return Ok(());
         };
-        self.took(1);
-        let ended = Ended {
-            positions: away.job.found.missing,
-            outcome: Outcome {
-                result: Err(TaskFault::WorkersLost { workers }),
-                wall: away.published.elapsed(),
-                reused: false,
-            },
-        };
-        let task = away.job.task;
-        tell(noticed, Notice::Ended { task, ended })
+        let mut gone = Vec::new();
+        for tag in dropped {
+            let task = self.in_flight.get(&tag);
+            let Some(sequence) = task.and_then(|task| task.sequence) else {
+                continue;
+            };
+            let found = self.pool.link.wait(stream.get_raw_message(sequence));
+            if found.is_err_and(|error| error.kind() == RawMessageErrorKind::NoMessageFound) {
+                gone.push((tag, LOST));
+            }
+        }
+        self.give_up(gone, report)
     }
 
-    /// Looks up tasks that may be done, and tells of what the record has.
-    fn settle(
+    /// Fails tasks that are not in the queue, for this run alone, unless the
+    /// record has them: a task that was finished is not in the queue, either.
+    /// With each, how many workers were lost over it.
+    fn give_up(&mut self, gone: Vec<(u64, u64)>, report: Report<'_>) -> Result<(), Stop> {
+        let done = gone.iter().map(|&(tag, _)| (tag, ReportedDone::default()));
+        self.look_up(done.collect(), report)?;
+        for (tag, workers) in gone {
+            self.fail(tag, workers, report)?;
+        }
+        Ok(())
+    }
+
+    /// Fails a task over which workers died, for this run alone.
+    fn fail(&mut self, tag: u64, workers: u64, report: Report<'_>) -> Result<(), Stop> {
+        let Some(task) = self.in_flight.remove(&tag) else {
+            return Ok(());
+        };
+        self.note_end();
+        let finished = FinishedFits {
+            positions: task.job.found.missing,
+            outcome: Outcome {
+                result: Err(TaskFault::WorkersLost { workers }),
+                wall: task.published.elapsed(),
+                reused: false,
+            },
+            worker: None,
+        };
+        let task = task.job.task;
+        send(report, PoolEvent::Finished { task, finished })
+    }
+
+    /// Looks up tasks that may be done, and reports what the record has of
+    /// them.
+    fn look_up(
         &mut self,
-        said: BTreeMap<u64, BTreeSet<u32>>,
-        noticed: Noticed<'_>,
+        done: BTreeMap<u64, ReportedDone>,
+        report: Report<'_>,
     ) -> Result<(), Stop> {
-        let said: Vec<(u64, BTreeSet<u32>)> = said.into_iter().collect();
-        for some in said.chunks(LOOKED_UP) {
+        let done: Vec<(u64, ReportedDone)> = done.into_iter().collect();
+        for some in done.chunks(LOOKED_UP) {
             let wanted: Vec<_> = some
                 .iter()
-                .filter_map(|(tag, _)| self.away.get(tag))
-                .map(|away| away.job.still_wanted())
+                .filter_map(|(tag, _)| self.in_flight.get(tag))
+                .map(|task| task.job.missing_fits())
                 .collect();
             let mut found = self.record.look(&wanted)?.into_iter();
-            for (tag, made) in some {
-                let Some(away) = self.away.get_mut(tag) else {
+            for (tag, ReportedDone { worker, made }) in some {
+                let Some(task) = self.in_flight.get_mut(tag) else {
                     continue;
                 };
-                let Some(found) = found.next() else {
+                let Some(mut found) = found.next() else {
                     break;
                 };
-                // An order's positions are those of what was missing then.
+                let damaged = std::mem::take(&mut found.damaged);
+                let unproven = std::mem::take(&mut found.unproven);
+                // The message's positions count the fits that were missing when
+                // it was published.
                 let made: BTreeSet<u32> = made
                     .iter()
-                    .filter_map(|&at| away.job.found.missing.get(at as usize).copied())
+                    .filter_map(|&at| task.job.found.missing.get(at as usize).copied())
                     .collect();
-                away.job.looked_again(found);
-                for ended in &mut away.job.found.ended {
-                    let here = ended.positions.iter().all(|at| made.contains(at));
-                    ended.outcome.reused = !here;
+                task.job.looked_up_again(found);
+                for finished in &mut task.job.found.finished {
+                    let here = finished.positions.iter().all(|at| made.contains(at));
+                    finished.outcome.reused = !here;
+                    finished.worker = worker.clone().filter(|_| here);
                 }
-                let task = away.job.task;
-                let notices: Vec<Notice> = Notice::of_found(task, &mut away.job.found).collect();
-                let done = away.job.found.missing.is_empty();
-                if done {
-                    self.away.remove(tag);
-                    self.took(1);
+                let index = task.job.task;
+                let finished: Vec<PoolEvent> =
+                    PoolEvent::of_found(index, &mut task.job.found).collect();
+                if task.job.found.missing.is_empty() {
+                    self.in_flight.remove(tag);
+                    self.note_end();
                 }
-                for notice in notices {
-                    self.tell(notice, noticed)?;
+                let damaged = damaged.into_iter();
+                let damaged = damaged.map(|key| Event::ResultDamaged { key });
+                let unproven = unproven.into_iter();
+                let unproven = unproven.map(|key| Event::ResultUnproven { key });
+                let events = damaged.chain(unproven).map(PoolEvent::from);
+                for event in events.chain(finished) {
+                    self.report(event, report)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Tells of what is damaged once, whoever found it.
-    fn tell(&mut self, notice: Notice, noticed: Noticed<'_>) -> Result<(), Stop> {
-        match &notice {
-            Notice::Damaged { key } if !self.damaged.insert(key.clone()) => Ok(()),
-            _ => tell(noticed, notice),
+    /// Reports an event; a part that is damaged, unproven or different once,
+    /// whoever found it.
+    fn report(&mut self, event: PoolEvent, report: Report<'_>) -> Result<(), Stop> {
+        if let PoolEvent::Other {
+            event:
+                Event::ResultDamaged { key }
+                | Event::ResultUnproven { key }
+                | Event::ResultDiffered { key },
+            ..
+        } = &event
+            && !self.reported.insert(key.clone())
+        {
+            return Ok(());
         }
+        send(report, event)
     }
 
-    fn took(&mut self, tasks: usize) {
+    /// Notes that a task ended.
+    fn note_end(&mut self) {
         let now = Instant::now();
-        self.pace.took(tasks, now);
-        self.back = None;
-        self.patience = QUIET;
+        self.throughput.add(1, now);
+        self.returned = None;
+        self.audit_interval = QUIET;
         self.audit = now + QUIET;
     }
 
-    /// What time alone brings: silence of workers, of NATS, of tasks.
-    fn look_round(&mut self, noticed: Noticed<'_>) -> Result<(), Stop> {
+    /// Acts on what time alone brings: silence of workers, of NATS, of tasks.
+    fn check_time(&mut self, report: Report<'_>) -> Result<(), Stop> {
         let now = Instant::now();
         if let Some(since) = self.down {
-            self.fleet.forgive(now);
+            self.fleet.extend_deadlines(now);
             let silent = now.duration_since(since);
             if silent > self.pool.retry {
                 let urls = self.pool.link.queue().urls();
@@ -483,52 +583,62 @@ impl<'a> Dispatch<'a> {
             }
             return Ok(());
         }
-        if let Some((since, why)) = &self.back
+        if let Some((since, reason)) = &self.returned
             && now.duration_since(*since) > self.pool.retry
         {
-            let (time, why) = (now.duration_since(*since), why.clone());
-            return Err(PoolError::GivenBack { time, why }.into());
+            // A long fit at another worker is progress. A task that is returned
+            // because the store fails is held for a shorter time than this.
+            let tasks = self.in_flight.values();
+            let ours: HashSet<Digest> = tasks.map(|task| task.job.wanted.task).collect();
+            let held = self.fleet.longest_held(|task| ours.contains(task), now);
+            if held < self.pool.retry / 4 {
+                let (time, reason) = (now.duration_since(*since), reason.clone());
+                return Err(PoolError::AllReturned { time, reason }.into());
+            }
+            self.returned = None;
         }
-        for notice in self.fleet.left(now) {
-            tell(noticed, notice)?;
+        for event in self.fleet.remove_silent(now) {
+            send(report, event)?;
         }
-        if !self.fleet.is_empty() || self.away.is_empty() {
+        if !self.fleet.is_empty() || self.in_flight.is_empty() {
             self.alone = None;
-            self.told_alone &= self.fleet.is_empty();
-        } else if now.duration_since(*self.alone.get_or_insert(now)) > ALONE && !self.told_alone {
-            self.told_alone = true;
-            tell(noticed, Notice::NoWorker)?;
+            self.reported_alone &= self.fleet.is_empty();
+        } else if now.duration_since(*self.alone.get_or_insert(now)) > ALONE && !self.reported_alone
+        {
+            self.reported_alone = true;
+            send(report, Event::WorkersAwaited.into())?;
         }
-        if now >= self.audit && !self.away.is_empty() {
-            self.patience = (self.patience * 2).min(LONGEST);
-            self.audit = now + self.patience;
-            // What it finds makes the next one come sooner.
-            self.ask(noticed)?;
+        if now >= self.audit && !self.in_flight.is_empty() {
+            self.audit_interval = (self.audit_interval * 2).min(LONGEST);
+            self.audit = now + self.audit_interval;
+            // Any task that it finds done resets the interval.
+            self.audit(report)?;
         }
         Ok(())
     }
 
-    /// Asks the store of all that is away, and the queue of what the store
-    /// has not; publishes again what neither has.
-    fn ask(&mut self, noticed: Noticed<'_>) -> Result<(), Stop> {
-        let all = self.away.keys().map(|&tag| (tag, BTreeSet::new()));
-        self.settle(all.collect(), noticed)?;
-        // A queue that can't be asked now is asked the next time.
-        let Ok(stream) = self.pool.link.wait(self.whole_queue()) else {
+    /// Looks up all published tasks in the store, and the rest in the queue;
+    /// publishes again what neither has.
+    fn audit(&mut self, report: Report<'_>) -> Result<(), Stop> {
+        let all = self.in_flight.keys();
+        let all = all.map(|&tag| (tag, ReportedDone::default()));
+        self.look_up(all.collect(), report)?;
+        // A queue that does not answer now is asked at the next audit.
+        let Ok(stream) = self.pool.link.wait(self.ensure_queue()) else {
             return Ok(());
         };
         let info = stream.cached_info();
-        let born = info.created.to_string();
-        let other = self.born.as_ref().is_some_and(|known| *known != born);
-        self.born = Some(born);
+        let created = info.created.to_string();
+        let replaced = self.created.as_ref().is_some_and(|known| *known != created);
+        self.created = Some(created);
         let last = info.state.last_sequence;
-        let asked = self.away.iter().map(|(&tag, away)| {
+        let asked = self.in_flight.iter().map(|(&tag, task)| {
             let stream = &stream;
             async move {
-                match away.sequence {
-                    None => away.published.elapsed() > PUBLISHED,
+                match task.sequence {
+                    None => task.published.elapsed() > PUBLISHED,
                     Some(sequence) => match stream.get_raw_message(sequence).await {
-                        Ok(found) => found.payload != away.message,
+                        Ok(found) => found.payload != task.message,
                         Err(error) => error.kind() == RawMessageErrorKind::NoMessageFound,
                     },
                 }
@@ -536,52 +646,53 @@ impl<'a> Dispatch<'a> {
             }
         });
         let gone = self.pool.link.wait(join_all(asked));
+        let mut lost = Vec::new();
         for tag in gone.into_iter().flatten() {
-            let Some(away) = self.away.get_mut(&tag) else {
+            let Some(task) = self.in_flight.get_mut(&tag) else {
                 continue;
             };
-            // Somebody took it out, and left no result.
-            if !other && away.sequence.is_some_and(|sequence| sequence <= last) {
-                away.vanished += 1;
+            // It was acknowledged or deleted without a result.
+            if !replaced && task.sequence.is_some_and(|sequence| sequence <= last) {
+                task.vanished += 1;
             }
-            if away.vanished > VANISHED {
-                self.give_up(tag, VANISHED.into(), noticed)?;
+            if task.vanished > VANISHED {
+                lost.push((tag, VANISHED.into()));
             } else {
                 self.publish_again(tag);
             }
         }
-        Ok(())
+        self.give_up(lost, report)
     }
 
-    /// The stream and its consumer, made anew where NATS has lost them.
-    async fn whole_queue(&self) -> Result<Stream, QueueError> {
+    /// The stream, created again with its consumer where NATS has lost them.
+    async fn ensure_queue(&self) -> Result<Stream, QueueError> {
         let queue = self.pool.link.queue();
         queue.consumer().await?;
         queue.stream().await
     }
 
-    /// Takes what is left out of the queue: nobody waits for it.
+    /// Removes the remaining tasks from the queue.
     pub(super) fn withdraw(&mut self) {
-        if self.away.is_empty() || self.down.is_some() {
+        if self.in_flight.is_empty() || self.down.is_some() {
             return;
         }
-        let away = std::mem::take(&mut self.away);
+        let tasks = std::mem::take(&mut self.in_flight);
         let queue = self.pool.link.queue();
         let delete = async {
             let Ok(stream) = queue.stream().await else {
                 return;
             };
-            let sequences = away.values().filter_map(|away| away.sequence);
-            // One that a worker has finished meanwhile is gone already.
+            let sequences = tasks.values().filter_map(|task| task.sequence);
+            // Deleting fails for those that workers finished meanwhile.
             drop(join_all(sequences.map(|sequence| stream.delete_message(sequence))).await);
         };
         self.pool.link.wait(delete);
     }
 }
 
-fn tell(noticed: Noticed<'_>, notice: Notice) -> Result<(), Stop> {
-    match noticed(notice) {
+fn send(report: Report<'_>, event: PoolEvent) -> Result<(), Stop> {
+    match report(event) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Stop::Enough),
+        ControlFlow::Break(()) => Err(Stop::Listener),
     }
 }

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use arrow::array::{Array as _, AsArray as _};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+use arrow_array::Array as _;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
-use super::super::example::{Example, params};
+use super::super::example::{self, params};
 use super::*;
 use crate::expand::Candidates;
 use crate::plan::ErrorScore;
@@ -36,9 +37,9 @@ fn read(folder: &Path, name: &str) -> String {
 
 #[test]
 fn csv_reads_like_this() {
-    let example = Example::new();
+    let example = example::report();
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &example.report()).unwrap();
+    write(folder.path(), &example).unwrap();
     let text = read(folder.path(), "cv_results.csv");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], NAMES.join(","));
@@ -55,9 +56,9 @@ fn csv_reads_like_this() {
 
 #[test]
 fn json_and_parquet_hold_the_same_columns() {
-    let example = Example::new();
+    let example = example::report();
     let folder = tempfile::tempdir().unwrap();
-    let written = write(folder.path(), &example.report()).unwrap();
+    let written = write(folder.path(), &example).unwrap();
     let names: Vec<_> = written
         .iter()
         .map(|path| path.file_name().unwrap())
@@ -133,9 +134,9 @@ fn json_and_parquet_hold_the_same_columns() {
 
 #[test]
 fn best_and_plan_name_all_that_decides_them() {
-    let example = Example::new();
+    let example = example::report();
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &example.report()).unwrap();
+    write(folder.path(), &example).unwrap();
     let best: Value = serde_json::from_str(&read(folder.path(), "best.json")).unwrap();
     assert_eq!(best["best"]["index"], 1);
     assert_eq!(best["best"]["mean"], 0.775);
@@ -158,10 +159,10 @@ fn best_and_plan_name_all_that_decides_them() {
 fn two_reports_of_one_run_are_the_same_bytes() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     for folder in &folders {
-        let example = Example::new();
-        write(folder.path(), &example.report()).unwrap();
+        let example = example::report();
+        write(folder.path(), &example).unwrap();
         // Once more, over the files that are there.
-        write(folder.path(), &example.report()).unwrap();
+        write(folder.path(), &example).unwrap();
     }
     let names = |folder: &Path| {
         let entries = std::fs::read_dir(folder)
@@ -179,11 +180,11 @@ fn two_reports_of_one_run_are_the_same_bytes() {
 
 #[test]
 fn a_search_with_no_score_has_no_best() {
-    let mut example = Example::new();
+    let mut example = example::report();
     let scoring = example.plan.scoring.clone();
     example.results = Scoreboard::new(6, 2, &scoring, false, ErrorScore::Nan).finish();
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &example.report()).unwrap();
+    write(folder.path(), &example).unwrap();
     let best: Value = serde_json::from_str(&read(folder.path(), "best.json")).unwrap();
     assert_eq!(best["best"], Value::Null);
 }

@@ -1,11 +1,11 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use fanout_contract::Answer;
 use indicatif::TermLike;
 
 use super::*;
-use crate::run::event::TaskFault;
+use crate::digest::Digest;
+use crate::task::TaskFault;
 
 /// Keeps what is written to it.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,7 @@ impl TermLike for Paper {
 
 fn started(fits: usize) -> Event {
     Event::RunStarted {
+        run: Digest::of(b"run"),
         candidates: fits / 3,
         splits: 3,
         fits,
@@ -80,45 +81,38 @@ fn started(fits: usize) -> Event {
 }
 
 fn finished(fits: usize, best: Option<f64>, reused: bool) -> Event {
-    let result = Ok(Answer {
-        contract: fanout_contract::CONTRACT,
-        fits: 1,
-        scores: vec![],
-    });
-    let outcome = Outcome {
-        result,
-        wall: Duration::from_secs(1),
-        reused,
-    };
     Event::TaskFinished {
         task: 0,
+        split: 0,
         fits,
-        outcome,
+        models: 1,
+        fault: None,
+        wall: Duration::from_secs(1),
+        reused,
         best,
     }
 }
 
 fn failed(fits: usize, fault: TaskFault) -> Event {
-    let outcome = Outcome {
-        result: Err(fault),
-        wall: Duration::from_secs(1),
-        reused: false,
-    };
     Event::TaskFinished {
         task: 0,
+        split: 0,
         fits,
-        outcome,
+        models: 0,
+        fault: Some(fault),
+        wall: Duration::from_secs(1),
+        reused: false,
         best: None,
     }
 }
 
-/// What a run of these events, each at its second, tells without a terminal.
-fn told(events: &[(u64, Event)]) -> String {
+/// The lines of a run with these events, each at its second, without a terminal.
+fn plain_lines(events: &[(u64, Event)]) -> String {
     let paper = Paper::default();
     let mut progress = Progress::plain(paper.clone(), "roc_auc");
     let start = Instant::now();
     for (second, event) in events {
-        progress.on_event_at(event, start + Duration::from_secs(*second));
+        progress.on_event_at(event, None, start + Duration::from_secs(*second));
     }
     paper.text()
 }
@@ -129,7 +123,7 @@ fn a_run_without_a_terminal_reads_like_this() {
     let trap = || TaskFault::Trapped {
         message: "unreachable\n  0: grow\n  1: fit".to_owned(),
     };
-    let text = told(&[
+    let text = plain_lines(&[
         (
             0,
             Event::DatasetPrepared {
@@ -180,7 +174,7 @@ fn many_fits_make_few_lines() {
     let events: Vec<_> = (0..100_000)
         .map(|i| (i / 1000, finished(1, Some(0.5), false)))
         .collect();
-    let text = told(&[vec![(0, started(100_000))], events].concat());
+    let text = plain_lines(&[vec![(0, started(100_000))], events].concat());
     assert_eq!(text.lines().count(), 10, "{text}");
     assert!(
         text.contains("\n50,000 of 100,000 fits, 1,020/s, 49 s left, best"),
@@ -191,7 +185,7 @@ fn many_fits_make_few_lines() {
 #[test]
 fn fits_of_an_earlier_run_say_nothing_of_the_pace() {
     let wall = Duration::from_millis(30);
-    let text = told(&[
+    let text = plain_lines(&[
         (
             0,
             Event::DatasetPrepared {
@@ -225,9 +219,17 @@ fn a_slow_pace_is_told_by_the_minute() {
 #[test]
 fn quiet_is_quiet() {
     let mut progress = Progress::quiet();
-    progress.on_event(&started(75));
-    progress.on_event(&failed(25, TaskFault::StackOverflowed));
-    progress.on_event(&Event::RunInterrupted { done: 1, fits: 75 });
+    progress.on_event_at(&started(75), None, Instant::now());
+    progress.on_event_at(
+        &failed(25, TaskFault::StackOverflowed),
+        None,
+        Instant::now(),
+    );
+    progress.on_event_at(
+        &Event::RunInterrupted { done: 1, fits: 75 },
+        None,
+        Instant::now(),
+    );
     assert_eq!(progress.done, 25);
 }
 
@@ -236,9 +238,13 @@ fn a_terminal_shows_one_line_that_changes() {
     let paper = Paper::default();
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(paper.clone()), 255);
     let mut progress = Progress::live(target, "roc_auc");
-    progress.on_event(&started(75));
-    progress.on_event(&finished(25, Some(0.7563), false));
-    progress.on_event(&failed(25, TaskFault::TimedOut { limit_ms: 1500 }));
+    progress.on_event_at(&started(75), None, Instant::now());
+    progress.on_event_at(&finished(25, Some(0.7563), false), None, Instant::now());
+    progress.on_event_at(
+        &failed(25, TaskFault::TimedOut { limit_ms: 1500 }),
+        None,
+        Instant::now(),
+    );
     let Form::Live(bar) = &progress.form else {
         panic!()
     };
@@ -268,11 +274,25 @@ fn a_terminal_shows_one_line_that_changes() {
 
 #[test]
 fn nothing_is_told_after_an_interruption() {
-    let text = told(&[
+    let text = plain_lines(&[
         (0, started(75)),
         (1, Event::RunInterrupted { done: 0, fits: 75 }),
         (9, finished(25, Some(0.5), false)),
         (9, failed(25, TaskFault::StackOverflowed)),
     ]);
     assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+/// With another key every part of a store is one.
+#[test]
+fn parts_without_an_hmac_are_named_a_few_times() {
+    let unproven = |number| {
+        let key = Key::part(&Digest::of(b"task"), number);
+        (0, Event::ResultUnproven { key })
+    };
+    let events: Vec<_> = (0..100).map(unproven).collect();
+    let text = plain_lines(&events);
+    assert_eq!(text.matches("carries no valid HMAC").count(), UNPROVEN);
+    assert_eq!(text.lines().count(), UNPROVEN + 1, "{text}");
+    assert!(text.contains("FANOUT_STORE_KEY"), "{text}");
 }

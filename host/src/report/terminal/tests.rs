@@ -4,18 +4,18 @@ use std::time::Duration;
 use fanout_contract::{Answer, CONTRACT, Scores};
 use serde_json::json;
 
-use super::super::example::{Example, params};
+use super::super::example::{self, params};
 use super::*;
 use crate::digest::Digest;
 use crate::expand::TaskSpec;
 use crate::plan::ErrorScore;
 use crate::reduce::Scoreboard;
-use crate::run::event::Outcome;
+use crate::task::Outcome;
 
 #[test]
 fn a_report_reads_like_this() {
-    let example = Example::new();
-    let text = render(&example.report(), Style::default());
+    let example = example::report();
+    let text = render(&example, Style::default());
     assert_eq!(
         text,
         "\
@@ -51,8 +51,8 @@ Results: results/flights
 }
 
 /// The article's 25 candidates, two hyper-parameters, three metrics.
-fn flights() -> Example {
-    let mut example = Example::new();
+fn flights() -> Report {
+    let mut example = example::report();
     let scoring = ["average_precision", "roc_auc", "accuracy"].map(str::to_owned);
     example.candidates = (0..25)
         .map(|i| params(json!({"max_depth": i / 5 * 2 + 2, "n_estimators": i % 5 * 2 + 2})))
@@ -99,7 +99,7 @@ fn the_ranking_metric_stands_first_and_others_give_way() {
     let example = flights();
     let report = Report {
         holdout: None,
-        ..example.report()
+        ..example
     };
     let text = render(&report, Style::default());
     assert_eq!(
@@ -134,10 +134,10 @@ Took 1.25 s, 2.40 s CPU, 118 MB peak memory
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    for example in [Example::new(), flights()] {
+    for example in [example::report(), flights()] {
         for width in 40..120 {
             let text = render(
-                &example.report(),
+                &example,
                 Style {
                     width,
                     color: false,
@@ -161,16 +161,16 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn colours_change_nothing_else() {
-    let example = Example::new();
+    let example = example::report();
     let plain = render(
-        &example.report(),
+        &example,
         Style {
             width: 80,
             color: false,
         },
     );
     let painted = render(
-        &example.report(),
+        &example,
         Style {
             width: 80,
             color: true,
@@ -190,13 +190,13 @@ fn colours_change_nothing_else() {
 
 #[test]
 fn a_search_with_no_score_says_so() {
-    let mut example = Example::new();
+    let mut example = example::report();
     let scoring = example.plan.scoring.clone();
     example.results = Scoreboard::new(6, 2, &scoring, false, ErrorScore::Nan).finish();
     let report = Report {
         holdout: None,
-        warnings: &[],
-        ..example.report()
+        warnings: Vec::new(),
+        ..example
     };
     let text = render(&report, Style::default());
     assert_eq!(

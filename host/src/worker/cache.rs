@@ -1,5 +1,5 @@
-//! [`Shelf`]: what a worker has ready: the runs whose tasks it had last, and
-//! pools with their guests and datasets.
+//! [`WorkerCache`]: the runs whose tasks a worker had last, and the pools with
+//! their guests and datasets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,22 +8,23 @@ use bytes::Bytes;
 use super::Objects;
 use crate::digest::Digest;
 use crate::expand::{Data, Expansion};
-use crate::pool::{LocalPool, Work};
-use crate::queue::message::Order;
+use crate::pool::{LocalPool, PoolContext};
+use crate::queue::message::TaskMessage;
 use crate::run::manifest::{Manifest, ManifestError};
 use crate::run::record::Record;
-use crate::sandbox::{Cancel, GuestError, Sandbox, TaskLimits};
+use crate::sandbox::{GuestError, Sandbox};
 use crate::store::{Key, Store, StoreError};
+use crate::task::{Cancel, TaskLimits};
 
-/// Pools that are kept: each may hold a dataset a slot.
-pub(super) const KEPT: usize = 3;
+/// Pools that are cached: each may hold a dataset per slot.
+pub(super) const POOLS: usize = 3;
 
-/// Runs that are kept.
+/// Runs that are cached.
 const RUNS: usize = 16;
 
 /// Why a task can't be run here now.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ShelfError {
+pub(super) enum WorkerCacheError {
     /// The store has no such run.
     #[error("the store `{store}` has no run `{run}`")]
     Unknown {
@@ -55,8 +56,8 @@ pub(super) enum ShelfError {
     },
 }
 
-/// All that a task of a run needs.
-pub(super) struct Bench {
+/// What the tasks of a run need.
+pub(super) struct TaskContext {
     pub(super) expansion: Arc<Expansion>,
     pub(super) pool: Arc<LocalPool>,
 }
@@ -66,7 +67,7 @@ struct Run {
     data: Data,
 }
 
-/// What tells one pool from another.
+/// What distinguishes two pools.
 #[derive(Clone, PartialEq)]
 struct PoolKey {
     data: Data,
@@ -74,26 +75,26 @@ struct PoolKey {
     fresh: bool,
 }
 
-/// The last of each is the one that was used last.
+/// What is cached; the last of each was used last.
 #[derive(Default)]
-struct Ready {
+struct Entries {
     runs: Vec<(Digest, Arc<Run>)>,
     pools: Vec<(PoolKey, Arc<LocalPool>)>,
 }
 
-pub(super) struct Shelf {
+pub(super) struct WorkerCache {
     sandbox: Sandbox,
     store: Store,
     objects: Option<Objects>,
-    /// How many tasks a pool may be given at a time.
+    /// How many tasks a pool runs at a time.
     slots: usize,
     cancel: Cancel,
-    ready: Mutex<Ready>,
-    /// Held by who gets something: two slots need not get the same.
-    getting: Mutex<()>,
+    entries: Mutex<Entries>,
+    /// Held while something is loaded, so that two slots do not load the same.
+    loading: Mutex<()>,
 }
 
-impl Shelf {
+impl WorkerCache {
     pub(super) fn new(
         sandbox: Sandbox,
         store: Store,
@@ -107,62 +108,62 @@ impl Shelf {
             objects,
             slots,
             cancel,
-            ready: Mutex::default(),
-            getting: Mutex::default(),
+            entries: Mutex::default(),
+            loading: Mutex::default(),
         }
     }
 
-    /// What a task needs. A guest is run because the manifest of a run in the
-    /// store names its digest, and for no other reason.
-    pub(super) fn bench(&self, order: &Order) -> Result<Bench, ShelfError> {
-        let run = match self.run(&order.run) {
+    /// What a task needs. A guest is run only because the manifest of a run in
+    /// the store names its digest.
+    pub(super) fn context(&self, task: &TaskMessage) -> Result<TaskContext, WorkerCacheError> {
+        let run = match self.run(&task.run) {
             Some(run) => run,
             None => {
-                let _getting = self.getting();
-                match self.run(&order.run) {
+                let _loading = self.loading();
+                match self.run(&task.run) {
                     Some(run) => run,
-                    None => self.get_run(&order.run)?,
+                    None => self.load_run(&task.run)?,
                 }
             }
         };
         let key = PoolKey {
             data: run.data.clone(),
-            limits: order.limits(),
-            fresh: order.fresh,
+            limits: task.limits(),
+            fresh: task.fresh,
         };
         let pool = match self.pool(&key) {
             Some(pool) => pool,
             None => {
-                let _getting = self.getting();
+                let _loading = self.loading();
                 match self.pool(&key) {
                     Some(pool) => pool,
-                    None => self.get_pool(key)?,
+                    None => self.load_pool(key)?,
                 }
             }
         };
         let expansion = Arc::clone(&run.expansion);
-        Ok(Bench { expansion, pool })
+        Ok(TaskContext { expansion, pool })
     }
 
-    fn ready(&self) -> MutexGuard<'_, Ready> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn getting(&self) -> MutexGuard<'_, ()> {
-        self.getting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self, run: &Digest) -> Option<Arc<Run>> {
-        used(&mut self.ready().runs, run)
+        used(&mut self.entries().runs, run)
     }
 
     fn pool(&self, key: &PoolKey) -> Option<Arc<LocalPool>> {
-        used(&mut self.ready().pools, key)
+        used(&mut self.entries().pools, key)
     }
 
-    fn get_run(&self, id: &Digest) -> Result<Arc<Run>, ShelfError> {
+    fn load_run(&self, id: &Digest) -> Result<Arc<Run>, WorkerCacheError> {
         let bytes = self.store.get(&Key::plan(id))?;
-        let bytes = bytes.ok_or_else(|| ShelfError::Unknown {
+        let bytes = bytes.ok_or_else(|| WorkerCacheError::Unknown {
             store: self.store.url().to_owned(),
             run: *id,
         })?;
@@ -171,39 +172,39 @@ impl Shelf {
             expansion: Arc::new(manifest.outline()),
             data: manifest.data,
         });
-        keep(&mut self.ready().runs, *id, &run, RUNS);
+        keep(&mut self.entries().runs, *id, &run, RUNS);
         Ok(run)
     }
 
-    fn get_pool(&self, key: PoolKey) -> Result<Arc<LocalPool>, ShelfError> {
+    fn load_pool(&self, key: PoolKey) -> Result<Arc<LocalPool>, WorkerCacheError> {
         let data = &key.data;
         let component = self.object(Key::guest(&data.guest), data.guest)?;
         let guest = self.sandbox.load(&component, data.guest);
-        let guest = guest.map_err(|source| ShelfError::Guest {
+        let guest = guest.map_err(|source| WorkerCacheError::Guest {
             guest: data.guest,
             source,
         })?;
         let table = self.object(Key::dataset(&data.dataset), data.dataset)?;
         let splits = self.object(Key::splits(&data.splits), data.splits)?;
-        let work = Work {
+        let context = PoolContext {
             record: Record::new(self.store.clone(), key.limits, !key.fresh),
             dataset: data.dataset,
             splits: data.splits,
             cancel: self.cancel.clone(),
         };
-        let pool = LocalPool::new(Arc::new(guest), work, key.limits, self.slots);
+        let pool = LocalPool::new(Arc::new(guest), context, key.limits, self.slots);
         let pool = Arc::new(pool.with_files(table, splits));
-        keep(&mut self.ready().pools, key, &pool, KEPT);
+        keep(&mut self.entries().pools, key, &pool, POOLS);
         Ok(pool)
     }
 
-    /// An object whose name is its digest, from the disk if it is there.
-    fn object(&self, key: Key, digest: Digest) -> Result<Bytes, ShelfError> {
+    /// An object whose name is its digest, from the disk or the store.
+    fn object(&self, key: Key, digest: Digest) -> Result<Bytes, WorkerCacheError> {
         if let Some(bytes) = self.objects.as_ref().and_then(|kept| kept.get(&digest)) {
             return Ok(bytes);
         }
         let Some(bytes) = self.store.get(&key)? else {
-            return Err(ShelfError::Missing { key });
+            return Err(WorkerCacheError::Missing { key });
         };
         self.store.verify(&key, &bytes, digest)?;
         if let Some(objects) = &self.objects {

@@ -1,5 +1,5 @@
-//! [`Took`]: what a run took of this machine. The only part of a report that
-//! differs between two runs of one plan, with the times of the fits.
+//! [`Usage`]: the time and memory that this process used. With the times of the
+//! fits the only part of a report that differs between two runs of one plan.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Time and memory of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Took {
+pub struct Usage {
     /// Wall time.
     pub wall: Duration,
     /// Processor time in the program itself, over all threads; `None` where
@@ -19,10 +19,10 @@ pub struct Took {
     pub peak_memory: Option<u64>,
 }
 
-impl Took {
-    /// What this process took until now; its wall time counts from `start`.
+impl Usage {
+    /// The usage of this process until now; wall time counts from `start`.
     pub fn since(start: Instant) -> Self {
-        let usage = usage();
+        let usage = resource_usage();
         Self {
             wall: start.elapsed(),
             user: usage.map(|usage| usage.user),
@@ -33,11 +33,11 @@ impl Took {
 }
 
 /// In seconds and bytes.
-impl Serialize for Took {
+impl Serialize for Usage {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
         let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        let mut took = serializer.serialize_struct("Took", 4)?;
+        let mut took = serializer.serialize_struct("Usage", 4)?;
         took.serialize_field("wall", &self.wall.as_secs_f64())?;
         took.serialize_field("user", &seconds(self.user))?;
         took.serialize_field("system", &seconds(self.system))?;
@@ -47,7 +47,7 @@ impl Serialize for Took {
 }
 
 #[derive(Clone, Copy)]
-struct Usage {
+struct ResourceUsage {
     user: Duration,
     system: Duration,
     peak_memory: u64,
@@ -72,7 +72,7 @@ fn high_water_mark() -> Option<u64> {
     unsafe_code,
     reason = "getrusage has no safe form in the crates at hand"
 )]
-fn usage() -> Option<Usage> {
+fn resource_usage() -> Option<ResourceUsage> {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
     // SAFETY: `usage` is writable memory of the size that getrusage fills.
     let code = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
@@ -91,7 +91,7 @@ fn usage() -> Option<Usage> {
     } else {
         1024
     };
-    Some(Usage {
+    Some(ResourceUsage {
         user: time(usage.ru_utime),
         system: time(usage.ru_stime),
         peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or_default() * unit,
@@ -99,7 +99,7 @@ fn usage() -> Option<Usage> {
 }
 
 #[cfg(not(unix))]
-fn usage() -> Option<Usage> {
+fn resource_usage() -> Option<ResourceUsage> {
     None
 }
 
@@ -109,13 +109,13 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_process_has_taken_time_and_memory() {
+    fn a_process_uses_time_and_memory() {
         let start = Instant::now();
         let mut filled = vec![1_u8; 64 << 20];
         filled
             .iter_mut()
             .for_each(|byte| *byte = byte.wrapping_mul(3));
-        let took = Took::since(start);
+        let took = Usage::since(start);
         assert!(std::hint::black_box(filled).len() as u64 <= took.peak_memory.unwrap());
         assert!(took.user.unwrap() + took.system.unwrap() > Duration::ZERO);
         assert!(took.wall > Duration::ZERO);

@@ -1,0 +1,178 @@
+//! [`search`]: runs the tasks of an expansion on a pool and reduces their
+//! scores. It emits events and prints nothing.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use fanout_contract::{Params, Split};
+
+use super::event::{Event, Listeners};
+use super::pool::{Pool, PoolEvent};
+use super::tasks::{SingleTask, finished_part};
+use crate::digest::Digest;
+use crate::expand::Expansion;
+use crate::plan::{CheckedPlan, ErrorScore, Plan};
+use crate::reduce::{Scoreboard, SearchResults};
+use crate::task::{Cancel, TaskFault};
+
+/// Why a search has no results. Whatever its tasks resulted in is in the store
+/// all the same. `E` is the pool's error.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError<E> {
+    /// The pool gave up.
+    #[error(transparent)]
+    Pool(E),
+    /// A fit failed, and the plan's `error_score` is `raise`.
+    #[error("the fit of {params} on split {split} failed")]
+    Raised {
+        /// The candidate's searched hyper-parameters.
+        params: String,
+        /// The split.
+        split: u32,
+        /// How it failed.
+        #[source]
+        fault: TaskFault,
+    },
+    /// No fit succeeded; the first fault stands for all.
+    #[error("all {fits} fits failed")]
+    AllFailed {
+        /// How many.
+        fits: usize,
+        /// How the first failed.
+        #[source]
+        fault: TaskFault,
+    },
+    /// The run was stopped.
+    #[error("stopped: {done} of {fits} fits are done and kept in the store")]
+    Interrupted {
+        /// Fits that are done.
+        done: usize,
+        /// Fits in all.
+        fits: usize,
+    },
+}
+
+/// Runs every task of `expansion`, which is that of `run`, on `pool`, and
+/// reduces the scores.
+pub fn search<E>(
+    plan: &CheckedPlan,
+    run: Digest,
+    expansion: &Expansion,
+    pool: &dyn Pool<Error = E>,
+    cancel: &Cancel,
+    listeners: &mut Listeners<'_>,
+) -> Result<SearchResults, SearchError<E>> {
+    let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
+    let fits = candidates * splits;
+    listeners.emit(Event::RunStarted {
+        run,
+        candidates,
+        splits,
+        fits,
+        tasks: expansion.tasks.len(),
+        workers: pool.workers(),
+    });
+    let started = Instant::now();
+    let mut board = Scoreboard::new(
+        candidates,
+        splits,
+        &expansion.scoring,
+        plan.return_train_score,
+        plan.error_score,
+    );
+    let ranking = ranking_metric(plan);
+    let mut raised = None;
+    let ran = pool.run(expansion, &mut |reported| {
+        let (task, finished) = match reported {
+            PoolEvent::Finished { task, finished } => (task, finished),
+            PoolEvent::Other { worker, event } => {
+                listeners.emit_of(worker, event);
+                return ControlFlow::Continue(());
+            }
+        };
+        let outcome = finished.outcome;
+        let part = finished_part(&expansion.tasks[task], &finished.positions);
+        board.record(&part, &outcome);
+        let (models, fault) = match outcome.result {
+            Ok(answer) => (answer.fits, None),
+            Err(fault) => (0, Some(fault)),
+        };
+        if let (ErrorScore::Raise, Some(fault)) = (plan.error_score, &fault) {
+            raised = Some((part.clone().into_owned(), fault.clone()));
+        }
+        let event = Event::TaskFinished {
+            task,
+            split: part.split,
+            fits: part.candidates.len(),
+            models,
+            fault,
+            wall: outcome.wall,
+            reused: outcome.reused,
+            best: board.best_so_far(ranking),
+        };
+        listeners.emit_of(finished.worker, event);
+        if raised.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    ran.map_err(SearchError::Pool)?;
+    if let Some((task, fault)) = raised {
+        let params = json(&expansion.candidates.get(task.candidates[0] as usize));
+        return Err(SearchError::Raised {
+            params,
+            split: task.split,
+            fault,
+        });
+    }
+    if cancel.is_cancelled() {
+        let done = board.recorded();
+        listeners.emit(Event::RunInterrupted { done, fits });
+        return Err(SearchError::Interrupted { done, fits });
+    }
+    listeners.emit(Event::RunFinished {
+        wall: started.elapsed(),
+    });
+    let results = board.finish();
+    match results.failures.first() {
+        Some(failure) if results.tally.failed == fits => Err(SearchError::AllFailed {
+            fits,
+            fault: failure.example.clone(),
+        }),
+        _ => Ok(results),
+    }
+}
+
+/// The index of the metric that ranks: the one of `refit`, else the first.
+pub fn ranking_metric(plan: &Plan) -> usize {
+    let refit = plan.refit.as_ref();
+    refit
+        .and_then(|refit| plan.scoring.iter().position(|name| name == refit))
+        .unwrap_or(0)
+}
+
+/// Fits `candidate` on the training rows of a split outside the search, and
+/// scores it on its test rows: metric and score, in the plan's order.
+pub fn score_outside_search<E>(
+    expansion: &Expansion,
+    candidate: usize,
+    split: &Split,
+    pool: &dyn Pool<Error = E>,
+    listeners: &mut Listeners<'_>,
+) -> Result<Result<Vec<(String, Option<f64>)>, TaskFault>, E> {
+    let task = SingleTask::outside_search(expansion, candidate, split);
+    let mut result = Err(TaskFault::Cancelled);
+    pool.run(&task, &mut |reported| {
+        match reported {
+            PoolEvent::Finished { finished, .. } => result = finished.outcome.result,
+            PoolEvent::Other { worker, event } => listeners.emit_of(worker, event),
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(result.map(|answer| expansion.named(&answer.scores[0])))
+}
+
+fn json(params: &Params) -> String {
+    serde_json::to_string(params).expect("hyper-parameters are JSON")
+}

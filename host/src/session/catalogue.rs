@@ -1,0 +1,84 @@
+//! [`OfferedGuest`]: a guest, loaded, with its description; embedded in this
+//! program or from a file.
+
+use std::iter;
+use std::path::Path;
+
+use fanout_contract::{Description, TrainerDescription};
+
+use super::SessionError;
+use crate::guest::GuestFile;
+use crate::sandbox::{Guest, Sandbox};
+
+/// A guest that was loaded and described itself.
+#[derive(Debug)]
+pub struct OfferedGuest {
+    /// The component file.
+    pub file: GuestFile,
+    /// The compiled guest.
+    pub guest: Guest,
+    /// Its description.
+    pub description: Description,
+}
+
+impl OfferedGuest {
+    /// The embedded guests, loaded one after the other as they are taken.
+    pub fn embedded(sandbox: &Sandbox) -> impl Iterator<Item = Result<Self, SessionError>> {
+        GuestFile::embedded().map(|file| Self::load(sandbox, file))
+    }
+
+    /// The guest at `path`, or the embedded ones.
+    pub fn of_plan<'s>(
+        sandbox: &'s Sandbox,
+        path: Option<&Path>,
+    ) -> Box<dyn Iterator<Item = Result<Self, SessionError>> + 's> {
+        match path {
+            Some(path) => Box::new(iter::once(
+                read_guest(path).and_then(|file| Self::load(sandbox, file)),
+            )),
+            None => Box::new(Self::embedded(sandbox)),
+        }
+    }
+
+    /// Every trainer of the embedded guests.
+    pub fn embedded_trainers(sandbox: &Sandbox) -> Result<Vec<TrainerDescription>, SessionError> {
+        let mut trainers = Vec::new();
+        for guest in Self::embedded(sandbox) {
+            trainers.extend(guest?.description.trainers);
+        }
+        Ok(trainers)
+    }
+
+    fn load(sandbox: &Sandbox, file: GuestFile) -> Result<Self, SessionError> {
+        let load = || {
+            let guest = sandbox.load(&file.wasm, file.digest)?;
+            let description = guest.describe()?;
+            Ok((guest, description))
+        };
+        match load() {
+            Ok((guest, description)) => Ok(Self {
+                file,
+                guest,
+                description,
+            }),
+            Err(source) => Err(SessionError::Guest {
+                name: file.name,
+                source,
+            }),
+        }
+    }
+
+    /// Whether the guest offers a trainer of this name.
+    pub fn offers(&self, trainer: &str) -> bool {
+        let mut trainers = self.description.trainers.iter();
+        trainers.any(|known| known.name == trainer)
+    }
+}
+
+/// Reads the component file of a guest.
+pub fn read_guest(path: &Path) -> Result<GuestFile, SessionError> {
+    GuestFile::read(path).map_err(|source| SessionError::GuestFile {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,183 @@
+//! [`SessionError`]: why a plan was not executed to its end, with its kind and
+//! what the user can do.
+
+use std::path::PathBuf;
+
+use crate::dataset::{DatasetError, SourceError, WriteError};
+use crate::error::ErrorKind;
+use crate::plan::PlanError;
+use crate::pool::PoolError;
+use crate::queue::QueueError;
+use crate::report::files::FilesError;
+use crate::run::search::SearchError;
+use crate::sandbox::GuestError;
+use crate::store::StoreError;
+use crate::task::TaskFault;
+
+/// Why a plan was not executed to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The plan has mistakes.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The dataset can't be read or does not fit the plan.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file of a guest can't be read.
+    #[error("can't read the guest `{}`", path.display())]
+    GuestFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A guest can't be used.
+    #[error("the guest `{name}` can't be used")]
+    Guest {
+        /// Its name or path.
+        name: String,
+        /// Why.
+        #[source]
+        source: GuestError,
+    },
+    /// The sandbox does not start.
+    #[error(transparent)]
+    Sandbox(#[from] GuestError),
+    /// The pool gave up.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The store is in the memory of this process, and workers are elsewhere.
+    #[error("remote workers can't reach the store `memory://`")]
+    UnsharedStore,
+    /// The environment variable of the endpoints' token is not set.
+    #[error("the environment variable `{variable}` is not set")]
+    TokenMissing {
+        /// The variable.
+        variable: String,
+    },
+    /// The environment variable of the endpoints' token holds something else.
+    #[error("the environment variable `{variable}` holds no token")]
+    TokenMalformed {
+        /// The variable.
+        variable: String,
+    },
+    /// The token would be sent where anybody on the way can read it.
+    #[error("the token would be sent to `{endpoint}` in plain text")]
+    TokenExposed {
+        /// The endpoint's URL.
+        endpoint: String,
+    },
+    /// The search has no results.
+    #[error(transparent)]
+    Search(#[from] SearchError<PoolError>),
+    /// The best candidate can't be fitted or scored once more.
+    #[error("the refit of the best candidate failed")]
+    Refit(#[source] TaskFault),
+    /// The files of results can't be written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+}
+
+impl From<QueueError> for SessionError {
+    fn from(error: QueueError) -> Self {
+        Self::Pool(error.into())
+    }
+}
+
+impl SessionError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Plan(_) => ErrorKind::Plan,
+            Self::Dataset(DatasetError::Store(_) | DatasetError::Source(SourceError::Store(_))) => {
+                ErrorKind::Store
+            }
+            // The fault of the machine, not of the data.
+            Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => ErrorKind::Internal,
+            Self::Dataset(_) => ErrorKind::Data,
+            Self::Store(_) => ErrorKind::Store,
+            Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => ErrorKind::Guest,
+            Self::Pool(error) | Self::Search(SearchError::Pool(error)) => pool_kind(error),
+            Self::UnsharedStore
+            | Self::TokenMissing { .. }
+            | Self::TokenMalformed { .. }
+            | Self::TokenExposed { .. } => ErrorKind::Pool,
+            Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
+            | Self::Refit(_) => ErrorKind::Guest,
+            Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
+            Self::Files(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Plan(_) | Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => {
+                return None;
+            }
+            Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
+                "make room there, or name another folder with `TMPDIR`, and run again"
+            }
+            Self::Dataset(
+                DatasetError::Store(error) | DatasetError::Source(SourceError::Store(error)),
+            )
+            | Self::Store(error) => return error.remedy().map(Into::into),
+            Self::Dataset(_) => return None,
+            Self::Pool(error) | Self::Search(SearchError::Pool(error)) => return pool_hint(error),
+            Self::UnsharedStore => "use a bucket, or a folder that all of them have",
+            Self::TokenMissing { .. } => "`pool.token_env` names it: it holds the endpoint's token",
+            Self::TokenMalformed { .. } => {
+                "a token is one word of ASCII characters, without `Bearer`"
+            }
+            Self::TokenExposed { .. } => {
+                "use `https://`, or set `pool.insecure: true` where nobody else is on the way"
+            }
+            Self::Search(
+                SearchError::Raised { fault, .. } | SearchError::AllFailed { fault, .. },
+            )
+            | Self::Refit(fault) => return fault.remedy().map(Into::into),
+            Self::Search(SearchError::Interrupted { .. }) => {
+                "the same command goes on where this one stopped"
+            }
+            Self::Files(_) => {
+                "make room there or the folder writable, or name another with `--output`, and \
+                 run again: every fit is kept in the store"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn pool_kind(error: &PoolError) -> ErrorKind {
+    match error {
+        PoolError::Store(_) | PoolError::Missing { .. } => ErrorKind::Store,
+        PoolError::Worker(_) | PoolError::Client(_) | PoolError::Unnamed => ErrorKind::Internal,
+        PoolError::Endpoint(_)
+        | PoolError::Queue(_)
+        | PoolError::AllReturned { .. }
+        | PoolError::Authority { .. }
+        | PoolError::Unsigned { .. } => ErrorKind::Pool,
+    }
+}
+
+fn pool_hint(error: &PoolError) -> Option<String> {
+    let hint = match error {
+        PoolError::Store(error) => return error.remedy().map(Into::into),
+        PoolError::Missing { .. } => "run again: what is missing is made again",
+        PoolError::Endpoint(error) => return Some(error.remedy().into()),
+        PoolError::Queue(error) => error.remedy(),
+        PoolError::AllReturned { .. } => {
+            "repair what the workers report; the same command goes on where it stopped"
+        }
+        PoolError::Unsigned { .. } => "set `pool.data: body`, or use a store of a cloud",
+        PoolError::Worker(_)
+        | PoolError::Client(_)
+        | PoolError::Unnamed
+        | PoolError::Authority { .. } => return None,
+    };
+    Some(hint.to_owned())
+}

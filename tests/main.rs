@@ -1,0 +1,41 @@
+//! The tests that run the real binary, real guests and real servers: one
+//! program, `cargo test --test e2e MODULE::` for one module of it.
+//!
+//! With `FANOUT_LONG=1` the tests in which processes die and connections break
+//! at random do so many more times (`make test-long`).
+
+mod data;
+mod deploy;
+mod fire;
+mod functions;
+mod history;
+mod nats;
+mod plans;
+mod pool;
+mod program;
+mod resume;
+mod run;
+mod sandbox;
+mod stores;
+
+mod guests {
+    pub(crate) mod built;
+    pub(crate) mod expected;
+}
+
+mod s3 {
+    pub(crate) mod canned;
+    pub(crate) mod contract;
+    pub(crate) mod moto;
+    pub(crate) mod proxy;
+    pub(crate) mod server;
+}
+
+/// The number of faults that a test injects: `short`, or `long` under
+/// `FANOUT_LONG=1`.
+fn faults(short: usize, long: usize) -> usize {
+    match std::env::var("FANOUT_LONG").as_deref() {
+        Ok("1") => long,
+        _ => short,
+    }
+}
