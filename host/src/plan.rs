@@ -1,50 +1,73 @@
-//! [`Draft`], a plan that was read and may be wrong, and [`CheckedPlan`], the
-//! only form that anything else accepts.
+//! Reading and checking plans: [`Draft`], a plan that may have mistakes, and
+//! [`CheckedPlan`], the only form that anything else accepts.
+//!
+//! The plan's YAML is parsed to a tree (`syntax`, `node`); options of the
+//! command line are put into it (`option`); the table of fields (`root` and
+//! the sections beside it) checks the tree and resolves it to JSON (`form`,
+//! `section`, `scalar`, `list`); and serde builds [`Plan`] from that. The same
+//! table gives the [`json_schema()`]. A new field is one declaration in its section
+//! (`table`): type, form, default, other names, and description.
 //!
 //! A plan is checked in three steps, as what they need becomes known: the
 //! text alone ([`read`]), the trainer ([`Draft::check_trainer`]), the columns
-//! of the source ([`Draft::check_columns`]). Mistakes gather on the way, so
-//! that [`Draft::finish`] reports all of them at once. It looks at no data.
+//! of the source ([`Draft::check_columns`]). [`Draft::finish`] reports all
+//! mistakes at once. This module reads no data.
 
-mod check;
 mod columns;
-mod decode;
-mod explain;
-mod fields;
+mod cv;
+mod dataset;
+mod diagnostics;
 mod form;
 mod json_schema;
+mod list;
+mod location;
+mod metric;
 mod mistake;
 mod node;
 mod option;
+mod pool;
 mod quantity;
-mod reader;
-mod schema;
+mod root;
+mod scalar;
+mod search;
+mod section;
+mod source;
 mod suggest;
 mod syntax;
+mod syntax_error;
+mod table;
 #[cfg(test)]
 mod tests;
+mod trainer;
 mod values;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_schema::Schema;
 use fanout_contract::TrainerDescription;
 
-use decode::{Base, Decoded};
-use mistake::{Mistake, Place};
-use node::Node;
+use form::Context;
+use mistake::{Found, Place};
+use root::{PLAN, Sections};
+use source::PlanSource;
 
 use crate::store::Location;
 
+pub use cv::{Cv, Holdout};
+pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, SourceFormat};
+pub use diagnostics::Mistakes;
 pub use json_schema::json_schema;
-pub use mistake::Mistakes;
+pub use location::store_url;
+pub use metric::ErrorScore;
 pub use option::{Override, ParseOverrideError};
-pub use schema::*;
+pub use pool::{DataWay, HttpPlan, NatsPlan, PoolPlan};
+pub use quantity::{duration, size};
+pub use root::{Limits, Plan};
+pub use search::{Search, TrainerPlan};
+pub use values::Values;
 pub(crate) use values::rounded;
 
-/// Threat: the dataset given in the plan's place, and read whole.
+/// Threat: a dataset given as the plan by mistake, and read whole.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Why a plan does not run.
@@ -59,85 +82,35 @@ pub enum PlanError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is not the text of a plan.
-    #[error("`{}` is no plan: {found}; expected YAML in UTF-8, such as `plans/quickstart.yaml`", path.display())]
+    /// The file is not text.
+    #[error("`{}` is not a plan: {found}; expected YAML in UTF-8, such as `plans/quickstart.yaml`", path.display())]
     NoText {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// What was found.
         found: String,
     },
-    /// The plan is wrong.
+    /// The plan has mistakes.
     #[error("{0}")]
     Mistakes(Mistakes),
-}
-
-/// The text of a plan with the options that stand over it: what mistakes are
-/// shown in.
-#[derive(Clone, Debug)]
-struct PlanSource(Arc<Source>);
-
-#[derive(Debug)]
-struct Source {
-    name: String,
-    text: String,
-    options: Vec<Override>,
-    /// `None` where nothing was understood.
-    root: Option<Node>,
-}
-
-impl PlanSource {
-    fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// A line of the text, from 1.
-    fn line(&self, number: usize) -> Option<&str> {
-        self.0.text.lines().nth(number.checked_sub(1)?)
-    }
-
-    /// An option of the command line.
-    fn option(&self, index: usize) -> &str {
-        self.0.options[index].shown()
-    }
-
-    /// Where the field at `path` (`cv.n_splits`) stands, or else the section
-    /// that it is missing from.
-    fn place(&self, path: &str) -> Place {
-        let mut place = Place::Plan;
-        let Some(mut node) = self.0.root.as_ref() else {
-            return place;
-        };
-        let keys: Vec<&str> = path.split('.').collect();
-        for (index, key) in keys.iter().enumerate() {
-            let Some(next) = node.get(&[key]) else {
-                return place;
-            };
-            let last = index + 1 == keys.len();
-            let named = node.entry(key).filter(|_| !last || next.atom().is_none());
-            place = named.map_or(next.place, |entry| entry.place);
-            node = next;
-        }
-        place
-    }
 }
 
 /// A plan that was read, with the mistakes found in it so far.
 #[derive(Debug)]
 pub struct Draft {
     source: PlanSource,
-    decoded: Decoded,
-    mistakes: Vec<Mistake>,
+    sections: Sections,
+    found: Found,
     trainer_checked: bool,
     columns_checked: bool,
 }
 
-/// Reads the plan in `file` with the fields of `options` set over it.
+/// Reads the plan in `file`; `options` override its fields.
 ///
 /// # Errors
 ///
-/// If the file can't be read or is not text. What is wrong in the text is in
-/// the draft.
+/// If the file can't be read or is not text. Mistakes in the text are in the
+/// draft.
 pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
     let unreadable = |source| PlanError::Unreadable {
         path: file.to_owned(),
@@ -164,8 +137,7 @@ pub fn read(file: &Path, options: &[Override]) -> Result<Draft, PlanError> {
     Ok(Draft::parse(file, &text, options, &here))
 }
 
-/// A plan that says nothing but what it must, with the fields of `options` set
-/// over it: for what its defaults are.
+/// A plan of required fields alone, overridden by `options`: for its defaults.
 ///
 /// # Errors
 ///
@@ -181,104 +153,96 @@ pub fn defaults(options: &[Override]) -> std::io::Result<Draft> {
     ))
 }
 
-/// A plan's text as JSON, as an editor sees it: to be held against
-/// [`json_schema()`].
+/// A plan's text as JSON, to be validated by [`json_schema()`].
 ///
 /// # Errors
 ///
-/// If the text is not YAML, says nothing, or holds what JSON can't (`.nan`).
+/// If the text is not YAML, is empty, or has a number that JSON lacks (`.nan`).
 pub fn to_json(text: &str) -> Result<serde_json::Value, PlanError> {
     let draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
-    let mistakes = |list| PlanError::Mistakes(Mistakes::new(draft.source.clone(), list));
-    let Some(root) = &draft.source.0.root else {
-        return Err(mistakes(draft.mistakes.clone()));
+    let mistakes = |found| PlanError::Mistakes(Mistakes::new(draft.source.clone(), found));
+    let Some(root) = draft.source.root() else {
+        return Err(mistakes(draft.found.clone()));
     };
-    let mut found = Vec::new();
+    let mut found = Found::default();
     root.json(&mut found).ok_or_else(|| mistakes(found))
 }
 
 impl Draft {
-    /// The plan of a text that stands in `file`, for somebody who stands in
-    /// the folder `here`. It does no I/O.
+    /// The plan of a text in `file`; `here` is the working directory. It does
+    /// no I/O.
     pub fn parse(file: &Path, text: &str, options: &[Override], here: &Path) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut mistakes = Vec::new();
-        let mut root = syntax::parse(text, Place::File, &mut mistakes);
-        if root.is_none() && mistakes.is_empty() {
-            let empty = Mistake::new(Place::Plan, "the plan is empty");
-            mistakes.push(empty.hint(
-                "it needs `dataset` and `trainer` at least; `plans/quickstart.yaml` is one to copy",
-            ));
+        let mut cx = Context::new(file, here, &PLAN);
+        let mut root = syntax::parse(text, Place::File, &mut cx.found);
+        if root.is_none() && cx.found.0.is_empty() {
+            let hint = "it needs `dataset` and `trainer` at least; `plans/quickstart.yaml` is one \
+                        to copy";
+            cx.note(Place::Plan, "the plan is empty").hint(hint);
         }
-        let mut decoded = Decoded::default();
+        let mut sections = Sections::default();
         if let Some(root) = &mut root {
             for (index, option) in options.iter().enumerate() {
-                option.apply(index, root, &mut mistakes);
+                option.apply(index, root, &mut cx.found);
             }
-            decoded = decode::decode(root, &Base { file, here }, &mut mistakes);
+            sections = root::read(root, &mut cx);
         }
-        let source = Source {
-            name: file.display().to_string(),
-            text: text.to_owned(),
-            options: options.to_vec(),
-            root,
-        };
         Self {
-            source: PlanSource(Arc::new(source)),
-            decoded,
-            mistakes,
+            source: PlanSource::new(file.display().to_string(), text, options, root),
+            sections,
+            found: cx.found,
             trainer_checked: false,
             columns_checked: false,
         }
     }
 
-    /// The `trainer` section, to find its guest by; `None` where it is wrong.
+    /// The `trainer` section; `None` where it has a mistake.
     pub fn trainer(&self) -> Option<&TrainerPlan> {
-        self.decoded.trainer.as_ref()
+        self.sections.trainer.as_ref()
     }
 
-    /// The `pool` section; `None` where the plan is wrong.
+    /// The `pool` section; `None` where it has a mistake.
     pub fn pool(&self) -> Option<&PoolPlan> {
-        Some(&self.decoded.plan.as_ref()?.pool)
+        self.sections.pool.as_ref()
     }
 
-    /// The store; `None` where the plan is wrong.
+    /// The store; `None` where it has a mistake.
     pub fn store(&self) -> Option<&Location> {
-        Some(&self.decoded.plan.as_ref()?.store)
+        self.sections.store.as_ref()
     }
 
-    /// The `limits` section; `None` where the plan is wrong.
+    /// The `limits` section; `None` where it has a mistake.
     pub fn limits(&self) -> Option<Limits> {
-        Some(self.decoded.plan.as_ref()?.limits)
+        self.sections.limits
     }
 
-    /// The `dataset` section, to open the source by; `None` where it is wrong.
+    /// The `dataset` section; `None` where it has a mistake.
     pub fn dataset(&self) -> Option<&DatasetPlan> {
-        self.decoded.dataset.as_ref()
+        self.sections.dataset.as_ref()
     }
 
-    /// Checks the trainer's name and the hyper-parameters.
-    /// `trainers` are those of the plan's guest, or of all guests built in.
+    /// Checks the trainer's name and the hyper-parameters. `trainers` are those
+    /// of the plan's guest, or of all built-in guests.
     pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
         self.trainer_checked = true;
-        if let Some(root) = &self.source.0.root {
-            check::check(root, trainers, &mut self.mistakes);
+        if let Some(root) = self.source.root() {
+            trainer::check(root, trainers, &mut self.found);
         }
     }
 
     /// Checks the columns that the plan names against those of the source.
     pub fn check_columns(&mut self, schema: &Schema) {
         self.columns_checked = true;
-        if let (Some(root), Some(dataset)) = (&self.source.0.root, &self.decoded.dataset) {
-            columns::check(root, dataset, schema, &mut self.mistakes);
+        if let (Some(root), Some(_)) = (self.source.root(), &self.sections.dataset) {
+            columns::check_source(root, schema, &mut self.found);
         }
     }
 
-    /// The mistakes found so far, where there are any: to be told beside the
-    /// error that keeps the next check from being made.
+    /// The mistakes found so far, where there are any: to be shown when an
+    /// error prevents the next check.
     pub fn error(&self) -> Option<PlanError> {
-        let mistakes = || Mistakes::new(self.source.clone(), self.mistakes.clone());
-        (!self.mistakes.is_empty()).then(|| PlanError::Mistakes(mistakes()))
+        let mistakes = || Mistakes::new(self.source.clone(), self.found.clone());
+        (!self.found.0.is_empty()).then(|| PlanError::Mistakes(mistakes()))
     }
 
     /// The checked plan, or every mistake.
@@ -289,23 +253,17 @@ impl Draft {
     ///
     /// # Panics
     ///
-    /// If no mistake was found and one of the checks was not made: a mistake
-    /// of the program.
+    /// If no mistake was found and one of the checks was not made: a bug.
     pub fn finish(self) -> Result<CheckedPlan, PlanError> {
-        if !self.mistakes.is_empty() {
-            return Err(PlanError::Mistakes(Mistakes::new(
-                self.source,
-                self.mistakes,
-            )));
+        if let Some(error) = self.error() {
+            return Err(error);
         }
         assert!(
             self.trainer_checked && self.columns_checked,
             "every check was made"
         );
-        let plan = self
-            .decoded
-            .plan
-            .expect("what was not decoded is a mistake");
+        let plan = self.sections.plan;
+        let plan = plan.expect("a plan that could not be built has a mistake");
         Ok(CheckedPlan {
             plan,
             source: self.source,
@@ -323,17 +281,17 @@ pub struct CheckedPlan {
 }
 
 impl CheckedPlan {
-    /// A mistake that only the data shows, at the field `path` (such as
-    /// `cv.n_splits`, or `dataset.features.2`) of the plan: shown like those
-    /// that the plan shows alone.
+    /// A mistake that only the data shows, at the field `path` of the plan
+    /// (`cv.n_splits`, `dataset.features.2`).
     pub fn mistake(
         &self,
         path: &str,
         message: impl Into<String>,
         hint: Option<String>,
     ) -> PlanError {
-        let mistake = Mistake::new(self.source.place(path), message).maybe_hint(hint);
-        PlanError::Mistakes(Mistakes::new(self.source.clone(), vec![mistake]))
+        let mut found = Found::default();
+        found.note(self.source.place(path), message).hint = hint;
+        PlanError::Mistakes(Mistakes::new(self.source.clone(), found))
     }
 }
 
@@ -343,22 +301,6 @@ impl std::ops::Deref for CheckedPlan {
     fn deref(&self) -> &Plan {
         &self.plan
     }
-}
-
-/// The URL of the store that a person calls `store`: a URL, or a folder seen
-/// from `here`.
-pub fn store_url(store: &str, here: &Path) -> String {
-    decode::store_url(store, here)
-}
-
-/// A duration as people write it (`90s`, `1h30m`).
-pub fn duration(text: &str) -> Option<Duration> {
-    quantity::duration(text)
-}
-
-/// Bytes as people write them (`512MiB`, `10GiB`).
-pub fn size(text: &str) -> Option<u64> {
-    quantity::size(text)
 }
 
 impl From<Limits> for crate::task::TaskLimits {

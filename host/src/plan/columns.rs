@@ -1,147 +1,217 @@
-//! What a plan asks of its source's columns: that they are there, and of
-//! types that a model can read.
+//! The columns that a plan names: each has one role, is in the source, and has
+//! a type that a model can read.
 
 use arrow_schema::{DataType, Schema};
 
-use super::mistake::{Mistake, Place};
-use super::node::{Content, Node};
-use super::reader::Noted;
+use super::mistake::Found;
+use super::node::Node;
 use super::suggest::did_you_mean;
-use super::{DatasetPlan, FeaturePlan};
 
-/// How many columns are named where one is not found.
-const NAMED: usize = 12;
+/// How many columns are listed where one is not found.
+const LISTED: usize = 12;
 
-pub(super) fn check(root: &Node, dataset: &DatasetPlan, schema: &Schema, noted: Noted<'_>) {
-    let known = |name: &str| schema.fields().iter().any(|field| field.name() == name);
-    for (field, node) in named(root) {
-        let Some(name) = node.label() else { continue };
-        if !known(name) {
-            noted.push(
-                Mistake::new(
-                    node.place,
-                    format!("`{field}` names the column `{name}`, which the source does not have"),
-                )
-                .hint(unparted(schema).unwrap_or_else(|| instead(name, schema))),
-            );
-        } else if matches!(field, "dataset.target" | "dataset.features") {
-            readable(name, node.place, schema, noted);
+/// How a plan uses a column's name.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Target,
+    Fold,
+    /// The column is a feature.
+    Feature,
+    /// A feature is made of it.
+    Part,
+    /// A derived feature has the name.
+    Derived,
+    Drop,
+    Categorical,
+}
+
+impl Role {
+    /// The field that gives it.
+    fn field(self) -> &'static str {
+        match self {
+            Self::Target => "dataset.target",
+            Self::Fold => "cv.column",
+            Self::Feature => "dataset.features",
+            Self::Part | Self::Derived => "concat",
+            Self::Drop => "dataset.drop",
+            Self::Categorical => "dataset.categorical",
         }
     }
-    let fold = root.get(&["cv", "column"]).and_then(Node::label);
-    let features = features(dataset, fold, schema);
-    if features.is_empty() && known(&dataset.target) {
-        let place = root
-            .entry("dataset")
-            .map_or(Place::Plan, |entry| entry.place);
-        noted.push(
-            Mistake::new(place, "no column is left to learn from").hint(format!(
-                "the source has {}; name one or more in `features`, or drop fewer",
-                listed(schema)
-            )),
-        );
-    }
-    for node in root
-        .get(&["dataset", "categorical"])
-        .map(Node::items)
-        .unwrap_or_default()
-    {
-        let Some(name) = node
-            .label()
-            .filter(|name| known(name) && *name != dataset.target)
-        else {
-            continue;
-        };
-        if !features.contains(&name) {
-            noted.push(
-                Mistake::new(
-                    node.place,
-                    format!("`categorical` names `{name}`, which is no feature"),
-                )
-                .hint("add it to `features`, or remove it here"),
-            );
-        }
+
+    fn is_feature(self) -> bool {
+        matches!(self, Self::Feature | Self::Part | Self::Derived)
     }
 }
 
-/// Every place that names a column of the source, with its field.
-fn named(root: &Node) -> Vec<(&'static str, &Node)> {
-    let mut found = Vec::new();
-    found.extend(
-        root.get(&["dataset", "target"])
-            .map(|node| ("dataset.target", node)),
-    );
-    found.extend(root.get(&["cv", "column"]).map(|node| ("cv.column", node)));
-    for item in root
-        .get(&["dataset", "features"])
-        .map(Node::items)
-        .unwrap_or_default()
-    {
-        match item.content {
-            Content::Map(_) => {
-                let parts = item.get(&["concat"]).map(Node::items).unwrap_or_default();
-                found.extend(parts.iter().map(|part| ("concat", part)));
+/// A column's name in a plan.
+struct Named<'n> {
+    role: Role,
+    name: &'n str,
+    node: &'n Node,
+}
+
+/// Every name of a column in the `dataset` section.
+fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
+    let field = |name| dataset.get(&[name]);
+    let items = |name| field(name).map_or(&[][..], Node::items).iter();
+    let mut nodes: Vec<(Role, &Node)> = Vec::new();
+    nodes.extend(field("target").map(|node| (Role::Target, node)));
+    for item in items("features") {
+        let parts = item.get(&["concat"]).map_or(&[][..], Node::items);
+        nodes.push((Role::Feature, item));
+        nodes.extend(parts.iter().map(|part| (Role::Part, part)));
+        nodes.extend(item.get(&["name"]).map(|name| (Role::Derived, name)));
+    }
+    nodes.extend(items("drop").map(|item| (Role::Drop, item)));
+    nodes.extend(items("categorical").map(|item| (Role::Categorical, item)));
+    let named = nodes.into_iter().filter_map(|(role, node)| {
+        let name = node.label()?;
+        Some(Named { role, name, node })
+    });
+    named.collect()
+}
+
+fn target<'n>(names: &[Named<'n>]) -> Option<&'n str> {
+    let target = names.iter().find(|named| named.role == Role::Target);
+    target.map(|target| target.name)
+}
+
+/// Notes fields of `dataset` that exclude each other, and other roles of the
+/// target: a model that reads the answer scores 1.
+pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
+    let given = |name: &str| dataset.entry(name).filter(|entry| !entry.value.is_null());
+    let format = given("format").and_then(|entry| entry.value.label());
+    if let (Some(csv), Some("parquet" | "arrow")) = (given("csv"), format) {
+        let message = "`csv` says how CSV is read, but `format` is not `csv`";
+        found.note(csv.place, message).hint("remove one of them");
+    }
+    let drop = given("drop").filter(|drop| !drop.value.items().is_empty());
+    if let (Some(drop), Some(_)) = (drop, given("features")) {
+        let hint = "remove `drop`, and leave the columns out of `features`";
+        found
+            .note(drop.place, "`drop` has no effect beside `features`")
+            .hint(hint);
+    }
+
+    let names = dataset_names(dataset);
+    let Some(target) = target(&names) else { return };
+    for Named { role, node, .. } in names.iter().filter(|named| named.name == target) {
+        let leak = "remove it: a model that reads the answer learns nothing else";
+        let unused = "remove it: the target is not a feature, and its labels are classes";
+        let (message, hint) = match role {
+            Role::Target | Role::Fold => continue,
+            Role::Feature => (format!("the target `{target}` is among the features"), leak),
+            Role::Part => (format!("a feature is made of the target `{target}`"), leak),
+            Role::Derived => {
+                let message = format!("a feature is called `{target}`, like the target");
+                (message, "give it another name")
             }
-            _ => found.push(("dataset.features", item)),
-        }
-    }
-    for (path, field) in [
-        ("drop", "dataset.drop"),
-        ("categorical", "dataset.categorical"),
-    ] {
-        let items = root
-            .get(&["dataset", path])
-            .map(Node::items)
-            .unwrap_or_default();
-        found.extend(items.iter().map(|item| (field, item)));
-    }
-    found
-}
-
-/// The features' names.
-fn features<'a>(dataset: &'a DatasetPlan, fold: Option<&str>, schema: &'a Schema) -> Vec<&'a str> {
-    match &dataset.features {
-        Some(features) => features
-            .iter()
-            .map(|feature| match feature {
-                FeaturePlan::Column(name) | FeaturePlan::Concat { name, .. } => name.as_str(),
-            })
-            .collect(),
-        None => schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .filter(|name| {
-                *name != dataset.target
-                    && Some(*name) != fold
-                    && !dataset.drop.iter().any(|drop| drop == name)
-            })
-            .collect(),
+            Role::Drop => (format!("`drop` names the target `{target}`"), unused),
+            Role::Categorical => (format!("`categorical` names the target `{target}`"), unused),
+        };
+        found.note(node.place, message).hint(hint);
     }
 }
 
-fn readable(name: &str, place: Place, schema: &Schema, noted: Noted<'_>) {
-    let Ok(field) = schema.field_with_name(name) else {
+/// The column of the folds is neither a feature nor the target.
+pub(super) fn check_folds(root: &Node, found: &mut Found) {
+    let (Some(dataset), Some(fold)) = (root.get(&["dataset"]), root.get(&["cv", "column"])) else {
         return;
     };
-    let kind = match field.data_type() {
-        kind if kind.is_nested() => "lists or records",
+    for Named { role, name, node } in dataset_names(dataset) {
+        if Some(name) != fold.label() {
+            continue;
+        }
+        if role == Role::Target {
+            let message = format!("`cv.column` names the target `{name}`");
+            let hint = "name the column that holds the fold of each row";
+            found.note(fold.place, message).hint(hint);
+        } else if role.is_feature() {
+            let message = format!("`{name}` names the folds (`cv.column`), and is a feature too");
+            found
+                .note(node.place, message)
+                .hint("remove it from the features");
+        }
+    }
+}
+
+/// Checks the columns that a plan names against those of its source.
+pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
+    let Some(dataset) = root.entry("dataset") else {
+        return;
+    };
+    let mut names = dataset_names(&dataset.value);
+    if let Some(node) = root.get(&["cv", "column"]) {
+        names.extend(node.label().map(|name| Named {
+            role: Role::Fold,
+            name,
+            node,
+        }));
+    }
+    let known = |name: &str| schema.field_with_name(name).ok();
+    for Named { role, name, node } in names.iter().filter(|named| named.role != Role::Derived) {
+        let Some(column) = known(name) else {
+            let field = role.field();
+            let message =
+                format!("`{field}` names the column `{name}`, which the source does not have");
+            let hint = wrong_delimiter(schema).unwrap_or_else(|| instead(name, schema));
+            found.note(node.place, message).hint(hint);
+            continue;
+        };
+        let read = matches!(role, Role::Target | Role::Feature);
+        if let Some(holds) = unreadable(column.data_type()).filter(|_| read) {
+            let hint = "a model reads numbers, booleans, texts, dates and timestamps";
+            let message = format!("the column `{name}` holds {holds}");
+            found.note(node.place, message).hint(hint);
+        }
+    }
+
+    let target = target(&names);
+    let is = |name: &str, role: fn(Role) -> bool| {
+        names
+            .iter()
+            .any(|named| named.name == name && role(named.role))
+    };
+    let listed = dataset.value.entry("features").is_some();
+    let is_feature = |name: &str| match listed {
+        true => is(name, |role| matches!(role, Role::Feature | Role::Derived)),
+        false => !is(name, |role| {
+            matches!(role, Role::Target | Role::Fold | Role::Drop)
+        }),
+    };
+    let mut columns = schema.fields().iter().map(|field| field.name().as_str());
+    if !listed && target.and_then(known).is_some() && !columns.any(is_feature) {
+        let list = column_list(schema);
+        let hint = format!("the source has {list}; name one or more in `features`, or drop fewer");
+        found
+            .note(dataset.place, "no column is left to learn from")
+            .hint(hint);
+    }
+    for Named { name, node, .. } in names.iter().filter(|named| named.role == Role::Categorical) {
+        if known(name).is_some() && Some(*name) != target && !is_feature(name) {
+            let message = format!("`categorical` names `{name}`, which is not a feature");
+            let hint = "add it to `features`, or remove it here";
+            found.note(node.place, message).hint(hint);
+        }
+    }
+}
+
+/// What a column that no model can read holds.
+fn unreadable(kind: &DataType) -> Option<&'static str> {
+    match kind {
+        kind if kind.is_nested() => Some("lists or records"),
         DataType::Binary
         | DataType::LargeBinary
         | DataType::FixedSizeBinary(_)
-        | DataType::BinaryView => "bytes",
-        DataType::Null => "nothing but missing values",
-        _ => return,
-    };
-    noted.push(
-        Mistake::new(place, format!("the column `{name}` holds {kind}"))
-            .hint("a model reads numbers, booleans, texts, dates and timestamps"),
-    );
+        | DataType::BinaryView => Some("bytes"),
+        DataType::Null => Some("nothing but missing values"),
+        _ => None,
+    }
 }
 
-/// A source that was read with the wrong delimiter: all of it is one column,
-/// whose name is a whole line.
-fn unparted(schema: &Schema) -> Option<String> {
+/// A hint for a source that was read with the wrong delimiter: its only column
+/// is named by a whole line.
+fn wrong_delimiter(schema: &Schema) -> Option<String> {
     let [only] = schema.fields().iter().as_slice() else {
         return None;
     };
@@ -153,25 +223,21 @@ fn unparted(schema: &Schema) -> Option<String> {
         '\t' => "tab".to_owned(),
         other => format!("\"{other}\""),
     };
+    let name = name.replace('\t', " ");
     Some(format!(
-        "its only column is `{}`; to part it, write `csv: {{delimiter: {written}}}`",
-        name.replace('\t', " ")
+        "its only column is `{name}`; to split it, write `csv: {{delimiter: {written}}}`"
     ))
 }
 
 fn instead(name: &str, schema: &Schema) -> String {
     let names = schema.fields().iter().map(|field| field.name().as_str());
-    did_you_mean(name, names).unwrap_or_else(|| format!("it has {}", listed(schema)))
+    did_you_mean(name, names).unwrap_or_else(|| format!("it has {}", column_list(schema)))
 }
 
-fn listed(schema: &Schema) -> String {
-    let names: Vec<_> = schema
-        .fields()
-        .iter()
-        .take(NAMED)
-        .map(|field| format!("`{}`", field.name()))
-        .collect();
-    match schema.fields().len().saturating_sub(NAMED) {
+fn column_list(schema: &Schema) -> String {
+    let names = schema.fields().iter().take(LISTED);
+    let names: Vec<_> = names.map(|field| format!("`{}`", field.name())).collect();
+    match schema.fields().len().saturating_sub(LISTED) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }

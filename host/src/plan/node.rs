@@ -1,10 +1,10 @@
-//! [`Node`]: what a YAML text says, each part with its place.
+//! [`Node`]: the tree of a YAML text, each part with its place.
 //!
-//! It knows YAML's types and no plan.
+//! It knows YAML's types, and nothing of plans.
 
 use serde_json::Value as Json;
 
-use super::mistake::{Mistake, Place};
+use super::mistake::{Found, Place};
 
 /// A part of a plan.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ pub(super) struct Entry {
     pub(super) value: Node,
 }
 
-/// A text, and whether it stands without quotes: only then may it be
-/// anything but text.
+/// A scalar as it is written. Only one without quotes can be anything but
+/// text.
 #[derive(Clone, Debug)]
 pub(super) struct Scalar {
     pub(super) text: String,
@@ -48,6 +48,13 @@ pub(super) enum Atom<'a> {
     Text(&'a str),
 }
 
+impl Entry {
+    pub(super) fn new(key: &str, place: Place, value: Node) -> Self {
+        let key = key.to_owned();
+        Self { key, place, value }
+    }
+}
+
 impl Scalar {
     pub(super) fn atom(&self) -> Atom<'_> {
         let text = self.text.as_str();
@@ -63,17 +70,13 @@ impl Scalar {
         }
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
-            return Atom::Float(if text.starts_with('-') {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            });
+            let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+            return Atom::Float(f64::INFINITY * sign);
         }
         let based = |prefix, base| {
             let digits = text.strip_prefix(prefix)?;
-            i64::from_str_radix(digits, base)
-                .ok()
-                .filter(|_| !digits.starts_with(['+', '-']))
+            let int = i64::from_str_radix(digits, base).ok();
+            int.filter(|_| !digits.starts_with(['+', '-']))
         };
         if let Some(int) = based("0x", 16).or_else(|| based("0o", 8)) {
             return Atom::Int(int);
@@ -95,11 +98,20 @@ impl Scalar {
 }
 
 impl Node {
-    pub(super) fn map(place: Place) -> Self {
-        Self {
-            place,
-            content: Content::Map(Vec::new()),
-        }
+    pub(super) fn map(place: Place, entries: Vec<Entry>) -> Self {
+        let content = Content::Map(entries);
+        Self { place, content }
+    }
+
+    pub(super) fn list(place: Place, items: Vec<Self>) -> Self {
+        let content = Content::List(items);
+        Self { place, content }
+    }
+
+    pub(super) fn scalar(place: Place, text: &str, plain: bool) -> Self {
+        let text = text.to_owned();
+        let content = Content::Scalar(Scalar { text, plain });
+        Self { place, content }
     }
 
     pub(super) fn atom(&self) -> Option<Atom<'_>> {
@@ -113,7 +125,17 @@ impl Node {
         self.atom() == Some(Atom::Null)
     }
 
-    /// The text of a scalar, as it was written, whatever its type; none for
+    /// A finite number.
+    pub(super) fn number(&self) -> Option<f64> {
+        match self.atom()? {
+            Atom::Int(value) => Some(value as f64),
+            Atom::Large(value) => Some(value as f64),
+            Atom::Float(value) => Some(value).filter(|value| value.is_finite()),
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar as it is written, of whatever type; `None` for
     /// null.
     pub(super) fn label(&self) -> Option<&str> {
         match &self.content {
@@ -152,7 +174,7 @@ impl Node {
         }
     }
 
-    /// What it is, for people: "the text `x`".
+    /// The node in a message: "the text `x`".
     pub(super) fn describe(&self) -> String {
         match &self.content {
             Content::List(_) => "a list".to_owned(),
@@ -168,10 +190,10 @@ impl Node {
         }
     }
 
-    /// The same as JSON. Numbers that JSON lacks are mistakes.
-    pub(super) fn json(&self, mistakes: &mut Vec<Mistake>) -> Option<Json> {
-        Some(match &self.content {
-            Content::Scalar(scalar) => match scalar.atom() {
+    /// The same as JSON; numbers that JSON lacks are mistakes.
+    pub(super) fn json(&self, found: &mut Found) -> Option<Json> {
+        match &self.content {
+            Content::Scalar(scalar) => Some(match scalar.atom() {
                 Atom::Null => Json::Null,
                 Atom::Bool(value) => value.into(),
                 Atom::Int(value) => value.into(),
@@ -179,24 +201,27 @@ impl Node {
                 Atom::Text(value) => value.into(),
                 Atom::Float(value) if value.is_finite() => value.into(),
                 Atom::Float(_) => {
-                    let message = format!("`{}` is no finite number", scalar.text);
-                    let mistake = Mistake::new(self.place, message);
-                    mistakes.push(mistake.hint("write a finite one, or leave it out"));
+                    let message = format!("`{}` is not a finite number", scalar.text);
+                    let hint = "write a finite one, or leave it out";
+                    found.note(self.place, message).hint(hint);
                     return None;
                 }
-            },
+            }),
+            // All parts are read before one that fails ends it.
             Content::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| item.json(mistakes)).collect();
-                items.into_iter().collect::<Option<Vec<Json>>>()?.into()
+                let items: Vec<_> = items.iter().map(|item| item.json(found)).collect();
+                items
+                    .into_iter()
+                    .collect::<Option<Vec<Json>>>()
+                    .map(Json::Array)
             }
             Content::Map(entries) => {
-                let entries: Vec<_> = entries
-                    .iter()
-                    .map(|entry| Some((entry.key.clone(), entry.value.json(mistakes)?)))
-                    .collect();
-                Json::Object(entries.into_iter().collect::<Option<_>>()?)
+                let json = |entry: &Entry| (entry.key.clone(), entry.value.json(found));
+                let entries: Vec<_> = entries.iter().map(json).collect();
+                let entries = entries.into_iter().map(|(key, value)| Some((key, value?)));
+                entries.collect::<Option<_>>().map(Json::Object)
             }
-        })
+        }
     }
 }
 

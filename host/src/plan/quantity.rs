@@ -1,4 +1,4 @@
-//! Sizes (`1GiB`) and durations (`1h30m`), as people write them.
+//! Sizes (`1GiB`) and durations (`1h30m`) as texts.
 
 use std::time::Duration;
 
@@ -15,15 +15,17 @@ const SIZES: [(&str, u64); 8] = [
 
 const DURATIONS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// A size in bytes: a number, which may have a fraction, and a unit.
-pub(super) fn size(text: &str) -> Option<u64> {
+/// A size in bytes: a number, which may have a fraction, and a unit
+/// (`512MiB`, `10GB`).
+pub fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text.trim())?;
     let bytes = SIZES.iter().find(|(name, _)| *name == unit.trim_start())?.1;
     scaled(number, bytes)
 }
 
-/// A duration to the millisecond: numbers with units, the greater first.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+/// A duration to the millisecond: numbers with units, the greater first
+/// (`90s`, `1h30m`).
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = 0u64;
     let mut last = u64::MAX;
@@ -67,7 +69,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// "write `1GiB`", for a size that people write otherwise.
+/// "write `1GiB`", for a size in another notation.
 pub(super) fn meant_size(text: &str) -> Option<String> {
     let (number, unit) = split(text.trim())?;
     let unit = unit.trim().to_lowercase();
@@ -84,7 +86,7 @@ pub(super) fn meant_size(text: &str) -> Option<String> {
     Some(format!("write `{number}{unit}`"))
 }
 
-/// "write `5m`", for a duration that people write otherwise.
+/// "write `5m`", for a duration in another notation.
 pub(super) fn meant_duration(text: &str) -> Option<String> {
     let (number, unit) = split(text.trim())?;
     let unit = unit.trim().to_lowercase();

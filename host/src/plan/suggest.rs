@@ -1,4 +1,4 @@
-//! What was probably meant: the nearest of the known names.
+//! The known name that is nearest to a given one, for hints.
 
 /// "did you mean `x`?", where a name is near enough.
 pub(super) fn did_you_mean<'a>(
@@ -8,7 +8,7 @@ pub(super) fn did_you_mean<'a>(
     nearest(given, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// The known name that `given` is probably a slip of.
+/// The known name of which `given` is probably a misspelling.
 pub(super) fn nearest<'a>(
     given: &str,
     known: impl IntoIterator<Item = &'a str>,

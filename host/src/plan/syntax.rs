@@ -1,36 +1,33 @@
-//! YAML text to [`Node`]s. A text that is not YAML gives one mistake; keys
-//! that are given twice give one each.
+//! Parsing YAML into [`Node`]s. A text that is not YAML gives one mistake; each
+//! repeated key gives one.
 //!
-//! It refuses what a plan has no use for: tags, merge keys, keys that are no
+//! It refuses what a plan has no use for: tags, merge keys, keys that are not
 //! text, a second document; and what only an attack needs: deep nesting, and
 //! aliases that multiply.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::explain::{Explained, explain};
-use super::mistake::{Mistake, Place, Span};
-use super::node::{Content, Entry, Node, Scalar};
+use super::mistake::{Found, Mistake, Place, Span};
+use super::node::{Content, Entry, Node};
+use super::syntax_error::explain;
 
 /// Threat: a recursion over the tree that overflows the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Threat: aliases of aliases that fill the memory. What is written out is
-/// bounded by the size of the file.
+/// Threat: aliases of aliases that fill the memory. The rest is bounded by the
+/// size of the file.
 const MAX_REPEATED: usize = 1_000_000;
 
-/// Threat: looking for keys given twice, which takes a map's size squared.
+/// Threat: the search for repeated keys, which takes the square of a map's
+/// size.
 const MAX_FIELDS: usize = 10_000;
 
-/// Reads one document; `None` where nothing stands in it, or where it is not
-/// YAML. `place` says where a span of `text` is.
-pub(super) fn parse(
-    text: &str,
-    place: impl Fn(Span) -> Place,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Node> {
+/// Parses one document; `None` where it is empty or not YAML. `place` gives the
+/// place of a span of `text`.
+pub(super) fn parse(text: &str, place: impl Fn(Span) -> Place, found: &mut Found) -> Option<Node> {
     let mut builder = Builder {
         place,
-        mistakes,
+        found,
         open: Vec::new(),
         root: None,
         anchors: Vec::new(),
@@ -39,9 +36,8 @@ pub(super) fn parse(
     match builder.run(text) {
         Ok(()) => builder.root,
         Err(mistake) => {
-            // What was found before is of a text that is not understood.
-            builder.mistakes.clear();
-            builder.mistakes.push(mistake);
+            // Mistakes found before are of a text that is not understood.
+            builder.found.0 = vec![mistake];
             None
         }
     }
@@ -49,16 +45,16 @@ pub(super) fn parse(
 
 struct Builder<'m, P> {
     place: P,
-    mistakes: &'m mut Vec<Mistake>,
+    found: &'m mut Found,
     open: Vec<Open>,
     root: Option<Node>,
     /// By the parser's number, which counts from 1.
     anchors: Vec<Option<Node>>,
-    /// How many values aliases have stood for.
+    /// The number of values that aliases have repeated.
     repeated: usize,
 }
 
-/// A list or a map whose end has not come.
+/// A list or a map whose end was not reached yet.
 struct Open {
     node: Node,
     anchor: usize,
@@ -71,18 +67,11 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
         let mut parser = Parser::new_from_str(text);
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
-            let (event, span) = match event {
-                Ok(event) => event,
-                Err(error) => {
-                    let Explained {
-                        span,
-                        message,
-                        hint,
-                    } = explain(text, &error);
-                    let mistake = Mistake::new((self.place)(span), format!("not YAML: {message}"));
-                    return Err(mistake.maybe_hint(hint));
-                }
-            };
+            let (event, span) = event.map_err(|error| {
+                let (span, message, hint) = explain(text, &error);
+                let mistake = Mistake::new((self.place)(span), format!("not YAML: {message}"));
+                mistake.with_hint(hint)
+            })?;
             let place = (self.place)(Span {
                 line: span.start.line(),
                 column: span.start.col() + 1,
@@ -93,32 +82,23 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(Mistake::new(place, "a second document begins here")
-                            .hint("a plan is one document: remove the `---` and what follows"));
+                        let hint = "a plan is one document: remove the `---` and what follows";
+                        let mistake = Mistake::new(place, "a second document begins here");
+                        return Err(mistake.with_hint(hint));
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     refuse_tag(tag.is_some(), place)?;
                     let plain = style == ScalarStyle::Plain;
-                    let content = Content::Scalar(Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    });
-                    self.add(Node { place, content }, anchor)?;
+                    self.add(Node::scalar(place, &text, plain), anchor)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
                     refuse_tag(tag.is_some(), place)?;
-                    self.begin(
-                        Node {
-                            place,
-                            content: Content::List(Vec::new()),
-                        },
-                        anchor,
-                    )?;
+                    self.begin(Node::list(place, Vec::new()), anchor)?;
                 }
                 Event::MappingStart(anchor, tag) => {
                     refuse_tag(tag.is_some(), place)?;
-                    self.begin(Node::map(place), anchor)?;
+                    self.begin(Node::map(place, Vec::new()), anchor)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let Open {
@@ -129,14 +109,14 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 }
                 Event::Alias(anchor) => {
                     let node = self.anchors.get(anchor).cloned().flatten().ok_or_else(|| {
-                        Mistake::new(place, "an alias stands inside of what it stands for")
-                            .hint("write out the value that it is to stand for here")
+                        Mistake::new(place, "an alias is inside the value that it repeats")
+                            .with_hint("write out the value here")
                     })?;
                     self.repeated += 1 + count(&node);
                     if self.repeated > MAX_REPEATED {
                         let message = format!("aliases repeat more than {MAX_REPEATED} values");
-                        return Err(Mistake::new(place, message)
-                            .hint("write the values out where they are needed"));
+                        let hint = "write the values out where they are needed";
+                        return Err(Mistake::new(place, message).with_hint(hint));
                     }
                     self.add(node, 0)?;
                 }
@@ -147,25 +127,16 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
     }
 
     fn begin(&mut self, node: Node, anchor: usize) -> Result<(), Mistake> {
-        if let Some(Open {
-            node: Node {
-                content: Content::Map(_),
-                ..
-            },
-            key: None,
-            ..
-        }) = self.open.last()
+        if let Some(open) = self.open.last()
+            && matches!(open.node.content, Content::Map(_))
+            && open.key.is_none()
         {
-            return Err(
-                Mistake::new(node.place, "a field's name is a text, not a list or a map")
-                    .hint("write `field: value`"),
-            );
+            key(&node)?;
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(
-                Mistake::new(node.place, format!("nested deeper than {MAX_DEPTH} levels"))
-                    .hint("a plan needs no more than a few levels"),
-            );
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            let hint = "a plan needs no more than a few levels";
+            return Err(Mistake::new(node.place, message).with_hint(hint));
         }
         self.open.push(Open {
             node,
@@ -191,26 +162,19 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
                 None => open.key = Some(key(&node)?),
                 Some((key, place)) => match entries.iter().find(|entry| entry.key == key) {
                     Some(first) => {
-                        let mistake = Mistake::new(place, format!("`{key}` is given twice"));
-                        let hint = match first.place {
-                            Place::File(span) => {
-                                Some(format!("the first is on line {}", span.line))
-                            }
-                            _ => None,
-                        };
-                        self.mistakes.push(mistake.maybe_hint(hint));
+                        let mistake = self.found.note(place, format!("`{key}` is given twice"));
+                        if let Place::File(span) = first.place {
+                            mistake.hint(format!("the first is on line {}", span.line));
+                        }
                     }
                     None if entries.len() == MAX_FIELDS => {
-                        return Err(Mistake::new(
-                            place,
-                            format!("a map of more than {MAX_FIELDS} fields"),
-                        ));
+                        let message = format!("a map of more than {MAX_FIELDS} fields");
+                        return Err(Mistake::new(place, message));
                     }
-                    None => entries.push(Entry {
-                        key,
-                        place,
-                        value: node,
-                    }),
+                    None => {
+                        let value = node;
+                        entries.push(Entry { key, place, value });
+                    }
                 },
             },
             Content::Scalar(_) => unreachable!("a scalar is never open"),
@@ -220,24 +184,23 @@ impl<P: Fn(Span) -> Place> Builder<'_, P> {
 }
 
 fn refuse_tag(tagged: bool, place: Place) -> Result<(), Mistake> {
-    if tagged {
-        return Err(Mistake::new(place, "a plan has no tags (`!...`)").hint(
-            "remove the tag; put the value in quotes if it begins with `!` or is meant as text",
-        ));
+    if !tagged {
+        return Ok(());
     }
-    Ok(())
+    let hint = "remove the tag; put the value in quotes if it begins with `!` or is meant as text";
+    Err(Mistake::new(place, "a plan has no tags (`!...`)").with_hint(hint))
 }
 
+/// A field's name and its place.
 fn key(node: &Node) -> Result<(String, Place), Mistake> {
     match node.label() {
         Some("<<") => Err(Mistake::new(node.place, "a plan has no merge keys (`<<`)")
-            .hint("write the fields out; an alias (`*name`) stands for a whole value")),
+            .with_hint("write the fields out; an alias (`*name`) repeats a whole value")),
         Some(label) => Ok((label.to_owned(), node.place)),
-        None => Err(Mistake::new(
-            node.place,
-            format!("a field's name is a text, not {}", node.describe()),
-        )
-        .hint("write `field: value`")),
+        None => {
+            let message = format!("a field's name is a text, not {}", node.describe());
+            Err(Mistake::new(node.place, message).with_hint("write `field: value`"))
+        }
     }
 }
 
@@ -249,7 +212,7 @@ fn count(node: &Node) -> usize {
     }
 }
 
-/// From where a list or a map begins to where it ends.
+/// The place of a list or a map, from its first event to its last.
 fn extended(start: Place, end: Place) -> Place {
     let join = |start: Span, end: Span| Span {
         end_line: end.end_line,

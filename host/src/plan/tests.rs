@@ -36,7 +36,83 @@ fn plan(text: &str, options: &[Override]) -> Plan {
     if let Some(error) = draft.error() {
         panic!("{error}");
     }
-    draft.decoded.plan.unwrap()
+    draft.sections.plan.unwrap()
+}
+
+/// Every row of the table that a plan can reach, with its section's path.
+fn rows() -> Vec<(&'static str, &'static form::Field)> {
+    form::Form::fields(&PLAN)
+}
+
+#[test]
+fn every_default_is_a_value_of_its_field() {
+    let rows = rows();
+    assert!(rows.len() > 50, "{} rows", rows.len());
+    let mut defaults = 0;
+    for (path, field) in rows {
+        let Some(node) = field.default() else {
+            let has_default = matches!(field.presence, form::Presence::Default(_));
+            assert!(
+                !has_default,
+                "`{}` of `{path}` has a default that is not YAML",
+                field.name
+            );
+            continue;
+        };
+        let mut cx = Context::new(Path::new("plans/some.yaml"), Path::new("/here"), &PLAN);
+        let read = field
+            .form
+            .read(form::Given::item(field.name, &node), &mut cx);
+        assert!(
+            read.is_some(),
+            "`{}` of `{path}`: {:?}",
+            field.name,
+            cx.found
+        );
+        defaults += 1;
+    }
+    assert!(defaults > 20, "{defaults} defaults");
+}
+
+#[test]
+fn every_field_is_described_and_known_by_one_name() {
+    for (path, field) in rows() {
+        let about = field.about.trim_start();
+        assert!(
+            about.ends_with('.'),
+            "`{}` of `{path}`: {about}",
+            field.name
+        );
+        assert!(
+            !about.contains("  "),
+            "`{}` of `{path}`: {about}",
+            field.name
+        );
+        assert!(
+            !field.aka.contains(&field.name),
+            "`{}` of `{path}`",
+            field.name
+        );
+    }
+}
+
+#[test]
+fn a_field_of_several_sections_is_shown_with_all_of_them() {
+    let error = parse(&format!("{LEAST}retry: 2m\nbudget: 1\n"), &[])
+        .error()
+        .unwrap();
+    let error = error.to_string();
+    let homes = "`retry` is a field of `pool` and of `store`";
+    assert!(error.contains(homes), "{error}");
+}
+
+#[test]
+fn fields_of_an_unknown_variant_are_read_by_the_most_lenient() {
+    let text = format!("{LEAST}pool: {{kind: nat, workers: 2000, retry: 30}}\n");
+    let error = parse(&text, &[]).error().unwrap().to_string();
+    assert!(error.contains("has 2 mistakes"), "{error}");
+    assert!(error.contains("did you mean `nats`?"), "{error}");
+    assert!(error.contains("write `30s` for seconds"), "{error}");
 }
 
 const LEAST: &str = "dataset: {source: a.csv, target: y}\ntrainer: {name: random_forest}\n";

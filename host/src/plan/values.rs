@@ -1,138 +1,224 @@
-//! The values of a searched hyper-parameter: a list, a range, a distribution.
+//! [`Values`]: what a search tries of one hyper-parameter; a list, a range or
+//! a distribution.
 
-use serde_json::{Number, Value as Json};
+use std::path::Path;
 
-use super::Values;
-use super::mistake::Mistake;
-use super::node::{Atom, Content, Node};
-use super::reader::{Noted, number, wrong};
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value as Json, json};
+
+use super::form::{Context, Form, Given, Section, default, required};
+use super::node::{Content, Node};
+use super::scalar::{self, Int};
 use super::suggest::{all_of, did_you_mean, one_of};
+
+/// The values of one hyper-parameter to try.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Values {
+    /// These, in this order. `range` and `log_range` become lists when the
+    /// plan is read.
+    List(Vec<Json>),
+    /// A float, uniform in `[low, high)`.
+    Uniform {
+        /// The least.
+        low: f64,
+        /// The bound.
+        high: f64,
+    },
+    /// A float whose logarithm is uniform in `[log low, log high)`.
+    LogUniform {
+        /// The least, above 0.
+        low: f64,
+        /// The bound.
+        high: f64,
+    },
+    /// A whole number, uniform in `low..=high`.
+    IntUniform {
+        /// The least.
+        low: i64,
+        /// The greatest.
+        high: i64,
+    },
+}
 
 /// Threat: a range with a step too small by mistake, which fills the memory.
 const MAX_VALUES: usize = 1_000_000;
 
-/// The fields by which a map is known for a range or a distribution, and what
-/// may stand beside each.
-pub(super) const FORMS: [(&str, &[&str]); 5] = [
-    ("range", &["step"]),
-    ("log_range", &["num"]),
-    ("uniform", &[]),
-    ("log_uniform", &[]),
-    ("int_uniform", &[]),
+/// Ranges, which become lists: each is known by the field of its name.
+#[rustfmt::skip] // a row a field
+pub(super) static RANGES: [Section; 2] = [
+    Section::new("range", "`low`, `low + step`, and so on; both ends included. Whole numbers if all are written whole.", &[
+        required("range", "The first and the last value.", &Ends { one: true, positive: false, whole: false }),
+        default("step", "The difference of two values.", &scalar::Number(0.0, f64::INFINITY), "1"),
+    ]),
+    Section::new("log_range", "`num` numbers, each the same multiple of the one before; both ends included. Whole numbers if both ends are written whole.", &[
+        required("log_range", "The first and the last value.", &Ends { one: false, positive: true, whole: false }),
+        required("num", "How many values, such as `{log_range: [0.001, 1.0], num: 4}`.", &Int(2, MAX_VALUES as u64)),
+    ]),
 ];
 
-/// Reads the values of the hyper-parameter `name`.
-pub(super) fn values(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
+/// Distributions, from which `method: random` draws.
+#[rustfmt::skip] // a row a field
+pub(super) static DISTRIBUTIONS: [Section; 3] = [
+    Section::new("uniform", "A number, uniform from low to high.", &[
+        required("uniform", "Low and high.", &Ends { one: false, positive: false, whole: false }),
+    ]),
+    Section::new("log_uniform", "A number whose logarithm is uniform from low to high.", &[
+        required("log_uniform", "Low and high.", &Ends { one: false, positive: true, whole: false }),
+    ]),
+    Section::new("int_uniform", "A whole number, uniform from low to high, both included.", &[
+        required("int_uniform", "Low and high.", &Ends { one: true, positive: false, whole: true }),
+    ]),
+];
+
+/// Reads the values of a hyper-parameter.
+pub(super) fn values(given: Given<'_>, cx: &mut Context<'_>) -> Option<Values> {
+    let (name, node) = (given.name, given.node);
     match &node.content {
-        Content::Scalar(_) => Some(Values::List(vec![node.json(noted)?])),
+        Content::Scalar(_) => Some(Values::List(vec![node.json(&mut cx.found)?])),
         Content::List(items) if items.is_empty() => {
-            noted.push(
-                Mistake::new(node.place, format!("`{name}` has no values to try"))
-                    .hint("write at least one"),
-            );
+            let mistake = cx
+                .found
+                .note(node.place, format!("`{name}` has no values to try"));
+            mistake.hint("write at least one");
             None
         }
         Content::List(items) => {
-            let values: Vec<_> = items.iter().map(|item| item.json(noted)).collect();
-            let values = values.into_iter().collect::<Option<Vec<_>>>()?;
-            Some(Values::List(values))
+            let values: Vec<_> = items.iter().map(|item| item.json(&mut cx.found)).collect();
+            values.into_iter().collect::<Option<_>>().map(Values::List)
         }
-        Content::Map(_) => generator(name, node, noted),
+        Content::Map(_) => generated(given, cx),
     }
 }
 
-fn generator(name: &str, node: &Node, noted: Noted<'_>) -> Option<Values> {
-    let kinds = || FORMS.iter().map(|form| form.0);
-    let found: Vec<_> = FORMS
-        .iter()
-        .filter(|form| node.entry(form.0).is_some())
+fn generated(given: Given<'_>, cx: &mut Context<'_>) -> Option<Values> {
+    let (name, node) = (given.name, given.node);
+    let forms = || RANGES.iter().chain(&DISTRIBUTIONS);
+    let names = forms().map(|form| form.path);
+    let found: Vec<_> = forms()
+        .filter(|form| node.entry(form.path).is_some())
         .collect();
-    let [(kind, beside)] = found[..] else {
-        let (message, hint) = if found.is_empty() {
-            let near = node
-                .entries()
-                .iter()
-                .find_map(|entry| did_you_mean(&entry.key, kinds()));
-            let other = "for a range write `{range: [2, 10]}`; a map that is a value itself stands in a list: `[{...}]`";
-            (
-                format!(
-                    "the values of `{name}` are a list, or a map with {}",
-                    one_of(kinds())
-                ),
-                near.unwrap_or_else(|| other.to_owned()),
-            )
-        } else {
-            (
-                format!("the values of `{name}` are made in {} ways", found.len()),
-                format!("keep one of {}", all_of(found.iter().map(|form| form.0))),
-            )
-        };
-        noted.push(Mistake::new(node.place, message).hint(hint));
-        return None;
-    };
-    let mut fine = true;
-    for entry in node.entries() {
-        if entry.key != *kind && !beside.contains(&entry.key.as_str()) {
-            let hint =
-                did_you_mean(&entry.key, beside.iter().copied()).unwrap_or_else(|| match beside {
-                    [] => format!("`{kind}` stands alone"),
-                    beside => format!("beside `{kind}` stands {}", one_of(beside.iter().copied())),
-                });
-            noted.push(
-                Mistake::new(
-                    entry.place,
-                    format!("unknown field `{}` beside `{kind}`", entry.key),
-                )
-                .hint(hint),
+    let form = match found[..] {
+        [form] => form,
+        [] => {
+            let keys = node.entries().iter().map(|entry| entry.key.as_str());
+            let near = keys
+                .filter_map(|key| did_you_mean(key, names.clone()))
+                .next();
+            let message = format!(
+                "the values of `{name}` are a list, or a map with {}",
+                one_of(names)
             );
-            fine = false;
+            let hint = "for a range write `{range: [2, 10]}`; a map that is itself a value is \
+                        written in a list: `[{...}]`";
+            let hint = near.unwrap_or_else(|| hint.to_owned());
+            cx.note(node.place, message).hint(hint);
+            return None;
         }
-    }
-    let bounds = &node.entry(kind).expect("it was found by this key").value;
-    let made = match *kind {
-        "range" => range(bounds, node.entry("step").map(|entry| &entry.value), noted),
-        "log_range" => {
-            let num = node.entry("num").map(|entry| &entry.value);
-            if num.is_none() {
-                let mistake = Mistake::new(node.place, "`log_range` lacks `num`, how many values");
-                noted.push(mistake.hint("write `{log_range: [low, high], num: 7}`"));
-            }
-            log_range(bounds, num, noted)
+        _ => {
+            let message = format!("the values of `{name}` are given in {} ways", found.len());
+            let hint = format!("keep one of {}", all_of(found.iter().map(|form| form.path)));
+            cx.note(node.place, message).hint(hint);
+            return None;
         }
-        "int_uniform" => match ends("int_uniform", bounds, noted)? {
-            (End::Int(low), End::Int(high)) => Some(Values::IntUniform { low, high }),
-            _ => {
-                noted.push(
-                    wrong("int_uniform", "two whole numbers", bounds)
-                        .hint("use `uniform` for fractions"),
-                );
-                None
-            }
-        },
-        kind => ends(kind, bounds, noted).and_then(|(low, high)| {
-            let (low, high) = (low.float(), high.float());
-            if kind == "uniform" {
-                return Some(Values::Uniform { low, high });
-            }
-            positive(kind, low, bounds, noted)?;
-            Some(Values::LogUniform { low, high })
-        }),
     };
-    made.filter(|_| fine)
+    let kind = form.path;
+    let known = cx.found.0.len();
+    let read = form.read(Given::item(name, node), cx)?;
+    let (low, high) = (End::of(&read[kind][0]), End::of(&read[kind][1]));
+    let fine = cx.found.0.len() == known;
+    fine.then_some(match (kind, low, high) {
+        ("range", ..) => {
+            let Some(values) = range(low, high, End::of(&read["step"])) else {
+                let message = format!("this range has more than {MAX_VALUES} values");
+                let place = node
+                    .entry(kind)
+                    .map_or(node.place, |entry| entry.value.place);
+                cx.note(place, message).hint("give a greater `step`");
+                return None;
+            };
+            Values::List(values)
+        }
+        ("log_range", ..) => Values::List(log_range(low, high, read["num"].as_i64()?)),
+        ("int_uniform", End::Int(low), End::Int(high)) => Values::IntUniform { low, high },
+        ("log_uniform", ..) => Values::LogUniform {
+            low: low.float(),
+            high: high.float(),
+        },
+        _ => Values::Uniform {
+            low: low.float(),
+            high: high.float(),
+        },
+    })
 }
 
-/// The end of a range: whole numbers stay whole.
-#[derive(Clone, Copy, PartialEq)]
+/// A list of two numbers, the first below the second.
+#[derive(Debug)]
+struct Ends {
+    /// Whether the two may be equal.
+    one: bool,
+    /// Whether both are above 0.
+    positive: bool,
+    /// Whether both are whole.
+    whole: bool,
+}
+
+impl Form for Ends {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        let (kind, node) = (given.name, given.node);
+        let ends = match node.items() {
+            [low, high] => low
+                .number()
+                .zip(high.number())
+                .map(|ends| (low, high, ends)),
+            _ => None,
+        };
+        let Some((first, second, (low, high))) = ends else {
+            given.wrong("a list of two numbers, `[low, high]`", cx);
+            return None;
+        };
+        let read = node.json(&mut cx.found)?;
+        if low >= high && !(self.one && low == high) {
+            let message = format!("the first number of `{kind}` is not below the second");
+            let labels = first.label().zip(second.label()).filter(|_| low != high);
+            let (first, second) = labels.unwrap_or(("high", "low"));
+            let hint = format!("write `[{second}, {first}]`");
+            cx.note(node.place, message).hint(hint);
+            return None;
+        }
+        if self.positive && low <= 0.0 {
+            let message = format!("`{kind}` takes numbers above 0");
+            let hint = "0 and less have no logarithm; begin with a small number, such as 0.001";
+            cx.note(node.place, message).hint(hint);
+            return None;
+        }
+        let whole = read.as_array().into_iter().flatten().all(Json::is_i64);
+        if self.whole && !whole {
+            given
+                .wrong("two whole numbers", cx)
+                .hint("use `uniform` for fractions");
+            return None;
+        }
+        Some(read)
+    }
+
+    fn schema(&self) -> Json {
+        json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2})
+    }
+}
+
+/// A number of a range: whole numbers stay whole.
+#[derive(Clone, Copy)]
 enum End {
     Int(i64),
     Float(f64),
 }
 
 impl End {
-    fn of(node: &Node) -> Option<Self> {
-        match node.atom()? {
-            Atom::Int(value) => Some(Self::Int(value)),
-            _ => number(node).map(Self::Float),
+    fn of(number: &Json) -> Self {
+        match number.as_i64() {
+            Some(int) => Self::Int(int),
+            None => Self::Float(number.as_f64().expect("the form takes numbers alone")),
         }
     }
 
@@ -144,132 +230,62 @@ impl End {
     }
 }
 
-/// `[low, high]`, with low below high.
-fn ends(kind: &str, node: &Node, noted: Noted<'_>) -> Option<(End, End)> {
-    let ends: Vec<_> = node.items().iter().map(End::of).collect();
-    let [Some(low), Some(high)] = ends[..] else {
-        noted.push(wrong(kind, "a list of two numbers, `[low, high]`", node));
-        return None;
-    };
-    let one = matches!(kind, "range" | "int_uniform") && low == high;
-    if low.float() >= high.float() && !one {
-        let message = format!("the first number of `{kind}` is not below the second");
-        let hint = match node.items() {
-            [first, second] if low != high => first.label().zip(second.label()),
-            _ => None,
-        }
-        .map_or_else(
-            || "write `[low, high]`".to_owned(),
-            |(first, second)| format!("write `[{second}, {first}]`"),
-        );
-        noted.push(Mistake::new(node.place, message).hint(hint));
-        return None;
-    }
-    Some((low, high))
-}
-
-fn positive(kind: &str, low: f64, node: &Node, noted: Noted<'_>) -> Option<()> {
-    if low > 0.0 {
-        return Some(());
-    }
-    noted.push(
-        Mistake::new(node.place, format!("`{kind}` takes numbers above 0"))
-            .hint("zero and less have no logarithm; begin with a small number, such as 0.001"),
-    );
-    None
-}
-
-/// `low`, `low + step`, and so on; `high` included where the steps meet it.
-fn range(bounds: &Node, step: Option<&Node>, noted: Noted<'_>) -> Option<Values> {
-    let bad_step = step.and_then(|node| {
-        let fine = End::of(node).is_some_and(|step| step.float() > 0.0);
-        (!fine).then(|| wrong("step", "a number above 0", node))
-    });
-    let step_is_bad = bad_step.is_some();
-    noted.extend(bad_step);
-    let (low, high) = ends("range", bounds, noted)?;
-    if step_is_bad {
-        return None;
-    }
-    let by = step.and_then(End::of).unwrap_or(End::Int(1));
-    let whole = match (low, high, by) {
-        (End::Int(low), End::Int(high), End::Int(by)) => Some((low, high, by)),
+/// `low`, `low + step`, and so on; `high` is included where the steps meet it.
+/// `None`: more than [`MAX_VALUES`].
+fn range(low: End, high: End, step: End) -> Option<Vec<Json>> {
+    let whole = match (low, high, step) {
+        (End::Int(low), End::Int(high), End::Int(step)) => Some((low, high, step)),
         _ => None,
     };
-    // The quotient of 0.3 by 0.1 lies a hair below 3.
+    let (first, last, by) = (low.float(), high.float(), step.float());
+    // The quotient of 0.3 by 0.1 is slightly below 3.
     let steps = whole.map_or_else(
-        || ((high.float() - low.float()) / by.float() + 1e-9).floor(),
-        |(low, high, by)| ((i128::from(high) - i128::from(low)) / i128::from(by)) as f64,
+        || ((last - first) / by + 1e-9).floor(),
+        |(low, high, step)| ((i128::from(high) - i128::from(low)) / i128::from(step)) as f64,
     );
     if steps >= MAX_VALUES as f64 {
-        let message = format!("this range has more than {MAX_VALUES} values");
-        noted.push(Mistake::new(bounds.place, message).hint("give a greater `step`"));
         return None;
     }
-    let count = steps as i64 + 1;
-    Some(Values::List(match whole {
-        Some((low, _, by)) => (0..count).map(|i| (low + i * by).into()).collect(),
+    let count = 0..steps as i64 + 1;
+    Some(match whole {
+        Some((low, _, step)) => count.map(|i| (low + i * step).into()).collect(),
         None => {
             // As many decimals as were written: 0.3, not 0.30000000000000004.
-            let decimals = decimals(low.float()).max(decimals(by.float()));
-            (0..count)
-                .map(|i| {
-                    float(format!(
-                        "{:.decimals$}",
-                        low.float() + i as f64 * by.float()
-                    ))
-                })
-                .collect()
+            let decimals = decimals(first).max(decimals(by));
+            let value = |i| float(format!("{:.decimals$}", first + i as f64 * by));
+            count.map(value).collect()
         }
-    }))
+    })
 }
 
 /// `num` numbers, each the same multiple of the one before, both ends
 /// included. Whole ends give whole numbers, each once.
-fn log_range(bounds: &Node, num: Option<&Node>, noted: Noted<'_>) -> Option<Values> {
-    let ends = ends("log_range", bounds, noted);
-    let ends = ends.and_then(|(low, high)| {
-        positive("log_range", low.float(), bounds, noted).map(|()| (low, high))
-    });
-    let count = num.and_then(|num| match num.atom() {
-        Some(Atom::Int(count)) if (2..=MAX_VALUES as i64).contains(&count) => Some(count),
-        _ => {
-            noted.push(wrong(
-                "num",
-                &format!("a whole number from 2 to {MAX_VALUES}"),
-                num,
-            ));
-            None
-        }
-    });
-    let ((low, high), count) = (ends?, count?);
+fn log_range(low: End, high: End, num: i64) -> Vec<Json> {
     let (first, last) = (low.float(), high.float());
-    let inner = (1..count - 1).map(|i| {
-        let share = i as f64 / (count - 1) as f64;
+    let inner = (1..num - 1).map(|i| {
+        let share = i as f64 / (num - 1) as f64;
         rounded(first * (last / first).powf(share))
     });
     if let (End::Int(low), End::Int(high)) = (low, high) {
         let inner = inner.map(|value| value.round() as i64);
-        let mut values: Vec<i64> = std::iter::once(low).chain(inner).chain([high]).collect();
+        let mut values: Vec<i64> = [low].into_iter().chain(inner).chain([high]).collect();
         values.dedup();
-        return Some(Values::List(values.into_iter().map(Json::from).collect()));
+        return values.into_iter().map(Json::from).collect();
     }
-    let values = std::iter::once(first).chain(inner).chain([last]);
-    Some(Values::List(values.map(Json::from).collect()))
+    let values = [first].into_iter().chain(inner).chain([last]);
+    values.map(Json::from).collect()
 }
 
 /// To 12 significant digits: the last bits of a power differ between the
-/// mathematics libraries of hosts, and nobody wants to read them.
+/// mathematics libraries of hosts.
 pub(crate) fn rounded(value: f64) -> f64 {
-    format!("{value:.11e}")
-        .parse()
-        .expect("a float that was written is read")
+    let text = format!("{value:.11e}");
+    text.parse().expect("a float that was written is read")
 }
 
 fn decimals(value: f64) -> usize {
-    value
-        .to_string()
-        .split_once('.')
+    let text = value.to_string();
+    text.split_once('.')
         .map_or(0, |(_, decimals)| decimals.len())
 }
 
@@ -277,6 +293,15 @@ fn float(text: String) -> Json {
     let value: f64 = text.parse().expect("a float that was written is read");
     // Minus zero would be another value than zero to a digest.
     Json::Number(Number::from_f64(value + 0.0).expect("a range of finite numbers is finite"))
+}
+
+/// The values at a node, whose mistakes were noted before.
+pub(super) fn values_again(name: &str, node: &Node) -> Option<Values> {
+    values(Given::item(name, node), &mut scratch())
+}
+
+fn scratch() -> Context<'static> {
+    Context::new(Path::new(""), Path::new(""), &RANGES[0])
 }
 
 #[cfg(test)]
@@ -288,13 +313,11 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Values, Vec<String>> {
-        let mut mistakes = Vec::new();
-        let node = parse(text, Place::File, &mut mistakes).unwrap();
-        let values = values("alpha", &node, &mut mistakes);
-        let messages: Vec<_> = mistakes
-            .into_iter()
-            .map(|mistake| mistake.message)
-            .collect();
+        let mut cx = scratch();
+        let node = &parse(text, Place::File, &mut cx.found).unwrap();
+        let values = values(Given::item("alpha", node), &mut cx);
+        let found = cx.found.0.into_iter();
+        let messages: Vec<_> = found.map(|mistake| mistake.message).collect();
         assert_eq!(
             values.is_none(),
             !messages.is_empty(),

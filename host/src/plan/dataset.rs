@@ -1,0 +1,163 @@
+//! The `dataset` section.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use super::columns::check_dataset;
+use super::form::{Context, Field, Form, Given, Section, default, optional, required};
+use super::list::{LABELS, List};
+use super::location::SOURCE;
+use super::mistake::Found;
+use super::node::{Content, Node};
+use super::scalar::{Bool, Choice, LABEL, Parsed};
+use super::table::section;
+
+section! {
+    /// The table: where it is, the features, and the target.
+    pub struct DatasetPlan = DATASET("dataset").check(check_dataset) {
+        /// A file, a folder, a glob (`data/*.csv`) or a URL; CSV, Parquet or Arrow IPC. A path
+        /// is relative to the plan's folder.
+        source: String = required(&SOURCE).aka(&["path", "file", "url", "location"]),
+        /// The format. Default: by the ending of the file's name.
+        format: Option<SourceFormat> = optional(&FORMAT),
+        /// How CSV is read.
+        csv: CsvOptions = default(&CSV, "{}"),
+        /// The features. Default: every column with no other role.
+        features: Option<Vec<FeaturePlan>> = optional(&FEATURES)
+            .aka(&["columns", "x", "feature", "inputs"]),
+        /// Columns left out of the features, where `features` is left out.
+        drop: Vec<String> = default(&LABELS, "[]").aka(&["exclude", "ignore"]),
+        /// Columns of numbers to read as categories.
+        categorical: Vec<String> = default(&LABELS, "[]")
+            .aka(&["categories", "categorical_features"]),
+        /// The column to predict.
+        target: String = required(&LABEL).aka(&["label", "y", "targets", "class"]),
+        /// The label of the positive class, where there are two. Default: the last of the
+        /// sorted labels.
+        positive: Option<String> = optional(&LABEL)
+            .aka(&["pos_label", "positive_class", "positive_label"]),
+    }
+}
+
+section! {
+    /// How CSV is read.
+    #[derive(Eq)]
+    pub struct CsvOptions = CSV("dataset.csv") {
+        /// One ASCII character between the values; `tab` for a tab.
+        delimiter: char = default(&DELIMITER, "','").aka(&["sep", "separator"]),
+        /// Whether the first line names the columns.
+        header: bool = default(&Bool, "true"),
+        /// The columns' names, instead of the header's.
+        names: Option<Vec<String>> = optional(&LABELS).aka(&["columns"]),
+        /// Texts that mean a missing value. Default: pandas's usual ones.
+        null_values: Vec<String> = default(&LABELS, NULL_VALUES).aka(&["na_values", "nulls"]),
+    }
+}
+
+/// A file format of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceFormat {
+    /// Comma-separated values, or with another delimiter.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// Arrow's IPC file or stream format (Feather 2).
+    Arrow,
+}
+
+/// One feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FeaturePlan {
+    /// A column of the source.
+    Column(String),
+    /// A category made of the texts of several columns.
+    Concat {
+        /// The new feature's name.
+        name: String,
+        /// The columns, at least two.
+        concat: Vec<String>,
+        /// The text between the columns' texts; default `_`.
+        separator: String,
+    },
+}
+
+#[rustfmt::skip] // a row a format
+static FORMAT: Choice = Choice(&[
+    ("csv", "Comma-separated values, or with another delimiter."),
+    ("parquet", "Apache Parquet."),
+    ("arrow", "Arrow's IPC file or stream format (Feather 2)."),
+]);
+
+/// pandas's texts for a missing value (`read_csv`, `na_values`).
+const NULL_VALUES: &str = r##"["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan",
+    "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]"##;
+
+static DELIMITER: Parsed = Parsed {
+    takes: "one ASCII character, or `tab`",
+    parse: |text, given, cx| match text {
+        "tab" | "\\t" => Some("\t".to_owned()),
+        text if text.len() == 1 && !"\n\r\"".contains(text) => Some(text.to_owned()),
+        _ => {
+            given.wrong("one ASCII character, or `tab`", cx);
+            None
+        }
+    },
+    schema: || {
+        json!({"anyOf": [
+            {"type": "string", "minLength": 1, "maxLength": 1}, {"enum": ["tab", "\\t"]},
+        ]})
+    },
+};
+
+#[rustfmt::skip] // one row
+static FEATURES: List = List::new(&Feature, "columns", "feature")
+    .filled("name at least one, or remove the line to take every column with no other role").unique("remove one");
+
+/// [`FeaturePlan`]: a column's name, or the map of a derived feature.
+#[derive(Debug)]
+struct Feature;
+
+#[rustfmt::skip] // a row a field
+static CONCAT: Section = Section::new(
+    "dataset.features", "A category made of the texts of several columns.", &[
+    required("name", "The new feature's name.", &LABEL),
+    required("concat", "The columns, at least two.", &LABELS).aka(&["columns", "of"]),
+    default("separator", "The text between the columns' texts.", &LABEL, "_").aka(&["sep", "delimiter"]),
+]).check(check_concat);
+
+impl Form for Feature {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        if let Content::Map(_) = given.node.content {
+            return CONCAT
+                .read(given, cx)
+                .map(|concat| json!({"concat": concat}));
+        }
+        let column = given.node.label();
+        if column.is_none() {
+            let takes = "columns' names, and maps such as `{name: route, concat: [origin, dest]}`";
+            given.wrong(takes, cx);
+        }
+        column.map(|column| json!({"column": column}))
+    }
+
+    fn schema(&self) -> Json {
+        json!({"anyOf": [LABEL.schema(), CONCAT.schema()]})
+    }
+
+    fn fields(&self) -> Vec<(&'static str, &'static Field)> {
+        CONCAT.fields()
+    }
+}
+
+fn check_concat(feature: &Node, found: &mut Found) {
+    let columns = feature.entry("concat");
+    let few = |node: &Node| matches!(&node.content, Content::List(items) if items.len() < 2);
+    if let Some(columns) = columns.filter(|columns| few(&columns.value)) {
+        let hint = "a single column is a feature by its name alone";
+        found
+            .note(columns.place, "`concat` takes at least two columns")
+            .hint(hint);
+    }
+}

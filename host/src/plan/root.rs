@@ -1,0 +1,135 @@
+//! [`Plan`] and the top level of the table, [`PLAN`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+
+use super::columns::check_folds;
+use super::cv::{CV, Cv, HOLDOUT, Holdout};
+use super::dataset::{DATASET, DatasetPlan};
+use super::form::{Context, Given, Section, default, optional, required};
+use super::location::STORE;
+use super::metric::{ErrorScore, FailedScore, Refit, SCORING, Switch, resolve_refit};
+use super::mistake::Place;
+use super::node::Node;
+use super::pool::{POOL, PoolPlan};
+use super::scalar::{Bool, LABEL, Period, Size, Text};
+use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
+use super::table::section;
+use crate::store::Location;
+
+section! {
+    /// A plan of fanout: one table, one trainer, and the candidates to compare by
+    /// cross-validation. Every default is filled in and paths are resolved.
+    pub struct Plan = PLAN("") {
+        /// The run's name, for people. Default: the file's name without its ending.
+        name: String = optional(&LABEL),
+        /// The table, such as `{source: data.csv, target: price}`.
+        dataset: DatasetPlan = required(&DATASET).aka(&["data", "table", "input"]),
+        /// Rows kept apart from the search, to score the refitted model once. Default: none.
+        holdout: Option<Holdout> = optional(&HOLDOUT).aka(&["test", "test_size", "train_test_split"]),
+        /// The estimator, such as `{name: random_forest}`.
+        trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        /// The candidates. Default: one, with the trainer's `params`.
+        search: Search = default(&SEARCH, "{method: list, candidates: [{}]}")
+            .aka(&["grid_search", "tuning"]),
+        /// The cross-validation splits.
+        cv: Cv = default(&CV, "{method: stratified_k_fold, n_splits: 5}")
+            .aka(&["cross_validation", "folds", "splits"]),
+        /// A metric or a list of metrics, by scikit-learn's names.
+        scoring: Vec<String> = default(&SCORING, "[accuracy]")
+            .aka(&["metric", "metrics", "score", "scorer"]),
+        /// The metric that chooses the candidate to refit on all rows of the search; `true`:
+        /// the first of `scoring`; `false`: no model is made.
+        refit: Option<String> = default(&Refit, "true"),
+        /// Whether training rows are scored too.
+        return_train_score: bool = default(&Bool, "false"),
+        /// The score of a failed fit: `nan`, a number, or `raise` to end the run at the first.
+        error_score: ErrorScore = default(&FailedScore, "nan").aka(&["on_error"]),
+        /// Whether candidates that differ only in nested hyper-parameters share a fit. The
+        /// scores are the same, bit for bit.
+        families: bool = default(&Switch, "on"),
+        /// What runs the tasks.
+        pool: PoolPlan = default(&POOL, "{kind: local}").aka(&["executor", "cluster", "workers"]),
+        /// The object store of datasets and results: a folder, relative to the working
+        /// directory, a URL (`s3://BUCKET/PREFIX`), or a URL and how it is reached.
+        /// Credentials come from the environment.
+        store: Location = default(&STORE, ".fanout").aka(&["storage", "cache", "bucket"]),
+        /// What one task may use.
+        limits: Limits = default(&LIMITS, "{memory: 1GiB, timeout: 5m}")
+            .aka(&["limit", "resources"]),
+        /// The folder of the result files, relative to the working directory. Default: no files.
+        output: Option<PathBuf> = optional(&Text).aka(&["out", "output_dir", "results"]),
+    }
+}
+
+section! {
+    /// What one task may use.
+    #[derive(Copy, Eq)]
+    pub struct Limits = LIMITS("limits") {
+        /// Memory, the dataset's included: `512MiB`, `1GiB`, or bytes; at most 4GiB.
+        memory: u64 = default(&MEMORY, "1GiB").aka(&["mem", "ram", "memory_limit"]),
+        /// Wall time: `500ms`, `90s`, `5m`, `1h30m`.
+        timeout: Duration = default(&Period(1, MAX_TIMEOUT), "5m")
+            .aka(&["time", "time_limit", "time_out"]),
+    }
+}
+
+/// Up to a guest's address space.
+static MEMORY: Size = Size(16 << 20, 4 << 30, WHY);
+
+const WHY: [&str; 2] = ["a guest can't start in less", "a guest can't address more"];
+
+/// A week. Threat: a unit that was mistyped, and a task that never ends.
+const MAX_TIMEOUT: u64 = 7 * 24 * 3_600_000;
+
+/// The plan and its sections, each `None` where it has a mistake.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    pub(super) plan: Option<Plan>,
+    pub(super) dataset: Option<DatasetPlan>,
+    pub(super) trainer: Option<TrainerPlan>,
+    pub(super) pool: Option<PoolPlan>,
+    pub(super) store: Option<Location>,
+    pub(super) limits: Option<Limits>,
+}
+
+/// Reads the tree of a plan.
+pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
+    let given = Given {
+        place: Place::Plan,
+        ..Given::item("", root)
+    };
+    let Some((mut read, _)) = PLAN.read_fields(given, cx) else {
+        return Sections::default();
+    };
+    if read.get("name").is_some_and(Json::is_null) {
+        let stem = cx.file.file_stem().map(|stem| stem.to_string_lossy());
+        read["name"] = stem.as_deref().unwrap_or("plan").into();
+    }
+    if let (Some(metric), Some(scoring)) = (read.get("refit"), read.get("scoring")) {
+        match resolve_refit(metric, scoring, root, &mut cx.found) {
+            Some(metric) => read["refit"] = metric,
+            None => drop(read.remove("refit")),
+        }
+    }
+    check_folds(root, &mut cx.found);
+    Sections {
+        dataset: section(&read, "dataset"),
+        trainer: section(&read, "trainer"),
+        pool: section(&read, "pool"),
+        store: section(&read, "store"),
+        limits: section(&read, "limits"),
+        plan: (read.len() == PLAN.fields.len()).then(|| built(read.into())),
+    }
+}
+
+fn section<T: DeserializeOwned>(read: &Map<String, Json>, name: &str) -> Option<T> {
+    read.get(name).cloned().map(built)
+}
+
+fn built<T: DeserializeOwned>(read: Json) -> T {
+    serde_json::from_value(read).expect("what a form reads is its field's type")
+}

@@ -1,0 +1,179 @@
+//! The `trainer` and `search` sections: hyper-parameters, fixed and searched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use fanout_contract::Params;
+use serde_json::{Map, Value as Json, json};
+
+use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
+use super::list::List;
+use super::node::{Content, Entry};
+use super::scalar::{FILE, Int, SEED, Text};
+use super::table::{section, tagged};
+use super::values::{Values, values};
+
+/// Threat: a grid with one list too many, which fills the memory.
+const MAX_CANDIDATES: usize = 1_000_000;
+
+section! {
+    /// The estimator, and the hyper-parameters that every candidate shares.
+    pub struct TrainerPlan = TRAINER("trainer") {
+        /// The trainer, such as `random_forest`. `fanout guest list` lists them.
+        name: String = required(&Text).aka(&["kind", "type", "method"]),
+        /// A component file (`.wasm`) that offers the trainer, relative to the plan's folder.
+        /// Default: the built-in guests.
+        guest: Option<PathBuf> = optional(&FILE).aka(&["wasm", "component", "module"]),
+        /// Hyper-parameters that every candidate shares. `fanout guest describe NAME` lists
+        /// them.
+        params: Params = default(&FixedParams, "{}")
+            .aka(&["hyperparameters", "parameters", "args"]),
+    }
+}
+
+tagged! {
+    /// The candidates.
+    pub enum Search = SEARCH("search", "method", "grid") {
+        /// Every combination of the values, in the order of scikit-learn's ParameterGrid.
+        Grid = "grid" {
+            /// The values of each hyper-parameter: a map, or a list of maps for several grids,
+            /// one after the other.
+            params: Vec<BTreeMap<String, Values>> = required(&Grids)
+                .aka(&["grid", "param_grid", "values"]),
+        },
+        /// A sample of the combinations; where all are lists, each combination at most once.
+        Random = "random" {
+            /// The values or the distribution of each hyper-parameter.
+            params: BTreeMap<String, Values> = required(&SearchedParams { drawn: true })
+                .aka(&["distributions", "param_distributions"]),
+            /// How many candidates to draw.
+            n_iter: u32 = default(&Int(1, MAX_CANDIDATES as u64), "10")
+                .aka(&["n_candidates", "n_trials", "iterations"]),
+            /// The seed.
+            random_state: u64 = default(&SEED, "0").aka(&["seed"]),
+        },
+        /// The candidates as they are written.
+        List = "list" {
+            /// A list of maps from hyper-parameter to value.
+            candidates: Vec<Params> = required(&CANDIDATES),
+        },
+    }
+}
+
+/// A map from hyper-parameter to value.
+#[derive(Debug)]
+struct FixedParams;
+
+impl Form for FixedParams {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        let takes = "a map from hyper-parameter to value";
+        let hint = "write such as `{max_depth: 4}`";
+        let value = |entry: &Entry, cx: &mut Context<'_>| entry.value.json(&mut cx.found);
+        params(given, takes, hint, cx, value)
+    }
+
+    fn schema(&self) -> Json {
+        json!({"$ref": "#/$defs/params"})
+    }
+}
+
+#[rustfmt::skip] // one row
+static CANDIDATES: List = List::new(&FixedParams, "maps from hyper-parameter to value", "candidate")
+    .filled("write at least one, such as `[{max_depth: 4}, {max_depth: 8}]`");
+
+/// A map from hyper-parameter to the values to try, or to draw from.
+#[derive(Debug)]
+struct SearchedParams {
+    /// Whether distributions are taken.
+    drawn: bool,
+}
+
+impl Form for SearchedParams {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        let (takes, hint) = match (self.drawn, &given.node.content) {
+            (true, Content::List(_)) => (
+                "one map from hyper-parameter to values",
+                "several maps are for `method: grid`",
+            ),
+            _ => (
+                "a map from hyper-parameter to values",
+                "write such as `{max_depth: [2, 4, 6]}`",
+            ),
+        };
+        params(given, takes, hint, cx, |entry, cx| {
+            let (name, node) = (entry.key.as_str(), &entry.value);
+            let read = values(Given::item(name, node), cx)?;
+            let (kind, instead) = match read {
+                _ if self.drawn => return Some(json!(read)),
+                Values::List(_) => return Some(json!(read)),
+                Values::Uniform { .. } => ("uniform", "range"),
+                Values::LogUniform { .. } => ("log_uniform", "log_range"),
+                Values::IntUniform { .. } => ("int_uniform", "range"),
+            };
+            let message =
+                format!("`{name}` has a distribution (`{kind}`), and a grid tries every value");
+            let hint = format!("use `method: random`, or give the values by a list or `{instead}`");
+            cx.note(node.place, message).hint(hint);
+            None
+        })
+    }
+
+    fn schema(&self) -> Json {
+        match self.drawn {
+            true => json!({"$ref": "#/$defs/distributions"}),
+            false => json!({"$ref": "#/$defs/grid"}),
+        }
+    }
+}
+
+/// One grid or several.
+#[derive(Debug)]
+struct Grids;
+
+#[rustfmt::skip] // one row
+static GRIDS: List = List::new(&SearchedParams { drawn: false }, "grids", "grid").single()
+    .filled("write at least one map from hyper-parameter to values");
+
+impl Form for Grids {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        let read = GRIDS.read(given, cx)?;
+        let count = |values: &Json| values["list"].as_array().map_or(1, Vec::len) as u128;
+        let size = |grid: &Json| {
+            let values = grid.as_object().into_iter().flat_map(Map::values);
+            values.map(count).fold(1, u128::saturating_mul)
+        };
+        let grids = read.as_array().into_iter().flatten();
+        let candidates = grids.map(size).fold(0, u128::saturating_add);
+        if candidates <= MAX_CANDIDATES as u128 {
+            return Some(read);
+        }
+        let message =
+            format!("this grid has {candidates} candidates; at most {MAX_CANDIDATES} are allowed");
+        let hint = "try fewer values, or draw a sample with `method: random`";
+        cx.note(given.place, message).hint(hint);
+        None
+    }
+
+    fn schema(&self) -> Json {
+        GRIDS.schema()
+    }
+}
+
+fn params(
+    given: Given<'_>,
+    takes: &str,
+    hint: &str,
+    cx: &mut Context<'_>,
+    read: impl Fn(&Entry, &mut Context<'_>) -> Option<Json>,
+) -> Option<Json> {
+    let Content::Map(entries) = &given.node.content else {
+        given.wrong(takes, cx).hint(hint);
+        return None;
+    };
+    let mut params = Map::new();
+    for entry in entries {
+        let value = read(entry, cx);
+        params.extend(value.map(|value| (entry.key.clone(), value)));
+    }
+    (params.len() == entries.len()).then(|| params.into())
+}

@@ -1,0 +1,206 @@
+//! What a plan asks of its trainer: that a guest offers it, that it has the
+//! hyper-parameters and takes their values, that the metrics suit it.
+//!
+//! It works on the tree, not on a plan, so that its mistakes are shown beside
+//! those of a plan that could not be built.
+
+use fanout_contract::metric::Compares;
+use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
+use serde_json::Value as Json;
+
+use super::mistake::{Found, Place};
+use super::node::{Atom, Content, Entry, Node};
+use super::suggest::{all_of, did_you_mean, one_of};
+use super::values::{Values, values_again};
+
+pub(super) fn check(root: &Node, trainers: &[TrainerDescription], found: &mut Found) {
+    let Some(node) = root.get(&["trainer", "name"]) else {
+        return;
+    };
+    let Some(Atom::Text(name)) = node.atom() else {
+        return;
+    };
+    let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
+        let names = || trainers.iter().map(|trainer| trainer.name.as_str());
+        let guest = root.get(&["trainer", "guest"]).and_then(Node::label);
+        let message = match guest {
+            Some(guest) => format!("the guest `{guest}` offers no trainer `{name}`"),
+            None => format!("no guest offers a trainer `{name}`"),
+        };
+        let near = did_you_mean(name, names());
+        let hint = near.unwrap_or_else(|| format!("the trainers are {}", all_of(names())));
+        found.note(node.place, message).hint(hint);
+        return;
+    };
+    check_metrics(root, trainer, found);
+    let fixed = root
+        .get(&["trainer", "params"])
+        .map_or(&[][..], Node::entries);
+    for entry in fixed {
+        if let Some(param) = param(trainer, entry, found) {
+            check_value(param, &entry.value, found);
+        }
+    }
+    let maps = |field| {
+        items(root, &["search", field])
+            .iter()
+            .flat_map(Node::entries)
+    };
+    let grids = maps("params").map(|entry| (entry, true));
+    for (entry, searched) in grids.chain(maps("candidates").map(|entry| (entry, false))) {
+        if let Some(first) = fixed.iter().find(|fixed| fixed.key == entry.key) {
+            let line = match first.place {
+                Place::File(span) => format!("on line {}", span.line),
+                _ => "on the command line".to_owned(),
+            };
+            let name = &first.key;
+            let message = format!("`{name}` is searched, and fixed in `trainer.params` too");
+            let hint = format!("remove one of them; it is fixed {line}");
+            found.note(entry.place, message).hint(hint);
+        }
+        match param(trainer, entry, found) {
+            Some(param) if searched => check_values(param, &entry.value, found),
+            Some(param) => check_value(param, &entry.value, found),
+            None => {}
+        }
+    }
+}
+
+/// The items of a list, or the one that stands for a list of itself.
+fn items<'n>(root: &'n Node, path: &[&str]) -> &'n [Node] {
+    match root.get(path) {
+        Some(node) => match &node.content {
+            Content::List(items) => items,
+            _ => std::slice::from_ref(node),
+        },
+        None => &[],
+    }
+}
+
+/// A metric must be defined for something that the trainer learns; which of
+/// them the target is, only the data shows.
+fn check_metrics(root: &Node, trainer: &TrainerDescription, found: &mut Found) {
+    for item in items(root, &["scoring"]) {
+        let Some(name) = item.label() else { continue };
+        let Some(metric) = Metric::named(name) else {
+            continue;
+        };
+        if trainer.tasks.iter().any(|learning| metric.suits(*learning)) {
+            continue;
+        }
+        let predicts = match metric.compares() {
+            Compares::Numbers => "classes, not numbers",
+            _ => "numbers, not classes",
+        };
+        let message = format!(
+            "`{name}` is not for `{}`, which predicts {predicts}",
+            trainer.name
+        );
+        let instead = trainer
+            .tasks
+            .first()
+            .map(|learning| metric.instead(*learning));
+        let hint = instead.map(|instead| format!("use {}", one_of(instead.iter().copied())));
+        found.note(item.place, message).hint = hint;
+    }
+}
+
+fn param<'t>(
+    trainer: &'t TrainerDescription,
+    entry: &Entry,
+    found: &mut Found,
+) -> Option<&'t Param> {
+    let param = trainer.param(&entry.key);
+    if param.is_none() {
+        let (name, key) = (&trainer.name, &entry.key);
+        let names = trainer.params.iter().map(|param| param.name.as_str());
+        let hint = elsewhere(key, trainer).or_else(|| did_you_mean(key, names));
+        let hint = hint.unwrap_or_else(|| format!("`fanout guest describe {name}` lists them"));
+        let message = format!("`{name}` has no hyper-parameter `{key}`");
+        found.note(entry.place, message).hint(hint);
+    }
+    param
+}
+
+/// The name here of a hyper-parameter of other libraries.
+fn elsewhere(key: &str, trainer: &TrainerDescription) -> Option<String> {
+    let name = match key {
+        "seed" | "random_seed" => "random_state",
+        "n_trees" | "num_trees" | "ntree" | "num_iterations" => "n_estimators",
+        "mtry" => "max_features",
+        "n_jobs" | "num_threads" | "n_threads" => {
+            return Some("remove it: `pool.workers` says how many tasks run at a time".to_owned());
+        }
+        _ => return None,
+    };
+    let param = trainer.param(name);
+    param.map(|_| format!("it is called `{name}` here"))
+}
+
+/// Checks one value. What is not JSON was noted when the plan was read.
+fn check_value(param: &Param, node: &Node, found: &mut Found) {
+    if let Some(value) = node.json(&mut Found::default()) {
+        refuse(param, &value, node.place, None, found);
+    }
+}
+
+/// Checks the values to try.
+fn check_values(param: &Param, node: &Node, found: &mut Found) {
+    let Some(values) = values_again(&param.name, node) else {
+        return;
+    };
+    let takes = |kind: fn(&ParamKind) -> bool| param.kinds.iter().any(kind);
+    let (values, hint): (Vec<Json>, _) = match values {
+        Values::List(values) if node.items().is_empty() => (values, "range"),
+        Values::List(values) => {
+            for (item, value) in node.items().iter().zip(&values) {
+                refuse(param, value, item.place, None, found);
+            }
+            return;
+        }
+        Values::Uniform { .. } | Values::LogUniform { .. }
+            if takes(|kind| matches!(kind, ParamKind::Int { .. }))
+                && !takes(|kind| matches!(kind, ParamKind::Float { .. })) =>
+        {
+            let name = &param.name;
+            let message = format!("`{name}` takes whole numbers, and this draws fractions");
+            let hint = "use `int_uniform`, or a list";
+            return found.note(node.place, message).hint(hint);
+        }
+        Values::Uniform { low, high } | Values::LogUniform { low, high } => {
+            (vec![low.into(), high.into()], "distribution")
+        }
+        Values::IntUniform { low, high } => (vec![low.into(), high.into()], "distribution"),
+    };
+    let hint = format!("it is one of the values of this {hint}");
+    let hint = Some(hint).filter(|_| matches!(node.content, Content::Map(_)));
+    // One value stands for all that are refused.
+    let mut each = values.iter();
+    each.find(|value| refuse(param, value, node.place, hint.clone(), found));
+}
+
+/// Notes a value that the trainer does not take; returns whether it did.
+fn refuse(
+    param: &Param,
+    value: &Json,
+    place: Place,
+    hint: Option<String>,
+    found: &mut Found,
+) -> bool {
+    let Err(message) = param.check(value) else {
+        return false;
+    };
+    let choices = param.kinds.iter().filter_map(|kind| match kind {
+        ParamKind::Choice { of } => Some(of.iter().map(String::as_str)),
+        _ => None,
+    });
+    let takes = |kind| param.kinds.contains(&kind);
+    let near = value.as_str().and_then(|text| match text {
+        "None" | "none" | "Null" if takes(ParamKind::Null) => Some("write `null`".to_owned()),
+        "True" | "yes" if takes(ParamKind::Bool) => Some("write `true`".to_owned()),
+        "False" | "no" if takes(ParamKind::Bool) => Some("write `false`".to_owned()),
+        _ => did_you_mean(text, choices.flatten()),
+    });
+    found.note(place, message).hint = near.or(hint);
+    true
+}
