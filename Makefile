@@ -25,7 +25,7 @@ test-long: test
 
 tests: docs
 	$(linted) test --locked $(guest) --workspace --lib --bins --tests
-	$(linted) test --locked --workspace --lib --bins --tests --examples
+	$(linted) test --locked --workspace --lib --bins --tests
 
 # The tests of S3 against the server that FANOUT_TEST_S3_ENDPOINT names, with
 # the usual AWS variables; its bucket is FANOUT_TEST_S3_BUCKET or fanout-test.
