@@ -19,6 +19,7 @@ mod sandbox;
 mod stores;
 
 mod guests {
+    pub(crate) mod appended;
     pub(crate) mod built;
     pub(crate) mod expected;
 }

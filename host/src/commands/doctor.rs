@@ -11,7 +11,7 @@ use fanout::guest::GuestFile;
 use fanout::plan::{self, Limits, Override, PoolPlan};
 use fanout::pool::NatsLink;
 use fanout::queue::QueueSettings;
-use fanout::sandbox::{Sandbox, default_cache};
+use fanout::sandbox::{CacheError, GuestError, Sandbox, default_cache};
 use fanout::store::{Location, Store, StoreError};
 use serde::Serialize;
 
@@ -245,16 +245,15 @@ fn cache() -> Check {
     let Some(cache) = default_cache() else {
         return Check::doubtful("cache", "there is no folder for compiled guests", remedy);
     };
-    let folder = cache.folder();
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::NamedTempFile::new_in(folder).map(drop));
-    match written {
-        Ok(()) => Check::good("cache", format!("{} is writable", folder.display())),
-        Err(error) => Check::doubtful(
-            "cache",
-            format!("can't write to {}: {error}", folder.display()),
-            remedy,
-        ),
+    match cache.probe() {
+        Ok(()) => {
+            let folder = cache.folder().display();
+            Check::good("cache", format!("{folder} is writable by this user alone"))
+        }
+        Err(error @ CacheError::Unusable { .. }) => {
+            Check::doubtful("cache", chained(&error), remedy)
+        }
+        Err(error) => Check::failed("cache", GuestError::from(error).into()),
     }
 }
 

@@ -100,6 +100,12 @@ impl SessionError {
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => ErrorKind::Internal,
             Self::Dataset(_) => ErrorKind::Data,
             Self::Store(_) => ErrorKind::Store,
+            // The fault of the machine, not of the guest.
+            Self::Guest {
+                source: GuestError::Cache(_),
+                ..
+            }
+            | Self::Sandbox(GuestError::Cache(_)) => ErrorKind::Internal,
             Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => ErrorKind::Guest,
             Self::Pool(error) | Self::Search(SearchError::Pool(error)) => pool_kind(error),
             Self::UnsharedStore
