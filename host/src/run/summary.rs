@@ -75,7 +75,7 @@ impl Summary {
             run,
             candidates: results.candidates,
             splits: results.splits,
-            failed: results.tally.failed,
+            failed: results.fit_counts.failed,
             best,
             holdout,
             warnings,
