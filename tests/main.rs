@@ -17,6 +17,7 @@ mod resume;
 mod run;
 mod sandbox;
 mod stores;
+mod structure;
 
 mod guests {
     pub(crate) mod appended;

@@ -65,11 +65,11 @@ fn case() -> &'static Case {
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
         draft.check_trainer(&trainers);
-        let outline = dataset::outline(draft.dataset().unwrap(), &"memory://".into()).unwrap();
+        let schema = dataset::read_schema(draft.dataset().unwrap(), &"memory://".into()).unwrap();
         let field = |column: &dataset::SourceColumn| {
             Field::new(&column.name, column.data_type.clone(), true)
         };
-        let fields: Vec<Field> = outline.columns.iter().map(field).collect();
+        let fields: Vec<Field> = schema.columns.iter().map(field).collect();
         draft.check_columns(&Schema::new(fields));
         let plan = draft.finish().unwrap();
         let mut trainers = trainers.into_iter();

@@ -29,6 +29,7 @@ mod jitter;
 pub mod plan;
 pub mod pool;
 pub mod queue;
+mod random;
 pub mod reduce;
 pub mod report;
 pub mod run;

@@ -136,7 +136,7 @@ pub fn search<E>(
     });
     let results = board.finish();
     match results.failures.first() {
-        Some(failure) if results.tally.failed == fits => Err(SearchError::AllFailed {
+        Some(failure) if results.fit_counts.failed == fits => Err(SearchError::AllFailed {
             fits,
             fault: failure.example.clone(),
         }),

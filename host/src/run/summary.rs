@@ -79,7 +79,7 @@ impl Summary {
             run,
             candidates: results.candidates,
             splits: results.splits,
-            failed: results.tally.failed,
+            failed: results.fit_counts.failed,
             best,
             holdout,
             warnings,

@@ -1,4 +1,4 @@
-//! [`ArrowReader`]: Arrow's IPC, in either of its forms, compressed or not.
+//! [`ArrowReader`]: Arrow IPC, file or stream, compressed or not.
 
 use std::io::SeekFrom;
 
@@ -7,8 +7,8 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 
-use super::SourceError;
-use super::input::{Input, ReadSeek};
+use super::error::SourceError;
+use super::file::{ReadSeek, SourceFile};
 
 /// The batches of a file.
 pub(super) enum ArrowReader {
@@ -17,8 +17,11 @@ pub(super) enum ArrowReader {
 }
 
 impl ArrowReader {
-    /// Opens a file, to read the columns `projection` of it, or all.
-    pub(super) fn open(input: &Input, projection: Option<Vec<usize>>) -> Result<Self, SourceError> {
+    /// Opens a file to read the columns `projection`, or all.
+    pub(super) fn open(
+        input: &SourceFile,
+        projection: Option<Vec<usize>>,
+    ) -> Result<Self, SourceError> {
         let path = input.path();
         let mut file = input.stream()?;
         let mut magic = [0; 6];

@@ -1,40 +1,40 @@
-//! [`Tally`]: how often each value of a column occurs, and with which class;
-//! [`Duplicates`]: how many rows repeat an earlier one. Both in bounded
-//! memory: see [`Sample`].
+//! [`ColumnStatistics`]: the missing and distinct values of a column, and
+//! whether it leaks the target; [`DuplicateRows`]: the number of rows that
+//! repeat an earlier one. Both in bounded memory: see [`DistinctSample`].
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-use sample::{Sample, Sampled, mix};
+use sample::{DistinctSample, SampleEntry, mix};
 
 mod duplicates;
 mod sample;
 
-pub(super) use duplicates::Duplicates;
+pub(super) use duplicates::DuplicateRows;
 
-/// The key of a missing value: a NaN that [`keys`] makes of no number, and a
-/// whole number that no table holds.
+/// The key of a missing value: the bits of a NaN, which no number has as its
+/// key, and a whole number that is in no table.
 const MISSING: u64 = 0x7ff8_dead_beef_cafe;
 
-/// The share of rows that one column may leave unexplained and still be said
-/// to give the target away.
+/// A column leaks the target if it does not explain the class of at most this
+/// share of the rows.
 const UNEXPLAINED: f64 = 0.001;
 
-/// The same, as a share of the rows that the most frequent class leaves
-/// unexplained: with 999 of 1,000 rows in one class, every column would
-/// explain 99.9 %.
+/// The same as a share of the rows outside the most frequent class: with 999 of
+/// 1,000 rows in one class, every column would explain 99.9 %.
 const UNEXPLAINED_OF_REST: f64 = 0.05;
 
-/// Fewer rows than these prove nothing.
+/// The least number of rows to report a leak.
 const SUPPORT: u64 = 50;
 
-/// As [`SUPPORT`], for the rows outside the most frequent class.
+/// The least number of rows outside the most frequent class to report a leak.
 const SUPPORT_OF_REST: u64 = 10;
 
-/// One 64-bit key a value; [`MISSING`] where there is none.
-pub(super) fn keys(column: &ArrayRef, keys: &mut Vec<u64>) {
+/// Replaces `keys` by a 64-bit key for each value of the column: [`MISSING`],
+/// the bits of a real number, or the whole number.
+pub(super) fn value_keys(column: &ArrayRef, keys: &mut Vec<u64>) {
     keys.clear();
     match column.data_type() {
         DataType::Boolean => keys.extend(column.as_boolean().values().iter().map(u64::from)),
@@ -48,11 +48,11 @@ pub(super) fn keys(column: &ArrayRef, keys: &mut Vec<u64>) {
         }
         DataType::Float32 => {
             let values = column.as_primitive::<Float32Type>().values();
-            keys.extend(values.iter().map(|value| real(f64::from(*value))));
+            keys.extend(values.iter().map(|value| real_key(f64::from(*value))));
         }
         DataType::Float64 => {
             let values = column.as_primitive::<Float64Type>().values();
-            keys.extend(values.iter().map(|value| real(*value)));
+            keys.extend(values.iter().map(|value| real_key(*value)));
         }
         other => unreachable!("the encoder makes no `{other}`"),
     }
@@ -63,7 +63,7 @@ pub(super) fn keys(column: &ArrayRef, keys: &mut Vec<u64>) {
     }
 }
 
-fn real(value: f64) -> u64 {
+fn real_key(value: f64) -> u64 {
     if value.is_nan() {
         MISSING
     } else {
@@ -71,10 +71,10 @@ fn real(value: f64) -> u64 {
     }
 }
 
-/// How a column's keys are ordered.
+/// The order of a column's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Not: they are categories.
+pub(super) enum KeyOrder {
+    /// None: they are categories.
     None,
     /// As whole numbers.
     Whole,
@@ -85,9 +85,9 @@ pub(super) enum Order {
 /// A count that may be an estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Count {
-    /// How many.
+    /// The count.
     pub value: u64,
-    /// Whether that is exact.
+    /// Whether it is exact.
     pub exact: bool,
 }
 
@@ -102,29 +102,30 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// How a column gives the target away.
+/// What of a column determines the class.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Tell {
-    /// By where it is missing.
+pub enum LeakKind {
+    /// Whether it is missing.
     Missing,
-    /// By its value: each goes with one class.
+    /// Its value: each occurs with one class.
     Value,
-    /// By whether it is above this.
+    /// Whether it is above this threshold.
     Threshold(f64),
 }
 
+/// The rows of one value.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct ValueCounts {
     key: u64,
     rows: u32,
-    /// A majority vote (Boyer and Moore, "MJRTY", 1991): the class that is
-    /// ahead, and by how much. With two classes, exactly the difference.
+    /// A majority vote (Boyer and Moore, "MJRTY", 1991): the leading class and
+    /// its lead. With two classes, the lead is exactly the difference.
     class: u32,
     lead: u32,
 }
 
-impl Sampled for Slot {
+impl SampleEntry for ValueCounts {
     const EMPTY: Self = Self {
         key: 0,
         rows: 0,
@@ -141,9 +142,9 @@ impl Sampled for Slot {
     }
 }
 
-impl Slot {
+impl ValueCounts {
     #[inline]
-    fn see(&mut self, class: u32) {
+    fn add(&mut self, class: u32) {
         self.rows += 1;
         self.class = if self.lead == 0 { class } else { self.class };
         let ahead = u32::from(self.class == class);
@@ -151,8 +152,8 @@ impl Slot {
     }
 
     /// The rows that the value does not explain: all but those of its most
-    /// frequent class. A value that occurs once explains nothing: it counts
-    /// as if the most frequent class of all were guessed.
+    /// frequent class. A value that occurs once explains nothing: its row counts
+    /// as if the most frequent class of the table were predicted.
     fn unexplained(&self, majority: u32) -> u64 {
         if self.rows == 1 {
             u64::from(self.class != majority)
@@ -162,35 +163,35 @@ impl Slot {
     }
 }
 
-/// The values of one column.
+/// The statistics of one column.
 #[derive(Debug)]
-pub(super) struct Tally {
-    /// The values from 0 up to the limit, by value: codes and small numbers.
-    /// Never a sample.
-    small: Vec<Slot>,
+pub(super) struct ColumnStatistics {
+    /// The values from 0 up to the limit, by value: codes and small numbers. All
+    /// of them are kept.
+    small: Vec<ValueCounts>,
     limit: usize,
     /// All others.
-    others: Sample<Slot>,
+    others: DistinctSample<ValueCounts>,
     missing: u64,
     missing_classes: Vec<u64>,
 }
 
-impl Tally {
-    /// A tally of at most `limit` small values and as many others; 24 and 48
-    /// bytes each.
+impl ColumnStatistics {
+    /// Keeps at most `limit` small values of 24 bytes each, and as many others of
+    /// 48 bytes.
     pub(super) fn new(limit: usize) -> Self {
         let limit = limit.next_power_of_two();
         Self {
             small: Vec::new(),
             limit,
-            others: Sample::new(limit, 32),
+            others: DistinctSample::new(limit, 32),
             missing: 0,
             missing_classes: Vec::new(),
         }
     }
 
-    /// Counts some rows: their values' keys and their classes.
-    pub(super) fn see(&mut self, keys: &[u64], classes: &[u32]) {
+    /// Counts rows, given the keys of their values and their classes.
+    pub(super) fn update(&mut self, keys: &[u64], classes: &[u32]) {
         for (key, class) in keys.iter().zip(classes) {
             if *key == MISSING {
                 self.missing += 1;
@@ -202,23 +203,23 @@ impl Tally {
                 continue;
             }
             if let Some(slot) = self.small.get_mut(*key as usize) {
-                slot.see(*class);
+                slot.add(*class);
                 continue;
             }
             if (*key as usize) < self.limit {
                 self.grow_small(*key);
-                self.small[*key as usize].see(*class);
+                self.small[*key as usize].add(*class);
                 continue;
             }
-            let Some(at) = self.others.place(mix(*key), |slot| slot.key == *key) else {
+            let Some(at) = self.others.find(mix(*key), |slot| slot.key == *key) else {
                 continue;
             };
             let slot = self.others.slot(at);
             let is_new = slot.is_empty();
             slot.key = *key;
-            slot.see(*class);
+            slot.add(*class);
             if is_new {
-                self.others.filled();
+                self.others.note_filled();
             }
         }
     }
@@ -227,18 +228,18 @@ impl Tally {
     fn grow_small(&mut self, key: u64) {
         let old = self.small.len();
         self.small
-            .resize((key as usize + 1).next_power_of_two(), Slot::EMPTY);
+            .resize((key as usize + 1).next_power_of_two(), ValueCounts::EMPTY);
         for (key, slot) in self.small.iter_mut().enumerate().skip(old) {
             slot.key = key as u64;
         }
     }
 
-    /// The number of rows without a value.
+    /// The number of missing values.
     pub(super) fn missing(&self) -> u64 {
         self.missing
     }
 
-    /// The number of different values.
+    /// The number of distinct values.
     pub(super) fn distinct(&self) -> Count {
         let small = self.small.iter().filter(|slot| slot.rows != 0).count();
         Count {
@@ -247,11 +248,12 @@ impl Tally {
         }
     }
 
-    /// How the column gives the target away, if it does, and the share of
-    /// rows whose class it tells. `classes` has the number of rows of each.
-    pub(super) fn tell(&self, classes: &[u64], order: Order) -> Option<(Tell, f64)> {
+    /// What of the column determines the class, if anything does, and the share
+    /// of rows whose class it explains. `classes` holds the number of rows of
+    /// each class.
+    pub(super) fn leak(&self, classes: &[u64], order: KeyOrder) -> Option<(LeakKind, f64)> {
         let rows: u64 = classes.iter().sum();
-        let (majority, most) = most(classes)?;
+        let (majority, most) = most_frequent(classes)?;
         let rest = rows - most;
         if rows < SUPPORT || rest < SUPPORT_OF_REST {
             return None;
@@ -263,42 +265,42 @@ impl Tally {
             enough.then(|| 1.0 - bad / rows as f64)
         };
 
-        let in_missing = |class: usize| self.missing_classes.get(class).copied().unwrap_or(0);
+        let missing_of = |class: usize| self.missing_classes.get(class).copied().unwrap_or(0);
         let present: Vec<u64> = classes
             .iter()
             .enumerate()
-            .map(|(class, rows)| rows - in_missing(class))
+            .map(|(class, rows)| rows - missing_of(class))
             .collect();
-        let others = |classes: &[u64]| classes.iter().sum::<u64>() - most_of(classes);
+        let others = |classes: &[u64]| classes.iter().sum::<u64>() - most_frequent_rows(classes);
         let by_missing = others(&self.missing_classes);
         if self.missing > 0
             && let Some(share) = share(by_missing + others(&present))
         {
-            return Some((Tell::Missing, share));
+            return Some((LeakKind::Missing, share));
         }
 
-        // Of a sample, each value stands for several.
-        let kept = || {
+        // A sampled value stands for several.
+        let counted = || {
             let small = self.small.iter().map(|slot| (slot, 1));
             let weight = self.others.weight();
             let others = self.others.iter().map(move |slot| (slot, weight));
             small.chain(others).filter(|(slot, _)| slot.rows != 0)
         };
-        let by_value: u64 = kept()
+        let by_value: u64 = counted()
             .map(|(slot, weight)| slot.unexplained(majority as u32) * weight)
             .sum();
         if let Some(share) = share(by_missing + by_value) {
-            return Some((Tell::Value, share));
+            return Some((LeakKind::Value, share));
         }
 
-        if order == Order::None || classes.len() != 2 {
+        if order == KeyOrder::None || classes.len() != 2 {
             return None;
         }
-        let number = |slot: &Slot| match order {
-            Order::Real => f64::from_bits(slot.key),
-            Order::None | Order::Whole => slot.key as i64 as f64,
+        let number = |slot: &ValueCounts| match order {
+            KeyOrder::Real => f64::from_bits(slot.key),
+            KeyOrder::None | KeyOrder::Whole => slot.key as i64 as f64,
         };
-        let mut slots: Vec<(f64, [u64; 2])> = kept()
+        let mut slots: Vec<(f64, [u64; 2])> = counted()
             .map(|(slot, weight)| {
                 let ahead = u64::from((slot.rows + slot.lead) / 2) * weight;
                 let behind = u64::from(slot.rows) * weight - ahead;
@@ -327,12 +329,12 @@ impl Tally {
                 best = (wrong, *value);
             }
         }
-        share(by_missing + best.0).map(|share| (Tell::Threshold(best.1), share))
+        share(by_missing + best.0).map(|share| (LeakKind::Threshold(best.1), share))
     }
 }
 
-fn most(classes: &[u64]) -> Option<(usize, u64)> {
-    // The first of equals.
+fn most_frequent(classes: &[u64]) -> Option<(usize, u64)> {
+    // The first of those with the most rows.
     classes
         .iter()
         .copied()
@@ -341,34 +343,37 @@ fn most(classes: &[u64]) -> Option<(usize, u64)> {
         .max_by_key(|(_, rows)| *rows)
 }
 
-fn most_of(classes: &[u64]) -> u64 {
-    most(classes).map_or(0, |(_, rows)| rows)
+fn most_frequent_rows(classes: &[u64]) -> u64 {
+    most_frequent(classes).map_or(0, |(_, rows)| rows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tally(rows: impl IntoIterator<Item = (u64, u32)>, limit: usize) -> (Tally, Vec<u64>) {
-        let mut tally = Tally::new(limit);
+    fn statistics(
+        rows: impl IntoIterator<Item = (u64, u32)>,
+        limit: usize,
+    ) -> (ColumnStatistics, Vec<u64>) {
+        let mut statistics = ColumnStatistics::new(limit);
         let mut classes = vec![0, 0];
         for (key, class) in rows {
-            tally.see(&[key], &[class]);
+            statistics.update(&[key], &[class]);
             classes[class as usize] += 1;
         }
-        (tally, classes)
+        (statistics, classes)
     }
 
-    /// Numbers without an order to them.
+    /// Pseudo-random numbers.
     fn noise(row: u64) -> u64 {
         mix(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 77)
     }
 
     #[test]
     fn counts_are_exact_while_values_fit() {
-        let (tally, _) = tally((0..1000).map(|row| (row % 300, 0)), 1024);
+        let (statistics, _) = statistics((0..1000).map(|row| (row % 300, 0)), 1024);
         assert_eq!(
-            tally.distinct(),
+            statistics.distinct(),
             Count {
                 value: 300,
                 exact: true
@@ -378,51 +383,55 @@ mod tests {
 
     #[test]
     fn a_sample_of_values_estimates_their_number() {
-        let (tally, _) = tally((0..200_000).map(|row| (row % 100_000, 0)), 4096);
-        let Count { value, exact } = tally.distinct();
+        let (statistics, _) = statistics((0..200_000).map(|row| (row % 100_000, 0)), 4096);
+        let Count { value, exact } = statistics.distinct();
         assert!(!exact);
         // The standard error is about 1.2 / sqrt(4096).
         assert!((90_000..110_000).contains(&value), "{value}");
         // Of the values that are kept, every row is counted.
-        assert!(tally.others.iter().all(|slot| slot.rows == 2));
+        assert!(statistics.others.iter().all(|slot| slot.rows == 2));
     }
 
     #[test]
-    fn a_column_that_is_the_target_renamed_tells() {
+    fn a_column_that_is_the_target_renamed_leaks_it() {
         let rows = (0..1000).map(|row| (40 + row % 2, (row % 2) as u32));
-        let (tally, classes) = tally(rows, 1024);
-        assert_eq!(tally.tell(&classes, Order::None), Some((Tell::Value, 1.0)));
-    }
-
-    #[test]
-    fn a_column_that_is_missing_for_one_class_tells() {
-        let rows = (0..1000).map(|row| match row % 10 {
-            0 => (MISSING, 1),
-            _ => (noise(row) % 50, 0),
-        });
-        let (tally, classes) = tally(rows, 1024);
+        let (statistics, classes) = statistics(rows, 1024);
         assert_eq!(
-            tally.tell(&classes, Order::Whole),
-            Some((Tell::Missing, 1.0))
+            statistics.leak(&classes, KeyOrder::None),
+            Some((LeakKind::Value, 1.0))
         );
     }
 
     #[test]
-    fn a_column_that_the_target_was_cut_from_tells() {
-        // As many values as rows: no value tells, a threshold does.
+    fn a_column_that_is_missing_for_one_class_leaks_it() {
+        let rows = (0..1000).map(|row| match row % 10 {
+            0 => (MISSING, 1),
+            _ => (noise(row) % 50, 0),
+        });
+        let (statistics, classes) = statistics(rows, 1024);
+        assert_eq!(
+            statistics.leak(&classes, KeyOrder::Whole),
+            Some((LeakKind::Missing, 1.0))
+        );
+    }
+
+    #[test]
+    fn a_column_that_the_target_is_a_threshold_of_leaks_it() {
+        // As many values as rows: only a threshold determines the class.
         for limit in [1 << 14, 256] {
             let rows = (0..10_000).map(|row| {
                 let value = (noise(row) % 1_000_000) as f64 / 1e3;
                 (value.to_bits(), u32::from(value > 700.0))
             });
-            let (tally, classes) = tally(rows, limit);
-            let Some((Tell::Threshold(at), share)) = tally.tell(&classes, Order::Real) else {
-                panic!("it tells by a threshold");
+            let (statistics, classes) = statistics(rows, limit);
+            let Some((LeakKind::Threshold(at), share)) = statistics.leak(&classes, KeyOrder::Real)
+            else {
+                panic!("a threshold determines the class");
             };
             assert!((600.0..=700.0).contains(&at), "{at}");
             assert!(share > 0.999);
             assert_eq!(
-                tally.tell(&classes, Order::None),
+                statistics.leak(&classes, KeyOrder::None),
                 None,
                 "categories have no threshold"
             );
@@ -430,28 +439,28 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_tells_nothing() {
+    fn an_identifier_is_no_leak() {
         let rows = (0..1000).map(|row| (row, (noise(row) % 2) as u32));
-        let (tally, classes) = tally(rows, 1024);
-        assert_eq!(tally.tell(&classes, Order::Whole), None);
+        let (statistics, classes) = statistics(rows, 1024);
+        assert_eq!(statistics.leak(&classes, KeyOrder::Whole), None);
     }
 
     #[test]
-    fn a_rare_class_is_not_given_away_by_every_column() {
+    fn a_rare_class_is_not_leaked_by_every_column() {
         let rows = (0..100_000).map(|row| (noise(row) % 20, u32::from(row % 2000 == 0)));
-        let (tally, classes) = tally(rows, 1024);
-        assert_eq!(tally.tell(&classes, Order::Whole), None);
+        let (statistics, classes) = statistics(rows, 1024);
+        assert_eq!(statistics.leak(&classes, KeyOrder::Whole), None);
     }
 
     #[test]
-    fn a_good_feature_is_not_the_target() {
+    fn a_good_feature_is_no_leak() {
         // Right in 98 of 100 rows.
         let rows = (0..10_000).map(|row| {
             let class = (row % 2) as u32;
             let wrong = noise(row) % 100 < 2;
             (u64::from(class) ^ u64::from(wrong), class)
         });
-        let (tally, classes) = tally(rows, 1024);
-        assert_eq!(tally.tell(&classes, Order::Whole), None);
+        let (statistics, classes) = statistics(rows, 1024);
+        assert_eq!(statistics.leak(&classes, KeyOrder::Whole), None);
     }
 }

@@ -1,77 +1,77 @@
-//! [`Sample`]: a hash table that never outgrows its limit.
+//! [`DistinctSample`]: a hash table of bounded size.
 //!
-//! It is whole as long as the distinct values fit. Past that it keeps every
-//! value whose hash ends in zero bits, and all of its rows: an unbiased sample
-//! of the values (adaptive sampling; Flajolet, "On adaptive sampling", 1990).
+//! It holds all distinct values as long as they fit. Beyond that it keeps the
+//! values whose hashes end in a number of zero bits, with all of their rows: an
+//! unbiased sample of the values (Flajolet, "On adaptive sampling", 1990).
 
-/// A place of a [`Sample`].
-pub(super) trait Sampled: Copy {
-    /// A place that nothing fills.
+/// A slot of a [`DistinctSample`].
+pub(super) trait SampleEntry: Copy {
+    /// An empty slot.
     const EMPTY: Self;
 
-    /// Whether nothing fills it.
+    /// Whether it is empty.
     fn is_empty(&self) -> bool;
 
-    /// The hash of what fills it, all of its bits well spread.
+    /// The hash of its value, with all bits well mixed.
     fn hash(&self) -> u64;
 }
 
-/// Distinct values, or as many as fit.
+/// The distinct values, or a sample of them.
 #[derive(Debug)]
-pub(super) struct Sample<S> {
-    /// Open addressing; at most half of it is filled.
+pub(super) struct DistinctSample<S> {
+    /// Open addressing, at most half full.
     slots: Vec<S>,
     used: usize,
     limit: usize,
-    /// A value is kept if this many low bits of its hash are zero.
+    /// The number of low bits that are zero in the hash of a kept value.
     bits: u32,
 }
 
-impl<S: Sampled> Sample<S> {
+impl<S: SampleEntry> DistinctSample<S> {
     /// A sample of at most `limit` values, a power of two, with room for
     /// `room` of them from the start.
     pub(super) fn new(limit: usize, room: usize) -> Self {
-        let places = (room * 2).next_power_of_two().min(limit * 2);
+        let slots = (room * 2).next_power_of_two().min(limit * 2);
         Self {
-            slots: vec![S::EMPTY; places],
+            slots: vec![S::EMPTY; slots],
             used: 0,
             limit,
             bits: 0,
         }
     }
 
-    /// Where the value with this hash is, that `is` tells from others, or
-    /// where it is to be put; `None` where it is not kept.
+    /// The slot of the value with this hash that `is` recognises, or the empty
+    /// slot for it; `None` if the value is not kept.
     #[inline]
-    pub(super) fn place(&self, hash: u64, is: impl Fn(&S) -> bool) -> Option<usize> {
+    pub(super) fn find(&self, hash: u64, is: impl Fn(&S) -> bool) -> Option<usize> {
         if !self.keeps(hash) {
             return None;
         }
-        let mut at = self.first(hash);
+        let mut at = self.first_slot(hash);
         while !self.slots[at].is_empty() && !is(&self.slots[at]) {
             at = (at + 1) & (self.slots.len() - 1);
         }
         Some(at)
     }
 
-    /// The place that [`Sample::place`] gave.
+    /// The slot that [`DistinctSample::find`] returned.
     #[inline]
     pub(super) fn slot(&mut self, at: usize) -> &mut S {
         &mut self.slots[at]
     }
 
-    /// Takes note that an empty place was filled. Returns whether the sample
-    /// thinned: values that were kept may be no more.
+    /// Counts an empty slot that was filled. Returns whether the sample was
+    /// thinned, so that values may have been removed.
     #[inline]
-    pub(super) fn filled(&mut self) -> bool {
+    pub(super) fn note_filled(&mut self) -> bool {
         self.used += 1;
         self.used * 2 > self.slots.len() && self.grow()
     }
 
-    /// Asks for the memory of a value's place before it is needed.
+    /// Reads the first slot of a value, so that it is cached when it is needed.
     #[inline]
-    pub(super) fn touch(&self, hash: u64) -> &S {
-        &self.slots[self.first(hash)]
+    pub(super) fn prefetch(&self, hash: u64) -> &S {
+        &self.slots[self.first_slot(hash)]
     }
 
     /// Whether a value with this hash is kept.
@@ -85,41 +85,41 @@ impl<S: Sampled> Sample<S> {
         self.bits == 0
     }
 
-    /// The number of values that are kept.
+    /// The number of kept values.
     pub(super) fn kept(&self) -> u64 {
         self.used as u64
     }
 
-    /// The number of values that each stands for.
+    /// The number of values that each kept value stands for.
     pub(super) fn weight(&self) -> u64 {
         1 << self.bits
     }
 
-    /// The values that are kept.
+    /// The kept values.
     pub(super) fn iter(&self) -> impl Iterator<Item = &S> {
         self.slots.iter().filter(|slot| !slot.is_empty())
     }
 
     #[inline]
-    fn first(&self, hash: u64) -> usize {
-        // The high bits: the low ones choose the sample.
+    fn first_slot(&self, hash: u64) -> usize {
+        // The high bits, since the low ones choose the sample.
         (hash >> 32) as usize & (self.slots.len() - 1)
     }
 
     #[cold]
     fn grow(&mut self) -> bool {
-        let mut places = self.slots.len();
+        let mut slots = self.slots.len();
         let thins = self.used > self.limit;
         if thins {
             self.bits += 1;
         } else {
-            places *= 2;
+            slots *= 2;
         }
-        let old = std::mem::replace(&mut self.slots, vec![S::EMPTY; places]);
+        let old = std::mem::replace(&mut self.slots, vec![S::EMPTY; slots]);
         self.used = 0;
         for slot in old.into_iter().filter(|slot| !slot.is_empty()) {
-            // All values are different.
-            if let Some(at) = self.place(slot.hash(), |_| false) {
+            // All values are distinct.
+            if let Some(at) = self.find(slot.hash(), |_| false) {
                 self.slots[at] = slot;
                 self.used += 1;
             }
@@ -128,7 +128,7 @@ impl<S: Sampled> Sample<S> {
     }
 }
 
-/// Spreads the bits of a key (the finalizer of MurmurHash3).
+/// Mixes the bits of a key (the finalizer of MurmurHash3).
 #[inline]
 pub(super) fn mix(key: u64) -> u64 {
     let mut hash = key;

@@ -1,33 +1,34 @@
-//! [`resolve`]: the files that a plan's `source` names, and their format.
+//! [`resolve`]: the files of a plan's `source`, and their format.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::SourceError;
-use super::input::{Input, Packing};
+use super::compression::Compression;
+use super::error::SourceError;
+use super::file::SourceFile;
 use crate::plan::SourceFormat;
 use crate::store::{Location, Remote, redacted};
 
-/// The files that a plan's `source` names, sorted, and their format. `at` is
-/// the plan's store: `store://PATH` is a path in it, and a bucket of the same
-/// kind is reached as it is.
+/// The files of a plan's `source`, sorted, and their format. `store` is the
+/// plan's: `store://PATH` is a path in it, and a bucket of the same kind is
+/// reached with its settings.
 pub(super) fn resolve(
     source: &str,
     format: Option<SourceFormat>,
-    at: &Location,
-) -> Result<(Vec<Input>, SourceFormat), SourceError> {
+    store: &Location,
+) -> Result<(Vec<SourceFile>, SourceFormat), SourceError> {
     let in_store;
     let source = match source.strip_prefix("store://") {
         Some(path) => {
-            in_store = format!("{}/{path}", at.url.trim_end_matches('/'));
+            in_store = format!("{}/{path}", store.url.trim_end_matches('/'));
             &in_store
         }
         None => source,
     };
     let files = match source.split_once("://") {
-        None => local(source, format)?,
-        Some(("file", path)) => local(path, format)?,
-        Some(("s3" | "gs" | "az" | "http" | "https", _)) => remote(source, format, at)?,
+        None => local_files(source, format)?,
+        Some(("file", path)) => local_files(path, format)?,
+        Some(("s3" | "gs" | "az" | "http" | "https", _)) => remote_files(source, format, store)?,
         Some(_) => {
             return Err(SourceError::UnknownUrl {
                 url: redacted(source),
@@ -42,19 +43,19 @@ pub(super) fn resolve(
 }
 
 /// The files of a URL: one object, a folder or a pattern.
-fn remote(
+fn remote_files(
     url: &str,
     format: Option<SourceFormat>,
-    at: &Location,
-) -> Result<Vec<Input>, SourceError> {
-    let found = Remote::find(&at.source(url))?;
+    store: &Location,
+) -> Result<Vec<SourceFile>, SourceError> {
+    let found = Remote::find(&store.source(url))?;
     if found.is_empty() {
         return Err(SourceError::NothingAt { url: redacted(url) });
     }
     let files = found
         .into_iter()
-        .map(|file| Input::remote(PathBuf::from(file.name()), Arc::new(file)));
-    let files: Vec<Input> = files.collect();
+        .map(|file| SourceFile::remote(PathBuf::from(file.name()), Arc::new(file)));
+    let files: Vec<SourceFile> = files.collect();
     let last = |path: &str| {
         path.trim_end_matches('/')
             .rsplit('/')
@@ -68,9 +69,9 @@ fn remote(
     if !is_folder {
         return Ok(files);
     }
-    let files: Vec<Input> = files
+    let files: Vec<SourceFile> = files
         .into_iter()
-        .filter(|file| belongs(file.path(), format))
+        .filter(|file| is_part(file.path(), format))
         .collect();
     if files.is_empty() {
         return Err(SourceError::EmptyFolder {
@@ -84,29 +85,29 @@ fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
-/// Whether a file of a folder is one of a table.
-fn belongs(file: &Path, format: Option<SourceFormat>) -> bool {
+/// Whether a file of a folder belongs to the table.
+fn is_part(file: &Path, format: Option<SourceFormat>) -> bool {
     let hidden = file
         .file_name()
         .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'.' | b'_')));
-    !hidden && (format.is_some() || by_ending(file).is_some())
+    !hidden && (format.is_some() || format_of_file(file).is_some())
 }
 
 /// The files of a path, a folder or a glob.
-fn local(path: &str, format: Option<SourceFormat>) -> Result<Vec<Input>, SourceError> {
-    let mut files = found(path, format)?;
+fn local_files(path: &str, format: Option<SourceFormat>) -> Result<Vec<SourceFile>, SourceError> {
+    let mut files = local_paths(path, format)?;
     files.sort_unstable();
-    Ok(files.into_iter().map(Input::local).collect())
+    Ok(files.into_iter().map(SourceFile::local).collect())
 }
 
-fn found(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, SourceError> {
+fn local_paths(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, SourceError> {
     if Path::new(path).is_dir() {
         let folder = Path::new(path);
         let read = |source| SourceError::read(folder, source);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(read)? {
             let file = entry.map_err(read)?.path();
-            if file.is_file() && belongs(&file, format) {
+            if file.is_file() && is_part(&file, format) {
                 files.push(file);
             }
         }
@@ -149,10 +150,10 @@ fn found(path: &str, format: Option<SourceFormat>) -> Result<Vec<PathBuf>, Sourc
     }
 }
 
-/// The format that the names of some files say.
-fn format_of(files: &[Input]) -> Result<SourceFormat, SourceError> {
+/// The format of files by their extensions.
+fn format_of(files: &[SourceFile]) -> Result<SourceFormat, SourceError> {
     let of = |file: &Path| {
-        by_ending(file).ok_or_else(|| SourceError::UnknownEnding {
+        format_of_file(file).ok_or_else(|| SourceError::UnknownEnding {
             path: file.to_owned(),
         })
     };
@@ -166,13 +167,13 @@ fn format_of(files: &[Input]) -> Result<SourceFormat, SourceError> {
     Ok(format)
 }
 
-/// The ending of a file's name in lower case, that of its packing aside.
-pub(super) fn ending(path: &Path) -> String {
-    let unpacked;
-    let path = match Packing::of(path) {
+/// The extension of a file's name in lower case, without that of a compression.
+pub(super) fn extension(path: &Path) -> String {
+    let uncompressed;
+    let path = match Compression::of(path) {
         Some(_) => {
-            unpacked = path.with_extension("");
-            &unpacked
+            uncompressed = path.with_extension("");
+            &uncompressed
         }
         None => path,
     };
@@ -182,11 +183,11 @@ pub(super) fn ending(path: &Path) -> String {
         .to_ascii_lowercase()
 }
 
-fn by_ending(path: &Path) -> Option<SourceFormat> {
-    match ending(path).as_str() {
+fn format_of_file(path: &Path) -> Option<SourceFormat> {
+    match extension(path).as_str() {
         "csv" | "tsv" => Some(SourceFormat::Csv),
-        // Of the formats, only text is packed whole.
-        _ if Packing::of(path).is_some() => None,
+        // Only text files are compressed whole.
+        _ if Compression::of(path).is_some() => None,
         "parquet" | "pq" => Some(SourceFormat::Parquet),
         "arrow" | "feather" | "ipc" | "arrows" => Some(SourceFormat::Arrow),
         _ => None,

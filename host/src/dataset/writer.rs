@@ -1,9 +1,9 @@
-//! [`Writer`]: a dataset as Parquet, digested as it is written.
+//! [`DatasetWriter`]: writes a dataset as Parquet and digests its bytes.
 //!
-//! The bytes depend on the rows and on the version of the Parquet crate
-//! alone. Small datasets stay in memory; large ones go to a temporary file.
-//! What is held besides is one row group, compressed: at most 64 MiB and as
-//! a rule a tenth of that.
+//! The bytes depend on the rows and on the version of the Parquet crate alone.
+//! Small datasets stay in memory, large ones go to a temporary file. Memory
+//! also holds one compressed row group, at most 64 MiB and usually a tenth of
+//! that.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -33,17 +33,17 @@ use tempfile::{SpooledData, SpooledTempFile};
 
 use crate::digest::{Digest, Hasher};
 
-/// The values of a row group, of all columns together.
-const GROUP_VALUES: usize = 1 << 23;
+/// The number of values of a row group, over all columns.
+const ROW_GROUP_VALUES: usize = 1 << 23;
 
-/// The values that are written at a time, of all columns together.
+/// The number of values that are written at a time, over all columns.
 const STEP_VALUES: usize = 1 << 21;
 
 /// The size up to which a dataset is kept in memory.
-const IN_MEMORY: usize = 64 << 20;
+const MEMORY_BYTES: usize = 64 << 20;
 
-/// The bytes of a page: what a guest unpacks at a time.
-const PAGE: usize = 256 << 10;
+/// The size of a page, which a guest decompresses at a time.
+const PAGE_BYTES: usize = 256 << 10;
 
 /// Why a dataset can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum WriteError {
     /// The temporary file failed.
     #[error("can't write the dataset to a temporary file in `{}`", std::env::temp_dir().display())]
     Temporary(#[source] std::io::Error),
-    /// The Parquet crate refused.
+    /// The Parquet crate failed.
     #[error("can't write the dataset as Parquet")]
     Parquet(#[source] ParquetError),
 }
@@ -70,31 +70,32 @@ impl From<ParquetError> for WriteError {
     }
 }
 
-/// What was written.
+/// A file that was written.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct WrittenFile {
     pub(super) digest: Digest,
     pub(super) size: u64,
     pub(super) content: Content,
 }
 
-/// Where the bytes are.
+/// The bytes of a file.
 #[derive(Debug)]
 pub(super) enum Content {
     Memory(Bytes),
     File(File),
-    /// They were not kept.
+    /// They were discarded.
     None,
 }
 
-struct Digesting {
-    /// `None` where the bytes are only digested.
+/// A writer that digests and counts its bytes.
+struct DigestWriter {
+    /// `None` if the bytes are discarded.
     inner: Option<SpooledTempFile>,
     hasher: Hasher,
     size: u64,
 }
 
-impl Write for Digesting {
+impl Write for DigestWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = match &mut self.inner {
             Some(inner) => inner.write(bytes)?,
@@ -110,36 +111,38 @@ impl Write for Digesting {
     }
 }
 
-/// Writes a dataset. However its rows come in batches, the file is the same.
-pub(super) struct Writer {
+/// Writes a dataset. The file does not depend on how the rows are batched.
+pub(super) struct DatasetWriter {
     schema: SchemaRef,
-    /// The rows that are written at a time.
+    /// The number of rows that are written at a time.
     step: usize,
-    /// What waits for a whole step, by column.
-    waiting: Vec<Vec<ArrayRef>>,
+    /// Rows that do not make a step yet, by column.
+    buffered: Vec<Vec<ArrayRef>>,
+    /// The number of these rows.
     rows: usize,
     keep: bool,
-    /// Opened at the first step, which chooses the encodings.
-    open: Option<Open>,
+    /// Opened at the first step, whose values decide the encodings.
+    open: Option<OpenFile>,
 }
 
 /// A file that is being written.
-struct Open {
-    file: SerializedFileWriter<Digesting>,
+struct OpenFile {
+    file: SerializedFileWriter<DigestWriter>,
     factory: ArrowRowGroupWriterFactory,
-    /// The columns of the row group, all of as many rows.
+    /// The columns of the row group.
     columns: Vec<ArrowColumnWriter>,
     rows: usize,
     group_rows: usize,
 }
 
-impl Writer {
-    /// A writer of these columns; without `keep`, the bytes are only digested.
+impl DatasetWriter {
+    /// A writer of these columns; without `keep`, the bytes are digested and
+    /// discarded.
     pub(super) fn new(schema: SchemaRef, keep: bool) -> Self {
         let columns = schema.fields().len();
         Self {
             step: (STEP_VALUES / columns.max(1)).clamp(256, 16_384),
-            waiting: vec![Vec::new(); columns],
+            buffered: vec![Vec::new(); columns],
             rows: 0,
             schema,
             keep,
@@ -153,50 +156,50 @@ impl Writer {
         let mut from = 0;
         while self.rows + rows - from >= self.step {
             let taken = self.step - self.rows;
-            self.wait_for(columns, from, taken);
+            self.buffer(columns, from, taken);
             from += taken;
-            self.step()?;
+            self.flush()?;
         }
-        self.wait_for(columns, from, rows - from);
+        self.buffer(columns, from, rows - from);
         Ok(())
     }
 
-    fn wait_for(&mut self, columns: &[ArrayRef], from: usize, rows: usize) {
+    fn buffer(&mut self, columns: &[ArrayRef], from: usize, rows: usize) {
         if rows > 0 {
-            for (waiting, column) in self.waiting.iter_mut().zip(columns) {
-                waiting.push(column.slice(from, rows));
+            for (buffered, column) in self.buffered.iter_mut().zip(columns) {
+                buffered.push(column.slice(from, rows));
             }
             self.rows += rows;
         }
     }
 
-    /// Writes what waits.
-    fn step(&mut self) -> Result<(), WriteError> {
+    /// Writes the buffered rows.
+    fn flush(&mut self) -> Result<(), WriteError> {
         let columns: Vec<ArrayRef> = self
-            .waiting
+            .buffered
             .par_iter_mut()
-            .map(|waiting| match waiting.as_slice() {
+            .map(|buffered| match buffered.as_slice() {
                 [whole] => Ok(whole.clone()),
                 parts => concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
             })
             .collect::<Result<_, ArrowError>>()
             .map_err(|error| WriteError::Parquet(error.into()))?;
-        self.waiting.iter_mut().for_each(Vec::clear);
+        self.buffered.iter_mut().for_each(Vec::clear);
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(Open::new(&self.schema, &columns, self.step, self.keep)?),
+            none => none.insert(OpenFile::new(&self.schema, &columns, self.step, self.keep)?),
         };
         open.write(&self.schema, &columns, std::mem::take(&mut self.rows))
     }
 
-    /// Ends the file.
-    pub(super) fn finish(mut self, layout: Option<&Layout>) -> Result<Written, WriteError> {
+    /// Finishes the file; a dataset has a layout, a splits file has none.
+    pub(super) fn finish(mut self, layout: Option<&Layout>) -> Result<WrittenFile, WriteError> {
         if self.rows > 0 {
-            self.step()?;
+            self.flush()?;
         }
         let mut open = match self.open {
             Some(open) => open,
-            None => Open::new(&self.schema, &[], self.step, self.keep)?,
+            None => OpenFile::new(&self.schema, &[], self.step, self.keep)?,
         };
         open.end_group()?;
         if let Some(layout) = layout {
@@ -204,7 +207,7 @@ impl Writer {
             open.file
                 .append_key_value_metadata(KeyValue::new(LAYOUT_KEY.to_owned(), layout));
         }
-        let Digesting {
+        let DigestWriter {
             inner,
             hasher,
             size,
@@ -217,7 +220,7 @@ impl Writer {
             }
             None => Content::None,
         };
-        Ok(Written {
+        Ok(WrittenFile {
             digest: hasher.finish(),
             size,
             content,
@@ -225,20 +228,20 @@ impl Writer {
     }
 }
 
-impl Open {
+impl OpenFile {
     fn new(
         schema: &SchemaRef,
         first: &[ArrayRef],
         step: usize,
         keep: bool,
     ) -> Result<Self, WriteError> {
-        let group_rows = (GROUP_VALUES / schema.fields().len().max(1)).clamp(1 << 14, 1 << 20);
+        let group_rows = (ROW_GROUP_VALUES / schema.fields().len().max(1)).clamp(1 << 14, 1 << 20);
         let options = ArrowWriterOptions::new()
             .with_properties(properties(schema, first))
-            // The layout says all there is to know.
+            // Guests read the layout instead.
             .with_skip_arrow_metadata(true);
-        let sink = Digesting {
-            inner: keep.then(|| SpooledTempFile::new(IN_MEMORY)),
+        let sink = DigestWriter {
+            inner: keep.then(|| SpooledTempFile::new(MEMORY_BYTES)),
             hasher: Hasher::new(),
             size: 0,
         };
@@ -249,12 +252,12 @@ impl Open {
             factory,
             columns: Vec::new(),
             rows: 0,
-            // A step is in one row group.
+            // No step is in two row groups.
             group_rows: group_rows.next_multiple_of(step),
         })
     }
 
-    /// Writes a step, each column for itself.
+    /// Writes a step, the columns in parallel.
     fn write(
         &mut self,
         schema: &SchemaRef,
@@ -300,14 +303,14 @@ impl Open {
     }
 }
 
-/// How the columns are written, by their first values.
+/// The encodings of the columns, decided by their first values.
 fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        // How many values are missing: chunks without a value are not read.
+        // Null counts: column chunks without a value are not read.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_data_page_size_limit(PAGE)
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_data_page_row_count_limit(usize::MAX)
         .set_dictionary_enabled(false);
     for (field, column) in schema.fields().iter().zip(first) {
@@ -316,7 +319,7 @@ fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
             DataType::Int32 | DataType::Int64 => {
                 properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
             }
-            DataType::Float32 | DataType::Float64 if repeats(column) => {
+            DataType::Float32 | DataType::Float64 if has_repeated_values(column) => {
                 properties.set_column_dictionary_enabled(path, true)
             }
             _ => properties.set_column_encoding(path, Encoding::PLAIN),
@@ -325,9 +328,9 @@ fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
     properties.build()
 }
 
-/// Whether the values of a column of real numbers occur twice and more: a
-/// dictionary then makes it small.
-fn repeats(column: &ArrayRef) -> bool {
+/// Whether the values of a column of real numbers occur twice on average, so that
+/// a dictionary makes it smaller.
+fn has_repeated_values(column: &ArrayRef) -> bool {
     let mut values = FxHashSet::default();
     match column.data_type() {
         DataType::Float32 => values.extend(
@@ -348,13 +351,13 @@ fn repeats(column: &ArrayRef) -> bool {
     values.len() * 2 <= column.len()
 }
 
-/// A splits file: columns of 32-bit whole numbers, some rows null.
-pub(super) fn splits(columns: &[(&str, Int32Array)]) -> Result<Written, WriteError> {
+/// Writes a splits file: columns of nullable 32-bit whole numbers.
+pub(super) fn write_splits(columns: &[(&str, Int32Array)]) -> Result<WrittenFile, WriteError> {
     let fields = columns
         .iter()
         .map(|(name, _)| Field::new(*name, DataType::Int32, true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let mut writer = Writer::new(schema, true);
+    let mut writer = DatasetWriter::new(schema, true);
     let columns = columns
         .iter()
         .map(|(_, column)| Arc::new(column.clone()) as ArrayRef);
@@ -363,7 +366,7 @@ pub(super) fn splits(columns: &[(&str, Int32Array)]) -> Result<Written, WriteErr
 }
 
 impl Content {
-    /// All bytes.
+    /// Reads all bytes.
     pub(super) fn bytes(self) -> std::io::Result<Bytes> {
         match self {
             Self::Memory(bytes) => Ok(bytes),

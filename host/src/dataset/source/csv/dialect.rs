@@ -1,26 +1,29 @@
-//! [`Dialect`]: how a plan's CSV files are written, and which of their texts
-//! mean a missing value.
+//! [`Dialect`]: the delimiter, header and null values of a plan's CSV files.
 
 use crate::plan::CsvOptions;
 
-/// What CSV files have in common.
+/// How CSV files are written and read.
 #[derive(Clone, Debug)]
-pub(in crate::dataset) struct Dialect {
+pub(in crate::dataset::source) struct Dialect {
     pub(super) delimiter: u8,
     pub(super) header: bool,
     pub(super) names: Option<Vec<String>>,
     pub(super) nulls: Nulls,
-    /// The bytes of a piece.
-    pub(super) piece: usize,
+    /// The size of a chunk in bytes.
+    pub(super) chunk_bytes: usize,
 }
 
 impl Dialect {
-    /// The dialect of a plan, for files whose names end in `ending`, read
-    /// `piece` bytes at a time.
-    pub(in crate::dataset) fn new(options: &CsvOptions, ending: &str, piece: usize) -> Self {
+    /// The dialect of a plan, for files with this extension, read in chunks of
+    /// `chunk_bytes` bytes.
+    pub(in crate::dataset::source) fn new(
+        options: &CsvOptions,
+        extension: &str,
+        chunk_bytes: usize,
+    ) -> Self {
         let delimiter = u8::try_from(options.delimiter).unwrap_or(b',');
-        // Nobody separates the values of a `.tsv` by commas.
-        let delimiter = if ending == "tsv" && delimiter == b',' {
+        // A `.tsv` is separated by tabs unless the plan names another delimiter.
+        let delimiter = if extension == "tsv" && delimiter == b',' {
             b'\t'
         } else {
             delimiter
@@ -30,12 +33,12 @@ impl Dialect {
             header: options.header,
             names: options.names.clone(),
             nulls: Nulls::new(&options.null_values),
-            piece,
+            chunk_bytes,
         }
     }
 }
 
-/// The texts that mean a missing value.
+/// The texts that stand for a missing value.
 #[derive(Clone, Debug)]
 pub(super) struct Nulls {
     texts: Vec<Vec<u8>>,

@@ -1,9 +1,10 @@
-//! [`columns`]: the fields of a piece as Arrow arrays, and the texts that are
+//! [`parse_columns`]: the fields of a chunk as Arrow arrays, and the parsers of
 //! values.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{BooleanBuilder, PrimitiveBuilder, StringDictionaryBuilder};
+use arrow_array::timezone::Tz;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
@@ -11,43 +12,46 @@ use arrow_array::{ArrayRef, NullArray, RecordBatch, RecordBatchOptions};
 use arrow_cast::parse::{Parser, string_to_datetime};
 use arrow_schema::{DataType, Field, Schema};
 
-use super::cut::Piece;
+use super::chunk::Chunk;
 use super::dialect::Nulls;
 use super::records::Records;
-use crate::dataset::source::{BatchError, SourceColumn};
+use crate::dataset::source::SourceColumn;
+use crate::dataset::source::error::BatchError;
 
-/// Why a piece has no values.
+static UTC: LazyLock<Tz> = LazyLock::new(|| "+00:00".parse().expect("an offset is a time zone"));
+
+/// Why the values of a chunk can't be parsed.
 #[derive(Debug)]
-pub(super) enum Misfit {
+pub(super) enum ValueError {
     /// See [`BatchError`].
     Batch(BatchError),
-    /// A text of this record and column is not UTF-8.
+    /// The text in this record and column is not UTF-8.
     NotUtf8 { row: usize, column: usize },
 }
 
-impl From<BatchError> for Misfit {
+impl From<BatchError> for ValueError {
     fn from(error: BatchError) -> Self {
         Self::Batch(error)
     }
 }
 
-/// The fields of some columns of a piece.
+/// The fields of some columns of a chunk.
 struct Fields<'a> {
     bytes: &'a [u8],
     records: &'a Records,
     nulls: &'a Nulls,
 }
 
-/// The columns `projection` of a piece. Texts are stored by a dictionary.
-pub(super) fn columns(
-    piece: &Piece,
+/// Parses the columns `projection` of a chunk. Texts are dictionary-encoded.
+pub(super) fn parse_columns(
+    chunk: &Chunk,
     records: &Records,
     nulls: &Nulls,
     columns: &[SourceColumn],
     projection: &[usize],
-) -> Result<RecordBatch, Misfit> {
+) -> Result<RecordBatch, ValueError> {
     let fields = Fields {
-        bytes: &piece.bytes,
+        bytes: &chunk.bytes,
         records,
         nulls,
     };
@@ -73,29 +77,30 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn array(&self, column: usize, kind: &DataType) -> Result<ArrayRef, Misfit> {
+    fn array(&self, column: usize, kind: &DataType) -> Result<ArrayRef, ValueError> {
         let rows = self.records.len();
         Ok(match kind {
             DataType::Int32 => self.primitive::<Int32Type>(column, |text| {
-                whole(text).and_then(|value| i32::try_from(value).ok())
+                parse_int(text).and_then(|value| i32::try_from(value).ok())
             })?,
-            DataType::Int64 => self.primitive::<Int64Type>(column, whole)?,
-            DataType::Float64 => self.primitive::<Float64Type>(column, real)?,
-            DataType::Date32 => self.primitive::<Date32Type>(column, date)?,
+            DataType::Int64 => self.primitive::<Int64Type>(column, parse_int)?,
+            DataType::Float64 => self.primitive::<Float64Type>(column, parse_float)?,
+            DataType::Date32 => self.primitive::<Date32Type>(column, parse_date)?,
             DataType::Timestamp(..) => {
-                self.primitive::<TimestampMicrosecondType>(column, timestamp)?
+                self.primitive::<TimestampMicrosecondType>(column, parse_timestamp)?
             }
             DataType::Boolean => {
                 let mut builder = BooleanBuilder::with_capacity(rows);
                 for field in self.column(column) {
-                    let value = field.map(|field| boolean(field).ok_or(BatchError::Wider));
+                    let value =
+                        field.map(|field| parse_bool(field).ok_or(BatchError::TypeTooNarrow));
                     builder.append_option(value.transpose()?);
                 }
                 Arc::new(builder.finish())
             }
             DataType::Null => {
                 if self.column(column).any(|field| field.is_some()) {
-                    return Err(BatchError::Wider.into());
+                    return Err(BatchError::TypeTooNarrow.into());
                 }
                 Arc::new(NullArray::new(rows))
             }
@@ -105,7 +110,7 @@ impl<'a> Fields<'a> {
                     match field.map(std::str::from_utf8) {
                         None => builder.append_null(),
                         Some(Ok(text)) => builder.append_value(text),
-                        Some(Err(_)) => return Err(Misfit::NotUtf8 { row, column }),
+                        Some(Err(_)) => return Err(ValueError::NotUtf8 { row, column }),
                     }
                 }
                 Arc::new(builder.finish())
@@ -122,16 +127,17 @@ impl<'a> Fields<'a> {
         for field in self.column(column) {
             match field {
                 None => builder.append_null(),
-                Some(field) => builder.append_value(parse(field).ok_or(BatchError::Wider)?),
+                Some(field) => builder.append_value(parse(field).ok_or(BatchError::TypeTooNarrow)?),
             }
         }
         Ok(Arc::new(builder.finish()))
     }
 }
 
-/// A whole number, as pandas takes it: signs and blanks around are fine.
+/// A 64-bit whole number, with a sign or without; blanks around it are ignored,
+/// as by pandas. From bytes, since `str::parse` takes half as long again.
 #[inline]
-pub(super) fn whole(text: &[u8]) -> Option<i64> {
+pub(super) fn parse_int(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii();
     let (negative, digits) = match text.first()? {
         b'-' => (true, &text[1..]),
@@ -157,18 +163,18 @@ pub(super) fn whole(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A number.
+/// A number; blanks around it are ignored.
 #[inline]
-pub(super) fn real(text: &[u8]) -> Option<f64> {
+pub(super) fn parse_float(text: &[u8]) -> Option<f64> {
     let text = text.trim_ascii();
-    // `infinity` and `nan` are words that a column of text may well hold, but
-    // then its other values tell.
+    // `infinity` and `nan` are numbers here. In a column of texts, the other
+    // values rule numbers out.
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// A truth value.
+/// A truth value: `true`, `True`, `TRUE`, or the same of `false`.
 #[inline]
-pub(super) fn boolean(text: &[u8]) -> Option<bool> {
+pub(super) fn parse_bool(text: &[u8]) -> Option<bool> {
     match text.trim_ascii() {
         b"true" | b"True" | b"TRUE" => Some(true),
         b"false" | b"False" | b"FALSE" => Some(false),
@@ -176,26 +182,26 @@ pub(super) fn boolean(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// A date as ISO 8601 writes it, `2013-01-31`, in days since 1970-01-01.
-pub(super) fn date(text: &[u8]) -> Option<i32> {
+/// A date in ISO 8601, `2013-01-31`, as days since 1970-01-01.
+pub(super) fn parse_date(text: &[u8]) -> Option<i32> {
     let text = text.trim_ascii();
-    let shape = text.len() == 10 && text[4] == b'-' && text[7] == b'-';
-    if !shape {
+    // Arrow's parser takes `20130131` and `2013-1-31`, too.
+    if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
         return None;
     }
     Date32Type::parse(std::str::from_utf8(text).ok()?)
 }
 
-/// A point in time as ISO 8601 or RFC 3339 writes it, in microseconds since
-/// 1970-01-01 UTC; a time without an offset is UTC.
-pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
+/// A timestamp in ISO 8601 or RFC 3339, as microseconds since 1970-01-01 UTC; a
+/// time without an offset is UTC.
+pub(super) fn parse_timestamp(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii();
     if text.len() < 10 || text[4] != b'-' || text[7] != b'-' {
         return None;
     }
     let text = std::str::from_utf8(text).ok()?;
-    let utc: arrow_array::timezone::Tz = "+00:00".parse().ok()?;
-    Some(string_to_datetime(&utc, text).ok()?.timestamp_micros())
+    // Not `TimestampMicrosecondType::parse`, which ends in the year 2262.
+    Some(string_to_datetime(&*UTC, text).ok()?.timestamp_micros())
 }
 
 #[cfg(test)]
@@ -203,31 +209,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_far_as_they_fit() {
-        assert_eq!(whole(b"-9223372036854775808"), Some(i64::MIN));
-        assert_eq!(whole(b"9223372036854775807"), Some(i64::MAX));
-        assert_eq!(whole(b"9223372036854775808"), None);
-        assert_eq!(whole(b" +7 "), Some(7));
+    fn numbers_that_fit_are_parsed() {
+        assert_eq!(parse_int(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(parse_int(b"9223372036854775807"), Some(i64::MAX));
+        assert_eq!(parse_int(b"9223372036854775808"), None);
+        assert_eq!(parse_int(b" +7 "), Some(7));
         for text in [&b""[..], b"-", b"1.0", b"1_000", b"x", b"1 2"] {
-            assert_eq!(whole(text), None);
+            assert_eq!(parse_int(text), None);
         }
         assert_eq!(
-            real(b"9223372036854775808"),
+            parse_float(b"9223372036854775808"),
             Some(9_223_372_036_854_775_808.0)
         );
-        assert_eq!(real(b"1e-3"), Some(0.001));
-        assert_eq!(real(b"1,5"), None);
+        assert_eq!(parse_float(b"1e-3"), Some(0.001));
+        assert_eq!(parse_float(b"1,5"), None);
     }
 
     #[test]
     fn dates_and_times_are_iso() {
-        assert_eq!(date(b"1970-01-02"), Some(1));
-        assert_eq!(date(b"2013-13-01"), None);
-        assert_eq!(date(b"20130101"), None);
-        assert_eq!(timestamp(b"1970-01-01T00:00:01Z"), Some(1_000_000));
-        assert_eq!(timestamp(b"1970-01-01 00:00:01.5"), Some(1_500_000));
-        assert_eq!(timestamp(b"1970-01-01T01:00:00+01:00"), Some(0));
-        assert_eq!(timestamp(b"1970-01-02"), Some(86_400_000_000));
-        assert_eq!(timestamp(b"12:00"), None);
+        assert_eq!(parse_date(b"1970-01-02"), Some(1));
+        assert_eq!(parse_date(b"2013-13-01"), None);
+        assert_eq!(parse_date(b"20130101"), None);
+        assert_eq!(parse_timestamp(b"1970-01-01T00:00:01Z"), Some(1_000_000));
+        assert_eq!(parse_timestamp(b"1970-01-01 00:00:01.5"), Some(1_500_000));
+        assert_eq!(parse_timestamp(b"1970-01-01T01:00:00+01:00"), Some(0));
+        assert_eq!(parse_timestamp(b"1970-01-02"), Some(86_400_000_000));
+        assert_eq!(parse_timestamp(b"12:00"), None);
     }
 }

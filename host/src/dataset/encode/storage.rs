@@ -1,4 +1,4 @@
-//! The types of a table's cells, and those that a dataset stores for them.
+//! [`storage_type`]: the type as which a dataset stores a column of a source.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
@@ -6,9 +6,9 @@ use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 
-/// The type as which a number is stored; a text is stored as a category.
-/// `None` for types that are not supported.
-pub(super) fn stored(data_type: &DataType) -> Option<DataType> {
+/// The type as which a column is stored; texts are categories and stay
+/// [`DataType::Utf8`] here. `None` for unsupported types.
+pub(super) fn storage_type(data_type: &DataType) -> Option<DataType> {
     Some(match data_type {
         DataType::Boolean => DataType::Boolean,
         DataType::Int8
@@ -37,11 +37,11 @@ pub(super) fn stored(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// A column as its type is stored; texts as [`DataType::Utf8`], or by a
-/// dictionary with 32-bit keys where the source has one. `None` if a value
-/// does not fit.
-pub(super) fn store(column: &ArrayRef, data_type: &DataType) -> Option<ArrayRef> {
-    let to = stored(data_type)?;
+/// Casts a column to its storage type; texts to [`DataType::Utf8`], or to a
+/// dictionary with 32-bit keys if the source has one. `None` if a value does
+/// not fit.
+pub(super) fn to_storage(column: &ArrayRef, data_type: &DataType) -> Option<ArrayRef> {
+    let to = storage_type(data_type)?;
     let strict = CastOptions {
         safe: false,
         ..CastOptions::default()
@@ -58,7 +58,7 @@ pub(super) fn store(column: &ArrayRef, data_type: &DataType) -> Option<ArrayRef>
             column,
             &DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()),
         ),
-        (DataType::Dictionary(_, values), _) => store(&cast(column, values)?, data_type),
+        (DataType::Dictionary(_, values), _) => to_storage(&cast(column, values)?, data_type),
         (DataType::Null, _) => Some(new_null_array(&to, column.len())),
         (DataType::Date64, _) => cast(&cast(column, &DataType::Date32)?, &to),
         (DataType::Float16, _) => {

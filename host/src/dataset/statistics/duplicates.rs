@@ -1,12 +1,12 @@
-//! [`Duplicates`]: how many rows repeat an earlier one.
+//! [`DuplicateRows`]: the number of rows that repeat an earlier one.
 
 use rustc_hash::FxHashMap;
 
 use super::Count;
-use super::sample::{Sample, Sampled, mix};
+use super::sample::{DistinctSample, SampleEntry, mix};
 
-/// A row's hash; 0 is none.
-impl Sampled for u64 {
+/// The hash of a row; 0 is an empty slot.
+impl SampleEntry for u64 {
     const EMPTY: Self = 0;
 
     fn is_empty(&self) -> bool {
@@ -18,42 +18,42 @@ impl Sampled for u64 {
     }
 }
 
-/// Rows that repeat an earlier one, told by a 64-bit hash of their values:
-/// among 10 million different rows, two share one with a probability of
-/// 3 in 1,000,000.
+/// Counts rows that repeat an earlier one, by 64-bit hashes of their values:
+/// among 10 million distinct rows, two have the same hash with a probability
+/// of 3 in 1,000,000.
 #[derive(Debug)]
-pub(in crate::dataset) struct Duplicates {
-    hashes: Sample<u64>,
-    /// How often the hashes that came again came again.
-    again: FxHashMap<u64, u64>,
+pub(in crate::dataset) struct DuplicateRows {
+    hashes: DistinctSample<u64>,
+    /// The number of repetitions of each hash that was repeated.
+    repeats: FxHashMap<u64, u64>,
 }
 
-impl Duplicates {
-    /// Keeps at most `limit` hashes, 16 bytes each, and as much again for
-    /// those that repeat. There is room for `rows` from the start.
+impl DuplicateRows {
+    /// Keeps at most `limit` hashes of 16 bytes each, and as much for those that
+    /// repeat. Allocates for `rows` rows at first.
     pub(in crate::dataset) fn new(limit: usize, rows: usize) -> Self {
         Self {
-            hashes: Sample::new(limit.next_power_of_two(), rows.max(512)),
-            again: FxHashMap::default(),
+            hashes: DistinctSample::new(limit.next_power_of_two(), rows.max(512)),
+            repeats: FxHashMap::default(),
         }
     }
 
-    /// Takes the keys of a further column into the rows' hashes.
-    pub(in crate::dataset) fn fold(hashes: &mut [u64], keys: &[u64]) {
+    /// Updates the hashes of rows by the keys of a further column.
+    pub(in crate::dataset) fn hash_column(hashes: &mut [u64], keys: &[u64]) {
         for (hash, key) in hashes.iter_mut().zip(keys) {
             let product = u128::from(*hash ^ key) * 0x9e37_79b9_7f4a_7c15;
-            *hash = ((product >> 64) as u64 ^ product as u64).wrapping_add(FOLD);
+            *hash = ((product >> 64) as u64 ^ product as u64).wrapping_add(INCREMENT);
         }
     }
 
-    /// Counts some rows, by their hashes.
-    pub(in crate::dataset) fn see(&mut self, hashes: &mut [u64]) {
+    /// Counts rows, given their hashes.
+    pub(in crate::dataset) fn update(&mut self, hashes: &mut [u64]) {
         for hashes in hashes.chunks_mut(64) {
-            // Asks for the memory of many places before it needs any.
+            // Loads the slots of many hashes at once.
             let mut first = 0;
             for hash in hashes.iter_mut() {
                 *hash = mix(*hash).max(1);
-                first |= self.hashes.touch(*hash);
+                first |= self.hashes.prefetch(*hash);
             }
             std::hint::black_box(first);
             for hash in hashes {
@@ -64,56 +64,56 @@ impl Duplicates {
 
     #[inline]
     fn insert(&mut self, hash: u64) {
-        let Some(at) = self.hashes.place(hash, |known| *known == hash) else {
+        let Some(at) = self.hashes.find(hash, |known| *known == hash) else {
             return;
         };
         let slot = self.hashes.slot(at);
         if *slot == hash {
-            *self.again.entry(hash).or_insert(0) += 1;
+            *self.repeats.entry(hash).or_insert(0) += 1;
             return;
         }
         *slot = hash;
-        if self.hashes.filled() {
+        if self.hashes.note_filled() {
             let kept = &self.hashes;
-            self.again.retain(|hash, _| kept.keeps(*hash));
+            self.repeats.retain(|hash, _| kept.keeps(*hash));
         }
     }
 
     /// The number of rows that repeat an earlier one.
     pub(in crate::dataset) fn count(&self) -> Count {
-        let again: u64 = self.again.values().sum();
+        let repeats: u64 = self.repeats.values().sum();
         Count {
-            value: again * self.hashes.weight(),
+            value: repeats * self.hashes.weight(),
             exact: self.hashes.is_whole(),
         }
     }
 }
 
-/// Keeps a row of zeros from hashing to zero whatever its length.
-const FOLD: u64 = 0xd1b5_4a32_d192_ed03;
+/// Added for each column, so that rows of zeros do not hash to zero.
+const INCREMENT: u64 = 0xd1b5_4a32_d192_ed03;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Numbers without an order to them.
+    /// Pseudo-random numbers.
     fn noise(row: u64) -> u64 {
         mix(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 77)
     }
 
     #[test]
     fn rows_that_repeat_are_counted() {
-        let mut duplicates = Duplicates::new(1 << 14, 0);
+        let mut duplicates = DuplicateRows::new(1 << 14, 0);
         let mut hashes: Vec<u64> = vec![0; 1000];
-        Duplicates::fold(
+        DuplicateRows::hash_column(
             &mut hashes,
             &(0..1000).map(|row| row % 400).collect::<Vec<_>>(),
         );
-        Duplicates::fold(
+        DuplicateRows::hash_column(
             &mut hashes,
             &(0..1000).map(|row| row % 400 / 2).collect::<Vec<_>>(),
         );
-        duplicates.see(&mut hashes);
+        duplicates.update(&mut hashes);
         assert_eq!(
             duplicates.count(),
             Count {
@@ -123,25 +123,25 @@ mod tests {
         );
         // Columns do not commute.
         let mut swapped = vec![0; 1];
-        Duplicates::fold(&mut swapped, &[1]);
-        Duplicates::fold(&mut swapped, &[2]);
+        DuplicateRows::hash_column(&mut swapped, &[1]);
+        DuplicateRows::hash_column(&mut swapped, &[2]);
         let mut other = vec![0; 1];
-        Duplicates::fold(&mut other, &[2]);
-        Duplicates::fold(&mut other, &[1]);
+        DuplicateRows::hash_column(&mut other, &[2]);
+        DuplicateRows::hash_column(&mut other, &[1]);
         assert_ne!(swapped, other);
     }
 
     #[test]
     fn repeats_past_the_limit_are_estimated() {
-        let mut duplicates = Duplicates::new(1 << 10, 0);
+        let mut duplicates = DuplicateRows::new(1 << 10, 0);
         let mut hashes: Vec<u64> = (0..100_000).map(|row| noise(row % 50_000)).collect();
-        duplicates.see(&mut hashes);
+        duplicates.update(&mut hashes);
         let Count { value, exact } = duplicates.count();
         assert!(!exact);
         assert!((42_000..58_000).contains(&value), "{value}");
-        // However many rows are equal, there is room for them.
-        let mut equal = Duplicates::new(1 << 10, 0);
-        equal.see(&mut vec![7; 100_000]);
+        // Equal rows take one slot.
+        let mut equal = DuplicateRows::new(1 << 10, 0);
+        equal.update(&mut vec![7; 100_000]);
         assert_eq!(
             equal.count(),
             Count {

@@ -1,7 +1,7 @@
-//! [`Names`]: the ids of tasks and the keys of fits. An id is the digest of
-//! all that the fits of a family share; a key is what tells one of them from
-//! the others. Neither depends on the search that they came from, so that
-//! another search finds every fit that it shares.
+//! [`TaskIds`]: the ids of tasks and the keys of fits. An id is the digest of
+//! all that the fits of a family share; a key identifies a fit within its
+//! family. Neither depends on the search, so that another search finds every
+//! fit that it has in common.
 
 use std::collections::BTreeSet;
 
@@ -11,39 +11,39 @@ use serde_json::{Value, json};
 use super::{Candidates, Data, canonical};
 use crate::digest::{Digest, Hasher};
 
-/// What names the tasks and fits of one expansion.
+/// Makes the ids and keys of one expansion.
 #[derive(Clone, Debug)]
-pub(super) struct Names {
-    /// The hyper-parameters that decide the id, sorted.
-    shared: Vec<Slot>,
-    /// The hyper-parameters that decide the key, sorted.
-    nested: Vec<Slot>,
-    /// The id's document up to the shared hyper-parameters.
+pub(super) struct TaskIds {
+    /// The hyper-parameters that are part of the id, sorted.
+    shared: Vec<IdParam>,
+    /// The hyper-parameters that are part of the key, sorted.
+    nested: Vec<IdParam>,
+    /// The digest of an id's document up to the shared hyper-parameters.
     head: Hasher,
-    /// From there to the split.
+    /// The document between the hyper-parameters and the split.
     middle: String,
-    /// And behind it.
+    /// The document after the split.
     tail: String,
 }
 
-/// One hyper-parameter, its values in canonical JSON. Every one that the
-/// trainer has is there: one that is left to its default is the same as one
-/// that is set to it.
+/// A hyper-parameter, its values in canonical JSON. All hyper-parameters of the
+/// trainer are part of ids and keys: to leave one to its default is the same as
+/// to set it to that.
 #[derive(Clone, Debug)]
-struct Slot {
+struct IdParam {
     /// `"max_depth":`
     name: String,
-    /// The column of the candidates, where it is searched.
+    /// The column of the candidates; `None` if it is not searched.
     column: Option<usize>,
-    /// By cell.
+    /// The searched values, by cell.
     values: Vec<String>,
-    /// For a candidate that does not name it.
-    otherwise: Option<String>,
+    /// The value for a candidate that does not set it.
+    default: Option<String>,
 }
 
-impl Names {
-    /// `template` holds what all tasks share; `families` says whether nested
-    /// hyper-parameters are left to the keys.
+impl TaskIds {
+    /// `template` holds what all tasks share; with `families`, nested
+    /// hyper-parameters are part of the keys, else of the ids.
     pub(super) fn new(
         candidates: &Candidates,
         trainer: &TrainerDescription,
@@ -63,13 +63,17 @@ impl Names {
             .map(|name| {
                 let param = trainer.param(name);
                 let nested = families && param.is_some_and(|param| param.nested);
-                (nested, Slot::new(name, param, candidates, &template.params))
+                (
+                    nested,
+                    IdParam::new(name, param, candidates, &template.params),
+                )
             })
             .partition::<Vec<_>, _>(|(nested, _)| *nested);
-        let slots = |slots: Vec<(bool, Slot)>| slots.into_iter().map(|(_, slot)| slot).collect();
+        let params =
+            |params: Vec<(bool, IdParam)>| params.into_iter().map(|(_, param)| param).collect();
 
-        // The fields of a task in the keys' order: those before `params` and
-        // `split`, between them, and behind.
+        // The fields of a task, sorted by name: those before `params`, those between
+        // it and `split`, and those after it.
         let mut scoring = template.scoring.clone();
         scoring.sort_unstable();
         let mut head = Hasher::new();
@@ -92,16 +96,16 @@ impl Names {
             "trainer": template.trainer,
         }));
         Self {
-            shared: slots(shared),
-            nested: slots(nested),
+            shared: params(shared),
+            nested: params(nested),
             head,
             middle: format!(r#",{middle},"split":"#),
             tail: format!(",{tail}}}}}"),
         }
     }
 
-    /// The id of the task that fits `candidate` on `split`, in canonical
-    /// JSON. `text` is room to write in.
+    /// The id of the task that fits `candidate` on `split`, which is canonical
+    /// JSON. `text` is a buffer.
     pub(super) fn id(
         &self,
         candidates: &Candidates,
@@ -110,7 +114,7 @@ impl Names {
         text: &mut String,
     ) -> Digest {
         text.clear();
-        write(&self.shared, candidates.row(candidate as usize), text);
+        write_params(&self.shared, candidates.row(candidate as usize), text);
         for part in [&self.middle, split, &self.tail] {
             text.push_str(part);
         }
@@ -119,42 +123,41 @@ impl Names {
         hasher.finish()
     }
 
-    /// The key of `candidate` among the fits of its task: an object in
-    /// canonical JSON.
+    /// The key of `candidate` within its family: an object in canonical JSON.
     pub(super) fn key(&self, candidates: &Candidates, candidate: u32) -> String {
         let mut text = String::new();
-        write(&self.nested, candidates.row(candidate as usize), &mut text);
+        write_params(&self.nested, candidates.row(candidate as usize), &mut text);
         text
     }
 }
 
-fn write(slots: &[Slot], row: &[u32], text: &mut String) {
+fn write_params(params: &[IdParam], row: &[u32], text: &mut String) {
     text.push('{');
     let start = text.len();
-    for slot in slots {
-        let value = slot
+    for param in params {
+        let value = param
             .column
-            .and_then(|column| slot.values.get(row[column] as usize))
-            .or(slot.otherwise.as_ref());
+            .and_then(|column| param.values.get(row[column] as usize))
+            .or(param.default.as_ref());
         let Some(value) = value else { continue };
         if text.len() > start {
             text.push(',');
         }
-        text.push_str(&slot.name);
+        text.push_str(&param.name);
         text.push_str(value);
     }
     text.push('}');
 }
 
-impl Slot {
+impl IdParam {
     fn new(name: &str, param: Option<&Param>, candidates: &Candidates, fixed: &Params) -> Self {
         let column = candidates.names().iter().position(|known| known == name);
-        let written = |value: &Value| one_form(param, value);
+        let written = |value: &Value| canonical_value(param, value);
         Self {
             name: format!("{}:", canonical(&name)),
             column,
             values: candidates.values(name).iter().map(written).collect(),
-            otherwise: fixed
+            default: fixed
                 .get(name)
                 .or(param.map(|param| &param.default))
                 .map(written),
@@ -162,9 +165,9 @@ impl Slot {
     }
 }
 
-/// A value in the one form of all that mean the same: a whole number where
-/// only fractions are taken is one of those.
-fn one_form(param: Option<&Param>, value: &Value) -> String {
+/// A value in canonical JSON, the same for equal values: a whole number is a
+/// float if the hyper-parameter takes floats but no whole numbers.
+fn canonical_value(param: Option<&Param>, value: &Value) -> String {
     let takes = |kind: fn(&ParamKind) -> bool| param.is_some_and(|p| p.kinds.iter().any(kind));
     let fraction = takes(|kind| matches!(kind, ParamKind::Float { .. }))
         && !takes(|kind| matches!(kind, ParamKind::Int { .. }));

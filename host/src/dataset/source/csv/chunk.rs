@@ -1,9 +1,9 @@
-//! [`Cutter`]: a CSV file in pieces of whole records, so that several threads
-//! can read one file.
+//! [`Chunker`]: divides a CSV file into chunks of whole records, so that
+//! several threads can parse one file.
 //!
-//! Where it cuts depends on the bytes and on the size of a piece alone. A line
-//! break within quotes is never cut at: it keeps track of every quote from the
-//! start of the file on.
+//! The boundaries depend on the file's bytes and on the size of a chunk alone.
+//! A line break within quotes is no boundary: every quote from the start of the
+//! file on is counted.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,63 +12,63 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::dataset::source::SourceError;
 
-/// The bytes of a piece.
-pub(in crate::dataset) const PIECE: usize = 1 << 20;
+/// The default size of a chunk in bytes.
+pub(in crate::dataset) const CHUNK_BYTES: usize = 1 << 20;
 
-/// The bytes of the longest record. Threat: a quote that is left open makes
-/// one record of the rest of a file.
-const LONGEST: usize = 64 << 20;
+/// The most bytes of a record. Threat: an unclosed quote makes one record of
+/// the rest of a file.
+const MAX_RECORD: usize = 64 << 20;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Some whole records.
+/// One or more whole records.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
     /// The line of the first byte, from 1.
     pub(super) line: u64,
 }
 
-impl Piece {
-    /// The line of a byte.
+impl Chunk {
+    /// The line of the byte at this offset.
     pub(super) fn line_of(&self, at: usize) -> u64 {
-        self.line + breaks(&self.bytes[..at])
+        self.line + line_breaks(&self.bytes[..at])
     }
 
-    /// Takes bytes off the start.
-    pub(super) fn skip(&mut self, bytes: usize) {
-        self.line += breaks(&self.bytes[..bytes]);
+    /// Removes bytes from the start.
+    pub(super) fn remove_start(&mut self, bytes: usize) {
+        self.line += line_breaks(&self.bytes[..bytes]);
         self.bytes.drain(..bytes);
     }
 }
 
-/// Cuts a file.
-pub(super) struct Cutter {
+/// Divides a file into chunks.
+pub(super) struct Chunker {
     path: PathBuf,
     input: Box<dyn Read + Send>,
     delimiter: u8,
-    piece: usize,
-    /// The start of the record that the last piece ended before.
-    held: Vec<u8>,
+    chunk_bytes: usize,
+    /// What was read past the end of the last chunk.
+    pending: Vec<u8>,
     line: u64,
     started: bool,
     ended: bool,
 }
 
-impl Cutter {
-    /// Cuts what `input` gives into pieces of about `piece` bytes.
+impl Chunker {
+    /// Divides what `input` reads into chunks of about `chunk_bytes` bytes.
     pub(super) fn new(
         path: &Path,
         input: Box<dyn Read + Send>,
         delimiter: u8,
-        piece: usize,
+        chunk_bytes: usize,
     ) -> Self {
         Self {
             path: path.to_owned(),
             input,
             delimiter,
-            piece: piece.max(1),
-            held: Vec::new(),
+            chunk_bytes: chunk_bytes.max(1),
+            pending: Vec::new(),
             line: 1,
             started: false,
             ended: false,
@@ -77,19 +77,19 @@ impl Cutter {
 
     /// Whether the file was read to its end.
     pub(super) fn is_done(&self) -> bool {
-        self.ended && self.held.is_empty()
+        self.ended && self.pending.is_empty()
     }
 
-    /// The next piece; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Piece>, SourceError> {
+    /// The next chunk; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
         if self.is_done() {
             return Ok(None);
         }
-        let mut bytes = std::mem::take(&mut self.held);
-        bytes.reserve(self.piece);
-        let mut scan = Scan::default();
+        let mut bytes = std::mem::take(&mut self.pending);
+        bytes.reserve(self.chunk_bytes);
+        let mut scan = RecordEnds::default();
         let end = loop {
-            let wanted = (bytes.len() / self.piece + 1) * self.piece - bytes.len();
+            let wanted = (bytes.len() / self.chunk_bytes + 1) * self.chunk_bytes - bytes.len();
             let read = (&mut self.input)
                 .take(wanted as u64)
                 .read_to_end(&mut bytes)
@@ -99,35 +99,35 @@ impl Cutter {
                 if bytes.len() < BOM.len() && !self.ended {
                     continue;
                 }
-                self.start(&mut bytes)?;
+                self.remove_mark(&mut bytes)?;
             }
             if self.ended {
                 break bytes.len();
             }
-            scan.go_on(&bytes, self.delimiter);
+            scan.advance(&bytes, self.delimiter);
             match scan.end {
                 Some(end) => break end,
-                None if bytes.len() >= LONGEST.max(self.piece) => {
+                None if bytes.len() >= MAX_RECORD.max(self.chunk_bytes) => {
                     return Err(SourceError::LongRecord {
                         path: self.path.clone(),
                         line: self.line,
-                        most: LONGEST >> 20,
+                        most: MAX_RECORD >> 20,
                     });
                 }
                 None => {}
             }
         };
-        self.held = bytes.split_off(end);
+        self.pending = bytes.split_off(end);
         if bytes.is_empty() {
             return Ok(None);
         }
         let line = self.line;
-        self.line += breaks(&bytes);
-        Ok(Some(Piece { bytes, line }))
+        self.line += line_breaks(&bytes);
+        Ok(Some(Chunk { bytes, line }))
     }
 
-    /// Takes the mark off the start of the file that some programs write.
-    fn start(&mut self, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
+    /// Removes a byte order mark from the start of the file.
+    fn remove_mark(&mut self, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
         self.started = true;
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Err(SourceError::Utf16 {
@@ -141,41 +141,42 @@ impl Cutter {
     }
 }
 
-impl std::fmt::Debug for Cutter {
+impl std::fmt::Debug for Chunker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cutter")
+        f.debug_struct("Chunker")
             .field("path", &self.path)
             .field("line", &self.line)
             .finish_non_exhaustive()
     }
 }
 
-fn breaks(bytes: &[u8]) -> u64 {
+fn line_breaks(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// How far some bytes have been looked at, from the start of a record on.
+/// The search for the last end of a record in bytes that begin with a record.
 #[derive(Debug, Default)]
-struct Scan {
+struct RecordEnds {
+    /// The offset up to which the bytes have been searched.
     at: usize,
     /// Whether that is within quotes.
     quoted: bool,
-    /// Where the last whole record ends.
+    /// The offset at which the last whole record ends.
     end: Option<usize>,
 }
 
-impl Scan {
-    fn go_on(&mut self, bytes: &[u8], delimiter: u8) {
+impl RecordEnds {
+    fn advance(&mut self, bytes: &[u8], delimiter: u8) {
         loop {
             let quote = memchr(b'"', &bytes[self.at..]).map(|quote| self.at + quote);
             match (self.quoted, quote) {
                 (false, None) => {
-                    self.look_for_end(bytes, bytes.len());
+                    self.find_end(bytes, bytes.len());
                     return;
                 }
                 (false, Some(quote)) => {
-                    self.look_for_end(bytes, quote);
-                    // Elsewhere in a field a quote is a character.
+                    self.find_end(bytes, quote);
+                    // Only at the start of a field does a quote open one.
                     self.quoted = match quote.checked_sub(1).map(|before| bytes[before]) {
                         None | Some(b'\n' | b'\r') => true,
                         Some(before) => before == delimiter,
@@ -187,7 +188,7 @@ impl Scan {
                     return;
                 }
                 (true, Some(quote)) => match bytes.get(quote + 1) {
-                    // What it is, the next byte says.
+                    // The next byte decides whether it closes the field.
                     None => {
                         self.at = quote;
                         return;
@@ -202,14 +203,14 @@ impl Scan {
         }
     }
 
-    /// Looks for a line break outside of quotes, up to `to`.
-    fn look_for_end(&mut self, bytes: &[u8], to: usize) {
+    /// Finds the last line break up to `to`, which is outside of quotes.
+    fn find_end(&mut self, bytes: &[u8], to: usize) {
         let from = std::mem::replace(&mut self.at, to);
         let slice = &bytes[from..to];
         if let Some(end) = memrchr(b'\n', slice) {
             self.end = Some(from + end + 1);
         } else if self.end.is_none()
-            // A file of an old Macintosh. What follows may be a `\n`.
+            // Lines that end in `\r` alone. A last `\r` may be followed by `\n`.
             && let Some(end) = memrchr(b'\r', &slice[..slice.len().saturating_sub(1)])
         {
             self.end = Some(from + end + 1);
@@ -220,18 +221,18 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::csv::records::Records;
+    use crate::dataset::source::csv::records::Records;
     use proptest::prelude::*;
 
-    fn pieces(text: &[u8], piece: usize) -> Vec<Piece> {
+    fn chunks(text: &[u8], chunk: usize) -> Vec<Chunk> {
         let input = std::io::Cursor::new(text.to_vec());
-        let mut cutter = Cutter::new(Path::new("a.csv"), Box::new(input), b',', piece);
-        let mut pieces = Vec::new();
-        while let Some(piece) = cutter.next().unwrap() {
-            pieces.push(piece);
+        let mut chunker = Chunker::new(Path::new("a.csv"), Box::new(input), b',', chunk);
+        let mut chunks = Vec::new();
+        while let Some(chunk) = chunker.next().unwrap() {
+            chunks.push(chunk);
         }
-        assert!(cutter.is_done());
-        pieces
+        assert!(chunker.is_done());
+        chunks
     }
 
     /// The fields of every record, one by one.
@@ -253,29 +254,29 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn records_are_never_cut(
+        fn no_record_is_divided(
             text in prop::string::string_regex("[ab,\"\n\r]{0,60}").unwrap(),
-            piece in 1_usize..20,
+            chunk in 1_usize..20,
         ) {
             let whole = text.as_bytes();
-            let pieces = pieces(whole, piece);
+            let chunks = chunks(whole, chunk);
             let mut joined = Vec::new();
-            let mut of_pieces = Vec::new();
-            for piece in &pieces {
-                prop_assert_eq!(piece.line, 1 + breaks(&joined));
-                joined.extend_from_slice(&piece.bytes);
-                of_pieces.extend(records(&piece.bytes));
+            let mut of_chunks = Vec::new();
+            for chunk in &chunks {
+                prop_assert_eq!(chunk.line, 1 + line_breaks(&joined));
+                joined.extend_from_slice(&chunk.bytes);
+                of_chunks.extend(records(&chunk.bytes));
             }
             prop_assert_eq!(joined, whole);
-            prop_assert_eq!(of_pieces, records(whole));
+            prop_assert_eq!(of_chunks, records(whole));
         }
     }
 
     #[test]
     fn a_mark_at_the_start_is_no_text() {
-        for piece in 1..6 {
-            let pieces = pieces(b"\xef\xbb\xbfa,b\n1,2\n", piece);
-            let bytes: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.bytes).collect();
+        for chunk in 1..6 {
+            let chunks = chunks(b"\xef\xbb\xbfa,b\n1,2\n", chunk);
+            let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.bytes).collect();
             assert_eq!(bytes, b"a,b\n1,2\n");
         }
     }
@@ -284,15 +285,15 @@ mod tests {
     fn pieces_are_small() {
         let text = "1,2,3\r\n".repeat(1000);
         assert!(
-            pieces(text.as_bytes(), 100)
+            chunks(text.as_bytes(), 100)
                 .iter()
-                .all(|piece| piece.bytes.len() <= 100)
+                .all(|chunk| chunk.bytes.len() <= 100)
         );
         let text = "1,2,3\r".repeat(1000);
         assert!(
-            pieces(text.as_bytes(), 100)
+            chunks(text.as_bytes(), 100)
                 .iter()
-                .all(|piece| piece.bytes.len() <= 100)
+                .all(|chunk| chunk.bytes.len() <= 100)
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Random candidates. The generator and the ways from its bits to numbers are
-//! written out here, so that a seed means the same in every version.
+//! [`draw`]: random candidates. The generator is fixed and its numbers are made
+//! here, so that a seed gives the same candidates in every version.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,15 +7,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::Value as Json;
 
-use super::candidates::Builder;
+use super::candidates::CandidatesBuilder;
 use crate::plan::{Values, rounded};
+use crate::random::{below, shuffle};
 
-/// Draws `n_iter` candidates into `table`, whose columns are `params`'.
+/// Draws `n_iter` candidates and adds them to `builder`, which was made for the
+/// names of `params`.
 pub(super) fn draw(
     params: &BTreeMap<String, Values>,
     n_iter: usize,
     seed: u64,
-    table: &mut Builder,
+    builder: &mut CandidatesBuilder,
 ) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let lists = params.iter().map(|(name, values)| match values {
@@ -23,7 +25,8 @@ pub(super) fn draw(
         _ => None,
     });
     let lists = lists.collect::<Option<Vec<_>>>();
-    // More combinations than there are numbers are never drawn twice either.
+    // `None` if the number of combinations overflows: then, two equal draws are
+    // all but impossible.
     let size = |lists: &[(_, &[Json])]| {
         lists
             .iter()
@@ -32,8 +35,8 @@ pub(super) fn draw(
     if let Some(lists) = &lists
         && let Some(size) = size(lists)
     {
-        let axes = table.axes(lists.iter().copied());
-        table.add_points(
+        let axes = builder.axes(lists.iter().copied());
+        builder.add_points(
             &axes,
             distinct(size, n_iter.min(size), &mut rng).into_iter(),
         );
@@ -42,17 +45,17 @@ pub(super) fn draw(
     for _ in 0..n_iter {
         let candidate = params
             .iter()
-            .map(|(name, values)| (name.clone(), one(values, &mut rng)));
-        table.add(&candidate.collect());
+            .map(|(name, values)| (name.clone(), draw_value(values, &mut rng)));
+        builder.add(&candidate.collect());
     }
 }
 
-fn one(values: &Values, rng: &mut ChaCha8Rng) -> Json {
+fn draw_value(values: &Values, rng: &mut ChaCha8Rng) -> Json {
     match *values {
         Values::List(ref values) => values[below(values.len() as u64, rng) as usize].clone(),
         Values::Uniform { low, high } => {
             let value = low + unit(rng) * (high - low);
-            // The product may round up to the bound, which is excluded.
+            // Rounding may give the bound, which is excluded.
             if value < high { value } else { low }.into()
         }
         Values::LogUniform { low, high } => {
@@ -82,26 +85,12 @@ fn distinct(size: usize, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         seen.insert(number);
         drawn.push(number);
     }
-    // Floyd's set is uniform, its order is not.
-    for index in (1..drawn.len()).rev() {
-        drawn.swap(index, below(index as u64 + 1, rng) as usize);
-    }
+    // Floyd's algorithm gives a uniform set, but not a uniform order.
+    shuffle(&mut drawn, rng);
     drawn
 }
 
-/// A whole number below `bound`, each as likely (Lemire, ACM TOMACS 29(1),
-/// 2019).
-fn below(bound: u64, rng: &mut ChaCha8Rng) -> u64 {
-    let unfair = bound.wrapping_neg() % bound;
-    loop {
-        let product = u128::from(rng.next_u64()) * u128::from(bound);
-        if product as u64 >= unfair {
-            return (product >> 64) as u64;
-        }
-    }
-}
-
-/// A float in `[0, 1)`, a multiple of 2⁻⁵³.
+/// A uniform float in `[0, 1)`, a multiple of 2⁻⁵³.
 fn unit(rng: &mut ChaCha8Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
@@ -145,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_means_the_same_for_ever() {
+    fn a_seed_gives_the_same_candidates_in_every_version() {
         let params = [
             (
                 "a",
@@ -177,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_in_bounds_comes_as_often() {
+    fn numbers_are_uniform_within_their_bounds() {
         let drawn = search(&[("a", Values::IntUniform { low: 1, high: 6 })], 6000, 3);
         let mut counts = [0u32; 6];
         for params in drawn.iter() {
@@ -210,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_bounds_hold() {
+    fn the_widest_bounds_do_not_overflow() {
         let drawn = search(
             &[(
                 "a",

@@ -1,42 +1,44 @@
-//! [`Records`]: where the fields of some bytes of CSV are.
+//! [`Records`]: the positions of the fields in the bytes of a CSV chunk.
 //!
-//! RFC 4180 with any delimiter, and what spreadsheets and pandas make of the
-//! rest: a quote within a field is a character, text after a closing quote
-//! belongs to its field, `\n`, `\r` and `\r\n` all end a record, blank lines
-//! are passed over, and a quote that is left open reaches to the end.
+//! RFC 4180 with any delimiter; beyond it, as spreadsheets and pandas read: a
+//! quote within a field is a character, text after a closing quote belongs to
+//! its field, `\n`, `\r` and `\r\n` all end a record, blank lines are skipped,
+//! and an unclosed quote reaches to the end. Fields are not copied, which is
+//! why this is no use of `csv-core`; a test holds both to the same fields.
 
 use memchr::memchr;
 
-/// The fields of some records, each as wide as the others.
+/// The fields of records that all have the same number of fields.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// Start and end of each field, in the bytes, or past them in `aside`.
+    /// Start and end of each field: offsets in the bytes, or, past their end,
+    /// in `unescaped`.
     spans: Vec<(u32, u32)>,
-    /// The texts of fields that do not stand in the bytes as they are.
-    aside: Vec<u8>,
-    /// Where each record starts.
+    /// The texts of fields with escaped quotes.
+    unescaped: Vec<u8>,
+    /// The offset of each record.
     starts: Vec<u32>,
     width: usize,
 }
 
-/// A record of another width than the others.
+/// A record with another number of fields than expected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ragged {
-    /// Where it starts.
+    /// Its offset.
     pub(super) at: usize,
     pub(super) expected: usize,
     pub(super) found: usize,
 }
 
 impl Records {
-    /// Finds the fields of at most `most` records of `bytes`, which are at
+    /// Finds the fields of at most `limit` records of `bytes`, which are at
     /// most 64 MiB. Every record has `width` fields, or as many as the first.
-    /// Gives the number of bytes read, too.
+    /// Also returns the number of bytes read.
     pub(super) fn read(
         bytes: &[u8],
         delimiter: u8,
         width: Option<usize>,
-        most: usize,
+        limit: usize,
     ) -> Result<(Self, usize), Ragged> {
         let mut ends = [false; 256];
         for end in [delimiter, b'\n', b'\r'] {
@@ -52,7 +54,7 @@ impl Records {
         };
         let mut width = width;
         let mut at = 0;
-        while at < bytes.len() && records.starts.len() < most {
+        while at < bytes.len() && records.starts.len() < limit {
             if matches!(bytes[at], b'\n' | b'\r') {
                 at += 1;
                 continue;
@@ -91,7 +93,7 @@ impl Records {
         Ok((records, at))
     }
 
-    /// A field that opens with a quote: its span, and where it ends.
+    /// A field that opens with a quote: its span, and the offset of its end.
     fn quoted(
         &mut self,
         bytes: &[u8],
@@ -99,43 +101,47 @@ impl Records {
         field_end: impl Fn(usize) -> usize,
     ) -> (usize, usize, usize) {
         let mut from = at + 1;
-        let mut aside = None;
+        let mut unescaped = None;
         loop {
             let Some(quote) = memchr(b'"', &bytes[from..]).map(|quote| from + quote) else {
-                let (start, end) = self.text(bytes, aside, from, bytes.len());
+                let (start, end) = self.text(bytes, unescaped, from, bytes.len());
                 return (start, end, bytes.len());
             };
             if bytes.get(quote + 1) == Some(&b'"') {
-                aside.get_or_insert(self.aside.len());
-                self.aside.extend_from_slice(&bytes[from..=quote]);
+                unescaped.get_or_insert(self.unescaped.len());
+                self.unescaped.extend_from_slice(&bytes[from..=quote]);
                 from = quote + 2;
                 continue;
             }
             let end = field_end(quote + 1);
             if end == quote + 1 {
-                let (start, to) = self.text(bytes, aside, from, quote);
+                let (start, to) = self.text(bytes, unescaped, from, quote);
                 return (start, to, end);
             }
-            let aside = *aside.get_or_insert(self.aside.len());
-            self.aside.extend_from_slice(&bytes[from..quote]);
-            self.aside.extend_from_slice(&bytes[quote + 1..end]);
-            return (bytes.len() + aside, bytes.len() + self.aside.len(), end);
+            let unescaped = *unescaped.get_or_insert(self.unescaped.len());
+            self.unescaped.extend_from_slice(&bytes[from..quote]);
+            self.unescaped.extend_from_slice(&bytes[quote + 1..end]);
+            return (
+                bytes.len() + unescaped,
+                bytes.len() + self.unescaped.len(),
+                end,
+            );
         }
     }
 
-    /// The span of a quoted text, of which some may have been put aside.
+    /// The span of a quoted text, of which a part may be in `unescaped`.
     fn text(
         &mut self,
         bytes: &[u8],
-        aside: Option<usize>,
+        unescaped: Option<usize>,
         from: usize,
         to: usize,
     ) -> (usize, usize) {
-        let Some(aside) = aside else {
+        let Some(unescaped) = unescaped else {
             return (from, to);
         };
-        self.aside.extend_from_slice(&bytes[from..to]);
-        (bytes.len() + aside, bytes.len() + self.aside.len())
+        self.unescaped.extend_from_slice(&bytes[from..to]);
+        (bytes.len() + unescaped, bytes.len() + self.unescaped.len())
     }
 
     /// The number of records.
@@ -148,18 +154,18 @@ impl Records {
         self.width
     }
 
-    /// Where a record starts.
+    /// The offset of a record.
     pub(super) fn start(&self, row: usize) -> usize {
         self.starts[row] as usize
     }
 
-    /// A field's text; `bytes` are those that were read.
+    /// The text of a field of `bytes`, the ones that were read.
     #[inline]
     pub(super) fn field<'a>(&'a self, bytes: &'a [u8], row: usize, column: usize) -> &'a [u8] {
         let (from, to) = self.spans[row * self.width + column];
         let (from, to) = (from as usize, to as usize);
         match from.checked_sub(bytes.len()) {
-            Some(aside) if to > bytes.len() => &self.aside[aside..to - bytes.len()],
+            Some(unescaped) if to > bytes.len() => &self.unescaped[unescaped..to - bytes.len()],
             _ => &bytes[from..to],
         }
     }
