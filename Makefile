@@ -39,3 +39,10 @@ servers:
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh
 	@tests/nats/setup.sh
+
+.PHONY: deny
+
+# Licences, bans and sources of all dependencies, as deny.toml has them.
+lint: deny
+deny:
+	@tests/deny.sh
