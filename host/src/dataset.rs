@@ -20,6 +20,8 @@ use summary::Observer;
 mod category;
 mod csv;
 mod encode;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod parquet;
 mod source;
 mod split;
@@ -226,7 +228,11 @@ struct Made {
 }
 
 fn make(plan: &Plan, piece: usize, keep: bool) -> Result<Made, DatasetError> {
-    let mut source = Source::open(&plan.dataset, &Location::from(&plan.store), piece)?;
+    let source = Source::open(&plan.dataset, &Location::from(&plan.store), piece)?;
+    make_from(plan, source, keep)
+}
+
+fn make_from(plan: &Plan, mut source: Source, keep: bool) -> Result<Made, DatasetError> {
     loop {
         match stream(plan, &source, keep) {
             // A guess at the types of a CSV file's columns was too narrow.

@@ -27,8 +27,10 @@ mod parquet;
 
 pub(super) use error::BatchError;
 pub use error::SourceError;
+#[cfg(any(fuzzing, test))]
+pub(super) use files::by_ending as format_of_name;
 pub(super) use input::Input;
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 pub(super) use input::{Ranged, ReadSeek};
 
 /// One column of a source.

@@ -182,7 +182,7 @@ pub(super) fn ending(path: &Path) -> String {
         .to_ascii_lowercase()
 }
 
-fn by_ending(path: &Path) -> Option<SourceFormat> {
+pub(in crate::dataset) fn by_ending(path: &Path) -> Option<SourceFormat> {
     match ending(path).as_str() {
         "csv" | "tsv" => Some(SourceFormat::Csv),
         // Of the formats, only text is packed whole.
