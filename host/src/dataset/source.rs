@@ -22,6 +22,7 @@ use files::{ending, resolve};
 mod arrow;
 mod error;
 mod files;
+mod guard;
 mod input;
 mod parquet;
 

@@ -8,6 +8,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 
 use super::SourceError;
+use super::guard::guarded;
 use super::input::{Input, ReadSeek};
 
 /// The batches of a file.
@@ -36,9 +37,11 @@ impl ArrowReader {
         file.seek(SeekFrom::Start(0)).map_err(read)?;
         let fail = |source| SourceError::arrow(path, source);
         Ok(if &magic == b"ARROW1" {
-            Self::File(FileReader::try_new(file, projection).map_err(fail)?)
+            let reader = guarded(|| FileReader::try_new(file, projection), malformed);
+            Self::File(reader.map_err(fail)?)
         } else {
-            Self::Stream(StreamReader::try_new(file, projection).map_err(fail)?)
+            let reader = guarded(|| StreamReader::try_new(file, projection), malformed);
+            Self::Stream(reader.map_err(fail)?)
         })
     }
 
@@ -50,11 +53,16 @@ impl ArrowReader {
         }
     }
 
-    /// The next batch.
+    /// The next batch. After an error there are no more.
     pub(super) fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
-        match self {
-            Self::File(reader) => reader.next(),
-            Self::Stream(reader) => reader.next(),
-        }
+        let next = || match self {
+            Self::File(reader) => reader.next().transpose(),
+            Self::Stream(reader) => reader.next().transpose(),
+        };
+        guarded(next, malformed).transpose()
     }
+}
+
+fn malformed(why: String) -> ArrowError {
+    ArrowError::IpcError(why)
 }

@@ -22,6 +22,7 @@ use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::{Buf, Bytes};
 
 use super::SourceError;
+use super::guard::guarded;
 use super::input::{Input, Ranged};
 
 /// The bytes at the end of a remote file that are fetched at first: as a rule
@@ -41,6 +42,10 @@ impl<'a> ParquetFile<'a> {
     /// Reads the footer. Texts that are stored by a dictionary are read by it:
     /// their categories then cost a look-up a row and not a hash.
     pub(super) fn open(input: &'a Input) -> Result<Self, SourceError> {
+        guarded(|| Self::read(input), |why| malformed(input, why))
+    }
+
+    fn read(input: &'a Input) -> Result<Self, SourceError> {
         let path = input.path();
         let size = input.size()?;
         if size == 0 {
@@ -204,8 +209,13 @@ pub(super) struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// The next batch; `None` at the end.
+    /// The next batch; `None` at the end. After an error there are no more.
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+        let input = self.file.input;
+        guarded(|| self.read(), |why| malformed(input, why))
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         loop {
             let reader = match &mut self.reader {
                 Some(reader) => reader,
@@ -281,6 +291,10 @@ impl ChunkReader for Fetched {
             }
         }
     }
+}
+
+fn malformed(input: &Input, why: String) -> SourceError {
+    SourceError::parquet(input.path(), ParquetError::General(why))
 }
 
 fn has_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {
