@@ -71,21 +71,15 @@ fn check(mut draft: Draft, trainers: &[TrainerDescription]) {
 }
 
 /// A CSV file, packed where it begins with the magic bytes of gzip or
-/// Zstandard. Pieces of any size must give the same dataset, or the same
-/// error; of a damaged packed file, which error comes first may differ.
+/// Zstandard. Pieces of any size must give the same dataset, or an error; of
+/// several mistakes, which is found first depends on the pieces.
 pub fn csv(bytes: &[u8]) {
     let name = match bytes {
         [0x1f, 0x8b, ..] => "/table.csv.gz",
         [0x28, 0xb5, 0x2f, 0xfd, ..] => "/table.csv.zst",
         _ => "/table.csv",
     };
-    let read = |piece| {
-        let read = dataset::fuzzing::read(&SOURCE_PLAN, name, bytes, piece);
-        read.map_err(|error| match name {
-            "/table.csv" => error.to_string(),
-            _ => String::new(),
-        })
-    };
+    let read = |piece| dataset::fuzzing::read(&SOURCE_PLAN, name, bytes, piece).ok();
     assert_eq!(read(PIECE), read(1 << 20));
 }
 
@@ -100,7 +94,7 @@ pub fn arrow(bytes: &[u8]) {
 }
 
 /// A plan whose target is set when the columns are known.
-static SOURCE_PLAN: LazyLock<Plan> = LazyLock::new(|| {
+pub(crate) static SOURCE_PLAN: LazyLock<Plan> = LazyLock::new(|| {
     const PLAN: &str = "dataset: {source: table.csv, target: cancelled}\n\
                         trainer: {name: random_forest}\n\
                         cv: {method: k_fold, n_splits: 2}\n\

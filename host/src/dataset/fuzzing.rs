@@ -57,3 +57,30 @@ pub(crate) fn read(
         Ok(make_from(&plan, source, false)?.dataset.digest)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fuzzing::SOURCE_PLAN;
+
+    /// Files on which `arrow-ipc` or `parquet` panicked, or allocated more
+    /// than any memory has.
+    #[test]
+    fn malformed_files_are_refused() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/regressions");
+        for kind in ["arrow", "parquet"] {
+            let inputs = std::fs::read_dir(fuzz.join(kind)).unwrap();
+            for input in inputs.map(|input| input.unwrap().path()) {
+                let bytes = std::fs::read(&input).unwrap();
+                let read = read(&SOURCE_PLAN, &format!("/table.{kind}"), &bytes, csv::PIECE);
+                let refused = matches!(
+                    &read,
+                    Err(DatasetError::Source(SourceError::NotWhole { .. }))
+                );
+                assert!(refused, "{}: {read:?}", input.display());
+            }
+        }
+    }
+}

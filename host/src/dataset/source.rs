@@ -24,6 +24,7 @@ mod error;
 mod files;
 mod guard;
 mod input;
+mod ipc;
 mod parquet;
 
 pub(super) use error::BatchError;

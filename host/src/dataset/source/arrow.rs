@@ -3,18 +3,19 @@
 use std::io::SeekFrom;
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::reader::StreamReader;
 use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 
 use super::SourceError;
 use super::guard::guarded;
-use super::input::{Input, ReadSeek};
+use super::input::Input;
+use super::ipc::{Blocks, Messages};
 
 /// The batches of a file.
 pub(super) enum ArrowReader {
-    File(FileReader<Box<dyn ReadSeek>>),
-    Stream(StreamReader<Box<dyn ReadSeek>>),
+    File(Blocks),
+    Stream(StreamReader<Messages>),
 }
 
 impl ArrowReader {
@@ -37,10 +38,11 @@ impl ArrowReader {
         file.seek(SeekFrom::Start(0)).map_err(read)?;
         let fail = |source| SourceError::arrow(path, source);
         Ok(if &magic == b"ARROW1" {
-            let reader = guarded(|| FileReader::try_new(file, projection), malformed);
+            let reader = guarded(|| Blocks::open(file, projection), malformed);
             Self::File(reader.map_err(fail)?)
         } else {
-            let reader = guarded(|| StreamReader::try_new(file, projection), malformed);
+            let messages = Messages::new(file);
+            let reader = guarded(|| StreamReader::try_new(messages, projection), malformed);
             Self::Stream(reader.map_err(fail)?)
         })
     }
@@ -56,7 +58,7 @@ impl ArrowReader {
     /// The next batch. After an error there are no more.
     pub(super) fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
         let next = || match self {
-            Self::File(reader) => reader.next().transpose(),
+            Self::File(reader) => reader.next(),
             Self::Stream(reader) => reader.next().transpose(),
         };
         guarded(next, malformed).transpose()
