@@ -15,7 +15,7 @@ mod tokens;
 /// The rooms of the host, the files and folders of `host/src`, from the roof
 /// down. A room names rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["commands"],
+    &["commands", "fuzzing"],
     &["session"],
     &["report", "dashboard"],
     &["worker"],

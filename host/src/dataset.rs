@@ -19,6 +19,8 @@ use writer::{Content, DatasetWriter, WrittenFile};
 
 mod category;
 mod encode;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod source;
 mod split;
 mod statistics;
@@ -228,7 +230,15 @@ fn encode_source(
     chunk_bytes: usize,
     keep: bool,
 ) -> Result<EncodedDataset, DatasetError> {
-    let mut source = Source::open(&plan.dataset, &Location::from(&plan.store), chunk_bytes)?;
+    let source = Source::open(&plan.dataset, &Location::from(&plan.store), chunk_bytes)?;
+    encode_opened(plan, source, keep)
+}
+
+fn encode_opened(
+    plan: &Plan,
+    mut source: Source,
+    keep: bool,
+) -> Result<EncodedDataset, DatasetError> {
     loop {
         match stream(plan, &source, keep) {
             // The inferred type of a CSV column was too narrow.

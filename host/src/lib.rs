@@ -24,6 +24,8 @@ pub mod dataset;
 pub mod digest;
 pub mod error;
 pub mod expand;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod guest;
 mod jitter;
 pub mod plan;

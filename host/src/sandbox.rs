@@ -245,24 +245,28 @@ impl Guest {
         let mut instance =
             Instance::new(self, limits, Cancel::default()).map_err(GuestError::Describe)?;
         let text = instance.describe().map_err(GuestError::Describe)?;
-        let description: Description =
-            serde_json::from_str(&text).map_err(GuestError::Description)?;
-        if description.contract != CONTRACT {
-            return Err(GuestError::Contract {
-                found: description.contract,
-            });
-        }
-        let mut names = HashSet::new();
-        if let Some(twice) = description
-            .trainers
-            .iter()
-            .find(|trainer| !names.insert(&trainer.name))
-        {
-            let name = twice.name.clone();
-            return Err(GuestError::Twice { name });
-        }
-        Ok(description)
+        description(&text)
     }
+}
+
+/// Parses and checks what a guest says of itself.
+pub(crate) fn description(text: &str) -> Result<Description, GuestError> {
+    let description: Description = serde_json::from_str(text).map_err(GuestError::Description)?;
+    if description.contract != CONTRACT {
+        return Err(GuestError::Contract {
+            found: description.contract,
+        });
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = description
+        .trainers
+        .iter()
+        .find(|trainer| !names.insert(&trainer.name))
+    {
+        let name = twice.name.clone();
+        return Err(GuestError::Twice { name });
+    }
+    Ok(description)
 }
 
 impl std::fmt::Debug for Guest {

@@ -1,4 +1,4 @@
-//! Parquet files, datasets and a trainer, for tests.
+//! Parquet files, datasets and a trainer, for tests and fuzzers.
 
 use std::sync::Arc;
 

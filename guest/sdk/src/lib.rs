@@ -103,9 +103,12 @@ pub mod dataset;
 #[cfg(target_family = "wasm")]
 pub mod doors;
 mod file;
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
+#[cfg_attr(not(test), expect(dead_code, reason = "some of it is for the tests"))]
 mod fixture;
 pub mod function;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod guest;
 mod labels;
 pub mod metrics;

@@ -22,6 +22,8 @@ mod compression;
 mod csv;
 mod error;
 mod file;
+mod guard;
+mod ipc;
 mod parquet;
 mod resolve;
 
@@ -31,8 +33,10 @@ pub(super) use csv::SAMPLE_BYTES;
 pub(super) use error::BatchError;
 pub use error::SourceError;
 pub(super) use file::SourceFile;
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 pub(super) use file::{RangeRead, ReadSeek};
+#[cfg(any(fuzzing, test))]
+pub(super) use resolve::format_of_file;
 
 /// One column of a source.
 #[derive(Clone, Debug, PartialEq)]

@@ -524,6 +524,19 @@ async fn stopped(cancel: &Cancel) {
     }
 }
 
+/// The guest's answer in a reply, where it has one.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn read_reply(
+    status: http::StatusCode,
+    headers: &http::HeaderMap,
+    body: &[u8],
+) -> Option<String> {
+    match Reply::read(status, headers, body) {
+        Reply::Answer(text) => Some(text),
+        _ => None,
+    }
+}
+
 /// Without the URL: the message names the endpoint already.
 fn no_reply(error: reqwest::Error) -> NoReply {
     let connect = error.is_connect();

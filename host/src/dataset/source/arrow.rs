@@ -3,17 +3,19 @@
 use std::io::SeekFrom;
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::reader::StreamReader;
 use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 
 use super::error::SourceError;
-use super::file::{ReadSeek, SourceFile};
+use super::file::SourceFile;
+use super::guard::guarded;
+use super::ipc::{Blocks, Messages};
 
 /// The batches of a file.
 pub(super) enum ArrowReader {
-    File(FileReader<Box<dyn ReadSeek>>),
-    Stream(StreamReader<Box<dyn ReadSeek>>),
+    File(Blocks),
+    Stream(StreamReader<Messages>),
 }
 
 impl ArrowReader {
@@ -39,9 +41,12 @@ impl ArrowReader {
         file.seek(SeekFrom::Start(0)).map_err(read)?;
         let fail = |source| SourceError::arrow(path, source);
         Ok(if &magic == b"ARROW1" {
-            Self::File(FileReader::try_new(file, projection).map_err(fail)?)
+            let reader = guarded(|| Blocks::open(file, projection), malformed);
+            Self::File(reader.map_err(fail)?)
         } else {
-            Self::Stream(StreamReader::try_new(file, projection).map_err(fail)?)
+            let messages = Messages::new(file);
+            let reader = guarded(|| StreamReader::try_new(messages, projection), malformed);
+            Self::Stream(reader.map_err(fail)?)
         })
     }
 
@@ -53,11 +58,16 @@ impl ArrowReader {
         }
     }
 
-    /// The next batch.
+    /// The next batch. After an error there are no more.
     pub(super) fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
-        match self {
+        let next = || match self {
             Self::File(reader) => reader.next(),
-            Self::Stream(reader) => reader.next(),
-        }
+            Self::Stream(reader) => reader.next().transpose(),
+        };
+        guarded(next, malformed).transpose()
     }
+}
+
+fn malformed(why: String) -> ArrowError {
+    ArrowError::IpcError(why)
 }

@@ -22,6 +22,7 @@ use bytes::{Buf, Bytes};
 
 use super::error::SourceError;
 use super::file::{RangeRead, SourceFile};
+use super::guard::guarded;
 
 /// The bytes at the end of a remote file that are fetched first. They usually
 /// hold the whole footer.
@@ -40,6 +41,10 @@ impl<'a> ParquetFile<'a> {
     /// Reads the footer. Dictionary-encoded texts are read as dictionaries: their
     /// categories then cost an array access a row instead of a hash.
     pub(super) fn open(input: &'a SourceFile) -> Result<Self, SourceError> {
+        guarded(|| Self::read(input), |why| malformed(input, why))
+    }
+
+    fn read(input: &'a SourceFile) -> Result<Self, SourceError> {
         let path = input.path();
         let size = input.size()?;
         if size == 0 {
@@ -203,8 +208,13 @@ pub(super) struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// The next batch; `None` at the end.
+    /// The next batch; `None` at the end. After an error there are no more.
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+        let input = self.file.input;
+        guarded(|| self.read(), |why| malformed(input, why))
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         loop {
             let reader = match &mut self.reader {
                 Some(reader) => reader,
@@ -281,6 +291,10 @@ impl ChunkReader for Fetched {
             }
         }
     }
+}
+
+fn malformed(input: &SourceFile, why: String) -> SourceError {
+    SourceError::parquet(input.path(), ParquetError::General(why))
 }
 
 fn has_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {

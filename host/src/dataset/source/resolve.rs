@@ -183,7 +183,7 @@ pub(super) fn extension(path: &Path) -> String {
         .to_ascii_lowercase()
 }
 
-fn format_of_file(path: &Path) -> Option<SourceFormat> {
+pub(in crate::dataset) fn format_of_file(path: &Path) -> Option<SourceFormat> {
     match extension(path).as_str() {
         "csv" | "tsv" => Some(SourceFormat::Csv),
         // Only text files are compressed whole.
