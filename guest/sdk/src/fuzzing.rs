@@ -14,9 +14,11 @@ use std::sync::Once;
 
 use bytes::Bytes;
 
+use crate::body::Body;
 use crate::contract::{Answer, CONTRACT, Split, Train};
 use crate::fixture::{EchoGuest, files};
-use crate::function::{Function, Request};
+use crate::function::Function;
+use crate::request::HttpRequest;
 use crate::{Dataset, Fault, Table};
 
 /// A dataset: its Parquet file, and its splits' Parquet file after it. What
@@ -107,26 +109,39 @@ fn request(bytes: &[u8]) {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
         None => (bytes, &[][..]),
     };
-    let request = Request {
-        method: "POST",
-        path: "/",
-        content_type: std::str::from_utf8(content_type).ok(),
-        body: Bytes::copy_from_slice(body),
-    };
-    let fetch = |url: &str| match url {
-        "http://host/dataset" => Ok(files().0),
-        "http://host/splits" => Ok(files().1),
-        _ => Err("there is nothing".to_owned()),
+    let post = |function: &Function| {
+        let request = HttpRequest {
+            method: "POST",
+            path: "/",
+            content_type: std::str::from_utf8(content_type).ok(),
+            body: in_memory(Bytes::copy_from_slice(body)),
+        };
+        function.answer::<EchoGuest>(request, &fetch)
     };
     let function = Function::default();
-    let first = function.answer::<EchoGuest>(&request, &fetch);
+    let first = post(&function);
     if first.status == 200 {
         serde_json::from_str::<Answer>(&first.body).expect("an answer is of the contract");
     } else {
         serde_json::from_str::<Fault>(&first.body).expect("a refusal is of the contract");
     }
-    let again = function.answer::<EchoGuest>(&request, &fetch);
+    let again = post(&function);
     assert_eq!((again.status, again.body), (first.status, first.body));
+}
+
+fn fetch(url: &str) -> Result<Body<'static>, String> {
+    match url {
+        "http://host/dataset" => Ok(in_memory(files().0)),
+        "http://host/splits" => Ok(in_memory(files().1)),
+        _ => Err("there is nothing".to_owned()),
+    }
+}
+
+fn in_memory(bytes: Bytes) -> Body<'static> {
+    Body {
+        content_length: Some(bytes.len() as u64),
+        stream: Box::new(std::io::Cursor::new(bytes)),
+    }
 }
 
 /// The answer, which must be of the contract.
