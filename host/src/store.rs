@@ -1,9 +1,9 @@
-//! [`Store`]: the object store that is the record of every run. The only
+//! [`Store`]: the object store, which holds the record of every run. The only
 //! module that builds stores; [`Key`] names their objects.
 //!
-//! Objects are created and never overwritten, but by the bytes that their name
-//! says. Nothing is listed on the way of a run: [`Store::list`] is for the
-//! commands that look at a store as a whole.
+//! Objects are created and not overwritten, except by the bytes whose digest is
+//! their name. A run lists nothing: [`Store::list`] is for the commands that show
+//! or clean a whole store.
 
 mod backend;
 mod failure;
@@ -41,11 +41,11 @@ pub use mac::{Mac, MacKey, MacKeyError};
 pub use remote::{Remote, RemoteReader};
 pub use settle::Settled;
 
-/// The bytes of a part of a large object, which goes in parts both ways: what
-/// fails is repeated, and a part is not much.
+/// The size in bytes of the parts in which large objects are read and written,
+/// so that little is repeated when one fails.
 const PART: u64 = 8 << 20;
 
-/// Parts of one object that are under way at once.
+/// Concurrent requests for parts of one object.
 const PARTS_AT_ONCE: usize = 4;
 
 /// An object store. Its calls block, and may be made from any thread that is
@@ -236,9 +236,9 @@ impl Store {
         read.map_err(|error| self.error("read", key, &error))
     }
 
-    /// Writes an object unless it is there. Returns whether it wrote; an
-    /// attempt whose answer was lost counts as somebody else's, so `false`
-    /// means that the object is there, whoever wrote it.
+    /// Creates an object unless it exists. Returns whether it did. An attempt
+    /// whose answer was lost counts as another writer's: `false` means that the
+    /// object exists.
     pub fn create(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
         self.backend.wait(self.put_new(key, bytes))
     }
@@ -487,7 +487,7 @@ impl Store {
         });
         match put.await {
             Ok(_) => Ok(true),
-            // Not if somebody was only about to write it.
+            // Not while another writer is only about to create it.
             Err(error @ Error::AlreadyExists { .. }) if !Failure::of(&error).is_passing() => {
                 Ok(false)
             }

@@ -391,8 +391,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether an object is whole: its content is what its name or its own digest
-/// says. `None` where that can't be told of such an object.
+/// Whether an object is whole: its content has the digest that its name or it
+/// itself states. `None` for objects that state none.
 pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
     match kind {
         Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Guest(digest) | Kind::Plan(digest) => {

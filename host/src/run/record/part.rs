@@ -1,7 +1,7 @@
 //! [`Part`]: one object of a task's results, written once. It carries the
 //! digest of its own content, so that one that is cut or has a bit flipped is
 //! never taken for whole; and, where the store has a key, an HMAC of its name and
-//! content, so that one of somebody without the key is never taken at all.
+//! content, so that one written without the key is never taken at all.
 
 use std::str::FromStr;
 use std::time::Duration;
