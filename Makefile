@@ -60,3 +60,16 @@ servers:
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh
 	@tests/nats/setup.sh
+
+.PHONY: deny fuzz
+
+# Licences, bans and sources of all dependencies, as deny.toml has them.
+lint: deny
+deny:
+	@tests/deny.sh
+
+# Every fuzz target for FUZZ_SECONDS (default 60). Not part of the tests: the
+# targets are built with sanitizers, from the first dependency on.
+fuzz: setup
+	@fuzz/setup.sh
+	fuzz/run.sh

@@ -120,7 +120,7 @@ def times_native(found):
 def tax(kept):
     text = """Three fits of 10 trees, depth 10, on two thirds of the flights each: opening the
 dataset, binning it, fitting and scoring, on one core. The native program
-(`guest/forest/examples/native.rs`) is the same code with the same optimisation,
+(`guest/trees/examples/native.rs`) is the same code with the same optimisation,
 for processors with 128-bit vectors like WebAssembly's (x86-64-v2); the sandbox's
 time includes its checks of deadlines. The scores are the same bits. The ratio is
 the median of those of the rounds, in which one side runs right after the other;

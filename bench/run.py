@@ -60,7 +60,7 @@ def build_native():
     more than its oldest processors: v2 has them, and nothing wider."""
     flags = "-C target-cpu=x86-64-v2" if platform.machine() == "x86_64" else ""
     folder = ROOT / "guest" / "target" / "native"
-    command = ["cargo", "build", "--release", "--locked", "--package", "fanout-forest"]
+    command = ["cargo", "build", "--release", "--locked", "--package", "fanout-trees"]
     command += ["--manifest-path", ROOT / "guest" / "Cargo.toml", "--target-dir", folder]
     subprocess.run(
         [*command, "--example", "native"], env={**os.environ, "RUSTFLAGS": flags}, check=True
@@ -293,7 +293,7 @@ def main():
     parser.add_argument(
         "--native",
         type=pathlib.Path,
-        help="the example `native` of guest/forest, built; left out: it is built",
+        help="the example `native` of guest/trees, built; left out: it is built",
     )
     parser.add_argument("--render", action="store_true", help="write RESULTS.md, measure nothing")
     arguments = parser.parse_args()

@@ -1,16 +1,16 @@
-//! Tables that can't be learnt from, and exactly what is said of each:
-//! `plans/invalid/data/NAME.yaml` beside `NAME.err`, over the real binary.
-//! With `FANOUT_BLESS=1` the `.err` files are written anew, to be read before
-//! they are committed.
+//! Invalid tables and the exact error message of each, from the real binary:
+//! `plans/invalid/data/NAME.yaml` and `NAME.err` beside it. With
+//! `FANOUT_BLESS=1` the `.err` files are written, to be reviewed before they
+//! are committed.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The exit code of a plan that is wrong, found by the source's columns.
+/// The exit code of a mistake in the plan that the columns show.
 const PLAN: i32 = 3;
 
-/// The exit code of data that is wrong.
+/// The exit code of invalid data.
 const DATA: i32 = 4;
 
 fn corpus() -> PathBuf {
@@ -30,7 +30,7 @@ fn plans() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_bad_table_gets_exactly_its_message() {
+fn every_invalid_table_gets_exactly_its_message() {
     let plans = plans();
     assert!(plans.len() >= 30, "{} plans", plans.len());
     let bless = std::env::var_os("FANOUT_BLESS").is_some();
@@ -49,10 +49,10 @@ fn every_bad_table_gets_exactly_its_message() {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         if !matches!(output.status.code(), Some(PLAN | DATA)) || !output.stdout.is_empty() {
             differ.push(format!(
-                "{}: {}, and\n{told}",
+                "{}: {}, and\n{stderr}",
                 name.display(),
                 output.status
             ));
@@ -60,14 +60,14 @@ fn every_bad_table_gets_exactly_its_message() {
         }
         let expected = plan.with_extension("err");
         if bless {
-            std::fs::write(&expected, told).unwrap();
-        } else if std::fs::read_to_string(&expected).ok().as_ref() != Some(&told) {
-            differ.push(format!("{} says\n{told}", name.display()));
+            std::fs::write(&expected, stderr).unwrap();
+        } else if std::fs::read_to_string(&expected).ok().as_ref() != Some(&stderr) {
+            differ.push(format!("{} gives\n{stderr}", name.display()));
         }
     }
     assert!(
         differ.is_empty(),
-        "{}\n(FANOUT_BLESS=1 writes the messages anew)",
+        "{}\n(FANOUT_BLESS=1 writes the messages)",
         differ.join("\n\n")
     );
 }

@@ -83,7 +83,7 @@ fn every_file_fits_its_schema_and_the_others() {
     for line in [
         "deploy/k8s/scaledobject.yaml: KEDA 2.16: ScaledObject/fanout-worker",
         "deploy/k8s/nats.yaml: Kubernetes 1.37: StatefulSet/nats",
-        "deploy/knative/service.yaml: Knative Serving 1.17: Service/fanout-forest",
+        "deploy/knative/service.yaml: Knative Serving 1.17: Service/fanout-trees",
     ] {
         assert!(checked.contains(line), "{checked}");
     }
@@ -106,7 +106,7 @@ const BROKEN: &[Broken] = &[
     Broken("deploy/knative/service.yaml", "containerConcurrency", "concurrency", "'concurrency' was unexpected"),
     Broken("deploy/spinkube/spinapp.yaml", "  executor: containerd-shim-spin\n", "", "'executor' is a required property"),
     Broken("deploy/wasmcloud/wadm.yaml", "instances: 8", "replicas: 8", "is not valid under any of the given schemas"),
-    Broken("deploy/spin/spin.toml", "component = \"forest\"", "component = \"woods\"", "no component `woods`"),
+    Broken("deploy/spin/spin.toml", "component = \"trees\"", "component = \"woods\"", "no component `woods`"),
     Broken("deploy/lambda/template.yaml", "MemorySize: 1769", "MemorySize: 10", "E3034"),
     Broken("deploy/compose.yaml", "healthcheck:", "healthchek:", "healthchek"),
     Broken("deploy/Dockerfile", "ENTRYPOINT [\"fanout\"]", "ENTRYPOINT fanout", "DL3025"),

@@ -33,9 +33,9 @@ fn quickstart() -> String {
 fn a_run_over_any_server_writes_the_files_of_a_local_run() {
     let fanout = Fanout::new();
     let here = local(&fanout, &quickstart());
-    let forest = exported("forest");
+    let trees = exported("trees");
     let servers = [Kind::Jco, Kind::Wasmtime, Kind::WasmtimeKeeping].map(|kind| {
-        let server = Server::start(kind, &forest);
+        let server = Server::start(kind, &trees);
         let there = results(
             &fanout,
             &quickstart(),
@@ -63,7 +63,7 @@ fn a_run_over_any_server_writes_the_files_of_a_local_run() {
 #[test]
 fn what_endpoints_made_a_local_run_finds_and_the_other_way_round() {
     let fanout = Fanout::new();
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let pool = ["--pool", &server.url];
     let first = results(&fanout, &quickstart(), "first", &pool);
     let again = results(&fanout, &quickstart(), "again", &["--store", "first.store"]);
@@ -85,7 +85,7 @@ fn what_endpoints_made_a_local_run_finds_and_the_other_way_round() {
 #[test]
 fn the_data_goes_to_an_instance_that_keeps_it_once() {
     let fanout = Fanout::new();
-    let server = Server::start(Kind::Jco, &exported("forest"));
+    let server = Server::start(Kind::Jco, &exported("trees"));
     let small = |request: &proxy::Request| {
         let length: u64 = request.header("content-length").unwrap().parse().unwrap();
         length < 10_000
@@ -110,7 +110,7 @@ fn the_data_goes_to_an_instance_that_keeps_it_once() {
 fn a_bad_day_changes_no_result() {
     let fanout = Fanout::new();
     let here = local(&fanout, &quickstart());
-    let server = Server::start(Kind::Wasmtime, &exported("forest"));
+    let server = Server::start(Kind::Wasmtime, &exported("trees"));
     // Every task fails twice, each in another way than the one before it.
     const BAD: [Deed; 6] = [
         Deed::Say("429 Too Many Requests", "retry-after: 0\r\n"),
@@ -148,8 +148,8 @@ fn a_bad_day_changes_no_result() {
 fn a_server_that_dies_and_comes_back_changes_no_result() {
     let fanout = Fanout::new();
     let here = results(&fanout, &quickstart(), "local", &MANY);
-    let forest = exported("forest");
-    let server = Server::start(Kind::Wasmtime, &forest);
+    let trees = exported("trees");
+    let server = Server::start(Kind::Wasmtime, &trees);
     let port = server.port();
     let mut command = run(
         &fanout,
@@ -173,7 +173,7 @@ fn a_server_that_dies_and_comes_back_changes_no_result() {
         std::thread::yield_now();
     }
     drop(server);
-    let again = Server::start_at(Kind::Wasmtime, &forest, port);
+    let again = Server::start_at(Kind::Wasmtime, &trees, port);
     let output = child.wait_with_output().unwrap();
     let there = finished(&output, &fanout.path("there"));
     drop(again);
@@ -184,7 +184,7 @@ fn a_server_that_dies_and_comes_back_changes_no_result() {
 #[test]
 fn a_task_that_always_fails_is_a_typed_fault_that_is_not_kept() {
     let fanout = Fanout::new();
-    let server = Server::start(Kind::Wasmtime, &exported("forest"));
+    let server = Server::start(Kind::Wasmtime, &exported("trees"));
     let broken = std::sync::Arc::new(AtomicBool::new(true));
     let breaks = std::sync::Arc::clone(&broken);
     let proxy = Proxy::new(&server.url, move |request, _| {
@@ -215,7 +215,7 @@ fn a_task_that_always_fails_is_a_typed_fault_that_is_not_kept() {
 #[test]
 fn an_answer_that_never_comes_is_a_time_out() {
     let fanout = Fanout::new();
-    let server = Server::start(Kind::Wasmtime, &exported("forest"));
+    let server = Server::start(Kind::Wasmtime, &exported("trees"));
     let proxy = Proxy::new(&server.url, |request, _| match request.is_post() {
         true => Deed::Hang,
         false => Deed::Pass,
@@ -262,7 +262,7 @@ fn an_endpoint_that_does_not_serve_ends_the_run_with_one_message() {
     let linfa = Server::start(Kind::Wasmtime, &exported("linfa"));
     let said = refused(&fanout, &["--pool", &linfa.url]);
     assert!(
-        said.contains("serves the guest `linfa 0.1.0`, not the plan's guest `forest 0.1.0`"),
+        said.contains("serves the guest `linfa 0.1.0`, not the plan's guest `trees 0.1.0`"),
         "{said}"
     );
 
@@ -283,7 +283,7 @@ fn an_endpoint_that_does_not_serve_ends_the_run_with_one_message() {
 #[test]
 fn a_dataset_that_is_too_large_for_the_platform_is_told_of() {
     let fanout = Fanout::new();
-    let server = Server::start(Kind::Wasmtime, &exported("forest"));
+    let server = Server::start(Kind::Wasmtime, &exported("trees"));
     let proxy = Proxy::new(&server.url, |request, _| {
         let length = request
             .header("content-length")
@@ -305,7 +305,7 @@ fn a_dataset_that_is_too_large_for_the_platform_is_told_of() {
 fn a_token_is_sent_and_never_shown() {
     const TOKEN: &str = "sesame-3141592653589793";
     let fanout = Fanout::new();
-    let server = Server::start(Kind::Wasmtime, &exported("forest"));
+    let server = Server::start(Kind::Wasmtime, &exported("trees"));
     let proxy = Proxy::new(&server.url, |request, _| {
         match request.header("authorization") == Some(&format!("Bearer {TOKEN}")) {
             true => Deed::Pass,
@@ -349,6 +349,38 @@ fn a_token_is_sent_and_never_shown() {
     }
 }
 
+/// No request is made before that is known.
+#[test]
+fn a_token_is_not_sent_in_plain_text_to_another_host() {
+    let fanout = Fanout::new();
+    let endpoint = "http://192.0.2.1:8000";
+    let arguments = [
+        "--pool",
+        endpoint,
+        "--set",
+        "pool.token_env=FANOUT_TEST_TOKEN",
+        "--set",
+        "pool.retry=1ms",
+    ];
+    let mut command = run(&fanout, &quickstart(), "there", &arguments);
+    command.env("FANOUT_TEST_TOKEN", "sesame");
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+    assert!(
+        said.contains(&format!(
+            "the token would be sent to `{endpoint}` in plain text"
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: use `https://`, or set `pool.insecure: true`"),
+        "{said}"
+    );
+    assert!(!fanout.path(".fanout").exists());
+}
+
 fn read_all(folder: &std::path::Path, found: &mut Vec<Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -364,7 +396,7 @@ fn read_all(folder: &std::path::Path, found: &mut Vec<Vec<u8>>) {
 #[cfg(unix)]
 fn an_interrupt_ends_a_run_that_waits_for_an_endpoint() {
     let fanout = Fanout::new();
-    let server = Server::start(Kind::Wasmtime, &exported("forest"));
+    let server = Server::start(Kind::Wasmtime, &exported("trees"));
     let hung = std::sync::Arc::new(AtomicBool::new(false));
     let hangs = std::sync::Arc::clone(&hung);
     let proxy = Proxy::new(&server.url, move |request, _| {

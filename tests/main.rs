@@ -17,8 +17,10 @@ mod resume;
 mod run;
 mod sandbox;
 mod stores;
+mod structure;
 
 mod guests {
+    pub(crate) mod appended;
     pub(crate) mod built;
     pub(crate) mod expected;
 }

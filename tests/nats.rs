@@ -1,6 +1,8 @@
 //! Workers on a queue: the real binary as run and as worker, the real
 //! nats-server between them, on good days and on bad ones.
 
+mod forger;
+mod keys;
 pub(crate) mod server;
 pub(crate) mod wire;
 pub(crate) mod worker;
@@ -114,10 +116,10 @@ fn a_run_tells_of_workers_that_come_and_go() {
     lines.until("worker first joined, for 1 task at a time");
     first.says("made in");
     first.signal("TERM");
-    lines.until("worker first has left");
+    lines.until("worker first left");
     assert!(first.wait().success());
     let second = Worker::start(&fanout, &nats.url(), &["--name", "second"]);
-    lines.until("worker second is there");
+    lines.until("worker second joined");
     let report = lines.finish();
     assert_eq!(report["fits"]["served"], 240);
     drop(second);
@@ -148,6 +150,18 @@ impl Lines {
             said.push(line);
         }
         panic!("no `{what}` in {said:#?}");
+    }
+
+    /// Reads on until every one of these was said.
+    fn until_all(&mut self, what: &[&str]) {
+        let (mut wanted, mut said) = (what.to_vec(), Vec::new());
+        while !wanted.is_empty() {
+            let Some(line) = self.lines.next().map(Result::unwrap) else {
+                panic!("no {wanted:?} in {said:#?}");
+            };
+            wanted.retain(|what| !line.contains(what));
+            said.push(line);
+        }
     }
 
     /// What the run comes to, which must succeed.
@@ -276,6 +290,7 @@ fn a_task_that_kills_every_worker_fails_and_the_run_goes_on() {
     });
     let worker = Worker::start(&fanout, &nats.url(), &[]);
     worker.says("killed 6 workers");
+    // The queue does not have it any more, and so the run believes it.
     let (report, said) = finish(run);
     assert_eq!(report["fits"]["served"], 238);
     assert_eq!(report["fits"]["failed"], 2);
@@ -302,6 +317,24 @@ fn a_worker_of_another_store_gives_tasks_back() {
     let worker = Worker::start(&fanout, &nats.url(), &[]);
     assert_eq!(lines.finish()["fits"]["served"], 240);
     drop(worker);
+}
+
+/// A run does not end because tasks are returned while a worker computes longer
+/// than the run would wait.
+#[test]
+fn a_long_fit_is_progress_though_others_return_tasks() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let arguments = ["--store", "elsewhere", "--name", "stranger"];
+    let mut stranger = Worker::start(&fanout, &nats.url(), &arguments);
+    let two = ["--set", "search.params={}", "--set", "pool.retry=8s"];
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &two));
+    lines.until("worker stranger returned a task");
+    stranger.signal("TERM");
+    stranger.wait();
+    let slow = Worker::start(&fanout, &nats.url(), &["--workers", "2", "--delay", "10s"]);
+    assert_eq!(lines.finish()["fits"]["served"], 2);
+    drop(slow);
 }
 
 #[test]
@@ -367,6 +400,44 @@ fn a_forged_task_is_not_run() {
         worker.says(refusal);
     }
     assert_eq!(fanout.objects("tasks").len(), before);
+}
+
+#[test]
+fn a_task_that_demands_more_than_a_worker_allows_is_returned() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    for (bounds, reason) in [
+        (
+            ["--max-memory", "512MiB"],
+            "this worker allows 512 MiB (`--max-memory`)",
+        ),
+        (
+            ["--max-timeout", "1m"],
+            "this worker allows 60 s (`--max-timeout`)",
+        ),
+    ] {
+        let worker = Worker::start(&fanout, &nats.url(), &bounds);
+        let few = [
+            "--set",
+            "search.params.random_state=[1]",
+            "--set",
+            "pool.retry=2s",
+        ];
+        let output = over(&fanout, &nats.url(), &plan, &few).wait_with_output();
+        let output = output.unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(7), "{said}");
+        assert!(said.contains("workers have only returned tasks"), "{said}");
+        assert!(said.contains(reason), "{said}");
+        worker.says(reason);
+    }
+    assert_eq!(fanout.objects("tasks").len(), 0);
+    let limits = ["--set", "limits={memory: 512MiB, timeout: 1m}"];
+    let bounds = ["--max-memory", "512MiB", "--max-timeout", "1m"];
+    let worker = Worker::start(&fanout, &nats.url(), &bounds);
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &limits));
+    assert_eq!(report["fits"]["served"], 240);
+    drop(worker);
 }
 
 #[test]
@@ -703,7 +774,7 @@ fn a_worker_behind_a_cut_wire_comes_back() {
     lines.until("worker cut does not answer");
     wire.mend();
     cut.says("connected");
-    lines.until("worker cut is there");
+    lines.until("worker cut joined");
     assert_eq!(lines.finish()["fits"]["served"], 240);
 }
 

@@ -1,7 +1,7 @@
 //! What every pool keeps: each property is one function over a pool, and each
 //! pool's test calls all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,11 +25,13 @@ use fanout::run::manifest::Manifest;
 use fanout::run::pool::{Pool, PoolEvent};
 use fanout::run::record::Record;
 use fanout::run::tasks::Tasks;
-use fanout::sandbox::{Cache, Guest, Sandbox};
-use fanout::store::{Key, Store};
+use fanout::sandbox::{Cache, Guest, Instance, Sandbox, THREAD_STACK};
+use fanout::store::{Key, MacKey, Store};
 use fanout::task::{Cancel, TaskLimits};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
-use fanout_contract::{Scores, TrainerDescription};
+use fanout_contract::{Params, Scores, TrainerDescription};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::RowAccessor as _;
 
 /// More tasks than are looked up or written at a time, of two fits each.
 const PLAN: &str = "
@@ -54,7 +56,7 @@ fn case() -> &'static Case {
     CASE.get_or_init(|| {
         let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
         let sandbox = Sandbox::new(8, Some(cache)).unwrap();
-        let file = GuestFile::embedded().find(|file| file.name == "forest");
+        let file = GuestFile::embedded().find(|file| file.name == "trees");
         let file = file.unwrap();
         let guest = sandbox.load(&file.wasm, file.digest).unwrap();
         let trainers = guest.describe().unwrap().trainers;
@@ -63,11 +65,11 @@ fn case() -> &'static Case {
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
         draft.check_trainer(&trainers);
-        let outline = dataset::outline(draft.dataset().unwrap(), &"memory://".into()).unwrap();
+        let schema = dataset::read_schema(draft.dataset().unwrap(), &"memory://".into()).unwrap();
         let field = |column: &dataset::SourceColumn| {
             Field::new(&column.name, column.data_type.clone(), true)
         };
-        let fields: Vec<Field> = outline.columns.iter().map(field).collect();
+        let fields: Vec<Field> = schema.columns.iter().map(field).collect();
         draft.check_columns(&Schema::new(fields));
         let plan = draft.finish().unwrap();
         let mut trainers = trainers.into_iter();
@@ -128,6 +130,7 @@ fn http(url: &str, context: PoolContext) -> HttpPool {
         endpoints: vec![url.to_owned()],
         concurrency: 2,
         token: None,
+        insecure: false,
         data: DataWay::Auto,
         retry: Duration::from_secs(60),
         ca: None,
@@ -155,7 +158,7 @@ impl Workers {
             splits: prepared.splits,
         };
         let manifest = Manifest::new(&case.plan, &case.trainer, &prepared, data);
-        let file = GuestFile::embedded().find(|file| file.name == "forest");
+        let file = GuestFile::embedded().find(|file| file.name == "trees");
         let guest = file.unwrap();
         let key = Key::guest(&guest.digest);
         store.create(&key, guest.wasm.into_owned().into()).unwrap();
@@ -174,6 +177,7 @@ impl Workers {
         let settings = WorkerSettings {
             name: queue.name.clone(),
             slots: 2,
+            max_limits: TaskLimits::default(),
             compiled: Some(Cache::new(compiled)),
             objects: None,
             delay: Duration::ZERO,
@@ -223,18 +227,39 @@ impl Pool for Workers {
 type Fits = (BTreeMap<(usize, u32), Scores>, usize);
 
 fn run(pool: &dyn Pool<Error = PoolError>, expansion: &Expansion) -> Fits {
+    let run = run_by_workers(pool, expansion);
+    assert!(run.unshared.is_empty(), "{:?}", run.unshared);
+    run.fits
+}
+
+/// A run's fits, and what its workers did beside.
+struct WorkersRun {
+    fits: Fits,
+    /// The workers that made a fit.
+    workers: BTreeSet<Arc<str>>,
+    /// The workers that reported that the dataset can't be shared, one a report.
+    unshared: Vec<Arc<str>>,
+}
+
+fn run_by_workers(pool: &dyn Pool<Error = PoolError>, expansion: &Expansion) -> WorkersRun {
     let (mut fits, mut made) = (BTreeMap::new(), 0);
+    let (mut workers, mut unshared) = (BTreeSet::new(), Vec::new());
     pool.run(expansion, &mut |event| {
         let (task, finished) = match event {
             PoolEvent::Finished { task, finished } => (task, finished),
             PoolEvent::Other {
-                event: Event::SharingFailed { .. },
-                ..
-            } => return ControlFlow::Continue(()),
+                worker: Some(worker),
+                event: Event::SharingFailed { message },
+            } => {
+                assert_ne!(message, "");
+                unshared.push(worker);
+                return ControlFlow::Continue(());
+            }
             event => panic!("{event:?}"),
         };
         // Whoever made a fit is named.
         assert_eq!(finished.worker.is_none(), finished.outcome.reused);
+        workers.extend(finished.worker);
         let scores = finished.outcome.result.unwrap().scores;
         assert_eq!(scores.len(), finished.positions.len());
         for (position, scores) in finished.positions.into_iter().zip(scores) {
@@ -244,7 +269,11 @@ fn run(pool: &dyn Pool<Error = PoolError>, expansion: &Expansion) -> Fits {
         ControlFlow::Continue(())
     })
     .unwrap();
-    (fits, made)
+    WorkersRun {
+        fits: (fits, made),
+        workers,
+        unshared,
+    }
 }
 
 fn every_fit_is_reported_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
@@ -330,6 +359,39 @@ fn damage_is_reported_and_repaired(make: &MakePool) {
     assert_eq!((damaged, made), (vec![key], vec![70]));
 }
 
+fn with_a_key_the_results_of_others_are_not_taken(make: &MakePool) {
+    let mut fixture = PoolFixture::new();
+    let pool = |fixture: &PoolFixture| make(fixture.context(&Cancel::default()));
+    let (first, _) = run(&*pool(&fixture), &fixture.expansion);
+    fixture.store = fixture.store.with_mac_key(Some(MacKey::new(&[7; 32])));
+    let (mut unproven, mut made) = (BTreeSet::new(), 0);
+    pool(&fixture)
+        .run(&fixture.expansion, &mut |event| {
+            match event {
+                PoolEvent::Other {
+                    event: Event::ResultUnproven { key },
+                    ..
+                } => {
+                    unproven.insert(key);
+                }
+                PoolEvent::Finished { finished, .. } => {
+                    assert!(!finished.outcome.reused);
+                    made += finished.positions.len();
+                }
+                event => panic!("{event:?}"),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let parts = fixture.expansion.tasks.iter();
+    let parts: BTreeSet<Key> = parts.map(|task| Key::part(&task.id, 0)).collect();
+    assert_eq!((unproven, made), (parts, 2 * TASKS));
+    // What was made with the key is read without it, and is the same.
+    fixture.store = fixture.store.with_mac_key(None);
+    let (again, made) = run(&*pool(&fixture), &fixture.expansion);
+    assert_eq!((again, made), (first, 0));
+}
+
 fn a_store_that_fails_ends_the_run(make: &MakePool) {
     let folder = tempfile::tempdir().unwrap();
     let mut fixture = PoolFixture::new();
@@ -385,6 +447,7 @@ fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
     a_listener_that_breaks_ends_the_run(make);
     a_cancelled_run_ends(make);
     damage_is_reported_and_repaired(make);
+    with_a_key_the_results_of_others_are_not_taken(make);
     a_store_that_fails_ends_the_run(make);
     two_concurrent_runs_agree(make);
     every_fit_is_reported_once_and_kept(make)
@@ -404,9 +467,9 @@ fn the_local_pool_keeps_the_contract_near_the_store_and_far() {
     assert_eq!(*near(), shared);
 }
 
-/// What two local workers come to with a component of `guests/examples` as
-/// their guest.
-fn of_example(sandbox: &Sandbox, name: &str) -> Vec<Scores> {
+/// A run by two local workers with a component of `guests/examples` as their
+/// guest, which is asked to share the dataset.
+fn of_example(sandbox: &Sandbox, name: &str) -> WorkersRun {
     let fixture = PoolFixture::new();
     let wasm = &components()[name];
     let guest = Arc::new(sandbox.load(wasm, Digest::of(wasm)).unwrap());
@@ -416,41 +479,137 @@ fn of_example(sandbox: &Sandbox, name: &str) -> Vec<Scores> {
     };
     let work = fixture.context(&Cancel::default());
     let pool = LocalPool::new(guest, work, limits, 2).shared_from(0);
-    let (fits, made) = run(&pool, &fixture.expansion);
-    assert_eq!((fits.len(), made), (2 * TASKS, 2 * TASKS));
-    fits.into_values().collect()
+    let run = run_by_workers(&pool, &fixture.expansion);
+    let (fits, made) = &run.fits;
+    assert_eq!((fits.len(), *made), (2 * TASKS, 2 * TASKS));
+    run
 }
 
 #[test]
 fn what_was_decoded_once_is_adopted() {
     let sandbox = Sandbox::new(8, None).unwrap();
-    let tests = |name| -> Vec<BTreeMap<String, Option<f64>>> {
-        let scores = of_example(&sandbox, name).into_iter();
-        scores.map(|scores| scores.test).collect()
+    let tests = |run: &WorkersRun| -> Vec<BTreeMap<String, Option<f64>>> {
+        run.fits
+            .0
+            .values()
+            .map(|scores| scores.test.clone())
+            .collect()
     };
     // It scores 1 where it works on what was shared, else 0.
-    let fits = tests("adopt_tell");
+    let run = of_example(&sandbox, "adopt_tell");
     let every = BTreeMap::from([("accuracy".to_owned(), Some(1.0))]);
+    let fits = tests(&run);
     assert!(fits.iter().all(|test| *test == every), "{fits:?}");
-    // A guest that does not share, or not well, costs time and nothing else.
-    let honest = tests("open_slow");
+    assert!(run.unshared.is_empty(), "{:?}", run.unshared);
+
+    let run = of_example(&sandbox, "open_slow");
+    assert!(run.unshared.is_empty(), "{:?}", run.unshared);
+    let honest = tests(&run);
     assert!(honest.iter().all(|test| *test == honest[0]), "{honest:?}");
-    for name in [
-        "adopt_fault",
-        "adopt_trap",
-        "share_fault",
-        "share_loop",
-        "share_trap",
-    ] {
-        assert_eq!(tests(name), honest, "{name}");
+    // 160 MiB are shared like a few bytes.
+    let run = of_example(&sandbox, "large_values");
+    assert!(run.unshared.is_empty(), "{:?}", run.unshared);
+    assert_eq!(tests(&run), honest);
+
+    // A guest that does not share, or not well, costs time and nothing else.
+    // The worker that is to share reports it, and nobody tries again.
+    for name in ["share_fault", "share_loop", "share_trap"] {
+        let run = of_example(&sandbox, name);
+        assert_eq!(run.unshared.len(), 1, "{name}: {:?}", run.unshared);
+        assert_eq!(tests(&run), honest, "{name}");
+    }
+    // Each worker that can't adopt reports it, once.
+    for name in ["adopt_fault", "adopt_trap"] {
+        let mut run = of_example(&sandbox, name);
+        run.unshared.sort();
+        assert!(
+            run.unshared.iter().eq(&run.workers),
+            "{name}: {:?}",
+            run.unshared
+        );
+        assert_eq!(tests(&run), honest, "{name}");
+    }
+}
+
+/// The predictions of a Parquet file from [`Instance::predict`]: the labels,
+/// and the probability of `malignant`.
+fn predictions(parquet: &[u8]) -> Vec<(String, f64)> {
+    let bytes = bytes::Bytes::copy_from_slice(parquet);
+    let reader = SerializedFileReader::new(bytes).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| {
+        let row = row.unwrap();
+        let place = |name: &str| row.get_column_iter().position(|(column, _)| column == name);
+        let label = row.get_string(place("prediction").unwrap()).unwrap();
+        let probability = row.get_double(place("probability_malignant").unwrap());
+        (label.clone(), probability.unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn a_fitted_model_predicts_every_row() {
+    let fixture = PoolFixture::new();
+    let mut task = fixture.expansion.task(0);
+    task.candidates = vec![Params::from([("n_estimators".to_owned(), 25.into())])];
+    assert_eq!(task.split.test, Some(0));
+    let key = |key: Key| fixture.store.get(&key).unwrap().unwrap();
+    let table = key(Key::dataset(&fixture.prepared.dataset));
+    let splits = key(Key::splits(&fixture.prepared.splits));
+    let opened = || {
+        let mut instance =
+            Instance::new(&case().guest, TaskLimits::default(), Cancel::default()).unwrap();
+        instance.open(&table, &splits).unwrap();
+        instance
+    };
+    let work = || {
+        let mut instance = opened();
+        let model = instance.fit(&task).unwrap();
+        let predicted = instance.predict(&model).unwrap();
+        assert_eq!(instance.predict(&model).unwrap(), predicted);
+        let answer = instance.evaluate(&task).unwrap();
+        // A model says all there is: another instance predicts the same.
+        assert_eq!(opened().fit(&task).unwrap(), model);
+        assert_eq!(opened().predict(&model).unwrap(), predicted);
+        (predicted, answer)
+    };
+    let (predicted, answer) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
+        thread.spawn_scoped(scope, work).unwrap().join().unwrap()
+    });
+
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/data/breast_cancer.csv");
+    let data = std::fs::read_to_string(data).unwrap();
+    let labels = data
+        .lines()
+        .skip(1)
+        .map(|row| row.rsplit_once(',').unwrap().1);
+    let labels: Vec<&str> = labels.collect();
+    let predictions = predictions(&predicted);
+    assert_eq!(predictions.len(), labels.len());
+    let right: Vec<bool> = predictions
+        .iter()
+        .zip(&labels)
+        .map(|((label, _), expected)| label == expected)
+        .collect();
+    let accuracy =
+        |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
+    // The larger class has 63 % of the rows.
+    assert!(accuracy(&right) > 0.85, "{}", accuracy(&right));
+    // The first fold of two is the first half of the rows: there the task's
+    // own score counts the same.
+    let fold = &right[..labels.len().div_ceil(2)];
+    assert_eq!(answer.scores[0].test["accuracy"], Some(accuracy(fold)));
+    for (label, probability) in &predictions {
+        assert_eq!(label == "malignant", *probability > 0.5, "{probability}");
     }
 }
 
 #[test]
 fn endpoints_keep_the_contract_and_agree() {
-    let file = GuestFile::embedded().find(|file| file.name == "forest");
+    let file = GuestFile::embedded().find(|file| file.name == "trees");
     let folder = tempfile::tempdir().unwrap();
-    let component = folder.path().join("forest.wasm");
+    let component = folder.path().join("trees.wasm");
     std::fs::write(&component, file.unwrap().wasm).unwrap();
     let server = Server::start(Kind::WasmtimeKeeping, &component);
     let url = server.url.clone();

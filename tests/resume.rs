@@ -14,8 +14,10 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program::{Fanout, example, made, scores, text};
+use fanout::digest::Digest;
 use fanout::run::record::is_whole;
 use fanout::store::{Key, Kind};
+use regex::Regex;
 use serde_json::Value;
 
 /// Kills of one run, at most, before it may end.
@@ -405,4 +407,103 @@ fn a_disk_that_is_full_or_read_only_is_said_and_the_run_goes_on() {
         // It names the folders.
         assert!(name == "plan.json" || *expected == found, "{name} differs");
     }
+}
+
+/// The key of the runs of a store.
+const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// Whoever may write to the store plants scores: with a key they are not taken,
+/// which is said, and their fits are made again.
+#[test]
+fn planted_scores_are_made_again_where_there_is_a_key() {
+    let fanout = Fanout::new();
+    let plan = plan(&fanout);
+    let run = |key: Option<&str>| {
+        let mut command = fanout.command();
+        command.args(["run", "--json", &plan]);
+        command.envs(key.map(|key| ("FANOUT_STORE_KEY", key)));
+        let output = command.output().unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (made(&report), scores(&report), said)
+    };
+    let (made, honest, _) = run(None);
+    assert_eq!(made, FITS);
+    // A perfect score for every fit, whole and with its digest.
+    let planted = Regex::new("\"accuracy\":[0-9.e-]+").unwrap();
+    for path in fanout.objects("tasks") {
+        let part = std::fs::read_to_string(&path).unwrap();
+        let (_, content) = part.split_once("\"part\":").unwrap();
+        let content = content.strip_suffix("}\n").unwrap();
+        let planted = planted.replace_all(content, "\"accuracy\":1.0");
+        let digest = Digest::of(planted.as_bytes());
+        std::fs::write(
+            &path,
+            format!("{{\"digest\":\"{digest}\",\"part\":{planted}}}\n"),
+        )
+        .unwrap();
+    }
+    let (made, planted, _) = run(None);
+    assert_eq!(made, 0);
+    assert_ne!(planted, honest, "without a key they are taken");
+    let (made, proven, said) = run(Some(KEY));
+    assert_eq!((made, &proven), (FITS, &honest));
+    assert!(said.contains("carries no valid HMAC"), "{said}");
+    let (made, proven, _) = run(Some(KEY));
+    assert_eq!((made, &proven), (0, &honest));
+    // Another key is no key.
+    let (made, proven, said) = run(Some(&KEY.replace("00", "ff")));
+    assert_eq!((made, &proven), (FITS, &honest));
+    assert!(said.contains("had another `FANOUT_STORE_KEY`"), "{said}");
+}
+
+#[test]
+fn a_key_that_is_none_is_one_error_before_anything_is_written() {
+    let fanout = Fanout::new();
+    let plan = plan(&fanout);
+    let file = fanout.write("key", "sesame\n");
+    let cases = [
+        (
+            "FANOUT_STORE_KEY",
+            "sesame",
+            "`FANOUT_STORE_KEY` holds no key",
+        ),
+        ("FANOUT_STORE_KEY", "", "it is empty"),
+        (
+            "FANOUT_STORE_KEY_FILE",
+            file.as_str(),
+            "`FANOUT_STORE_KEY_FILE` holds no key",
+        ),
+        (
+            "FANOUT_STORE_KEY_FILE",
+            "nowhere",
+            "can't read the file `nowhere`",
+        ),
+    ];
+    for (variable, value, message) in cases {
+        for arguments in [
+            vec!["run", plan.as_str()],
+            vec!["worker", "--store", ".fanout"],
+            vec!["doctor", "--store", ".fanout"],
+        ] {
+            let mut command = fanout.command();
+            command.args(&arguments).env(variable, value);
+            let output = command.output().unwrap();
+            let said = text(&output.stderr) + &text(&output.stdout);
+            assert_eq!(output.status.code(), Some(5), "{arguments:?} {said}");
+            assert!(said.contains(message), "{arguments:?} {said}");
+            assert!(!said.contains("sesame"), "{said}");
+        }
+    }
+    assert_eq!(fanout.objects("").len(), 0);
+    std::fs::write(fanout.path("key"), KEY).unwrap();
+    let mut command = fanout.command();
+    command.args(["doctor", "--store", ".fanout"]);
+    command.env("FANOUT_STORE_KEY_FILE", &file);
+    let said = text(&command.output().unwrap().stdout);
+    assert!(said.contains("results carry an HMAC"), "{said}");
+    assert!(!said.contains(KEY), "{said}");
+    let said = fanout.text(&["doctor", "--store", ".fanout"]);
+    assert!(said.contains("results carry no HMAC"), "{said}");
 }

@@ -1,9 +1,11 @@
 //! Whole runs over the real binary.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::program::{Fanout, example, made, scores, text};
+use fanout::run::event::{Event, StampedEvent};
 use serde_json::Value;
 
 #[test]
@@ -18,6 +20,61 @@ fn the_examples_run() {
             "{table}"
         );
     }
+}
+
+#[test]
+fn the_library_runs_a_plan_alone() {
+    let fanout = Fanout::new();
+    // Built with the tests, beside the binary.
+    let program = Path::new(env!("CARGO_BIN_EXE_fanout")).with_file_name("examples/run_plan");
+    let output = Command::new(&program)
+        .arg(example("quickstart.yaml"))
+        .current_dir(fanout.here.path())
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let text = text(&output.stdout);
+    let best = fanout.json(&[&example("quickstart.yaml")]);
+    let fits = best["candidates"].as_u64().unwrap() * best["splits"].as_u64().unwrap();
+    assert!(
+        text.starts_with(&format!("best of {fits} fits: ")),
+        "{text}"
+    );
+    let params = best["best"]["params"].to_string();
+    assert!(text.trim_end().ends_with(&params), "{text} {params}");
+}
+
+#[test]
+fn events_are_written_as_json_lines() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    fanout.json(&[&plan, "--events", "events.jsonl"]);
+    let text = std::fs::read_to_string(fanout.here.path().join("events.jsonl")).unwrap();
+    let events: Vec<StampedEvent> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(event.sequence, number as u64);
+    }
+    assert!(events.is_sorted_by_key(|event| event.time_us));
+    let (mut started, mut finished, mut ended) = (0, 0, false);
+    for stamped in &events {
+        match &stamped.event {
+            Event::RunStarted { fits, .. } => started = *fits,
+            Event::TaskFinished { fits, reused, .. } => {
+                finished += fits;
+                assert_eq!(stamped.worker.is_none(), *reused);
+            }
+            Event::RunFinished { .. } => ended = true,
+            _ => {}
+        }
+    }
+    assert!(ended && started > 0);
+    assert_eq!(started, finished);
+    // A file that can't be made ends the command before anything is run.
+    let output = fanout.run(&["run", &plan, "--events", "no/such/folder"]);
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -236,7 +293,7 @@ fn a_guest_is_listed_described_exported_and_checked() {
         "{describe}"
     );
     assert!(fanout.run(&["guest", "export", "guests"]).status.success());
-    for name in ["forest", "linfa"] {
+    for name in ["linfa", "trees"] {
         let output = fanout.run(&["guest", "check", &format!("guests/{name}.wasm")]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains("keeps the contract"));

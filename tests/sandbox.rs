@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::guests::appended::{appended, growing_table, memories, tables};
 use crate::guests::built::components;
 use crate::guests::expected::LOCAL;
+use crate::program::{Fanout, text};
 use fanout::digest::Digest;
+use fanout::error::chained;
 use fanout::sandbox::{Cache, Guest, GuestError, Instance, Sandbox};
 use fanout::task::{Cancel, TaskFault, TaskLimits};
-use fanout_contract::{CONTRACT, Params, Split, Task};
+use fanout_contract::{CONTRACT, Fault, Params, Split, Task};
+use wasm_encoder::Module;
 
 const LIMITS: TaskLimits = TaskLimits {
     memory: 64 << 20,
@@ -75,6 +79,7 @@ fn every_component_is_refused_or_contained() {
         ("adopt_fault", Runs),
         ("adopt_tell", Runs),
         ("adopt_trap", Runs),
+        ("describe_huge", NoDescription("more than")),
         ("describe_loop", NoDescription("longer than")),
         ("describe_nonsense", NoDescription("malformed")),
         ("describe_other_contract", NoDescription("version")),
@@ -88,6 +93,7 @@ fn every_component_is_refused_or_contained() {
         ("import_unknown", Refused("imports")),
         ("lack_http", Refused("wasi:http/incoming-handler@0.2")),
         ("lack_trainer", Refused("fanout:trainer/trainer@0.1.0")),
+        ("large_values", Runs),
         ("open_exhaust_memory", NotOpened("out_of_memory")),
         ("open_fault", NotOpened("invalid_dataset")),
         ("open_loop", NotOpened("timed_out")),
@@ -163,32 +169,128 @@ fn every_trainer_ends_as_a_typed_result_and_the_worker_goes_on() {
     });
 }
 
+/// Limits under which a guest can return hundreds of megabytes.
+const ROOMY: TaskLimits = TaskLimits {
+    memory: 1 << 30,
+    timeout: Duration::from_secs(60),
+};
+
 #[test]
-fn what_a_guest_says_of_itself_is_clipped() {
+fn the_message_of_a_fault_is_clipped() {
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
-    let roomy = TaskLimits {
-        memory: 1 << 30,
-        timeout: Duration::from_secs(60),
+    let clipped = |letter: &str| TaskFault::Refused {
+        fault: Fault::Failed(format!("{}…", letter.repeat(1000))),
     };
     on_worker(|| {
-        let fault = opened(&guest, roomy)
-            .evaluate(&task("huge_fault"))
-            .unwrap_err();
-        assert!(
-            fault.to_string().len() < 2000,
-            "{} bytes",
-            fault.to_string().len()
-        );
-        let fault = opened(&guest, roomy)
-            .evaluate(&task("huge_answer"))
-            .unwrap_err();
-        assert_ne!(fault.kind(), "out_of_memory");
+        let fault = opened(&guest, LIMITS).evaluate(&task("long_fault"));
+        assert_eq!(fault.unwrap_err(), clipped("x"));
+        // A model may be large; the message in its place is 256 MiB.
+        let fault = opened(&guest, ROOMY).fit(&task("huge_fault"));
+        assert_eq!(fault.unwrap_err(), clipped(" "));
     });
 }
 
 #[test]
-fn a_cancelled_guest_stops() {
+fn an_answer_is_copied_up_to_the_bound_of_answers() {
+    let sandbox = sandbox();
+    let guest = load(&sandbox, "hostile").unwrap();
+    on_worker(|| {
+        // 256 MiB, which the guest has the memory for.
+        for trainer in ["huge_answer", "huge_fault"] {
+            let fault = opened(&guest, ROOMY).evaluate(&task(trainer)).unwrap_err();
+            assert_eq!(fault.kind(), "malformed_answer", "{trainer}: {fault}");
+            assert!(
+                fault.to_string().contains("more than 49152 bytes"),
+                "{fault}"
+            );
+        }
+    });
+}
+
+#[test]
+fn shared_data_models_and_predictions_may_be_large() {
+    let sandbox = sandbox();
+    let guest = load(&sandbox, "large_values").unwrap();
+    let of = |letter: u8, value: &[u8]| {
+        value.len() == 160 << 20 && value.iter().all(|byte| *byte == letter)
+    };
+    on_worker(|| {
+        let mut instance = opened(&guest, ROOMY);
+        let shared = instance.share("honest").unwrap();
+        assert!(of(b's', &shared));
+        let mut adopted = Instance::new(&guest, ROOMY, Cancel::default()).unwrap();
+        adopted.adopt(&shared).unwrap();
+        drop((adopted, shared));
+        let model = instance.fit(&task("honest")).unwrap();
+        assert!(of(b'm', &model));
+        let predictions = instance.predict(&model).unwrap();
+        assert!(of(b'p', &predictions));
+    });
+}
+
+#[test]
+fn a_component_of_many_parts_is_refused() {
+    let sandbox = sandbox();
+    let hostile = &components()["hostile"];
+    let refused = [
+        ("memories of one module", memories(100, 0), 1),
+        ("memories of many modules", memories(1, 0), 3),
+        ("tables of one module", tables(100, 0), 1),
+        ("tables of many modules", tables(1, 0), 8),
+        ("a huge table", tables(1, 1 << 30), 1),
+        ("core instances", Module::new(), 60),
+    ];
+    for (what, module, times) in refused {
+        let wasm = appended(hostile, &module, times);
+        let loaded = sandbox.load(&wasm, Digest::of(&wasm));
+        let Err(error @ GuestError::TooLarge(_)) = loaded else {
+            panic!("{what}: {loaded:?}");
+        };
+        let text = chained(&error);
+        assert!(
+            text.contains("exceeds") || text.contains("limit"),
+            "{what}: {text}"
+        );
+    }
+}
+
+#[test]
+fn memories_and_tables_are_counted_together() {
+    /// Pages of [`LIMITS`], without one.
+    const NEARLY_ALL: u64 = (64 << 20) / (64 << 10) - 1;
+    let sandbox = sandbox();
+    let hostile = &components()["hostile"];
+    let contained = [
+        ("a small memory", memories(1, 16), 1, None),
+        (
+            "a memory",
+            memories(1, NEARLY_ALL),
+            1,
+            Some("out_of_memory"),
+        ),
+        (
+            "the largest memory",
+            memories(1, 1 << 16),
+            1,
+            Some("out_of_memory"),
+        ),
+        ("two tables", tables(1, 60_000), 2, Some("trapped")),
+        ("growing tables", growing_table(), 3, None),
+    ];
+    on_worker(|| {
+        for (what, module, times, kind) in contained {
+            let wasm = appended(hostile, &module, times);
+            let guest = sandbox.load(&wasm, Digest::of(&wasm)).unwrap();
+            let fault = Instance::new(&guest, LIMITS, Cancel::default()).err();
+            let found = fault.as_ref().map(TaskFault::kind);
+            assert_eq!(found, kind, "{what}: {fault:?}");
+        }
+    });
+}
+
+#[test]
+fn a_guest_is_cancelled_from_another_thread() {
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
     let patient = TaskLimits {
@@ -196,13 +298,45 @@ fn a_cancelled_guest_stops() {
         ..LIMITS
     };
     let cancel = Cancel::default();
-    on_worker(|| {
-        let mut instance = Instance::new(&guest, patient, cancel.clone()).unwrap();
-        instance.open(b"table", b"splits").unwrap();
-        cancel.cancel();
-        let fault = instance.evaluate(&task("loop_forever")).unwrap_err();
-        assert_eq!(fault, TaskFault::Cancelled);
+    let (begins, begun) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let switch = cancel.clone();
+        scope.spawn(move || {
+            begun.recv().unwrap();
+            switch.cancel();
+        });
+        on_worker(|| {
+            let mut instance = Instance::new(&guest, patient, cancel.clone()).unwrap();
+            instance.open(b"table", b"splits").unwrap();
+            begins.send(()).unwrap();
+            let fault = instance.evaluate(&task("loop_forever")).unwrap_err();
+            assert_eq!(fault, TaskFault::Cancelled);
+        });
     });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fanout = Fanout::new();
+    let folder = fanout.here.path().join("compiled");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/quickstart.yaml");
+    for arguments in [
+        &["doctor", "--store", "memory://"][..],
+        &["run", plan.to_str().unwrap(), "--store", "memory://"],
+    ] {
+        let mut command = fanout.command();
+        command.env("FANOUT_CACHE", &folder).args(arguments);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = text(&output.stdout) + &text(&output.stderr);
+        let expected = format!("run `chmod go-w {}`", folder.display());
+        assert!(said.contains(&expected), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 fn opened(guest: &Guest, limits: TaskLimits) -> Instance {

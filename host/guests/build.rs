@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use fanout_guest_build::{CHOICE, Compiler, PROFILE, Targets};
 
-const GUESTS: [&str; 2] = ["forest", "linfa"];
+const GUESTS: [&str; 2] = ["trees", "linfa"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new("../../guest");
@@ -17,8 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Cargo.lock",
         "contract",
         "sdk",
-        "forest",
         "linfa",
+        "trees",
     ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }

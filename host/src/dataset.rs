@@ -1,8 +1,8 @@
-//! [`prepare`]: a plan's table, as the store holds it for the guests: one
-//! Parquet file, a splits file, and a [`Summary`] for people.
+//! [`prepare`]: writes a plan's table to the store as guests read it, one
+//! Parquet file and a splits file, and makes a [`Summary`] of it.
 //!
-//! The source streams through in batches and is never held whole: see
-//! [`Prepared`] for what is. No model is seen here, and no metric.
+//! The source is streamed in batches and never held as a whole; [`Prepared`]
+//! says what memory holds.
 
 use arrow_array::{Int32Array, RecordBatch};
 use bytes::Bytes;
@@ -11,28 +11,29 @@ use fanout_contract::{Layout, Learning, Split};
 use crate::digest::Digest;
 use crate::plan::{DatasetPlan, Plan};
 use crate::store::{Key, Location, Settled, Store, StoreError};
-use encode::{EncodeStop, Encoder, Finished};
-use parquet::{Content, Writer, Written};
-use source::{BatchError, Source};
-use split::{Assignment, Folds, Target};
-use summary::Observer;
+use encode::{Encoder, EncoderOutput, StreamError};
+use source::{BatchError, CHUNK_BYTES, Source};
+use split::{Assignment, FoldColumn, Target};
+use summary::SummaryBuilder;
+use writer::{Content, DatasetWriter, WrittenFile};
 
 mod category;
-mod csv;
 mod encode;
-mod parquet;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod source;
 mod split;
+mod statistics;
 mod summary;
-mod tally;
+mod writer;
 
 pub use encode::EncodeError;
-pub use parquet::WriteError;
-pub use source::{Outline, SourceColumn, SourceError};
+pub use source::{SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
-pub use summary::{ClassSummary, ColumnSummary, Count, Summary, Tell, Warning};
+pub use summary::{ClassSummary, ColumnSummary, Count, LeakKind, Summary, Warning};
+pub use writer::WriteError;
 
-/// The values of a batch, of all columns together.
+/// The number of values of a batch, over all columns.
 const BATCH_VALUES: usize = 1 << 21;
 
 /// Why a dataset can't be prepared.
@@ -41,7 +42,7 @@ pub enum DatasetError {
     /// The source can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The table can't be learnt from as the plan says.
+    /// The table can't be encoded as the plan says.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The rows can't be split as the plan says.
@@ -53,26 +54,26 @@ pub enum DatasetError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The threads that read can't be started.
+    /// The reading threads can't be started.
     #[error("can't start the threads that read the data")]
     Threads(#[source] rayon::ThreadPoolBuildError),
 }
 
 /// A dataset in the store.
 ///
-/// While it was made, memory held: two batches of at most 16 MiB, one row
-/// group of the Parquet file as it is compressed, the texts of all
-/// categories, 12 bytes a row for classes, folds and hold-out, and at most
-/// 60 MiB for the summary. The compressed file is held in memory up to
-/// 64 MiB, and is in a temporary file past that.
+/// [`prepare`] holds in memory: two batches of at most 16 MiB, one compressed
+/// row group of the Parquet file, the labels of all categories, 12 bytes a row
+/// for classes, folds and hold-out, and at most 60 MiB for the summary. The
+/// compressed file is held in memory up to 64 MiB, and in a temporary file
+/// beyond that.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The digest, and name, of the dataset.
     pub dataset: Digest,
     /// The size of the dataset's Parquet file in bytes.
     pub dataset_bytes: u64,
-    /// The dataset's Parquet file, where it is held: up to 64 MiB. Larger
-    /// ones are read from the store.
+    /// The dataset's Parquet file if it has at most 64 MiB. Larger ones are read
+    /// from the store.
     pub dataset_content: Option<Bytes>,
     /// The digest, and name, of the splits file.
     pub splits: Digest,
@@ -82,8 +83,8 @@ pub struct Prepared {
     pub layout: Layout,
     /// What is learnt.
     pub learning: Learning,
-    /// The sorted labels: as numbers where all of them are numbers, else as
-    /// texts. Empty where the target is a number.
+    /// The labels of the classes, sorted as numbers if all of them are numbers,
+    /// else as texts. Empty for a regression target.
     pub classes: Vec<String>,
     /// The splits of the search, in order.
     pub folds: Vec<Split>,
@@ -95,75 +96,74 @@ pub struct Prepared {
     pub rows: u64,
     /// The number of rows of the search.
     pub search_rows: u64,
-    /// What a person should know of it.
+    /// Statistics and warnings.
     pub summary: Summary,
-    /// Whether nothing was written: the store had the dataset already, or
-    /// there is none.
+    /// Whether no dataset was written: the store had it already, or no store was
+    /// given.
     pub reused: bool,
-    /// Objects that the store had with a wrong content, written anew.
+    /// Damaged objects of the store that were written again.
     pub repaired: Vec<Key>,
 }
 
-/// How a source is read. It decides how long that takes and how much memory,
-/// and nothing else.
+/// How a source is read. It changes time and memory, never the dataset.
 #[derive(Clone, Copy, Debug)]
-struct Effort {
-    /// The threads; 0 for one a core.
+struct ReadOptions {
+    /// The number of threads; 0 for one a core.
     threads: usize,
-    /// The bytes of a text file that one of them reads at a time.
-    piece: usize,
+    /// The size of the chunks of a text file, in bytes.
+    chunk_bytes: usize,
 }
 
-impl Default for Effort {
+impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             threads: 0,
-            piece: csv::PIECE,
+            chunk_bytes: CHUNK_BYTES,
         }
     }
 }
 
-/// What is known of a plan's source without reading it whole.
-/// `store` is where the plan's store is.
-pub fn outline(plan: &DatasetPlan, store: &Location) -> Result<Outline, SourceError> {
-    Source::open(plan, store, csv::PIECE)?.outline()
+/// Finds the columns of a plan's source without reading all of it. `store` is
+/// the location of the plan's store.
+pub fn read_schema(plan: &DatasetPlan, store: &Location) -> Result<SourceSchema, SourceError> {
+    Source::open(plan, store, CHUNK_BYTES)?.schema()
 }
 
-/// Reads the plan's source, and writes dataset and splits to the store
-/// unless they are there.
+/// Reads the plan's source, and writes the dataset and the splits to the store
+/// unless it has them.
 pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
-    prepare_with(plan, Some(store), Effort::default())
+    prepare_with(plan, Some(store), ReadOptions::default())
 }
 
-/// What [`prepare`] would make, without a store: the source is read as it
-/// would be, and nothing is kept but what is known of it.
+/// Does all of [`prepare`] but writing to a store: the source is read and
+/// checked, and the dataset discarded.
 pub fn examine(plan: &Plan) -> Result<Prepared, DatasetError> {
-    prepare_with(plan, None, Effort::default())
+    prepare_with(plan, None, ReadOptions::default())
 }
 
 fn prepare_with(
     plan: &Plan,
     store: Option<&Store>,
-    effort: Effort,
+    options: ReadOptions,
 ) -> Result<Prepared, DatasetError> {
     let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(effort.threads)
+        .num_threads(options.threads)
         .thread_name(|number| format!("prepare-{number}"))
         .build()
         .map_err(DatasetError::Threads)?;
-    let made = threads.install(|| -> Result<_, DatasetError> {
-        let made = make(plan, effort.piece, store.is_some())?;
-        let splits = parquet::splits(&columns(&made.assignment))?;
-        Ok((made, splits))
+    let encoded = threads.install(|| -> Result<_, DatasetError> {
+        let encoded = encode_source(plan, options.chunk_bytes, store.is_some())?;
+        let splits = writer::write_splits(&split_columns(&encoded.assignment))?;
+        Ok((encoded, splits))
     });
     drop(threads);
-    let (made, splits) = made?;
-    let Made {
+    let (encoded, splits) = encoded?;
+    let EncodedDataset {
         dataset,
         finished,
         summary,
         assignment,
-    } = made;
+    } = encoded;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
     let mut repaired = Vec::new();
@@ -191,7 +191,7 @@ fn prepare_with(
     let classes = finished
         .classes
         .as_deref()
-        .map(encode::sorted)
+        .map(category::sorted_labels)
         .unwrap_or_default();
     Ok(Prepared {
         dataset: dataset.digest,
@@ -217,69 +217,83 @@ fn prepare_with(
     })
 }
 
-/// A dataset that is not in the store yet.
-struct Made {
-    dataset: Written,
-    finished: Finished,
+/// A dataset that has not been written to the store.
+struct EncodedDataset {
+    dataset: WrittenFile,
+    finished: EncoderOutput,
     summary: Summary,
     assignment: Assignment,
 }
 
-fn make(plan: &Plan, piece: usize, keep: bool) -> Result<Made, DatasetError> {
-    let mut source = Source::open(&plan.dataset, &Location::from(&plan.store), piece)?;
+fn encode_source(
+    plan: &Plan,
+    chunk_bytes: usize,
+    keep: bool,
+) -> Result<EncodedDataset, DatasetError> {
+    let source = Source::open(&plan.dataset, &Location::from(&plan.store), chunk_bytes)?;
+    encode_opened(plan, source, keep)
+}
+
+fn encode_opened(
+    plan: &Plan,
+    mut source: Source,
+    keep: bool,
+) -> Result<EncodedDataset, DatasetError> {
     loop {
         match stream(plan, &source, keep) {
-            // A guess at the types of a CSV file's columns was too narrow.
-            Err(EncodeStop::Batch(BatchError::Wider)) => source.look_at_all()?,
-            Err(EncodeStop::Batch(BatchError::Source(error))) => return Err(error.into()),
-            Err(EncodeStop::Encode(error)) => return Err(error.into()),
-            Err(EncodeStop::Write(error)) => return Err(error.into()),
+            // The inferred type of a CSV column was too narrow.
+            Err(StreamError::Batch(BatchError::TypeTooNarrow)) => source.infer_from_all_rows()?,
+            Err(StreamError::Batch(BatchError::Source(error))) => return Err(error.into()),
+            Err(StreamError::Encode(error)) => return Err(error.into()),
+            Err(StreamError::Write(error)) => return Err(error.into()),
             Ok(streamed) => return finish(plan, streamed),
         }
     }
 }
 
-/// What one pass over the source gives.
+/// The result of one pass over the source.
 struct Streamed {
-    dataset: Written,
-    finished: Finished,
+    dataset: WrittenFile,
+    finished: EncoderOutput,
     summary: Summary,
     rows: usize,
     classes: Vec<u32>,
     folds: Vec<u32>,
 }
 
-/// Reads and parses some batches while those before are encoded and written.
-/// What depends on the order of the rows is done in that order.
-fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, EncodeStop> {
+/// Parses batches while those before them are encoded and written. What
+/// depends on the order of the rows is done in that order.
+fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamError> {
     let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
     let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, batch_rows)?;
     let schema = encoder.schema();
-    let mut observer = Observer::new(schema.fields().len(), source.rows());
-    let mut writer = Writer::new(schema, keep);
+    let mut summary = SummaryBuilder::new(schema.fields().len(), source.rows());
+    let mut writer = DatasetWriter::new(schema, keep);
     let (mut rows, mut classes, mut folds) = (0, Vec::new(), Vec::new());
     let projection = encoder.projection().to_vec();
     let mut batches = source.batches(&projection, batch_rows);
-    let mut take = |batch: Result<RecordBatch, BatchError>| -> Result<(), EncodeStop> {
+    let mut take = |batch: Result<RecordBatch, BatchError>| -> Result<(), StreamError> {
         let batch = batch?;
         let encoded = encoder.encode(&batch)?;
-        // What is wrong with the target is said once all of it is known.
+        // The error counts all rows without a target, so that reading goes on.
         if encoder.is_missing_target() {
             return Ok(());
         }
         rows += batch.num_rows();
         drop(batch);
-        let ((), written) =
-            rayon::join(|| observer.see(&encoded), || writer.write(&encoded.columns));
+        let ((), written) = rayon::join(
+            || summary.update(&encoded),
+            || writer.write(&encoded.columns),
+        );
         written?;
         classes.extend(encoded.classes.into_iter().flatten());
         folds.extend(encoded.folds.into_iter().flatten());
         Ok(())
     };
-    let mut ready = batches.step();
+    let mut ready = batches.next_batches();
     while !ready.is_empty() {
         let (next, taken) = rayon::join(
-            || batches.step(),
+            || batches.next_batches(),
             || ready.into_iter().try_for_each(&mut take),
         );
         taken?;
@@ -290,7 +304,7 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, EncodeSt
         return Err(source.no_rows().into());
     }
     let finished = encoder.finish(plan.dataset.positive.as_deref())?;
-    let summary = observer.finish(&finished.layout, source_types);
+    let summary = summary.finish(&finished.layout, source_types);
     let dataset = writer.finish(Some(&finished.layout))?;
     Ok(Streamed {
         dataset,
@@ -302,7 +316,7 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, EncodeSt
     })
 }
 
-fn finish(plan: &Plan, streamed: Streamed) -> Result<Made, DatasetError> {
+fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetError> {
     let Streamed {
         dataset,
         finished,
@@ -318,12 +332,12 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<Made, DatasetError> {
             .as_deref()
             .map(|labels| (classes.as_slice(), labels)),
     };
-    let folds = finished.fold_labels.as_deref().map(|labels| Folds {
+    let folds = finished.fold_labels.as_deref().map(|labels| FoldColumn {
         codes: &folds,
         labels,
     });
     let assignment = split::assign(&plan.cv, plan.holdout.as_ref(), target, folds)?;
-    for (class, count) in &assignment.scarce {
+    for (class, count) in &assignment.rare_classes {
         let label = finished
             .classes
             .as_ref()
@@ -334,7 +348,7 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<Made, DatasetError> {
             folds: assignment.folds,
         });
     }
-    Ok(Made {
+    Ok(EncodedDataset {
         dataset,
         finished,
         summary,
@@ -343,12 +357,12 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<Made, DatasetError> {
 }
 
 /// The columns of the splits file.
-fn columns(assignment: &Assignment) -> Vec<(&'static str, Int32Array)> {
+fn split_columns(assignment: &Assignment) -> Vec<(&'static str, Int32Array)> {
     let fold = (split::FOLD, assignment.fold.iter().copied().collect());
-    let holdout = assignment.holdout.as_ref().map(|held| {
+    let holdout = assignment.holdout.as_ref().map(|held_out| {
         (
             split::HOLDOUT,
-            held.iter().map(|held| Some(i32::from(*held))).collect(),
+            held_out.iter().map(|held| Some(i32::from(*held))).collect(),
         )
     });
     std::iter::once(fold).chain(holdout).collect()

@@ -1,14 +1,15 @@
 //! [`Expansion`]: a checked plan's candidates, their families, and the tasks.
-//! Pure: it does no I/O, and knows no pool and no store.
+//! It does no I/O.
 //!
-//! A run may have a million candidates, so nothing here holds a map or a text
-//! a candidate: a candidate is a row of indices into the values that are
-//! tried, and a task's document is made when it is asked for.
+//! A run may have a million candidates, so that no map or text is kept for each
+//! of them: a candidate is a row of indices into the searched values, and the
+//! document of a task is made on request.
 
 mod candidates;
 mod family;
-mod name;
-mod sample;
+mod ids;
+mod sampler;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -21,9 +22,9 @@ pub use candidates::Candidates;
 
 use crate::digest::Digest;
 use crate::plan::Plan;
-use name::Names;
+use ids::TaskIds;
 
-/// What a run consists of.
+/// The candidates, splits and tasks of a run.
 #[derive(Clone, Debug)]
 pub struct Expansion {
     /// The candidates in the order of `cv_results_`: the searched
@@ -33,13 +34,13 @@ pub struct Expansion {
     pub splits: Vec<Split>,
     /// The metrics, in the plan's order.
     pub scoring: Vec<String>,
-    /// The tasks, those that look costliest first.
+    /// The tasks, the costliest first by an estimate.
     pub tasks: Vec<TaskSpec>,
-    names: Names,
+    ids: TaskIds,
     template: Task,
 }
 
-/// What every task of a run works with.
+/// The guest and the data of all tasks of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
@@ -54,8 +55,8 @@ pub struct Data {
 /// One family, or a part of one, on one split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskSpec {
-    /// The digest of all that the fits of its family share. The parts of a
-    /// family that was split have one id.
+    /// The digest of all that the fits of its family share. The parts of a split
+    /// family have one id.
     pub id: Digest,
     /// The index of the split.
     pub split: u32,
@@ -64,12 +65,12 @@ pub struct TaskSpec {
 }
 
 impl Expansion {
-    /// Expands a plan in which no mistake was found. Families are split until
-    /// there are at least `workers` tasks, where there are enough fits.
+    /// Expands a checked plan. Families are split until there are at least
+    /// `workers` tasks or every fit is a task.
     ///
-    /// A task's id depends on nothing but what decides its scores: not on how
-    /// the plan names hyper-parameters, what else it searches, in which order
-    /// tasks start, or among how many workers a family is split.
+    /// A task's id depends only on what decides its scores: not on how the plan
+    /// writes hyper-parameters, what else it searches, the order of tasks, or
+    /// the number of workers.
     pub fn new(
         plan: &Plan,
         trainer: &TrainerDescription,
@@ -77,18 +78,18 @@ impl Expansion {
         splits: Vec<Split>,
         workers: usize,
     ) -> Self {
-        let mut expansion = Self::outline(plan, trainer, data, splits);
+        let mut expansion = Self::without_tasks(plan, trainer, data, splits);
         let candidates = &expansion.candidates;
         let mut families = family::group(candidates, trainer, plan.families);
         family::split(&mut families, expansion.splits.len(), workers);
-        family::rank(&mut families, candidates, &plan.trainer.params, trainer);
+        family::sort_by_cost(&mut families, candidates, &plan.trainer.params, trainer);
         expansion.tasks = expansion.specs(families);
         expansion
     }
 
-    /// The candidates and splits without the tasks, for one who is told which
-    /// there are.
-    pub fn outline(
+    /// The candidates and splits alone, for a worker that receives its tasks in
+    /// messages.
+    pub fn without_tasks(
         plan: &Plan,
         trainer: &TrainerDescription,
         data: &Data,
@@ -111,7 +112,7 @@ impl Expansion {
             train_score: plan.return_train_score,
         };
         Self {
-            names: Names::new(&candidates, trainer, plan.families, data, &template),
+            ids: TaskIds::new(&candidates, trainer, plan.families, data, &template),
             candidates,
             splits,
             scoring: plan.scoring.clone(),
@@ -120,8 +121,8 @@ impl Expansion {
         }
     }
 
-    /// The task of these candidates on a split; `None` where there are no such
-    /// ones, or where they are not of one family.
+    /// The task of these candidates on a split; `None` if one of them or the split
+    /// does not exist, or if the candidates are not of one family.
     pub fn spec(&self, split: u32, candidates: Vec<u32>) -> Option<TaskSpec> {
         let on = self.splits.get(split as usize)?;
         let count = self.candidates.len();
@@ -130,7 +131,7 @@ impl Expansion {
         }
         let (&first, rest) = candidates.split_first()?;
         let (mut text, on) = (String::new(), canonical(on));
-        let mut id = |candidate| self.names.id(&self.candidates, candidate, &on, &mut text);
+        let mut id = |candidate| self.ids.id(&self.candidates, candidate, &on, &mut text);
         let task = id(first);
         rest.iter().all(|&other| id(other) == task).then_some(())?;
         Some(TaskSpec {
@@ -140,18 +141,18 @@ impl Expansion {
         })
     }
 
-    /// How many fits there are: candidates × splits.
+    /// The number of fits: candidates × splits.
     pub fn fits(&self) -> usize {
         self.candidates.len() * self.splits.len()
     }
 
-    /// How many of the fits task `index` serves.
+    /// The number of fits that task `index` serves.
     pub fn fits_served(&self, index: usize) -> usize {
         self.tasks[index].candidates.len()
     }
 
-    /// All hyper-parameters that the plan gives candidate `index`: the fixed
-    /// and the searched.
+    /// All hyper-parameters that the plan sets for candidate `index`, fixed and
+    /// searched.
     pub fn params(&self, index: usize) -> Params {
         let mut params = self.template.params.clone();
         params.extend(self.candidates.get(index));
@@ -178,7 +179,7 @@ impl Expansion {
         task
     }
 
-    /// A task outside the search: `candidate` alone, on `split`.
+    /// The document of a task outside the search: `candidate` alone, on `split`.
     pub fn single(&self, candidate: usize, split: &Split) -> Task {
         let mut task = self.template.clone();
         task.params = self.params(candidate);
@@ -191,15 +192,14 @@ impl Expansion {
     pub fn id(&self, candidate: usize, split: &Split) -> Digest {
         let mut text = String::new();
         let split = canonical(split);
-        self.names
+        self.ids
             .id(&self.candidates, index(candidate), &split, &mut text)
     }
 
-    /// What tells `candidate` from the other fits of its task: its nested
-    /// hyper-parameters, those left to their defaults included, as an object
-    /// in canonical JSON.
+    /// The key of `candidate` among the fits of its task: its nested
+    /// hyper-parameters, defaults included, as an object in canonical JSON.
     pub fn key(&self, candidate: usize) -> String {
-        self.names.key(&self.candidates, index(candidate))
+        self.ids.key(&self.candidates, index(candidate))
     }
 
     /// The scores of a fit on its test rows, by metric in the plan's order.
@@ -212,21 +212,22 @@ impl Expansion {
     /// runs of the same tasks, one begins at each end; of more, those that begin
     /// at the same end still take them in different orders.
     pub fn reverse_with_jitter(&mut self) {
-        let chance = RandomState::new();
-        let near = self.tasks.len() / 16 + 4;
+        // Seeded by the operating system.
+        let random = RandomState::new();
+        let distance = self.tasks.len() / 16 + 4;
         let tasks = std::mem::take(&mut self.tasks);
         let mut placed: Vec<(usize, TaskSpec)> = tasks
             .into_iter()
             .rev()
             .enumerate()
-            .map(|(place, task)| (place + chance.hash_one(place) as usize % near, task))
+            .map(|(place, task)| (place + random.hash_one(place) as usize % distance, task))
             .collect();
         placed.sort_by_key(|(place, _)| *place);
         self.tasks = placed.into_iter().map(|(_, task)| task).collect();
     }
 
-    /// There may be a million tasks, so what is the same for many is written
-    /// once.
+    /// The tasks of families on all splits. There may be a million tasks, so that
+    /// splits are serialised once.
     fn specs(&self, families: Vec<Vec<u32>>) -> Vec<TaskSpec> {
         let splits: Vec<String> = self.splits.iter().map(canonical).collect();
         let mut specs = Vec::with_capacity(families.len() * splits.len());
@@ -234,7 +235,7 @@ impl Expansion {
         for candidates in families {
             for (split, written) in splits.iter().enumerate() {
                 let id = self
-                    .names
+                    .ids
                     .id(&self.candidates, candidates[0], written, &mut text);
                 specs.push(TaskSpec {
                     id,
@@ -251,8 +252,8 @@ fn index(index: usize) -> u32 {
     u32::try_from(index).expect("indices fit in 32 bits")
 }
 
-/// A part of a document in the form of [`Digest::of_json`]: a
-/// [`serde_json::Value`] keeps its maps sorted.
+/// Canonical JSON, as [`Digest::of_json`] digests it: the maps of
+/// [`serde_json::Value`] are sorted.
 fn canonical(part: &impl Serialize) -> String {
     let value = serde_json::to_value(part).expect("a document is JSON");
     value.to_string()

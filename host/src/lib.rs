@@ -24,11 +24,14 @@ pub mod dataset;
 pub mod digest;
 pub mod error;
 pub mod expand;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod guest;
 mod jitter;
 pub mod plan;
 pub mod pool;
 pub mod queue;
+mod random;
 pub mod reduce;
 pub mod report;
 pub mod run;

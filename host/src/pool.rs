@@ -17,6 +17,8 @@ mod threads;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use http::read_reply;
 pub use http::{EndpointError, HttpPool, HttpSettings, Problem};
 pub use local::{LocalPool, SHARED_FROM};
 pub use nats::{NatsLink, NatsPool, QueueState};

@@ -48,6 +48,13 @@ pub fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
+/// Whether an answer may be published to this subject. Threat: a request whose
+/// reply is a subject of JetStream's own, on which the sender may not publish and
+/// the one who answers may.
+pub(crate) fn is_inbox(subject: &str) -> bool {
+    subject.starts_with("_INBOX.")
+}
+
 /// The address of a queue and the credentials for it.
 #[derive(Clone)]
 pub struct QueueSettings {

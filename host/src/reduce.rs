@@ -1,9 +1,8 @@
-//! [`Scoreboard`], the scores as they arrive, and [`SearchResults`], what they
-//! come to. Pure: it does no I/O, and knows nothing of time but the wall times
-//! that outcomes carry.
+//! [`Scoreboard`] collects scores as they arrive; [`SearchResults`] holds their
+//! means, ranks and failures. It does no I/O and measures no time.
 //!
-//! Scores lie in flat arrays, eight bytes each, so that 100,000 candidates
-//! stay a few megabytes.
+//! Scores are in flat arrays of eight bytes each, so that 100,000 candidates
+//! take a few megabytes.
 
 use std::collections::BTreeMap;
 
@@ -21,18 +20,18 @@ pub struct Scoreboard {
     candidates: usize,
     splits: usize,
     error_score: f64,
-    metrics: Vec<Sheet>,
-    /// Seconds a fit, candidate by candidate; NaN: not recorded yet.
+    metrics: Vec<MetricScores>,
+    /// Seconds of each fit, in rows of splits; NaN if not recorded yet.
     times: Vec<f64>,
-    /// Splits not recorded yet, by candidate.
+    /// The number of splits that are not recorded yet, by candidate.
     pending: Vec<u32>,
-    tally: Tally,
+    fit_counts: FitCounts,
     failures: BTreeMap<&'static str, Failures>,
 }
 
-/// The scores by one metric, candidate by candidate.
+/// The scores by one metric, in rows of splits, one a candidate.
 #[derive(Clone, Debug)]
-struct Sheet {
+struct MetricScores {
     name: String,
     test: Vec<f64>,
     train: Option<Vec<f64>>,
@@ -40,23 +39,23 @@ struct Sheet {
     undefined: usize,
 }
 
-/// What a search came to. Candidates go by their index in the expansion.
+/// The results of a search. Candidates have their indices in the expansion.
 #[derive(Clone, Debug)]
 pub struct SearchResults {
-    /// How many candidates.
+    /// The number of candidates.
     pub candidates: usize,
-    /// How many splits.
+    /// The number of splits.
     pub splits: usize,
     /// By metric, in the plan's order.
     pub metrics: Vec<MetricResults>,
-    /// Seconds a fit, by candidate, over the splits. A fit's time is its
-    /// task's wall time divided by the fits that the task served.
+    /// The mean over the splits of the seconds of a fit, by candidate. The time of
+    /// a fit is its task's wall time divided by the fits that the task served.
     pub mean_fit_time: Vec<f64>,
     /// The standard deviation of the same.
     pub std_fit_time: Vec<f64>,
-    /// How many fits.
-    pub tally: Tally,
-    /// What failed, by kind, in alphabetical order.
+    /// The numbers of fits.
+    pub fit_counts: FitCounts,
+    /// The failures, by kind, in alphabetical order.
     pub failures: Vec<Failures>,
 }
 
@@ -65,52 +64,51 @@ pub struct SearchResults {
 pub struct MetricResults {
     /// The metric's name.
     pub name: String,
-    /// On the test rows.
+    /// The scores on the test rows.
     pub test: ScoreTable,
-    /// By candidate: 1 for the greatest mean, equal means sharing the least
-    /// rank, NaN worst: scikit-learn's `rank_test_<metric>`.
+    /// scikit-learn's `rank_test_<metric>`, by candidate: 1 for the greatest mean;
+    /// equal means have the same rank, NaN the last.
     pub rank: Vec<i32>,
-    /// On the training rows, where the plan asked for them.
+    /// The scores on the training rows, if the plan asks for them.
     pub train: Option<ScoreTable>,
-    /// How many fits that did not fail have no test score, because the
+    /// The number of fits that succeeded and have no test score, because the
     /// metric is not defined on their rows.
     pub undefined: usize,
 }
 
-/// Scores by one metric: those of the splits, their mean, and their
-/// standard deviation (that of a population, as in `cv_results_`).
+/// Scores by one metric: of each split, their mean, and their population standard
+/// deviation, as in `cv_results_`.
 #[derive(Clone, Debug)]
 pub struct ScoreTable {
     splits: usize,
     scores: Vec<f64>,
-    /// By candidate; NaN where a split's score is.
+    /// By candidate; NaN if the score of a split is.
     pub mean: Vec<f64>,
-    /// By candidate; NaN where a split's score is.
+    /// By candidate; NaN if the score of a split is.
     pub std: Vec<f64>,
 }
 
-/// How many fits a search took.
+/// The numbers of fits of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Fits with an answer.
+pub struct FitCounts {
+    /// Fits with scores.
     pub served: usize,
-    /// Models that were fitted for these answers: fewer where families share
-    /// one.
+    /// Models that were fitted for them: fewer, since a family shares one.
     pub made: usize,
-    /// Fits among `served` whose answer an earlier run had left.
+    /// Fits among `served` whose scores are of an earlier run.
     pub reused: usize,
-    /// Fits with no answer.
+    /// Fits that failed.
     pub failed: usize,
 }
 
-/// The fits that failed in one way.
+/// The failures of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failures {
     /// [`TaskFault::kind`].
     pub kind: &'static str,
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: usize,
-    /// How many fits these stood for.
+    /// The number of their fits.
     pub fits: usize,
     /// The fault of the first of them, by split and candidate.
     pub example: TaskFault,
@@ -121,9 +119,8 @@ pub struct Failures {
 }
 
 impl Scoreboard {
-    /// An empty one. `error_score` is the score of a failed fit by every
-    /// metric; that [`ErrorScore::Raise`] ends a run is not this module's to
-    /// do, and the fit counts as NaN.
+    /// A scoreboard without scores. `error_score` is the score of a failed fit by
+    /// every metric. [`ErrorScore::Raise`] is NaN here; the caller ends the run.
     pub fn new(
         candidates: usize,
         splits: usize,
@@ -132,7 +129,7 @@ impl Scoreboard {
         error_score: ErrorScore,
     ) -> Self {
         let cells = candidates * splits;
-        let sheet = |name: &String| Sheet {
+        let metric_scores = |name: &String| MetricScores {
             name: name.clone(),
             test: vec![f64::NAN; cells],
             train: train_score.then(|| vec![f64::NAN; cells]),
@@ -146,16 +143,16 @@ impl Scoreboard {
                 ErrorScore::Value(score) => score,
                 ErrorScore::Nan | ErrorScore::Raise => f64::NAN,
             },
-            metrics: metrics.iter().map(sheet).collect(),
+            metrics: metrics.iter().map(metric_scores).collect(),
             times: vec![f64::NAN; cells],
             pending: vec![u32::try_from(splits).expect("splits fit in 32 bits"); candidates],
-            tally: Tally::default(),
+            fit_counts: FitCounts::default(),
             failures: BTreeMap::new(),
         }
     }
 
-    /// Takes in how a task ended. A fit that was recorded before keeps its
-    /// scores. An answer that lacks a candidate or a metric is a
+    /// Records the outcome of a task. A fit that was recorded before keeps its
+    /// scores. An answer without the scores of a candidate or a metric is a
     /// [`TaskFault::MalformedAnswer`].
     ///
     /// # Panics
@@ -182,7 +179,7 @@ impl Scoreboard {
             }
             self.pending[candidate] -= 1;
             if self.pending[candidate] == 0 {
-                self.rate(candidate);
+                self.update_best(candidate);
             }
         }
         if new == 0 {
@@ -190,12 +187,12 @@ impl Scoreboard {
         }
         match answer {
             Ok(answer) => {
-                self.tally.served += new;
-                self.tally.made += answer.fits as usize;
-                self.tally.reused += if outcome.reused { new } else { 0 };
+                self.fit_counts.served += new;
+                self.fit_counts.made += answer.fits as usize;
+                self.fit_counts.reused += if outcome.reused { new } else { 0 };
             }
             Err(fault) => {
-                self.tally.failed += new;
+                self.fit_counts.failed += new;
                 self.note_failure(task, fault, new);
             }
         }
@@ -207,33 +204,32 @@ impl Scoreboard {
         self.metrics[metric].best
     }
 
-    /// How many fits are recorded.
+    /// The number of recorded fits.
     pub fn recorded(&self) -> usize {
-        self.tally.served + self.tally.failed
+        self.fit_counts.served + self.fit_counts.failed
     }
 
-    /// The results. A fit that was never recorded has neither scores nor a
-    /// time (NaN).
+    /// The results. The scores and times of fits that were not recorded are NaN.
     pub fn finish(self) -> SearchResults {
         let splits = self.splits;
-        let metric = |sheet: Sheet| {
-            let test = ScoreTable::new(sheet.test, splits);
+        let results = |metric: MetricScores| {
+            let test = ScoreTable::new(metric.test, splits);
             MetricResults {
-                name: sheet.name,
+                name: metric.name,
                 rank: rank(&test.mean),
                 test,
-                train: sheet.train.map(|scores| ScoreTable::new(scores, splits)),
-                undefined: sheet.undefined,
+                train: metric.train.map(|scores| ScoreTable::new(scores, splits)),
+                undefined: metric.undefined,
             }
         };
         let times = ScoreTable::new(self.times, splits);
         SearchResults {
             candidates: self.candidates,
             splits,
-            metrics: self.metrics.into_iter().map(metric).collect(),
+            metrics: self.metrics.into_iter().map(results).collect(),
             mean_fit_time: times.mean,
             std_fit_time: times.std,
-            tally: self.tally,
+            fit_counts: self.fit_counts,
             failures: self.failures.into_values().collect(),
         }
     }
@@ -248,10 +244,10 @@ impl Scoreboard {
             ));
         }
         for scores in &answer.scores {
-            for sheet in &self.metrics {
-                let train = sheet.train.is_none() || scores.train.contains_key(&sheet.name);
-                if !train || !scores.test.contains_key(&sheet.name) {
-                    return malformed(format!("there is no score by `{}`", sheet.name));
+            for metric in &self.metrics {
+                let train = metric.train.is_none() || scores.train.contains_key(&metric.name);
+                if !train || !scores.test.contains_key(&metric.name) {
+                    return malformed(format!("there is no score by `{}`", metric.name));
                 }
             }
         }
@@ -260,31 +256,31 @@ impl Scoreboard {
 
     fn write(&mut self, cell: usize, scores: &Scores) {
         let score = |by: &BTreeMap<String, Option<f64>>, name: &str| by[name].unwrap_or(f64::NAN);
-        for sheet in &mut self.metrics {
-            let test = score(&scores.test, &sheet.name);
-            sheet.test[cell] = test;
-            sheet.undefined += usize::from(test.is_nan());
-            if let Some(train) = &mut sheet.train {
-                train[cell] = score(&scores.train, &sheet.name);
+        for metric in &mut self.metrics {
+            let test = score(&scores.test, &metric.name);
+            metric.test[cell] = test;
+            metric.undefined += usize::from(test.is_nan());
+            if let Some(train) = &mut metric.train {
+                train[cell] = score(&scores.train, &metric.name);
             }
         }
     }
 
     fn write_failed(&mut self, cell: usize) {
-        for sheet in &mut self.metrics {
-            sheet.test[cell] = self.error_score;
-            if let Some(train) = &mut sheet.train {
+        for metric in &mut self.metrics {
+            metric.test[cell] = self.error_score;
+            if let Some(train) = &mut metric.train {
                 train[cell] = self.error_score;
             }
         }
     }
 
-    fn rate(&mut self, candidate: usize) {
+    fn update_best(&mut self, candidate: usize) {
         let cells = candidate * self.splits..(candidate + 1) * self.splits;
-        for sheet in &mut self.metrics {
-            let mean = numpy::mean(&sheet.test[cells.clone()]);
-            if !mean.is_nan() && sheet.best.is_none_or(|best| mean > best) {
-                sheet.best = Some(mean);
+        for metric in &mut self.metrics {
+            let mean = numpy::mean(&metric.test[cells.clone()]);
+            if !mean.is_nan() && metric.best.is_none_or(|best| mean > best) {
+                metric.best = Some(mean);
             }
         }
     }

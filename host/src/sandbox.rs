@@ -1,25 +1,24 @@
 //! [`Sandbox`]: where guests run. A [`Guest`] is a compiled component, an
 //! [`Instance`] one living copy of it with at most one open dataset.
 //!
-//! An instance has no authority: its `wasi:http` refuses every request, and
-//! nothing else is there to import. Whatever it does ends as an answer or as
-//! a [`TaskFault`]; it never ends the process.
+//! An instance has no authority: every function that it imports traps. Whatever
+//! it does ends as an answer or as a [`TaskFault`]; it never ends the process.
 
 mod cache;
+mod imports;
 mod instance;
 mod limits;
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fanout_contract::{CONTRACT, Description};
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
 
-pub use cache::Cache;
+pub use cache::{Cache, CacheError, default_cache};
 pub use instance::Instance;
 pub(crate) use instance::{answer_bound, checked, clipped};
 
@@ -61,6 +60,13 @@ pub enum GuestError {
     /// Not a component, or one that does not compile.
     #[error("the guest is not a WebAssembly component that compiles")]
     Compile(#[source] wasmtime::Error),
+    /// The component has more memories, tables or core instances than one may
+    /// have, or larger ones.
+    #[error("the guest is larger than the sandbox allows")]
+    TooLarge(#[source] wasmtime::Error),
+    /// The folder of compiled guests can't be trusted.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// The component asks for something that no guest is given.
     #[error("the guest imports `{import}`; a guest may import `wasi:io` and `wasi:http` alone")]
     Import {
@@ -99,7 +105,6 @@ pub enum GuestError {
 /// The engine that compiles and runs guests, and the clock of their deadlines.
 pub struct Sandbox {
     engine: Engine,
-    linker: Linker<limits::State>,
     ticker: Arc<Ticker>,
     cache: Option<Cache>,
 }
@@ -108,17 +113,10 @@ impl Sandbox {
     /// An engine for at most `instances` instances at a time. Compiled
     /// guests are kept in `cache`.
     pub fn new(instances: usize, cache: Option<Cache>) -> Result<Self, GuestError> {
-        let instances = u32::try_from(instances).unwrap_or(u32::MAX).max(1);
-        let mut pooling = PoolingAllocationConfig::new();
-        pooling
-            .total_component_instances(instances)
-            .total_core_instances(instances.saturating_mul(8))
-            .total_memories(instances.saturating_mul(2))
-            .total_tables(instances.saturating_mul(8))
-            .max_memory_size(1 << 32);
+        cache.as_ref().map_or(Ok(()), Cache::make)?;
         let mut config = Config::new();
         config
-            .allocation_strategy(pooling)
+            .allocation_strategy(limits::pooling(instances))
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
             .wasm_backtrace_max_frames(Some(BACKTRACE))
@@ -126,11 +124,9 @@ impl Sandbox {
             .wasm_relaxed_simd(false)
             .native_unwind_info(false);
         let engine = Engine::new(&config).map_err(GuestError::Engine)?;
-        let linker = limits::linker(&engine).map_err(GuestError::Engine)?;
         let ticker = Arc::new(Ticker::start(&engine));
         Ok(Self {
             engine,
-            linker,
             ticker,
             cache,
         })
@@ -140,10 +136,9 @@ impl Sandbox {
     /// keeps the contract.
     pub fn load(&self, wasm: &[u8], digest: Digest) -> Result<Guest, GuestError> {
         let component = match &self.cache {
-            Some(cache) => cache.load(&self.engine, wasm, &digest),
-            None => Component::new(&self.engine, wasm),
-        }
-        .map_err(GuestError::Compile)?;
+            Some(cache) => cache.load(&self.engine, wasm, &digest)?,
+            None => cache::compile(&self.engine, wasm)?.component(&self.engine)?,
+        };
         let interfaces = Interfaces::of(&component, &self.engine);
         if let Some(import) = interfaces.refused_imports().next() {
             return Err(GuestError::Import {
@@ -153,9 +148,8 @@ impl Sandbox {
         if let Some(export) = interfaces.missing_exports().next() {
             return Err(GuestError::Export { export });
         }
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
+        let pre = imports::linker(&self.engine, &component)
+            .and_then(|linker| linker.instantiate_pre(&component))
             .and_then(bindings::GuestPre::new)
             .map_err(GuestError::Link)?;
         Ok(Guest {
@@ -251,24 +245,28 @@ impl Guest {
         let mut instance =
             Instance::new(self, limits, Cancel::default()).map_err(GuestError::Describe)?;
         let text = instance.describe().map_err(GuestError::Describe)?;
-        let description: Description =
-            serde_json::from_str(&text).map_err(GuestError::Description)?;
-        if description.contract != CONTRACT {
-            return Err(GuestError::Contract {
-                found: description.contract,
-            });
-        }
-        let mut names = HashSet::new();
-        if let Some(twice) = description
-            .trainers
-            .iter()
-            .find(|trainer| !names.insert(&trainer.name))
-        {
-            let name = twice.name.clone();
-            return Err(GuestError::Twice { name });
-        }
-        Ok(description)
+        description(&text)
     }
+}
+
+/// Parses and checks what a guest says of itself.
+pub(crate) fn description(text: &str) -> Result<Description, GuestError> {
+    let description: Description = serde_json::from_str(text).map_err(GuestError::Description)?;
+    if description.contract != CONTRACT {
+        return Err(GuestError::Contract {
+            found: description.contract,
+        });
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = description
+        .trainers
+        .iter()
+        .find(|trainer| !names.insert(&trainer.name))
+    {
+        let name = twice.name.clone();
+        return Err(GuestError::Twice { name });
+    }
+    Ok(description)
 }
 
 impl std::fmt::Debug for Guest {
@@ -277,16 +275,4 @@ impl std::fmt::Debug for Guest {
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
-}
-
-/// The folder for compiled guests of this user, where there is one:
-/// `FANOUT_CACHE`, else the platform's folder for caches.
-pub fn default_cache() -> Option<Cache> {
-    let folder = match std::env::var_os("FANOUT_CACHE") {
-        Some(folder) => PathBuf::from(folder),
-        None => directories::ProjectDirs::from("", "", "fanout")?
-            .cache_dir()
-            .to_owned(),
-    };
-    Some(Cache::new(folder))
 }

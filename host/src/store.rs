@@ -1,15 +1,16 @@
-//! [`Store`]: the object store that is the record of every run. The only
+//! [`Store`]: the object store, which holds the record of every run. The only
 //! module that builds stores; [`Key`] names their objects.
 //!
-//! Objects are created and never overwritten, but by the bytes that their name
-//! says. Nothing is listed on the way of a run: [`Store::list`] is for the
-//! commands that look at a store as a whole.
+//! Objects are created and not overwritten, except by the bytes whose digest is
+//! their name. A run lists nothing: [`Store::list`] is for the commands that show
+//! or clean a whole store.
 
 mod backend;
 mod failure;
 mod folder;
 mod key;
 mod location;
+mod mac;
 mod probe;
 mod profile;
 mod remote;
@@ -36,14 +37,15 @@ use retry::Retry;
 pub use failure::Failure;
 pub use key::{Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
+pub use mac::{Mac, MacKey, MacKeyError};
 pub use remote::{Remote, RemoteReader};
 pub use settle::Settled;
 
-/// The bytes of a part of a large object, which goes in parts both ways: what
-/// fails is repeated, and a part is not much.
+/// The size in bytes of the parts in which large objects are read and written,
+/// so that little is repeated when one fails.
 const PART: u64 = 8 << 20;
 
-/// Parts of one object that are under way at once.
+/// Concurrent requests for parts of one object.
 const PARTS_AT_ONCE: usize = 4;
 
 /// An object store. Its calls block, and may be made from any thread that is
@@ -56,6 +58,8 @@ pub struct Store {
     backend: Arc<Backend>,
     retry: Retry,
     url: String,
+    /// With which results carry an HMAC.
+    mac_key: Option<MacKey>,
 }
 
 /// What went wrong with a store.
@@ -82,6 +86,9 @@ pub enum StoreError {
         #[source]
         failure: Failure,
     },
+    /// The key of HMACs is not one.
+    #[error(transparent)]
+    MacKey(#[from] MacKeyError),
     /// The threads that wait for the network can't be started.
     #[error("can't start the threads that wait for the store")]
     Threads(#[source] std::io::Error),
@@ -138,6 +145,7 @@ impl StoreError {
                 Some("remove it (`fanout gc --damaged --yes`) and run again: it is made anew")
             }
             Self::Layout { .. } => Some("use the version of fanout that made it, or another store"),
+            Self::MacKey(error) => Some(error.remedy()),
             Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
         }
     }
@@ -158,13 +166,28 @@ impl Store {
     /// Opens the store at a location, which may be a URL alone. A folder is
     /// made if it is not there. No request is made: whether the store is there
     /// and does what it must, [`Store::probe`] finds out.
+    ///
+    /// The key of HMACs is the one that the environment holds
+    /// ([`MacKey::from_env`]), if any.
     pub fn open(at: impl Into<Location>) -> Result<Self, StoreError> {
         let at = at.into();
         Ok(Self {
+            mac_key: MacKey::from_env(from_environment)?,
             backend: Arc::new(Backend::open(&at)?),
             retry: Retry { budget: at.retry },
             url: redacted(&at.url),
         })
+    }
+
+    /// The same store with another key of HMACs, or none.
+    pub fn with_mac_key(self, mac_key: Option<MacKey>) -> Self {
+        Self { mac_key, ..self }
+    }
+
+    /// The key with which results carry an HMAC. Where there is one, results
+    /// without a valid HMAC are not taken.
+    pub fn mac_key(&self) -> Option<&MacKey> {
+        self.mac_key.as_ref()
     }
 
     /// The URL that it was opened with.
@@ -213,9 +236,9 @@ impl Store {
         read.map_err(|error| self.error("read", key, &error))
     }
 
-    /// Writes an object unless it is there. Returns whether it wrote; an
-    /// attempt whose answer was lost counts as somebody else's, so `false`
-    /// means that the object is there, whoever wrote it.
+    /// Creates an object unless it exists. Returns whether it did. An attempt
+    /// whose answer was lost counts as another writer's: `false` means that the
+    /// object exists.
     pub fn create(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
         self.backend.wait(self.put_new(key, bytes))
     }
@@ -358,6 +381,10 @@ impl Store {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        if self.backend.at_once == 1 {
+            let wait = |call| self.backend.wait(call);
+            return items.iter().map(call).map(wait).collect();
+        }
         let calls = stream::iter(items.iter().map(call)).buffered(self.backend.at_once);
         self.backend.wait(calls.try_collect())
     }
@@ -460,7 +487,7 @@ impl Store {
         });
         match put.await {
             Ok(_) => Ok(true),
-            // Not if somebody was only about to write it.
+            // Not while another writer is only about to create it.
             Err(error @ Error::AlreadyExists { .. }) if !Failure::of(&error).is_passing() => {
                 Ok(false)
             }
@@ -577,6 +604,13 @@ impl Store {
             failure: Failure::of(error),
         }
     }
+}
+
+/// A variable of the environment. One that is no Unicode is one all the same,
+/// with other content.
+fn from_environment(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.to_string_lossy().into_owned())
 }
 
 /// Whether there is no object; of a bucket that is not there, nothing is said.

@@ -8,6 +8,7 @@
 
 mod cache;
 mod handler;
+mod limits;
 mod objects;
 mod subscription;
 
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::Subject;
 use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
 use tokio::runtime::Runtime;
@@ -23,12 +25,13 @@ use tokio::sync::watch;
 use crate::digest::Digest;
 use crate::error::chained;
 use crate::queue::message::{self, Heartbeat, WorkerState};
-use crate::queue::{Link, Queue, QueueError, QueueSettings};
+use crate::queue::{Link, Queue, QueueError, QueueSettings, is_inbox};
 use crate::sandbox::{Cache, GuestError, Sandbox, THREAD_STACK};
-use crate::store::Store;
-use crate::task::Cancel;
+use crate::store::{MacKey, Store};
+use crate::task::{Cancel, TaskLimits};
 
 use cache::{POOLS, WorkerCache};
+pub use limits::machine_limits;
 pub use objects::Objects;
 use subscription::PullSubscription;
 
@@ -45,6 +48,9 @@ pub struct WorkerSettings {
     pub name: String,
     /// How many tasks it runs at a time.
     pub slots: usize,
+    /// The most that a task may demand; one that demands more is returned to the
+    /// queue.
+    pub max_limits: TaskLimits,
     /// Where compiled guests are kept.
     pub compiled: Option<Cache>,
     /// Where datasets and guests of the store are kept.
@@ -164,6 +170,8 @@ pub struct Worker {
     /// Why the first connection failed.
     unreachable: Option<String>,
     cache: WorkerCache,
+    /// With it a task carries an HMAC; one without is not run.
+    mac_key: Option<MacKey>,
     stop: WorkerStop,
     holding: Mutex<Vec<Held>>,
     /// How long the queue waits for an acknowledgement before it delivers a task
@@ -206,6 +214,7 @@ impl Worker {
         let instances = settings.slots * (POOLS + 1) + 1;
         let sandbox = Sandbox::new(instances, settings.compiled.clone())?;
         let objects = settings.objects.clone();
+        let mac_key = store.mac_key().cloned();
         let cache = WorkerCache::new(sandbox, store, objects, settings.slots, stop.cancel.clone());
         Ok(Self {
             settings,
@@ -213,6 +222,7 @@ impl Worker {
             queue,
             unreachable,
             cache,
+            mac_key,
             stop,
             holding: Mutex::default(),
             ack_wait: watch::Sender::new(Duration::from_secs(30)),
@@ -296,11 +306,14 @@ impl Worker {
         let mut drain = self.stop.drain.subscribe();
         let mut ticks = tokio::time::interval(HEARTBEAT);
         loop {
-            let mut to = self.queue.heartbeats().into();
+            let mut to = Subject::from(self.queue.heartbeats());
             tokio::select! {
                 _ = ticks.tick() => {}
                 Some(call) = calls.next() => {
-                    let Some(reply) = call.reply else { continue };
+                    let ours = |reply: &Subject| *reply == to || is_inbox(reply);
+                    let Some(reply) = call.reply.filter(ours) else {
+                        continue;
+                    };
                     to = reply;
                 }
                 Ok(()) = link.changed() => {
@@ -329,7 +342,7 @@ impl Worker {
     }
 
     /// Sends one heartbeat; one that is lost is followed by the next.
-    async fn send_heartbeat(&self, to: async_nats::Subject, state: WorkerState) {
+    async fn send_heartbeat(&self, to: Subject, state: WorkerState) {
         if *self.queue.link().borrow() == Link::Down {
             return;
         }
@@ -339,7 +352,7 @@ impl Worker {
             state,
             slots: self.settings.slots,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: total_memory(),
+            memory: limits::total_memory(),
             holding: self.holding().iter().map(|held| held.task).collect(),
             done: self.done.load(Ordering::Relaxed),
             every_ms: HEARTBEAT.as_millis() as u64,
@@ -360,7 +373,7 @@ impl Worker {
                 }
                 Ok(Some(task)) => {
                     failed = 0;
-                    self.handle(task, emit);
+                    self.handle(task, subscription.as_mut(), emit);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -392,8 +405,14 @@ impl Worker {
         &self,
         subscription: &mut Option<PullSubscription>,
     ) -> Result<Option<Message>, QueueError> {
-        let mut link = self.queue.link();
-        link.mark_unchanged();
+        let mut link = match &*subscription {
+            Some(opened) => opened.link(),
+            None => {
+                let mut link = self.queue.link();
+                link.mark_unchanged();
+                link
+            }
+        };
         let ask = async {
             if subscription.is_none() {
                 let opened = PullSubscription::open(&self.queue).await?;
@@ -444,14 +463,4 @@ impl Worker {
 fn wait(tries: u64) -> Duration {
     let step = Duration::from_millis(500 << tries.min(10));
     crate::jitter::jittered(step.min(LONGEST))
-}
-
-/// Bytes of memory of this machine, where the platform tells.
-fn total_memory() -> Option<u64> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes << 10)
 }

@@ -22,13 +22,13 @@ use crate::plans::schema::violations_in;
 use crate::program::{Fanout, example, text};
 
 /// A folder with the files of a task.
-struct Desk {
+struct FunctionFixture {
     fanout: Fanout,
     dataset: String,
     splits: String,
 }
 
-impl Desk {
+impl FunctionFixture {
     /// The dataset and the splits of the first example, as a run writes them.
     fn new() -> Self {
         let fanout = Fanout::new();
@@ -42,13 +42,13 @@ impl Desk {
         };
         let dataset = only("datasets", "dataset.parquet");
         let splits = only("splits", "splits.parquet");
-        let desk = Self {
+        let fixture = Self {
             fanout,
             dataset,
             splits,
         };
-        desk.write("task.json", &task());
-        desk
+        fixture.write("task.json", &task());
+        fixture
     }
 
     fn write(&self, name: &str, task: &Task) {
@@ -175,15 +175,18 @@ fn good_task() -> Task {
 
 #[test]
 fn servers_answer_what_the_local_pool_says() {
-    let desk = Desk::new();
-    desk.write("task.json", &good_task());
-    let forest = exported("forest");
-    let wasm = std::fs::read(&forest).unwrap();
+    let fixture = FunctionFixture::new();
+    fixture.write("task.json", &good_task());
+    let trees = exported("trees");
+    let wasm = std::fs::read(&trees).unwrap();
     let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
     let sandbox = Sandbox::new(2, Some(cache)).unwrap();
     let guest = sandbox.load(&wasm, Digest::of(&wasm)).unwrap();
     let worker = std::thread::Builder::new().stack_size(THREAD_STACK);
-    let (table, splits) = (desk.read("dataset.parquet"), desk.read("splits.parquet"));
+    let (table, splits) = (
+        fixture.read("dataset.parquet"),
+        fixture.read("splits.parquet"),
+    );
     let expected = worker.spawn(move || {
         let limits = TaskLimits::default();
         let mut instance = Instance::new(&guest, limits, Cancel::default()).unwrap();
@@ -195,12 +198,12 @@ fn servers_answer_what_the_local_pool_says() {
     });
     let (description, answer) = expected.unwrap().join().unwrap();
     for kind in [Kind::Jco, Kind::Wasmtime, Kind::WasmtimeKeeping] {
-        let server = Server::start(kind, &forest);
+        let server = Server::start(kind, &trees);
         let described: Description =
-            serde_json::from_str(&desk.curl(&server.url, &[]).body).unwrap();
+            serde_json::from_str(&fixture.curl(&server.url, &[]).body).unwrap();
         assert_eq!(described, description, "{kind:?}");
         for round in 0..3 {
-            let reply = desk.post(&server.url, &desk.whole());
+            let reply = fixture.post(&server.url, &fixture.whole());
             assert_eq!(reply.status, "200", "{reply:?}");
             assert_eq!(
                 serde_json::from_str::<Answer>(&reply.body).unwrap(),
@@ -214,7 +217,7 @@ fn servers_answer_what_the_local_pool_says() {
             };
             assert_eq!(reply.header("fanout-dataset"), Some(held), "{kind:?}");
         }
-        let reply = desk.post(&server.url, &desk.named());
+        let reply = fixture.post(&server.url, &fixture.named());
         if kind == Kind::Wasmtime {
             assert_eq!(reply.status, "412");
             assert_eq!(reply.header("fanout-dataset"), Some("needed"));
@@ -252,8 +255,8 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 #[test]
 fn every_answer_is_one_that_openapi_tells_of() {
     let document = openapi();
-    let desk = Desk::new();
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let fixture = FunctionFixture::new();
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let url = server.url.as_str();
     let mut seen = BTreeSet::new();
     let mut check = |method: &str, reply: Reply, status: &str| {
@@ -276,36 +279,41 @@ fn every_answer_is_one_that_openapi_tells_of() {
         seen.insert(format!("{method} {status}"));
     };
     let part = |from: &str, to: &str| -> Vec<String> {
-        let whole = desk.whole().into_iter();
+        let whole = fixture.whole().into_iter();
         whole
             .map(|part| if part == from { to.to_owned() } else { part })
             .collect()
     };
-    check("get", desk.curl(url, &[]), "200");
-    check("get", desk.curl(&format!("{url}/tasks"), &[]), "404");
-    check("get", desk.curl(url, &["-X", "DELETE"]), "405");
-    check("post", desk.post(url, &desk.named()), "412");
+    check("get", fixture.curl(url, &[]), "200");
+    check("get", fixture.curl(&format!("{url}/tasks"), &[]), "404");
+    check("get", fixture.curl(url, &["-X", "DELETE"]), "405");
+    check("post", fixture.post(url, &fixture.named()), "412");
     check(
         "post",
-        desk.post(&format!("{url}/tasks"), &desk.whole()),
+        fixture.post(&format!("{url}/tasks"), &fixture.whole()),
         "404",
     );
-    check("post", desk.curl(url, &["-X", "PATCH", "-d", ""]), "405");
-    check("post", desk.curl(url, &["-d", "{}"]), "400");
+    check("post", fixture.curl(url, &["-X", "PATCH", "-d", ""]), "405");
+    check("post", fixture.curl(url, &["-d", "{}"]), "400");
     let spoilt = format!("dataset_digest={}", "0".repeat(64));
-    let mut parts = desk.whole();
+    let mut parts = fixture.whole();
     parts.push(spoilt);
-    check("post", desk.post(url, &parts), "400");
+    check("post", fixture.post(url, &parts), "400");
     // Before the first fold there is nothing to train on.
-    check("post", desk.post(url, &desk.whole()), "422");
-    desk.write("task.json", &good_task());
-    check("post", desk.post(url, &desk.whole()), "200");
-    check("post", desk.post(url, &desk.named()), "200");
+    check("post", fixture.post(url, &fixture.whole()), "422");
+    fixture.write("task.json", &good_task());
+    check("post", fixture.post(url, &fixture.whole()), "200");
+    check("post", fixture.post(url, &fixture.named()), "200");
     let nowhere = part(
         "dataset=@dataset.parquet",
         "dataset_url=http://127.0.0.1:1/dataset",
     );
-    check("post", desk.post(url, &nowhere), "502");
+    check("post", fixture.post(url, &nowhere), "502");
+    fixture
+        .fanout
+        .write("large.json", &" ".repeat((16 << 20) + 1));
+    let large = part("task=@task.json", "task=@large.json");
+    check("post", fixture.post(url, &large), "413");
     // All that is told but the trap, which no task of ours brings about.
     let told = |method: &str| {
         let statuses = document["paths"]["/"][method]["responses"]
@@ -450,11 +458,11 @@ fn reads(name: &str, document: &Value) -> bool {
 #[test]
 fn the_schema_of_a_request_takes_what_the_guest_takes() {
     let document = openapi();
-    let desk = Desk::new();
-    desk.write("task.json", &good_task());
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let fixture = FunctionFixture::new();
+    fixture.write("task.json", &good_task());
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     // The instance has the dataset, so that digests alone are enough.
-    assert_eq!(desk.post(&server.url, &desk.whole()).status, "200");
+    assert_eq!(fixture.post(&server.url, &fixture.whole()).status, "200");
     let all = [
         "dataset",
         "dataset_url",
@@ -480,12 +488,12 @@ fn the_schema_of_a_request_takes_what_the_guest_takes() {
                     "dataset_url=http://127.0.0.1:1/".to_owned(),
                 ),
                 "dataset_digest" => (
-                    desk.dataset.clone(),
-                    format!("dataset_digest={}", desk.dataset),
+                    fixture.dataset.clone(),
+                    format!("dataset_digest={}", fixture.dataset),
                 ),
                 "splits_digest" => (
-                    desk.splits.clone(),
-                    format!("splits_digest={}", desk.splits),
+                    fixture.splits.clone(),
+                    format!("splits_digest={}", fixture.splits),
                 ),
                 other => (String::new(), format!("{other}=")),
             };
@@ -493,20 +501,20 @@ fn the_schema_of_a_request_takes_what_the_guest_takes() {
             parts.push(part);
         }
         let told = broken(&document, "Request", &form).is_empty();
-        let status = desk.post(&server.url, &parts).status;
+        let status = fixture.post(&server.url, &parts).status;
         // A URL without a digest is fetched, and this one can't be.
         assert_eq!(told, status != "400", "{parts:?}: {status}");
         if status == "502" {
-            assert_eq!(desk.post(&server.url, &desk.whole()).status, "200");
+            assert_eq!(fixture.post(&server.url, &fixture.whole()).status, "200");
         }
     }
 }
 
 #[test]
 fn the_examples_of_the_contract_run() {
-    let desk = Desk::new();
-    desk.write("task.json", &good_task());
-    let server = Server::start(Kind::WasmtimeKeeping, &exported("forest"));
+    let fixture = FunctionFixture::new();
+    fixture.write("task.json", &good_task());
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/contract.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (_, block) = page.split_once("curl drives it:\n\n```sh\n").unwrap();
@@ -519,7 +527,7 @@ fn the_examples_of_the_contract_run() {
             assert!(line.starts_with("curl http://localhost:8000/"), "{line}");
             let line = line.replace("http://localhost:8000", &server.url);
             let output = Command::new("sh")
-                .current_dir(desk.fanout.here.path())
+                .current_dir(fixture.fanout.here.path())
                 .args(["-c", &line.replacen("curl", "curl -sS", 1)])
                 .output()
                 .unwrap();
@@ -544,18 +552,18 @@ fn a_guest_that_panics_says_so_and_the_server_goes_on() {
         .unwrap()
         .build(&workspace, &["panic-guest"], Targets::Library, "hostile")
         .unwrap();
-    let desk = Desk::new();
-    let file = desk.fanout.path("panic.wasm");
+    let fixture = FunctionFixture::new();
+    let file = fixture.fanout.path("panic.wasm");
     std::fs::write(&file, &built[0].wasm).unwrap();
     let mut task = good_task();
     task.trainer = "panics".to_owned();
     task.params.clear();
     task.candidates = vec![Params::new()];
-    desk.write("task.json", &task);
+    fixture.write("task.json", &task);
     for kind in [Kind::Wasmtime, Kind::WasmtimeKeeping] {
         let server = Server::start(kind, &file);
         for _ in 0..2 {
-            let reply = desk.post(&server.url, &desk.whole());
+            let reply = fixture.post(&server.url, &fixture.whole());
             assert_eq!(reply.status, "500", "{kind:?}: {reply:?}");
             let fault: Fault = serde_json::from_str(&reply.body).unwrap();
             let Fault::Failed(message) = fault else {
@@ -563,7 +571,7 @@ fn a_guest_that_panics_says_so_and_the_server_goes_on() {
             };
             assert!(message.contains("rows are too many"), "{message}");
             assert!(message.contains("panic/src/lib.rs"), "{message}");
-            let described = desk.curl(&server.url, &[]);
+            let described = fixture.curl(&server.url, &[]);
             assert!(described.body.contains("panic 0.1.0"), "{described:?}");
         }
     }
@@ -575,9 +583,9 @@ cv: {method: k_fold, n_splits: 3}
 refit: false
 ";
     let plan = plan.replace("SOURCE", &example("data/breast_cancer.csv"));
-    desk.fanout.write("plan.yaml", &plan);
+    fixture.fanout.write("plan.yaml", &plan);
     let server = Server::start(Kind::WasmtimeKeeping, &file);
-    let output = desk
+    let output = fixture
         .fanout
         .run(&["run", "plan.yaml", "--pool", &server.url]);
     assert_eq!(output.status.code(), Some(6));
@@ -585,7 +593,7 @@ refit: false
     assert!(said.contains("the guest trapped: panicked at"), "{said}");
     // The guest's own word is kept.
     drop(server);
-    let output = desk
+    let output = fixture
         .fanout
         .run(&["run", "plan.yaml", "--pool", "http://127.0.0.1:1"]);
     assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));

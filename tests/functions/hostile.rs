@@ -111,6 +111,7 @@ fn every_hostile_trainer_ends_as_a_typed_result_and_the_pool_goes_on() {
         endpoints: vec![server.url.clone()],
         concurrency: 1,
         token: None,
+        insecure: false,
         data: DataWay::Body,
         retry: Duration::from_secs(60),
         ca: None,

@@ -1,8 +1,14 @@
 //! What becomes of a task of each trainer of the component `hostile`: the kind
 //! of its fault, or `None` for an answer.
 /// In the local pool.
-pub(crate) const LOCAL: [(&str, Option<&str>); 31] = [
-    ("call_out", Some("fit_failed")),
+pub(crate) const LOCAL: [(&str, Option<&str>); 37] = [
+    // No host function is there to wait in: the first one that is called traps.
+    ("block_flush", Some("trapped")),
+    ("block_poll", Some("trapped")),
+    ("block_pollable", Some("trapped")),
+    ("block_write", Some("trapped")),
+    ("block_zeroes", Some("trapped")),
+    ("call_out", Some("trapped")),
     ("empty_answer", Some("malformed_answer")),
     ("exhaust_memory", Some("out_of_memory")),
     ("extra_metric", Some("malformed_answer")),
@@ -17,6 +23,7 @@ pub(crate) const LOCAL: [(&str, Option<&str>); 31] = [
     ("invalid_params", Some("invalid_params")),
     ("invalid_task", Some("invalid_task")),
     ("keep_state", None),
+    ("long_fault", Some("fit_failed")),
     ("loop_forever", Some("timed_out")),
     ("loop_some", Some("timed_out")),
     ("malformed_json", Some("malformed_answer")),
@@ -36,7 +43,16 @@ pub(crate) const LOCAL: [(&str, Option<&str>); 31] = [
 ];
 
 /// Where an endpoint says something else, and why it can't say the same.
-pub(crate) const OTHERWISE_OVER_HTTP: [(&str, Option<&str>); 6] = [
+pub(crate) const OTHERWISE_OVER_HTTP: [(&str, Option<&str>); 12] = [
+    // A server has these functions, and waits in them as long as it lets a
+    // request last.
+    ("block_flush", Some("timed_out")),
+    ("block_poll", Some("timed_out")),
+    ("block_pollable", Some("timed_out")),
+    ("block_write", Some("timed_out")),
+    ("block_zeroes", Some("timed_out")),
+    // A server may send requests; nobody answers this one.
+    ("call_out", Some("fit_failed")),
     // A trap is all that is seen of it from outside.
     ("exhaust_memory", Some("trapped")),
     ("huge_answer", Some("trapped")),

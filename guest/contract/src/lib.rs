@@ -1,9 +1,9 @@
-//! The documents that pass between a host and a guest: a trainer's
-//! [`Description`], a [`Task`] and its [`Answer`], and the [`Layout`] that a
-//! dataset's Parquet file carries.
+//! The documents that a host and a guest exchange: the [`Description`] of a
+//! guest, a [`Task`] and its [`Answer`] or [`Fault`], and the [`Layout`] in the
+//! metadata of a dataset's Parquet file.
 //!
-//! All of them are JSON, the same bytes through every door. This crate holds
-//! types alone: it does no I/O, and knows neither WebAssembly nor Parquet.
+//! All documents are JSON, the same through both interfaces of a guest. The crate
+//! has types only: it does no I/O, and depends on neither WebAssembly nor Parquet.
 
 pub mod metric;
 mod param;
@@ -14,26 +14,26 @@ use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
 
-/// The version of every document here; a guest refuses a task of another one.
+/// The version of the contract. A guest refuses tasks of other versions.
 pub const CONTRACT: u32 = 1;
 
-/// The key of the Parquet file's metadata under which a dataset's [`Layout`]
-/// stands as JSON.
+/// The key of a Parquet file's metadata whose value is the dataset's [`Layout`] as
+/// JSON.
 pub const LAYOUT_KEY: &str = "fanout";
 
-/// Hyper-parameters by name. A value is any JSON value; the trainer's
-/// [`Param`] says which ones it takes.
+/// Values of hyper-parameters by name. The trainer's [`Param`]s define which
+/// values are allowed.
 pub type Params = BTreeMap<String, serde_json::Value>;
 
-/// What a guest offers.
+/// A guest and its trainers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// The version of the contract that the guest keeps: [`CONTRACT`].
+    /// The version of the contract that the guest implements: [`CONTRACT`].
     pub contract: u32,
-    /// The guest's name and version, for people.
+    /// The name and the version of the guest, to be shown.
     pub guest: String,
-    /// The trainers, by name, each offered once.
+    /// The trainers, of different names.
     pub trainers: Vec<TrainerDescription>,
 }
 
@@ -43,22 +43,22 @@ pub struct Description {
 pub struct TrainerDescription {
     /// The name that a plan uses, such as `random_forest`.
     pub name: String,
-    /// One sentence for people.
+    /// A summary in one sentence.
     pub summary: String,
-    /// The kinds of target that it can be fitted to.
+    /// The kinds of target that it supports.
     pub tasks: Vec<Learning>,
-    /// The hyper-parameters, in the order to show them.
+    /// The hyper-parameters, in the order in which they are shown.
     pub params: Vec<Param>,
 }
 
 impl TrainerDescription {
-    /// The hyper-parameter called `name`, where there is one.
+    /// The hyper-parameter `name`, if there is one.
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
     }
 }
 
-/// What is learnt from a target.
+/// A kind of learning problem, given by the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Learning {
@@ -70,53 +70,53 @@ pub enum Learning {
     Regression,
 }
 
-/// One hyper-parameter. A value is good if any of its `kinds` takes it.
+/// A hyper-parameter. A value is valid if one of `kinds` allows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Param {
-    /// Its name, scikit-learn's where it has one.
+    /// The name, that of scikit-learn if it has one.
     pub name: String,
-    /// The kinds of value that it takes.
+    /// The kinds of values that it takes.
     pub kinds: Vec<ParamKind>,
-    /// The value that holds when a plan names none.
+    /// The value if none is given.
     pub default: serde_json::Value,
-    /// Its meaning, one sentence for people.
+    /// The meaning in one or two sentences.
     pub meaning: String,
-    /// Whether one fit at the largest value (smallest, for thresholds) serves
-    /// all others exactly. Candidates that differ only in nested
-    /// hyper-parameters form a family.
+    /// Whether one fit at the largest value (the smallest for a threshold) gives
+    /// exactly the results of all other values. Candidates that differ only in
+    /// nested hyper-parameters form a family.
     #[serde(default)]
     pub nested: bool,
 }
 
-/// One kind of value that a hyper-parameter takes. Bounds are inclusive
-/// unless their name says otherwise.
+/// A kind of values of a hyper-parameter. Bounds are inclusive unless stated
+/// otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ParamKind {
-    /// JSON's `null`.
+    /// `null`.
     Null,
     /// `true` or `false`.
     Bool,
-    /// A whole number.
+    /// An integer.
     Int {
-        /// The least.
+        /// The minimum.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         min: Option<i64>,
-        /// The greatest.
+        /// The maximum.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max: Option<i64>,
     },
-    /// A finite number written with a fraction or exponent (`1.0`), or a
-    /// whole number where no [`ParamKind::Int`] of the same parameter takes it.
+    /// A finite number, written with a fraction or exponent (`1.0`), or as an
+    /// integer if the parameter has no [`ParamKind::Int`].
     Float {
-        /// The least.
+        /// The minimum.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         min: Option<f64>,
-        /// The greatest.
+        /// The maximum.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max: Option<f64>,
-        /// Whether `min` itself is out of range.
+        /// Whether `min` is exclusive.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         above_min: bool,
     },
@@ -127,12 +127,12 @@ pub enum ParamKind {
     },
     /// Any string.
     Text,
-    /// An object from class label to a weight that is not negative.
+    /// An object from class labels to weights of at least 0.
     Weights,
 }
 
-/// What is sent to a guest: the candidates of one family, on one split, for
-/// one target.
+/// A unit of work for a guest: the candidates of one family, on one split, for one
+/// target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
@@ -140,41 +140,41 @@ pub struct Task {
     pub contract: u32,
     /// The trainer's name.
     pub trainer: String,
-    /// The hyper-parameters that all candidates share. What is left out has
-    /// its default.
+    /// The hyper-parameters that all candidates share. Others have their
+    /// defaults.
     #[serde(default)]
     pub params: Params,
-    /// One entry a candidate: the hyper-parameters in which they differ.
-    /// Never empty; an entry may be.
+    /// One entry per candidate: the hyper-parameters in which they differ. There
+    /// is at least one entry, which may be empty.
     pub candidates: Vec<Params>,
-    /// Which rows to fit on and which to score.
+    /// The training and test rows.
     pub split: Split,
-    /// The name of the target's column.
+    /// The name of the target column.
     pub target: String,
-    /// The label of the positive class, for two classes. Left out: the last
-    /// of the sorted labels.
+    /// The label of the positive class of two classes; if `None`, the last of the
+    /// sorted labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
-    /// The names of the metrics, scikit-learn's.
+    /// The metrics, by the names of scikit-learn's scorers.
     #[serde(default)]
     pub scoring: Vec<String>,
-    /// Whether to score the training rows too.
+    /// Whether the training rows are scored as well.
     #[serde(default)]
     pub train_score: bool,
 }
 
-/// One train/test partition, read from a column of the splits file: an
-/// integer for each row of the dataset, null where the row takes no part.
+/// A train/test partition: a column of the splits file, which has an integer for
+/// each row of the dataset, null for a row that takes no part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
-    /// The column's name.
+    /// The name of the column.
     pub column: String,
-    /// Rows with this value are the test rows. Left out: no row is tested,
-    /// and all that take part are trained on.
+    /// The value of the test rows. If `None`, there are no test rows, and all rows
+    /// that take part are training rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<i32>,
-    /// Which of the other rows are the training rows.
+    /// Which of the other rows are training rows.
     #[serde(default, skip_serializing_if = "Train::is_rest")]
     pub train: Train,
 }
@@ -183,10 +183,10 @@ pub struct Split {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Train {
-    /// Every row that takes part and is not a test row.
+    /// All rows that take part and are not test rows.
     #[default]
     Rest,
-    /// The rows whose value is less than the test rows' (time series).
+    /// The rows of lesser values than the test rows (time series).
     Before,
 }
 
@@ -202,36 +202,35 @@ impl Train {
 pub struct Answer {
     /// [`CONTRACT`].
     pub contract: u32,
-    /// How many models were fitted to serve the candidates.
+    /// The number of models that were fitted.
     pub fits: u32,
-    /// One entry a candidate, in the task's order.
+    /// One entry per candidate, in the order of the task.
     pub scores: Vec<Scores>,
 }
 
-/// The scores of one candidate on one split. A score that is not a number
-/// (a metric that is not defined on these rows) is null.
+/// The scores of one candidate on one split, by metric. `None` for a metric that is
+/// undefined on these rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scores {
-    /// By metric, on the test rows.
+    /// The scores of the test rows.
     pub test: BTreeMap<String, Option<f64>>,
-    /// By metric, on the training rows; empty unless the task asked.
+    /// The scores of the training rows; empty unless [`Task::train_score`] is set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub train: BTreeMap<String, Option<f64>>,
 }
 
-/// Why a guest did not answer: the same four, in the same words, through
-/// every door.
+/// An error of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", content = "message", rename_all = "kebab-case")]
 pub enum Fault {
     /// The dataset or its splits can't be read.
     InvalidDataset(String),
-    /// The task is not of the contract, or does not fit the dataset.
+    /// The task violates the contract, or does not fit the dataset.
     InvalidTask(String),
     /// A hyper-parameter is unknown or out of range.
     InvalidParams(String),
-    /// The algorithm gave up.
+    /// The fit failed.
     Failed(String),
 }
 
@@ -260,9 +259,8 @@ impl std::fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// What the columns of a dataset's Parquet file mean. The file holds exactly
-/// these columns, in this order; it carries the layout as JSON in its
-/// metadata, under [`LAYOUT_KEY`].
+/// The columns of a dataset's Parquet file. The file has exactly these columns, in
+/// this order, and the layout as JSON in its metadata under [`LAYOUT_KEY`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
@@ -276,34 +274,34 @@ pub struct Layout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
-    /// Its name, unique in the dataset.
+    /// The name, unique in the dataset.
     pub name: String,
-    /// What it is for.
+    /// The role of the column.
     pub role: Role,
-    /// How its values are stored.
+    /// The kind of its values.
     pub kind: ColumnKind,
 }
 
-/// What a column is for.
+/// The role of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// It is learnt from.
+    /// An input of the model.
     Feature,
-    /// It is predicted. Never null.
+    /// A value to predict; never null.
     Target,
 }
 
-/// How the values of a column are stored; null is a missing value.
+/// The kind of a column and its representation. Null is a missing value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ColumnKind {
-    /// A number: Parquet's BOOLEAN (as 0 and 1), INT32, INT64, FLOAT or
-    /// DOUBLE. NaN counts as missing.
+    /// Numbers, of Parquet type BOOLEAN (0 and 1), INT32, INT64, FLOAT or DOUBLE.
+    /// NaN is missing.
     Number,
-    /// A category: INT32, an index into `labels`.
+    /// Categories, of Parquet type INT32: indices into `labels`.
     Category {
-        /// The labels, in the order in which they first appear in the data.
+        /// The labels, in the order of their first appearance in the data.
         labels: Vec<String>,
     },
 }

@@ -1,77 +1,76 @@
-//! [`Metric`]: what a plan may score by, under scikit-learn's names. Greater
-//! is better for all of them.
-//!
-//! The host asks here whether a name is good; the guest computes. No formula
-//! lives here.
+//! [`Metric`]: the metrics that a plan may name, by the names of scikit-learn's
+//! scorers. For all of them, greater is better. The SDK computes them.
 
 use crate::Learning;
 
-/// A metric that a guest computes.
+/// A metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Metric {
-    /// The share of rows whose class is right.
+    /// The fraction of rows that are classified correctly.
     Accuracy,
     /// The mean recall of the classes.
     BalancedAccuracy,
-    /// Of the rows said to be of a class, the share that are.
+    /// The fraction of the rows predicted to be of a class that are.
     Precision(Average),
-    /// Of the rows of a class, the share said to be.
+    /// The fraction of the rows of a class that are predicted to be.
     Recall(Average),
     /// The harmonic mean of precision and recall.
     F1(Average),
-    /// The correlation of truth and prediction.
+    /// The correlation coefficient of true and predicted classes.
     MatthewsCorrcoef,
-    /// The area under the receiver operating characteristic, of two classes.
+    /// The area under the receiver operating characteristic curve, for two
+    /// classes.
     RocAuc,
     /// The mean of the areas of each class against the rest.
     RocAucOvr {
-        /// Whether classes count by their number of rows.
+        /// Whether classes are weighted by their number of rows.
         weighted: bool,
     },
     /// The mean of the areas of each class against each other (Hand and
     /// Till, 2001).
     RocAucOvo {
-        /// Whether pairs count by their number of rows.
+        /// Whether pairs are weighted by their number of rows.
         weighted: bool,
     },
-    /// The area under the precision-recall steps; with three classes or
-    /// more, the mean over each class against the rest.
+    /// The mean of the precisions at each threshold, weighted by the increase in
+    /// recall; for three or more classes, the mean of each class against the
+    /// rest.
     AveragePrecision,
     /// The mean logarithm of the probability of the true class.
     NegLogLoss,
     /// The mean squared error of the probabilities, negated.
     NegBrierScore,
-    /// The share of the variance that is explained.
+    /// The coefficient of determination.
     R2,
     /// The mean squared error, negated.
     NegMeanSquaredError,
-    /// Its root, negated.
+    /// The root of the mean squared error, negated.
     NegRootMeanSquaredError,
     /// The mean absolute error, negated.
     NegMeanAbsoluteError,
 }
 
-/// How a metric of one class is made a metric of all.
+/// How a metric of one class is averaged over the classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Average {
-    /// It is that of the positive class.
+    /// The metric of the positive class.
     Binary,
     /// The mean over the classes.
     Macro,
-    /// The counts of all classes are added first.
+    /// The metric of the sums of the counts of all classes.
     Micro,
     /// The mean over the classes, weighted by their number of rows.
     Weighted,
 }
 
-/// What a metric compares with the truth.
+/// The kind of predictions that a metric compares with the true values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compares {
-    /// Predicted classes: every classifier gives them.
+    /// Predicted classes, which every classifier has.
     Classes,
     /// Probabilities of the classes.
     Probabilities,
-    /// Predicted numbers: every regressor gives them.
+    /// Predicted numbers, which every regressor has.
     Numbers,
 }
 
@@ -109,18 +108,18 @@ const ALL: [(&str, Metric); 27] = [
 ];
 
 impl Metric {
-    /// Every name with its metric, sorted by name.
+    /// All metrics with their names, sorted by name.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
         ALL.into_iter()
     }
 
-    /// The metric called `name`.
+    /// The metric of a name.
     pub fn named(name: &str) -> Option<Self> {
         let found = Self::all().find(|(known, _)| *known == name);
         found.map(|(_, metric)| metric)
     }
 
-    /// Whether it is defined for such a target.
+    /// Whether the metric is defined for targets of this kind.
     pub fn suits(self, learning: Learning) -> bool {
         match self {
             Self::Precision(Average::Binary)
@@ -131,8 +130,7 @@ impl Metric {
         }
     }
 
-    /// The names of metrics that stand in for this one where it does not suit
-    /// a target.
+    /// The names of similar metrics that suit targets of this kind.
     pub fn instead(self, learning: Learning) -> &'static [&'static str] {
         match (self, learning) {
             (Self::Precision(_), Learning::Multiclass) => {
@@ -147,7 +145,7 @@ impl Metric {
         }
     }
 
-    /// What it compares with the truth.
+    /// The kind of predictions that the metric compares.
     pub fn compares(self) -> Compares {
         match self {
             Self::Accuracy
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_suits() {
+    fn alternatives_suit_the_target() {
         for learning in [Learning::Binary, Learning::Multiclass, Learning::Regression] {
             for (name, metric) in Metric::all().filter(|(_, metric)| !metric.suits(learning)) {
                 for instead in metric.instead(learning) {

@@ -1,7 +1,5 @@
-//! What a hyper-parameter takes: [`Param::check`]. Host and guest ask the same
-//! function, so that a plan that passes is never refused by its trainer.
-//!
-//! It refuses values; it never changes one.
+//! Validation of hyper-parameters: [`Param::check`], which host and guest share.
+//! Values are checked, and never converted.
 
 use serde_json::Value;
 
@@ -19,7 +17,7 @@ impl Param {
         }
     }
 
-    /// The same, nested.
+    /// The same hyper-parameter, marked as nested.
     pub fn nested(self) -> Self {
         Self {
             nested: true,
@@ -27,14 +25,17 @@ impl Param {
         }
     }
 
-    /// What it takes, for people: "`null` or a whole number of at least 1".
+    /// The values that are allowed, as text: "`null` or a whole number of at least
+    /// 1".
     pub fn takes(&self) -> String {
         let phrases: Vec<String> = self.kinds.iter().flat_map(ParamKind::phrases).collect();
         one_of(&phrases)
     }
 
-    /// Whether any of the kinds takes `value`. The error says what the
-    /// parameter takes and what it was given.
+    /// Checks that one of the kinds allows `value`.
+    ///
+    /// # Errors
+    /// A message with the allowed values and the given one.
     pub fn check(&self, value: &Value) -> Result<(), String> {
         let int_taken = self
             .kinds
@@ -47,14 +48,14 @@ impl Param {
             "`{}` takes {}, not {}",
             self.name,
             self.takes(),
-            told(value)
+            describe(value)
         ))
     }
 }
 
 impl ParamKind {
-    /// Whether this kind takes `value`. `int_taken` says that another kind of
-    /// the same parameter speaks for whole numbers.
+    /// Whether this kind allows `value`. `int_taken`: whether the parameter has an
+    /// [`ParamKind::Int`], which then decides about integers.
     fn takes(&self, value: &Value, int_taken: bool) -> bool {
         match self {
             Self::Null => value.is_null(),
@@ -98,8 +99,7 @@ impl ParamKind {
 }
 
 impl ParamKind {
-    /// Phrases for people, any of which holds for a value of this kind: "a
-    /// whole number of at least 1".
+    /// The alternatives of this kind as text: "a whole number of at least 1".
     fn phrases(&self) -> Vec<String> {
         match self {
             Self::Null => vec!["`null`".to_owned()],
@@ -133,8 +133,8 @@ impl ParamKind {
     }
 }
 
-/// A value, for people.
-fn told(value: &Value) -> String {
+/// A value as text, with its type.
+fn describe(value: &Value) -> String {
     match value {
         Value::Null => "`null`".to_owned(),
         Value::Bool(value) => format!("`{value}`"),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_is_an_int_where_ints_are_taken() {
+    fn an_integer_is_not_a_float_if_the_parameter_takes_integers() {
         let both = param(vec![
             ParamKind::Int {
                 min: Some(2),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold() {
+    fn bounds_are_checked() {
         let float = param(vec![ParamKind::Float {
             min: Some(0.0),
             max: Some(0.5),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds() {
+    fn choices_weights_and_bools_are_checked() {
         let choice = param(vec![
             ParamKind::Choice {
                 of: vec!["sqrt".to_owned(), "log2".to_owned()],

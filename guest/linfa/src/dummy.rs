@@ -1,7 +1,5 @@
-//! [`Dummy`]: scikit-learn's `DummyClassifier`, which ignores the features.
-//!
-//! It is the floor that a search must rise above, and what a fit costs when
-//! the fit itself costs nothing.
+//! [`Dummy`]: scikit-learn's `DummyClassifier`, which ignores the features. It
+//! serves as a baseline for scores, and to measure the overhead of a task.
 
 use std::convert::Infallible;
 
@@ -13,39 +11,39 @@ use fanout_sdk::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Predicts from the class frequencies of the training rows alone.
+/// Predicts from the class frequencies of the training rows.
 ///
 /// | parameter | default | meaning |
 /// | --- | --- | --- |
-/// | `strategy` | `prior` | see [`Strategy`] |
+/// | `strategy` | `prior` | the prediction, see [`Strategy`] |
 /// | `random_state` | 0 | the seed of `stratified` and `uniform` |
 /// | `constant` | null | the label that `constant` predicts |
 ///
-/// `stratified` and `uniform` draw from a generator of their own: their
-/// frequencies are scikit-learn's, their draws are not.
+/// `stratified` and `uniform` have the frequencies of scikit-learn, but not its
+/// random numbers.
 #[derive(Debug)]
 pub struct Dummy(Infallible);
 
-/// What is predicted.
+/// The strategy of a [`Dummy`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Strategy {
-    /// The most frequent class, with the frequencies as probabilities.
+    /// The most frequent class; the probabilities are the class frequencies.
     Prior,
     /// The most frequent class, with probability 1.
     MostFrequent,
-    /// A class drawn a row by the frequencies.
+    /// A random class per row, drawn by the class frequencies.
     Stratified {
         /// The seed.
         seed: u64,
     },
-    /// A class drawn a row, all alike.
+    /// A random class per row, drawn uniformly.
     Uniform {
         /// The seed.
         seed: u64,
     },
-    /// One class, whatever the data.
+    /// A given class.
     Constant {
-        /// Its index.
+        /// The index of the class.
         class: u32,
     },
 }
@@ -77,7 +75,7 @@ impl Trainer for Dummy {
         };
         TrainerDescription {
             name: "dummy".to_owned(),
-            summary: "Ignores the features: the baseline of every search.".to_owned(),
+            summary: "A baseline that ignores the features.".to_owned(),
             tasks: vec![Learning::Binary, Learning::Multiclass],
             params: vec![
                 Param::new(
@@ -86,8 +84,8 @@ impl Trainer for Dummy {
                         of: choices.map(str::to_owned).to_vec(),
                     }],
                     json!("prior"),
-                    "What is predicted: the training rows' frequencies, their most frequent \
-                     class, classes drawn by frequency or alike, or one given class.",
+                    "The prediction: the class frequencies of the training rows, the most \
+                     frequent class, random classes by frequency or uniform, or a given class.",
                 ),
                 Param::new(
                     "random_state",
@@ -150,7 +148,7 @@ impl Trainer for Dummy {
     }
 }
 
-/// Hands probabilities on in the form that the number of classes asks for.
+/// Passes probabilities to the scorer, as binary for two classes.
 fn score(
     probabilities: Vec<f64>,
     classes: &[String],
@@ -162,11 +160,11 @@ fn score(
     })
 }
 
-/// The class labels, and the share of the training rows that each has.
+/// The class labels, and the class frequencies of the training rows.
 fn frequencies<'a>(job: &Job<'a>) -> Result<(&'a [String], Vec<f64>), Fault> {
     let Target::Classes { classes, codes } = job.target else {
         return Err(Fault::InvalidTask(
-            "`dummy` learns classes, not numbers".to_owned(),
+            "`dummy` is a classifier, but the target is numeric".to_owned(),
         ));
     };
     let mut counts = vec![0u32; classes.len()];
@@ -193,7 +191,7 @@ impl Strategy {
                 let class = classes.iter().position(|class| *class == label);
                 let class = class.ok_or_else(|| {
                     Fault::InvalidParams(format!(
-                        "`constant` is `{label}` and the classes are `{}`",
+                        "`constant` is `{label}`, which is not one of the classes `{}`",
                         classes.join("`, `")
                     ))
                 })?;
@@ -205,8 +203,8 @@ impl Strategy {
         })
     }
 
-    /// The probabilities of `rows` rows: of class 1 for two classes, else of
-    /// every class, row by row.
+    /// The probabilities of `rows` rows, row-major: of class 1 for two classes,
+    /// else of each class.
     fn probabilities(&self, frequencies: &[f64], rows: usize) -> Vec<f64> {
         let classes = frequencies.len();
         let one_hot = |class: usize| {
@@ -218,9 +216,9 @@ impl Strategy {
             Self::Prior => frequencies.to_vec(),
             Self::MostFrequent => one_hot(most_frequent(frequencies)),
             Self::Constant { class } => one_hot(*class as usize),
-            Self::Stratified { seed } => return drawn(*seed, frequencies, rows),
+            Self::Stratified { seed } => return draw_classes(*seed, frequencies, rows),
             Self::Uniform { seed } => {
-                return drawn(*seed, &vec![1.0 / classes as f64; classes], rows);
+                return draw_classes(*seed, &vec![1.0 / classes as f64; classes], rows);
             }
         };
         match row.as_slice() {
@@ -241,14 +239,14 @@ fn most_frequent(frequencies: &[f64]) -> usize {
     best
 }
 
-/// A class drawn for each row, as probabilities of 0 and 1.
-fn drawn(seed: u64, frequencies: &[f64], rows: usize) -> Vec<f64> {
+/// A random class per row, as probabilities of 0 and 1.
+fn draw_classes(seed: u64, frequencies: &[f64], rows: usize) -> Vec<f64> {
     let classes = frequencies.len();
     let width = if classes == 2 { 1 } else { classes };
     let mut table = vec![0.0; rows * width];
     let mut state = seed;
     for row in table.chunks_exact_mut(width) {
-        let mut left = unit(&mut state);
+        let mut left = next_f64(&mut state);
         let mut class = 0;
         while class + 1 < classes && left >= frequencies[class] {
             left -= frequencies[class];
@@ -262,8 +260,8 @@ fn drawn(seed: u64, frequencies: &[f64], rows: usize) -> Vec<f64> {
     table
 }
 
-/// The next number in [0, 1) of SplitMix64 (Steele, Lea, Flood, 2014).
-fn unit(state: &mut u64) -> f64 {
+/// The next uniform number in `[0, 1)` of SplitMix64 (Steele, Lea, Flood, 2014).
+fn next_f64(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

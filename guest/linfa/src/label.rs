@@ -1,10 +1,9 @@
-//! [`ClassLabel`]: a class that linfa's hash maps keep in the same place in
-//! every map.
+//! [`ClassLabel`]: a class label that has the same position in every hash map.
 //!
-//! linfa counts labels in the standard library's `HashMap` and lets ties, and
-//! the order of float sums, follow its iteration. The keys of those maps
-//! differ from map to map, even in WebAssembly, so that a tree would depend
-//! on what its instance fitted before. A fit must depend on its task alone.
+//! linfa counts labels in the standard library's `HashMap`, whose order of
+//! iteration decides ties and the order of float sums. The hash keys differ from
+//! map to map, even in WebAssembly, so that a tree would depend on what its
+//! instance fitted before. A fit must depend on its task only.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
@@ -14,20 +13,20 @@ use serde::{Deserialize, Serialize};
 
 /// The index of a class, among a known number of classes.
 ///
-/// Its hash ends in the same bits whatever the keys of the hasher: it feeds
-/// the hasher zeros until they come out. As a map places an entry by these
-/// bits, equal insertions give equal iterations.
+/// The last bits of its hash do not depend on the keys of the hasher: zeros are
+/// written to the hasher until these bits come out. A map places an entry by these
+/// bits, so that equal insertions give the same order of iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClassLabel {
     class: u32,
-    /// How many bits decide the place in a map of all classes.
+    /// The number of hash bits that decide the position in a map of all classes.
     bits: u8,
 }
 
 impl ClassLabel {
     /// Class `class` of `classes`.
     pub fn new(class: u32, classes: usize) -> Self {
-        // A map has at least 4 places, and an eighth of more stay free.
+        // A map has at least 4 positions; of more, an eighth stay free.
         let places = (classes * 8 / 7 + 1).next_power_of_two().max(4);
         Self {
             class,
@@ -45,7 +44,7 @@ impl Label for ClassLabel {}
 
 impl Hash for ClassLabel {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // What a hasher says of nothing tells its keys apart.
+        // The hash of no bytes identifies the keys of the hasher.
         let keys = state.finish();
         MEMORY.with_borrow_mut(|memory| {
             let page = &mut memory[keys as usize % PAGES];
@@ -66,13 +65,12 @@ impl Hash for ClassLabel {
 }
 
 impl ClassLabel {
-    /// Feeds zeros until the last bits of the hash are those of the class;
-    /// returns how many it took.
+    /// Writes zeros until the last bits of the hash are those of the class.
+    /// Returns the number of zeros.
     fn search<H: Hasher>(self, state: &mut H) -> usize {
         let mask = (1u64 << self.bits) - 1;
         let mut count = 0;
-        // The bound is for hashers that are not random at all: they never
-        // differ from map to map either.
+        // Bounded for hashers without keys, which are the same in every map.
         while state.finish() & mask != u64::from(self.class) & mask && count < ZEROS.len() {
             state.write(&ZEROS[..1]);
             count += 1;
@@ -83,10 +81,11 @@ impl ClassLabel {
 
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
-/// How many maps are remembered. A node of a tree uses two at a time.
+/// The number of hashers whose zeros are kept. A node of a tree uses two maps at
+/// a time.
 const PAGES: usize = 64;
 
-/// What one hasher needs, by class.
+/// The number of zeros for one hasher, by class.
 #[derive(Clone, Default)]
 struct Page {
     keys: Option<u64>,
@@ -104,14 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn maps_iterate_alike() {
+    fn maps_have_the_same_order_of_iteration() {
         for classes in [2usize, 3, 4, 7, 8, 50, 300] {
             let order = |_| {
                 let labels = (0..classes).map(|class| (class * 7 + 3) % classes.max(8));
                 let labels = labels.map(|class| (ClassLabel::new(class as u32, classes), 0.0));
                 let map: HashMap<ClassLabel, f32> = labels.collect();
                 let order: Vec<u32> = map.keys().map(|label| label.class()).collect();
-                // A clone lives on with the same keys.
+                // A clone has the same keys.
                 assert!(
                     map.clone()
                         .into_keys()

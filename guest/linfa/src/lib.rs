@@ -1,5 +1,5 @@
-//! linfa's algorithms as trainers, and the baseline that every search wants
-//! to beat.
+//! Algorithms of linfa as trainers, and a baseline: [`LinfaDecisionTree`] and
+//! [`Dummy`].
 
 pub mod dummy;
 pub mod label;

@@ -1,8 +1,7 @@
-//! [`LinfaDecisionTree`]: the decision tree of linfa-trees, as it is.
+//! [`LinfaDecisionTree`]: the decision tree of linfa-trees, without changes.
 //!
-//! It is the compatible baseline, and the example of how an algorithm of
-//! linfa becomes a trainer. Every node looks at every row, so that it is no
-//! engine for large tables.
+//! It is an example of how an algorithm of linfa becomes a trainer, and a baseline
+//! for comparisons. Every node scans all rows, so that it is slow on large tables.
 
 use std::convert::Infallible;
 
@@ -19,24 +18,24 @@ use serde_json::{Value, json};
 
 use crate::label::ClassLabel;
 
-/// linfa-trees' `DecisionTree`, with its names and defaults. It predicts
-/// classes and knows no probabilities; a category is the rank of its label;
-/// missing values are refused.
+/// linfa-trees' `DecisionTree`, with its names and defaults. It predicts classes
+/// without probabilities. A category is the rank of its label. Missing values are
+/// not supported.
 ///
-/// Ties between classes follow linfa's order of counting, which
-/// [`ClassLabel`] keeps the same in every fit.
+/// Ties between classes are decided by linfa's order of counting, which
+/// [`ClassLabel`] makes the same in every fit.
 ///
 /// | parameter | default | meaning |
 /// | --- | --- | --- |
 /// | `split_quality` | `gini` | `gini` or `entropy` |
-/// | `max_depth` | null | the greatest depth; null is no limit |
-/// | `min_weight_split` | 2.0 | rows that a node needs to be split |
-/// | `min_weight_leaf` | 1.0 | rows that a leaf must have |
-/// | `min_impurity_decrease` | 0.00001 | what a split must gain, above 0 |
+/// | `max_depth` | null | the maximum depth; null for no limit |
+/// | `min_weight_split` | 2.0 | the minimum number of rows of a split node |
+/// | `min_weight_leaf` | 1.0 | the minimum number of rows of a leaf |
+/// | `min_impurity_decrease` | 0.00001 | the minimum impurity decrease of a split, above 0 |
 #[derive(Debug)]
 pub struct LinfaDecisionTree(Infallible);
 
-/// A fitted tree, with the features and classes that it knows.
+/// A fitted tree with its features and class labels.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Model {
     schema: Schema,
@@ -70,31 +69,31 @@ impl Trainer for LinfaDecisionTree {
                     "split_quality",
                     vec![quality],
                     json!("gini"),
-                    "What a split improves.",
+                    "The impurity measure.",
                 ),
                 Param::new(
                     "max_depth",
                     vec![ParamKind::Null, depth],
                     Value::Null,
-                    "The greatest depth of the tree; null is no limit.",
+                    "The maximum depth of the tree; null for no limit.",
                 ),
                 Param::new(
                     "min_weight_split",
                     vec![number(0.0, false)],
                     json!(2.0),
-                    "How many rows a node needs to be split.",
+                    "The minimum number of rows of a node that is split.",
                 ),
                 Param::new(
                     "min_weight_leaf",
                     vec![number(0.0, false)],
                     json!(1.0),
-                    "How many rows a leaf must have.",
+                    "The minimum number of rows of a leaf.",
                 ),
                 Param::new(
                     "min_impurity_decrease",
                     vec![number(f64::EPSILON, false)],
                     json!(0.00001),
-                    "How much a split must improve on its node.",
+                    "The minimum impurity decrease of a split.",
                 ),
             ],
         }
@@ -148,8 +147,8 @@ fn records(schema: &Schema, table: &Table) -> Result<Array2<f64>, Fault> {
     match records.indexed_iter().find(|(_, value)| value.is_nan()) {
         None => Ok(records),
         Some(((row, column), _)) => Err(Fault::InvalidTask(format!(
-            "trainer `linfa_decision_tree` takes no missing value, and feature `{}` misses one in \
-             row {row} (counted from 0); drop such rows, or use `decision_tree`",
+            "trainer `linfa_decision_tree` does not support missing values, but feature `{}` is \
+             missing in row {row} (counted from 0); drop such rows, or use `decision_tree`",
             schema.features()[column].name
         ))),
     }
@@ -163,7 +162,7 @@ fn rows(records: &Array2<f64>, rows: &[u32]) -> Array2<f64> {
 fn training_rows(records: &Array2<f64>, job: &Job<'_>) -> Result<Rows, Fault> {
     let Target::Classes { classes, codes } = job.target else {
         return Err(Fault::InvalidTask(
-            "`linfa_decision_tree` learns classes, not numbers".to_owned(),
+            "`linfa_decision_tree` is a classifier, but the target is numeric".to_owned(),
         ));
     };
     let label = |row: &u32| ClassLabel::new(codes[*row as usize], classes.len());
@@ -201,8 +200,8 @@ fn predict(tree: &DecisionTree<f64, ClassLabel>, records: &Array2<f64>) -> Vec<u
 mod tests {
     use super::*;
 
-    /// Rows that tie all the time: few values, five classes.
-    fn tied() -> Rows {
+    /// Rows with many ties: few values, five classes.
+    fn ties() -> Rows {
         let mut state = 7u64;
         let mut draw = |below: u64| {
             state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
@@ -214,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_depends_on_its_rows_alone() {
+    fn equal_rows_give_equal_trees() {
         let params: Params = LinfaDecisionTree::description()
             .params
             .into_iter()
             .map(|param| (param.name, param.default))
             .collect();
-        let rows = tied();
-        // Each fit counts in maps of other keys.
+        let rows = ties();
+        // The hash maps of each fit have other keys.
         let bytes = |_| postcard::to_allocvec(&fit(&params, &rows).unwrap()).unwrap();
         let first = bytes(0);
         assert!((1..30).map(bytes).all(|other| other == first));

@@ -1,5 +1,5 @@
-//! `linfa_decision_tree` is linfa's own tree: as a trainer on a table it
-//! predicts what linfa predicts on the same numbers.
+//! The trainer `linfa_decision_tree` predicts on a table what linfa predicts on
+//! the same numbers.
 
 use fanout_linfa::LinfaDecisionTree;
 use fanout_sdk::contract::{Column, ColumnKind, Role};
@@ -31,7 +31,7 @@ fn class(row: u32) -> u32 {
     (signal * 2.3) as u32 % 3
 }
 
-/// The rows as linfa takes them.
+/// The features of `rows` as a matrix.
 fn records(rows: &[u32]) -> Array2<f64> {
     Array2::from_shape_fn((rows.len(), 3), |(at, column)| match column {
         2 => LABELS[code(rows[at]) as usize].1,
@@ -39,7 +39,7 @@ fn records(rows: &[u32]) -> Array2<f64> {
     })
 }
 
-/// The rows as a trainer takes them.
+/// All rows as a table.
 fn table() -> Table {
     let column = |name: &str, role, kind| Column {
         name: name.to_owned(),
@@ -76,7 +76,7 @@ fn params(set: &[(&str, Value)]) -> Params {
 }
 
 #[derive(Default)]
-struct Heard {
+struct Recorder {
     test: Vec<Vec<u32>>,
     train: Vec<Vec<u32>>,
 }
@@ -84,11 +84,11 @@ struct Heard {
 fn classes(prediction: Prediction<'_>) -> Vec<u32> {
     match prediction {
         Prediction::Classes(classes) => classes.to_vec(),
-        other => panic!("linfa's tree knows no probabilities: {other:?}"),
+        other => panic!("linfa's tree predicted {other:?}"),
     }
 }
 
-impl Scorer for Heard {
+impl Scorer for Recorder {
     fn test(&mut self, _: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
         self.test.push(classes(prediction));
         Ok(())
@@ -104,8 +104,8 @@ impl Scorer for Heard {
     }
 }
 
-/// What linfa itself predicts, where a hundred of its trees say the same: its
-/// ties, and the order of its sums, follow the keys of hash maps.
+/// The predictions of linfa, `None` where a hundred of its trees disagree: its
+/// ties and the order of its sums depend on the keys of hash maps.
 fn linfa(
     params: linfa_trees::DecisionTreeParams<f64, usize>,
     train: &[u32],
@@ -127,14 +127,14 @@ fn linfa(
     agreed
 }
 
-/// Says the same wherever linfa is sure, which it is of most rows.
+/// Checks predictions where linfa's agree, which they do for most rows.
 #[track_caller]
 fn agree(found: &[u32], linfa: &[Option<u32>]) {
     assert_eq!(found.len(), linfa.len());
     let sure = linfa.iter().flatten().count();
     assert!(
         sure * 10 >= found.len() * 8,
-        "sure of {sure} of {}",
+        "{sure} of {} agree",
         found.len()
     );
     let differs = |(found, linfa): (&u32, &Option<u32>)| linfa.is_some_and(|class| class != *found);
@@ -145,7 +145,7 @@ fn agree(found: &[u32], linfa: &[Option<u32>]) {
 }
 
 #[test]
-fn the_trainer_predicts_what_linfa_does() {
+fn the_trainer_predicts_as_linfa() {
     let table = table();
     let target = table.target("class").unwrap();
     let Target::Classes { codes, .. } = &target else {
@@ -176,27 +176,27 @@ fn the_trainer_predicts_what_linfa_does() {
         train: &train,
         test: &test,
     };
-    let mut heard = Heard::default();
-    let fits = LinfaDecisionTree::evaluate(&data, &job(&candidates), &mut heard).unwrap();
+    let mut recorded = Recorder::default();
+    let fits = LinfaDecisionTree::evaluate(&data, &job(&candidates), &mut recorded).unwrap();
     assert_eq!(fits, 6);
     let all: Vec<u32> = (0..ROWS).collect();
     for (at, params) in of_linfa.into_iter().enumerate() {
-        agree(&heard.test[at], &linfa(params, &train, &test));
-        agree(&heard.train[at], &linfa(params, &train, &train));
+        agree(&recorded.test[at], &linfa(params, &train, &test));
+        agree(&recorded.train[at], &linfa(params, &train, &train));
         let model = LinfaDecisionTree::fit(&data, &job(&candidates[at..=at])).unwrap();
         let predicted = LinfaDecisionTree::predict(&model, &table).unwrap();
         assert_eq!(predicted.classes, ["x", "y", "z"]);
         let predicted = classes(predicted.as_prediction());
         agree(&predicted, &linfa(params, &train, &all));
     }
-    // They are six trees and not one.
-    heard.test.sort();
-    heard.test.dedup();
-    assert!(heard.test.len() > 3, "{} trees", heard.test.len());
+    // The candidates give different trees.
+    recorded.test.sort();
+    recorded.test.dedup();
+    assert!(recorded.test.len() > 3, "{} trees", recorded.test.len());
 }
 
 #[test]
-fn a_missing_value_is_refused() {
+fn a_missing_value_is_an_error() {
     let number = Column {
         name: "a".to_owned(),
         role: Role::Feature,
@@ -205,7 +205,7 @@ fn a_missing_value_is_refused() {
     let table = Table::from_columns(vec![(number, Values::Number(vec![0.5, f64::NAN]))]).unwrap();
     assert_eq!(
         LinfaDecisionTree::prepare(&table).unwrap_err().to_string(),
-        "invalid task: trainer `linfa_decision_tree` takes no missing value, and feature `a` \
-         misses one in row 1 (counted from 0); drop such rows, or use `decision_tree`"
+        "invalid task: trainer `linfa_decision_tree` does not support missing values, but feature \
+         `a` is missing in row 1 (counted from 0); drop such rows, or use `decision_tree`"
     );
 }

@@ -1,4 +1,4 @@
-//! `dummy` as a trainer on a table: scikit-learn's `DummyClassifier`.
+//! The trainer `dummy` on a table.
 
 use fanout_linfa::Dummy;
 use fanout_sdk::contract::{Column, ColumnKind, Role};
@@ -31,9 +31,9 @@ fn table() -> Table {
     .unwrap()
 }
 
-struct Heard(Vec<f64>);
+struct Recorder(Vec<f64>);
 
-impl Scorer for Heard {
+impl Scorer for Recorder {
     fn test(&mut self, _: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
         self.0 = probabilities(prediction);
         Ok(())
@@ -44,19 +44,19 @@ impl Scorer for Heard {
     }
 
     fn train(&mut self, _: usize, _: Prediction<'_>) -> Result<(), Fault> {
-        panic!("nobody asked")
+        panic!("the scorer does not want training rows")
     }
 }
 
 fn probabilities(prediction: Prediction<'_>) -> Vec<f64> {
     match prediction {
         Prediction::Binary(values) | Prediction::Multiclass(values) => values.to_vec(),
-        other => panic!("probabilities were expected: {other:?}"),
+        other => panic!("`dummy` predicted {other:?}"),
     }
 }
 
-/// What is predicted for every row by a fit to all of them; scored and by a
-/// model alike.
+/// The predictions for all rows of a fit to all rows, which are the same when
+/// scored and by a model.
 fn predicted(target: &str, set: &[(&str, Value)]) -> Result<Vec<f64>, Fault> {
     let table = table();
     let defaults = Dummy::description().params.into_iter();
@@ -74,13 +74,13 @@ fn predicted(target: &str, set: &[(&str, Value)]) -> Result<Vec<f64>, Fault> {
         test: &rows,
     };
     Dummy::prepare(&table)?;
-    let mut heard = Heard(Vec::new());
-    assert_eq!(Dummy::evaluate(&(), &job, &mut heard)?, 1);
+    let mut recorded = Recorder(Vec::new());
+    assert_eq!(Dummy::evaluate(&(), &job, &mut recorded)?, 1);
     let model = Dummy::fit(&(), &job)?;
     let of_model = Dummy::predict(&model, &table)?;
     assert_eq!(of_model.classes, target.classes());
-    assert_eq!(heard.0, probabilities(of_model.as_prediction()));
-    Ok(heard.0)
+    assert_eq!(recorded.0, probabilities(of_model.as_prediction()));
+    Ok(recorded.0)
 }
 
 fn strategy(name: &str) -> (&'static str, Value) {
@@ -94,20 +94,20 @@ fn every_row_is(found: &[f64], row: &[f64]) {
 }
 
 #[test]
-fn the_prior_is_the_default() {
+fn the_default_is_the_prior() {
     every_row_is(&predicted("two", &[]).unwrap(), &[0.25]);
     every_row_is(&predicted("three", &[]).unwrap(), &[0.2, 0.5, 0.3]);
 }
 
 #[test]
-fn the_most_frequent_class_is_certain() {
+fn the_most_frequent_class_has_probability_1() {
     let set = [strategy("most_frequent")];
     every_row_is(&predicted("two", &set).unwrap(), &[0.0]);
     every_row_is(&predicted("three", &set).unwrap(), &[0.0, 1.0, 0.0]);
 }
 
 #[test]
-fn a_constant_is_a_label_as_text_or_number() {
+fn a_constant_is_a_label_given_as_text_or_number() {
     for constant in [json!(1), json!("1")] {
         let set = [strategy("constant"), ("constant", constant)];
         every_row_is(&predicted("two", &set).unwrap(), &[1.0]);
@@ -116,12 +116,12 @@ fn a_constant_is_a_label_as_text_or_number() {
     let set = [strategy("constant"), ("constant", json!("4"))];
     assert_eq!(
         predicted("three", &set).unwrap_err().to_string(),
-        "invalid hyper-parameters: `constant` is `4` and the classes are `0`, `1`, `2`"
+        "invalid hyper-parameters: `constant` is `4`, which is not one of the classes `0`, `1`, `2`"
     );
 }
 
 #[test]
-fn draws_follow_the_frequencies() {
+fn random_classes_follow_the_frequencies() {
     let shares = |name: &str, seed: u32| -> Vec<f64> {
         let set = [strategy(name), ("random_state", json!(seed))];
         let drawn = predicted("three", &set).unwrap();

@@ -1,7 +1,8 @@
-//! [`Dataset`]: a table and its splits, opened once, and every task on it.
+//! [`Dataset`]: a table and its splits, opened once for many tasks.
 //!
-//! Both doors end here. It checks a task against the contract and against the
-//! trainer before any work is done; it fits and scores nothing itself.
+//! Both exports of a component use it. It checks a task against the contract
+//! and the trainer's description before any work is done, passes the job to the
+//! trainer, and has the predictions scored.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -16,40 +17,44 @@ use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task};
 use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe};
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
-use crate::{Fault, Job, Params, Table, Target, TrainerDescription, prediction};
+use crate::task::{candidates, other_contract};
+use crate::{Fault, Job, Params, Table, Target, TrainerDescription, prediction, task};
 
-/// How many selections of rows are kept decoded. Tasks come split by split,
-/// and a selection takes 4 bytes a row.
+/// The number of selections of rows that are kept decoded. Tasks come split by
+/// split, and a selection takes 4 bytes per row.
 const SELECTIONS: usize = 8;
 
-/// A dataset that is open for tasks. What tasks share is made on first use
-/// and kept: the trainer's view of the features, targets, rows of splits.
+/// A dataset that is open for tasks. Prepared features, targets and the rows of
+/// splits are computed on first use and kept.
 #[derive(Debug)]
 pub struct Dataset {
     description: Description,
-    desks: Vec<Desk>,
-    /// None where the dataset was adopted.
+    /// One per trainer of the description.
+    slots: Vec<TrainerSlot>,
+    /// `None` if the dataset was adopted.
     table: Option<Table>,
     splits: Splits,
+    /// By name, and whether the target was read as numbers for a regressor.
     targets: RefCell<BTreeMap<(String, bool), Rc<Target>>>,
+    /// The latest first.
     selections: RefCell<VecDeque<(Split, Rc<Rows>)>>,
 }
 
-/// One trainer's place at the dataset.
-struct Desk {
+/// A trainer with its prepared data.
+struct TrainerSlot {
     offer: &'static dyn Offer,
     prepared: OnceCell<Box<dyn Any>>,
 }
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for TrainerSlot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk")
-            .field("prepared", &self.prepared.get().is_some())
+        f.debug_struct("TrainerSlot")
+            .field("is_prepared", &self.prepared.get().is_some())
             .finish_non_exhaustive()
     }
 }
 
-/// A fitted model with the trainer that reads it.
+/// A serialised model with the name of its trainer.
 #[derive(Serialize, Deserialize)]
 struct Model {
     contract: u32,
@@ -57,20 +62,20 @@ struct Model {
     bytes: Vec<u8>,
 }
 
-/// What stands before a trainer's prepared data in a dataset that is shared.
+/// The head of a shared dataset, which precedes the trainer's prepared data.
 #[derive(Serialize, Deserialize)]
-struct Shared<'a> {
+struct SharedHead<'a> {
     contract: u32,
     trainer: &'a str,
-    /// The Parquet file, which is small.
+    /// The Parquet file of the splits.
     splits: &'a [u8],
-    /// Every target of the table, by name.
+    /// All targets of the table, by name.
     targets: Vec<(Cow<'a, str>, Cow<'a, Target>)>,
 }
 
-/// A task that was checked, with all that its fit needs.
-struct Order<'a> {
-    desk: &'a Desk,
+/// A task that was checked, with the data that its fit needs.
+struct CheckedTask<'a> {
+    slot: &'a TrainerSlot,
     task: Task,
     candidates: Vec<Params>,
     target: Rc<Target>,
@@ -78,14 +83,18 @@ struct Order<'a> {
 }
 
 impl Dataset {
-    /// Opens two whole Parquet files with one number of rows: the dataset,
-    /// and its splits.
+    /// Opens a dataset and its splits, two whole Parquet files with the same
+    /// number of rows.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidDataset`] if a file can't be read, or the numbers of rows
+    /// differ.
     pub fn open<G: Guest>(table: Bytes, splits: Bytes) -> Result<Self, Fault> {
         let table = Table::open(table)?;
         let splits = Splits::open(splits)?;
         if table.rows() != splits.rows() {
             return Err(Fault::InvalidDataset(format!(
-                "the dataset has {} rows and the splits file has {}",
+                "the dataset has {} rows, but the splits file has {}",
                 table.rows(),
                 splits.rows()
             )));
@@ -94,13 +103,13 @@ impl Dataset {
     }
 
     fn new<G: Guest>(table: Option<Table>, splits: Splits) -> Self {
-        let desk = |offer: &&'static dyn Offer| Desk {
+        let slot = |offer: &&'static dyn Offer| TrainerSlot {
             offer: *offer,
             prepared: OnceCell::new(),
         };
         Self {
             description: describe::<G>(),
-            desks: G::TRAINERS.iter().map(desk).collect(),
+            slots: G::TRAINERS.iter().map(slot).collect(),
             table,
             splits,
             targets: RefCell::default(),
@@ -108,16 +117,21 @@ impl Dataset {
         }
     }
 
-    /// What tasks of one trainer need, decoded: for [`Dataset::adopt`] in
-    /// another instance of this guest.
+    /// Serialises the prepared data of one trainer, with the targets and the
+    /// splits, so that other instances of this guest can [`Dataset::adopt`] it
+    /// without decoding the Parquet file.
+    ///
+    /// # Errors
+    /// If the guest has no such trainer, the dataset was itself adopted, or a
+    /// column can't be read.
     pub fn share(&self, trainer: &str) -> Result<Vec<u8>, Fault> {
-        let (desk, description) = self.trainer(trainer)?;
+        let (slot, description) = self.trainer(trainer)?;
         let targets: Vec<(&str, Rc<Target>)> = self
             .table()?
             .target_names()
             .map(|name| Ok((name, self.target(description, name)?)))
             .collect::<Result<_, Fault>>()?;
-        let shared = Shared {
+        let shared = SharedHead {
             contract: CONTRACT,
             trainer,
             splits: self.splits.bytes(),
@@ -127,22 +141,26 @@ impl Dataset {
                 .collect(),
         };
         let head = postcard::to_allocvec(&shared).map_err(cannot_share)?;
-        desk.offer.share(self.prepared(desk)?, head)
+        slot.offer.share(self.prepared(slot)?, head)
     }
 
-    /// The dataset that another instance of this guest shared: it answers
-    /// tasks of that trainer, to the same bits, and no others.
+    /// Opens what [`Dataset::share`] of another instance of this guest returned.
+    /// The dataset answers tasks of that trainer, with bit-identical results; it
+    /// has no table, so that it serves no other trainer and predicts nothing.
+    ///
+    /// # Errors
+    /// If `shared` was not returned by [`Dataset::share`] of the same guest.
     pub fn adopt<G: Guest>(shared: &[u8]) -> Result<Self, Fault> {
         let (head, prepared) =
-            postcard::take_from_bytes::<Shared<'_>>(shared).map_err(cannot_adopt)?;
+            postcard::take_from_bytes::<SharedHead<'_>>(shared).map_err(cannot_adopt)?;
         if head.contract != CONTRACT {
             return Err(other_contract("dataset", head.contract));
         }
         let splits = Splits::open(Bytes::copy_from_slice(head.splits))?;
         let dataset = Self::new::<G>(None, splits);
-        let (desk, trainer) = dataset.trainer(head.trainer)?;
-        let data = desk.offer.adopt(prepared)?;
-        desk.prepared.get_or_init(|| data);
+        let (slot, trainer) = dataset.trainer(head.trainer)?;
+        let data = slot.offer.adopt(prepared)?;
+        slot.prepared.get_or_init(|| data);
         let regressor = is_regressor(trainer);
         let targets = head.targets.into_iter();
         let targets = targets
@@ -154,26 +172,31 @@ impl Dataset {
     fn table(&self) -> Result<&Table, Fault> {
         self.table.as_ref().ok_or_else(|| {
             Fault::InvalidDataset(
-                "the dataset was adopted for one trainer: its table is elsewhere".to_owned(),
+                "the dataset was adopted for one trainer and has no table".to_owned(),
             )
         })
     }
 
-    /// Fits the candidates of a [`Task`] (JSON) and scores them: an
+    /// Fits the candidates of a [`Task`] (JSON) and scores them. Returns an
     /// [`Answer`] (JSON).
+    ///
+    /// # Errors
+    /// If the task is invalid, does not fit the dataset or the trainer, or the
+    /// fit fails.
     pub fn evaluate(&self, task: &str) -> Result<String, Fault> {
-        let order = self.order(task)?;
-        if order.task.split.test.is_none() {
+        let checked = self.check(task)?;
+        if checked.task.split.test.is_none() {
             return Err(Fault::InvalidTask(
-                "the task's split names no test rows: there is nothing to score".to_owned(),
+                "the split of the task has no `test` value, so that there are no rows to score"
+                    .to_owned(),
             ));
         }
-        let mut scoring = Scoring::new(&order.task, &order.target, &order.rows)?;
-        let data = self.prepared(order.desk)?;
-        let fits = order
-            .desk
+        let mut scoring = Scoring::new(&checked.task, &checked.target, &checked.rows)?;
+        let data = self.prepared(checked.slot)?;
+        let fits = checked
+            .slot
             .offer
-            .evaluate(data, &order.job(), &mut scoring)?;
+            .evaluate(data, &checked.job(), &mut scoring)?;
         let answer = Answer {
             contract: CONTRACT,
             fits,
@@ -182,26 +205,33 @@ impl Dataset {
         Ok(serde_json::to_string(&answer).expect("an answer has text keys and finite numbers"))
     }
 
-    /// Fits the first candidate of a [`Task`] (JSON) on its training rows:
-    /// the model in a form of this guest's own.
+    /// Fits the first candidate of a [`Task`] (JSON) on its training rows.
+    /// Returns the model, in a format that only this guest reads.
+    ///
+    /// # Errors
+    /// As [`Dataset::evaluate`].
     pub fn fit(&self, task: &str) -> Result<Vec<u8>, Fault> {
-        let order = self.order(task)?;
-        let bytes = order
-            .desk
+        let checked = self.check(task)?;
+        let bytes = checked
+            .slot
             .offer
-            .fit(self.prepared(order.desk)?, &order.job())?;
+            .fit(self.prepared(checked.slot)?, &checked.job())?;
         let model = Model {
             contract: CONTRACT,
-            trainer: order.task.trainer,
+            trainer: checked.task.trainer,
             bytes,
         };
         postcard::to_allocvec(&model)
             .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
     }
 
-    /// Predicts every row with a model from [`Dataset::fit`]: a Parquet file
-    /// with a column `prediction`, and one column `probability_<label>` a
-    /// class where the model knows probabilities.
+    /// Predicts every row with a model from [`Dataset::fit`]. Returns a Parquet
+    /// file with a column `prediction` and, if the model predicts
+    /// probabilities, one column `probability_<label>` per class.
+    ///
+    /// # Errors
+    /// If the model is not one of this guest, the dataset lacks a feature, or
+    /// it was adopted.
     pub fn predict(&self, model: &[u8]) -> Result<Vec<u8>, Fault> {
         let model: Model = postcard::from_bytes(model).map_err(|error| {
             Fault::InvalidTask(format!("the model is not one of this guest: {error}"))
@@ -209,20 +239,20 @@ impl Dataset {
         if model.contract != CONTRACT {
             return Err(other_contract("model", model.contract));
         }
-        let (desk, _) = self.trainer(&model.trainer)?;
+        let (slot, _) = self.trainer(&model.trainer)?;
         let table = self.table()?;
-        let predictions = desk.offer.predict(&model.bytes, table)?;
+        let predictions = slot.offer.predict(&model.bytes, table)?;
         prediction::to_parquet(&predictions, table.rows())
     }
 
-    fn order(&self, json: &str) -> Result<Order<'_>, Fault> {
-        let task = read_task(json)?;
-        let (desk, trainer) = self.trainer(&task.trainer)?;
+    fn check(&self, json: &str) -> Result<CheckedTask<'_>, Fault> {
+        let task = task::read(json)?;
+        let (slot, trainer) = self.trainer(&task.trainer)?;
         let candidates = candidates(trainer, &task)?;
         let target = self.target(trainer, &task.target)?;
         let rows = self.rows(&task.split)?;
-        Ok(Order {
-            desk,
+        Ok(CheckedTask {
+            slot,
             task,
             candidates,
             target,
@@ -230,32 +260,32 @@ impl Dataset {
         })
     }
 
-    fn trainer(&self, name: &str) -> Result<(&Desk, &TrainerDescription), Fault> {
+    fn trainer(&self, name: &str) -> Result<(&TrainerSlot, &TrainerDescription), Fault> {
         let trainers = &self.description.trainers;
-        let found = self.desks.iter().zip(trainers);
+        let found = self.slots.iter().zip(trainers);
         found
             .into_iter()
             .find(|(_, trainer)| trainer.name == name)
             .ok_or_else(|| {
                 let names: Vec<&str> = trainers.iter().map(|t| t.name.as_str()).collect();
                 Fault::InvalidTask(format!(
-                    "guest `{}` offers no trainer `{name}`; it offers `{}`",
+                    "guest `{}` has no trainer `{name}`; its trainers are `{}`",
                     self.description.guest,
                     names.join("`, `")
                 ))
             })
     }
 
-    fn prepared<'a>(&self, desk: &'a Desk) -> Result<&'a dyn Any, Fault> {
-        if let Some(data) = desk.prepared.get() {
+    fn prepared<'a>(&self, slot: &'a TrainerSlot) -> Result<&'a dyn Any, Fault> {
+        if let Some(data) = slot.prepared.get() {
             return Ok(&**data);
         }
-        let data = desk.offer.prepare(self.table()?)?;
-        Ok(&**desk.prepared.get_or_init(|| data))
+        let data = slot.offer.prepare(self.table()?)?;
+        Ok(&**slot.prepared.get_or_init(|| data))
     }
 
-    /// The target as the trainer takes it: numbers where it is a regressor
-    /// and nothing else.
+    /// The target `name` as the trainer takes it: as numbers for a trainer that
+    /// does regression only.
     fn target(&self, trainer: &TrainerDescription, name: &str) -> Result<Rc<Target>, Fault> {
         let regressor = is_regressor(trainer);
         let key = (name.to_owned(), regressor);
@@ -278,16 +308,17 @@ impl Dataset {
             return Ok(target);
         }
         Err(Fault::InvalidTask(format!(
-            "trainer `{}` does not learn a target like `{name}`, which is {}",
+            "trainer `{}` does not support the target `{name}`, which {}",
             trainer.name,
             match learning {
-                Learning::Binary => "of two classes".to_owned(),
-                Learning::Multiclass => format!("of {} classes", target.classes().len()),
-                Learning::Regression => "a number".to_owned(),
+                Learning::Binary => "has two classes".to_owned(),
+                Learning::Multiclass => format!("has {} classes", target.classes().len()),
+                Learning::Regression => "is numeric".to_owned(),
             }
         )))
     }
 
+    /// The rows of a split.
     fn rows(&self, split: &Split) -> Result<Rc<Rows>, Fault> {
         let mut selections = self.selections.borrow_mut();
         if let Some((_, rows)) = selections.iter().find(|(known, _)| known == split) {
@@ -300,7 +331,7 @@ impl Dataset {
     }
 }
 
-impl Order<'_> {
+impl CheckedTask<'_> {
     fn job(&self) -> Job<'_> {
         Job {
             candidates: &self.candidates,
@@ -311,70 +342,9 @@ impl Order<'_> {
     }
 }
 
-/// Whether a trainer takes every target as numbers.
+/// Whether a trainer does regression only.
 fn is_regressor(trainer: &TrainerDescription) -> bool {
     trainer.tasks.iter().all(|t| *t == Learning::Regression)
-}
-
-/// Just enough of any contract's task to tell which contract it is of.
-#[derive(Deserialize)]
-struct AnyTask {
-    contract: u32,
-}
-
-fn read_task(json: &str) -> Result<Task, Fault> {
-    let task: Task = serde_json::from_str(json).map_err(|error| {
-        match serde_json::from_str::<AnyTask>(json) {
-            Ok(any) if any.contract != CONTRACT => other_contract("task", any.contract),
-            _ => Fault::InvalidTask(format!("the task can't be read: {error}")),
-        }
-    })?;
-    if task.contract != CONTRACT {
-        return Err(other_contract("task", task.contract));
-    }
-    if task.candidates.is_empty() {
-        return Err(Fault::InvalidTask("the task has no candidate".to_owned()));
-    }
-    Ok(task)
-}
-
-fn other_contract(what: &str, contract: u32) -> Fault {
-    Fault::InvalidTask(format!(
-        "the {what} is of contract {contract}, this guest keeps contract {CONTRACT}"
-    ))
-}
-
-/// Every candidate with every hyper-parameter: its own, else the task's, else
-/// the default.
-fn candidates(trainer: &TrainerDescription, task: &Task) -> Result<Vec<Params>, Fault> {
-    let mut shared: Params = trainer
-        .params
-        .iter()
-        .map(|param| (param.name.clone(), param.default.clone()))
-        .collect();
-    set(trainer, &mut shared, &task.params)?;
-    let merged = task.candidates.iter().map(|own| {
-        let mut candidate = shared.clone();
-        set(trainer, &mut candidate, own)?;
-        Ok(candidate)
-    });
-    merged.collect()
-}
-
-fn set(trainer: &TrainerDescription, params: &mut Params, own: &Params) -> Result<(), Fault> {
-    for (name, value) in own {
-        let param = trainer.param(name).ok_or_else(|| {
-            let names: Vec<&str> = trainer.params.iter().map(|p| p.name.as_str()).collect();
-            Fault::InvalidParams(format!(
-                "trainer `{}` has no hyper-parameter `{name}`; it has `{}`",
-                trainer.name,
-                names.join("`, `")
-            ))
-        })?;
-        param.check(value).map_err(Fault::InvalidParams)?;
-        params.insert(name.clone(), value.clone());
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -391,7 +361,7 @@ mod tests {
         Dataset::open::<EchoGuest>(table, splits).unwrap()
     }
 
-    /// A good task, with some fields replaced.
+    /// A valid task with some fields replaced.
     fn task(changes: Value) -> String {
         let mut task = json!({
             "contract": 1,
@@ -417,8 +387,8 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_answered() {
-        // Rows 3 to 5 are tested: 0.2 no, 0.7 no, 0.4 yes.
+    fn candidates_are_scored() {
+        // The test rows are 3 to 5: 0.2 no, 0.7 no, 0.4 yes.
         assert_eq!(
             answer(json!({"candidates": [{}, {"bias": 0.2}], "params": {"bias": -0.3}})),
             json!({"contract": 1, "fits": 1, "scores": [
@@ -436,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn the_positive_class_is_the_tasks() {
+    fn the_task_sets_the_positive_class() {
         let f1 = |changes: Value| answer(changes)["scores"][0]["test"]["precision"].clone();
         assert_eq!(f1(json!({"scoring": ["precision"]})), json!(0.0));
         let no = json!({"scoring": ["precision"], "positive": "no"});
@@ -444,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tasks_share_is_made_once() {
+    fn prepared_data_targets_and_rows_are_kept() {
         let before = PREPARED.get();
         let dataset = open();
         for fold in [0, 1, 0] {
@@ -457,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_selections_are_kept() {
+    fn the_number_of_kept_selections_is_limited() {
         let (table, _) = files();
         let values: Vec<Option<i32>> = (0..6).map(Some).collect();
         let dataset = Dataset::open::<EchoGuest>(table, splits("fold", &values)).unwrap();
@@ -471,14 +441,14 @@ mod tests {
     }
 
     #[test]
-    fn a_task_out_of_contract_is_refused() {
+    fn an_invalid_task_is_an_error() {
         assert_eq!(
             refusal(json!({"contract": 2, "new": {}})),
-            "invalid task: the task is of contract 2, this guest keeps contract 1"
+            "invalid task: the task is of contract 2, but this guest implements contract 1"
         );
         assert_eq!(
             refusal(json!({"contract": 2})),
-            "invalid task: the task is of contract 2, this guest keeps contract 1"
+            "invalid task: the task is of contract 2, but this guest implements contract 1"
         );
         assert!(refusal(json!({"new": {}})).contains("unknown field `new`"));
         assert_eq!(
@@ -487,7 +457,7 @@ mod tests {
         );
         assert_eq!(
             refusal(json!({"trainer": "forest"})),
-            "invalid task: guest `test 0` offers no trainer `forest`; it offers `echo`"
+            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`"
         );
     }
 
@@ -495,8 +465,8 @@ mod tests {
     fn hyper_parameters_are_checked() {
         assert_eq!(
             refusal(json!({"candidates": [{}, {"bais": 1}]})),
-            "invalid hyper-parameters: trainer `echo` has no hyper-parameter `bais`; it has \
-             `bias`, `forget`"
+            "invalid hyper-parameters: trainer `echo` has no hyper-parameter `bais`; its \
+             hyper-parameters are `bias`, `forget`"
         );
         assert_eq!(
             refusal(json!({"params": {"bias": 2}})),
@@ -505,20 +475,21 @@ mod tests {
     }
 
     #[test]
-    fn a_split_must_have_rows() {
+    fn a_split_without_rows_is_an_error() {
         let split = |split: Value| refusal(json!({"split": split}));
         assert_eq!(
             split(json!({"column": "fold"})),
-            "invalid task: the task's split names no test rows: there is nothing to score"
+            "invalid task: the split of the task has no `test` value, so that there are no rows to \
+             score"
         );
         assert_eq!(
             split(json!({"column": "fold", "test": 7})),
-            "invalid task: no row has the value 7 in column `fold` of the splits file: there is \
-             nothing to score"
+            "invalid task: no row has the value 7 in column `fold` of the splits file, so that \
+             there are no rows to score"
         );
         assert_eq!(
             split(json!({"column": "fold", "test": 0, "train": "before"})),
-            "invalid task: column `fold` of the splits file leaves no row to fit on"
+            "invalid task: column `fold` of the splits file leaves no training rows"
         );
         assert_eq!(
             split(json!({"column": "folds", "test": 0})),
@@ -527,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_left_out_is_the_trainers_failure() {
+    fn a_candidate_that_is_not_scored_is_a_failure() {
         assert_eq!(
             refusal(json!({"candidates": [{}, {"forget": true}]})),
             "the fit failed: trainer `echo` did not score candidate 1"
@@ -535,12 +506,12 @@ mod tests {
     }
 
     #[test]
-    fn files_must_have_the_same_rows() {
+    fn files_of_different_numbers_of_rows_are_an_error() {
         let (table, _) = files();
         let fault = Dataset::open::<EchoGuest>(table, splits("fold", &[Some(0); 5])).unwrap_err();
         assert_eq!(
             fault.to_string(),
-            "invalid dataset: the dataset has 6 rows and the splits file has 5"
+            "invalid dataset: the dataset has 6 rows, but the splits file has 5"
         );
     }
 
@@ -567,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_answers_as_the_dataset_does() {
+    fn an_adopted_dataset_gives_the_same_answers() {
         let dataset = open();
         let shared = dataset.share("echo").unwrap();
         let before = PREPARED.get();
@@ -585,14 +556,14 @@ mod tests {
         ] {
             assert_eq!(
                 refused.to_string(),
-                "invalid dataset: the dataset was adopted for one trainer: its table is elsewhere"
+                "invalid dataset: the dataset was adopted for one trainer and has no table"
             );
         }
         assert!(dataset.share("forest").is_err());
     }
 
     #[test]
-    fn what_was_not_shared_is_refused() {
+    fn invalid_shared_bytes_are_an_error() {
         let shared = open().share("echo").unwrap();
         for end in 0..shared.len() {
             assert!(
@@ -605,12 +576,12 @@ mod tests {
         let refused = Dataset::adopt::<EchoGuest>(&other).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "invalid task: the dataset is of contract 2, this guest keeps contract 1"
+            "invalid task: the dataset is of contract 2, but this guest implements contract 1"
         );
     }
 
     #[test]
-    fn a_model_of_another_guest_is_refused() {
+    fn a_model_of_another_guest_is_an_error() {
         let refused = |model: &[u8]| open().predict(model).unwrap_err().to_string();
         assert!(refused(b"{}").starts_with("invalid task: the model is not one of this guest: "));
         let other = |contract, trainer: &str| {
@@ -623,11 +594,11 @@ mod tests {
         };
         assert_eq!(
             other(2, "echo"),
-            "invalid task: the model is of contract 2, this guest keeps contract 1"
+            "invalid task: the model is of contract 2, but this guest implements contract 1"
         );
         assert_eq!(
             other(1, "forest"),
-            "invalid task: guest `test 0` offers no trainer `forest`; it offers `echo`"
+            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`"
         );
     }
 }

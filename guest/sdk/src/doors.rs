@@ -1,14 +1,13 @@
-//! The two doors of a component: [`component`] for a host that runs it
-//! directly, [`http`] for a platform that serves functions.
-//!
-//! Both only translate; [`Dataset`](crate::Dataset) does the work.
+//! The two exports of a component: [`component`] for a host that runs it
+//! directly, [`http`] for a platform that serves functions. Both translate
+//! between their interface and [`Dataset`](crate::Dataset).
 
 pub mod component;
 pub mod http;
 
 pub use wasip2;
 
-/// Exports both doors for a [`Guest`](crate::Guest). Called by
+/// Exports both interfaces for a [`Guest`](crate::Guest). Called by
 /// [`export!`](crate::export).
 #[doc(hidden)]
 #[macro_export]
@@ -34,8 +33,8 @@ macro_rules! export_doors {
     };
 }
 
-// Nothing here may draw a random number: a fit is a function of its task. A
-// library that asks for seeds gets these bytes, the same in every guest.
+// A fit is a function of its task and dataset. A library that asks for random
+// bytes gets these constants.
 getrandom::register_custom_getrandom!(fixed_bytes);
 
 fn fixed_bytes(bytes: &mut [u8]) -> Result<(), getrandom::Error> {

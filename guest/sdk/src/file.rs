@@ -1,7 +1,7 @@
-//! [`ColumnFile`]: a whole Parquet file in memory, read one column at a time.
+//! [`ColumnFile`]: a Parquet file in memory, read one column at a time.
 //!
-//! It takes flat columns of numbers alone: no nesting, no text, no dates. The
-//! host writes nothing else.
+//! Only flat columns of numbers are read, which is what the host writes: no
+//! nested columns, texts or dates.
 
 use bytes::Bytes;
 use parquet::basic::Type;
@@ -13,13 +13,13 @@ use parquet::file::serialized_reader::SerializedFileReader;
 
 use crate::Fault;
 
-/// Records decoded at once: two buffers of this many values are all the
-/// memory that reading takes beside its result.
+/// The number of records that are decoded at once. Beside the result, reading
+/// takes two buffers of this length.
 const BATCH: usize = 16 * 1024;
 
 /// A Parquet file of flat columns.
 pub(crate) struct ColumnFile {
-    /// What the file is, for messages: `dataset` or `splits file`.
+    /// The name of the file in messages: `dataset` or `splits file`.
     what: &'static str,
     reader: SerializedFileReader<Bytes>,
     rows: usize,
@@ -35,7 +35,7 @@ impl ColumnFile {
             .filter(|rows| u32::try_from(*rows).is_ok())
             .ok_or_else(|| {
                 Fault::InvalidDataset(format!(
-                    "the {what} has {} rows; at most {} can be numbered",
+                    "the {what} has {} rows, more than the limit of {}",
                     metadata.num_rows(),
                     u32::MAX
                 ))
@@ -43,7 +43,7 @@ impl ColumnFile {
         for column in metadata.schema_descr().columns() {
             if column.max_rep_level() > 0 || column.max_def_level() > 1 {
                 return Err(Fault::InvalidDataset(format!(
-                    "column `{}` of the {what} is nested; only flat columns are read",
+                    "column `{}` of the {what} is nested; only flat columns are supported",
                     column.path().string()
                 )));
             }
@@ -74,7 +74,7 @@ impl ColumnFile {
             .as_deref()
     }
 
-    /// Decodes a column of any number type; null is NaN. BOOLEAN is 0 and 1.
+    /// Decodes a column of any numeric type. Null becomes NaN, BOOLEAN 0 or 1.
     pub(crate) fn numbers(&self, column: usize) -> Result<Vec<f64>, Fault> {
         let mut numbers = Vec::with_capacity(self.rows);
         let (into, nan) = (&mut numbers, f64::NAN);
@@ -83,12 +83,12 @@ impl ColumnFile {
                 self.read::<BoolType, _>(column, into, nan, |bit| f64::from(u8::from(bit)))?;
             }
             Type::INT32 => self.read::<Int32Type, _>(column, into, nan, f64::from)?,
-            // Beyond 2^53 the nearest f64 is what every estimator would use.
+            // Rounded beyond 2^53: estimators compute in f64.
             Type::INT64 => self.read::<Int64Type, _>(column, into, nan, |int| int as f64)?,
             Type::FLOAT => self.read::<FloatType, _>(column, into, nan, f64::from)?,
             Type::DOUBLE => self.read::<DoubleType, _>(column, into, nan, |number| number)?,
             other => {
-                return Err(self.wrong_type(column, other, "a number"));
+                return Err(self.wrong_type(column, other, "a numeric type"));
             }
         }
         self.whole(column, numbers)
@@ -115,19 +115,20 @@ impl ColumnFile {
 
     fn wrong_type(&self, column: usize, is: Type, wanted: &str) -> Fault {
         Fault::InvalidDataset(format!(
-            "column `{}` of the {} is {is}, not {wanted}",
+            "column `{}` of the {} is of type {is}, not {wanted}",
             self.name(column),
             self.what
         ))
     }
 
-    /// A column chunk may hold fewer values than the footer promises.
+    /// Checks the number of values: a column chunk may hold fewer than the footer
+    /// says.
     fn whole<V>(&self, column: usize, values: Vec<V>) -> Result<Vec<V>, Fault> {
         if values.len() == self.rows {
             return Ok(values);
         }
         Err(Fault::InvalidDataset(format!(
-            "column `{}` of the {} has {} values for {} rows",
+            "column `{}` of the {} has {} values, but there are {} rows",
             self.name(column),
             self.what,
             values.len(),
@@ -135,8 +136,8 @@ impl ColumnFile {
         )))
     }
 
-    /// Appends a column's values to `into`, each as `convert` has it, and
-    /// `missing` for every null.
+    /// Appends the converted values of a column to `into`, and `missing` for
+    /// every null.
     fn read<T: DataType, V: Copy>(
         &self,
         column: usize,
@@ -156,11 +157,11 @@ impl ColumnFile {
                 .column(column)
                 .statistics()
                 .and_then(|s| s.null_count_opt());
-            // No value, and no page to look at.
+            // All null: there are no values to decode.
             if optional && nulls == Some(rows) {
                 let rows = usize::try_from(rows).unwrap_or(usize::MAX);
                 // Threat: a count that fills the memory. One value too many
-                // is as wrong as all of them.
+                // suffices for the check of the number of values.
                 let room = (self.rows + 1).saturating_sub(into.len());
                 into.resize(into.len() + rows.min(room), missing);
                 continue;
@@ -211,9 +212,9 @@ mod tests {
     use super::*;
     use crate::fixture::{Cells, parquet};
 
-    /// A file with two columns in four row groups, of which the second has no
-    /// value in the third group; and that file with some chunks destroyed.
-    fn without(destroyed: &[(usize, usize)]) -> ColumnFile {
+    /// A file of two columns in four row groups. The second column is null in
+    /// the third group. The chunks in `destroyed` (group, column) are damaged.
+    fn damaged(destroyed: &[(usize, usize)]) -> ColumnFile {
         let whole: Vec<Option<i32>> = (0..40).map(Some).collect();
         let some = (0..40).map(|row| (!(20..30).contains(&row)).then_some(row));
         let columns = [("a", Cells::Int(whole)), ("b", Cells::Int(some.collect()))];
@@ -232,18 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_read_alone() {
+    fn other_columns_are_not_read() {
         let all: Vec<(usize, usize)> = (0..4).map(|group| (group, 1)).collect();
-        let file = without(&all);
+        let file = damaged(&all);
         assert_eq!(file.ints(0).unwrap(), (0..40).map(Some).collect::<Vec<_>>());
         assert!(file.ints(1).is_err());
     }
 
     #[test]
-    fn a_row_group_without_a_value_is_not_read() {
-        let expected = without(&[]).ints(1).unwrap();
+    fn a_row_group_of_nulls_is_not_read() {
+        let expected = damaged(&[]).ints(1).unwrap();
         assert_eq!(expected.iter().flatten().count(), 30);
-        assert_eq!(without(&[(2, 1)]).ints(1).unwrap(), expected);
-        assert!(without(&[(1, 1)]).ints(1).is_err());
+        assert_eq!(damaged(&[(2, 1)]).ints(1).unwrap(), expected);
+        assert!(damaged(&[(1, 1)]).ints(1).is_err());
     }
 }

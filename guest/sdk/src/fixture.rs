@@ -1,4 +1,4 @@
-//! Parquet files, datasets and a trainer, for tests.
+//! Parquet files, datasets and a trainer, for tests and fuzzers.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     PredictionValues, Scorer, Table, Trainer, TrainerDescription, Values,
 };
 
-/// The values of a column, of one of the types that are read.
+/// The values of a column of one of the supported types.
 #[derive(Clone)]
 pub(crate) enum Cells {
     Bool(Vec<Option<bool>>),
@@ -25,7 +25,7 @@ pub(crate) enum Cells {
     Long(Vec<Option<i64>>),
     Float(Vec<Option<f32>>),
     Double(Vec<Option<f64>>),
-    /// No null is allowed: the column is REQUIRED.
+    /// A REQUIRED column.
     Required(Vec<f64>),
 }
 
@@ -103,7 +103,7 @@ fn write<T: DataType<T: Copy>>(
     typed.write_batch(&present, Some(&levels), None).unwrap();
 }
 
-/// A column of a layout; `labels` make it a category.
+/// A column of a layout; a category if there are `labels`.
 pub(crate) fn column(name: &str, role: Role, labels: Option<&[&str]>) -> Column {
     let kind = match labels {
         None => ColumnKind::Number,
@@ -118,7 +118,7 @@ pub(crate) fn column(name: &str, role: Role, labels: Option<&[&str]>) -> Column 
     }
 }
 
-/// A dataset's file, its layout made of `columns`.
+/// A dataset file with the layout of `columns`.
 pub(crate) fn dataset(columns: &[(Column, Cells)]) -> Bytes {
     let layout = Layout {
         contract: CONTRACT,
@@ -136,12 +136,12 @@ pub(crate) fn splits(name: &str, values: &[Option<i32>]) -> Bytes {
     parquet(&[(name, Cells::Int(values.to_vec()))], None, 10)
 }
 
-/// A trainer that learns nothing: the probability of class 1 is feature 0
-/// plus the hyper-parameter `bias`, kept between 0 and 1.
+/// A trainer without a fit: the probability of class 1 is feature 0 plus the
+/// hyper-parameter `bias`, clamped to 0 and 1.
 pub(crate) struct Echo;
 
 thread_local! {
-    /// How often [`Echo`] was given a table to prepare.
+    /// The number of calls of `Echo::prepare`.
     pub(crate) static PREPARED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 

@@ -1,79 +1,63 @@
 //! [`Function`]: the contract over HTTP, for platforms that serve functions.
 //!
-//! `GET /` answers the description; `POST /` takes a task with its dataset
-//! and answers its scores. This is the whole protocol but the socket: it reads
-//! no stream itself, and what it fetches, it is given a way to fetch.
+//! `GET /` answers the description; `POST /` takes a task with its dataset and
+//! answers its scores. Sockets are the caller's: a request comes with its body
+//! as a stream, and URLs are fetched by a function that the caller passes.
 //!
-//! It keeps the dataset that it opened last under the digests of its files.
-//! Those it computes itself, so that nobody can put one file under the name
-//! of another for whoever asks next.
+//! The last opened dataset is kept under the SHA-256 digests of its two files.
+//! These are computed here and never taken from a request, so that no client
+//! can substitute the dataset of the next one.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
-
 use crate::Fault;
 use crate::dataset::Dataset;
 use crate::guest::{Guest, describe};
-use crate::multipart::Parts;
+use crate::request::{Fetch, FileSource, HttpRequest, Location, Refusal, Request};
 
-/// A guest as a function, with the dataset that it opened last: a platform
-/// that keeps an instance warm sends the same one again and again.
+/// A guest as a function over HTTP. It keeps the dataset that it opened last,
+/// for platforms that keep an instance between requests.
 #[derive(Debug, Default)]
 pub struct Function {
-    kept: RefCell<Option<Kept>>,
+    kept: RefCell<Option<KeptDataset>>,
 }
 
-/// An open dataset, with the SHA-256 of each of its two files in hexadecimal.
+/// An open dataset with the digests of its files.
 #[derive(Debug)]
-struct Kept {
-    dataset: String,
-    splits: String,
-    open: Rc<Dataset>,
+struct KeptDataset {
+    dataset_digest: String,
+    splits_digest: String,
+    dataset: Rc<Dataset>,
 }
 
-/// What came in.
-#[derive(Debug)]
-pub struct Request<'a> {
-    /// The method in capitals.
-    pub method: &'a str,
-    /// The path, with or without a query.
-    pub path: &'a str,
-    /// The header of that name.
-    pub content_type: Option<&'a str>,
-    /// The body, whole.
-    pub body: Bytes,
-}
-
-/// What goes out: JSON always.
+/// An HTTP response. Its body is JSON.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Response {
-    /// The HTTP status.
+pub struct HttpResponse {
+    /// The status.
     pub status: u16,
-    /// The header `allow`, where the method is another.
+    /// The header `allow`, for status 405.
     pub allow: Option<&'static str>,
-    /// The header `fanout-dataset`, where a dataset was asked for.
-    pub dataset: Option<Held>,
-    /// A `Description` or an `Answer` where the status is 200, else a `Fault`.
+    /// The header `fanout-dataset`, for requests with a dataset.
+    pub dataset: Option<DatasetStatus>,
+    /// A `Description` or an `Answer` for status 200, else a `Fault`.
     pub body: String,
 }
 
-/// Where an instance had the dataset of a request from.
+/// How an instance got the dataset of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum DatasetStatus {
     /// It was open already.
     Kept,
-    /// It came with the request, or from its URL.
+    /// It was opened from the request or its URLs.
     Opened,
-    /// It is not here, and the request did not say where it is.
+    /// It is not open, and the request does not say where it is.
     Needed,
 }
 
-impl Held {
-    /// The header's value.
-    pub fn name(self) -> &'static str {
+impl DatasetStatus {
+    /// The value of the header `fanout-dataset`.
+    pub fn header_value(self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::Opened => "opened",
@@ -82,308 +66,143 @@ impl Held {
     }
 }
 
-/// Why a request has no answer: the status, and the fault.
-type Refused = (u16, Fault);
-
 impl Function {
-    /// Answers one request. `fetch` gets the bytes behind a URL, or says why
-    /// it can't.
-    pub fn answer<G: Guest>(
-        &self,
-        request: &Request<'_>,
-        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Response {
+    /// Answers one request. `fetch` gets the body behind a URL.
+    pub fn answer<G: Guest>(&self, request: HttpRequest<'_>, fetch: &Fetch<'_>) -> HttpResponse {
         let path = request
             .path
             .split_once('?')
             .map_or(request.path, |(path, _)| path);
         match (request.method, path) {
-            ("GET", "/" | "") => answered(
+            ("GET", "/" | "") => HttpResponse::ok(
                 serde_json::to_string(&describe::<G>())
                     .expect("a description has text keys and finite numbers"),
             ),
             ("POST", "/" | "") => self.evaluate::<G>(request, fetch),
-            (method, "/" | "") => Response {
+            (method, "/" | "") => HttpResponse {
                 allow: Some("GET, POST"),
-                ..refusal(
+                ..HttpResponse::refusal(
                     405,
                     &Fault::InvalidTask(format!(
-                        "the method `{method}` is not answered; `GET` describes, `POST` evaluates"
+                        "the method `{method}` is not supported; `GET` describes the guest, \
+                         `POST` evaluates a task"
                     )),
                 )
             },
-            _ => refusal(
+            _ => HttpResponse::refusal(
                 404,
-                &Fault::InvalidTask(format!("there is nothing at `{path}`; try `/`")),
+                &Fault::InvalidTask(format!(
+                    "there is no resource `{path}`; the only one is `/`"
+                )),
             ),
         }
     }
 
-    fn evaluate<G: Guest>(
-        &self,
-        request: &Request<'_>,
-        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Response {
-        let order = match Order::read(request) {
-            Ok(order) => order,
-            Err(why) => return refusal(400, &Fault::InvalidTask(why)),
+    fn evaluate<G: Guest>(&self, request: HttpRequest<'_>, fetch: &Fetch<'_>) -> HttpResponse {
+        let request = match Request::read(request.content_type, request.body) {
+            Ok(request) => request,
+            Err(refusal) => return HttpResponse::refusal(refusal.status, &refusal.fault),
         };
-        let (dataset, held) = match self.open::<G>(&order, fetch) {
+        let (dataset, status) = match self.open::<G>(&request, fetch) {
             Ok(opened) => opened,
-            Err((held, (status, fault))) => {
-                return Response {
-                    dataset: held,
-                    ..refusal(status, &fault)
+            Err((status, refusal)) => {
+                return HttpResponse {
+                    dataset: status,
+                    ..HttpResponse::refusal(refusal.status, &refusal.fault)
                 };
             }
         };
-        let response = match dataset.evaluate(&order.task) {
-            Ok(answer) => answered(answer),
-            Err(fault) => refusal(422, &fault),
+        let response = match dataset.evaluate(&request.task) {
+            Ok(answer) => HttpResponse::ok(answer),
+            Err(fault) => HttpResponse::refusal(422, &fault),
         };
-        Response {
-            dataset: Some(held),
+        HttpResponse {
+            dataset: Some(status),
             ..response
         }
     }
 
-    /// The order's dataset: the one that is open, or a new one.
+    /// The dataset of a request: the open one if it has the same digests, else
+    /// a new one.
     fn open<G: Guest>(
         &self,
-        order: &Order,
-        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Result<(Rc<Dataset>, Held), (Option<Held>, Refused)> {
-        let (dataset, splits) = (&order.dataset, &order.splits);
-        if let (Some(dataset), Some(splits), Some(kept)) =
-            (dataset.name(), splits.name(), &*self.kept.borrow())
-            && (&dataset, &splits) == (&kept.dataset, &kept.splits)
+        request: &Request,
+        fetch: &Fetch<'_>,
+    ) -> Result<(Rc<Dataset>, DatasetStatus), (Option<DatasetStatus>, Refusal)> {
+        let (dataset, splits) = (&request.dataset, &request.splits);
+        if let (Some(dataset), Some(splits), Some(kept)) = (
+            dataset.known_digest(),
+            splits.known_digest(),
+            &*self.kept.borrow(),
+        ) && (&dataset, &splits) == (&kept.dataset_digest, &kept.splits_digest)
         {
-            return Ok((Rc::clone(&kept.open), Held::Kept));
+            return Ok((Rc::clone(&kept.dataset), DatasetStatus::Kept));
         }
         for file in [dataset, splits] {
-            if let Place::Unknown = file.place {
+            if let Location::Unknown = file.location {
                 let fault = Fault::InvalidDataset(format!(
-                    "the {what} is not kept here: send it as `{what}`, or where it is as \
+                    "the {what} is not open in this instance: send it as `{what}`, or its URL as \
                      `{what}_url`",
                     what = file.what
                 ));
-                return Err((Some(Held::Needed), (412, fault)));
+                let refusal = Refusal { status: 412, fault };
+                return Err((Some(DatasetStatus::Needed), refusal));
             }
         }
-        // Two datasets at once might not fit.
+        // Closed first: the memory may not hold two datasets.
         self.kept.replace(None);
-        let kept = Kept::open::<G>(dataset, splits, fetch).map_err(|refused| (None, refused))?;
-        let open = Rc::clone(&kept.open);
+        let kept =
+            KeptDataset::open::<G>(dataset, splits, fetch).map_err(|refusal| (None, refusal))?;
+        let dataset = Rc::clone(&kept.dataset);
         self.kept.replace(Some(kept));
-        Ok((open, Held::Opened))
+        Ok((dataset, DatasetStatus::Opened))
     }
 }
 
-impl Kept {
+impl KeptDataset {
     fn open<G: Guest>(
-        dataset: &Asked,
-        splits: &Asked,
-        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Result<Self, Refused> {
-        let (table, dataset) = dataset.bytes(fetch)?;
-        let (rows, splits) = splits.bytes(fetch)?;
-        let open = Dataset::open::<G>(table, rows).map_err(|fault| (422, fault))?;
+        dataset: &FileSource,
+        splits: &FileSource,
+        fetch: &Fetch<'_>,
+    ) -> Result<Self, Refusal> {
+        let (table, dataset_digest) = dataset.bytes(fetch)?;
+        let (rows, splits_digest) = splits.bytes(fetch)?;
+        let dataset =
+            Dataset::open::<G>(table, rows).map_err(|fault| Refusal { status: 422, fault })?;
         Ok(Self {
-            dataset,
-            splits,
-            open: Rc::new(open),
+            dataset_digest,
+            splits_digest,
+            dataset: Rc::new(dataset),
         })
     }
 }
 
-/// Every part that a request may have.
-const PARTS: [&str; 7] = [
-    "task",
-    "dataset",
-    "dataset_url",
-    "dataset_digest",
-    "splits",
-    "splits_url",
-    "splits_digest",
-];
-
-/// What a request asks for.
-struct Order {
-    task: String,
-    dataset: Asked,
-    splits: Asked,
-}
-
-impl Order {
-    /// The error says what is wrong with the request.
-    fn read(request: &Request<'_>) -> Result<Self, String> {
-        let content_type = request.content_type.unwrap_or_default();
-        let parts = Parts::read(content_type, &request.body)?;
-        if let Some(unknown) = parts.names().find(|name| !PARTS.contains(name)) {
-            return Err(format!(
-                "the request has a part `{unknown}`; it may have `{}`",
-                PARTS.join("`, `")
-            ));
-        }
-        Ok(Self {
-            task: text(&parts, "task")?.ok_or("the request has no part `task`")?,
-            dataset: Asked::of(&parts, "dataset")?,
-            splits: Asked::of(&parts, "splits")?,
-        })
-    }
-}
-
-/// A file that a request brings or names.
-struct Asked {
-    /// `dataset` or `splits`.
-    what: &'static str,
-    place: Place,
-    /// The digest that the request names the file by.
-    digest: Option<String>,
-}
-
-enum Place {
-    Here(Bytes),
-    There(String),
-    /// Only its digest is told.
-    Unknown,
-}
-
-impl Asked {
-    fn of(parts: &Parts, what: &'static str) -> Result<Self, String> {
-        let digest = text(parts, &format!("{what}_digest"))?;
-        let hexadecimal = |digest: &String| {
-            digest.len() == 64
-                && digest
-                    .bytes()
-                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        if let Some(digest) = digest.as_ref().filter(|digest| !hexadecimal(digest)) {
-            return Err(format!(
-                "the part `{what}_digest` is no SHA-256 in 64 hexadecimal digits: `{digest}`"
-            ));
-        }
-        let place = match (parts.get(what), text(parts, &format!("{what}_url"))?) {
-            (Some(bytes), None) => Place::Here(bytes.clone()),
-            (None, Some(url)) => Place::There(url),
-            (None, None) if digest.is_some() => Place::Unknown,
-            (None, None) => {
-                return Err(format!(
-                    "the request has none of the parts `{what}`, `{what}_url` and `{what}_digest`"
-                ));
-            }
-            (Some(_), Some(_)) => {
-                return Err(format!(
-                    "the request has both a part `{what}` and a part `{what}_url`"
-                ));
-            }
-        };
-        Ok(Self {
-            what,
-            place,
-            digest,
-        })
-    }
-
-    /// The file's digest, where it is known before the file is fetched.
-    fn name(&self) -> Option<String> {
-        match (&self.digest, &self.place) {
-            (Some(digest), _) => Some(digest.clone()),
-            (None, Place::Here(bytes)) => Some(digest_of(bytes)),
-            (None, Place::There(_) | Place::Unknown) => None,
+impl HttpResponse {
+    fn ok(body: String) -> Self {
+        Self {
+            status: 200,
+            allow: None,
+            dataset: None,
+            body,
         }
     }
 
-    /// The file, with its digest.
-    fn bytes(
-        &self,
-        fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-    ) -> Result<(Bytes, String), Refused> {
-        let bytes = match &self.place {
-            Place::Here(bytes) => bytes.clone(),
-            Place::There(url) => fetch(url).map_err(|why| {
-                (
-                    502,
-                    Fault::InvalidDataset(format!("`{}`: {why}", bare(url))),
-                )
-            })?,
-            Place::Unknown => unreachable!("the caller has looked"),
-        };
-        let found = digest_of(&bytes);
-        match &self.digest {
-            Some(told) if *told != found => {
-                let what = self.what;
-                let fault = Fault::InvalidDataset(format!(
-                    "the digest of the {what} is `{found}`, not `{told}` as `{what}_digest` says"
-                ));
-                match self.place {
-                    Place::There(_) => Err((502, fault)),
-                    Place::Here(_) | Place::Unknown => Err((400, fault)),
-                }
-            }
-            _ => Ok((bytes, found)),
+    fn refusal(status: u16, fault: &Fault) -> Self {
+        Self {
+            status,
+            allow: None,
+            dataset: None,
+            body: serde_json::to_string(fault).expect("a fault is two strings"),
         }
     }
-}
 
-/// The part called `name`, a text.
-fn text(parts: &Parts, name: &str) -> Result<Option<String>, String> {
-    let text = parts
-        .get(name)
-        .map(|bytes| String::from_utf8(bytes.to_vec()));
-    text.transpose()
-        .map_err(|_| format!("the part `{name}` is not UTF-8"))
-}
-
-/// A URL without its query, where a signature would stand.
-fn bare(url: &str) -> &str {
-    url.split_once('?').map_or(url, |(bare, _)| bare)
-}
-
-fn digest_of(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a text takes it");
-    }
-    text
-}
-
-impl Response {
-    /// The answer to a request that could not be read whole.
+    /// The response of a guest that panics. `panic` is the panic's message.
     #[cfg_attr(
         not(target_family = "wasm"),
-        expect(dead_code, reason = "only a door reads")
+        expect(dead_code, reason = "only the HTTP door handles panics")
     )]
-    pub(crate) fn cut_off(why: &str) -> Self {
-        refusal(400, &Fault::InvalidTask(why.to_owned()))
-    }
-
-    /// What a guest says before it traps.
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        expect(dead_code, reason = "only a door traps")
-    )]
-    pub(crate) fn trapped(why: &str) -> Self {
-        refusal(500, &Fault::Failed(why.to_owned()))
-    }
-}
-
-fn answered(body: String) -> Response {
-    Response {
-        status: 200,
-        allow: None,
-        dataset: None,
-        body,
-    }
-}
-
-fn refusal(status: u16, fault: &Fault) -> Response {
-    Response {
-        status,
-        allow: None,
-        dataset: None,
-        body: serde_json::to_string(fault).expect("a fault is two strings"),
+    pub(crate) fn panicked(panic: &str) -> Self {
+        Self::refusal(500, &Fault::Failed(panic.to_owned()))
     }
 }
 

@@ -1,7 +1,7 @@
-//! [`Guest`]: the trainers of one component, by name, behind one face.
+//! [`Guest`]: the trainers of one component.
 //!
-//! Types end here: past this module a trainer is an [`Offer`], its prepared
-//! data is `dyn Any`, and its model is bytes.
+//! [`Offer`] is the object-safe form of [`Trainer`]: prepared data is `dyn Any`,
+//! and a model is bytes.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -12,15 +12,16 @@ use crate::contract::{CONTRACT, Description};
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Scorer, Table, Trainer, TrainerDescription};
 
-/// What a component offers. [`export!`](crate::export) implements it.
+/// A component: its name and its trainers. Implemented by
+/// [`export!`](crate::export).
 pub trait Guest: 'static {
-    /// The guest's name and version, for people.
+    /// The name and the version of the guest, to be shown.
     const NAME: &'static str;
-    /// The trainers, each offered once.
+    /// The trainers, of different names.
     const TRAINERS: &'static [&'static dyn Offer];
 }
 
-/// What a guest answers when asked what it offers.
+/// The description of a guest.
 pub fn describe<G: Guest>() -> Description {
     Description {
         contract: CONTRACT,
@@ -32,36 +33,44 @@ pub fn describe<G: Guest>() -> Description {
     }
 }
 
+/// The fault of prepared data that can't be serialised.
 pub(crate) fn cannot_share(error: postcard::Error) -> Fault {
     Fault::Failed(format!("the dataset can't be shared: {error}"))
 }
 
+/// The fault of shared bytes that can't be deserialised.
 pub(crate) fn cannot_adopt(error: postcard::Error) -> Fault {
     Fault::InvalidDataset(format!(
-        "the dataset is not one that this guest shared: {error}"
+        "the bytes are not a dataset that this guest shared: {error}"
     ))
 }
 
-/// A [`Trainer`] whose types are hidden.
+/// A [`Trainer`] behind an object-safe interface.
 pub trait Offer {
     /// See [`Trainer::description`].
     fn description(&self) -> TrainerDescription;
     /// See [`Trainer::prepare`].
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault>;
-    /// Appends what [`Offer::prepare`] made to `out`, in postcard's format.
+    /// Appends the result of [`Offer::prepare`] to `out`, in postcard's format.
+    ///
+    /// # Errors
+    /// If it can't be serialised.
     fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault>;
-    /// What [`Offer::share`] wrote.
+    /// Reads what [`Offer::share`] wrote.
+    ///
+    /// # Errors
+    /// If it can't be deserialised.
     fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault>;
-    /// See [`Trainer::evaluate`]; `data` is what [`Offer::prepare`] made.
+    /// See [`Trainer::evaluate`]; `data` is the result of [`Offer::prepare`].
     fn evaluate(
         &self,
         data: &dyn Any,
         job: &Job<'_>,
         scorer: &mut dyn Scorer,
     ) -> Result<u32, Fault>;
-    /// See [`Trainer::fit`]; the model in postcard's format.
+    /// See [`Trainer::fit`]. Returns the model in postcard's format.
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault>;
-    /// See [`Trainer::predict`]; `model` is what [`Offer::fit`] returned.
+    /// See [`Trainer::predict`]; `model` is the result of [`Offer::fit`].
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
 }
 
@@ -75,7 +84,7 @@ impl<T: Trainer> Offered<T> {
 
     fn prepared(data: &dyn Any) -> &T::Prepared {
         data.downcast_ref()
-            .expect("a trainer is given only what it prepared itself")
+            .expect("prepared data is passed to the trainer that prepared it")
     }
 }
 
@@ -90,7 +99,7 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn share(&self, data: &dyn Any, mut out: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let data = Self::prepared(data);
-        // In one piece: a vector that grows takes three times as much.
+        // Reserved at once: a vector that grows takes up to three times as much.
         let size = postcard::serialize_with_flavor(data, Size::default());
         size.and_then(|size| {
             out.reserve_exact(size);
@@ -126,8 +135,9 @@ impl<T: Trainer> Offer for Offered<T> {
     }
 }
 
-/// Makes a component of a crate: exports the contract's two doors for a list
-/// of trainers. Called once, at the root of a `cdylib`.
+/// Defines the type `Component`, and, for WebAssembly, exports the two interfaces
+/// of the contract for a list of trainers. Called once, in the root module of a
+/// `cdylib`.
 ///
 /// ```
 /// # use fanout_sdk::{*, trainer::*, contract::TrainerDescription};
@@ -148,7 +158,7 @@ impl<T: Trainer> Offer for Offered<T> {
 #[macro_export]
 macro_rules! export {
     (guest: $name:expr, trainers: [$($trainer:ty),+ $(,)?] $(,)?) => {
-        /// What this component offers.
+        /// The component with its trainers.
         #[derive(Debug)]
         pub struct Component;
 

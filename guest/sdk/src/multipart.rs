@@ -1,16 +1,24 @@
-//! [`Parts`]: the body of a `multipart/form-data` request, by RFC 7578.
-//!
-//! It borrows nothing and copies nothing: a part is a slice of the body.
+//! [`Parts`]: the body of a `multipart/form-data` request (RFC 7578). A part is
+//! a slice of the body; nothing is copied.
 
 use bytes::Bytes;
 
-/// The parts of a body, by name.
+/// The maximum number of parts. Threat: names are compared pairwise.
+const MAX_PARTS: usize = 16;
+
+/// The maximum size of the headers of a part. Threat: a name goes into error
+/// messages.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// The parts of a body, with their names, in order.
 #[derive(Debug)]
 pub(crate) struct Parts(Vec<(String, Bytes)>);
 
 impl Parts {
-    /// Reads a body whose `content-type` header is `content_type`. The error
-    /// says what is wrong with the request.
+    /// Splits a body whose `content-type` header is `content_type`.
+    ///
+    /// # Errors
+    /// A message that says what is wrong with the request.
     pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Self, String> {
         let boundary = boundary(content_type)
             .ok_or("the request's `content-type` is not `multipart/form-data` with a boundary")?;
@@ -23,11 +31,19 @@ impl Parts {
                 return Ok(Self(parts));
             }
             let head = line_end(body, at).ok_or("a boundary does not end its line")?;
-            // A delimiter belongs to the line break before it. The first
-            // break is the boundary's own, so that a part without headers is
-            // found as well.
+            // The search starts at the line break of the boundary, so that a
+            // part without headers is found as well.
             let head_end = find(body, b"\r\n\r\n", head - 2)
                 .ok_or("a part has no blank line after its headers")?;
+            if head_end.saturating_sub(head) > MAX_HEADER_BYTES {
+                return Err(format!(
+                    "the headers of a part are larger than the limit of {MAX_HEADER_BYTES} bytes"
+                ));
+            }
+            if parts.len() == MAX_PARTS {
+                return Err(format!("the body has more than {MAX_PARTS} parts"));
+            }
+            // A delimiter includes the line break before it.
             let content = head_end + 4;
             let next = find(body, &[b"\r\n", delimiter.as_slice()].concat(), content - 2)
                 .ok_or("the last part is cut off: no boundary follows it")?;
@@ -99,8 +115,8 @@ fn parameter(mut parameters: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// Where the line that goes on at `at` ends, past its line break. RFC 2046
-/// lets blanks follow a boundary.
+/// The position after the line break that follows `at`. RFC 2046 allows blanks
+/// between a boundary and its line break.
 fn line_end(body: &[u8], at: usize) -> Option<usize> {
     let blanks = body[at..]
         .iter()
@@ -111,7 +127,7 @@ fn line_end(body: &[u8], at: usize) -> Option<usize> {
         .then_some(at + blanks + 2)
 }
 
-/// The first place of `needle` at or after `from`.
+/// The first position of `needle` at or after `from`.
 fn find(body: &[u8], needle: &[u8], from: usize) -> Option<usize> {
     let (first, rest) = needle.split_first()?;
     let mut at = from;
@@ -157,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_refused() {
+    fn a_truncated_body_is_an_error() {
         let whole = "--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nbody\r\n--xYz--";
         assert!(read(whole).is_ok());
         for end in 0..whole.len() {
@@ -166,16 +182,43 @@ mod tests {
     }
 
     #[test]
-    fn a_part_without_a_name_is_refused() {
+    fn a_part_without_a_name_is_an_error() {
         let error = read("--xYz\r\n\r\nbody\r\n--xYz--").unwrap_err();
         assert_eq!(error, "a part has no `content-disposition` with a name");
     }
 
     #[test]
-    fn a_name_twice_is_refused() {
+    fn a_repeated_name_is_an_error() {
         let part = "--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nbody\r\n";
         let error = read(&format!("{part}{part}--xYz--")).unwrap_err();
         assert_eq!(error, "two parts are named `a`");
+    }
+
+    #[test]
+    fn the_number_of_parts_is_limited() {
+        let parts = |number: usize| -> String {
+            let part = |index| {
+                format!("--xYz\r\nContent-Disposition: form-data; name=p{index}\r\n\r\n\r\n")
+            };
+            (0..number).map(part).collect()
+        };
+        assert!(read(&format!("{}--xYz--", parts(16))).is_ok());
+        let error = read(&format!("{}--xYz--", parts(17))).unwrap_err();
+        assert_eq!(error, "the body has more than 16 parts");
+    }
+
+    #[test]
+    fn the_size_of_headers_is_limited() {
+        let part = |length| {
+            let name = "n".repeat(length);
+            format!("--xYz\r\nContent-Disposition: form-data; name={name}\r\n\r\n\r\n--xYz--")
+        };
+        assert!(read(&part(16_000)).is_ok());
+        let error = read(&part(17_000)).unwrap_err();
+        assert_eq!(
+            error,
+            "the headers of a part are larger than the limit of 16384 bytes"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`to_parquet`]: predictions as a Parquet file for people and their tools.
+//! [`to_parquet`]: predictions as a Parquet file.
 
 use std::sync::Arc;
 
@@ -12,15 +12,18 @@ use parquet::schema::types::Type;
 use crate::Fault;
 use crate::trainer::{Prediction, PredictionBuf};
 
-/// Writes a column `prediction` (labels as text, or numbers) and, where there
-/// are probabilities, a column `probability_<label>` a class, in the order of
-/// the classes.
+/// Writes a column `prediction` (labels as text, or numbers) and, if there are
+/// probabilities, one column `probability_<label>` per class, in the order of the
+/// classes.
+///
+/// # Errors
+/// If the predictions are not one per row, or of an unknown class.
 pub(crate) fn to_parquet(predictions: &PredictionBuf, rows: usize) -> Result<Vec<u8>, Fault> {
     let classes = &predictions.classes;
     let values = predictions.as_prediction();
     if values.rows(classes.len()) != Some(rows) {
         return Err(Fault::Failed(format!(
-            "the trainer did not predict each of {rows} rows once"
+            "the trainer did not give one prediction for each of {rows} rows"
         )));
     }
     let written = match values {
@@ -30,7 +33,7 @@ pub(crate) fn to_parquet(predictions: &PredictionBuf, rows: usize) -> Result<Vec
             for class in values.classes(classes.len()).iter() {
                 let label = classes.get(*class as usize).ok_or_else(|| {
                     Fault::Failed(format!(
-                        "the trainer predicted class {class} of {}",
+                        "the trainer predicted class {class}, but there are {} classes",
                         classes.len()
                     ))
                 })?;

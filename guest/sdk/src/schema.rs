@@ -1,7 +1,5 @@
-//! [`Schema`]: the features that a model was fitted on, so that it reads
-//! those of another table by name and label.
-//!
-//! It decodes; it never scales, fills or encodes.
+//! [`Schema`]: the features that a model was fitted on, to read those of another
+//! table by name and label. Values are neither scaled nor imputed.
 
 use std::collections::HashMap;
 
@@ -9,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Fault, Feature, Table, Values};
 
-/// The features of a table, in order. A model keeps it.
+/// The features of a table, in order. Part of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
     features: Vec<Feature>,
@@ -28,9 +26,13 @@ impl Schema {
         &self.features
     }
 
-    /// The values of feature `index` of this schema in `table`: found by
-    /// name, with categories coded by this schema's labels. A label that it
-    /// does not know is missing.
+    /// The values in `table` of feature `index` of this schema, one per row. The
+    /// feature is found by name. Categories are indices into the labels of this
+    /// schema; unknown labels are missing.
+    ///
+    /// # Errors
+    /// If the table has no such feature, it is of another kind, or it can't be
+    /// read.
     pub fn values(&self, table: &Table, index: usize) -> Result<Values, Fault> {
         let feature = &self.features[index];
         let place = table
@@ -69,7 +71,7 @@ impl Schema {
                     None => "a number",
                 };
                 return Err(Fault::InvalidDataset(format!(
-                    "feature `{}` was {} when the model was fitted and is {} in the dataset",
+                    "feature `{}` is {} in the model, but {} in the dataset",
                     feature.name,
                     kind(&feature.labels),
                     kind(found)
@@ -79,8 +81,11 @@ impl Schema {
         Ok(values)
     }
 
-    /// All values as linfa's algorithms take them: a row a record, a column a
-    /// feature. A category is the rank of its label; a missing value is NaN.
+    /// All values in `table` as a matrix of shape (rows, features). A category is
+    /// the index of its label; a missing value is NaN.
+    ///
+    /// # Errors
+    /// As [`Self::values`].
     #[cfg(feature = "ndarray")]
     pub fn records(&self, table: &Table) -> Result<ndarray::Array2<f64>, Fault> {
         let mut records = ndarray::Array2::zeros((table.rows(), self.features.len()));
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_labels_decide() {
+    fn features_are_matched_by_name_and_categories_by_label() {
         let other = table(vec![
             (
                 "port",
@@ -164,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_must_be_there_and_of_its_kind() {
+    fn a_missing_feature_or_one_of_another_kind_is_an_error() {
         let other = table(vec![("port", None, Values::Number(vec![1.0]))]);
         let message = |index| fitted().values(&other, index).unwrap_err().to_string();
         assert_eq!(
@@ -174,8 +179,7 @@ mod tests {
         );
         assert_eq!(
             message(1),
-            "invalid dataset: feature `port` was a category when the model was fitted and is a \
-             number in the dataset"
+            "invalid dataset: feature `port` is a category in the model, but a number in the dataset"
         );
     }
 }

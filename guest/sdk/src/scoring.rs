@@ -1,8 +1,6 @@
-//! [`Scoring`]: the metrics that a task names, over the predictions of its
-//! candidates.
-//!
-//! It checks what a trainer hands in, and turns names into calls; the
-//! formulas are in [`metrics`](crate::metrics).
+//! [`Scoring`]: the metrics of a task, computed from the predictions of its
+//! candidates. It checks the predictions and selects the functions; the formulas
+//! are in [`metrics`](crate::metrics).
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -14,7 +12,7 @@ use crate::splits::Rows;
 use crate::trainer::{Prediction, Scorer};
 use crate::{Fault, Target};
 
-/// Scores the candidates of one task.
+/// The scorer of the candidates of one task.
 pub(crate) struct Scoring<'a> {
     trainer: &'a str,
     metrics: Vec<(&'a str, Metric)>,
@@ -22,21 +20,25 @@ pub(crate) struct Scoring<'a> {
     positive: usize,
     test: Truth,
     train: Option<Truth>,
+    /// By candidate: the scores of the test rows and of the training rows.
     scores: Vec<(Option<Values>, Option<Values>)>,
 }
 
-/// By metric; see [`Scores`].
+/// Scores by metric; see [`Scores`].
 type Values = BTreeMap<String, Option<f64>>;
 
-/// The target in the rows to score.
+/// The target of the rows to score.
 enum Truth {
     Classes(Vec<u32>),
     Numbers(Vec<f64>),
 }
 
 impl<'a> Scoring<'a> {
-    /// Finds the metrics of `task`, and refuses those that do not suit its
-    /// target.
+    /// Looks up the metrics of `task`.
+    ///
+    /// # Errors
+    /// If a metric is unknown or does not suit the target, or the positive class
+    /// is not one of its classes.
     pub(crate) fn new(task: &'a Task, target: &Target, rows: &Rows) -> Result<Self, Fault> {
         let named = task.scoring.iter();
         let metrics = named.map(|name| Ok((name.as_str(), metric(name, task, target)?)));
@@ -51,7 +53,10 @@ impl<'a> Scoring<'a> {
         })
     }
 
-    /// The scores of all candidates; a fault if the trainer left one out.
+    /// The scores of all candidates.
+    ///
+    /// # Errors
+    /// If the trainer did not score one of them.
     pub(crate) fn finish(self) -> Result<Vec<Scores>, Fault> {
         let wants_train = self.train.is_some();
         let scores = self.scores.into_iter().enumerate();
@@ -69,6 +74,7 @@ impl<'a> Scoring<'a> {
         checked.collect()
     }
 
+    /// Computes all metrics of one prediction.
     fn values(&self, truth: &Truth, prediction: Prediction<'_>) -> Result<Values, Fault> {
         self.check(truth, prediction)?;
         let view = View {
@@ -82,7 +88,7 @@ impl<'a> Scoring<'a> {
         let scores = self.metrics.iter().map(|(name, metric)| {
             let value = view.score(*metric).ok_or_else(|| {
                 Fault::InvalidTask(format!(
-                    "`{name}` needs probabilities and trainer `{}` predicts classes alone; use \
+                    "`{name}` needs probabilities, but trainer `{}` predicts classes only; use \
                      `accuracy`, `balanced_accuracy`, `f1_macro` or another metric of classes",
                     self.trainer
                 ))
@@ -92,12 +98,12 @@ impl<'a> Scoring<'a> {
         scores.collect()
     }
 
-    /// What a trainer hands in is of the right kind, and one value a row.
+    /// Checks that a prediction suits the target and has one value per row.
     fn check(&self, truth: &Truth, prediction: Prediction<'_>) -> Result<(), Fault> {
         let rows = truth.rows();
         if prediction.rows(self.classes) != Some(rows) {
             return Err(Fault::Failed(format!(
-                "trainer `{}` did not predict each of {rows} rows once",
+                "trainer `{}` did not give one prediction for each of {rows} rows",
                 self.trainer
             )));
         }
@@ -105,7 +111,7 @@ impl<'a> Scoring<'a> {
             && let Some(code) = codes.iter().find(|code| **code as usize >= self.classes)
         {
             return Err(Fault::Failed(format!(
-                "trainer `{}` predicted class {code} of {}",
+                "trainer `{}` predicted class {code}, but there are {} classes",
                 self.trainer, self.classes
             )));
         }
@@ -165,7 +171,8 @@ impl Truth {
     }
 }
 
-/// One candidate's predictions beside the truth, with what metrics share.
+/// The predictions of one candidate and the true values, with intermediate
+/// results that several metrics use.
 struct View<'a> {
     truth: &'a Truth,
     prediction: Prediction<'a>,
@@ -176,13 +183,14 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// `None` where the prediction lacks what the metric compares.
+    /// The value of a metric; `None` if the prediction is not of the kind that it
+    /// compares.
     fn score(&self, metric: Metric) -> Option<f64> {
         match (self.truth, metric.compares()) {
             (Truth::Classes(truth), Compares::Classes) => Some(self.classes(truth, metric)),
             (Truth::Classes(truth), Compares::Probabilities) => match self.prediction {
                 Prediction::Binary(ones) => Some(self.binary(truth, ones, |one| one, metric)),
-                // Two columns say what one does.
+                // The second column is the probability of class 1.
                 Prediction::Multiclass(table) if self.classes == 2 => {
                     Some(self.binary(truth, table.as_chunks::<2>().0, |[_, one]| one, metric))
                 }
@@ -213,7 +221,7 @@ impl View<'_> {
         }
     }
 
-    /// Two classes: `one` reads the probability of class 1 from a row.
+    /// A metric of two classes. `one` gives the probability of class 1 in a row.
     fn binary<R: Copy>(
         &self,
         truth: &[u32],
@@ -223,8 +231,8 @@ impl View<'_> {
     ) -> f64 {
         let ranked = |metric: fn(&Ranking) -> f64| {
             let ranking = self.ranking.get_or_init(|| {
-                // The order by the probability of class 0 is the other way
-                // round; `1 - one` would tie what differs.
+                // The order by the probability of class 0 is the reverse. `1 - one`
+                // would tie values that differ.
                 let sign = if self.positive == 1 { 1.0 } else { -1.0 };
                 Ranking::of(
                     rows.iter()
@@ -294,7 +302,7 @@ fn metric(name: &str, task: &Task, target: &Target) -> Result<Metric, Fault> {
         let suited = Metric::all().filter(|(_, metric)| metric.suits(learning));
         let names: Vec<&str> = suited.map(|(name, _)| name).collect();
         Fault::InvalidTask(format!(
-            "there is no metric `{name}`; for this target there are `{}`",
+            "unknown metric `{name}`; the metrics for this target are `{}`",
             names.join("`, `")
         ))
     })?;
@@ -302,7 +310,7 @@ fn metric(name: &str, task: &Task, target: &Target) -> Result<Metric, Fault> {
         return Ok(metric);
     }
     let is = match target.classes().len() {
-        0 => "is a number".to_owned(),
+        0 => "is numeric".to_owned(),
         classes => format!("has {classes} classes"),
     };
     Err(Fault::InvalidTask(format!(
@@ -312,14 +320,14 @@ fn metric(name: &str, task: &Task, target: &Target) -> Result<Metric, Fault> {
     )))
 }
 
-/// The index of the positive class: the task's, else the last.
+/// The index of the positive class: that of the task, else the last.
 fn positive(task: &Task, target: &Target) -> Result<usize, Fault> {
     let classes = target.classes();
     match &task.positive {
         None => Ok(classes.len().saturating_sub(1)),
         Some(label) => classes.iter().position(|c| c == label).ok_or_else(|| {
             Fault::InvalidTask(format!(
-                "the positive class `{label}` is none of target `{}`, which has `{}`",
+                "the positive class `{label}` is not a class of target `{}`, whose classes are `{}`",
                 task.target,
                 classes.join("`, `")
             ))
@@ -360,7 +368,7 @@ mod tests {
             }
         }
 
-        /// The test rows' scores as a trainer gets them.
+        /// The scores of the prediction as one of test rows.
         fn score(&self) -> Result<Values, Fault> {
             let task = serde_json::json!({
                 "contract": 1,
@@ -394,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_those_of_scikit_learn() {
+    fn scores_equal_those_of_scikit_learn() {
         let json = include_str!("../../../tests/metrics/vectors.json");
         let vectors: Vectors = serde_json::from_str(json).unwrap();
         let mut compared = std::collections::BTreeSet::new();
@@ -419,7 +427,7 @@ mod tests {
         }
         let all: std::collections::BTreeSet<String> =
             Metric::all().map(|(name, _)| name.to_owned()).collect();
-        assert_eq!(compared, all, "every metric has a vector");
+        assert_eq!(compared, all, "every metric has test vectors");
     }
 
     fn case(classes: usize, kind: &str, prediction: &[f64], metric: &str) -> Case {
@@ -439,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_that_does_not_suit_says_what_does() {
+    fn an_unsuitable_metric_is_an_error_that_names_others() {
         assert_eq!(
             message(&case(3, "classes", &[0.0; 3], "roc_auc")),
             "invalid task: `roc_auc` is not defined for target `y`, which has 3 classes; use \
@@ -447,51 +455,52 @@ mod tests {
         );
         assert_eq!(
             message(&case(0, "numbers", &[0.0; 3], "accuracy")),
-            "invalid task: `accuracy` is not defined for target `y`, which is a number; use `r2` \
+            "invalid task: `accuracy` is not defined for target `y`, which is numeric; use `r2` \
              or `neg_mean_squared_error`"
         );
         assert_eq!(
             message(&case(2, "classes", &[0.0; 3], "roc_auc")),
-            "invalid task: `roc_auc` needs probabilities and trainer `oracle` predicts classes \
-             alone; use `accuracy`, `balanced_accuracy`, `f1_macro` or another metric of classes"
+            "invalid task: `roc_auc` needs probabilities, but trainer `oracle` predicts classes \
+             only; use `accuracy`, `balanced_accuracy`, `f1_macro` or another metric of classes"
         );
         assert!(message(&case(2, "binary", &[0.0; 3], "auc")).starts_with(
-            "invalid task: there is no metric `auc`; for this target there are `accuracy`, "
+            "invalid task: unknown metric `auc`; the metrics for this target are `accuracy`, "
         ));
     }
 
     #[test]
-    fn a_class_that_is_none_is_not_positive() {
+    fn an_unknown_positive_class_is_an_error() {
         let mut case = case(2, "binary", &[0.0; 3], "f1");
         case.positive = Some(7);
         assert_eq!(
             message(&case),
-            "invalid task: the positive class `7` is none of target `y`, which has `0`, `1`"
+            "invalid task: the positive class `7` is not a class of target `y`, whose classes are \
+             `0`, `1`"
         );
     }
 
     #[test]
-    fn what_a_trainer_gets_wrong_is_its_failure() {
+    fn invalid_predictions_are_failures_of_the_trainer() {
         assert_eq!(
             message(&case(2, "binary", &[0.0; 2], "f1")),
-            "the fit failed: trainer `oracle` did not predict each of 3 rows once"
+            "the fit failed: trainer `oracle` did not give one prediction for each of 3 rows"
         );
         assert_eq!(
             message(&case(3, "multiclass", &[0.0; 8], "accuracy")),
-            "the fit failed: trainer `oracle` did not predict each of 3 rows once"
+            "the fit failed: trainer `oracle` did not give one prediction for each of 3 rows"
         );
         assert_eq!(
             message(&case(3, "binary", &[0.0; 3], "accuracy")),
-            "the fit failed: trainer `oracle` did not predict each of 3 rows once"
+            "the fit failed: trainer `oracle` did not give one prediction for each of 3 rows"
         );
         assert_eq!(
             message(&case(2, "classes", &[0.0, 1.0, 2.0], "accuracy")),
-            "the fit failed: trainer `oracle` predicted class 2 of 2"
+            "the fit failed: trainer `oracle` predicted class 2, but there are 2 classes"
         );
     }
 
     #[test]
-    fn a_probability_that_is_no_number_has_no_score() {
+    fn a_nan_probability_gives_no_score() {
         let nan = [f64::NAN, 0.5, 0.1];
         for metric in [
             "roc_auc",

@@ -1,6 +1,5 @@
-//! [`Splits`]: which rows to fit on and which to score.
-//!
-//! It reads partitions; making them is the host's work.
+//! [`Splits`]: the training and test rows of splits, as read from the splits
+//! file that the host wrote.
 
 use bytes::Bytes;
 
@@ -8,25 +7,25 @@ use crate::Fault;
 use crate::contract::{Split, Train};
 use crate::file::ColumnFile;
 
-/// The splits file: one INT32 column a partition, one value a row of the
-/// dataset, null where the row takes no part.
+/// The splits file: one INT32 column per partition, one value per row of the
+/// dataset, null for a row that takes no part.
 #[derive(Debug)]
 pub(crate) struct Splits {
     bytes: Bytes,
     file: ColumnFile,
 }
 
-/// The rows of one split, each ascending.
+/// The rows of one split, ascending.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
-    /// The rows to fit on.
+    /// The training rows.
     pub(crate) train: Vec<u32>,
-    /// The rows to score.
+    /// The test rows.
     pub(crate) test: Vec<u32>,
 }
 
 impl Splits {
-    /// Reads the footer; the columns are decoded when asked for.
+    /// Reads the footer; a column is decoded when it is selected.
     pub(crate) fn open(bytes: Bytes) -> Result<Self, Fault> {
         let file = ColumnFile::open("splits file", bytes.clone())?;
         Ok(Self { bytes, file })
@@ -42,8 +41,8 @@ impl Splits {
         self.file.rows()
     }
 
-    /// The training and test rows of `split`. The training rows are never
-    /// none; the test rows are none only if the split names none.
+    /// The training and test rows of `split`. There is at least one training
+    /// row, and at least one test row unless `split.test` is `None`.
     pub(crate) fn select(&self, split: &Split) -> Result<Rows, Fault> {
         let column = self
             .file
@@ -60,14 +59,14 @@ impl Splits {
         let rows = select(&self.file.ints(column)?, split.test, split.train);
         if let Some(test) = split.test.filter(|_| rows.test.is_empty()) {
             return Err(Fault::InvalidTask(format!(
-                "no row has the value {test} in column `{}` of the splits file: there is nothing \
-                 to score",
+                "no row has the value {test} in column `{}` of the splits file, so that there are \
+                 no rows to score",
                 split.column
             )));
         }
         if rows.train.is_empty() {
             return Err(Fault::InvalidTask(format!(
-                "column `{}` of the splits file leaves no row to fit on",
+                "column `{}` of the splits file leaves no training rows",
                 split.column
             )));
         }
@@ -105,19 +104,19 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_trains() {
+    fn all_other_rows_are_training_rows() {
         let selected = select(&VALUES, Some(1), Train::Rest);
         assert_eq!(selected, rows(&[0, 3, 5], &[2, 4]));
     }
 
     #[test]
-    fn only_what_came_before_trains() {
+    fn only_rows_of_lesser_values_are_training_rows() {
         let selected = select(&VALUES, Some(1), Train::Before);
         assert_eq!(selected, rows(&[0, 5], &[2, 4]));
     }
 
     #[test]
-    fn without_a_test_value_all_that_take_part_train() {
+    fn without_a_test_value_all_rows_are_training_rows() {
         let selected = select(&VALUES, None, Train::Rest);
         assert_eq!(selected, rows(&[0, 2, 3, 4, 5], &[]));
     }

@@ -1,8 +1,7 @@
-//! [`Table`]: a dataset as an estimator reads it, one feature at a time.
+//! [`Table`]: the features and targets of a dataset, read one column at a time.
 //!
-//! A feature is decoded when it is asked for and not kept, so that the memory
-//! of a fit is what the estimator makes of the columns, not the columns. It
-//! knows nothing of splits.
+//! A column is decoded on demand and not kept, so that an estimator determines
+//! how much memory its features take.
 
 use std::collections::BTreeSet;
 
@@ -12,43 +11,41 @@ use serde::{Deserialize, Serialize};
 use crate::Fault;
 use crate::contract::{CONTRACT, Column, ColumnKind, LAYOUT_KEY, Layout, Role};
 use crate::file::ColumnFile;
+use crate::labels::sort_order;
+use crate::target::{Target, category_classes, integer_classes};
 
-mod target;
-
-pub use target::Target;
-
-/// A dataset. Cheap to open: it holds the compressed bytes.
+/// A table of features and targets. It holds the compressed bytes of its file.
 #[derive(Debug)]
 pub struct Table {
     rows: usize,
     features: Vec<Feature>,
-    /// By feature: where it stands in the layout.
+    /// By feature: its index in the layout.
     places: Vec<usize>,
-    /// By feature: the sorted place of each label of the layout.
+    /// By feature: the rank of each label of the layout in sorted order.
     ranks: Vec<Vec<u32>>,
     columns: Vec<Column>,
     source: Source,
 }
 
-/// Where the values come from. Categories are indices into the layout's
-/// labels here, in order of appearance.
+/// Where the values are. Categories are indices into the labels of the layout,
+/// in order of appearance.
 #[derive(Debug)]
 enum Source {
     File(ColumnFile),
     Memory(Vec<Values>),
 }
 
-/// What is known of a feature before its values are read.
+/// The name and the kind of a feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feature {
     /// The column's name.
     pub name: String,
-    /// For a category, its labels in sorted order (as numbers where all of
-    /// them are numbers, else as text); `None` for a number.
+    /// The labels of a category, sorted as numbers if all of them are numbers,
+    /// else as text; `None` for a number.
     pub labels: Option<Vec<String>>,
 }
 
-/// The values of one feature, one a row.
+/// The values of one feature, one per row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Numbers; NaN is missing.
@@ -69,40 +66,47 @@ impl Values {
         }
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Table {
-    /// Opens a dataset's Parquet file: reads its footer and its layout.
+    /// Opens the Parquet file of a dataset. Reads its footer and its layout.
+    ///
+    /// # Errors
+    /// If the file is not Parquet, has nested columns or no valid layout.
     pub fn open(bytes: Bytes) -> Result<Self, Fault> {
         let file = ColumnFile::open("dataset", bytes)?;
         let layout = layout(&file)?;
         Self::new(file.rows(), layout.columns, Source::File(file))
     }
 
-    /// A table of columns that are at hand, all of one length. A category's
-    /// values index the labels of its column, in their order there.
+    /// A table of columns in memory, all of one length. The values of a category
+    /// are indices into the labels of its column.
+    ///
+    /// # Errors
+    /// If the lengths differ, the values are not of the column's kind, two
+    /// columns have one name, or there is no feature.
     pub fn from_columns(columns: Vec<(Column, Values)>) -> Result<Self, Fault> {
         let rows = columns.first().map_or(0, |(_, values)| values.len());
         for (column, values) in &columns {
             if values.len() != rows {
                 return Err(Fault::InvalidDataset(format!(
-                    "column `{}` has {} rows and the first has {rows}",
+                    "column `{}` has {} rows, but the first column has {rows}",
                     column.name,
                     values.len()
                 )));
             }
-            let as_told = match (&column.kind, values) {
+            let is_of_kind = match (&column.kind, values) {
                 (ColumnKind::Number, Values::Number(_)) => true,
                 (ColumnKind::Category { labels }, Values::Category(codes)) => codes
                     .iter()
                     .all(|&code| code == Values::MISSING || (code as usize) < labels.len()),
                 _ => false,
             };
-            if !as_told {
+            if !is_of_kind {
                 return Err(Fault::InvalidDataset(format!(
                     "the values of column `{}` are not of its kind",
                     column.name
@@ -129,7 +133,7 @@ impl Table {
             let (labels, rank) = match &column.kind {
                 ColumnKind::Number => (None, Vec::new()),
                 ColumnKind::Category { labels } => {
-                    let order = sorted(labels);
+                    let order = sort_order(labels);
                     let mut rank = vec![0; labels.len()];
                     for (sorted, &label) in (0u32..).zip(&order) {
                         rank[label] = sorted;
@@ -165,12 +169,17 @@ impl Table {
         self.rows
     }
 
-    /// The features, in the order of the file.
+    /// The features, in the order of the layout.
     pub fn features(&self) -> &[Feature] {
         &self.features
     }
 
-    /// Decodes the values of feature `index`.
+    /// Decodes the values of feature `index`, one per row. Categories are indices
+    /// into [`Feature::labels`].
+    ///
+    /// # Errors
+    /// If the column is damaged, of another type than its kind, or has a code
+    /// without a label.
     pub fn values(&self, index: usize) -> Result<Values, Fault> {
         let mut values = self.stored(self.places[index])?;
         if let Values::Category(codes) = &mut values {
@@ -182,6 +191,7 @@ impl Table {
         Ok(values)
     }
 
+    /// Decodes column `place` of the layout.
     fn stored(&self, place: usize) -> Result<Values, Fault> {
         let file = match &self.source {
             Source::Memory(columns) => return Ok(columns[place].clone()),
@@ -198,7 +208,7 @@ impl Table {
                 .filter(|code| (*code as usize) < labels.len())
                 .ok_or_else(|| {
                     Fault::InvalidDataset(format!(
-                        "column `{}` has the code {code} and {} labels",
+                        "column `{}` has the code {code}, but {} labels",
                         self.columns[place].name,
                         labels.len()
                     ))
@@ -206,27 +216,87 @@ impl Table {
         });
         Ok(Values::Category(codes.collect::<Result<_, _>>()?))
     }
-}
 
-/// The places of `labels`, sorted: as numbers where all of them are numbers,
-/// else as text.
-fn sorted(labels: &[String]) -> Vec<usize> {
-    let numbers: Option<Vec<f64>> = labels
-        .iter()
-        .map(|label| label.parse().ok().filter(|number: &f64| number.is_finite()))
-        .collect();
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    order.sort_by(|&a, &b| {
-        let by_number = match &numbers {
-            Some(numbers) => numbers[a].total_cmp(&numbers[b]),
-            None => std::cmp::Ordering::Equal,
+    /// The names of the target columns.
+    pub(crate) fn target_names(&self) -> impl Iterator<Item = &str> {
+        let targets = self.columns.iter().filter(|column| is_target(column));
+        targets.map(|column| column.name.as_str())
+    }
+
+    /// Decodes the target column `name`. A category, or a column of integers
+    /// only, is a target of classes; any other column one of numbers.
+    ///
+    /// # Errors
+    /// If there is no such target, a value is missing, or there is only one
+    /// class.
+    pub fn target(&self, name: &str) -> Result<Target, Fault> {
+        let (classes, codes) = match self.stored_target(name)? {
+            (Values::Number(numbers), _) => {
+                if numbers.iter().any(|number| number.fract() != 0.0) {
+                    return Ok(Target::Numbers(numbers));
+                }
+                integer_classes(&numbers)
+            }
+            (Values::Category(codes), labels) => category_classes(codes, labels),
         };
-        by_number.then_with(|| labels[a].cmp(&labels[b]))
-    });
-    order
+        match classes.as_slice() {
+            [] => Err(Fault::InvalidDataset("the dataset has no rows".to_owned())),
+            [one] => Err(Fault::InvalidDataset(format!(
+                "target `{name}` is `{one}` in every row; a classifier needs at least two classes"
+            ))),
+            _ => Ok(Target::Classes { classes, codes }),
+        }
+    }
+
+    /// Decodes the target column `name` as numbers.
+    ///
+    /// # Errors
+    /// If there is no such target, a value is missing, or it is a category.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, Fault> {
+        match self.stored_target(name)? {
+            (Values::Number(numbers), _) => Ok(numbers),
+            (Values::Category(_), _) => Err(Fault::InvalidTask(format!(
+                "target `{name}` is a category; a regressor needs numbers"
+            ))),
+        }
+    }
+
+    /// The stored values of a target, with the labels of a category.
+    fn stored_target(&self, name: &str) -> Result<(Values, &[String]), Fault> {
+        let place = self
+            .columns
+            .iter()
+            .position(|column| is_target(column) && column.name == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = self.target_names().collect();
+                Fault::InvalidTask(format!(
+                    "the dataset has no target `{name}`; its targets are `{}`",
+                    names.join("`, `")
+                ))
+            })?;
+        let values = self.stored(place)?;
+        let missing = match &values {
+            Values::Number(numbers) => numbers.iter().position(|number| number.is_nan()),
+            Values::Category(codes) => codes.iter().position(|code| *code == Values::MISSING),
+        };
+        if let Some(row) = missing {
+            return Err(Fault::InvalidDataset(format!(
+                "target `{name}` is missing in row {row} (counted from 0); drop such rows first"
+            )));
+        }
+        let labels: &[String] = match &self.columns[place].kind {
+            ColumnKind::Number => &[],
+            ColumnKind::Category { labels } => labels,
+        };
+        Ok((values, labels))
+    }
 }
 
-/// The layout that the file carries, checked against its columns.
+fn is_target(column: &Column) -> bool {
+    column.role == Role::Target
+}
+
+/// The layout in the metadata of a file, checked against its columns.
 fn layout(file: &ColumnFile) -> Result<Layout, Fault> {
     let json = file.metadata(LAYOUT_KEY).ok_or_else(|| {
         Fault::InvalidDataset(format!(
@@ -239,16 +309,16 @@ fn layout(file: &ColumnFile) -> Result<Layout, Fault> {
     })?;
     if layout.contract != CONTRACT {
         return Err(Fault::InvalidDataset(format!(
-            "the dataset's layout is of contract {}, this guest keeps contract {CONTRACT}",
+            "the dataset's layout is of contract {}, but this guest implements contract {CONTRACT}",
             layout.contract
         )));
     }
-    let told: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
+    let named: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
     let found: Vec<&str> = file.names().collect();
-    if told != found {
+    if named != found {
         return Err(Fault::InvalidDataset(format!(
-            "the dataset's layout names the columns `{}` and the file holds `{}`",
-            told.join("`, `"),
+            "the dataset's layout names the columns `{}`, but the file has `{}`",
+            named.join("`, `"),
             found.join("`, `")
         )));
     }
@@ -256,167 +326,4 @@ fn layout(file: &ColumnFile) -> Result<Layout, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::{Cells, column, dataset, parquet};
-
-    fn message<T: std::fmt::Debug>(result: Result<T, Fault>) -> String {
-        result.unwrap_err().to_string()
-    }
-
-    fn feature(cells: Cells) -> (Column, Cells) {
-        (column("x", Role::Feature, None), cells)
-    }
-
-    fn open(columns: &[(Column, Cells)]) -> Table {
-        Table::open(dataset(columns)).unwrap()
-    }
-
-    #[test]
-    fn every_type_is_a_number_and_null_is_missing() {
-        let expected = [1.0, f64::NAN, 0.0];
-        let types = [
-            Cells::Bool(vec![Some(true), None, Some(false)]),
-            Cells::Int(vec![Some(1), None, Some(0)]),
-            Cells::Long(vec![Some(1), None, Some(0)]),
-            Cells::Float(vec![Some(1.0), None, Some(0.0)]),
-            Cells::Double(vec![Some(1.0), None, Some(0.0)]),
-            Cells::Required(expected.to_vec()),
-        ];
-        for cells in types {
-            let table = open(&[feature(cells)]);
-            let Values::Number(numbers) = table.values(0).unwrap() else {
-                panic!("not a number");
-            };
-            assert_eq!(table.rows(), 3);
-            assert_eq!(numbers.len(), 3);
-            assert_eq!([numbers[0], numbers[2]], [1.0, 0.0]);
-            assert!(numbers[1].is_nan());
-        }
-    }
-
-    #[test]
-    fn pages_and_row_groups_are_joined() {
-        let values: Vec<Option<i64>> = (0..57).map(|row| (row % 5 > 0).then_some(row)).collect();
-        let table = open(&[feature(Cells::Long(values.clone()))]);
-        let Values::Number(numbers) = table.values(0).unwrap() else {
-            panic!("not a number");
-        };
-        for (number, value) in numbers.iter().zip(values) {
-            assert_eq!((!number.is_nan()).then_some(*number as i64), value);
-        }
-        assert_eq!(numbers.len(), 57);
-    }
-
-    #[test]
-    fn a_category_is_coded_by_its_sorted_labels() {
-        let codes = Cells::Int(vec![Some(0), Some(1), Some(2), None]);
-        let labelled = |labels: &[&str]| {
-            let table = open(&[(column("x", Role::Feature, Some(labels)), codes.clone())]);
-            let labels = table.features()[0].labels.clone().unwrap();
-            (labels, table.values(0).unwrap())
-        };
-        let (labels, values) = labelled(&["LGA", "EWR", "JFK"]);
-        assert_eq!(labels, ["EWR", "JFK", "LGA"]);
-        assert_eq!(values, Values::Category(vec![2, 0, 1, Values::MISSING]));
-        let (labels, values) = labelled(&["10", "9", "-1"]);
-        assert_eq!(labels, ["-1", "9", "10"]);
-        assert_eq!(values, Values::Category(vec![2, 1, 0, Values::MISSING]));
-        let (labels, _) = labelled(&["10", "9", "nan"]);
-        assert_eq!(labels, ["10", "9", "nan"]);
-    }
-
-    #[test]
-    fn memory_and_file_are_one() {
-        let labels: &[&str] = &["b", "a"];
-        let x = column("x", Role::Feature, Some(labels));
-        let file = open(&[(x.clone(), Cells::Int(vec![Some(0), None, Some(1)]))]);
-        let codes = Values::Category(vec![0, Values::MISSING, 1]);
-        let memory = Table::from_columns(vec![(x, codes)]).unwrap();
-        assert_eq!(file.values(0), memory.values(0));
-        assert_eq!(file.features(), memory.features());
-    }
-
-    #[test]
-    fn a_code_without_a_label_is_refused() {
-        for code in [2, -1] {
-            let labels: &[&str] = &["a", "b"];
-            let x = column("x", Role::Feature, Some(labels));
-            let table = open(&[(x, Cells::Int(vec![Some(code)]))]);
-            assert_eq!(
-                message(table.values(0)),
-                format!("invalid dataset: column `x` has the code {code} and 2 labels")
-            );
-        }
-        let x = column("x", Role::Feature, Some(&["a"]));
-        let table = open(&[(x, Cells::Double(vec![Some(0.0)]))]);
-        assert_eq!(
-            message(table.values(0)),
-            "invalid dataset: column `x` of the dataset is DOUBLE, not INT32"
-        );
-    }
-
-    #[test]
-    fn a_file_without_its_layout_is_refused() {
-        let x = [("x", Cells::Int(vec![Some(1)]))];
-        let refused = |layout: Option<&str>| message(Table::open(parquet(&x, layout, 10)));
-        assert_eq!(
-            refused(None),
-            "invalid dataset: the dataset's Parquet metadata has no key `fanout`: it was not \
-             written for a trainer"
-        );
-        assert!(refused(Some("{")).starts_with("invalid dataset: the dataset's layout can't be"));
-        assert_eq!(
-            refused(Some(r#"{"contract": 2, "columns": []}"#)),
-            "invalid dataset: the dataset's layout is of contract 2, this guest keeps contract 1"
-        );
-        assert_eq!(
-            refused(Some(r#"{"contract": 1, "columns": []}"#)),
-            "invalid dataset: the dataset's layout names the columns `` and the file holds `x`"
-        );
-        let target = r#"{"contract": 1, "columns": [
-            {"name": "x", "role": "target", "kind": {"kind": "number"}}]}"#;
-        assert_eq!(
-            refused(Some(target)),
-            "invalid dataset: no column of the dataset is a feature"
-        );
-    }
-
-    #[test]
-    fn no_part_of_a_file_is_read_as_whole() {
-        let cells = Cells::Long((0..40).map(Some).collect());
-        let whole = dataset(&[feature(cells)]);
-        assert!(Table::open(whole.clone()).is_ok());
-        for end in [0, 3, 4, whole.len() / 2, whole.len() - 1] {
-            let refused = message(Table::open(whole.slice(..end)));
-            assert!(
-                refused.starts_with("invalid dataset: the dataset can't be read as Parquet: "),
-                "{refused}"
-            );
-        }
-    }
-
-    #[test]
-    fn columns_in_memory_are_checked() {
-        let x = || column("x", Role::Feature, Some(&["a"]));
-        let refused = |columns| message(Table::from_columns(columns));
-        assert_eq!(
-            refused(vec![(x(), Values::Category(vec![1]))]),
-            "invalid dataset: the values of column `x` are not of its kind"
-        );
-        assert_eq!(
-            refused(vec![
-                (x(), Values::Category(vec![0])),
-                (x(), Values::Category(vec![0]))
-            ]),
-            "invalid dataset: two columns are named `x`"
-        );
-        assert_eq!(
-            refused(vec![
-                (x(), Values::Category(vec![0])),
-                (column("y", Role::Feature, None), Values::Number(vec![]))
-            ]),
-            "invalid dataset: column `y` has 0 rows and the first has 1"
-        );
-    }
-}
+mod tests;

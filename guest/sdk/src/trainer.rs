@@ -1,5 +1,5 @@
-//! [`Trainer`], the one trait that an estimator implements, and what it is
-//! given to work with.
+//! [`Trainer`], the trait that an estimator implements, and the types of its
+//! arguments and results.
 
 use std::borrow::Cow;
 
@@ -7,95 +7,116 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Fault, Params, Table, Target, TrainerDescription};
 
-/// An estimator that a guest offers. It has no state of its own: what it
-/// makes of a dataset stands in [`Trainer::Prepared`], what it learns in
-/// [`Trainer::Model`], and both are functions of their arguments alone.
+/// An estimator of a guest. Its functions are pure: their results depend on
+/// nothing but their arguments, since a task has to give the same bits on every
+/// host.
 pub trait Trainer: 'static {
-    /// What the estimator makes of a dataset once, for all fits on it: binned
-    /// features, a dense matrix. One instance hands it to the others, in the
-    /// format of [`Trainer::Model`].
+    /// The features of a dataset in the form that fits need, such as a dense
+    /// matrix or binned features. Computed once per dataset, and serialised in
+    /// the format of [`Trainer::Model`] for other instances of the guest.
     type Prepared: Serialize + DeserializeOwned + 'static;
-    /// A fitted estimator, self-contained: it predicts rows of other tables
-    /// with the same features. It is written in postcard's format, which
-    /// keeps every bit of a float but does not describe itself: its types
-    /// need no `#[serde(untagged)]`, `flatten`, `skip_serializing_if` or
+    /// A fitted estimator. It predicts rows of any table that has the same
+    /// features. It is serialised in postcard's format, which keeps every bit of
+    /// a float but is not self-describing: its types must not use
+    /// `#[serde(untagged)]`, `flatten`, `skip_serializing_if` or
     /// `serde_json::Value`.
     type Model: Serialize + DeserializeOwned;
 
-    /// Name, hyper-parameters, and which of them are nested.
+    /// The name, the kinds of target and the hyper-parameters of the estimator.
     fn description() -> TrainerDescription;
 
-    /// Reads the features. The target is none of its business.
+    /// Reads the features of a table.
+    ///
+    /// # Errors
+    /// If a feature can't be read, or the estimator does not support it.
     fn prepare(table: &Table) -> Result<Self::Prepared, Fault>;
 
-    /// Fits every candidate of the job on its training rows and hands the
-    /// predictions to `scorer`: [`Scorer::test`] exactly once a candidate,
-    /// [`Scorer::train`] too if [`Scorer::wants_train`]. Returns how many
-    /// models it fitted.
+    /// Fits every candidate of the job on the training rows, and passes its
+    /// predictions to `scorer`: [`Scorer::test`] exactly once per candidate, and
+    /// [`Scorer::train`] exactly once if [`Scorer::wants_train`]. Returns the
+    /// number of models that were fitted.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidParams`] for hyper-parameters that do not go together or
+    /// do not fit the data, [`Fault::Failed`] for a fit that fails, and the
+    /// faults of `scorer`.
     fn evaluate(
         data: &Self::Prepared,
         job: &Job<'_>,
         scorer: &mut dyn Scorer,
     ) -> Result<u32, Fault>;
 
-    /// Fits the first candidate of the job on its training rows.
+    /// Fits the first candidate of the job on the training rows.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
     fn fit(data: &Self::Prepared, job: &Job<'_>) -> Result<Self::Model, Fault>;
 
-    /// Predicts every row of a table. Its features may stand in another
-    /// order than those of the training table, and its categories may be
-    /// coded otherwise: names and labels decide.
+    /// Predicts every row of a table. Its features may be in another order than
+    /// those of the training table, and its categories may have other codes:
+    /// features are matched by name, categories by label ([`crate::Schema`]).
+    ///
+    /// # Errors
+    /// [`Fault::InvalidDataset`] if a feature is missing or of another kind.
     fn predict(model: &Self::Model, table: &Table) -> Result<PredictionBuf, Fault>;
 }
 
-/// The candidates of one family on one split for one target. Every
-/// hyper-parameter of the description is present in every candidate (given or
-/// default), and was checked against its kinds.
+/// The candidates of one family, on one split, for one target. Every candidate
+/// has every hyper-parameter of the description, given or default, and its value
+/// was checked against the description.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// The candidates; at least one. They differ only in nested
-    /// hyper-parameters when the host grouped them, but a trainer is correct
-    /// for any others too.
+    /// The candidates, at least one. Candidates that the host grouped differ only
+    /// in nested hyper-parameters, but a trainer has to accept any others.
     pub candidates: &'a [Params],
-    /// What to predict, for all rows of the table.
+    /// The target of all rows of the table.
     pub target: &'a Target,
-    /// The rows to fit on, ascending.
+    /// The indices of the training rows, ascending; at least one.
     pub train: &'a [u32],
-    /// The rows to score, ascending.
+    /// The indices of the test rows, ascending; none for a fit.
     pub test: &'a [u32],
 }
 
-/// Takes the predictions of candidates, one at a time, so that a trainer
-/// never holds those of all candidates at once.
+/// Takes the predictions of one candidate after the other, so that a trainer
+/// does not have to keep those of all candidates.
 pub trait Scorer {
-    /// Scores candidate `candidate` by its predictions for the job's test
-    /// rows, in their order.
+    /// Scores the predictions of candidate `candidate` for the job's test rows,
+    /// in the order of these.
+    ///
+    /// # Errors
+    /// If they are not one per row, or were scored already.
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault>;
-    /// Whether [`Scorer::train`] is to be called too.
+    /// Whether [`Scorer::train`] has to be called.
     fn wants_train(&self) -> bool;
-    /// Scores candidate `candidate` by its predictions for the job's training
-    /// rows, in their order.
+    /// Scores the predictions of candidate `candidate` for the job's training
+    /// rows, in the order of these.
+    ///
+    /// # Errors
+    /// As [`Scorer::test`].
     fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault>;
 }
 
-/// Predictions for some rows, in their order.
+/// The predictions for a list of rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Prediction<'a> {
-    /// Class indices, of an estimator that knows no probabilities.
+    /// One class index per row, of a classifier without probabilities.
     Classes(&'a [u32]),
-    /// For two classes: the probability of class 1 (the second of
-    /// [`Target::classes`]) a row. The predicted class is 1 where it is
-    /// greater than 0.5.
+    /// For two classes: the probability of class 1, the second of
+    /// [`Target::classes`], one per row. Class 1 is predicted if it is greater
+    /// than 0.5.
     Binary(&'a [f64]),
-    /// For any number of classes: row-major, one probability a class. The
-    /// predicted class is the first of the greatest.
+    /// For any number of classes: a matrix of shape (rows, classes) of
+    /// probabilities, row-major. The first class of the greatest probability is
+    /// predicted.
     Multiclass(&'a [f64]),
-    /// Numbers, of a regressor.
+    /// One number per row, of a regressor.
     Numbers(&'a [f64]),
 }
 
 impl<'a> Prediction<'a> {
-    /// The number of rows, of a target of `classes` classes; `None` where the
-    /// numbers do not come out even, or the kind does not fit the classes.
+    /// The number of rows, for a target of `classes` classes (0 for numbers).
+    /// `None` if the length is not a multiple of the classes, or the kind of
+    /// prediction does not suit the target.
     pub fn rows(&self, classes: usize) -> Option<usize> {
         match self {
             Self::Classes(codes) => (classes > 1).then_some(codes.len()),
@@ -107,8 +128,8 @@ impl<'a> Prediction<'a> {
         }
     }
 
-    /// The predicted class of each row, of a target of `classes` classes;
-    /// none for a regressor.
+    /// The predicted class of each row, for a target of `classes` classes. Empty
+    /// for a regressor.
     pub fn classes(&self, classes: usize) -> Cow<'a, [u32]> {
         match self {
             Self::Classes(codes) => Cow::Borrowed(codes),
@@ -119,30 +140,30 @@ impl<'a> Prediction<'a> {
     }
 }
 
-/// The first place of the greatest number, as NumPy's `argmax`: a NaN is
-/// greater than all.
+/// The first index of the greatest number. As in NumPy's `argmax`, NaN is greater
+/// than all numbers.
 fn first_greatest(row: &[f64]) -> u32 {
     let (mut best, mut best_place) = (row[0], 0);
     for (place, &value) in (0u32..).zip(row).skip(1) {
-        // Without a branch: which class is ahead can't be foreseen.
-        let ahead = ((value > best) | value.is_nan()) & !best.is_nan();
-        best = if ahead { value } else { best };
-        best_place = if ahead { place } else { best_place };
+        // Branchless: the result of the comparison is hard to predict.
+        let is_greater = ((value > best) | value.is_nan()) & !best.is_nan();
+        best = if is_greater { value } else { best };
+        best_place = if is_greater { place } else { best_place };
     }
     best_place
 }
 
-/// [`Prediction`] that owns its numbers, with the classes that they are of.
+/// A [`Prediction`] that owns its values, with the class labels.
 #[derive(Clone, Debug)]
 pub struct PredictionBuf {
-    /// The class labels, in the order of the indices; empty for a regressor.
+    /// The labels by class index; empty for a regressor.
     pub classes: Vec<String>,
-    /// The numbers.
+    /// The predicted values.
     pub values: PredictionValues,
 }
 
 impl PredictionBuf {
-    /// The numbers, borrowed.
+    /// The predicted values, borrowed.
     pub fn as_prediction(&self) -> Prediction<'_> {
         match &self.values {
             PredictionValues::Classes(codes) => Prediction::Classes(codes),
@@ -153,7 +174,7 @@ impl PredictionBuf {
     }
 }
 
-/// See [`Prediction`].
+/// The values of a [`Prediction`], owned.
 #[derive(Clone, Debug)]
 pub enum PredictionValues {
     /// See [`Prediction::Classes`].

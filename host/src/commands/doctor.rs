@@ -11,7 +11,7 @@ use fanout::guest::GuestFile;
 use fanout::plan::{self, Limits, Override, PoolPlan};
 use fanout::pool::NatsLink;
 use fanout::queue::QueueSettings;
-use fanout::sandbox::{Sandbox, default_cache};
+use fanout::sandbox::{CacheError, GuestError, Sandbox, default_cache};
 use fanout::store::{Location, Store, StoreError};
 use serde::Serialize;
 
@@ -191,19 +191,26 @@ fn lines(checks: &[Check]) -> Result<String, std::fmt::Error> {
 }
 
 fn store(at: &Location) -> Check {
-    let probed = || -> Result<(String, Duration), StoreError> {
+    let probed = || -> Result<(Store, Duration), StoreError> {
         let store = Store::open(at)?;
         let took = store.probe_well()?;
-        Ok((store.url().to_owned(), took))
+        Ok((store, took))
     };
     match probed() {
-        Ok((url, took)) => Check::good(
-            "store",
-            format!(
-                "{url} is reachable and writable, and keeps what it has; a put takes {}",
-                time(took)
-            ),
-        ),
+        Ok((store, took)) => {
+            let key = match store.mac_key() {
+                Some(_) => "results carry an HMAC (`FANOUT_STORE_KEY`)",
+                None => "results carry no HMAC (`FANOUT_STORE_KEY` is not set)",
+            };
+            let (url, took) = (store.url(), time(took));
+            Check::good(
+                "store",
+                format!(
+                    "{url} is reachable and writable, and keeps what it has; a put takes {took}; \
+                     {key}"
+                ),
+            )
+        }
         Err(error) => Check::failed("store", error.into()),
     }
 }
@@ -238,16 +245,15 @@ fn cache() -> Check {
     let Some(cache) = default_cache() else {
         return Check::doubtful("cache", "there is no folder for compiled guests", remedy);
     };
-    let folder = cache.folder();
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::NamedTempFile::new_in(folder).map(drop));
-    match written {
-        Ok(()) => Check::good("cache", format!("{} is writable", folder.display())),
-        Err(error) => Check::doubtful(
-            "cache",
-            format!("can't write to {}: {error}", folder.display()),
-            remedy,
-        ),
+    match cache.probe() {
+        Ok(()) => {
+            let folder = cache.folder().display();
+            Check::good("cache", format!("{folder} is writable by this user alone"))
+        }
+        Err(error @ CacheError::Unusable { .. }) => {
+            Check::doubtful("cache", chained(&error), remedy)
+        }
+        Err(error) => Check::failed("cache", GuestError::from(error).into()),
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn row(
         None => {
             let replay = Replay::new(store, manifest)?;
             (candidates, splits) = (replay.results.candidates, replay.results.splits);
-            (done, failed) = (replay.done, replay.results.tally.failed);
+            (done, failed) = (replay.done, replay.results.fit_counts.failed);
             let report = Report {
                 plan: replay.plan,
                 digests: manifest.digests(),

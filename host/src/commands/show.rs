@@ -44,6 +44,13 @@ impl Show {
                 format!("`{key}` is damaged; running the plan again makes its fits again")
             }),
         );
+        if let Some(first) = replay.unproven.first() {
+            let count = replay.unproven.len();
+            warnings.push(format!(
+                "{count} parts, `{first}` among them, carry no valid HMAC and are not shown; \
+                 running the plan again makes their fits again"
+            ));
+        }
         let fits = replay.expansion.fits();
         if replay.done < fits {
             warnings.push(format!(

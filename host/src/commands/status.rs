@@ -1,5 +1,5 @@
-//! `fanout status`: a queue, its workers, and the runs that they work for, as
-//! NATS and the store tell of them.
+//! `fanout status`: a queue, its workers, and the runs that they work for, from
+//! NATS and the store.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -8,7 +8,8 @@ use fanout::plan;
 use fanout::report::human::{counted, duration};
 use fanout::sandbox::{Cache, default_cache};
 use fanout::store::{Location, Store};
-use fanout::worker::{Objects, WorkerEvent, WorkerSettings, WorkerStop};
+use fanout::task::TaskLimits;
+use fanout::worker::{Objects, WorkerEvent, WorkerSettings, WorkerStop, machine_limits};
 
 use super::CommandError;
 use super::nats::QueueArguments;
@@ -27,6 +28,14 @@ pub(crate) struct Worker {
     /// How many tasks run at a time. Default: one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// The most memory that a task may demand; one that demands more is returned
+    /// to the queue. Default: 90 % of the machine's, shared by the tasks that run
+    /// at a time, and at least 1GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_memory: Option<u64>,
+    /// The longest time that a task may demand. Default: 24h.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    max_timeout: Option<std::time::Duration>,
     /// The worker's name, unique in the queue. Default: the host's name and the
     /// process's number.
     #[arg(long)]
@@ -95,14 +104,24 @@ impl Worker {
         let name = self.name.clone().unwrap_or_else(name);
         let say = |line: &str| eprintln!("worker {name}: {line}");
         say(&format!(
-            "queue `{}` at {}, store {}",
+            "queue `{}` at {}, store {}, {}",
             queue.name,
             queue.urls.join(","),
-            store.url()
+            store.url(),
+            match store.mac_key() {
+                Some(_) => "with a key",
+                None => "without a key (`FANOUT_STORE_KEY`)",
+            }
         ));
+        let slots = self.workers.map_or(cores, usize::from);
+        let most = machine_limits(slots);
         let settings = WorkerSettings {
             name: name.clone(),
-            slots: self.workers.map_or(cores, usize::from),
+            slots,
+            max_limits: TaskLimits {
+                memory: self.max_memory.unwrap_or(most.memory),
+                timeout: self.max_timeout.unwrap_or(most.timeout),
+            },
             compiled,
             objects,
             delay: self.delay,

@@ -1,5 +1,5 @@
-//! [`Coder`]: the categories of a column, numbered in the order in which they
-//! first appear.
+//! [`CategoryEncoder`]: encodes the values of a column as categories, numbered
+//! in the order in which they first appear, as by `pandas.factorize`.
 
 use std::sync::Arc;
 
@@ -15,29 +15,29 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 /// The code of a missing value.
 pub(super) const MISSING: u32 = u32::MAX;
 
-/// Categories by their texts.
+/// The labels of categories, by code.
 pub(super) type Labels = IndexSet<Box<str>, FxBuildHasher>;
 
-/// The categories of one column.
+/// Encodes one column.
 #[derive(Debug, Default)]
-pub(super) struct Coder {
+pub(super) struct CategoryEncoder {
     labels: Labels,
-    /// For values that are not texts, the code of each.
+    /// The code of each value that is not a text.
     keys: FxHashMap<u64, u32>,
-    /// For texts stored by a dictionary: the dictionary, and the codes of
-    /// those of its values that have appeared.
+    /// The last dictionary of dictionary-encoded texts, and the codes of its
+    /// values; [`MISSING`] for those that have not appeared.
     dictionary: Option<(ArrayRef, Vec<u32>)>,
 }
 
-impl Coder {
-    /// The categories so far.
+impl CategoryEncoder {
+    /// The labels so far, by code.
     pub(super) fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// The codes of a column's values. `values` is of one of the types that
-    /// [`super::encode`] makes of `original`, which gives the texts.
-    pub(super) fn codes(&mut self, values: &ArrayRef, original: &ArrayRef) -> Vec<u32> {
+    /// Encodes a batch of the column. `values` is `original` in its storage
+    /// type; `original` gives the labels.
+    pub(super) fn encode(&mut self, values: &ArrayRef, original: &ArrayRef) -> Vec<u32> {
         match values.data_type() {
             DataType::Dictionary(..) => self.dictionary_codes(values),
             DataType::Utf8 => {
@@ -91,7 +91,7 @@ impl Coder {
     ) -> Vec<u32> {
         let values = values.as_primitive::<T>();
         let mut codes = Vec::with_capacity(values.len());
-        // A run of one value costs one look-up.
+        // Repeated values cost one look-up.
         let mut last = (0, MISSING);
         for (row, value) in values.values().iter().enumerate() {
             let key = if values.is_valid(row) {
@@ -123,7 +123,7 @@ impl Coder {
         let values = values.as_dictionary::<Int32Type>();
         let texts: &StringArray = values.values().as_string();
         let same = |known: &ArrayRef| known.to_data().ptr_eq(&values.values().to_data());
-        // A dictionary serves many batches.
+        // Batches of one row group share a dictionary.
         let (dictionary, mut known) = match self.dictionary.take() {
             Some((dictionary, known)) if same(&dictionary) => (dictionary, known),
             _ => (Arc::clone(values.values()), vec![MISSING; texts.len()]),
@@ -148,7 +148,7 @@ impl Coder {
     }
 
     /// The code of a text.
-    pub(super) fn text(&mut self, text: &str) -> u32 {
+    fn text(&mut self, text: &str) -> u32 {
         let index = match self.labels.get_index_of(text) {
             Some(index) => index,
             None => self.labels.insert_full(text.into()).0,
@@ -157,48 +157,48 @@ impl Coder {
     }
 }
 
-/// Zero has two representations and NaN many.
+/// Zero has two representations and NaN has many.
 fn real_key(value: f64) -> Option<u64> {
     (!value.is_nan()).then(|| (value + 0.0).to_bits())
 }
 
 fn text_of(array: &ArrayRef, row: usize) -> String {
-    // It fails for types that the encoder turns away.
+    // It fails only for types that the encoder refuses.
     array_value_to_string(array, row).unwrap_or_default()
 }
 
-/// The categories of several columns, joined: one category for each text.
+/// Encodes the concatenated texts of several columns.
 #[derive(Debug)]
-pub(super) struct Joiner {
+pub(super) struct ConcatEncoder {
     separator: String,
     /// A code for each pair of (code so far, code of the next column), one
     /// map a column after the first.
     pairs: Vec<FxHashMap<u64, u32>>,
-    /// The category of each code of the last map. Two of them may make the
-    /// same text: `a_b` + `c`, `a` + `b_c`.
-    categories: Vec<u32>,
-    coder: Coder,
+    /// The category of each code of the last map. Two of them may have the same
+    /// text: `a_b` + `c`, `a` + `b_c`.
+    of_pairs: Vec<u32>,
+    categories: CategoryEncoder,
 }
 
-impl Joiner {
-    /// A joiner of `parts` columns, at least two.
+impl ConcatEncoder {
+    /// An encoder of `parts` columns, at least two.
     pub(super) fn new(parts: usize, separator: &str) -> Self {
         Self {
             separator: separator.to_owned(),
             pairs: vec![FxHashMap::default(); parts - 1],
-            categories: Vec::new(),
-            coder: Coder::default(),
+            of_pairs: Vec::new(),
+            categories: CategoryEncoder::default(),
         }
     }
 
-    /// The categories so far.
+    /// The labels so far, by code.
     pub(super) fn labels(&self) -> &Labels {
-        &self.coder.labels
+        &self.categories.labels
     }
 
-    /// The codes of the joined texts. A row where a part is missing is
-    /// missing.
-    pub(super) fn codes(&mut self, parts: &[(&[u32], &Labels)]) -> Vec<u32> {
+    /// Encodes a batch, given the codes and labels of each column. A row in
+    /// which a part is missing is missing.
+    pub(super) fn encode(&mut self, parts: &[(&[u32], &Labels)]) -> Vec<u32> {
         let last = parts.len() - 1;
         let mut codes = parts[0].0.to_vec();
         for (level, (next, _)) in parts.iter().enumerate().skip(1) {
@@ -212,15 +212,15 @@ impl Joiner {
                 let pair = u64::from(*code) << 32 | u64::from(next[row]);
                 *code = *pairs.entry(pair).or_insert(fresh);
                 if level == last {
-                    if *code as usize == self.categories.len() {
+                    if *code as usize == self.of_pairs.len() {
                         let texts: Vec<&str> = parts
                             .iter()
                             .map(|(codes, labels)| &*labels[codes[row] as usize])
                             .collect();
-                        self.categories
-                            .push(self.coder.text(&texts.join(&self.separator)));
+                        self.of_pairs
+                            .push(self.categories.text(&texts.join(&self.separator)));
                     }
-                    *code = self.categories[*code as usize];
+                    *code = self.of_pairs[*code as usize];
                 }
             }
         }
@@ -228,7 +228,7 @@ impl Joiner {
     }
 }
 
-/// Codes as a dataset stores them.
+/// Codes as a column of the dataset.
 pub(super) fn array(codes: &[u32]) -> ArrayRef {
     let values = codes.iter().map(|code| *code as i32).collect::<Vec<_>>();
     let nulls = codes.contains(&MISSING).then(|| {
@@ -240,17 +240,37 @@ pub(super) fn array(codes: &[u32]) -> ArrayRef {
     Arc::new(Int32Array::new(values.into(), nulls))
 }
 
+/// Sorts labels: as numbers if all of them are numbers, else as texts.
+pub(super) fn sorted_labels(labels: &[String]) -> Vec<String> {
+    let numbers: Option<Vec<f64>> = labels
+        .iter()
+        .map(|label| label.parse().ok().filter(|number: &f64| number.is_finite()))
+        .collect();
+    let mut sorted = labels.to_vec();
+    if numbers.is_some() {
+        let number = |label: &str| label.parse().unwrap_or(f64::NAN);
+        sorted.sort_by(|a, b| number(a).total_cmp(&number(b)).then_with(|| a.cmp(b)));
+    } else {
+        sorted.sort_unstable();
+    }
+    sorted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow_array::{DictionaryArray, Float64Array, Int64Array};
 
     fn coded(values: ArrayRef) -> (Vec<u32>, Vec<String>) {
-        let mut coder = Coder::default();
-        let codes = coder.codes(&values, &values);
+        let mut categories = CategoryEncoder::default();
+        let codes = categories.encode(&values, &values);
         (
             codes,
-            coder.labels().iter().map(ToString::to_string).collect(),
+            categories
+                .labels()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         )
     }
 
@@ -287,9 +307,9 @@ mod tests {
     }
 
     #[test]
-    fn joined_texts_are_one_category_each() {
-        let mut first = Coder::default();
-        let mut second = Coder::default();
+    fn equal_concatenated_texts_are_one_category() {
+        let mut first = CategoryEncoder::default();
+        let mut second = CategoryEncoder::default();
         let texts = |texts: Vec<Option<&str>>| Arc::new(StringArray::from(texts)) as ArrayRef;
         let a = texts(vec![Some("a"), Some("a_b"), None, Some("x"), Some("a")]);
         let b = texts(vec![
@@ -299,11 +319,11 @@ mod tests {
             Some("y"),
             Some("y"),
         ]);
-        let (a, b) = (first.codes(&a, &a), second.codes(&b, &b));
-        let mut joiner = Joiner::new(2, "_");
-        let codes = joiner.codes(&[(&a, first.labels()), (&b, second.labels())]);
+        let (a, b) = (first.encode(&a, &a), second.encode(&b, &b));
+        let mut concat = ConcatEncoder::new(2, "_");
+        let codes = concat.encode(&[(&a, first.labels()), (&b, second.labels())]);
         assert_eq!(codes, [0, 0, MISSING, 1, 2]);
-        let labels: Vec<&str> = joiner.labels().iter().map(|label| &**label).collect();
+        let labels: Vec<&str> = concat.labels().iter().map(|label| &**label).collect();
         assert_eq!(labels, ["a_b_c", "x_y", "a_y"]);
     }
 }

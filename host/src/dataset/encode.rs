@@ -1,10 +1,9 @@
-//! [`Encoder`]: the columns of a source become those of a dataset.
+//! [`Encoder`]: encodes the columns of a source as those of a dataset.
 //!
-//! Whole and real numbers stay numbers, texts become categories, dates
-//! become days since 1970-01-01, and timestamps whole numbers since then, in
-//! UTC and in the source's own unit (microseconds for CSV). Missing values
-//! stay missing; a target may have none. It refuses types that are no value
-//! of a table's cell, such as lists and bytes.
+//! Numbers stay numbers, texts become categories, dates days since 1970-01-01,
+//! and timestamps whole numbers since then, in UTC and in the source's own unit
+//! (microseconds for CSV). Missing values stay missing, but a target may have
+//! none. Lists, bytes and other nested types are refused.
 
 use std::sync::Arc;
 
@@ -16,43 +15,44 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use fanout_contract::{CONTRACT, Column, ColumnKind, Layout, Role};
 use rayon::prelude::*;
 
-use super::category::{self, Coder, Joiner, Labels, MISSING};
+use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING, sorted_labels};
 use super::source::{BatchError, Source, SourceColumn, type_name};
 use crate::plan::{Cv, DatasetPlan, FeaturePlan};
-use cell::{store, stored};
+use storage::{storage_type, to_storage};
 
-mod cell;
 mod error;
+mod storage;
 
 pub use error::EncodeError;
-pub(super) use error::EncodeStop;
+pub(super) use error::StreamError;
 
 /// A column of the source that is read.
 #[derive(Debug)]
-struct Input {
+struct InputColumn {
     name: String,
     data_type: DataType,
     nullable: bool,
-    /// Where the column's categories are needed.
-    coder: Option<Coder>,
+    /// Its categories, if they are needed.
+    categories: Option<CategoryEncoder>,
 }
 
 /// A column of the dataset.
 #[derive(Debug)]
-struct Output {
+struct OutputColumn {
     name: String,
     role: Role,
     origin: Origin,
 }
 
+/// What a column of the dataset is made of.
 #[derive(Debug)]
 enum Origin {
     /// The input's values.
     Number(usize),
     /// The input's categories.
     Category(usize),
-    /// Several inputs' categories.
-    Joined(Vec<usize>, Box<Joiner>),
+    /// The concatenated texts of several inputs.
+    Concat(Vec<usize>, Box<ConcatEncoder>),
 }
 
 /// Encodes a source, batch by batch.
@@ -60,41 +60,41 @@ enum Origin {
 pub(super) struct Encoder {
     source_name: String,
     projection: Vec<usize>,
-    inputs: Vec<Input>,
-    outputs: Vec<Output>,
+    inputs: Vec<InputColumn>,
+    outputs: Vec<OutputColumn>,
     target: usize,
     fold: Option<usize>,
     rows: u64,
-    missing: Missing,
+    missing_targets: MissingTargets,
 }
 
 /// Rows without a target.
 #[derive(Debug, Default)]
-struct Missing {
+struct MissingTargets {
     count: u64,
     first: Vec<u64>,
 }
 
 /// A batch of a dataset.
 #[derive(Debug)]
-pub(super) struct Encoded {
+pub(super) struct EncodedBatch {
     /// The columns, in the layout's order: the features, then the target.
     pub(super) columns: Vec<ArrayRef>,
-    /// The class of each row; `None` where the target is a number.
+    /// The class of each row; `None` for a regression target.
     pub(super) classes: Option<Vec<u32>>,
-    /// The code of each row's fold, where a column names it.
+    /// The code of each row's fold, if a column names the folds.
     pub(super) folds: Option<Vec<u32>>,
 }
 
 impl Encoder {
-    /// Works out the columns of the dataset. Reads the target's column if it
-    /// may hold fractions: numbers are told apart only where they are whole.
+    /// Determines the columns of the dataset. Reads the target's column if it
+    /// may hold fractions, which make it a regression target.
     pub(super) fn new(
         source: &Source,
         plan: &DatasetPlan,
         cv: &Cv,
         batch: usize,
-    ) -> Result<Self, EncodeStop> {
+    ) -> Result<Self, StreamError> {
         let columns = source.columns();
         let source_name = format!("`{}`", source.path().display());
         let find = |name: &str, role| {
@@ -107,7 +107,7 @@ impl Encoder {
                         source_name,
                         name: name.to_owned(),
                         role,
-                        hint: hint(name, columns),
+                        hint: suggestion(name, columns),
                     }
                 })
         };
@@ -179,7 +179,7 @@ impl Encoder {
         projection.sort_unstable();
         projection.dedup();
         let input = |column: usize| projection.binary_search(&column).unwrap_or_default();
-        let mut inputs: Vec<Input> = projection
+        let mut inputs: Vec<InputColumn> = projection
             .iter()
             .map(|index| {
                 let SourceColumn {
@@ -187,16 +187,16 @@ impl Encoder {
                     data_type,
                     nullable,
                 } = columns[*index].clone();
-                Input {
+                InputColumn {
                     name,
                     data_type,
                     nullable,
-                    coder: None,
+                    categories: None,
                 }
             })
             .collect();
         for input in &inputs {
-            if stored(&input.data_type).is_none() {
+            if storage_type(&input.data_type).is_none() {
                 return Err(EncodeError::UnsupportedType {
                     source_name,
                     name: input.name.clone(),
@@ -210,17 +210,17 @@ impl Encoder {
         for (name, parts, separator) in features {
             let text = |index: usize| columns[index].data_type == DataType::Utf8;
             let origin = if let Some(separator) = separator {
-                let joiner = Joiner::new(parts.len(), separator);
-                Origin::Joined(
+                let concat = ConcatEncoder::new(parts.len(), separator);
+                Origin::Concat(
                     parts.iter().map(|part| input(*part)).collect(),
-                    Box::new(joiner),
+                    Box::new(concat),
                 )
             } else if text(parts[0]) || categorical.contains(&parts[0]) {
                 Origin::Category(input(parts[0]))
             } else {
                 Origin::Number(input(parts[0]))
             };
-            outputs.push(Output {
+            outputs.push(OutputColumn {
                 name,
                 role: Role::Feature,
                 origin,
@@ -238,7 +238,7 @@ impl Encoder {
         } else {
             Origin::Category(at)
         };
-        outputs.push(Output {
+        outputs.push(OutputColumn {
             name: plan.target.clone(),
             role: Role::Target,
             origin,
@@ -247,17 +247,19 @@ impl Encoder {
         for output in &outputs {
             match &output.origin {
                 Origin::Number(_) => {}
-                Origin::Category(index) => inputs[*index].coder = Some(Coder::default()),
-                Origin::Joined(parts, _) => {
-                    parts
-                        .iter()
-                        .for_each(|part| inputs[*part].coder = Some(Coder::default()));
+                Origin::Category(index) => {
+                    inputs[*index].categories = Some(CategoryEncoder::default())
+                }
+                Origin::Concat(parts, _) => {
+                    parts.iter().for_each(|part| {
+                        inputs[*part].categories = Some(CategoryEncoder::default())
+                    });
                 }
             }
         }
         let fold = fold.map(input);
         if let Some(fold) = fold {
-            inputs[fold].coder = Some(Coder::default());
+            inputs[fold].categories = Some(CategoryEncoder::default());
         }
         Ok(Self {
             source_name,
@@ -267,33 +269,33 @@ impl Encoder {
             target: at,
             fold,
             rows: 0,
-            missing: Missing::default(),
+            missing_targets: MissingTargets::default(),
         })
     }
 
-    /// The indices of the source's columns that are read.
+    /// The indices of the source's columns that are read, ascending.
     pub(super) fn projection(&self) -> &[usize] {
         &self.projection
     }
 
-    /// The dataset's columns as Arrow names them.
+    /// The dataset's columns.
     pub(super) fn schema(&self) -> SchemaRef {
         let fields = self.outputs.iter().map(|output| {
             let data_type = match &output.origin {
-                Origin::Number(input) => stored(&self.inputs[*input].data_type)
-                    .expect("unsupported types were turned away"),
-                Origin::Category(_) | Origin::Joined(..) => DataType::Int32,
+                Origin::Number(input) => storage_type(&self.inputs[*input].data_type)
+                    .expect("unsupported types were refused"),
+                Origin::Category(_) | Origin::Concat(..) => DataType::Int32,
             };
-            let nullable = output.role != Role::Target && self.may_be_missing(&output.origin);
+            let nullable = output.role != Role::Target && self.is_nullable(&output.origin);
             Field::new(&output.name, data_type, nullable)
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
-    fn may_be_missing(&self, origin: &Origin) -> bool {
+    fn is_nullable(&self, origin: &Origin) -> bool {
         match origin {
             Origin::Number(input) | Origin::Category(input) => self.inputs[*input].nullable,
-            Origin::Joined(parts, _) => parts.iter().any(|part| self.inputs[*part].nullable),
+            Origin::Concat(parts, _) => parts.iter().any(|part| self.inputs[*part].nullable),
         }
     }
 
@@ -303,7 +305,7 @@ impl Encoder {
             Origin::Number(input) | Origin::Category(input) => {
                 type_name(&self.inputs[*input].data_type)
             }
-            Origin::Joined(..) => "string".to_owned(),
+            Origin::Concat(..) => "string".to_owned(),
         });
         outputs.collect()
     }
@@ -314,21 +316,21 @@ impl Encoder {
     }
 
     /// Encodes the source's next batch.
-    pub(super) fn encode(&mut self, batch: &RecordBatch) -> Result<Encoded, EncodeStop> {
+    pub(super) fn encode(&mut self, batch: &RecordBatch) -> Result<EncodedBatch, StreamError> {
         let source_name = &self.source_name;
         let stored: Vec<_> = self
             .inputs
             .par_iter_mut()
             .zip(batch.columns())
             .map(|(input, column)| {
-                let Some(value) = store(column, &input.data_type) else {
+                let Some(value) = to_storage(column, &input.data_type) else {
                     return Err(EncodeError::TooLarge {
                         source_name: source_name.clone(),
                         name: input.name.clone(),
                     });
                 };
-                let codes = match &mut input.coder {
-                    Some(coder) => coder.codes(&value, column),
+                let codes = match &mut input.categories {
+                    Some(categories) => categories.encode(&value, column),
                     None => Vec::new(),
                 };
                 Ok((value, codes))
@@ -342,30 +344,30 @@ impl Encoder {
             columns.push(match &mut output.origin {
                 Origin::Number(input) => values[*input].clone(),
                 Origin::Category(input) => category::array(&codes[*input]),
-                Origin::Joined(parts, joiner) => {
+                Origin::Concat(parts, concat) => {
                     let parts: Vec<(&[u32], &Labels)> = parts
                         .iter()
                         .map(|part| {
-                            let coder = self.inputs[*part].coder.as_ref();
-                            let labels = coder.expect("a part has categories").labels();
+                            let categories = self.inputs[*part].categories.as_ref();
+                            let labels = categories.expect("a part has categories").labels();
                             (codes[*part].as_slice(), labels)
                         })
                         .collect();
-                    category::array(&joiner.codes(&parts))
+                    category::array(&concat.encode(&parts))
                 }
             });
         }
         let broken = self.outputs.iter().zip(&columns).any(|(output, column)| {
             output.role == Role::Feature
                 && column.null_count() > 0
-                && !self.may_be_missing(&output.origin)
+                && !self.is_nullable(&output.origin)
         });
         if broken {
-            return Err(BatchError::Wider.into());
+            return Err(BatchError::TypeTooNarrow.into());
         }
         let is_number = matches!(
             self.outputs.last(),
-            Some(Output {
+            Some(OutputColumn {
                 origin: Origin::Number(_),
                 ..
             })
@@ -381,22 +383,22 @@ impl Encoder {
             _ => std::mem::take(&mut codes[fold]),
         });
         self.rows += batch.num_rows() as u64;
-        Ok(Encoded {
+        Ok(EncodedBatch {
             columns,
             classes,
             folds,
         })
     }
 
-    /// Notes where the target is missing.
+    /// Records the rows without a target.
     fn check_target(
         &mut self,
         classes: Option<&[u32]>,
         target: &ArrayRef,
     ) -> Result<(), EncodeError> {
         let rows = self.rows;
-        let missing = &mut self.missing;
-        let mut see = |row: usize| {
+        let missing = &mut self.missing_targets;
+        let mut record = |row: usize| {
             missing.count += 1;
             if missing.first.len() < 3 {
                 missing.first.push(rows + row as u64 + 1);
@@ -408,7 +410,7 @@ impl Encoder {
                     .iter()
                     .enumerate()
                     .filter(|(_, class)| **class == MISSING);
-                rows.for_each(|(row, _)| see(row));
+                rows.for_each(|(row, _)| record(row));
             }
             return Ok(());
         }
@@ -420,25 +422,30 @@ impl Encoder {
                     return Err(EncodeError::InfiniteTarget { name, row });
                 }
                 Some(value) if !value.is_nan() => {}
-                _ => see(row),
+                _ => record(row),
             }
         }
         Ok(())
     }
 
-    /// Whether a row so far has no target. Such rows can't be written.
+    /// Whether a row so far has no target: the dataset can't be written then.
     pub(super) fn is_missing_target(&self) -> bool {
-        self.missing.count > 0
+        self.missing_targets.count > 0
     }
 
-    /// Ends the stream: checks the target as a whole, and gives the layout.
-    pub(super) fn finish(self, positive: Option<&str>) -> Result<Finished, EncodeError> {
+    /// Ends the stream: checks the whole target, and makes the layout.
+    pub(super) fn finish(self, positive: Option<&str>) -> Result<EncoderOutput, EncodeError> {
         let name = self.target().to_owned();
-        if self.missing.count > 0 {
-            let first: Vec<String> = self.missing.first.iter().map(u64::to_string).collect();
+        if self.missing_targets.count > 0 {
+            let first: Vec<String> = self
+                .missing_targets
+                .first
+                .iter()
+                .map(u64::to_string)
+                .collect();
             return Err(EncodeError::MissingTarget {
                 name,
-                count: self.missing.count,
+                count: self.missing_targets.count,
                 rows: self.rows,
                 first: match first.as_slice() {
                     [row] => format!("row {row}"),
@@ -449,9 +456,9 @@ impl Encoder {
         let texts = |labels: &Labels| labels.iter().map(|label| label.to_string()).collect();
         let labels = |input: usize| {
             self.inputs[input]
-                .coder
+                .categories
                 .as_ref()
-                .map_or_else(Vec::new, |coder| texts(coder.labels()))
+                .map_or_else(Vec::new, |categories| texts(categories.labels()))
         };
         let fold_labels = self.fold.map(labels);
         let columns: Vec<Column> = self
@@ -465,8 +472,8 @@ impl Encoder {
                     Origin::Category(input) => ColumnKind::Category {
                         labels: labels(*input),
                     },
-                    Origin::Joined(_, joiner) => ColumnKind::Category {
-                        labels: texts(joiner.labels()),
+                    Origin::Concat(_, concat) => ColumnKind::Category {
+                        labels: texts(concat.labels()),
                     },
                 },
             })
@@ -485,7 +492,7 @@ impl Encoder {
                     return Err(EncodeError::UnknownPositive {
                         name,
                         positive: positive.to_owned(),
-                        labels: one_of(&sorted(labels)),
+                        labels: one_of(&sorted_labels(labels)),
                     });
                 }
                 Some(labels.clone())
@@ -496,7 +503,7 @@ impl Encoder {
             contract: CONTRACT,
             columns,
         };
-        Ok(Finished {
+        Ok(EncoderOutput {
             layout,
             classes,
             fold_labels,
@@ -504,31 +511,14 @@ impl Encoder {
     }
 }
 
-/// What a whole stream tells.
+/// The layout and labels of an encoded source.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(super) struct EncoderOutput {
     pub(super) layout: Layout,
-    /// The labels by code; `None` where the target is a number.
+    /// The labels by code; `None` for a regression target.
     pub(super) classes: Option<Vec<String>>,
     /// The values of the column of the folds, by code.
     pub(super) fold_labels: Option<Vec<String>>,
-}
-
-/// Labels in their natural order: as numbers where all of them are numbers,
-/// else as texts.
-pub(super) fn sorted(labels: &[String]) -> Vec<String> {
-    let numbers: Option<Vec<f64>> = labels
-        .iter()
-        .map(|label| label.parse().ok().filter(|number: &f64| number.is_finite()))
-        .collect();
-    let mut sorted = labels.to_vec();
-    if numbers.is_some() {
-        let number = |label: &str| label.parse().unwrap_or(f64::NAN);
-        sorted.sort_by(|a, b| number(a).total_cmp(&number(b)).then_with(|| a.cmp(b)));
-    } else {
-        sorted.sort_unstable();
-    }
-    sorted
 }
 
 fn one_of(labels: &[String]) -> String {
@@ -544,8 +534,8 @@ fn one_of(labels: &[String]) -> String {
     }
 }
 
-/// What may have been meant by a name that no column has.
-fn hint(name: &str, columns: &[SourceColumn]) -> String {
+/// The column with the most similar name, or the columns that there are.
+fn suggestion(name: &str, columns: &[SourceColumn]) -> String {
     let close = columns
         .iter()
         .map(|column| (strsim::jaro_winkler(name, &column.name), &column.name))
@@ -562,7 +552,7 @@ fn hint(name: &str, columns: &[SourceColumn]) -> String {
 /// Whether a column holds a number that is not whole.
 fn has_fractions(source: &Source, column: usize, batch: usize) -> Result<bool, BatchError> {
     if !matches!(
-        stored(&source.columns()[column].data_type),
+        storage_type(&source.columns()[column].data_type),
         Some(DataType::Float32 | DataType::Float64)
     ) {
         return Ok(false);

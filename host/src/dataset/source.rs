@@ -1,10 +1,9 @@
-//! [`Source`]: the files of a table, read as a stream of Arrow record
-//! batches, only the columns that are needed.
+//! [`Source`]: the files of a table, read as a stream of Arrow record batches
+//! of the needed columns.
 //!
-//! It refuses files that do not agree with each other, and takes a folder's
-//! files by their endings: `.csv`, `.tsv` (both also packed, with `.gz` or
-//! `.zst` after it), `.parquet`, `.pq`, `.arrow`, `.feather`, `.ipc`,
-//! `.arrows`.
+//! All files must have the same columns. Of a folder, it reads the files with
+//! these extensions: `.csv`, `.tsv` (both also with `.gz` or `.zst` behind),
+//! `.parquet`, `.pq`, `.arrow`, `.feather`, `.ipc`, `.arrows`.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -14,22 +13,30 @@ use arrow_schema::{DataType, Schema};
 
 use self::arrow::ArrowReader;
 use self::parquet::ParquetFile;
-use super::csv;
 use crate::plan::{DatasetPlan, SourceFormat};
 use crate::store::Location;
-use files::{ending, resolve};
+use resolve::{extension, resolve};
 
 mod arrow;
+mod compression;
+mod csv;
 mod error;
-mod files;
-mod input;
+mod file;
+mod guard;
+mod ipc;
 mod parquet;
+mod resolve;
 
+pub(super) use csv::CHUNK_BYTES;
+#[cfg(test)]
+pub(super) use csv::SAMPLE_BYTES;
 pub(super) use error::BatchError;
 pub use error::SourceError;
-pub(super) use input::Input;
-#[cfg(test)]
-pub(super) use input::{Ranged, ReadSeek};
+pub(super) use file::SourceFile;
+#[cfg(any(fuzzing, test))]
+pub(super) use file::{RangeRead, ReadSeek};
+#[cfg(any(fuzzing, test))]
+pub(super) use resolve::format_of_file;
 
 /// One column of a source.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,12 +49,12 @@ pub struct SourceColumn {
     pub nullable: bool,
 }
 
-/// What is known of a source without reading it whole.
+/// The columns and size of a source, found without reading all of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outline {
+pub struct SourceSchema {
     /// The columns. The types of a CSV file's are those of its first rows.
     pub columns: Vec<SourceColumn>,
-    /// The number of rows; `None` where only reading all would tell.
+    /// The number of rows; `None` if only reading all of it would show.
     pub rows: Option<u64>,
     /// The number of files.
     pub files: usize,
@@ -58,45 +65,45 @@ pub struct Outline {
 /// The files of a table.
 #[derive(Debug)]
 pub(super) struct Source {
-    files: Vec<Input>,
+    files: Vec<SourceFile>,
     format: SourceFormat,
     dialect: csv::Dialect,
     columns: Vec<SourceColumn>,
     rows: Option<u64>,
-    looked_at_all: bool,
+    inferred_from_all_rows: bool,
 }
 
 impl Source {
-    /// Finds the files, and their columns; `at` is the plan's store. Of a text file, `piece` bytes are
-    /// read by a thread at a time.
+    /// Finds the files of a plan and their columns. `store` is the plan's; text
+    /// files are parsed in chunks of `chunk_bytes` bytes.
     pub(super) fn open(
         plan: &DatasetPlan,
-        at: &Location,
-        piece: usize,
+        store: &Location,
+        chunk_bytes: usize,
     ) -> Result<Self, SourceError> {
-        let (files, format) = resolve(&plan.source, plan.format, at)?;
-        Self::of(files, format, plan, piece)
+        let (files, format) = resolve(&plan.source, plan.format, store)?;
+        Self::from_files(files, format, plan, chunk_bytes)
     }
 
     /// Finds the columns of these files.
-    pub(super) fn of(
-        files: Vec<Input>,
+    pub(super) fn from_files(
+        files: Vec<SourceFile>,
         format: SourceFormat,
         plan: &DatasetPlan,
-        piece: usize,
+        chunk_bytes: usize,
     ) -> Result<Self, SourceError> {
         let mut source = Self {
-            dialect: csv::Dialect::new(&plan.csv, &ending(files[0].path()), piece),
+            dialect: csv::Dialect::new(&plan.csv, &extension(files[0].path()), chunk_bytes),
             files,
             format,
             columns: Vec::new(),
             rows: None,
-            looked_at_all: false,
+            inferred_from_all_rows: false,
         };
         match format {
-            SourceFormat::Csv => source.infer(csv::SAMPLE)?,
-            SourceFormat::Parquet => source.outline_parquet()?,
-            SourceFormat::Arrow => source.outline_arrow()?,
+            SourceFormat::Csv => source.infer(csv::SAMPLE_BYTES)?,
+            SourceFormat::Parquet => source.read_parquet_schema()?,
+            SourceFormat::Arrow => source.read_arrow_schema()?,
         }
         if source.rows == Some(0) {
             return Err(source.no_rows());
@@ -112,7 +119,7 @@ impl Source {
         Ok(source)
     }
 
-    /// The error that there is nothing to learn from.
+    /// The error of a source without rows.
     pub(super) fn no_rows(&self) -> SourceError {
         SourceError::NoRows {
             path: self.path().to_owned(),
@@ -125,7 +132,7 @@ impl Source {
         &self.columns
     }
 
-    /// The number of rows, where it is known.
+    /// The number of rows, if it is known.
     pub(super) fn rows(&self) -> Option<u64> {
         self.rows
     }
@@ -135,18 +142,18 @@ impl Source {
         self.files[0].path()
     }
 
-    /// What is known so far.
-    pub(super) fn outline(&self) -> Result<Outline, SourceError> {
-        let sizes = self.files.iter().map(Input::size);
+    /// The columns and size, as far as they are known.
+    pub(super) fn schema(&self) -> Result<SourceSchema, SourceError> {
+        let sizes = self.files.iter().map(SourceFile::size);
         let mut columns = self.columns.clone();
         if self.rows.is_none() && self.format == SourceFormat::Csv {
-            // Values may follow; what they are is not known yet.
+            // Values of any type may follow.
             let unknown = columns
                 .iter_mut()
                 .filter(|column| column.data_type == DataType::Null);
             unknown.for_each(|column| column.data_type = DataType::Utf8);
         }
-        Ok(Outline {
+        Ok(SourceSchema {
             columns,
             rows: self.rows,
             files: self.files.len(),
@@ -154,11 +161,11 @@ impl Source {
         })
     }
 
-    /// Takes the types of CSV columns from every value, and no other file's
-    /// word that nothing is missing. To be called once after
-    /// [`BatchError::Wider`].
-    pub(super) fn look_at_all(&mut self) -> Result<(), SourceError> {
-        if std::mem::replace(&mut self.looked_at_all, true) {
+    /// Infers the types of CSV columns from all rows, and takes every column of
+    /// other formats to be nullable. To be called once after
+    /// [`BatchError::TypeTooNarrow`].
+    pub(super) fn infer_from_all_rows(&mut self) -> Result<(), SourceError> {
+        if std::mem::replace(&mut self.inferred_from_all_rows, true) {
             return Err(SourceError::Changed {
                 path: self.path().to_owned(),
             });
@@ -174,16 +181,16 @@ impl Source {
         }
     }
 
-    /// Takes no value to be missing, as a file may say that is not so.
+    /// Makes every column not nullable, as the metadata of a file may wrongly do.
     #[cfg(test)]
-    pub(super) fn promise_values(&mut self) {
+    pub(super) fn assume_not_null(&mut self) {
         self.columns
             .iter_mut()
             .for_each(|column| column.nullable = false);
     }
 
     fn infer(&mut self, limit: u64) -> Result<(), SourceError> {
-        let inferred = csv::infer(&self.files, &self.dialect, limit)?;
+        let inferred = csv::infer_schema(&self.files, &self.dialect, limit)?;
         if inferred.names.is_empty() {
             return Err(SourceError::Empty {
                 path: self.path().to_owned(),
@@ -203,32 +210,32 @@ impl Source {
         Ok(())
     }
 
-    fn outline_parquet(&mut self) -> Result<(), SourceError> {
+    fn read_parquet_schema(&mut self) -> Result<(), SourceError> {
         let mut rows = 0;
         let mut first: Option<Vec<SourceColumn>> = None;
         for input in &self.files {
             let file = ParquetFile::open(input)?;
             rows += file.rows();
-            let nullable = |index| file.may_be_missing(index);
-            self.agree(input.path(), file.schema(), nullable, &mut first)?;
+            let nullable = |index| file.is_nullable(index);
+            self.check_columns(input.path(), file.schema(), nullable, &mut first)?;
         }
         self.rows = Some(rows);
         self.columns = first.unwrap_or_default();
         Ok(())
     }
 
-    fn outline_arrow(&mut self) -> Result<(), SourceError> {
+    fn read_arrow_schema(&mut self) -> Result<(), SourceError> {
         let mut first = None;
         for input in &self.files {
             let schema = ArrowReader::open(input, None)?.schema();
             let nullable = |index: usize| schema.field(index).is_nullable();
-            self.agree(input.path(), &schema, nullable, &mut first)?;
+            self.check_columns(input.path(), &schema, nullable, &mut first)?;
         }
         self.columns = first.unwrap_or_default();
         Ok(())
     }
 
-    fn agree(
+    fn check_columns(
         &self,
         path: &Path,
         schema: &Schema,
@@ -241,7 +248,7 @@ impl Source {
             .enumerate()
             .map(|(index, field)| SourceColumn {
                 name: field.name().clone(),
-                data_type: plain(field.data_type()),
+                data_type: logical_type(field.data_type()),
                 nullable: nullable(index),
             })
             .collect();
@@ -286,7 +293,7 @@ impl Source {
     }
 
     /// The columns with these indices (ascending, each once), in batches of
-    /// at most `batch` rows; of a text file, a batch is what a piece holds.
+    /// at most `batch` rows; a batch of a text file holds the rows of a chunk.
     pub(super) fn batches<'a>(&'a self, projection: &'a [usize], batch: usize) -> Batches<'a> {
         let files = self.files.iter();
         let reader = match self.format {
@@ -299,13 +306,13 @@ impl Source {
             SourceFormat::Parquet => Reader::Other(Box::new(files.flat_map(move |input| {
                 let file = ParquetFile::open(input);
                 let reader = file.map(|file| file.batches(projection, batch));
-                each(reader, parquet::Batches::next)
+                until_error(reader, parquet::Batches::next)
             }))),
             SourceFormat::Arrow => Reader::Other(Box::new(files.flat_map(move |input| {
                 let reader = ArrowReader::open(input, Some(projection.to_vec()));
                 let mut rest: Option<RecordBatch> = None;
-                each(reader, move |reader| {
-                    // The batches of a file may be as large as the file.
+                until_error(reader, move |reader| {
+                    // A file may be a single batch.
                     let whole = match rest.take() {
                         Some(batch) => Some(batch),
                         None => reader
@@ -343,11 +350,10 @@ enum Reader<'a> {
 }
 
 impl Batches<'_> {
-    /// Some batches, as many as the threads are kept busy with; none at the
-    /// end.
-    pub(super) fn step(&mut self) -> Vec<Result<RecordBatch, BatchError>> {
+    /// The next batches, enough to keep all threads busy; none at the end.
+    pub(super) fn next_batches(&mut self) -> Vec<Result<RecordBatch, BatchError>> {
         match &mut self.reader {
-            Reader::Csv(batches) => batches.step(),
+            Reader::Csv(batches) => batches.next_batches(),
             Reader::Other(batches) => {
                 let batch = batches.next();
                 batch
@@ -364,15 +370,14 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ready.is_empty() {
-            self.ready = self.step().into();
+            self.ready = self.next_batches().into();
         }
         self.ready.pop_front()
     }
 }
 
-/// An iterator that asks an opened reader until it has no more, and ends
-/// after an error.
-fn each<R>(
+/// The batches of an opened reader up to the end or the first error.
+fn until_error<R>(
     reader: Result<R, SourceError>,
     mut next: impl FnMut(&mut R) -> Result<Option<RecordBatch>, SourceError>,
 ) -> impl Iterator<Item = Result<RecordBatch, SourceError>> {
@@ -390,7 +395,7 @@ fn each<R>(
     })
 }
 
-/// A type as people say it.
+/// The name of a type in messages.
 pub(super) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 => "string".to_owned(),
@@ -404,11 +409,11 @@ pub(super) fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// A type without the ways in which Arrow may store it.
-fn plain(data_type: &DataType) -> DataType {
+/// The type of the values, however Arrow stores them.
+fn logical_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        DataType::Dictionary(_, values) => plain(values),
+        DataType::Dictionary(_, values) => logical_type(values),
         other => other.clone(),
     }
 }

@@ -1,16 +1,18 @@
-//! [`Assignment`]: the fold of each row, and which rows are held out.
+//! [`Assignment`]: the fold of each row, and the rows that are held out.
 //!
-//! Without shuffling, the rows are those of scikit-learn's splitters of the
-//! same names. With it they are this program's own, drawn with ChaCha8 from
-//! the plan's seed: the same for the same plan and rows, anywhere and always.
+//! Without shuffling, the folds are those of scikit-learn's splitters of the
+//! same names. With shuffling they are drawn with ChaCha8 from the plan's seed:
+//! the same plan and rows give the same folds in every version and on every
+//! host.
 
 use fanout_contract::{Split, Train};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use rustc_hash::FxHashMap;
 
 use super::category::MISSING;
 use crate::plan::{Cv, Holdout};
+use crate::random;
 
 /// The column of the folds in a splits file.
 pub(super) const FOLD: &str = "fold";
@@ -18,13 +20,13 @@ pub(super) const FOLD: &str = "fold";
 /// The column of the hold-out in a splits file: 1 is held out, 0 is not.
 pub(super) const HOLDOUT: &str = "holdout";
 
-/// The fold of a row that is always trained on.
+/// The fold of a row that is in every training set.
 const NEVER_TESTED: i32 = -1;
 
 /// Why rows can't be split as the plan says.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
-    /// Not a row for each fold.
+    /// Fewer rows than folds.
     #[error(
         "can't make {folds} folds of {rows} rows; ask for fewer with `n_splits`, or bring more rows"
     )]
@@ -34,7 +36,7 @@ pub enum SplitError {
         /// The number of rows of the search.
         rows: usize,
     },
-    /// No class could be in each fold.
+    /// Every class has fewer rows than there are folds.
     #[error(
         "can't make {folds} stratified folds: every class has fewer rows than that, the most \
          frequent one {most}; ask for fewer with `n_splits`"
@@ -45,7 +47,7 @@ pub enum SplitError {
         /// The rows of the most frequent class.
         most: usize,
     },
-    /// A number has no classes.
+    /// A regression target where classes are needed.
     #[error("{what} needs classes, and the target holds numbers; use {instead}")]
     NotClasses {
         /// What needs them.
@@ -53,17 +55,17 @@ pub enum SplitError {
         /// What to use.
         instead: &'static str,
     },
-    /// The hold-out or the search would be empty.
+    /// The hold-out or the rest would be empty or too small.
     #[error("a hold-out of {fraction} of {rows} rows leaves {left}; choose another `fraction`")]
     HoldoutSize {
         /// The plan's fraction.
         fraction: String,
         /// The number of rows.
         rows: usize,
-        /// What is left empty or too small.
+        /// What would be empty or too small.
         left: String,
     },
-    /// Rows are numbered with 32 bits.
+    /// More rows than 32 bits can number.
     #[error(
         "{rows} rows are more than the {} that fit in a dataset; take a sample",
         u32::MAX
@@ -72,7 +74,7 @@ pub enum SplitError {
         /// The number of rows.
         rows: usize,
     },
-    /// A class can't be on both sides.
+    /// A class with one row can't be stratified.
     #[error(
         "the class `{label}` has one row, and a stratified hold-out needs two of each class; say \
          `stratify: false`, or leave the row out"
@@ -81,13 +83,13 @@ pub enum SplitError {
         /// Its label.
         label: String,
     },
-    /// The column of the folds names none.
+    /// The column of the folds has no value.
     #[error("the column `{column}` names no fold; give each row to test a value")]
     NoFold {
         /// The column.
         column: String,
     },
-    /// A fold would be trained on nothing.
+    /// All rows are in one fold, so that none is left to train on.
     #[error(
         "the column `{column}` puts every row into the fold `{fold}`, and none is left to train \
          on; name two folds or more"
@@ -98,7 +100,7 @@ pub enum SplitError {
         /// The fold.
         fold: String,
     },
-    /// The folds' column names no fold in the search's rows.
+    /// The hold-out took all rows of a fold.
     #[error("after the hold-out, no row is left in the fold `{fold}` of the column `{column}`")]
     EmptyFold {
         /// The column.
@@ -108,36 +110,36 @@ pub enum SplitError {
     },
 }
 
-/// The rows as the target knows them.
+/// The target of each row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     /// The number of rows.
     pub(super) rows: usize,
     /// The class of each row, numbered by first appearance, and their labels;
-    /// `None` where the target is a number.
+    /// `None` for a regression target.
     pub(super) classes: Option<(&'a [u32], &'a [String])>,
 }
 
 /// The values of a column that names the folds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Folds<'a> {
+pub(super) struct FoldColumn<'a> {
     /// The code of each row's value.
     pub(super) codes: &'a [u32],
     /// The values, by code.
     pub(super) labels: &'a [String],
 }
 
-/// Which rows are in which fold, and which are held out.
+/// The fold of each row, and the rows that are held out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
-    /// The fold of each row; `None` where it is held out.
+    /// The fold of each row; `None` if it is held out.
     pub(super) fold: Vec<Option<i32>>,
     /// The number of folds.
     pub(super) folds: u32,
     /// Whether each row is held out.
     pub(super) holdout: Option<Vec<bool>>,
-    /// Classes with fewer rows than folds: code and rows.
-    pub(super) scarce: Vec<(u32, usize)>,
+    /// Classes with fewer rows than there are folds: code and number of rows.
+    pub(super) rare_classes: Vec<(u32, usize)>,
 }
 
 impl Assignment {
@@ -148,12 +150,12 @@ impl Assignment {
             .collect()
     }
 
-    /// All rows of the search to train on, and none to test.
+    /// Trains on all rows of the search, tests none.
     pub(super) fn refit(&self) -> Split {
         split(FOLD, None)
     }
 
-    /// The search's rows to train on, and those held out to test.
+    /// Trains on all rows of the search, tests those that are held out.
     pub(super) fn holdout(&self) -> Option<Split> {
         self.holdout.as_ref().map(|_| split(HOLDOUT, Some(1)))
     }
@@ -173,20 +175,20 @@ pub(super) fn assign(
     cv: &Cv,
     holdout: Option<&Holdout>,
     target: Target<'_>,
-    folds: Option<Folds<'_>>,
+    folds: Option<FoldColumn<'_>>,
 ) -> Result<Assignment, SplitError> {
     if u32::try_from(target.rows).is_err() {
         return Err(SplitError::TooManyRows { rows: target.rows });
     }
-    let held = holdout
+    let held_out = holdout
         .map(|holdout| hold_out(holdout, target))
         .transpose()?;
     let rows = 0..target.rows as u32;
-    let rows: Vec<u32> = match &held {
-        Some(held) => rows.filter(|row| !held[*row as usize]).collect(),
+    let rows: Vec<u32> = match &held_out {
+        Some(held_out) => rows.filter(|row| !held_out[*row as usize]).collect(),
         None => rows.collect(),
     };
-    let mut scarce = Vec::new();
+    let mut rare_classes = Vec::new();
     let (of_rows, count) = match cv {
         Cv::KFold {
             n_splits,
@@ -195,7 +197,7 @@ pub(super) fn assign(
         } => {
             let mut order: Vec<u32> = (0..rows.len() as u32).collect();
             if *shuffle {
-                shuffled(&mut order, &mut generator(*random_state, Purpose::Folds));
+                random::shuffle(&mut order, &mut generator(*random_state, Purpose::Folds));
             }
             (k_fold(&order, *n_splits)?, *n_splits)
         }
@@ -211,7 +213,7 @@ pub(super) fn assign(
             let classes: Vec<u32> = rows.iter().map(|row| classes[*row as usize]).collect();
             let mut random = shuffle.then(|| generator(*random_state, Purpose::Folds));
             (
-                stratified(&classes, *n_splits, random.as_mut(), &mut scarce)?,
+                stratified(&classes, *n_splits, random.as_mut(), &mut rare_classes)?,
                 *n_splits,
             )
         }
@@ -229,12 +231,12 @@ pub(super) fn assign(
     Ok(Assignment {
         fold,
         folds: count,
-        holdout: held,
-        scarce,
+        holdout: held_out,
+        rare_classes,
     })
 }
 
-/// What a seed is used for: two uses of one seed draw differently.
+/// What random numbers are used for: each purpose has a stream of its own.
 #[derive(Clone, Copy)]
 enum Purpose {
     Folds = 0,
@@ -247,30 +249,8 @@ fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     generator
 }
 
-/// A permutation, every one as likely (Fisher and Yates; Durstenfeld 1964).
-/// Written out, so that no version of a crate changes what a seed means.
-fn shuffled<T>(items: &mut [T], random: &mut ChaCha8Rng) {
-    for last in (1..items.len()).rev() {
-        items.swap(last, below(last as u64 + 1, random) as usize);
-    }
-}
-
-/// A whole number in `0..bound`, every one as likely (Lemire, "Fast random
-/// integer generation in an interval", 2019).
-fn below(bound: u64, random: &mut ChaCha8Rng) -> u64 {
-    let draw = |random: &mut ChaCha8Rng| u128::from(random.next_u64()) * u128::from(bound);
-    let mut product = draw(random);
-    if (product as u64) < bound {
-        let least = bound.wrapping_neg() % bound;
-        while (product as u64) < least {
-            product = draw(random);
-        }
-    }
-    (product >> 64) as u64
-}
-
-/// scikit-learn's `KFold` over rows in this order: as many rows one after the
-/// other in each fold, one more in the first `rows % folds` of them.
+/// scikit-learn's `KFold` over rows in this order: each fold takes the next
+/// `rows / folds` rows, the first `rows % folds` folds one more.
 fn k_fold(order: &[u32], folds: u32) -> Result<Vec<i32>, SplitError> {
     let rows = order.len();
     let count = folds as usize;
@@ -288,21 +268,21 @@ fn k_fold(order: &[u32], folds: u32) -> Result<Vec<i32>, SplitError> {
     Ok(of_rows)
 }
 
-/// scikit-learn's `StratifiedKFold`: the rows sorted by class are dealt to
-/// the folds in turn, which says how many of each class a fold gets; a class
-/// fills the folds one after the other.
+/// scikit-learn's `StratifiedKFold`: the rows sorted by class are assigned to
+/// the folds in turn, which gives the number of rows of each class in each
+/// fold; the rows of a class then fill the folds one after the other.
 fn stratified(
     classes: &[u32],
     folds: u32,
     mut random: Option<&mut ChaCha8Rng>,
-    scarce: &mut Vec<(u32, usize)>,
+    rare_classes: &mut Vec<(u32, usize)>,
 ) -> Result<Vec<i32>, SplitError> {
     let rows = classes.len();
     let count = folds as usize;
     if count > rows {
         return Err(SplitError::TooFewRows { folds, rows });
     }
-    // By first appearance in these rows, as scikit-learn has it: the
+    // Numbered by first appearance in these rows, as in scikit-learn: the
     // hold-out may have taken the first row of a class.
     let highest = classes.iter().max().map_or(0, |class| *class as usize + 1);
     let mut number = vec![MISSING; highest];
@@ -323,26 +303,26 @@ fn stratified(
     }
     for (class, size) in of_number.iter().zip(&sizes) {
         if *size < count {
-            scarce.push((*class, *size));
+            rare_classes.push((*class, *size));
         }
     }
 
     let mut start = 0;
     let mut of_class: Vec<std::vec::IntoIter<i32>> = Vec::new();
     for size in &sizes {
-        let mut dealt = Vec::with_capacity(*size);
+        let mut folds_of_class = Vec::with_capacity(*size);
         for fold in 0..count {
             // Positions start..start + size of the sorted rows, every
             // `count`th one from `fold` on.
             let upto = |end: usize| (end + count - 1 - fold) / count;
             let share = upto(start + size) - upto(start);
-            dealt.extend(std::iter::repeat_n(fold as i32, share));
+            folds_of_class.extend(std::iter::repeat_n(fold as i32, share));
         }
         start += size;
         if let Some(random) = random.as_deref_mut() {
-            shuffled(&mut dealt, random);
+            random::shuffle(&mut folds_of_class, random);
         }
-        of_class.push(dealt.into_iter());
+        of_class.push(folds_of_class.into_iter());
     }
     let fold = |class: &u32| {
         of_class[number[*class as usize] as usize]
@@ -352,11 +332,16 @@ fn stratified(
     Ok(classes.iter().map(fold).collect())
 }
 
-/// The folds that a column names, numbered in the order of its values. A row
-/// without a value, or with -1, is always trained on.
-fn predefined(column: &str, folds: Folds<'_>, rows: &[u32]) -> Result<(Vec<i32>, u32), SplitError> {
+/// scikit-learn's `PredefinedSplit`: the folds that a column names, numbered in
+/// the order of its values. A row without a value, or with -1, is in every
+/// training set.
+fn predefined(
+    column: &str,
+    folds: FoldColumn<'_>,
+    rows: &[u32],
+) -> Result<(Vec<i32>, u32), SplitError> {
     let never = |label: &str| label == "-1";
-    let names: Vec<String> = super::encode::sorted(folds.labels)
+    let names: Vec<String> = super::category::sorted_labels(folds.labels)
         .into_iter()
         .filter(|label| !never(label))
         .collect();
@@ -403,8 +388,8 @@ fn predefined(column: &str, folds: Folds<'_>, rows: &[u32]) -> Result<(Vec<i32>,
     Ok((of_rows, names.len() as u32))
 }
 
-/// The rows that are held out. As many as scikit-learn's `train_test_split`
-/// takes, of each class too when stratified; which, is drawn here.
+/// Draws the rows that are held out: as many as scikit-learn's
+/// `train_test_split` takes, in all and, if stratified, of each class.
 fn hold_out(holdout: &Holdout, target: Target<'_>) -> Result<Vec<bool>, SplitError> {
     let rows = target.rows;
     let test = (holdout.fraction * rows as f64).ceil() as usize;
@@ -420,14 +405,14 @@ fn hold_out(holdout: &Holdout, target: Target<'_>) -> Result<Vec<bool>, SplitErr
         return Err(size("no row in the hold-out".to_owned()));
     }
     let mut random = generator(holdout.random_state, Purpose::Holdout);
-    let mut held = vec![false; rows];
+    let mut held_out = vec![false; rows];
     if !holdout.stratify {
         let mut order: Vec<u32> = (0..rows as u32).collect();
-        shuffled(&mut order, &mut random);
+        random::shuffle(&mut order, &mut random);
         order[..test]
             .iter()
-            .for_each(|row| held[*row as usize] = true);
-        return Ok(held);
+            .for_each(|row| held_out[*row as usize] = true);
+        return Ok(held_out);
     }
     let (classes, labels) = target.classes.ok_or(SplitError::NotClasses {
         what: "a stratified hold-out",
@@ -455,16 +440,16 @@ fn hold_out(holdout: &Holdout, target: Target<'_>) -> Result<Vec<bool>, SplitErr
     }
     let sizes: Vec<usize> = of_class.iter().map(Vec::len).collect();
     for (rows_of, train) in of_class.iter_mut().zip(apportion(&sizes, rows - test)) {
-        shuffled(rows_of, &mut random);
+        random::shuffle(rows_of, &mut random);
         rows_of[train..]
             .iter()
-            .for_each(|row| held[*row as usize] = true);
+            .for_each(|row| held_out[*row as usize] = true);
     }
-    Ok(held)
+    Ok(held_out)
 }
 
-/// Shares `total` out in proportion to `sizes`, by largest remainder:
-/// scikit-learn's `_approximate_mode`, but for ties, which go to the first.
+/// Divides `total` in proportion to `sizes`, by largest remainder. This is
+/// scikit-learn's `_approximate_mode`, except that ties go to the first.
 fn apportion(sizes: &[usize], total: usize) -> Vec<usize> {
     let sum: u128 = sizes.iter().map(|size| *size as u128).sum();
     let exact = |size: usize| size as u128 * total as u128;

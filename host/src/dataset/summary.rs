@@ -1,8 +1,8 @@
-//! [`Summary`]: what a person should know of a dataset before a search is
-//! spent on it, gathered while the dataset streams by.
+//! [`Summary`]: statistics of a dataset and warnings about it, collected while
+//! the dataset is streamed.
 //!
-//! It judges columns one at a time; what two columns give away together it
-//! does not see.
+//! Each column is examined alone; that two columns together leak the target
+//! goes unnoticed.
 
 use std::fmt;
 
@@ -10,76 +10,76 @@ use fanout_contract::{ColumnKind, Layout, Role};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::encode::Encoded;
-use super::tally::{self, Duplicates, Order, Tally};
+use super::encode::EncodedBatch;
+use super::statistics::{self, ColumnStatistics, DuplicateRows, KeyOrder};
 
-pub use super::tally::{Count, Tell};
+pub use super::statistics::{Count, LeakKind};
 
-/// The distinct values kept of all columns together, 48 bytes each.
+/// The distinct values that are kept, over all columns; 48 bytes each.
 const VALUES: usize = 1 << 18;
 
-/// The rows whose hashes are kept, 16 bytes each.
+/// The row hashes that are kept; 16 bytes each.
 const HASHES: usize = 1 << 20;
 
-/// The rows whose hashes a thread makes at a time.
+/// The rows that a thread hashes at a time.
 const HASHED: usize = 4096;
 
-/// Fewer rows than these may well all be different.
+/// The least number of rows to report an identifier.
 const IDENTIFIER_ROWS: u64 = 100;
 
-/// What is known of a dataset.
+/// Statistics of a dataset, and warnings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The number of rows.
     pub rows: u64,
     /// The columns, in the dataset's order: the features, then the target.
     pub columns: Vec<ColumnSummary>,
-    /// The rows of each class, in the order of the sorted labels; empty where
-    /// the target is a number.
+    /// The rows of each class, in the order of the sorted labels; empty for a
+    /// regression target.
     pub classes: Vec<ClassSummary>,
-    /// The rows that repeat an earlier one in every column.
+    /// The number of rows that repeat an earlier one in every column.
     pub duplicates: Count,
     /// What looks wrong, the worst first.
     pub warnings: Vec<Warning>,
 }
 
-/// What is known of a column.
+/// Statistics of a column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ColumnSummary {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Feature or target.
     pub role: Role,
     /// Its type in the source, such as `int64` or `string`.
     pub source_type: String,
     /// Whether it holds categories, not numbers.
     pub category: bool,
-    /// The rows without a value.
+    /// The number of missing values.
     pub missing: u64,
-    /// The number of different values.
+    /// The number of distinct values.
     pub distinct: Count,
 }
 
-/// What is known of a class.
+/// Statistics of a class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassSummary {
     /// Its label.
     pub label: String,
-    /// Its rows.
+    /// Its number of rows.
     pub rows: u64,
 }
 
-/// What looks wrong in a dataset, though it can be learnt from.
+/// Something in a dataset that makes scores doubtful.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "warning", rename_all = "snake_case")]
 pub enum Warning {
-    /// A column tells the class alone: scores would mean nothing.
-    GivesTargetAway {
+    /// A column alone determines the class, so that scores mean nothing.
+    TargetLeakage {
         /// The column.
         column: String,
-        /// How it tells.
-        by: Tell,
-        /// The share of rows whose class it tells.
+        /// What of it determines the class.
+        by: LeakKind,
+        /// The share of rows whose class it determines.
         share: f64,
     },
     /// A column has another value in every row.
@@ -97,14 +97,14 @@ pub enum Warning {
         /// The column.
         column: String,
     },
-    /// Rows are there twice, and may be trained on and tested on.
+    /// Rows are repeated, and may be in a training set and its test set.
     DuplicateRows {
-        /// How many repeat an earlier one.
+        /// The number of rows that repeat an earlier one.
         count: Count,
-        /// Of how many.
+        /// The number of rows.
         rows: u64,
     },
-    /// Almost every row has a class of its own.
+    /// There are more classes than half the rows.
     ManyClasses {
         /// The target.
         target: String,
@@ -113,20 +113,20 @@ pub enum Warning {
         /// The number of rows.
         rows: u64,
     },
-    /// A class has so few rows that scores are noise.
+    /// A class has few rows, so that its scores are noise.
     RareClass {
         /// Its label.
         label: String,
-        /// Its rows.
+        /// Its number of rows.
         count: u64,
-        /// Of how many.
+        /// The number of all rows.
         rows: u64,
     },
-    /// A class has fewer rows than there are folds: some have none of it.
+    /// A class has fewer rows than there are folds, so that some have none of it.
     FewerRowsThanFolds {
         /// Its label.
         label: String,
-        /// Its rows.
+        /// Its number of rows.
         count: u64,
         /// The number of folds.
         folds: u32,
@@ -136,31 +136,24 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::GivesTargetAway { column, by, share } => {
+            Self::TargetLeakage { column, by, share } => {
                 // Never rounded up to all rows.
                 let share = (share * 10_000.0).floor() / 100.0;
-                match by {
-                    Tell::Value => write!(f, "`{column}` gives the target away: its value alone")?,
-                    Tell::Missing => {
-                        write!(
-                            f,
-                            "`{column}` gives the target away: whether it is missing alone"
-                        )?;
-                    }
-                    Tell::Threshold(at) => write!(
-                        f,
-                        "`{column}` gives the target away: whether it is above {at} alone"
-                    )?,
-                }
+                let part = match by {
+                    LeakKind::Value => "its value".to_owned(),
+                    LeakKind::Missing => "whether it is missing".to_owned(),
+                    LeakKind::Threshold(at) => format!("whether it is above {at}"),
+                };
                 write!(
                     f,
-                    " tells the class in {share} % of the rows; leave it out of the features"
+                    "`{column}` leaks the target: {part} alone determines the class in {share} % \
+                     of the rows; leave it out of the features"
                 )
             }
             Self::Identifier { column } => write!(
                 f,
-                "`{column}` has another value in every row: an identifier teaches nothing; leave \
-                 it out of the features"
+                "`{column}` has another value in every row, as an identifier has, from which \
+                 nothing can be learnt; leave it out of the features"
             ),
             Self::AllMissing { column } => write!(f, "`{column}` has no value in any row"),
             Self::Constant { column } => write!(f, "`{column}` has the same value in every row"),
@@ -194,22 +187,23 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Gathers a [`Summary`].
+/// Collects a [`Summary`].
 #[derive(Debug)]
-pub(super) struct Observer {
+pub(super) struct SummaryBuilder {
     rows: u64,
-    tallies: Vec<Tally>,
-    duplicates: Duplicates,
+    statistics: Vec<ColumnStatistics>,
+    duplicates: DuplicateRows,
     classes: Vec<u64>,
-    /// Scratch, kept for its memory: keys by column.
+    /// Buffers that batches share: keys by column, row hashes, and classes for a
+    /// regression target.
     keys: Vec<Vec<u64>>,
     hashes: Vec<u64>,
     zeros: Vec<u32>,
 }
 
-impl Observer {
-    /// An observer of a dataset of `columns` columns, and of so many rows
-    /// where that is known.
+impl SummaryBuilder {
+    /// A builder for a dataset of `columns` columns, and of `rows` rows if that is
+    /// known.
     pub(super) fn new(columns: usize, rows: Option<u64>) -> Self {
         let rows = rows
             .and_then(|rows| usize::try_from(rows).ok())
@@ -217,8 +211,8 @@ impl Observer {
         let limit = (VALUES / columns.max(1)).clamp(256, 16_384);
         Self {
             rows: 0,
-            tallies: (0..columns).map(|_| Tally::new(limit)).collect(),
-            duplicates: Duplicates::new(HASHES, rows.min(HASHES)),
+            statistics: (0..columns).map(|_| ColumnStatistics::new(limit)).collect(),
+            duplicates: DuplicateRows::new(HASHES, rows.min(HASHES)),
             classes: Vec::new(),
             keys: vec![Vec::new(); columns],
             hashes: Vec::new(),
@@ -226,8 +220,8 @@ impl Observer {
         }
     }
 
-    /// Takes in a batch.
-    pub(super) fn see(&mut self, batch: &Encoded) {
+    /// Adds a batch.
+    pub(super) fn update(&mut self, batch: &EncodedBatch) {
         let rows = batch.columns.first().map_or(0, |column| column.len());
         self.rows += rows as u64;
         let classes = match &batch.classes {
@@ -248,12 +242,12 @@ impl Observer {
         };
         self.hashes.clear();
         self.hashes.resize(rows, 0);
-        let columns = batch.columns.par_iter().zip(&mut self.tallies);
+        let columns = batch.columns.par_iter().zip(&mut self.statistics);
         columns
             .zip(&mut self.keys)
-            .for_each(|((column, tally), keys)| {
-                tally::keys(column, keys);
-                tally.see(keys, &classes[..rows]);
+            .for_each(|((column, statistics), keys)| {
+                statistics::value_keys(column, keys);
+                statistics.update(keys, &classes[..rows]);
             });
         let keys = &self.keys;
         self.hashes
@@ -262,47 +256,47 @@ impl Observer {
             .for_each(|(chunk, hashes)| {
                 let from = chunk * HASHED;
                 for keys in keys {
-                    Duplicates::fold(hashes, &keys[from..from + hashes.len()]);
+                    DuplicateRows::hash_column(hashes, &keys[from..from + hashes.len()]);
                 }
             });
-        self.duplicates.see(&mut self.hashes);
+        self.duplicates.update(&mut self.hashes);
     }
 
-    /// The summary of what was seen.
+    /// The summary of all batches.
     pub(super) fn finish(self, layout: &Layout, source_types: Vec<String>) -> Summary {
         let columns: Vec<ColumnSummary> = layout
             .columns
             .iter()
-            .zip(&self.tallies)
+            .zip(&self.statistics)
             .zip(source_types)
-            .map(|((column, tally), source_type)| ColumnSummary {
+            .map(|((column, statistics), source_type)| ColumnSummary {
                 name: column.name.clone(),
                 role: column.role,
                 source_type,
                 category: matches!(column.kind, ColumnKind::Category { .. }),
-                missing: tally.missing(),
-                distinct: tally.distinct(),
+                missing: statistics.missing(),
+                distinct: statistics.distinct(),
             })
             .collect();
         let duplicates = self.duplicates.count();
 
-        let mut given_away = Vec::new();
+        let mut leaks = Vec::new();
         let mut others = Vec::new();
-        for (column, tally) in columns.iter().zip(&self.tallies) {
+        for (column, statistics) in columns.iter().zip(&self.statistics) {
             if column.role != Role::Feature {
                 continue;
             }
             let real = column.source_type.starts_with("float")
                 || column.source_type.starts_with("decimal");
             let order = match (column.category, real) {
-                (true, _) => Order::None,
-                (false, true) => Order::Real,
-                (false, false) => Order::Whole,
+                (true, _) => KeyOrder::None,
+                (false, true) => KeyOrder::Real,
+                (false, false) => KeyOrder::Whole,
             };
             let name = column.name.clone();
             let distinct = column.distinct;
-            if let Some((by, share)) = tally.tell(&self.classes, order) {
-                given_away.push(Warning::GivesTargetAway {
+            if let Some((by, share)) = statistics.leak(&self.classes, order) {
+                leaks.push(Warning::TargetLeakage {
                     column: name,
                     by,
                     share,
@@ -319,7 +313,7 @@ impl Observer {
                 others.push(Warning::Identifier { column: name });
             }
         }
-        let mut warnings = given_away;
+        let mut warnings = leaks;
         warnings.append(&mut others);
         if duplicates.value > 0 {
             warnings.push(Warning::DuplicateRows {
@@ -347,7 +341,7 @@ impl Observer {
                 .map(String::as_str)
                 .zip(self.classes.iter().copied())
                 .collect();
-            for label in super::encode::sorted(labels) {
+            for label in super::category::sorted_labels(labels) {
                 let count = rows[label.as_str()];
                 // Below 1 %, and below a tenth of an even share.
                 if number * 2 <= self.rows
@@ -373,8 +367,7 @@ impl Observer {
     }
 }
 
-/// Whether as many different values were seen as there are rows, as far as an
-/// estimate tells.
+/// Whether there are as many distinct values as rows; of an estimate, 95 %.
 fn is_all(distinct: Count, rows: u64) -> bool {
     if distinct.exact {
         distinct.value == rows

@@ -218,7 +218,7 @@ fn flights_are_prepared_once() {
     );
 
     // Every value is where it was.
-    let source = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
+    let source = Source::open(&plan.dataset, &here(), CHUNK_BYTES).unwrap();
     let columns: Vec<usize> = (0..source.columns().len()).collect();
     let batches: Vec<RecordBatch> = source
         .batches(&columns, 65_536)
@@ -346,7 +346,7 @@ fn a_column_that_lies_about_its_missing_values_is_read_all_the_same() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let plan = plan(path, "y");
-    let mut source = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
+    let mut source = Source::open(&plan.dataset, &here(), CHUNK_BYTES).unwrap();
     assert_eq!(
         source
             .columns()
@@ -355,10 +355,13 @@ fn a_column_that_lies_about_its_missing_values_is_read_all_the_same() {
             .collect::<Vec<_>>(),
         [true, false]
     );
-    source.promise_values();
+    source.assume_not_null();
     let stop = stream(&plan, &source, true).map(|_| ()).unwrap_err();
-    assert!(matches!(stop, EncodeStop::Batch(BatchError::Wider)));
-    source.look_at_all().unwrap();
+    assert!(matches!(
+        stop,
+        StreamError::Batch(BatchError::TypeTooNarrow)
+    ));
+    source.infer_from_all_rows().unwrap();
     assert!(stream(&plan, &source, true).is_ok());
 }
 

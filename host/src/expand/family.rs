@@ -1,5 +1,5 @@
-//! Families: the candidates that one fit serves, each ascending. Grouping,
-//! splitting for more workers, ordering by cost; none of it changes a score.
+//! Families: the candidates that one fit serves, ascending. They are grouped,
+//! split for more workers and sorted by cost; none of it changes a score.
 
 use std::collections::HashMap;
 
@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 
 use super::Candidates;
 
-/// Hyper-parameters whose size multiplies the work, by the names that
-/// scikit-learn gives them.
-const COSTLY: [&str; 5] = [
+/// Hyper-parameters that the cost of a fit is proportional to, by their names in
+/// scikit-learn.
+const COST_PARAMS: [&str; 5] = [
     "n_estimators",
     "max_iter",
     "n_iter",
@@ -18,12 +18,11 @@ const COSTLY: [&str; 5] = [
     "max_leaf_nodes",
 ];
 
-/// The depth of a tree without a bound: far less than its rows, and more than
-/// anyone bounds it by.
+/// The depth that stands for an unbounded tree: more than any bound in use.
 const UNBOUNDED: f64 = 64.0;
 
-/// Candidates that differ only in nested hyper-parameters; each alone if not
-/// `sharing`. In the order of their first members.
+/// Groups candidates that differ only in nested hyper-parameters; without
+/// `sharing`, each is alone. In the order of their first members.
 pub(super) fn group(
     candidates: &Candidates,
     trainer: &TrainerDescription,
@@ -52,15 +51,15 @@ pub(super) fn group(
     families
 }
 
-/// The costliest first, so that no worker begins the longest task when the
+/// Sorts the costliest first, so that no worker starts the longest task when the
 /// others are done. Families of one cost keep their order.
-pub(super) fn rank(
+pub(super) fn sort_by_cost(
     families: &mut Vec<Vec<u32>>,
     candidates: &Candidates,
     fixed: &Params,
     trainer: &TrainerDescription,
 ) {
-    let costs = Costs::new(candidates, fixed, trainer);
+    let costs = CostModel::new(candidates, fixed, trainer);
     let mut ranked: Vec<(f64, Vec<u32>)> = families
         .drain(..)
         .map(|family| {
@@ -80,7 +79,7 @@ pub(super) fn rank(
 pub(super) fn split(families: &mut Vec<Vec<u32>>, splits: usize, workers: usize) {
     let mut parts = vec![1; families.len()];
     while splits > 0 && parts.iter().sum::<usize>() * splits < workers {
-        // The first of those whose parts are the largest.
+        // The first of those with the largest parts.
         let largest = families
             .iter()
             .zip(&mut parts)
@@ -102,16 +101,16 @@ pub(super) fn split(families: &mut Vec<Vec<u32>>, splits: usize, workers: usize)
     }
 }
 
-/// What the fit of a candidate costs beside the others'.
-struct Costs {
-    /// The searched hyper-parameters that count, and what they count for
-    /// where a candidate does not name them.
+/// Estimates the cost of a candidate's fit relative to others.
+struct CostModel {
+    /// The searched hyper-parameters that decide the cost, and their weights for
+    /// candidates that do not set them.
     columns: Vec<(&'static str, f64)>,
 }
 
-impl Costs {
+impl CostModel {
     fn new(candidates: &Candidates, fixed: &Params, trainer: &TrainerDescription) -> Self {
-        let searched = COSTLY
+        let searched = COST_PARAMS
             .into_iter()
             .filter(|name| candidates.names().iter().any(|known| known == name));
         let columns = searched.map(|name| {
@@ -124,10 +123,10 @@ impl Costs {
     }
 
     fn of(&self, candidates: &Candidates, candidate: u32) -> f64 {
-        let weights = self.columns.iter().map(|(name, otherwise)| {
+        let weights = self.columns.iter().map(|(name, default)| {
             candidates
                 .value(candidate as usize, name)
-                .map_or(*otherwise, weight)
+                .map_or(*default, weight)
         });
         weights.product()
     }

@@ -195,13 +195,8 @@ fn families_are_split_until_the_workers_are_busy() {
     assert_eq!(sizes(1000), [1; 12]);
 }
 
-/// The id by the book (`docs/store.md`), from what the plan gives a candidate.
-fn id_by_the_book(
-    expansion: &Expansion,
-    candidate: usize,
-    split: &Split,
-    families: bool,
-) -> Digest {
+/// The id as `docs/store.md` defines it, from the hyper-parameters of a candidate.
+fn documented_id(expansion: &Expansion, candidate: usize, split: &Split, families: bool) -> Digest {
     let mut params: Params = trainer()
         .params
         .into_iter()
@@ -241,7 +236,7 @@ fn an_id_is_the_digest_of_what_a_family_shares() {
             for task in &expansion.tasks {
                 let split = &expansion.splits[task.split as usize];
                 for &candidate in &task.candidates {
-                    let id = id_by_the_book(&expansion, candidate as usize, split, families);
+                    let id = documented_id(&expansion, candidate as usize, split, families);
                     assert_eq!(task.id, id, "{more}");
                     assert_eq!(task.id, expansion.id(candidate as usize, split), "{more}");
                 }
@@ -297,19 +292,19 @@ fn a_fit_has_one_name_wherever_it_stands() {
 }
 
 #[test]
-fn turned_round_the_tasks_are_the_same() {
+fn reversed_with_jitter_the_tasks_are_the_same() {
     let search = "search: {params: {n_estimators: [1, 2], max_features: [0.1, 0.2, 0.3, 0.4]}}";
     let whole = expand(search, 3, 1);
-    let mut turned = whole.clone();
-    turned.reverse_with_jitter();
+    let mut reversed = whole.clone();
+    reversed.reverse_with_jitter();
     let all = |expansion: &Expansion| -> HashSet<(Digest, Vec<u32>)> {
         let tasks = expansion.tasks.iter();
         tasks
             .map(|task| (task.id, task.candidates.clone()))
             .collect()
     };
-    assert_eq!(all(&whole), all(&turned));
-    assert_eq!(whole.tasks.len(), turned.tasks.len());
+    assert_eq!(all(&whole), all(&reversed));
+    assert_eq!(whole.tasks.len(), reversed.tasks.len());
 }
 
 /// YAML of a grid in flow style, its keys in the order that is given.
@@ -355,10 +350,10 @@ proptest! {
             prop_assert_eq!(document.candidates.len(), task.candidates.len());
             for (own, &candidate) in document.candidates.iter().zip(&task.candidates) {
                 prop_assert!(fits.insert((candidate, task.split)));
-                // What the guest is told of a candidate is what the plan says.
-                let mut told = document.params.clone();
-                told.extend(own.clone());
-                prop_assert_eq!(told, expansion.params(candidate as usize));
+                // The document has the hyper-parameters of the plan.
+                let mut params = document.params.clone();
+                params.extend(own.clone());
+                prop_assert_eq!(params, expansion.params(candidate as usize));
                 // A family differs in nested hyper-parameters alone.
                 let nested = |name: &String| matches!(name.as_str(), "n_estimators" | "max_depth");
                 prop_assert!(own.keys().all(nested));

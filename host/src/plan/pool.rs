@@ -9,7 +9,7 @@ use serde_json::json;
 use super::form::{Section, Variant, default, optional, required};
 use super::list::List;
 use super::location::Servers;
-use super::scalar::{Choice, FILE, Int, Parsed, Period};
+use super::scalar::{Bool, Choice, FILE, Int, Parsed, Period};
 use super::table::section;
 
 /// The `pool` section.
@@ -40,6 +40,9 @@ section! {
         /// The environment variable that holds the bearer token. Default: no token is sent.
         token_env: Option<String> = optional(&TOKEN_ENV)
             .aka(&["token", "bearer", "auth", "authorization"]),
+        /// Whether the token may be sent over `http://` to other hosts than this one, where
+        /// anybody on the way can read it.
+        insecure: bool = default(&Bool, "false"),
         /// How the dataset gets to an endpoint.
         data: DataWay = default(&DATA, "auto").aka(&["dataset", "transfer"]),
         /// How long the run goes on without any answer: `30s`, `2m`.

@@ -88,6 +88,7 @@ impl Job {
         renumber(&mut found.missing);
         // The first look-up reported them.
         found.damaged.clear();
+        found.unproven.clear();
         self.looked_up = Instant::now();
         self.found = found;
     }

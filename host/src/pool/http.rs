@@ -10,6 +10,7 @@ mod endpoints;
 mod error;
 mod reply;
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fanout_contract::{Description, Task};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Method, RequestBuilder, redirect};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use tokio::runtime::Runtime;
 
 use super::feed::TaskFeed;
@@ -50,6 +51,9 @@ const DESCRIPTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Threat: a server that never ends its description.
 const DESCRIPTION: usize = 16 << 20;
 
+/// Threat: a page or a fault without an end. More bytes than either has.
+const FAULT: usize = 1 << 20;
+
 /// The stack of a thread that waits for one request.
 const STACK: usize = 1 << 20;
 
@@ -63,8 +67,11 @@ pub struct HttpSettings {
     pub endpoints: Vec<String>,
     /// Requests under way at each of them at a time.
     pub concurrency: usize,
-    /// The bearer token of the header `authorization`.
+    /// The bearer token of the header `authorization`. It is sent over
+    /// `https://`, and over `http://` to this very host.
     pub token: Option<String>,
+    /// Whether the token is sent over `http://` to other hosts, too.
+    pub insecure: bool,
     /// How endpoints get the dataset.
     pub data: DataWay,
     /// How long a run goes on while no endpoint answers.
@@ -81,6 +88,34 @@ impl std::fmt::Debug for HttpSettings {
             .field("concurrency", &self.concurrency)
             .field("data", &self.data)
             .finish_non_exhaustive()
+    }
+}
+
+impl HttpSettings {
+    /// The first endpoint to which the token would go where anybody on the way
+    /// can read it, although [`HttpSettings::insecure`] is not set. Nothing is
+    /// sent to it but requests without the token.
+    pub fn exposing_endpoint(&self) -> Option<&str> {
+        let mut endpoints = self.endpoints.iter();
+        self.token.as_ref()?;
+        endpoints
+            .find(|url| !self.may_get_token(url))
+            .map(String::as_str)
+    }
+
+    fn may_get_token(&self, endpoint: &str) -> bool {
+        self.insecure
+            || Url::parse(endpoint).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
+    }
+}
+
+/// Whether what is sent to this URL does not leave this host.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host == "localhost",
     }
 }
 
@@ -298,7 +333,9 @@ impl HttpPool {
                     wanted: self.description.guest.clone(),
                 },
                 Err(error) => Problem::Strange {
-                    why: format!("what `GET` answers is no description of a guest: {error}"),
+                    why: clipped(format!(
+                        "what `GET` answers is no description of a guest: {error}"
+                    )),
                 },
             },
             Ok(Reply::Denied(status)) => self.denied(status),
@@ -379,17 +416,17 @@ impl HttpPool {
     }
 
     fn request(&self, method: Method, endpoint: usize) -> RequestBuilder {
-        let request = self
-            .client
-            .request(method, &self.settings.endpoints[endpoint]);
+        let endpoint = &self.settings.endpoints[endpoint];
+        let request = self.client.request(method, endpoint);
         match &self.settings.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+            Some(token) if self.settings.may_get_token(endpoint) => request.bearer_auth(token),
+            _ => request,
         }
     }
 
     /// Makes a request. Of a body that is longer than `bound` bytes, not much
-    /// more than that is read.
+    /// more than that is read; of one that is no answer, not much more than
+    /// [`FAULT`] bytes.
     fn call(
         &self,
         request: RequestBuilder,
@@ -398,6 +435,10 @@ impl HttpPool {
     ) -> Result<Reply, NoReply> {
         let exchange = async {
             let mut response = request.send().await?;
+            let bound = match response.status() {
+                StatusCode::OK => bound,
+                _ => bound.min(FAULT),
+            };
             let mut body = Vec::new();
             while body.len() <= bound {
                 let Some(chunk) = response.chunk().await? else {
@@ -483,6 +524,19 @@ async fn stopped(cancel: &Cancel) {
     }
 }
 
+/// The guest's answer in a reply, where it has one.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn read_reply(
+    status: http::StatusCode,
+    headers: &http::HeaderMap,
+    body: &[u8],
+) -> Option<String> {
+    match Reply::read(status, headers, body) {
+        Reply::Answer(text) => Some(text),
+        _ => None,
+    }
+}
+
 /// Without the URL: the message names the endpoint already.
 fn no_reply(error: reqwest::Error) -> NoReply {
     let connect = error.is_connect();
@@ -522,5 +576,64 @@ fn client(settings: &HttpSettings) -> Result<Client, PoolError> {
         // None are needed, and a small container has none.
         client = client.tls_certs_only([]);
     }
+    let local = |url: &String| Url::parse(url).is_ok_and(|url| is_loopback(&url));
+    if settings.endpoints.iter().all(local) {
+        // What a proxy is sent leaves this host.
+        client = client.no_proxy();
+    }
     client.build().map_err(PoolError::Client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(endpoint: &str, insecure: bool) -> HttpSettings {
+        HttpSettings {
+            endpoints: vec!["https://there.example.org".to_owned(), endpoint.to_owned()],
+            concurrency: 1,
+            token: Some("sesame".to_owned()),
+            insecure,
+            data: DataWay::Auto,
+            retry: Duration::from_secs(1),
+            ca: None,
+        }
+    }
+
+    #[test]
+    fn a_token_goes_over_plain_http_to_this_host_alone() {
+        for loopback in [
+            "http://localhost:8000/forest",
+            "http://LOCALHOST",
+            "http://127.0.0.1:8000",
+            "http://127.1.2.3",
+            "http://[::1]:8000",
+            "http://[::ffff:127.0.0.1]",
+            "https://trainer.example.org",
+        ] {
+            assert_eq!(
+                settings(loopback, false).exposing_endpoint(),
+                None,
+                "{loopback}"
+            );
+        }
+        for remote in [
+            "http://trainer.example.org",
+            "http://localhost.example.org",
+            "http://127.0.0.1.example.org",
+            "http://10.0.0.1:8000",
+            "http://[::2]",
+            "http://0.0.0.0:8000",
+            "http://",
+        ] {
+            let refused = settings(remote, false);
+            assert_eq!(refused.exposing_endpoint(), Some(remote));
+            let no_token = HttpSettings {
+                token: None,
+                ..refused
+            };
+            assert_eq!(no_token.exposing_endpoint(), None);
+            assert_eq!(settings(remote, true).exposing_endpoint(), None);
+        }
+    }
 }

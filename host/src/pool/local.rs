@@ -138,11 +138,21 @@ impl LocalPool {
     pub fn fit(&self, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
         std::thread::scope(|scope| {
             let fit = || {
-                let mut held = None;
-                let fit = |instance: &mut Instance| instance.fit(task);
-                let model = self.with_instance(&mut held, task, &|_| {}, fit);
-                self.idle().extend(held);
-                model
+                let idle = self.idle().pop();
+                // Nobody else needs what this instance decodes.
+                let instance = idle.map_or_else(|| self.decode(), |idle| Ok(Ok(idle)));
+                let mut instance = match instance? {
+                    Ok(instance) => instance,
+                    Err(fault) => return Ok(Err(fault)),
+                };
+                if !self.remote_store {
+                    self.files.release();
+                }
+                let model = instance.fit(task);
+                if !instance.is_spent() {
+                    self.idle().push(instance);
+                }
+                Ok(model)
             };
             let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
             let thread = thread.spawn_scoped(scope, fit).map_err(PoolError::Worker)?;

@@ -12,6 +12,7 @@ mod throughput;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
@@ -32,6 +33,13 @@ use dispatch::{Dispatch, Stop};
 
 /// How long a roll call waits for workers.
 const ROLL_CALL: Duration = Duration::from_millis(500);
+
+/// Threat: heartbeats of workers that are not there. A roll call lists no more.
+const CALLED: usize = 10_000;
+
+/// Threat: messages that arrive faster than the run reads them. Beyond so many
+/// bytes that wait, messages are lost; what they said is found by look-ups.
+const BACKLOG: usize = 64 << 20;
 
 /// A connection to a queue and to the workers that take tasks from it.
 #[derive(Clone, Debug)]
@@ -78,7 +86,9 @@ impl NatsLink {
             let mut workers = HashMap::new();
             let answers = async {
                 while let Some(message) = heartbeats.next().await {
-                    if let Ok(beat) = message::read::<Heartbeat>(&message.payload) {
+                    if let Ok(beat) = message::read::<Heartbeat>(&message.payload)
+                        && workers.len() < CALLED
+                    {
                         workers.insert(beat.name.clone(), beat);
                     }
                 }
@@ -128,7 +138,8 @@ impl NatsLink {
         let up = workers
             .iter()
             .filter(|worker| worker.state == WorkerState::Up);
-        Ok(up.map(|worker| worker.slots).sum())
+        let slots = up.map(|worker| worker.slots);
+        Ok(slots.fold(0, usize::saturating_add))
     }
 }
 
@@ -170,11 +181,39 @@ enum Signal {
         sequence: Option<u64>,
     },
     /// A worker's message, and the subject of the answer that it waits for.
-    Message(WorkerMessage, Option<Subject>),
+    Message(WorkerMessage, Option<Subject>, Waiting),
     /// A worker's heartbeat.
-    Heartbeat(Heartbeat),
+    Heartbeat(Heartbeat, Waiting),
     /// The state of the connection changed.
     Link(Link),
+}
+
+/// The bytes of messages that wait for the run.
+#[derive(Clone, Default)]
+struct Backlog(Arc<AtomicUsize>);
+
+/// A message's share of the backlog, until it is dropped.
+struct Waiting {
+    backlog: Backlog,
+    bytes: usize,
+}
+
+impl Backlog {
+    /// Room for a message; `None` where too much waits.
+    fn take(&self, message: &Message) -> Option<Waiting> {
+        // Parsed, a message takes some more.
+        let bytes = 4 * message.payload.len() + 256;
+        let backlog = self.clone();
+        let waiting = Waiting { backlog, bytes };
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        (before < BACKLOG).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.backlog.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl NatsPool {
@@ -226,12 +265,18 @@ impl NatsPool {
             .subscribe(queue.session(session))
             .await
             .map_err(failed)?;
-        let sender = signals.clone();
+        let backlog = Backlog::default();
+        let (sender, room) = (signals.clone(), backlog.clone());
         tasks.spawn(async move {
-            while let Some(Message { payload, reply, .. }) = messages.next().await {
+            while let Some(received) = messages.next().await {
+                let Some(waiting) = room.take(&received) else {
+                    continue;
+                };
                 // Anything else on this subject is ignored.
-                if let Ok(message) = message::read(&payload)
-                    && sender.send(Signal::Message(message, reply)).is_err()
+                if let Ok(message) = message::read(&received.payload)
+                    && sender
+                        .send(Signal::Message(message, received.reply, waiting))
+                        .is_err()
                 {
                     return;
                 }
@@ -240,9 +285,12 @@ impl NatsPool {
         let mut heartbeats = client.subscribe(queue.heartbeats()).await.map_err(failed)?;
         let sender = signals.clone();
         tasks.spawn(async move {
-            while let Some(message) = heartbeats.next().await {
-                if let Ok(heartbeat) = message::read(&message.payload)
-                    && sender.send(Signal::Heartbeat(heartbeat)).is_err()
+            while let Some(received) = heartbeats.next().await {
+                let Some(waiting) = backlog.take(&received) else {
+                    continue;
+                };
+                if let Ok(heartbeat) = message::read(&received.payload)
+                    && sender.send(Signal::Heartbeat(heartbeat, waiting)).is_err()
                 {
                     return;
                 }

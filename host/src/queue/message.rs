@@ -1,15 +1,48 @@
 //! The messages between runs and workers. They carry ids and keys, never data:
 //! a worker computes a task from the run's manifest in the store and compares
 //! its id.
+//!
+//! Whoever may publish can forge any of them. So what is read here is bounded:
+//! names and reasons are short and without control characters, numbers ascend,
+//! and a session is one word. What a message says decides no result.
 
+mod series;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::task::TaskLimits;
+
+pub use series::Series;
+
+/// The header of a task's message that holds the HMAC of its subject and
+/// payload, where the run's store has a key.
+pub const HMAC_HEADER: &str = "Fanout-Hmac";
+
+/// How many workers may die over a task before it fails.
+pub const LOST: u64 = 6;
+
+/// The longest name of a worker, in bytes.
+pub const NAME: usize = 128;
+
+/// The longest reason, in bytes.
+pub const REASON: usize = 500;
+
+/// The most slots of one worker that are counted.
+pub const SLOTS: usize = 1 << 16;
+
+/// The most stored parts that one message names.
+const PARTS: usize = 64;
+
+/// The most memory of a machine that is believed, in bytes.
+const MEMORY: u64 = 1 << 60;
 
 /// A task in the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +64,7 @@ pub struct TaskMessage {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
     /// The run's session: names the subject for messages about the task.
+    #[serde(deserialize_with = "session")]
     pub session: String,
     /// The run's number for the task.
     pub tag: u64,
@@ -55,60 +89,79 @@ pub enum WorkerMessage {
         /// The task.
         tag: u64,
         /// The worker's name.
+        #[serde(deserialize_with = "name")]
         worker: String,
         /// The positions, among the task's candidates, of the fits that this
         /// worker made.
         made: Series,
-        /// Names of damaged parts of the task's results.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        damaged: Vec<String>,
-        /// Names of parts with other scores than this worker made.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        differing: Vec<String>,
+        /// The numbers of the task's parts with other scores than this worker
+        /// made.
+        #[serde(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            deserialize_with = "parts"
+        )]
+        differing: Vec<u32>,
     },
     /// The task was returned to the queue and is delivered again later.
     Returned {
         /// The task.
         tag: u64,
         /// The worker's name.
+        #[serde(deserialize_with = "name")]
         worker: String,
         /// Why.
+        #[serde(deserialize_with = "reason")]
         reason: String,
     },
-    /// The task was delivered before. The worker asks whether to run it, and
-    /// waits for a [`Verdict`].
+    /// The task was delivered before. The worker asks whether it is still
+    /// wanted, and waits for a [`Verdict`].
     ConfirmRedelivery {
         /// The task.
         tag: u64,
-        /// How often it was delivered, including this time.
-        delivered: u64,
+    },
+    /// The task was removed from the queue, because [`LOST`] workers died over
+    /// it. The run sees for itself that the queue does not have it any more.
+    Dropped {
+        /// The task.
+        tag: u64,
     },
 }
 
-/// The answer to [`WorkerMessage::ConfirmRedelivery`].
+/// The answer to [`WorkerMessage::ConfirmRedelivery`]. Only the queue knows how
+/// often a task was delivered, and it tells the worker alone; only the run knows
+/// why it was. So the run says what it knows, and the worker decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Verdict {
-    /// Run the task.
-    Run,
-    /// Remove it from the queue.
-    Drop,
+    /// The run wants the task.
+    Wanted {
+        /// How many redeliveries had another reason than a worker's death: it
+        /// was returned, or the connection was lost.
+        excused: u64,
+    },
+    /// The run does not want it, or not any more.
+    Unwanted,
 }
 
 /// A worker's state, sent every [`Heartbeat::every_ms`] and on request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Its name, unique in the queue.
+    #[serde(deserialize_with = "name")]
     pub name: String,
     /// The version of the program.
+    #[serde(deserialize_with = "name")]
     pub version: String,
     /// Whether it takes tasks.
     pub state: WorkerState,
     /// How many tasks it runs at a time.
+    #[serde(deserialize_with = "slots")]
     pub slots: usize,
     /// Cores of its machine.
     pub cores: usize,
     /// Bytes of memory of its machine, where that is known.
+    #[serde(default, deserialize_with = "memory")]
     pub memory: Option<u64>,
     /// The tasks that it holds.
     pub holding: Vec<Digest>,
@@ -141,76 +194,56 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(bytes)
 }
 
-/// Ascending numbers, encoded as arithmetic progressions `[first, count, step]`.
-/// The candidates of a family are a few of these in most grids.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Series(Vec<(u32, u32, u32)>);
+/// Text of another host as it may be shown: of at most `most` bytes, on one line,
+/// and without what would control a terminal or turn the text around.
+pub fn shown(text: &str, most: usize) -> String {
+    let mut shown: String = text
+        .chars()
+        .filter(|char| !turns(*char))
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(most)
+        .collect();
+    shown.truncate(shown.floor_char_boundary(most));
+    shown
+}
 
-/// Threat: a message of a few bytes that names billions of numbers.
-const MOST: usize = 1 << 24;
+/// Whether a character changes the direction of those after it, or is no
+/// character at all.
+fn turns(char: char) -> bool {
+    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
 
-impl Series {
-    /// Encodes ascending numbers.
-    pub fn of(numbers: &[u32]) -> Self {
-        let mut runs: Vec<(u32, u32, u32)> = Vec::new();
-        for &number in numbers {
-            match runs.last_mut() {
-                Some((first, count @ 1, step)) if number > *first => {
-                    *count = 2;
-                    *step = number - *first;
-                }
-                Some((first, count, step)) if *count > 1 && *first + *count * *step == number => {
-                    *count += 1;
-                }
-                _ => runs.push((number, 1, 1)),
-            }
-        }
-        Self(runs)
-    }
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    Ok(shown(&text, NAME))
+}
 
-    /// Decodes the numbers; `None` where there are more than any task has.
-    pub fn numbers(&self) -> Option<Vec<u32>> {
-        let count: u64 = self.0.iter().map(|&(_, count, _)| u64::from(count)).sum();
-        if count > MOST as u64 {
-            return None;
-        }
-        let mut numbers = Vec::with_capacity(usize::try_from(count).ok()?);
-        for &(first, count, step) in &self.0 {
-            for index in 0..count {
-                numbers.push(index.checked_mul(step)?.checked_add(first)?);
-            }
-        }
-        Some(numbers)
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    Ok(shown(&text, REASON))
+}
+
+/// A session is part of a subject.
+fn session<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    if super::is_name(&text) {
+        Ok(text.into_owned())
+    } else {
+        Err(D::Error::custom("a session is one word"))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let mut parts = Vec::<u32>::deserialize(deserializer)?;
+    parts.truncate(PARTS);
+    Ok(parts)
+}
 
-    use super::*;
+fn slots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    Ok(usize::deserialize(deserializer)?.min(SLOTS))
+}
 
-    proptest! {
-        #[test]
-        fn a_series_holds_its_numbers(numbers in proptest::collection::btree_set(0u32..1000, 0..50)) {
-            let numbers: Vec<u32> = numbers.into_iter().collect();
-            let text = write(&Series::of(&numbers));
-            let series: Series = read(&text).unwrap();
-            prop_assert_eq!(series.numbers().unwrap(), numbers);
-        }
-    }
-
-    #[test]
-    fn equal_steps_take_one_run() {
-        let every_third: Vec<u32> = (0..1000).map(|index| 5 + 3 * index).collect();
-        assert_eq!(write(&Series::of(&every_third)), "[[5,1000,3]]");
-    }
-
-    #[test]
-    fn a_series_longer_than_any_task_is_none() {
-        assert_eq!(Series(vec![(0, u32::MAX, 1)]).numbers(), None);
-        assert_eq!(Series(vec![(u32::MAX, 2, 1)]).numbers(), None);
-        assert_eq!(Series(vec![(1, 3, u32::MAX)]).numbers(), None);
-    }
+fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let memory = Option::<u64>::deserialize(deserializer)?;
+    Ok(memory.map(|bytes| bytes.min(MEMORY)))
 }

@@ -1,5 +1,5 @@
 //! numpy's mean and standard deviation to the last bit: ranks compare means
-//! for equality, so a mean must not depend on who adds up.
+//! for equality, so that a mean must not depend on the order of summation.
 
 /// `numpy.mean`.
 pub(super) fn mean(values: &[f64]) -> f64 {

@@ -22,7 +22,7 @@ fn names(metrics: &[&str]) -> Vec<String> {
 }
 
 /// An answer of one metric `m`; the score of candidate 3 is 3 and so on,
-/// unless it is told otherwise.
+/// if no other is given.
 fn answer(fits: u32, scores: &[f64]) -> Outcome {
     let by = |score: f64| BTreeMap::from([("m".to_owned(), (!score.is_nan()).then_some(score))]);
     let scores = scores
@@ -133,8 +133,8 @@ fn failures_are_counted_by_kind_whatever_came_first() {
     let results = finish(&[0, 1, 2, 3]);
     assert_eq!(results.failures, finish(&[3, 2, 1, 0]).failures);
     assert_eq!(
-        results.tally,
-        Tally {
+        results.fit_counts,
+        FitCounts {
             served: 1,
             made: 1,
             reused: 0,
@@ -175,8 +175,8 @@ fn a_family_shares_its_wall_time_and_counts_its_fits() {
     assert_eq!(results.mean_fit_time, [2.0; 3]);
     assert_eq!(results.std_fit_time, [0.0; 3]);
     assert_eq!(
-        results.tally,
-        Tally {
+        results.fit_counts,
+        FitCounts {
             served: 3,
             made: 1,
             reused: 3,
@@ -199,7 +199,7 @@ fn an_answer_that_lacks_scores_is_a_failure() {
         board.record(&task(0, &[0, 1]), &answer(1, &scores));
         let results = board.finish();
         assert_eq!(results.failures[0].kind, "malformed_answer");
-        assert_eq!(results.tally.failed, 2);
+        assert_eq!(results.fit_counts.failed, 2);
         assert_eq!(results.best(0), None);
     }
 }
@@ -265,7 +265,7 @@ fn searches() -> impl Strategy<Value = (Vec<Vec<f64>>, Tasks)> {
 
 proptest! {
     #[test]
-    fn any_order_and_any_families_come_to_the_same((table, tasks) in searches()) {
+    fn any_order_and_any_families_give_the_same_results((table, tasks) in searches()) {
         let (candidates, splits) = (table.len(), table[0].len());
         let mut board = Scoreboard::new(candidates, splits, &names(&["m"]), false, ErrorScore::Nan);
         let mut seen: Vec<Vec<bool>> = vec![vec![false; splits]; candidates];
@@ -297,7 +297,7 @@ proptest! {
             let rank = if all_nan { 1 } else { 1 + better.count() };
             prop_assert_eq!(metric.rank[candidate] as usize, rank);
         }
-        prop_assert_eq!(results.tally.served, candidates * splits);
-        prop_assert_eq!(results.tally.made, tasks.len());
+        prop_assert_eq!(results.fit_counts.served, candidates * splits);
+        prop_assert_eq!(results.fit_counts.made, tasks.len());
     }
 }

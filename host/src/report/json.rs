@@ -9,7 +9,7 @@
 //! | `trainer` | the trainer's name |
 //! | `digests` | `run`, `guest`, `dataset`, `splits`: each 64 hexadecimal digits |
 //! | `candidates`, `splits` | how many |
-//! | `fits` | `served`, `made`, `reused`, `failed`: see [`Tally`](crate::reduce::Tally) |
+//! | `fits` | `served`, `made`, `reused`, `failed`: see [`FitCounts`](crate::reduce::FitCounts) |
 //! | `metrics` | the metrics' names, in the plan's order |
 //! | `ranked_by` | the metric that ranks the candidates |
 //! | `best` | see [`Best`]; null where no candidate has a score |
@@ -82,7 +82,7 @@ struct Example {
 /// Writes the object and a line feed.
 pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
     let results = &report.results;
-    let tally = results.tally;
+    let counts = results.fit_counts;
     let failure = |failures: &'_ Failures| Failure {
         kind: failures.kind,
         tasks: failures.tasks,
@@ -103,10 +103,10 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
         candidates: results.candidates,
         splits: results.splits,
         fits: Fits {
-            served: tally.served,
-            made: tally.made,
-            reused: tally.reused,
-            failed: tally.failed,
+            served: counts.served,
+            made: counts.made,
+            reused: counts.reused,
+            failed: counts.failed,
         },
         metrics: results
             .metrics

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::human::{count, counted, duration, score};
 use crate::run::event::{Event, Listener, StampedEvent};
+use crate::store::Key;
 use crate::task::TaskFault;
 
 /// Without a terminal: the least time between two lines on the fits.
@@ -21,6 +22,9 @@ const MOST_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The most reasons of returned tasks that are shown.
 const RETURNED: usize = 100;
+
+/// The most parts without a valid HMAC that are named.
+const UNPROVEN: usize = 3;
 
 /// Shows a run's progress. Drop it before anything else is written to the same
 /// terminal.
@@ -36,6 +40,8 @@ pub struct Progress {
     shown: BTreeSet<&'static str>,
     /// Reasons of returned tasks that were shown.
     returned: BTreeSet<String>,
+    /// Parts without a valid HMAC.
+    unproven: usize,
 }
 
 enum Form {
@@ -103,6 +109,20 @@ impl Progress {
             best: None,
             shown: BTreeSet::new(),
             returned: BTreeSet::new(),
+            unproven: 0,
+        }
+    }
+
+    fn warn_of_unproven(&mut self, key: &Key) {
+        self.unproven += 1;
+        if self.unproven <= UNPROVEN {
+            self.say(&format!(
+                "warning: `{key}` in the store carries no valid HMAC; its fits are made again. \
+                 Its writer had another `FANOUT_STORE_KEY`, or none"
+            ));
+        } else if self.unproven == UNPROVEN + 1 {
+            // With another key these are all parts of the store.
+            self.say("warning: there are more parts without a valid HMAC");
         }
     }
 
@@ -134,6 +154,7 @@ impl Progress {
             Event::ResultDamaged { key } => self.say(&format!(
                 "warning: `{key}` in the store is damaged; its fits are made again"
             )),
+            Event::ResultUnproven { key } => self.warn_of_unproven(key),
             Event::ResultDiffered { key } => self.say(&format!(
                 "warning: `{key}` in the store has other scores than were made now; \
                  the trainer is not deterministic"

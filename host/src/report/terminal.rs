@@ -373,7 +373,7 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         out.push_str(&lines.replacen("warning:", &painted, 1));
     }
     if !results.failures.is_empty() {
-        let failed = counted(results.tally.failed, "fit");
+        let failed = counted(results.fit_counts.failed, "fit");
         let all = count(results.candidates * results.splits);
         let head = format!("Failed: {failed} of {all}");
         writeln!(out, "\n{}", style.paint(Paint::Failure, &head))?;
@@ -396,7 +396,7 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
 }
 
 fn usage(report: &Report, style: Style, out: &mut String) -> fmt::Result {
-    let tally = report.results.tally;
+    let counts = report.results.fit_counts;
     writeln!(out)?;
     if let Some(usage) = &report.usage {
         let mut line = format!("Took {}", duration(usage.wall));
@@ -408,15 +408,15 @@ fn usage(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         }
         wrap(&line, 0, 2, style.width, out)?;
     }
-    if tally.served > 0 {
-        let share = tally.served as f64 / tally.made.max(1) as f64;
-        let served = counted(tally.served, "fit");
+    if counts.served > 0 {
+        let share = counts.served as f64 / counts.made.max(1) as f64;
+        let served = counted(counts.served, "fit");
         let mut line = format!(
             "{served} served by {} made ({share:.1} each)",
-            count(tally.made)
+            count(counts.made)
         );
-        if tally.reused > 0 && report.usage.is_some() {
-            write!(line, ", {} of them in an earlier run", count(tally.reused))?;
+        if counts.reused > 0 && report.usage.is_some() {
+            write!(line, ", {} of them in an earlier run", count(counts.reused))?;
         }
         wrap(&line, 0, 2, style.width, out)?;
     }

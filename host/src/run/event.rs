@@ -59,6 +59,12 @@ pub enum Event {
         /// Its name.
         key: Key,
     },
+    /// A part of a task's results carries no valid HMAC, and the store has a key:
+    /// its writer had none, or another one. Its fits are made again.
+    ResultUnproven {
+        /// Its name.
+        key: Key,
+    },
     /// A stored part of a task's results has other scores than this run made
     /// for the same fit: the trainer is not deterministic.
     ResultDiffered {

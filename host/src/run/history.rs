@@ -143,6 +143,8 @@ pub struct Replay {
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
     /// Parts that are damaged.
     pub damaged: Vec<Key>,
+    /// Parts without a valid HMAC, where the store has a key.
+    pub unproven: Vec<Key>,
 }
 
 impl Replay {
@@ -157,7 +159,7 @@ impl Replay {
             plan.return_train_score,
             plan.error_score,
         );
-        let mut damaged = Vec::new();
+        let (mut damaged, mut unproven) = (Vec::new(), Vec::new());
         for start in (0..expansion.tasks.len()).step_by(LOOKED_UP) {
             let indices = start..expansion.tasks.len().min(start + LOOKED_UP);
             let wanted: Vec<WantedFits> = indices.clone().map(|i| expansion.wanted(i)).collect();
@@ -167,6 +169,7 @@ impl Replay {
                     board.record(&part, &finished.outcome);
                 }
                 damaged.extend(found.damaged);
+                unproven.extend(found.unproven);
             }
         }
         let done = board.recorded();
@@ -192,6 +195,7 @@ impl Replay {
             done,
             holdout,
             damaged,
+            unproven,
         })
     }
 }

@@ -168,7 +168,7 @@ impl Manifest {
     /// The run's candidates and splits, without its tasks.
     pub fn outline(&self) -> Expansion {
         let splits = self.splits.clone();
-        Expansion::outline(&self.plan(), &self.trainer, &self.data, splits)
+        Expansion::without_tasks(&self.plan(), &self.trainer, &self.data, splits)
     }
 
     /// The run's tasks, families split for `workers`.

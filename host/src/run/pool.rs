@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::record::{Found, Kept};
 use super::tasks::Tasks;
+use crate::store::Key;
 use crate::task::FinishedFits;
 
 /// What a pool reports of the tasks that it runs.
@@ -48,27 +49,33 @@ impl PoolEvent {
         }
     }
 
-    /// The events of a look-up. Takes the finished fits and the damaged parts
+    /// The events of a look-up. Takes the finished fits and the refused parts
     /// out of `found`.
     pub fn of_found(task: usize, found: &mut Found) -> impl Iterator<Item = Self> {
         let damaged = std::mem::take(&mut found.damaged);
+        let unproven = std::mem::take(&mut found.unproven);
         let finished = std::mem::take(&mut found.finished);
-        let damaged = damaged.into_iter().map(|key| Event::ResultDamaged { key });
         let finished = finished
             .into_iter()
             .map(move |finished| Self::Finished { task, finished });
-        damaged.map(Self::from).chain(finished)
+        refused(damaged, unproven).map(Self::from).chain(finished)
     }
 
     /// The events of fits that were made and kept.
     pub fn of_kept(task: usize, finished: FinishedFits, kept: Kept) -> impl Iterator<Item = Self> {
-        let damaged = kept.damaged.into_iter();
-        let damaged = damaged.map(|key| Event::ResultDamaged { key });
+        let refused = refused(kept.damaged, kept.unproven);
         let differing = kept.differing.into_iter();
         let differing = differing.map(|key| Event::ResultDiffered { key });
         let finished = std::iter::once(Self::Finished { task, finished });
-        damaged.chain(differing).map(Self::from).chain(finished)
+        refused.chain(differing).map(Self::from).chain(finished)
     }
+}
+
+/// The events of parts that were not taken.
+fn refused(damaged: Vec<Key>, unproven: Vec<Key>) -> impl Iterator<Item = Event> {
+    let damaged = damaged.into_iter().map(|key| Event::ResultDamaged { key });
+    let unproven = unproven.into_iter();
+    damaged.chain(unproven.map(|key| Event::ResultUnproven { key }))
 }
 
 /// Runs tasks. A pool decides where and when; it never decides what a result

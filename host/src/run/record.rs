@@ -7,7 +7,8 @@
 //! writer that finds the number taken reads that part, leaves out what it
 //! has, and takes the next number. Whoever writes, in whatever order, the
 //! parts agree, since a fit is a pure function of its name. A part that is
-//! damaged counts as one without fits.
+//! damaged counts as one without fits, and so does, where the store has a key,
+//! one without a valid HMAC.
 //!
 //! The record never lists, and never waits for another run.
 
@@ -21,9 +22,9 @@ use std::time::Duration;
 use fanout_contract::{Answer, CONTRACT, Params, Scores};
 
 use crate::digest::Digest;
-use crate::store::{Key, Kind, Store, StoreError};
+use crate::store::{Key, Kind, MacKey, Store, StoreError};
 use crate::task::{FinishedFits, Outcome, TaskFault, TaskLimits, WantedFits};
-use part::{Content, Fit, Part};
+use part::{Content, Fit, Part, Refused};
 
 /// What the store keeps of tasks.
 #[derive(Clone, Debug)]
@@ -52,15 +53,19 @@ pub struct Found {
     pub missing: Vec<u32>,
     /// Parts that are damaged.
     pub damaged: Vec<Key>,
+    /// Parts without a valid HMAC, where the store has a key.
+    pub unproven: Vec<Key>,
     /// The number of the first part that was not there.
     next: u32,
 }
 
-/// The result of keeping an outcome.
+/// What keeping an outcome found in the store.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// Parts that are damaged.
     pub damaged: Vec<Key>,
+    /// Parts without a valid HMAC, where the store has a key.
+    pub unproven: Vec<Key>,
     /// Parts of others that have other scores for the same fit: the guest is
     /// not deterministic.
     pub differing: Vec<Key>,
@@ -78,8 +83,8 @@ impl Record {
         }
     }
 
-    /// The record in `store`, for one who only wants to know: faults are
-    /// found whatever the limits were, and however families were split.
+    /// The record in `store` for reading alone: faults are found whatever the
+    /// limits were, and however families were split.
     pub fn to_read(store: Store) -> Self {
         Self {
             store,
@@ -103,7 +108,9 @@ impl Record {
 
     /// Looks tasks up, all at once. The answers are in the same order.
     pub fn look(&self, wanted: &[WantedFits]) -> Result<Vec<Found>, StoreError> {
-        let mut searches: Vec<Search<'_>> = wanted.iter().map(Search::new).collect();
+        let key = self.store.mac_key();
+        let search = |wanted| Search::new(wanted, key);
+        let mut searches: Vec<Search<'_>> = wanted.iter().map(search).collect();
         let mut open: Vec<usize> = (0..searches.len())
             .filter(|_| self.reuse != Reuse::Nothing)
             .collect();
@@ -147,7 +154,7 @@ impl Record {
         loop {
             let key = Key::part(&wanted.task, number);
             let part = Part::new(wanted.task, number, content, outcome.wall);
-            if self.store.create(&key, part.bytes())? {
+            if self.store.create(&key, part.bytes(self.store.mac_key()))? {
                 return Ok(kept);
             }
             content = part.content;
@@ -155,13 +162,14 @@ impl Record {
             let Some(bytes) = self.store.get(&key)? else {
                 continue;
             };
-            match Part::read(&bytes, &wanted.task, number) {
-                Some(other) => {
+            match Part::read(&bytes, &wanted.task, number, self.store.mac_key()) {
+                Ok(other) => {
                     if !content.leave_out(&other.content) {
                         kept.differing.push(key);
                     }
                 }
-                None => kept.damaged.push(key),
+                Err(Refused::Damaged) => kept.damaged.push(key),
+                Err(Refused::Unproven) => kept.unproven.push(key),
             }
             if content.is_empty() {
                 return Ok(kept);
@@ -251,14 +259,16 @@ impl Content {
 /// A task's parts as they are read, one after the other.
 struct Search<'a> {
     wanted: &'a WantedFits,
+    key: Option<&'a MacKey>,
     found: Found,
     faults: Vec<(BTreeSet<String>, Outcome)>,
 }
 
 impl<'a> Search<'a> {
-    fn new(wanted: &'a WantedFits) -> Self {
+    fn new(wanted: &'a WantedFits, key: Option<&'a MacKey>) -> Self {
         Self {
             wanted,
+            key,
             found: Found {
                 missing: (0..wanted.fits.len() as u32).collect(),
                 ..Found::default()
@@ -273,9 +283,10 @@ impl<'a> Search<'a> {
 
     /// Takes in the next part. Returns whether one more may help.
     fn take(&mut self, key: Key, bytes: &[u8]) -> bool {
-        match Part::read(bytes, &self.wanted.task, self.found.next) {
-            None => self.found.damaged.push(key),
-            Some(part) => {
+        match Part::read(bytes, &self.wanted.task, self.found.next, self.key) {
+            Err(Refused::Damaged) => self.found.damaged.push(key),
+            Err(Refused::Unproven) => self.found.unproven.push(key),
+            Ok(part) => {
                 let wall = part.wall();
                 match part.content {
                     Content::Scores { models, fits } => self.take_scores(models, fits, wall),
@@ -380,14 +391,14 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether an object is whole: its content is what its name or its own digest
-/// says. `None` where that can't be told of such an object.
+/// Whether an object is whole: its content has the digest that its name or it
+/// itself states. `None` for objects that state none.
 pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
     match kind {
         Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Guest(digest) | Kind::Plan(digest) => {
             Some(Digest::of(bytes) == digest)
         }
-        Kind::Part(task, number) => Some(Part::read(bytes, &task, number).is_some()),
+        Kind::Part(task, number) => Some(Part::read(bytes, &task, number, None).is_ok()),
         Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) => None,
     }
 }

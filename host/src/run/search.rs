@@ -136,7 +136,7 @@ pub fn search<E>(
     });
     let results = board.finish();
     match results.failures.first() {
-        Some(failure) if results.tally.failed == fits => Err(SearchError::AllFailed {
+        Some(failure) if results.fit_counts.failed == fits => Err(SearchError::AllFailed {
             fits,
             fault: failure.example.clone(),
         }),
@@ -152,15 +152,19 @@ pub fn ranking_metric(plan: &Plan) -> usize {
         .unwrap_or(0)
 }
 
+/// Metrics and scores, in the plan's order; `None` where a metric is not defined
+/// on the rows.
+pub type NamedScores = Vec<(String, Option<f64>)>;
+
 /// Fits `candidate` on the training rows of a split outside the search, and
-/// scores it on its test rows: metric and score, in the plan's order.
+/// scores it on its test rows.
 pub fn score_outside_search<E>(
     expansion: &Expansion,
     candidate: usize,
     split: &Split,
     pool: &dyn Pool<Error = E>,
     listeners: &mut Listeners<'_>,
-) -> Result<Result<Vec<(String, Option<f64>)>, TaskFault>, E> {
+) -> Result<Result<NamedScores, TaskFault>, E> {
     let task = SingleTask::outside_search(expansion, candidate, split);
     let mut result = Err(TaskFault::Cancelled);
     pool.run(&task, &mut |reported| {

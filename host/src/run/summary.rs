@@ -1,6 +1,7 @@
 //! [`Summary`]: the outcome of a run that ended, `result.json` in the store. It
 //! saves a listing of runs from reading every task; the tasks' results are what
-//! counts.
+//! counts. Where the store has a key, it carries an HMAC, and one without a valid
+//! HMAC is not read.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::reduce::SearchResults;
-use crate::store::{Key, LAYOUT, Store, StoreError};
+use crate::store::{Key, LAYOUT, MacKey, Store, StoreError};
 
 /// The outcome of a run that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// When, where and by what it ended.
     ended: End,
+    /// The HMAC of the summary without this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hmac: Option<String>,
 }
 
 /// The best candidate.
@@ -75,7 +79,7 @@ impl Summary {
             run,
             candidates: results.candidates,
             splits: results.splits,
-            failed: results.tally.failed,
+            failed: results.fit_counts.failed,
             best,
             holdout,
             warnings,
@@ -84,33 +88,68 @@ impl Summary {
                 host: host(),
                 fanout: env!("CARGO_PKG_VERSION").to_owned(),
             },
+            hmac: None,
         }
     }
 
-    /// The summary of `run`; `None` where there is none that is whole.
+    /// The summary of `run`; `None` where there is none that is whole, or, where
+    /// the store has a key, none with a valid HMAC.
     pub fn read(store: &Store, run: &Digest) -> Result<Option<Self>, StoreError> {
         let bytes = store.get(&Key::result(run))?;
         let summary = bytes.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        Ok(summary.filter(|summary| summary.layout == LAYOUT && summary.run == *run))
+        let summary = summary.filter(|summary| summary.layout == LAYOUT && summary.run == *run);
+        Ok(summary.filter(|summary| store.mac_key().is_none_or(|key| summary.is_proven(key))))
     }
 
     /// Keeps it, unless the store has an equal one. A different one belongs to
     /// a run under other limits and is replaced.
     pub fn keep(&self, store: &Store) -> Result<(), StoreError> {
         let key = Key::result(&self.run);
-        let text = serde_json::to_string(self).expect("a summary is JSON");
-        let bytes = Bytes::from(text + "\n");
+        let proven = Self {
+            hmac: store.mac_key().map(|mac_key| {
+                let mac = mac_key.mac(key.as_ref(), self.proven_text().as_bytes());
+                mac.to_string()
+            }),
+            ..self.clone()
+        };
+        let bytes = Bytes::from(proven.text() + "\n");
         if store.create(&key, bytes.clone())? {
             return Ok(());
         }
         let same = |other: Self| {
-            let ended = self.ended.clone();
-            Self { ended, ..other } == *self
+            let (ended, hmac) = (self.ended.clone(), self.hmac.clone());
+            let other = Self {
+                ended,
+                hmac,
+                ..other
+            };
+            other == *self
         };
         if Self::read(store, &self.run)?.is_some_and(same) {
             return Ok(());
         }
         store.replace(&key, bytes)
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("a summary is JSON")
+    }
+
+    /// What the HMAC is of: the summary without it.
+    fn proven_text(&self) -> String {
+        let content = Self {
+            hmac: None,
+            ..self.clone()
+        };
+        content.text()
+    }
+
+    fn is_proven(&self, key: &MacKey) -> bool {
+        let Some(mac) = self.hmac.as_ref().and_then(|mac| mac.parse().ok()) else {
+            return false;
+        };
+        let (name, text) = (Key::result(&self.run), self.proven_text());
+        key.verifies(name.as_ref(), text.as_bytes(), mac)
     }
 }
 
@@ -120,4 +159,54 @@ fn host() -> Option<String> {
     let name = name.or_else(|| std::env::var("HOSTNAME").ok());
     let name = name.or_else(|| std::env::var("COMPUTERNAME").ok())?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(failed: usize) -> Summary {
+        Summary {
+            layout: LAYOUT,
+            run: Digest::of(b"run"),
+            candidates: 2,
+            splits: 3,
+            failed,
+            best: Some(BestCandidate {
+                index: 1,
+                searched: Params::from([("max_depth".to_owned(), 3.into())]),
+                metric: "accuracy".to_owned(),
+                scores: [("accuracy".to_owned(), [Some(0.1 + 0.2), None])].into(),
+            }),
+            holdout: None,
+            warnings: vec!["ä".to_owned()],
+            ended: End {
+                unix: 1,
+                host: None,
+                fanout: "1".to_owned(),
+            },
+            hmac: None,
+        }
+    }
+
+    #[test]
+    fn with_a_key_a_planted_summary_is_not_read_and_is_replaced() {
+        let plain = Store::open("memory://").unwrap();
+        let keyed = plain.clone().with_mac_key(Some(MacKey::new(&[1; 32])));
+        let other = plain.clone().with_mac_key(Some(MacKey::new(&[2; 32])));
+        let read = |store: &Store| Summary::read(store, &Digest::of(b"run")).unwrap();
+        let failed = |store: &Store| read(store).map(|summary| summary.failed);
+        summary(7).keep(&plain).unwrap();
+        let text = plain.get(&Key::result(&Digest::of(b"run"))).unwrap();
+        assert!(!String::from_utf8_lossy(&text.unwrap()).contains("hmac"));
+        assert_eq!((failed(&plain), failed(&keyed)), (Some(7), None));
+        summary(0).keep(&keyed).unwrap();
+        assert_eq!(failed(&keyed), Some(0));
+        // It is read without the key, and an equal one is not replaced.
+        assert_eq!(failed(&plain), Some(0));
+        assert_eq!(failed(&other), None);
+        summary(0).keep(&plain).unwrap();
+        assert!(read(&plain).unwrap().hmac.is_some());
+        assert_eq!(failed(&keyed), Some(0));
+    }
 }

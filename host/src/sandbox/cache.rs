@@ -1,17 +1,64 @@
 //! [`Cache`]: compiled guests on disk, so that a component is compiled once a
-//! machine. A damaged or foreign entry is compiled again, never trusted.
+//! machine.
+//!
+//! An entry is native code, which this process runs with all of its rights. So
+//! it is read from a folder and a file that no other user can write, and only
+//! run if its content has the digest that is recorded in it. An entry that was
+//! changed is compiled again.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
+use std::fs::{File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::digest::Digest;
+use super::GuestError;
+use crate::digest::{Digest, Hasher};
 
-/// A folder of compiled guests. It holds machine code that this process will
-/// run, so it must be writable by its user alone.
+/// Bytes of an entry's digest.
+const DIGEST: usize = 64;
+
+/// Why a folder of compiled guests is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// It belongs to somebody else.
+    #[error(
+        "`{}` holds native code but belongs to another user, with the id {owner}; name a folder \
+         of your own with `FANOUT_CACHE`",
+        path.display()
+    )]
+    Foreign {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// The id of the user.
+        owner: u32,
+    },
+    /// Others can change it.
+    #[error(
+        "`{path}` holds native code but can be written by other users (mode {mode:o}); run \
+         `chmod go-w {path}`, or name another folder with `FANOUT_CACHE`",
+        path = path.display()
+    )]
+    Writable {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It can't be made or written. Guests can be compiled without it.
+    #[error("can't write to the folder `{}`", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A folder of compiled guests, which its user alone can write.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
@@ -28,45 +75,364 @@ impl Cache {
         &self.folder
     }
 
+    /// Makes the folder where there is none, and checks that it can be used.
+    pub fn probe(&self) -> Result<(), CacheError> {
+        self.open()?;
+        let written = tempfile::NamedTempFile::new_in(&self.folder);
+        written.map(drop).map_err(|error| self.unusable(error))
+    }
+
+    /// Makes the folder where there is none. One that can't be made costs time,
+    /// not the run; one that others can change is an error.
+    pub(super) fn make(&self) -> Result<(), CacheError> {
+        match self.open() {
+            Err(CacheError::Unusable { .. }) => Ok(()),
+            opened => opened,
+        }
+    }
+
     /// The compiled form of the component `wasm`, whose digest is `digest`.
     pub(super) fn load(
         &self,
         engine: &Engine,
         wasm: &[u8],
         digest: &Digest,
-    ) -> wasmtime::Result<Component> {
+    ) -> Result<Component, GuestError> {
+        self.make()?;
         // The engine's version and settings decide the machine code.
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
-        let path = self
-            .folder
-            .join(format!("{digest}-{:016x}.cwasm", settings.finish()));
-        if path.exists()
-            && let Ok(component) = read(engine, &path)
+        let name = format!("{digest}-{:016x}.cwasm", settings.finish());
+        if let Some(code) = self.read(&name)?
+            && let Ok(component) = code.component(engine)
         {
             return Ok(component);
         }
-        let code = engine.precompile_component(wasm)?;
-        match self.write(&path, &code) {
-            Ok(()) => read(engine, &path),
-            // A cache that can't be written costs time, not the run.
-            Err(_) => Component::new(engine, wasm),
-        }
+        let code = compile(engine, wasm)?;
+        let component = code.component(engine)?;
+        // An entry that can't be written costs time, not the run.
+        drop(self.write(&name, &code));
+        Ok(component)
     }
 
-    fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
+    /// Makes the folder where there is none; one that is there must be safe.
+    fn open(&self) -> Result<(), CacheError> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let made = builder.create(&self.folder);
+        let opened = made.and_then(|()| std::fs::metadata(&self.folder));
+        let folder = opened.map_err(|error| self.unusable(error))?;
+        check(&self.folder, &folder)
+    }
+
+    /// The code of an entry. `None` where there is no entry, or one that was
+    /// changed.
+    fn read(&self, name: &str) -> Result<Option<Code>, CacheError> {
+        let path = self.folder.join(name);
+        let Ok(mut file) = File::open(&path) else {
+            return Ok(None);
+        };
+        // Of the file that is open, whatever has its name by now.
+        let Ok(metadata) = file.metadata() else {
+            return Ok(None);
+        };
+        check(&path, &metadata)?;
+        let mut digest = [0; DIGEST];
+        let mut code = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        let whole = file
+            .read_exact(&mut digest)
+            .and_then(|()| file.read_to_end(&mut code));
+        let code = Code(code);
+        let unchanged = whole.is_ok() && code.digest(name).as_bytes() == digest;
+        Ok(unchanged.then_some(code))
+    }
+
+    fn write(&self, name: &str, code: &Code) -> std::io::Result<()> {
+        // A temporary file can be read and written by its owner alone.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(code)?;
+        file.write_all(code.digest(name).as_bytes())?;
+        file.write_all(&code.0)?;
         file.as_file().sync_data()?;
-        file.persist(path)?;
+        file.persist(self.folder.join(name))?;
+        Ok(())
+    }
+
+    fn unusable(&self, source: std::io::Error) -> CacheError {
+        CacheError::Unusable {
+            path: self.folder.clone(),
+            source,
+        }
+    }
+}
+
+/// The folder for compiled guests of this user, where there is one:
+/// `FANOUT_CACHE`, else the platform's folder for caches.
+pub fn default_cache() -> Option<Cache> {
+    let folder = match std::env::var_os("FANOUT_CACHE") {
+        Some(folder) => PathBuf::from(folder),
+        None => directories::ProjectDirs::from("", "", "fanout")?
+            .cache_dir()
+            .to_owned(),
+    };
+    Some(Cache::new(folder))
+}
+
+/// Native code from [`compile`], of this process or of an earlier one.
+pub(super) struct Code(Vec<u8>);
+
+/// Compiles a component.
+pub(super) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Code, GuestError> {
+    let code = engine.precompile_component(wasm);
+    code.map(Code).map_err(GuestError::Compile)
+}
+
+impl Code {
+    /// The digest of the code as the entry `name`, which stands before it in
+    /// the entry: [`DIGEST`] hexadecimal digits.
+    fn digest(&self, name: &str) -> String {
+        let mut hasher = Hasher::new();
+        hasher.update(name.as_bytes());
+        hasher.update(&self.0);
+        hasher.finish().to_string()
+    }
+
+    /// The component, if it fits into the engine's pool.
+    #[expect(unsafe_code, reason = "the only way to load compiled code")]
+    pub(super) fn component(&self, engine: &Engine) -> Result<Component, GuestError> {
+        // SAFETY: the bytes are from `compile`: either directly, or by a file
+        // that only this user can write and whose digest is right. The engine
+        // checks version and settings.
+        let component = unsafe { Component::deserialize(engine, &self.0) };
+        component.map_err(GuestError::TooLarge)
+    }
+}
+
+/// Whether this user, and no other, can write the folder or the file.
+#[cfg(unix)]
+fn check(path: &Path, metadata: &Metadata) -> Result<(), CacheError> {
+    use std::os::unix::fs::MetadataExt as _;
+    #[expect(unsafe_code, reason = "the standard library does not name the user")]
+    // SAFETY: it has no conditions and can't fail.
+    let user = unsafe { libc::geteuid() };
+    judge(path, metadata.uid(), metadata.mode() & 0o7777, user)
+}
+
+#[cfg(not(unix))]
+fn check(_path: &Path, _metadata: &Metadata) -> Result<(), CacheError> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn judge(path: &Path, owner: u32, mode: u32, user: u32) -> Result<(), CacheError> {
+    let path = path.to_owned();
+    if owner != user {
+        Err(CacheError::Foreign { path, owner })
+    } else if mode & 0o022 != 0 {
+        Err(CacheError::Writable { path, mode })
+    } else {
         Ok(())
     }
 }
 
-#[expect(unsafe_code, reason = "the only way to load compiled code")]
-fn read(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: only `Cache::write` puts files under this name, whole, in a
-    // folder of the user's own; the engine checks version and settings.
-    unsafe { Component::deserialize_file(engine, path) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Components that differ by a custom section.
+    fn component(name: &str) -> Vec<u8> {
+        let mut component = wasm_encoder::Component::new();
+        component.section(&wasm_encoder::CustomSection {
+            name: name.into(),
+            data: [].as_slice().into(),
+        });
+        component.finish()
+    }
+
+    struct Case {
+        // Holds the folder.
+        _home: tempfile::TempDir,
+        cache: Cache,
+        engine: Engine,
+        wasm: Vec<u8>,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let home = tempfile::tempdir().unwrap();
+            Self {
+                cache: Cache::new(home.path().join("a").join("cache")),
+                _home: home,
+                engine: Engine::default(),
+                wasm: component("one"),
+            }
+        }
+
+        fn load(&self) -> Result<(), GuestError> {
+            self.load_as(&self.wasm)
+        }
+
+        /// Loads what is no component: only an entry makes that possible.
+        fn load_cached(&self) -> Result<(), GuestError> {
+            self.load_as(b"no component")
+        }
+
+        fn load_as(&self, wasm: &[u8]) -> Result<(), GuestError> {
+            let digest = Digest::of(&self.wasm);
+            self.cache.load(&self.engine, wasm, &digest).map(drop)
+        }
+
+        fn entry(&self) -> PathBuf {
+            let mut entries = std::fs::read_dir(self.cache.folder()).unwrap();
+            let entry = entries.next().unwrap().unwrap().path();
+            assert!(entries.next().is_none());
+            entry
+        }
+    }
+
+    #[test]
+    fn a_good_entry_is_used() {
+        let case = Case::new();
+        assert!(matches!(case.load_cached(), Err(GuestError::Compile(_))));
+        case.load().unwrap();
+        case.load_cached().unwrap();
+    }
+
+    #[test]
+    fn a_changed_entry_is_compiled_again() {
+        let case = Case::new();
+        case.load().unwrap();
+        let entry = case.entry();
+        let good = std::fs::read(&entry).unwrap();
+        let changed = |index: usize| {
+            let mut bytes = good.clone();
+            bytes[index] ^= 1;
+            bytes
+        };
+        let mut longer = good.clone();
+        longer.push(0);
+        for bad in [
+            // Of the digest, and of the code.
+            changed(0),
+            changed(DIGEST - 1),
+            changed(DIGEST),
+            changed(good.len() / 2),
+            changed(good.len() - 1),
+            good[..good.len() - 1].to_vec(),
+            good[..DIGEST - 1].to_vec(),
+            longer,
+            // Code without a digest.
+            good[DIGEST..].to_vec(),
+            Vec::new(),
+        ] {
+            std::fs::write(&entry, &bad).unwrap();
+            assert!(matches!(case.load_cached(), Err(GuestError::Compile(_))));
+            case.load().unwrap();
+            assert_eq!(std::fs::read(case.entry()).unwrap(), good);
+            case.load_cached().unwrap();
+        }
+    }
+
+    #[test]
+    fn the_entry_of_another_component_is_not_used() {
+        let case = Case::new();
+        case.load().unwrap();
+        let entry = case.entry();
+        let other = component("another");
+        let digest = Digest::of(&other);
+        case.cache.load(&case.engine, &other, &digest).unwrap();
+        let mut entries = std::fs::read_dir(case.cache.folder()).unwrap();
+        let other = entries.find_map(|found| Some(found.unwrap().path()).filter(|p| *p != entry));
+        std::fs::rename(other.unwrap(), &entry).unwrap();
+        assert!(matches!(case.load_cached(), Err(GuestError::Compile(_))));
+        case.load().unwrap();
+        case.load_cached().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cant_be_made_costs_time_alone() {
+        let home = tempfile::NamedTempFile::new().unwrap();
+        let case = Case::new();
+        let cache = Cache::new(home.path().join("cache"));
+        let digest = Digest::of(&case.wasm);
+        cache.load(&case.engine, &case.wasm, &digest).unwrap();
+        assert!(matches!(cache.probe(), Err(CacheError::Unusable { .. })));
+    }
+
+    #[cfg(unix)]
+    mod unix {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        use super::*;
+
+        fn mode(path: &Path) -> u32 {
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+        }
+
+        fn set_mode(path: &Path, mode: u32) {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+
+        #[test]
+        fn what_is_made_is_for_its_user_alone() {
+            let case = Case::new();
+            case.load().unwrap();
+            assert_eq!(mode(case.cache.folder()), 0o700);
+            assert_eq!(mode(&case.entry()), 0o600);
+        }
+
+        #[test]
+        fn a_folder_that_others_can_write_is_refused() {
+            let case = Case::new();
+            case.load().unwrap();
+            let folder = case.cache.folder();
+            for bad in [0o777, 0o770, 0o702] {
+                set_mode(folder, bad);
+                let refused = |error: &CacheError| {
+                    matches!(error, CacheError::Writable { path, mode }
+                        if path == folder && *mode == bad)
+                };
+                let error = case.load().unwrap_err();
+                assert!(matches!(&error, GuestError::Cache(error) if refused(error)));
+                assert!(refused(&case.cache.probe().unwrap_err()));
+                let remedy = format!("run `chmod go-w {}`", folder.display());
+                assert!(error.to_string().contains(&remedy), "{error}");
+            }
+            for good in [0o700, 0o755] {
+                set_mode(folder, good);
+                case.load_cached().unwrap();
+                case.cache.probe().unwrap();
+            }
+        }
+
+        #[test]
+        fn an_entry_that_others_can_write_is_refused() {
+            let case = Case::new();
+            case.load().unwrap();
+            let entry = case.entry();
+            set_mode(&entry, 0o666);
+            let error = case.load().unwrap_err();
+            assert!(
+                matches!(&error, GuestError::Cache(CacheError::Writable { path, mode: 0o666 })
+                    if *path == entry),
+                "{error}"
+            );
+            set_mode(&entry, 0o644);
+            case.load_cached().unwrap();
+        }
+
+        #[test]
+        fn what_belongs_to_another_user_is_refused() {
+            let path = Path::new("cache");
+            let foreign = judge(path, 1000, 0o700, 1001).unwrap_err();
+            assert!(matches!(foreign, CacheError::Foreign { owner: 1000, .. }));
+            let text = foreign.to_string();
+            assert!(text.contains("with the id 1000"), "{text}");
+            assert!(text.contains("`FANOUT_CACHE`"), "{text}");
+            // Root owns nothing of others either.
+            assert!(judge(path, 1000, 0o700, 0).is_err());
+            judge(path, 1000, 0o700, 1000).unwrap();
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use fanout_contract::{Answer, CONTRACT, Fault, Task};
 use wasmtime::component::ResourceAny;
-use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::bindings::Guest as Bindings;
 use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
@@ -18,6 +18,14 @@ const MESSAGE: usize = 1000;
 /// Threat: an answer that takes far more memory parsed than as text. A
 /// candidate's scores by every metric there is are well below this.
 const ANSWER_A_CANDIDATE: usize = 16 << 10;
+/// Bytes of a description. Threat: one that is as large as the guest's memory,
+/// asked for before any limit of a plan is known.
+const DESCRIPTION: usize = 4 << 20;
+/// Bytes of the message in a fault of a call that returns nothing else, of
+/// which [`MESSAGE`] are kept.
+const FAULT: usize = 64 << 10;
+/// A part of the engine's message when a result is larger than its bound.
+const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 /// Frames of a trap's backtrace that go into its message.
 const FRAMES: usize = 4;
 
@@ -33,19 +41,12 @@ pub struct Instance {
 impl Instance {
     /// A fresh instance of `guest`.
     pub fn new(guest: &Guest, limits: TaskLimits, cancel: Cancel) -> Result<Self, TaskFault> {
-        let state = State::new(limits, cancel, guest.ticker.clone());
-        let mut store = Store::new(guest.pre.engine(), state);
-        store.limiter(|state| state);
-        store.epoch_deadline_callback(|context| {
-            context.data().check()?;
-            Ok(UpdateDeadline::Continue(1))
-        });
-        store.set_epoch_deadline(1);
-        store.data_mut().start_clock();
+        let ticker = guest.ticker.clone();
+        let mut store = State::store(guest.pre.engine(), limits, cancel, ticker);
         let bindings = guest
             .pre
             .instantiate(&mut store)
-            .map_err(|error| fault(&error, limits))?;
+            .map_err(|error| fault(&error, limits, 0))?;
         Ok(Self {
             store,
             bindings,
@@ -62,12 +63,14 @@ impl Instance {
 
     /// The guest's description, as it gave it.
     pub(super) fn describe(&mut self) -> Result<String, TaskFault> {
-        self.call(|bindings, store| bindings.fanout_trainer_trainer().call_describe(store))
+        self.call(DESCRIPTION, |bindings, store| {
+            bindings.fanout_trainer_trainer().call_describe(store)
+        })
     }
 
     /// Opens the dataset that tasks are run on: two whole Parquet files.
     pub fn open(&mut self, table: &[u8], splits: &[u8]) -> Result<(), TaskFault> {
-        let opened = self.call(|bindings, store| {
+        let opened = self.call(FAULT, |bindings, store| {
             let trainer = bindings.fanout_trainer_trainer();
             trainer.dataset().call_open(store, table, splits)
         })?;
@@ -75,11 +78,12 @@ impl Instance {
         Ok(())
     }
 
-    /// What the open dataset comes to for one trainer, in a form of the
-    /// guest's own, for [`Instance::adopt`].
+    /// Serialises the trainer's prepared data (for example binned features), in
+    /// the guest's own form, for [`Instance::adopt`] of other instances of the
+    /// same guest.
     pub fn share(&mut self, trainer: &str) -> Result<Vec<u8>, TaskFault> {
         let dataset = self.dataset()?;
-        self.call(|bindings, store| {
+        self.call(self.memory(), |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
             door.dataset().call_share(store, dataset, trainer)
         })?
@@ -89,7 +93,7 @@ impl Instance {
     /// Opens the dataset that another instance of the same guest shared, for
     /// tasks of that trainer alone.
     pub fn adopt(&mut self, shared: &[u8]) -> Result<(), TaskFault> {
-        let adopted = self.call(|bindings, store| {
+        let adopted = self.call(FAULT, |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
             door.dataset().call_adopt(store, shared)
         })?;
@@ -102,7 +106,7 @@ impl Instance {
         let text = json(task);
         let dataset = self.dataset()?;
         let answer = self
-            .call(|bindings, store| {
+            .call(answer_bound(task), |bindings, store| {
                 let trainer = bindings.fanout_trainer_trainer();
                 trainer.dataset().call_evaluate(store, dataset, &text)
             })?
@@ -114,7 +118,7 @@ impl Instance {
     pub fn fit(&mut self, task: &Task) -> Result<Vec<u8>, TaskFault> {
         let text = json(task);
         let dataset = self.dataset()?;
-        self.call(|bindings, store| {
+        self.call(self.memory(), |bindings, store| {
             let trainer = bindings.fanout_trainer_trainer();
             trainer.dataset().call_fit(store, dataset, &text)
         })?
@@ -124,7 +128,7 @@ impl Instance {
     /// Predicts every row of the open dataset: a Parquet file.
     pub fn predict(&mut self, model: &[u8]) -> Result<Vec<u8>, TaskFault> {
         let dataset = self.dataset()?;
-        self.call(|bindings, store| {
+        self.call(self.memory(), |bindings, store| {
             let trainer = bindings.fanout_trainer_trainer();
             trainer.dataset().call_predict(store, dataset, model)
         })?
@@ -137,14 +141,23 @@ impl Instance {
         })
     }
 
+    /// The bound on data that only the guest's memory bounds.
+    fn memory(&self) -> usize {
+        usize::try_from(self.store.data().limits().memory).unwrap_or(usize::MAX)
+    }
+
+    /// Calls the guest, whose result may have `bound` bytes. wasmtime counts
+    /// what it copies out of a guest, and not what it copies into one.
     fn call<T>(
         &mut self,
+        bound: usize,
         body: impl FnOnce(&Bindings, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, TaskFault> {
+        self.store.set_hostcall_fuel(bound);
         self.store.data_mut().start_clock();
         body(&self.bindings, &mut self.store).map_err(|error| {
             self.spent = true;
-            fault(&error, self.store.data().limits())
+            fault(&error, self.store.data().limits(), bound)
         })
     }
 }
@@ -188,10 +201,15 @@ pub(crate) fn answer_bound(task: &Task) -> usize {
     ANSWER_A_CANDIDATE * (task.candidates.len() + 1)
 }
 
+fn too_large(bound: usize) -> String {
+    format!("it has more than {bound} bytes")
+}
+
 /// The answer, if it is one to this task.
 pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
-    if text.len() > answer_bound(task) {
-        return Err(format!("{} bytes are more than any answer has", text.len()));
+    let bound = answer_bound(task);
+    if text.len() > bound {
+        return Err(too_large(bound));
     }
     let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if answer.contract != CONTRACT {
@@ -223,17 +241,24 @@ fn sorted(names: &[String]) -> std::collections::btree_set::IntoIter<&String> {
         .into_iter()
 }
 
-/// What made the engine stop the guest.
-fn fault(error: &wasmtime::Error, limits: TaskLimits) -> TaskFault {
+/// What made the engine stop the guest, in a call whose result may have `bound`
+/// bytes.
+fn fault(error: &wasmtime::Error, limits: TaskLimits, bound: usize) -> TaskFault {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
             Stop::Memory => TaskFault::OutOfMemory {
                 limit: limits.memory,
             },
             Stop::Time => TaskFault::TimedOut {
-                limit_ms: u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
+                limit_ms: limits.timeout_ms(),
             },
             Stop::Cancelled => TaskFault::Cancelled,
+        };
+    }
+    // The engine's type of this error is private.
+    if error.root_cause().to_string().contains(FUEL_EXHAUSTED) {
+        return TaskFault::MalformedAnswer {
+            message: too_large(bound),
         };
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();

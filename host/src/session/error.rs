@@ -65,6 +65,12 @@ pub enum SessionError {
         /// The variable.
         variable: String,
     },
+    /// The token would be sent where anybody on the way can read it.
+    #[error("the token would be sent to `{endpoint}` in plain text")]
+    TokenExposed {
+        /// The endpoint's URL.
+        endpoint: String,
+    },
     /// The search has no results.
     #[error(transparent)]
     Search(#[from] SearchError<PoolError>),
@@ -94,11 +100,18 @@ impl SessionError {
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => ErrorKind::Internal,
             Self::Dataset(_) => ErrorKind::Data,
             Self::Store(_) => ErrorKind::Store,
+            // The fault of the machine, not of the guest.
+            Self::Guest {
+                source: GuestError::Cache(_),
+                ..
+            }
+            | Self::Sandbox(GuestError::Cache(_)) => ErrorKind::Internal,
             Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => ErrorKind::Guest,
             Self::Pool(error) | Self::Search(SearchError::Pool(error)) => pool_kind(error),
-            Self::UnsharedStore | Self::TokenMissing { .. } | Self::TokenMalformed { .. } => {
-                ErrorKind::Pool
-            }
+            Self::UnsharedStore
+            | Self::TokenMissing { .. }
+            | Self::TokenMalformed { .. }
+            | Self::TokenExposed { .. } => ErrorKind::Pool,
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
@@ -125,6 +138,9 @@ impl SessionError {
             Self::TokenMissing { .. } => "`pool.token_env` names it: it holds the endpoint's token",
             Self::TokenMalformed { .. } => {
                 "a token is one word of ASCII characters, without `Bearer`"
+            }
+            Self::TokenExposed { .. } => {
+                "use `https://`, or set `pool.insecure: true` where nobody else is on the way"
             }
             Self::Search(
                 SearchError::Raised { fault, .. } | SearchError::AllFailed { fault, .. },

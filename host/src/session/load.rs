@@ -60,8 +60,8 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
             .expect("a plan without a dataset has a mistake")
             .into());
     };
-    let outline = match dataset::outline(dataset, &store) {
-        Ok(outline) => outline,
+    let schema = match dataset::read_schema(dataset, &store) {
+        Ok(schema) => schema,
         // A mistake of the plan may be why.
         Err(error) => {
             return Err(match draft.error() {
@@ -71,7 +71,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
         }
     };
     draft.check_columns(&Schema::new(
-        outline
+        schema
             .columns
             .iter()
             .map(|column| Field::new(&column.name, column.data_type.clone(), true))

@@ -83,14 +83,22 @@ fn http_settings(http: &HttpPlan) -> Result<HttpSettings, SessionError> {
             }
         },
     };
-    Ok(HttpSettings {
+    let settings = HttpSettings {
         endpoints: http.endpoints.clone(),
         concurrency: http.concurrency,
         token,
+        insecure: http.insecure,
         data: http.data,
         retry: http.retry,
         ca: http.ca.clone(),
-    })
+    };
+    match settings.exposing_endpoint() {
+        None => Ok(settings),
+        Some(endpoint) => {
+            let endpoint = endpoint.to_owned();
+            Err(SessionError::TokenExposed { endpoint })
+        }
+    }
 }
 
 fn is_token(text: &str) -> bool {

@@ -172,7 +172,7 @@ impl Backend {
         })
     }
 
-    /// Waits for what a future comes to. Not to be called from a future.
+    /// Blocks on a future. Not to be called from a future.
     pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         match self.driver {
             Driver::Caller => executor::block_on(future),

@@ -1,5 +1,5 @@
-//! [`Key`]: the name of an object. This is the layout of the store, which
-//! `docs/store.md` tells of; nothing else names objects.
+//! [`Key`]: the name of an object. These names are the layout of the store,
+//! described in `docs/store.md`; nothing else names objects.
 
 use object_store::path::Path;
 
@@ -65,7 +65,7 @@ impl Key {
         Self(Path::from(format!("probe/{number:016x}")))
     }
 
-    /// The same, of a number that nobody else has.
+    /// The same, with a random number.
     pub(super) fn new_scratch() -> Self {
         Self(Path::from(format!(
             "probe/{}",
@@ -97,7 +97,7 @@ impl Key {
             ["probe", "create-only"] => Kind::Probe,
             ["probe", number] => {
                 let kind = Kind::Scratch(u64::from_str_radix(number, 16).ok()?);
-                // `probe/1` is nobody's.
+                // `probe/1` is not of this layout.
                 return (kind.key() == *self).then_some(kind);
             }
             ["datasets", dataset, "dataset.parquet"] => Kind::Dataset(digest(dataset)?),
@@ -108,7 +108,7 @@ impl Key {
             ["tasks", _, file] => {
                 let (task, number) = file.strip_suffix(".json")?.split_once('.')?;
                 let kind = Kind::Part(digest(task)?, number.parse().ok()?);
-                // `tasks/zz/…` is nobody's.
+                // `tasks/zz/…` is not of this layout.
                 return (kind.key() == *self).then_some(kind);
             }
             _ => return None,

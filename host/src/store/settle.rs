@@ -1,5 +1,5 @@
-//! Objects that everyone writes alike: those whose name is the digest of
-//! their content, and the one that says which layout the store has.
+//! Objects that every writer writes alike: those whose name is the digest of
+//! their content, and the one that holds the store's layout version.
 
 use bytes::Bytes;
 
@@ -14,14 +14,14 @@ pub enum Settled {
     /// It was there, and whole.
     Found,
     /// It was there with other bytes than its name says, and was written
-    /// anew.
+    /// again.
     Repaired,
 }
 
 impl Store {
-    /// Sees to it that an object whose name is `digest`, that of `bytes`, is
-    /// in the store and whole. Whoever reads it meanwhile finds the right
-    /// bytes or sees that they are not.
+    /// Makes sure that the object named by `digest`, that of `bytes`, is in the
+    /// store and whole. A concurrent reader finds the right bytes, or others whose
+    /// digest shows it.
     pub fn settle(&self, key: &Key, digest: Digest, bytes: Bytes) -> Result<Settled, StoreError> {
         if self.create(key, bytes.clone())? {
             return Ok(Settled::Written);

@@ -6,12 +6,18 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{AckKind, Message};
 
+use super::subscription::PullSubscription;
 use super::{Held, Worker, WorkerEvent, wait};
 use crate::error::chained;
-use crate::queue::message::{self, Series, TaskMessage, Verdict, WorkerMessage};
+use crate::expand::{Expansion, TaskSpec};
+use crate::queue::message::{
+    self, HMAC_HEADER, LOST, REASON, Series, TaskMessage, Verdict, WorkerMessage,
+};
 use crate::run::event::Event;
 use crate::run::pool::PoolEvent;
 use crate::run::tasks::SingleTask;
+use crate::store::{Kind, MacKey};
+use crate::task::TaskLimits;
 
 /// How long a run may take to confirm a redelivery.
 const CONFIRMATION: Duration = Duration::from_secs(5);
@@ -20,64 +26,170 @@ const CONFIRMATION: Duration = Duration::from_secs(5);
 /// have killed as many workers.
 const DELIVERIES: u64 = 20;
 
-/// The longest reason of a returned task, in bytes.
-const REASON: usize = 500;
-
 /// How the handling of a task ended.
 enum Disposition {
     /// The record has its fits.
-    Done {
-        made: Vec<u32>,
-        damaged: Vec<String>,
-        differing: Vec<String>,
-    },
+    Done { made: Vec<u32>, differing: Vec<u32> },
     /// It can't be run now, or not here.
     Returned(String),
     /// The worker was stopped.
     Stopped,
-    /// Its run does not want it any more.
-    Dropped,
+    /// Its run does not want it, or not any more.
+    Unwanted,
+    /// So many workers died over it.
+    Deadly(u64),
+}
+
+/// Why a worker does not run a task, whatever the store has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// It may use more memory than the worker allows.
+    #[error(
+        "the task may use {} of memory, and this worker allows {} (`--max-memory`)",
+        bytes(*demanded),
+        bytes(*most)
+    )]
+    Memory {
+        /// Bytes that it may use.
+        demanded: u64,
+        /// Bytes that the worker allows.
+        most: u64,
+    },
+    /// It may take longer than the worker allows.
+    #[error(
+        "the task may take {}, and this worker allows {} (`--max-timeout`)",
+        seconds(*demanded),
+        seconds(*most)
+    )]
+    Time {
+        /// How long it may take.
+        demanded: Duration,
+        /// How long the worker allows.
+        most: Duration,
+    },
+    /// The worker's store has a key, and the message no HMAC made with it.
+    #[error(
+        "the task carries no valid HMAC: its run has another `FANOUT_STORE_KEY` than this \
+         worker, or none"
+    )]
+    Unproven,
+    /// The message has an HMAC, and the worker's store no key: the run would not
+    /// take what this worker makes.
+    #[error("its run has a `FANOUT_STORE_KEY`, and this worker has none")]
+    Keyless,
+}
+
+fn bytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+/// Checks that a message was made with the key of the store, where it has one.
+pub(super) fn check_proof(
+    key: Option<&MacKey>,
+    subject: &str,
+    payload: &[u8],
+    proof: Option<&str>,
+) -> Result<(), Refusal> {
+    match (key, proof) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(Refusal::Keyless),
+        (Some(key), proof) => {
+            let mac = proof.and_then(|proof| proof.parse().ok());
+            let proven = mac.is_some_and(|mac| key.verifies(subject, payload, mac));
+            proven.then_some(()).ok_or(Refusal::Unproven)
+        }
+    }
+}
+
+/// Checks that a task demands no more than the worker allows.
+pub(super) fn check_limits(task: &TaskMessage, most: TaskLimits) -> Result<(), Refusal> {
+    let demanded = task.limits();
+    if demanded.memory > most.memory {
+        return Err(Refusal::Memory {
+            demanded: demanded.memory,
+            most: most.memory,
+        });
+    }
+    if demanded.timeout > most.timeout {
+        return Err(Refusal::Time {
+            demanded: demanded.timeout,
+            most: most.timeout,
+        });
+    }
+    Ok(())
+}
+
+/// The task of the run that a message names; `None` where the run has no such
+/// task.
+pub(super) fn named(task: &TaskMessage, expansion: &Expansion) -> Option<TaskSpec> {
+    let candidates = task.candidates.numbers(expansion.candidates.len())?;
+    let spec = expansion.spec(task.split, candidates)?;
+    (spec.id == task.task).then_some(spec)
+}
+
+/// What the run and the queue say of a task that was delivered before.
+fn judge(verdict: Option<Verdict>, delivered: u64) -> Option<Disposition> {
+    let before = delivered.saturating_sub(1);
+    match verdict {
+        Some(Verdict::Unwanted) => Some(Disposition::Unwanted),
+        Some(Verdict::Wanted { excused }) => {
+            let lost = before.saturating_sub(excused);
+            (lost >= LOST).then_some(Disposition::Deadly(lost))
+        }
+        None => (delivered > DELIVERIES).then_some(Disposition::Deadly(before)),
+    }
 }
 
 impl Worker {
     /// Handles a task, from its message to its acknowledgement.
-    pub(super) fn handle(&self, message: Message, emit: &(dyn Fn(WorkerEvent) + Sync)) {
+    pub(super) fn handle(
+        &self,
+        message: Message,
+        subscription: Option<&mut PullSubscription>,
+        emit: &(dyn Fn(WorkerEvent) + Sync),
+    ) {
         let started = Instant::now();
+        let drop_message = |reason: &str| {
+            self.acknowledge(&message, AckKind::Term);
+            let reason = message::shown(reason, REASON);
+            emit(WorkerEvent::TaskDropped { reason });
+        };
+        // Only the queue says how often a task was delivered.
+        let delivered = message.info().map_or(1, |info| info.delivered);
+        let delivered = u64::try_from(delivered).unwrap_or(1);
         let task = match message::read::<TaskMessage>(&message.payload) {
             Ok(task) => task,
-            Err(error) => {
-                self.acknowledge(&message, AckKind::Term);
-                let reason = format!("a message is no task: {error}");
-                return emit(WorkerEvent::TaskDropped { reason });
-            }
+            Err(error) => return drop_message(&format!("a message is no task: {error}")),
         };
-        let delivered = message
-            .info()
-            .map_or(1, |info| info.delivered.unsigned_abs());
         self.holding().push(Held {
             task: task.task,
             message: message.clone(),
             since: started,
         });
-        let disposition = match self.confirm_redelivery(&task, delivered) {
-            Verdict::Drop => Disposition::Dropped,
-            Verdict::Run => self.run_task(&task),
+        let disposition = match self.admit(&message, &task) {
+            Ok(()) => match self.confirm_redelivery(&task, delivered) {
+                Some(disposition) => disposition,
+                None => self.run_task(&task),
+            },
+            Err(refusal) => Disposition::Returned(refusal.to_string()),
         };
         self.release(&message);
         let id = task.task;
         match disposition {
-            Disposition::Done {
-                made,
-                damaged,
-                differing,
-            } => {
-                self.acknowledge(&message, AckKind::Ack);
+            Disposition::Done { made, differing } => {
+                match subscription.filter(|_| !self.stop.is_draining()) {
+                    Some(next) => self.runtime.block_on(next.finish(&message, &self.queue)),
+                    None => self.acknowledge(&message, AckKind::Ack),
+                }
                 self.done.fetch_add(1, Ordering::Relaxed);
                 let done = WorkerMessage::Done {
                     tag: task.tag,
                     worker: self.settings.name.clone(),
                     made: Series::of(&made),
-                    damaged,
                     differing,
                 };
                 self.send(&task, &done);
@@ -88,18 +200,34 @@ impl Worker {
                 });
             }
             Disposition::Returned(reason) => {
-                self.give_back(&message, &task, reason, Some(wait(delivered)), emit);
+                self.give_back(&message, &task, &reason, Some(wait(delivered)), emit);
             }
             Disposition::Stopped => {
-                let reason = "the worker is stopped".to_owned();
-                self.give_back(&message, &task, reason, None, emit);
+                self.give_back(&message, &task, "the worker is stopped", None, emit);
             }
-            Disposition::Dropped => {
-                self.acknowledge(&message, AckKind::Term);
-                let reason = format!("task {id} killed {} workers", delivered - 1);
+            Disposition::Unwanted => {
+                drop_message(&format!("its run does not want task {id} any more"));
+            }
+            Disposition::Deadly(workers) => {
+                // The run looks whether it is gone.
+                let gone = message.double_ack_with(AckKind::Term);
+                if self.runtime.block_on(gone).is_ok() {
+                    self.send(&task, &WorkerMessage::Dropped { tag: task.tag });
+                }
+                let reason = format!("task {id} killed {workers} workers");
                 emit(WorkerEvent::TaskDropped { reason });
             }
         }
+    }
+
+    /// Checks a message before anything is loaded for it.
+    fn admit(&self, message: &Message, task: &TaskMessage) -> Result<(), Refusal> {
+        let headers = message.headers.as_ref();
+        let proof = headers.and_then(|headers| headers.get(HMAC_HEADER));
+        let proof = proof.map(async_nats::HeaderValue::as_str);
+        let key = self.mac_key.as_ref();
+        check_proof(key, &message.subject, &message.payload, proof)?;
+        check_limits(task, self.settings.max_limits)
     }
 
     /// Removes a message from those that the worker holds.
@@ -116,11 +244,11 @@ impl Worker {
         &self,
         message: &Message,
         task: &TaskMessage,
-        mut reason: String,
+        reason: &str,
         after: Option<Duration>,
         emit: &(dyn Fn(WorkerEvent) + Sync),
     ) {
-        reason.truncate(reason.floor_char_boundary(REASON));
+        let reason = message::shown(reason, REASON);
         let returned = WorkerMessage::Returned {
             tag: task.tag,
             worker: self.settings.name.clone(),
@@ -133,14 +261,15 @@ impl Worker {
         emit(WorkerEvent::TaskReturned { task, reason });
     }
 
-    /// Asks the run whether a task that was delivered before is to be run: it
-    /// may have killed the workers that ran it.
-    fn confirm_redelivery(&self, task: &TaskMessage, delivered: u64) -> Verdict {
+    /// Asks the run about a task that was delivered before: it may have killed
+    /// the workers that ran it. Returns how its handling ends; `None` where it is
+    /// to be run.
+    fn confirm_redelivery(&self, task: &TaskMessage, delivered: u64) -> Option<Disposition> {
         if delivered <= 1 {
-            return Verdict::Run;
+            return None;
         }
         let tag = task.tag;
-        let question = message::write(&WorkerMessage::ConfirmRedelivery { tag, delivered });
+        let question = message::write(&WorkerMessage::ConfirmRedelivery { tag });
         let subject = self.queue.session(&task.session);
         let request = self.queue.client().request(subject, question);
         let answer = self
@@ -148,10 +277,7 @@ impl Worker {
             .block_on(async { tokio::time::timeout(CONFIRMATION, request).await });
         let verdict = answer.ok().and_then(Result::ok);
         let verdict = verdict.and_then(|message| message::read(&message.payload).ok());
-        verdict.unwrap_or(match delivered {
-            ..=DELIVERIES => Verdict::Run,
-            _ => Verdict::Drop,
-        })
+        judge(verdict, delivered)
     }
 
     /// Runs a task and keeps its results.
@@ -160,11 +286,7 @@ impl Worker {
             Ok(context) => context,
             Err(error) => return Disposition::Returned(chained(&error)),
         };
-        let candidates = task.candidates.numbers();
-        let spec = candidates
-            .and_then(|candidates| context.expansion.spec(task.split, candidates))
-            .filter(|spec| spec.id == task.task);
-        let Some(spec) = spec else {
+        let Some(spec) = named(task, &context.expansion) else {
             let (version, task) = (env!("CARGO_PKG_VERSION"), task.task);
             return Disposition::Returned(format!(
                 "fanout {version} finds no task `{task}` in this run; is it of another version?"
@@ -177,7 +299,7 @@ impl Worker {
             Err(error) => return Disposition::Returned(chained(&error)),
         };
         let (mut finished_fits, mut made) = (0, BTreeSet::new());
-        let (mut damaged, mut differing) = (Vec::new(), Vec::new());
+        let mut differing = Vec::new();
         for event in events {
             match event {
                 PoolEvent::Finished { finished, .. } => {
@@ -186,11 +308,14 @@ impl Worker {
                         made.extend(finished.positions);
                     }
                 }
-                PoolEvent::Other { event, .. } => match event {
-                    Event::ResultDamaged { key } => damaged.push(key.to_string()),
-                    Event::ResultDiffered { key } => differing.push(key.to_string()),
-                    _ => {}
-                },
+                // What else the store has, the run sees for itself.
+                PoolEvent::Other { event, .. } => {
+                    if let Event::ResultDiffered { key } = event
+                        && let Some(Kind::Part(_, number)) = key.kind()
+                    {
+                        differing.push(number);
+                    }
+                }
             }
         }
         if finished_fits < spec.candidates.len() {
@@ -198,7 +323,6 @@ impl Worker {
         }
         Disposition::Done {
             made: made.into_iter().collect(),
-            damaged,
             differing,
         }
     }
@@ -220,3 +344,6 @@ impl Worker {
         drop(self.runtime.block_on(sent));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! [`PullSubscription`]: a slot's subscription to the queue. It requests one task
-//! at a time, over one subscription for as long as the connection lasts.
+//! at a time, over one subscription for as long as the connection lasts. The
+//! acknowledgement of a finished task requests the next one.
 
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use async_nats::jetstream::{AckKind, Message};
 use async_nats::{StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use tokio::sync::watch;
 
-use crate::queue::{Queue, QueueError, api};
+use crate::queue::{Link, Queue, QueueError, api};
 
 /// How long the server holds a request for a task.
 const WAIT: Duration = Duration::from_secs(30);
@@ -25,10 +27,14 @@ pub(super) struct PullSubscription {
     answered: u64,
     /// Whether a request is pending.
     requested: bool,
+    /// The state of the connection since the subscription was opened.
+    link: watch::Receiver<Link>,
 }
 
 impl PullSubscription {
     pub(super) async fn open(queue: &Queue) -> Result<Self, QueueError> {
+        let mut link = queue.link();
+        link.mark_unchanged();
         let consumer = queue.consumer().await?;
         let inbox = Subject::from(queue.client().new_inbox());
         let answers = queue.client().subscribe(inbox.clone()).await;
@@ -38,7 +44,31 @@ impl PullSubscription {
             answers: answers.map_err(|error| api("deliver a task", error))?,
             answered: 0,
             requested: false,
+            link,
         })
+    }
+
+    /// The state of the connection, with notice of every change since the
+    /// subscription was opened: a server that was restarted has forgotten the
+    /// request.
+    pub(super) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// Acknowledges a task whose results are in the record, and requests the next
+    /// one, in one message.
+    pub(super) async fn finish(&mut self, task: &Message, queue: &Queue) {
+        let Some(reply) = task.reply.clone() else {
+            return;
+        };
+        // As the client writes a request of one task.
+        let request = format!("+NXT {{\"batch\":1,\"expires\":{}}}", WAIT.as_nanos());
+        let inbox = self.inbox.clone();
+        let client = queue.client();
+        let sent = client.publish_with_reply(reply, inbox, request.into());
+        // Where it is lost, the task is delivered again and its results are found
+        // in the record.
+        self.requested = sent.await.is_ok();
     }
 
     /// How long the queue waits for an acknowledgement before it delivers a task
@@ -47,7 +77,8 @@ impl PullSubscription {
         self.consumer.cached_info().config.ack_wait
     }
 
-    /// The next task; `None` where there was none for a while.
+    /// The next task; `None` where there was none for a while, or something that
+    /// is none.
     pub(super) async fn next(&mut self, queue: &Queue) -> Result<Option<Message>, QueueError> {
         if !self.requested {
             let request = pull::BatchConfig {
@@ -70,7 +101,7 @@ impl PullSubscription {
             return refused("the connection is closed".to_owned());
         };
         match message.status {
-            None | Some(StatusCode::OK) => Ok(Some(task(message, queue))),
+            None | Some(StatusCode::OK) => Ok(task(message, queue)),
             // There was none in time.
             Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => Ok(None),
             // The consumer or its stream may have been deleted.
@@ -91,8 +122,7 @@ impl PullSubscription {
             drop(self.answers.unsubscribe_after(self.answered + 1).await);
             drop(queue.client().publish(self.inbox, Bytes::new()).await);
             while let Some(message) = self.answers.next().await {
-                if message.reply.is_some() {
-                    let task = task(message, queue);
+                if let Some(task) = task(message, queue) {
                     drop(task.ack_with(AckKind::Nak(None)).await);
                 }
             }
@@ -102,9 +132,10 @@ impl PullSubscription {
     }
 }
 
-fn task(message: async_nats::Message, queue: &Queue) -> Message {
-    Message {
-        message,
-        context: queue.context().clone(),
-    }
+/// The task in a message; `None` where JetStream did not deliver it, so that
+/// nothing is acknowledged on a subject that a stranger chose.
+fn task(message: async_nats::Message, queue: &Queue) -> Option<Message> {
+    let context = queue.context().clone();
+    let task = Message { message, context };
+    task.info().is_ok().then_some(task)
 }

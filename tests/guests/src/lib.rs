@@ -23,6 +23,7 @@ pub mod bindings {
 }
 
 pub mod function;
+pub mod stream;
 
 pub use bindings::export_trainer;
 pub use bindings::exports::fanout::trainer::trainer as door;

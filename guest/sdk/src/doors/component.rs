@@ -1,6 +1,6 @@
-//! The door `fanout:trainer/trainer`: a [`Dataset`] as a WIT resource.
+//! The export `fanout:trainer/trainer`: a [`Dataset`] as a WIT resource.
 
-use bindings::exports::fanout::trainer::trainer::{self, Guest as Door, GuestDataset};
+use bindings::exports::fanout::trainer::trainer::{self, Guest as Export, GuestDataset};
 
 use crate::guest::describe;
 use crate::{Dataset, Guest};
@@ -26,7 +26,7 @@ pub struct OpenDataset<G> {
     guest: std::marker::PhantomData<fn() -> G>,
 }
 
-impl<G: Guest> Door for G {
+impl<G: Guest> Export for G {
     type Dataset = OpenDataset<G>;
 
     fn describe() -> String {

@@ -1,67 +1,58 @@
-//! The door `wasi:http/incoming-handler`: a [`Function`] on streams.
+//! The export `wasi:http/incoming-handler`: [`Function`] on the streams of
+//! `wasi:http`.
 
 use std::cell::Cell;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::sync::Once;
 
-use bytes::Bytes;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
-    Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse,
-    ResponseOutparam, Scheme,
+    Fields, IncomingBody, IncomingRequest, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    OutgoingResponse, ResponseOutparam, Scheme,
 };
+use wasip2::io::streams::InputStream;
 
 use crate::Guest;
-use crate::function::{Function, Request, Response};
+use crate::body::Body;
+use crate::function::{Function, HttpResponse};
+use crate::request::HttpRequest;
 
 thread_local! {
     static FUNCTION: Function = Function::default();
-    /// Where the answer to the present request goes.
+    /// Where the response to the current request goes.
     static OUT: Cell<Option<ResponseOutparam>> = const { Cell::new(None) };
 }
 
-/// Answers one request. A guest that panics says why before it traps: what
-/// the platform makes of a trap tells nothing.
+/// Answers one request. A guest that panics responds with the panic's message
+/// before it traps: a platform reports a trap without its cause.
 pub fn handle<G: Guest>(request: IncomingRequest, outparam: ResponseOutparam) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         std::panic::set_hook(Box::new(|panic| {
             if let Some(outparam) = OUT.take() {
-                write(&Response::trapped(&panic.to_string()), outparam);
+                write(&HttpResponse::panicked(&panic.to_string()), outparam);
             }
         }));
     });
     OUT.set(Some(outparam));
-    let response = match read(&request) {
-        Ok((method, path, content_type, body)) => FUNCTION.with(|function| {
-            let request = Request {
-                method: &method,
-                path: &path,
-                content_type: content_type.as_deref(),
-                body,
-            };
-            function.answer::<G>(&request, &fetch)
-        }),
-        Err(why) => Response::cut_off(&why),
-    };
+    let method = name(request.method());
+    let path = request.path_with_query().unwrap_or_default();
+    let content_type = header(&request.headers(), "content-type");
+    let response = FUNCTION.with(|function| {
+        let request = HttpRequest {
+            method: &method,
+            path: &path,
+            content_type: content_type.as_deref(),
+            body: Body {
+                content_length: content_length(&request.headers()),
+                stream: Box::new(BodyStream::new(request.consume(), None)),
+            },
+        };
+        function.answer::<G>(request, &fetch)
+    });
     if let Some(outparam) = OUT.take() {
         write(&response, outparam);
     }
-}
-
-type Parts = (String, String, Option<String>, Bytes);
-
-fn read(request: &IncomingRequest) -> Result<Parts, String> {
-    let method = name(request.method());
-    let path = request.path_with_query().unwrap_or_default();
-    let content_type = request
-        .headers()
-        .get("content-type")
-        .into_iter()
-        .next()
-        .and_then(|value| String::from_utf8(value).ok());
-    let body = request.consume().map_err(|()| "the body is taken")?;
-    Ok((method, path, content_type, drain(body)?))
 }
 
 fn name(method: Method) -> String {
@@ -80,19 +71,46 @@ fn name(method: Method) -> String {
     .to_owned()
 }
 
-/// A body, whole.
-fn drain(body: IncomingBody) -> Result<Bytes, String> {
-    let mut stream = body.stream().map_err(|()| "the body is taken")?;
-    let mut bytes = Vec::new();
-    stream
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("the body was cut off: {error}"))?;
-    Ok(bytes.into())
+/// The first value of a header, if it is UTF-8.
+fn header(headers: &Fields, name: &str) -> Option<String> {
+    let value = headers.get(name).into_iter().next()?;
+    String::from_utf8(value).ok()
 }
 
-/// What a client that went away misses is no concern of the guest's, so that
-/// failed writes are let go.
-fn write(response: &Response, outparam: ResponseOutparam) {
+fn content_length(headers: &Fields) -> Option<u64> {
+    header(headers, "content-length")?.trim().parse().ok()
+}
+
+/// The bytes of a body. The fields are dropped in order: a stream before the
+/// body that it belongs to, a body before its response.
+struct BodyStream {
+    stream: Option<InputStream>,
+    _body: Option<IncomingBody>,
+    _response: Option<IncomingResponse>,
+}
+
+impl BodyStream {
+    fn new(body: Result<IncomingBody, ()>, response: Option<IncomingResponse>) -> Self {
+        let body = body.ok();
+        Self {
+            stream: body.as_ref().and_then(|body| body.stream().ok()),
+            _body: body,
+            _response: response,
+        }
+    }
+}
+
+impl Read for BodyStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Some(stream) => stream.read(buffer),
+            None => Err(io::Error::other("the body was consumed already")),
+        }
+    }
+}
+
+/// Writes a response. Errors of writing are ignored: the client has gone.
+fn write(response: &HttpResponse, outparam: ResponseOutparam) {
     let headers = Fields::new();
     let length = response.body.len().to_string();
     let _ = headers.append("content-type", b"application/json");
@@ -100,8 +118,8 @@ fn write(response: &Response, outparam: ResponseOutparam) {
     if let Some(methods) = response.allow {
         let _ = headers.append("allow", methods.as_bytes());
     }
-    if let Some(held) = response.dataset {
-        let _ = headers.append("fanout-dataset", held.name().as_bytes());
+    if let Some(status) = response.dataset {
+        let _ = headers.append("fanout-dataset", status.header_value().as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
     let _ = outgoing.set_status_code(response.status);
@@ -114,8 +132,8 @@ fn write(response: &Response, outparam: ResponseOutparam) {
     let _ = OutgoingBody::finish(body, None);
 }
 
-/// GETs a presigned URL.
-fn fetch(url: &str) -> Result<Bytes, String> {
+/// Sends a GET for a URL, and waits for the head of the response.
+fn fetch(url: &str) -> Result<Body<'static>, String> {
     let (scheme, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => (Scheme::Https, rest),
         (None, Some(rest)) => (Scheme::Http, rest),
@@ -135,10 +153,17 @@ fn fetch(url: &str) -> Result<Bytes, String> {
     let response = pending
         .get()
         .ok_or("gave no response")?
-        .map_err(|()| "gave its response away")?
+        .map_err(|()| "the response was taken already")?
         .map_err(|code| format!("can't be fetched: {code}"))?;
     match response.status() {
-        200 => drain(response.consume().map_err(|()| "the body is taken")?),
+        200 => {
+            let content_length = content_length(&response.headers());
+            let stream = BodyStream::new(response.consume(), Some(response));
+            Ok(Body {
+                content_length,
+                stream: Box::new(stream),
+            })
+        }
         status => Err(format!("answered status {status}")),
     }
 }

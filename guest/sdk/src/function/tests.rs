@@ -1,7 +1,11 @@
-//! The protocol, request by request.
+//! Requests and their responses.
+
+use bytes::Bytes;
 
 use super::*;
+use crate::body::Body;
 use crate::fixture::{EchoGuest, PREPARED, files};
+use crate::request::{MAX_BODY_BYTES, MAX_FILE_BYTES, digest_of};
 
 const TASK: &str = r#"{"contract": 1, "trainer": "echo", "candidates": [{}],
     "split": {"column": "fold", "test": 1}, "target": "y", "scoring": ["accuracy"]}"#;
@@ -20,69 +24,74 @@ fn form(parts: &[(&str, &[u8])]) -> Bytes {
     body.into()
 }
 
-fn no_fetch(url: &str) -> Result<Bytes, String> {
-    panic!("`{url}` is not to be fetched")
+/// A body in memory.
+fn body(bytes: Bytes) -> Body<'static> {
+    Body {
+        content_length: Some(bytes.len() as u64),
+        stream: Box::new(std::io::Cursor::new(bytes)),
+    }
 }
 
-fn post(
-    function: &Function,
-    parts: &[(&str, &[u8])],
-    fetch: &dyn Fn(&str) -> Result<Bytes, String>,
-) -> Response {
-    let request = Request {
+fn no_fetch(url: &str) -> Result<Body<'static>, String> {
+    panic!("`{url}` must not be fetched")
+}
+
+fn post(function: &Function, parts: &[(&str, &[u8])], fetch: &Fetch<'_>) -> HttpResponse {
+    let request = HttpRequest {
         method: "POST",
         path: "/?x=y",
         content_type: Some("multipart/form-data; boundary=cut"),
-        body: form(parts),
+        body: body(form(parts)),
     };
-    function.answer::<EchoGuest>(&request, fetch)
+    function.answer::<EchoGuest>(request, fetch)
 }
 
-/// The answer to `TASK`, with the dataset had so.
-fn scored(held: Held) -> Response {
-    Response {
-        dataset: Some(held),
-        ..answered(ANSWER.to_owned())
+/// The response to `TASK`.
+fn scored(status: DatasetStatus) -> HttpResponse {
+    HttpResponse {
+        dataset: Some(status),
+        ..HttpResponse::ok(ANSWER.to_owned())
     }
 }
 
 /// The status, and the message of the `Fault` in the body.
-fn refused(response: &Response) -> (u16, String) {
+fn refused(response: &HttpResponse) -> (u16, String) {
     let fault: Fault = serde_json::from_str(&response.body).unwrap();
     (response.status, fault.to_string())
 }
 
 #[test]
-fn get_describes() {
-    let request = Request {
+fn get_answers_the_description() {
+    let request = HttpRequest {
         method: "GET",
         path: "/",
         content_type: None,
-        body: Bytes::new(),
+        body: body(Bytes::new()),
     };
-    let response = Function::default().answer::<EchoGuest>(&request, &no_fetch);
+    let response = Function::default().answer::<EchoGuest>(request, &no_fetch);
     assert_eq!(response.status, 200);
     let description: crate::contract::Description = serde_json::from_str(&response.body).unwrap();
     assert_eq!(description, describe::<EchoGuest>());
 }
 
 #[test]
-fn other_requests_are_refused() {
+fn other_methods_and_paths_are_refused() {
     let respond = |method, path| {
-        let request = Request {
+        let request = HttpRequest {
             method,
             path,
             content_type: None,
-            body: Bytes::new(),
+            body: body(Bytes::new()),
         };
-        Function::default().answer::<EchoGuest>(&request, &no_fetch)
+        Function::default().answer::<EchoGuest>(request, &no_fetch)
     };
     let ask = |method, path| refused(&respond(method, path));
     assert_eq!(
         ask("PUT", "/"),
         (
             405,
-            "invalid task: the method `PUT` is not answered; `GET` describes, `POST` evaluates"
+            "invalid task: the method `PUT` is not supported; `GET` describes the guest, `POST` \
+             evaluates a task"
                 .to_owned()
         )
     );
@@ -92,7 +101,7 @@ fn other_requests_are_refused() {
         ask("GET", "/tasks"),
         (
             404,
-            "invalid task: there is nothing at `/tasks`; try `/`".to_owned()
+            "invalid task: there is no resource `/tasks`; the only one is `/`".to_owned()
         )
     );
     assert_eq!(
@@ -116,20 +125,26 @@ fn a_dataset_in_the_body_is_opened_once() {
         ("dataset", &table),
         ("splits", &splits),
     ];
-    assert_eq!(post(&function, &parts, &no_fetch), scored(Held::Opened));
-    assert_eq!(post(&function, &parts, &no_fetch), scored(Held::Kept));
+    assert_eq!(
+        post(&function, &parts, &no_fetch),
+        scored(DatasetStatus::Opened)
+    );
+    assert_eq!(
+        post(&function, &parts, &no_fetch),
+        scored(DatasetStatus::Kept)
+    );
     assert_eq!(PREPARED.get() - before, 1);
 }
 
 #[test]
-fn a_dataset_behind_a_url_is_fetched_unless_its_digest_is_that_of_the_kept_one() {
+fn a_url_is_fetched_unless_its_digest_is_that_of_the_open_dataset() {
     let (table, splits) = files();
     let fetched = std::cell::Cell::new(0);
     let fetch = |url: &str| {
         fetched.set(fetched.get() + 1);
         match url {
-            "https://store/d?sig=1" => Ok(table.clone()),
-            "https://store/s?sig=1" => Ok(splits.clone()),
+            "https://store/d?sig=1" => Ok(body(table.clone())),
+            "https://store/s?sig=1" => Ok(body(splits.clone())),
             _ => Err("answered status 403".to_owned()),
         }
     };
@@ -139,8 +154,14 @@ fn a_dataset_behind_a_url_is_fetched_unless_its_digest_is_that_of_the_kept_one()
         ("dataset_url", b"https://store/d?sig=1"),
         ("splits_url", b"https://store/s?sig=1"),
     ];
-    assert_eq!(post(&function, &urls, &fetch), scored(Held::Opened));
-    assert_eq!(post(&function, &urls, &fetch), scored(Held::Opened));
+    assert_eq!(
+        post(&function, &urls, &fetch),
+        scored(DatasetStatus::Opened)
+    );
+    assert_eq!(
+        post(&function, &urls, &fetch),
+        scored(DatasetStatus::Opened)
+    );
     assert_eq!(fetched.get(), 4);
     let (dataset, rows) = (digest_of(&table), digest_of(&splits));
     let named: [(&str, &[u8]); 5] = [
@@ -150,12 +171,12 @@ fn a_dataset_behind_a_url_is_fetched_unless_its_digest_is_that_of_the_kept_one()
         ("splits_url", b"https://store/s?sig=2"),
         ("splits_digest", rows.as_bytes()),
     ];
-    assert_eq!(post(&function, &named, &fetch), scored(Held::Kept));
+    assert_eq!(post(&function, &named, &fetch), scored(DatasetStatus::Kept));
     assert_eq!(fetched.get(), 4);
 }
 
 #[test]
-fn digests_alone_are_answered_from_the_kept_dataset_or_ask_for_it() {
+fn a_request_of_digests_needs_the_open_dataset() {
     let (table, splits) = files();
     let (dataset, rows) = (digest_of(&table), digest_of(&splits));
     let function = Function::default();
@@ -165,11 +186,11 @@ fn digests_alone_are_answered_from_the_kept_dataset_or_ask_for_it() {
         ("splits_digest", rows.as_bytes()),
     ];
     let response = post(&function, &named, &no_fetch);
-    assert_eq!(response.dataset, Some(Held::Needed));
+    assert_eq!(response.dataset, Some(DatasetStatus::Needed));
     let (status, message) = refused(&response);
     assert_eq!(status, 412);
     assert!(
-        message.contains("the dataset is not kept here"),
+        message.contains("the dataset is not open in this instance"),
         "{message}"
     );
     let sent: [(&str, &[u8]); 3] = [
@@ -177,9 +198,15 @@ fn digests_alone_are_answered_from_the_kept_dataset_or_ask_for_it() {
         ("dataset", &table),
         ("splits", &splits),
     ];
-    assert_eq!(post(&function, &sent, &no_fetch), scored(Held::Opened));
-    assert_eq!(post(&function, &named, &no_fetch), scored(Held::Kept));
-    // Another one that is asked for does not cost the one that is open.
+    assert_eq!(
+        post(&function, &sent, &no_fetch),
+        scored(DatasetStatus::Opened)
+    );
+    assert_eq!(
+        post(&function, &named, &no_fetch),
+        scored(DatasetStatus::Kept)
+    );
+    // A request for another dataset does not close the open one.
     let other = digest_of(b"other");
     let unknown: [(&str, &[u8]); 3] = [
         ("task", TASK.as_bytes()),
@@ -189,13 +216,16 @@ fn digests_alone_are_answered_from_the_kept_dataset_or_ask_for_it() {
     let response = post(&function, &unknown, &no_fetch);
     assert_eq!(
         (response.status, response.dataset),
-        (412, Some(Held::Needed))
+        (412, Some(DatasetStatus::Needed))
     );
-    assert_eq!(post(&function, &named, &no_fetch), scored(Held::Kept));
+    assert_eq!(
+        post(&function, &named, &no_fetch),
+        scored(DatasetStatus::Kept)
+    );
 }
 
 #[test]
-fn a_file_under_the_digest_of_another_is_refused_and_not_kept() {
+fn a_file_with_a_wrong_digest_is_refused_and_not_kept() {
     let (table, splits) = files();
     let (dataset, rows) = (digest_of(b"other"), digest_of(&splits));
     let function = Function::default();
@@ -215,7 +245,7 @@ fn a_file_under_the_digest_of_another_is_refused_and_not_kept() {
         ("dataset_digest", dataset.as_bytes()),
         ("splits", &splits),
     ];
-    let (status, _) = refused(&post(&function, &there, &|_| Ok(table.clone())));
+    let (status, _) = refused(&post(&function, &there, &|_| Ok(body(table.clone()))));
     assert_eq!(status, 502);
     let named: [(&str, &[u8]); 3] = [
         ("task", TASK.as_bytes()),
@@ -256,14 +286,14 @@ fn a_fault_has_its_status() {
     let other = TASK.replace("accuracy", "auc");
     let (status, message) = ask(&other, &table);
     assert_eq!(status, 422);
-    assert!(message.contains("there is no metric `auc`"));
+    assert!(message.contains("unknown metric `auc`"));
     let (status, message) = ask(TASK, b"not Parquet");
     assert_eq!(status, 422);
     assert!(message.contains("can't be read as Parquet"));
 }
 
 #[test]
-fn parts_must_be_those_of_the_contract() {
+fn malformed_requests_are_refused() {
     let ask = |parts: &[(&str, &[u8])]| {
         let response = post(&Function::default(), parts, &no_fetch);
         let (status, message) = refused(&response);
@@ -282,13 +312,67 @@ fn parts_must_be_those_of_the_contract() {
         ask(&[("task", b""), ("dataset", b""), ("dataset_url", b"")]),
         "invalid task: the request has both a part `dataset` and a part `dataset_url`"
     );
-    assert!(ask(&[("tusk", b"")]).starts_with("invalid task: the request has a part `tusk`;"));
+    assert!(
+        ask(&[("tusk", b"")]).starts_with("invalid task: the request has an unknown part `tusk`;")
+    );
     assert!(
         ask(&[("task", b""), ("dataset_digest", b"sha256:1")])
-            .contains("`dataset_digest` is no SHA-256 in 64 hexadecimal digits")
+            .contains("`dataset_digest` is not a SHA-256 of 64 lowercase hexadecimal digits")
     );
     assert_eq!(
         ask(&[("task", b"\xff")]),
         "invalid task: the part `task` is not UTF-8"
+    );
+}
+
+#[test]
+fn a_body_above_the_limit_is_refused_without_reading_it() {
+    struct Unread;
+    impl std::io::Read for Unread {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            panic!("the body must not be read")
+        }
+    }
+    let request = HttpRequest {
+        method: "POST",
+        path: "/",
+        content_type: Some("multipart/form-data; boundary=cut"),
+        body: Body {
+            content_length: Some(MAX_BODY_BYTES + 1),
+            stream: Box::new(Unread),
+        },
+    };
+    let response = Function::default().answer::<EchoGuest>(request, &no_fetch);
+    assert_eq!(
+        refused(&response),
+        (
+            413,
+            "invalid task: the request's body is larger than the limit of 1090519040 bytes"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_file_above_the_limit_is_not_fetched() {
+    let fetch = |_: &str| {
+        Ok(Body {
+            content_length: Some(MAX_FILE_BYTES + 1),
+            stream: Box::new(std::io::empty()),
+        })
+    };
+    let parts: [(&str, &[u8]); 3] = [
+        ("task", TASK.as_bytes()),
+        ("dataset_url", b"https://store/d?sig=1"),
+        ("splits_url", b"https://store/s?sig=1"),
+    ];
+    assert_eq!(
+        refused(&post(&Function::default(), &parts, &fetch)),
+        (
+            413,
+            "invalid dataset: the dataset at `https://store/d` is larger than the limit of \
+             1073741824 bytes"
+                .to_owned()
+        )
     );
 }

@@ -1,13 +1,12 @@
-//! [`Counts`]: how many rows of each class are, are said to be, and both; and
-//! the metrics that follow from that.
+//! [`Counts`]: the numbers of actual, predicted and correctly predicted rows of
+//! each class, and the metrics that are functions of them.
 //!
 //! Formulas: <https://scikit-learn.org/1.9/modules/model_evaluation.html>,
 //! with `zero_division=0`.
 
 use crate::contract::metric::Average;
 
-/// Counts of rows by class. A confusion matrix has more, but no metric here
-/// needs its other cells.
+/// The row sums, the column sums and the diagonal of the confusion matrix.
 #[derive(Clone, Debug)]
 pub struct Counts {
     rows: u64,
@@ -16,29 +15,29 @@ pub struct Counts {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Class {
-    /// Rows that are of the class.
-    real: u64,
-    /// Rows that are said to be.
-    said: u64,
-    /// Rows that are, and are said to be.
-    right: u64,
+    /// Rows of the class.
+    actual: u64,
+    /// Rows that are predicted to be of the class.
+    predicted: u64,
+    /// Rows of the class that are predicted correctly.
+    correct: u64,
 }
 
 impl Class {
     fn precision(self) -> f64 {
-        ratio(self.right, self.said)
+        ratio(self.correct, self.predicted)
     }
 
     fn recall(self) -> f64 {
-        ratio(self.right, self.real)
+        ratio(self.correct, self.actual)
     }
 
     fn f1(self) -> f64 {
-        ratio(2 * self.right, self.real + self.said)
+        ratio(2 * self.correct, self.actual + self.predicted)
     }
 }
 
-/// A share, 0 of nothing.
+/// `part / whole`, or 0 if `whole` is 0.
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
@@ -48,14 +47,14 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 impl Counts {
-    /// Counts rows by their true and predicted class, indices below
+    /// Counts rows by their true and predicted classes, which are less than
     /// `classes`.
     pub fn of(truth: &[u32], predicted: &[u32], classes: usize) -> Self {
         let mut counts = vec![Class::default(); classes];
-        for (real, said) in truth.iter().zip(predicted) {
-            counts[*real as usize].real += 1;
-            counts[*said as usize].said += 1;
-            counts[*real as usize].right += u64::from(real == said);
+        for (actual, predicted) in truth.iter().zip(predicted) {
+            counts[*actual as usize].actual += 1;
+            counts[*predicted as usize].predicted += 1;
+            counts[*actual as usize].correct += u64::from(actual == predicted);
         }
         Self {
             rows: truth.len() as u64,
@@ -63,29 +62,29 @@ impl Counts {
         }
     }
 
-    /// The share of right rows.
+    /// The fraction of rows that are predicted correctly.
     pub fn accuracy(&self) -> f64 {
-        self.right() as f64 / self.rows as f64
+        self.correct() as f64 / self.rows as f64
     }
 
-    /// The mean recall over the classes that rows are of.
+    /// The mean recall over the classes that have rows.
     pub fn balanced_accuracy(&self) -> f64 {
-        let real = self.classes.iter().filter(|class| class.real > 0);
-        super::mean(real.map(|class| class.recall()))
+        let present = self.classes.iter().filter(|class| class.actual > 0);
+        super::mean(present.map(|class| class.recall()))
     }
 
-    /// The multiclass correlation coefficient (Gorodkin, 2004); 0 where truth
-    /// or prediction knows one class only.
+    /// The multiclass correlation coefficient (Gorodkin, 2004); 0 if all rows are
+    /// of one class, or are predicted to be.
     pub fn matthews_corrcoef(&self) -> f64 {
         let sum = |cell: fn(&Class) -> f64| self.classes.iter().map(cell).sum::<f64>();
         let all = (self.rows as f64) * (self.rows as f64);
-        let real_said = sum(|c| c.real as f64 * c.said as f64);
-        let said_said = all - sum(|c| c.said as f64 * c.said as f64);
-        let real_real = all - sum(|c| c.real as f64 * c.real as f64);
-        if said_said * real_real == 0.0 {
+        let covariance = sum(|c| c.actual as f64 * c.predicted as f64);
+        let predicted = all - sum(|c| c.predicted as f64 * c.predicted as f64);
+        let actual = all - sum(|c| c.actual as f64 * c.actual as f64);
+        if predicted * actual == 0.0 {
             return 0.0;
         }
-        (self.right() as f64 * self.rows as f64 - real_said) / (said_said * real_real).sqrt()
+        (self.correct() as f64 * self.rows as f64 - covariance) / (predicted * actual).sqrt()
     }
 
     /// Precision; `positive` is the class of [`Average::Binary`].
@@ -103,26 +102,25 @@ impl Counts {
         self.average(average, positive, Class::f1)
     }
 
-    fn right(&self) -> u64 {
-        self.classes.iter().map(|class| class.right).sum()
+    fn correct(&self) -> u64 {
+        self.classes.iter().map(|class| class.correct).sum()
     }
 
     fn average(&self, average: Average, positive: usize, metric: fn(Class) -> f64) -> f64 {
         match average {
             Average::Binary => metric(self.classes[positive]),
             Average::Micro => metric(Class {
-                real: self.rows,
-                said: self.rows,
-                right: self.right(),
+                actual: self.rows,
+                predicted: self.rows,
+                correct: self.correct(),
             }),
-            // A class that nothing is and nothing is said to be is no class
-            // of these rows.
+            // Classes that are neither present nor predicted do not count.
             Average::Macro => {
-                let seen = self.classes.iter().filter(|c| c.real + c.said > 0);
+                let seen = self.classes.iter().filter(|c| c.actual + c.predicted > 0);
                 super::mean(seen.map(|class| metric(*class)))
             }
             Average::Weighted => {
-                let weighted = self.classes.iter().map(|c| metric(*c) * c.real as f64);
+                let weighted = self.classes.iter().map(|c| metric(*c) * c.actual as f64);
                 weighted.sum::<f64>() / self.rows as f64
             }
         }

@@ -4,9 +4,9 @@
 
 use super::mean;
 
-/// The mean negative logarithm of the probability of the true class. `truth`
-/// is a class a row, `probability` gives that of a class in a row. A
-/// probability is kept off 0 and 1 by the machine epsilon.
+/// The mean negative logarithm of the probability of the true class. `truth` has
+/// one class per row; `probability(row, class)` is that of a class in a row, and
+/// is clipped to `[epsilon, 1 - epsilon]` with the machine epsilon.
 pub fn log_loss(truth: &[u32], probability: impl Fn(usize, u32) -> f64) -> f64 {
     let rows = truth.iter().enumerate();
     mean(rows.map(|(row, class)| {
@@ -15,7 +15,8 @@ pub fn log_loss(truth: &[u32], probability: impl Fn(usize, u32) -> f64) -> f64 {
     }))
 }
 
-/// The mean squared error of the probability of class 1 of two.
+/// The mean squared error of the probability of class 1, for two classes. `ones`
+/// has one probability per row.
 pub fn brier_binary(truth: &[u32], ones: impl Iterator<Item = f64>) -> f64 {
     let rows = truth.iter().zip(ones);
     mean(rows.map(|(class, one)| {
@@ -24,8 +25,8 @@ pub fn brier_binary(truth: &[u32], ones: impl Iterator<Item = f64>) -> f64 {
     }))
 }
 
-/// The mean over the rows of the squared errors of all classes, added up, of
-/// three classes or more: from 0 to 2. `table` is row-major.
+/// The mean over the rows of the sum of the squared errors of all classes, from 0
+/// to 2, for three or more classes. `table` has shape (rows, classes), row-major.
 pub fn brier_multiclass(truth: &[u32], table: &[f64], classes: usize) -> f64 {
     let rows = truth.iter().zip(table.chunks_exact(classes));
     mean(rows.map(|(real, row)| {

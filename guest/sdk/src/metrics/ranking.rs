@@ -1,19 +1,18 @@
-//! [`Ranking`]: rows in the order of their score, and the metrics that depend
-//! on that order alone.
+//! [`Ranking`]: rows ordered by score, and the metrics that depend on the order
+//! only.
 //!
 //! Formulas: scikit-learn 1.9's `roc_auc_score` and
-//! `average_precision_score`. Areas are counted in whole numbers, so that
-//! they do not depend on the order of rows.
+//! `average_precision_score`. Areas are summed in integers, so that
+//! they do not depend on the order of the rows.
 
-/// How many rows of each kind have one score.
+/// The numbers of positive and negative rows of one score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
     positives: u64,
     negatives: u64,
 }
 
-/// Rows of two kinds, positive and not, grouped by their score, greatest
-/// score first.
+/// Positive and negative rows grouped by score, the greatest score first.
 #[derive(Clone, Debug)]
 pub struct Ranking {
     steps: Vec<Step>,
@@ -22,10 +21,11 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// Ranks rows by `(score, positive)`; `None` where a score is NaN.
+    /// Ranks rows, given as (score, whether it is positive). `None` if a score is
+    /// NaN.
     pub fn of(rows: impl Iterator<Item = (f64, bool)> + Clone) -> Option<Self> {
-        // The bits of a float without its sign are in the order of its
-        // magnitude, and leave the lowest bit to the kind of row.
+        // Without the sign, the bits of a float are in the order of its
+        // magnitude. The shift frees the lowest bit for the kind of row.
         let key = |(score, positive): (f64, bool)| score.to_bits() << 1 | u64::from(positive);
         let (mut nan, mut below) = (false, false);
         let keys = rows.clone().map(|row| {
@@ -55,24 +55,24 @@ impl Ranking {
         })
     }
 
-    /// The area under the receiver operating characteristic: the chance that
-    /// a positive row is ranked before another, ties counting half. NaN where
-    /// all rows are of one kind.
+    /// The area under the receiver operating characteristic curve: the fraction
+    /// of pairs of a positive and a negative row in which the positive row has
+    /// the greater score, ties counting half. NaN if all rows are of one kind.
     pub fn roc_auc(&self) -> f64 {
         if self.positives == 0 || self.negatives == 0 {
             return f64::NAN;
         }
         let (mut before, mut halves) = (0, 0);
         for step in &self.steps {
-            // Two halves for each positive before a negative, one beside.
+            // In halves: two for a pair in order, one for a tie.
             halves += u128::from(step.negatives) * u128::from(2 * before + step.positives);
             before += step.positives;
         }
         area(halves, self.positives, self.negatives)
     }
 
-    /// The mean precision over the positive rows, each at the end of its
-    /// step. 0 where no row is positive.
+    /// The mean over the positive rows of the precision at their score. 0 if no
+    /// row is positive.
     pub fn average_precision(&self) -> f64 {
         if self.positives == 0 {
             return 0.0;
@@ -87,13 +87,13 @@ impl Ranking {
     }
 }
 
-/// `halves` out of two for every pair.
+/// `halves` divided by twice the number of pairs.
 fn area(halves: u128, positives: u64, negatives: u64) -> f64 {
     let pairs = u128::from(positives) * u128::from(negatives);
     halves as f64 / (2 * pairs) as f64
 }
 
-/// Groups keys by all but their lowest bit, ascending.
+/// Groups keys by all bits but the lowest, ascending.
 fn steps(mut keys: Vec<u64>) -> Vec<Step> {
     if let Some(steps) = few_steps(&keys) {
         return steps;
@@ -110,55 +110,55 @@ fn steps(mut keys: Vec<u64>) -> Vec<Step> {
     steps.collect()
 }
 
-/// A score, and how many rows of each kind have it: none in a free place.
+/// An entry of the hash table of [`few_steps`]. Without rows, it is free.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+struct ScoreCount {
     score: u64,
-    /// By kind: not positive, positive.
+    /// The numbers of negative and of positive rows.
     rows: [u32; 2],
 }
 
-/// The same by counting, several times faster: an estimator with few leaves
-/// gives few scores. `None` where they are not few.
+/// [`steps`] by counting in a hash table instead of sorting, which is several
+/// times faster for few distinct scores. `None` if they are not few.
 fn few_steps(keys: &[u64]) -> Option<Vec<Step>> {
-    /// Rows that a score has on average for counting to be worth it.
-    const EACH: usize = 4;
-    let most = keys.len() / EACH;
-    // Places are probed one by one, and at most half of them are taken.
-    let mut places = vec![Tally::default(); 1 << 10];
+    /// The number of rows per score from which on counting is faster.
+    const ROWS_PER_SCORE: usize = 4;
+    let limit = keys.len() / ROWS_PER_SCORE;
+    // Open addressing with linear probing, at most half full.
+    let mut places = vec![ScoreCount::default(); 1 << 10];
     let mut taken = 0;
     for key in keys {
-        let tally = place(&mut places, key >> 1);
-        let is_new = tally.rows == [0; 2];
-        tally.score = key >> 1;
-        tally.rows[(key & 1) as usize] += 1;
+        let entry = find_entry(&mut places, key >> 1);
+        let is_new = entry.rows == [0; 2];
+        entry.score = key >> 1;
+        entry.rows[(key & 1) as usize] += 1;
         if is_new {
             taken += 1;
-            if taken > most {
+            if taken > limit {
                 return None;
             }
             if taken * 2 > places.len() {
-                let mut more = vec![Tally::default(); places.len() * 4];
-                for tally in taken_of(places) {
-                    *place(&mut more, tally.score) = tally;
+                let mut more = vec![ScoreCount::default(); places.len() * 4];
+                for entry in occupied(places) {
+                    *find_entry(&mut more, entry.score) = entry;
                 }
                 places = more;
             }
         }
     }
-    let mut tallies: Vec<Tally> = taken_of(places).collect();
-    tallies.sort_unstable_by_key(|tally| tally.score);
-    let steps = tallies.into_iter().map(|tally| Step {
-        positives: tally.rows[1].into(),
-        negatives: tally.rows[0].into(),
+    let mut entries: Vec<ScoreCount> = occupied(places).collect();
+    entries.sort_unstable_by_key(|entry| entry.score);
+    let steps = entries.into_iter().map(|entry| Step {
+        positives: entry.rows[1].into(),
+        negatives: entry.rows[0].into(),
     });
     Some(steps.collect())
 }
 
-/// Where a score is, or the free place that it is to have. There is one, and
-/// the places are a power of two.
+/// The entry of a score, or the free entry for it. The number of entries is a
+/// power of two, and some are free.
 #[inline]
-fn place(places: &mut [Tally], score: u64) -> &mut Tally {
+fn find_entry(places: &mut [ScoreCount], score: u64) -> &mut ScoreCount {
     let mask = places.len() - 1;
     let hash = score.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut at = (hash >> 32) as usize & mask;
@@ -168,18 +168,19 @@ fn place(places: &mut [Tally], score: u64) -> &mut Tally {
     &mut places[at]
 }
 
-fn taken_of(places: Vec<Tally>) -> impl Iterator<Item = Tally> {
-    places.into_iter().filter(|tally| tally.rows != [0; 2])
+fn occupied(places: Vec<ScoreCount>) -> impl Iterator<Item = ScoreCount> {
+    places.into_iter().filter(|entry| entry.rows != [0; 2])
 }
 
-/// The mean area of each class against the rest, with probabilities
-/// row-major. NaN where a class has no row.
+/// The mean over the classes of the area under the ROC curve of each class
+/// against the rest. `table` has shape (rows, classes), row-major. NaN if a class
+/// has no rows.
 pub fn roc_auc_ovr(truth: &[u32], table: &[f64], classes: usize, weighted: bool) -> f64 {
     one_vs_rest(truth, table, classes, weighted, Ranking::roc_auc)
 }
 
-/// The mean average precision of each class against the rest. NaN where a
-/// class has no row.
+/// The mean over the classes of the average precision of each class against the
+/// rest. `table` has shape (rows, classes), row-major. NaN if a class has no rows.
 pub fn average_precision_ovr(truth: &[u32], table: &[f64], classes: usize) -> f64 {
     one_vs_rest(truth, table, classes, false, Ranking::average_precision)
 }
@@ -208,13 +209,14 @@ fn one_vs_rest(
     }
 }
 
-/// The mean area of each class against each other, both ways, with
-/// probabilities row-major. NaN where a class has no row.
+/// The mean over all pairs of classes of the area under the ROC curve of each
+/// class against the other (Hand and Till, 2001). `table` has shape (rows,
+/// classes), row-major. NaN if a class has no rows.
 pub fn roc_auc_ovo(truth: &[u32], table: &[f64], classes: usize, weighted: bool) -> f64 {
     let Some(sizes) = sizes(truth, classes) else {
         return f64::NAN;
     };
-    // areas[a][b]: how well the probability of a tells a from b.
+    // areas[a][b]: the area of class a against class b, by the probability of a.
     let areas: Option<Vec<Vec<f64>>> = (0..classes)
         .map(|class| areas(truth, table, class, &sizes))
         .collect();
@@ -230,7 +232,8 @@ pub fn roc_auc_ovo(truth: &[u32], table: &[f64], classes: usize, weighted: bool)
     }
 }
 
-/// By class: the area of `class` against it, by the probability of `class`.
+/// The area of `class` against each other class, by the probability of `class`.
+/// `None` if a probability is NaN.
 fn areas(truth: &[u32], table: &[f64], class: usize, sizes: &[u64]) -> Option<Vec<f64>> {
     let column = table.iter().skip(class).step_by(sizes.len());
     let mut rows: Vec<(f64, u32)> = column.copied().zip(truth.iter().copied()).collect();
@@ -241,7 +244,7 @@ fn areas(truth: &[u32], table: &[f64], class: usize, sizes: &[u64]) -> Option<Ve
     let mut halves = vec![0u128; sizes.len()];
     let mut below = vec![0u64; sizes.len()];
     let mut beside = vec![0u64; sizes.len()];
-    // `==` takes -0 and 0 as one score, which stand side by side.
+    // `==` treats -0 and 0 as one score; they are neighbours in this order.
     for group in rows.chunk_by(|a, b| a.0 == b.0) {
         beside.fill(0);
         group
@@ -261,7 +264,7 @@ fn areas(truth: &[u32], table: &[f64], class: usize, sizes: &[u64]) -> Option<Ve
     )
 }
 
-/// The number of rows of each class; `None` where one has none.
+/// The number of rows of each class; `None` if one has no rows.
 fn sizes(truth: &[u32], classes: usize) -> Option<Vec<u64>> {
     let mut sizes = vec![0; classes];
     truth.iter().for_each(|class| sizes[*class as usize] += 1);
@@ -287,7 +290,7 @@ mod tests {
         Ranking::of(rows.iter().copied()).unwrap()
     }
 
-    /// Every pair, one by one.
+    /// The area by its definition.
     fn slow_area(rows: &[(f64, bool)]) -> f64 {
         let (mut halves, mut pairs) = (0.0, 0.0);
         for (positive, _) in rows.iter().filter(|row| row.1) {
@@ -304,12 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_not_a_number_ranks_nothing() {
+    fn a_nan_score_gives_no_ranking() {
         assert!(Ranking::of([(0.5, true), (f64::NAN, false)].into_iter()).is_none());
     }
 
     #[test]
-    fn one_kind_of_row() {
+    fn rows_of_one_kind() {
         assert!(ranking(&[(0.5, true), (0.1, true)]).roc_auc().is_nan());
         assert_eq!(
             ranking(&[(0.5, false), (0.1, false)]).average_precision(),
@@ -323,7 +326,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_area_is_that_of_all_pairs(
+        fn the_area_equals_its_definition(
             rows in prop::collection::vec((-3i32..4, any::<bool>()), 2..40)
         ) {
             let rows: Vec<(f64, bool)> = rows
@@ -335,7 +338,7 @@ mod tests {
         }
 
         #[test]
-        fn counting_is_sorting(distinct in 1u64..5000, seed: u64) {
+        fn counting_equals_sorting(distinct in 1u64..5000, seed: u64) {
             let mut state = seed | 1;
             let keys: Vec<u64> = (0..20_000)
                 .map(|_| {

@@ -1,13 +1,12 @@
-//! Errors of predicted numbers.
+//! Errors of predicted numbers. `truth` and `predicted` have one number per row.
 //!
 //! Formulas: scikit-learn 1.9's `r2_score`, `mean_squared_error`,
 //! `mean_absolute_error`.
 
 use super::mean;
 
-/// The share of the variance of `truth` that is explained. Of a constant
-/// truth it is 1 where all predictions are right, else 0; of fewer than two
-/// rows it is NaN.
+/// The coefficient of determination. If `truth` is constant, it is 1 for exact
+/// predictions, else 0; for fewer than two rows it is NaN.
 pub fn r2(truth: &[f64], predicted: &[f64]) -> f64 {
     if truth.len() < 2 {
         return f64::NAN;

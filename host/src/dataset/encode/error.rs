@@ -1,25 +1,25 @@
-//! [`EncodeError`], and [`EncodeStop`], which is that or another end of the
-//! stream.
+//! [`EncodeError`], and [`StreamError`], which is that or another error of the
+//! stream from source to dataset.
 
-use crate::dataset::parquet::WriteError;
 use crate::dataset::source::{BatchError, SourceError};
+use crate::dataset::writer::WriteError;
 
-/// Why a table can't be learnt from as the plan says.
+/// Why a table can't be encoded as the plan says.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// A column that the plan names is not there.
+    /// The source lacks a column that the plan names.
     #[error("{} has no column `{name}`, which is {role}{hint}", source_name)]
     NoColumn {
         /// The source's first file.
         source_name: String,
         /// The name.
         name: String,
-        /// Where the plan names it.
+        /// Its role in the plan.
         role: &'static str,
-        /// What may have been meant.
+        /// A column with a similar name, or the columns that there are.
         hint: String,
     },
-    /// The type can't be learnt from.
+    /// A column of an unsupported type.
     #[error(
         "the column `{name}` of {source_name} has the type `{data_type}`, which holds no number, \
          text, date or truth value; leave it out with `drop`"
@@ -32,7 +32,7 @@ pub enum EncodeError {
         /// Its type.
         data_type: String,
     },
-    /// A value of this column is too large.
+    /// A value that fits in no 64-bit number.
     #[error("the column `{name}` of {source_name} holds a value that no 64-bit number holds")]
     TooLarge {
         /// The source's first file.
@@ -40,25 +40,25 @@ pub enum EncodeError {
         /// The column.
         name: String,
     },
-    /// The answer would be among the questions.
+    /// The target is also a feature.
     #[error("the target `{name}` is among the features; take it out of them")]
     TargetAmongFeatures {
         /// The target.
         name: String,
     },
-    /// Two features of one name.
+    /// Two features have one name.
     #[error("two features are called `{name}`; name each once")]
     DuplicateFeature {
         /// The name.
         name: String,
     },
-    /// Nothing to learn from.
+    /// There is no feature.
     #[error("no feature is left; {source_name} has no column but those with another role")]
     NoFeatures {
         /// The source's first file.
         source_name: String,
     },
-    /// The target is not known everywhere.
+    /// Rows without a target.
     #[error(
         "the target `{name}` is missing in {count} of {rows} rows, first in {first} (the \
          first row of data is 1); fill it in or leave those rows out"
@@ -66,14 +66,14 @@ pub enum EncodeError {
     MissingTarget {
         /// The target.
         name: String,
-        /// How often.
+        /// The number of rows without it.
         count: u64,
         /// The number of rows.
         rows: u64,
-        /// The first rows.
+        /// The first of these rows.
         first: String,
     },
-    /// A number that is none.
+    /// An infinite target.
     #[error("the target `{name}` is infinite in row {row} (the first row of data is 1)")]
     InfiniteTarget {
         /// The target.
@@ -81,30 +81,30 @@ pub enum EncodeError {
         /// The row, from 1.
         row: u64,
     },
-    /// Nothing to tell apart.
+    /// A target with a single class.
     #[error(
         "the target `{name}` is `{label}` in every row; a classifier needs two classes or more"
     )]
     OneClass {
         /// The target.
         name: String,
-        /// Its one label.
+        /// The label of the class.
         label: String,
     },
-    /// The positive class is no class.
+    /// The positive class does not occur.
     #[error("no row has the target `{name}` = `{positive}`, the positive class; it is {labels}")]
     UnknownPositive {
         /// The target.
         name: String,
         /// The positive class.
         positive: String,
-        /// The labels that there are.
+        /// The labels that occur.
         labels: String,
     },
-    /// A positive class of a number.
+    /// A positive class for a regression target.
     #[error(
-        "the target `{name}` holds numbers with fractions, which are predicted and not told \
-         apart; leave `positive` out"
+        "the target `{name}` holds numbers with fractions, so it is a regression target and has \
+         no positive class; leave `positive` out"
     )]
     PositiveNumber {
         /// The target.
@@ -112,33 +112,33 @@ pub enum EncodeError {
     },
 }
 
-/// What goes wrong while a batch is encoded.
+/// Why the stream from source to dataset ended early.
 #[derive(Debug)]
-pub(in crate::dataset) enum EncodeStop {
+pub(in crate::dataset) enum StreamError {
     Batch(BatchError),
     Encode(EncodeError),
     Write(WriteError),
 }
 
-impl From<WriteError> for EncodeStop {
+impl From<WriteError> for StreamError {
     fn from(error: WriteError) -> Self {
         Self::Write(error)
     }
 }
 
-impl From<BatchError> for EncodeStop {
+impl From<BatchError> for StreamError {
     fn from(error: BatchError) -> Self {
         Self::Batch(error)
     }
 }
 
-impl From<SourceError> for EncodeStop {
+impl From<SourceError> for StreamError {
     fn from(error: SourceError) -> Self {
         Self::Batch(error.into())
     }
 }
 
-impl From<EncodeError> for EncodeStop {
+impl From<EncodeError> for StreamError {
     fn from(error: EncodeError) -> Self {
         Self::Encode(error)
     }

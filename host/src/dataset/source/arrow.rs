@@ -1,24 +1,29 @@
-//! [`ArrowReader`]: Arrow's IPC, in either of its forms, compressed or not.
+//! [`ArrowReader`]: Arrow IPC, file or stream, compressed or not.
 
 use std::io::SeekFrom;
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::reader::StreamReader;
 use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 
-use super::SourceError;
-use super::input::{Input, ReadSeek};
+use super::error::SourceError;
+use super::file::SourceFile;
+use super::guard::guarded;
+use super::ipc::{Blocks, Messages};
 
 /// The batches of a file.
 pub(super) enum ArrowReader {
-    File(FileReader<Box<dyn ReadSeek>>),
-    Stream(StreamReader<Box<dyn ReadSeek>>),
+    File(Blocks),
+    Stream(StreamReader<Messages>),
 }
 
 impl ArrowReader {
-    /// Opens a file, to read the columns `projection` of it, or all.
-    pub(super) fn open(input: &Input, projection: Option<Vec<usize>>) -> Result<Self, SourceError> {
+    /// Opens a file to read the columns `projection`, or all.
+    pub(super) fn open(
+        input: &SourceFile,
+        projection: Option<Vec<usize>>,
+    ) -> Result<Self, SourceError> {
         let path = input.path();
         let mut file = input.stream()?;
         let mut magic = [0; 6];
@@ -36,9 +41,12 @@ impl ArrowReader {
         file.seek(SeekFrom::Start(0)).map_err(read)?;
         let fail = |source| SourceError::arrow(path, source);
         Ok(if &magic == b"ARROW1" {
-            Self::File(FileReader::try_new(file, projection).map_err(fail)?)
+            let reader = guarded(|| Blocks::open(file, projection), malformed);
+            Self::File(reader.map_err(fail)?)
         } else {
-            Self::Stream(StreamReader::try_new(file, projection).map_err(fail)?)
+            let messages = Messages::new(file);
+            let reader = guarded(|| StreamReader::try_new(messages, projection), malformed);
+            Self::Stream(reader.map_err(fail)?)
         })
     }
 
@@ -50,11 +58,16 @@ impl ArrowReader {
         }
     }
 
-    /// The next batch.
+    /// The next batch. After an error there are no more.
     pub(super) fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
-        match self {
+        let next = || match self {
             Self::File(reader) => reader.next(),
-            Self::Stream(reader) => reader.next(),
-        }
+            Self::Stream(reader) => reader.next().transpose(),
+        };
+        guarded(next, malformed).transpose()
     }
+}
+
+fn malformed(why: String) -> ArrowError {
+    ArrowError::IpcError(why)
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use ::parquet::errors::ParquetError;
 use arrow_schema::ArrowError;
 
-use super::input::Packing;
+use super::compression::Compression;
 use crate::store::StoreError;
 
-/// What went wrong with a source.
+/// Why a source can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// Nothing has this name.
+    /// There is no such file.
     #[error("there is no file `{}`; a source is looked for beside its plan", path.display())]
     Missing {
         /// The name.
@@ -23,16 +23,16 @@ pub enum SourceError {
         /// The pattern.
         pattern: String,
     },
-    /// The glob is not one.
+    /// The glob is malformed.
     #[error("`{pattern}` is not a pattern of file names")]
     Pattern {
         /// The pattern.
         pattern: String,
-        /// Why.
+        /// What is wrong with it.
         #[source]
         source: glob::PatternError,
     },
-    /// A folder without data.
+    /// A folder without a file of a known format.
     #[error(
         "the folder `{}` holds no file that ends in `.csv`, `.tsv` (or these with `.gz` or \
          `.zst`), `.parquet`, `.pq`, `.arrow`, `.feather`, `.ipc` or `.arrows`",
@@ -51,13 +51,13 @@ pub enum SourceError {
         /// The URL.
         url: String,
     },
-    /// Nothing is at the URL.
+    /// There is no object at the URL.
     #[error("nothing is at `{url}`")]
     NothingAt {
         /// The URL.
         url: String,
     },
-    /// The server of the source failed.
+    /// The object store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The file can't be opened or read.
@@ -65,11 +65,11 @@ pub enum SourceError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The ending says nothing.
+    /// The extension is of no known format.
     #[error(
         "can't tell the format of `{}` by its name; say `format: csv`, `parquet` or `arrow`",
         path.display()
@@ -90,7 +90,7 @@ pub enum SourceError {
         /// A file of another format.
         other: PathBuf,
     },
-    /// Files with other columns.
+    /// A file with other columns than the first.
     #[error(
         "`{}` has {difference}, unlike `{}`; all files of a source have the same columns in the \
          same order",
@@ -105,7 +105,7 @@ pub enum SourceError {
         /// What differs.
         difference: String,
     },
-    /// No byte, or no record.
+    /// A file without a byte or a record.
     #[error("`{}` is empty", path.display())]
     Empty {
         /// The file.
@@ -119,7 +119,7 @@ pub enum SourceError {
         /// The number of columns.
         columns: usize,
     },
-    /// A row of another length.
+    /// A record with another number of fields.
     #[error(
         "`{}`, line {line}: expected {expected} fields, found {found}; {hint}",
         path.display()
@@ -136,7 +136,7 @@ pub enum SourceError {
         /// What may be wrong.
         hint: &'static str,
     },
-    /// A record without an end.
+    /// A record that is too long.
     #[error(
         "`{}`, line {line}: a record of more than {most} MiB; is a quote left open?",
         path.display()
@@ -144,12 +144,12 @@ pub enum SourceError {
     LongRecord {
         /// The file.
         path: PathBuf,
-        /// The line that it starts on, from 1.
+        /// Its first line, from 1.
         line: u64,
-        /// The most that a record may have, in MiB.
+        /// The limit in MiB.
         most: usize,
     },
-    /// Bytes that are not text.
+    /// Text in another encoding.
     #[error(
         "`{}`, line {line}, column {column}: not UTF-8; save the file as UTF-8",
         path.display()
@@ -162,13 +162,13 @@ pub enum SourceError {
         /// The column's name or number.
         column: String,
     },
-    /// The mark of UTF-16.
+    /// A file that begins with the byte order mark of UTF-16.
     #[error("`{}` is UTF-16; save the file as UTF-8", path.display())]
     Utf16 {
         /// The file.
         path: PathBuf,
     },
-    /// The plan's names do not fit the header.
+    /// The plan names more or fewer columns than there are.
     #[error(
         "`{}` has {found} columns, and the plan's `names` are {expected}",
         path.display()
@@ -189,14 +189,14 @@ pub enum SourceError {
         /// The name.
         name: String,
     },
-    /// Not the format that it should be.
+    /// A damaged or truncated file.
     #[error("`{}` is not a whole {format} file: it is damaged or was cut short", path.display())]
     NotWhole {
         /// The file.
         path: PathBuf,
         /// The format.
         format: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -209,7 +209,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    pub(in crate::dataset) fn open(path: &Path, source: std::io::Error) -> Self {
+    pub(super) fn open(path: &Path, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::NotFound {
             Self::Missing {
                 path: path.to_owned(),
@@ -219,26 +219,26 @@ impl SourceError {
         }
     }
 
-    pub(in crate::dataset) fn read(path: &Path, source: std::io::Error) -> Self {
+    pub(super) fn read(path: &Path, source: std::io::Error) -> Self {
         Self::Read {
             path: path.to_owned(),
             source,
         }
     }
 
-    /// A text file can't be read, or not be unpacked.
-    pub(in crate::dataset) fn text(path: &Path, source: std::io::Error) -> Self {
-        match Packing::of(path) {
+    /// A text file can't be read or decompressed.
+    pub(super) fn text(path: &Path, source: std::io::Error) -> Self {
+        match Compression::of(path) {
             None => Self::read(path, source),
-            Some(packing) => Self::NotWhole {
+            Some(compression) => Self::NotWhole {
                 path: path.to_owned(),
-                format: packing.name(),
+                format: compression.name(),
                 source: source.into(),
             },
         }
     }
 
-    pub(in crate::dataset) fn arrow(path: &Path, source: ArrowError) -> Self {
+    pub(super) fn arrow(path: &Path, source: ArrowError) -> Self {
         Self::NotWhole {
             path: path.to_owned(),
             format: "Arrow",
@@ -262,7 +262,7 @@ impl SourceError {
         }
     }
 
-    pub(in crate::dataset) fn other_columns(
+    pub(super) fn other_columns(
         path: &Path,
         first: &Path,
         names: &[String],
@@ -280,13 +280,14 @@ impl SourceError {
     }
 }
 
-/// Why there is no batch.
+/// Why a batch can't be read.
 #[derive(Debug)]
 pub(in crate::dataset) enum BatchError {
-    /// A value is of none of its column's types so far, or missing where none
-    /// should be: see [`super::Source::look_at_all`].
-    Wider,
-    /// The source is bad.
+    /// A value is not of the type that was inferred for its column, or missing
+    /// in a column without missing values: see
+    /// [`super::Source::infer_from_all_rows`].
+    TypeTooNarrow,
+    /// The source can't be read.
     Source(SourceError),
 }
 

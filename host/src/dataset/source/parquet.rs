@@ -1,8 +1,7 @@
-//! [`ParquetFile`]: a Parquet file, of which only the columns that are needed
-//! are read.
+//! [`ParquetFile`]: a Parquet file, of which only the needed columns are read.
 //!
-//! Of a file of this machine, a page at a time is in memory. Of one of another
-//! machine, the needed columns of one row group are, fetched in few requests.
+//! Memory holds one page of each needed column of a local file, and the needed
+//! columns of one row group of a remote file, fetched in few requests.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -21,26 +20,31 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::{Buf, Bytes};
 
-use super::SourceError;
-use super::input::{Input, Ranged};
+use super::error::SourceError;
+use super::file::{RangeRead, SourceFile};
+use super::guard::guarded;
 
-/// The bytes at the end of a remote file that are fetched at first: as a rule
-/// they hold all that the file says of itself.
+/// The bytes at the end of a remote file that are fetched first. They usually
+/// hold the whole footer.
 const TAIL: u64 = 64 << 10;
 
-/// Needed bytes this close to each other are fetched together.
+/// Ranges at most this many bytes apart are fetched in one request.
 const GAP: u64 = 1 << 20;
 
 /// A Parquet file whose footer has been read.
 pub(super) struct ParquetFile<'a> {
-    input: &'a Input,
+    input: &'a SourceFile,
     metadata: ArrowReaderMetadata,
 }
 
 impl<'a> ParquetFile<'a> {
-    /// Reads the footer. Texts that are stored by a dictionary are read by it:
-    /// their categories then cost a look-up a row and not a hash.
-    pub(super) fn open(input: &'a Input) -> Result<Self, SourceError> {
+    /// Reads the footer. Dictionary-encoded texts are read as dictionaries: their
+    /// categories then cost an array access a row instead of a hash.
+    pub(super) fn open(input: &'a SourceFile) -> Result<Self, SourceError> {
+        guarded(|| Self::read(input), |why| malformed(input, why))
+    }
+
+    fn read(input: &'a SourceFile) -> Result<Self, SourceError> {
         let path = input.path();
         let size = input.size()?;
         if size == 0 {
@@ -50,8 +54,8 @@ impl<'a> ParquetFile<'a> {
         }
         let fail = |source| SourceError::parquet(path, source);
         let options = ArrowReaderOptions::new();
-        let metadata = match input.ranged() {
-            None => ArrowReaderMetadata::load(&input.file()?, options.clone()),
+        let metadata = match input.as_remote() {
+            None => ArrowReaderMetadata::load(&input.open()?, options.clone()),
             Some(file) => {
                 let tail = size.saturating_sub(TAIL)..size;
                 let bytes = file.read(tail.clone());
@@ -102,9 +106,9 @@ impl<'a> ParquetFile<'a> {
         self.metadata.schema()
     }
 
-    /// Whether the file does not promise that a column has a value in every
-    /// row.
-    pub(super) fn may_be_missing(&self, column: usize) -> bool {
+    /// Whether a column may have missing values: the schema allows them, and the
+    /// statistics do not rule them out.
+    pub(super) fn is_nullable(&self, column: usize) -> bool {
         !chunks(self.metadata.metadata(), column).all(|chunk| {
             let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
             nulls == Some(0) || chunk.column_descr().max_def_level() == 0
@@ -115,8 +119,8 @@ impl<'a> ParquetFile<'a> {
     pub(super) fn batches(self, projection: &[usize], batch: usize) -> Batches<'a> {
         let columns = self.metadata.parquet_schema();
         let mask = ProjectionMask::roots(columns, projection.iter().copied());
-        let groups = match self.input.ranged() {
-            // The reader goes from group to group by itself.
+        let groups = match self.input.as_remote() {
+            // One reader reads all row groups.
             None => 1,
             Some(_) => self.metadata.metadata().num_row_groups(),
         };
@@ -136,9 +140,9 @@ impl<'a> ParquetFile<'a> {
         group: usize,
     ) -> Result<ParquetRecordBatchReader, SourceError> {
         let metadata = self.metadata.clone();
-        let reader = match self.input.ranged() {
+        let reader = match self.input.as_remote() {
             None => {
-                ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.file()?, metadata)
+                ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.open()?, metadata)
                     .with_projection(mask.clone())
                     .with_batch_size(batch)
                     .build()
@@ -157,10 +161,10 @@ impl<'a> ParquetFile<'a> {
         reader.map_err(|source| SourceError::parquet(self.input.path(), source))
     }
 
-    /// The needed columns of a row group.
+    /// Fetches the needed columns of a row group.
     fn fetch(
         &self,
-        file: &Arc<dyn Ranged>,
+        file: &Arc<dyn RangeRead>,
         mask: &ProjectionMask,
         group: usize,
     ) -> io::Result<Fetched> {
@@ -204,8 +208,13 @@ pub(super) struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// The next batch; `None` at the end.
+    /// The next batch; `None` at the end. After an error there are no more.
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+        let input = self.file.input;
+        guarded(|| self.read(), |why| malformed(input, why))
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         loop {
             let reader = match &mut self.reader {
                 Some(reader) => reader,
@@ -228,16 +237,17 @@ impl Batches<'_> {
     }
 }
 
-/// Parts of a remote file; the rest is fetched when it is asked for.
+/// A remote file of which some parts have been fetched; others are fetched when
+/// they are read.
 struct Fetched {
-    file: Arc<dyn Ranged>,
-    /// Where each starts, ascending, and its bytes.
+    file: Arc<dyn RangeRead>,
+    /// The offset of each part, ascending, and its bytes.
     parts: Vec<(u64, Bytes)>,
 }
 
 impl Fetched {
-    /// The bytes that are there from `start` on.
-    fn from(&self, start: u64) -> Option<Bytes> {
+    /// The bytes of the part that holds `start`, from there on.
+    fn part_from(&self, start: u64) -> Option<Bytes> {
         let after = self.parts.partition_point(|(at, _)| *at <= start);
         let (at, bytes) = &self.parts[after.checked_sub(1)?];
         let skipped = usize::try_from(start - at).ok()?;
@@ -255,7 +265,7 @@ impl ChunkReader for Fetched {
     type T = Box<dyn Read + Send>;
 
     fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        match self.from(start) {
+        match self.part_from(start) {
             Some(bytes) => Ok(Box::new(bytes.reader())),
             None => {
                 let rest = self.file.read(start..self.file.size().min(start + GAP));
@@ -266,7 +276,7 @@ impl ChunkReader for Fetched {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        match self.from(start) {
+        match self.part_from(start) {
             Some(bytes) if bytes.len() >= length => Ok(bytes.slice(..length)),
             _ => {
                 let end = start.saturating_add(length as u64);
@@ -281,6 +291,10 @@ impl ChunkReader for Fetched {
             }
         }
     }
+}
+
+fn malformed(input: &SourceFile, why: String) -> SourceError {
+    SourceError::parquet(input.path(), ParquetError::General(why))
 }
 
 fn has_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {

@@ -189,7 +189,7 @@ fn a_column_names_the_folds() {
         column: "fold".to_owned(),
     };
     let folds_of = |codes: &[u32], labels: &[String]| {
-        let named = Folds { codes, labels };
+        let named = FoldColumn { codes, labels };
         assign(&cv, None, target, Some(named)).map(|found| (folds(&found), found.folds))
     };
     // Sorted as numbers: 9, then 10.
@@ -226,10 +226,10 @@ fn what_cannot_be_split_is_refused() {
         Err(SplitError::TooFewOfEachClass { folds: 6, most: 5 })
     ));
     // scikit-learn warns, and so does the summary.
-    let scarce = assigned(&stratified(4, None), None, &classes)
+    let rare_classes = assigned(&stratified(4, None), None, &classes)
         .unwrap()
-        .scarce;
-    assert_eq!(scarce, [(0, 3)]);
+        .rare_classes;
+    assert_eq!(rare_classes, [(0, 3)]);
     let holdout = |fraction, stratify| Holdout {
         fraction,
         stratify,
@@ -258,20 +258,6 @@ fn what_cannot_be_split_is_refused() {
         Err(SplitError::NotClasses { .. })
     ));
     assert!(assign(&k_fold(2, None), None, target, None).is_ok());
-}
-
-#[test]
-fn draws_below_a_bound_are_even() {
-    let mut random = generator(1, Purpose::Folds);
-    let mut counts = [0_u32; 6];
-    for _ in 0..60_000 {
-        counts[below(6, &mut random) as usize] += 1;
-    }
-    // Five standard deviations of a binomial.
-    assert!(
-        counts.iter().all(|count| count.abs_diff(10_000) < 460),
-        "{counts:?}"
-    );
 }
 
 proptest! {

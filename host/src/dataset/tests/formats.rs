@@ -260,7 +260,7 @@ fn a_packed_text_is_known_by_its_name() {
 #[test]
 fn a_path_in_the_plans_store_is_a_source() {
     let at = Location::from(format!("file://{}", codecs().display()).as_str());
-    let open = |source: &str| Source::open(&plan(source, "class").dataset, &at, csv::PIECE);
+    let open = |source: &str| Source::open(&plan(source, "class").dataset, &at, CHUNK_BYTES);
     for source in ["store://zstd.parquet", "store://z*.parquet"] {
         assert_eq!(open(source).unwrap().rows(), Some(300), "{source}");
     }

@@ -33,7 +33,7 @@ fn measure_flights() {
     for warning in &prepared.summary.warnings {
         println!("{warning}");
     }
-    let source = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
+    let source = Source::open(&plan.dataset, &here(), CHUNK_BYTES).unwrap();
     let projection = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
         .unwrap()
         .projection()
@@ -54,33 +54,38 @@ fn measure_flights() {
         kept.extend(batches.iter().map(|batch| encoder.encode(batch).unwrap()));
     });
     time("summary", &mut || {
-        let mut observer = Observer::new(12, Some(336_776));
-        kept.iter().for_each(|batch| observer.see(batch));
+        let mut summary = SummaryBuilder::new(12, Some(336_776));
+        kept.iter().for_each(|batch| summary.update(batch));
     });
     let mut keys = Vec::new();
     time("keys", &mut || {
         for batch in &kept {
-            batch.columns.iter().for_each(|c| tally::keys(c, &mut keys));
+            batch
+                .columns
+                .iter()
+                .for_each(|c| statistics::value_keys(c, &mut keys));
         }
     });
-    time("tally", &mut || {
-        let mut tallies: Vec<_> = (0..12).map(|_| tally::Tally::new(16_384)).collect();
+    time("statistics", &mut || {
+        let mut columns: Vec<_> = (0..12)
+            .map(|_| statistics::ColumnStatistics::new(16_384))
+            .collect();
         for batch in &kept {
-            for (column, tally) in batch.columns.iter().zip(&mut tallies) {
-                tally::keys(column, &mut keys);
-                tally.see(&keys, batch.classes.as_ref().unwrap());
+            for (column, statistics) in batch.columns.iter().zip(&mut columns) {
+                statistics::value_keys(column, &mut keys);
+                statistics.update(&keys, batch.classes.as_ref().unwrap());
             }
         }
     });
     time("duplicates", &mut || {
-        let mut duplicates = tally::Duplicates::new(1 << 20, 336_776);
+        let mut duplicates = statistics::DuplicateRows::new(1 << 20, 336_776);
         for batch in &kept {
             let mut hashes = vec![0; batch.columns[0].len()];
             for column in &batch.columns {
-                tally::keys(column, &mut keys);
-                tally::Duplicates::fold(&mut hashes, &keys);
+                statistics::value_keys(column, &mut keys);
+                statistics::DuplicateRows::hash_column(&mut hashes, &keys);
             }
-            duplicates.see(&mut hashes);
+            duplicates.update(&mut hashes);
         }
     });
     let schema = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
@@ -88,7 +93,7 @@ fn measure_flights() {
         .schema();
     let mut bytes = Bytes::new();
     time("write", &mut || {
-        let mut writer = Writer::new(schema.clone(), true);
+        let mut writer = DatasetWriter::new(schema.clone(), true);
         kept.iter()
             .for_each(|batch| writer.write(&batch.columns).unwrap());
         bytes = writer.finish(None).unwrap().content.bytes().unwrap();
@@ -120,6 +125,6 @@ fn measure_flights() {
         assignment = Some(split::assign(&plan.cv, None, target, None).unwrap())
     });
     time("splits", &mut || {
-        drop(parquet::splits(&columns(assignment.as_ref().unwrap())).unwrap())
+        drop(writer::write_splits(&split_columns(assignment.as_ref().unwrap())).unwrap())
     });
 }

@@ -1,21 +1,20 @@
-//! Files of another machine: what is asked of it, and that the table is the
-//! same.
+//! Remote files: the requests that are made, and the table that is read.
 
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::source::{Input, Ranged, ReadSeek};
+use super::source::{RangeRead, ReadSeek, SourceFile};
 use super::*;
 use crate::plan::SourceFormat;
 
-/// A file that notes what is read of it.
+/// A remote file that records the ranges that are read.
 #[derive(Debug)]
-struct Noted {
+struct RecordedFile {
     bytes: Bytes,
     read: Mutex<Vec<Range<u64>>>,
 }
 
-impl Noted {
+impl RecordedFile {
     fn of(bytes: impl Into<Bytes>) -> Arc<Self> {
         Arc::new(Self {
             bytes: bytes.into(),
@@ -23,12 +22,12 @@ impl Noted {
         })
     }
 
-    fn taken(&self) -> Vec<Range<u64>> {
+    fn take_reads(&self) -> Vec<Range<u64>> {
         std::mem::take(&mut self.read.lock().unwrap())
     }
 }
 
-impl Ranged for Noted {
+impl RangeRead for RecordedFile {
     fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
@@ -44,9 +43,9 @@ impl Ranged for Noted {
     }
 }
 
-fn open(file: &Arc<Noted>, format: SourceFormat, plan: &Plan) -> Source {
-    let input = Input::remote(PathBuf::from("https://host/table"), file.clone());
-    Source::of(vec![input], format, &plan.dataset, csv::PIECE).unwrap()
+fn open(file: &Arc<RecordedFile>, format: SourceFormat, plan: &Plan) -> Source {
+    let input = SourceFile::remote(PathBuf::from("https://host/table"), file.clone());
+    Source::from_files(vec![input], format, &plan.dataset, CHUNK_BYTES).unwrap()
 }
 
 /// Twelve columns of which no two are alike, in four row groups.
@@ -71,9 +70,9 @@ fn wide() -> (Bytes, Vec<RecordBatch>) {
 #[test]
 fn only_the_needed_columns_are_fetched() {
     let (bytes, batches) = wide();
-    let file = Noted::of(bytes.clone());
+    let file = RecordedFile::of(bytes.clone());
     let source = open(&file, SourceFormat::Parquet, &plan("", "c0"));
-    let footer = file.taken();
+    let footer = file.take_reads();
     assert_eq!(source.rows(), Some(400_000));
     assert_eq!(footer.len(), 1, "{footer:?}");
     assert_eq!(footer[0].end - footer[0].start, 64 << 10);
@@ -88,7 +87,7 @@ fn only_the_needed_columns_are_fetched() {
         &[2, 9].map(|c| batches[0].column(c).clone())
     );
 
-    let taken = file.taken();
+    let taken = file.take_reads();
     let metadata = ::parquet::file::metadata::ParquetMetaDataReader::new()
         .parse_and_finish(&bytes)
         .unwrap();
@@ -107,20 +106,20 @@ fn only_the_needed_columns_are_fetched() {
 #[test]
 fn neighbours_are_fetched_together() {
     let (bytes, batches) = wide();
-    let file = Noted::of(bytes);
+    let file = RecordedFile::of(bytes);
     let source = open(&file, SourceFormat::Parquet, &plan("", "c0"));
     let all: Vec<usize> = (0..12).collect();
-    file.taken();
+    file.take_reads();
     let found: Vec<RecordBatch> = source.batches(&all, 65_536).map(Result::unwrap).collect();
     assert_eq!(
         concat_batches(&found[0].schema(), &found).unwrap(),
         batches[0]
     );
-    assert_eq!(file.taken().len(), 1 + 4);
+    assert_eq!(file.take_reads().len(), 1 + 4);
 }
 
 #[test]
-fn every_format_is_read_from_afar() {
+fn every_format_is_read_from_a_remote_file() {
     let codecs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/plans/data/codecs");
     for (name, format) in [
         ("zstd.parquet", SourceFormat::Parquet),
@@ -130,10 +129,14 @@ fn every_format_is_read_from_afar() {
     ] {
         let path = codecs.join(name);
         let plan = plan(&path, "class");
-        let near = Source::open(&plan.dataset, &here(), csv::PIECE).unwrap();
-        let far = open(&Noted::of(std::fs::read(&path).unwrap()), format, &plan);
-        assert_eq!(far.columns(), near.columns(), "{name}");
-        let all: Vec<usize> = (0..near.columns().len()).collect();
+        let local = Source::open(&plan.dataset, &here(), CHUNK_BYTES).unwrap();
+        let remote = open(
+            &RecordedFile::of(std::fs::read(&path).unwrap()),
+            format,
+            &plan,
+        );
+        assert_eq!(remote.columns(), local.columns(), "{name}");
+        let all: Vec<usize> = (0..local.columns().len()).collect();
         // Row groups may end batches; the texts of all rows are the same.
         let read = |source: &Source| -> Vec<Vec<Option<String>>> {
             let mut columns = vec![Vec::new(); all.len()];
@@ -146,6 +149,6 @@ fn every_format_is_read_from_afar() {
             }
             columns
         };
-        assert_eq!(read(&far), read(&near), "{name}");
+        assert_eq!(read(&remote), read(&local), "{name}");
     }
 }

@@ -1,5 +1,6 @@
 //! CSV: types, quotes, lines, and threads.
 
+use super::source::SAMPLE_BYTES;
 use super::*;
 
 #[test]
@@ -35,12 +36,12 @@ fn types_are_those_of_all_values_however_late() {
     for row in 0..60_000 {
         text.push_str(&format!("{row},,{pad},{}\n", row % 2));
     }
-    assert!(text.len() as u64 > csv::SAMPLE);
+    assert!(text.len() as u64 > SAMPLE_BYTES);
     text.push_str("0.5,late,,1\n");
     let (_folder, path) = file("a.csv", text);
     let plan = plan(path, "class");
-    let outline = outline(&plan.dataset, &here()).unwrap();
-    assert_eq!((outline.rows, outline.files), (None, 1));
+    let schema = read_schema(&plan.dataset, &here()).unwrap();
+    assert_eq!((schema.rows, schema.files), (None, 1));
     let found = prepared(&plan).unwrap();
     assert_eq!(found.rows, 60_001);
     let last = rows(&found).pop().unwrap();
@@ -59,7 +60,7 @@ proptest! {
     fn csv_gives_back_every_text(
         cells in prop::collection::vec((cell(), cell()), 4..60),
         crlf in any::<bool>(),
-        piece in 1_usize..40,
+        chunk_bytes in 1_usize..40,
         threads in 1_usize..4,
     ) {
         // A text column, whatever the cells look like: one is no number.
@@ -77,7 +78,7 @@ proptest! {
         plan.dataset.csv.null_values = vec!["NULL".to_owned()];
         plan.cv = Cv::KFold { n_splits: 2, shuffle: false, random_state: 0 };
         let store = Store::open("memory://").unwrap();
-        let found = prepare_with(&plan, Some(&store), Effort { threads, piece }).unwrap();
+        let found = prepare_with(&plan, Some(&store), ReadOptions { threads, chunk_bytes }).unwrap();
         let rows = rows(&found);
         prop_assert_eq!(rows.len(), cells.len() + 1);
         for (found, (a, b)) in rows[1..].iter().zip(&cells) {
@@ -143,15 +144,23 @@ fn mixed(rows: u32) -> String {
 fn any_number_of_threads_makes_the_same_dataset() {
     let (_folder, path) = file("a.csv", mixed(300_000));
     let plan = plan(path, "y");
-    let of = |threads, piece| {
+    let of = |threads, chunk_bytes| {
         let store = Store::open("memory://").unwrap();
-        let found = prepare_with(&plan, Some(&store), Effort { threads, piece }).unwrap();
+        let found = prepare_with(
+            &plan,
+            Some(&store),
+            ReadOptions {
+                threads,
+                chunk_bytes,
+            },
+        )
+        .unwrap();
         (found.dataset, found.splits, found.layout, found.summary)
     };
-    let one = of(1, csv::PIECE);
+    let one = of(1, CHUNK_BYTES);
     assert_eq!(one.3.rows, 300_000);
     for threads in [2, 3, 8] {
-        assert!(of(threads, csv::PIECE) == one, "{threads} threads");
+        assert!(of(threads, CHUNK_BYTES) == one, "{threads} threads");
         // Nor does it matter where the file is cut.
         assert!(of(threads, 100_003 * threads) == one, "{threads} threads");
     }
@@ -160,17 +169,17 @@ fn any_number_of_threads_makes_the_same_dataset() {
 #[test]
 fn a_type_that_shows_late_is_found_by_any_number_of_threads() {
     let mut text = mixed(150_000);
-    assert!(text.len() as u64 > csv::SAMPLE);
+    assert!(text.len() as u64 > SAMPLE_BYTES);
     text.push_str("12345678901,x,2024-01-01,s,n,0\n");
     let (_folder, path) = file("a.csv", text);
     let plan = plan(path, "y");
     let of = |threads| {
         let store = Store::open("memory://").unwrap();
-        let effort = Effort {
+        let options = ReadOptions {
             threads,
-            ..Effort::default()
+            ..ReadOptions::default()
         };
-        prepare_with(&plan, Some(&store), effort).unwrap()
+        prepare_with(&plan, Some(&store), options).unwrap()
     };
     let (one, two) = (of(1), of(2));
     assert_eq!(kinds(&one.layout)[..2], [("id", false), ("price", true)]);
@@ -187,11 +196,11 @@ fn the_first_bad_line_is_said_by_any_number_of_threads() {
     let plan = plan(path, "y");
     for threads in [1, 2, 5] {
         let store = Store::open("memory://").unwrap();
-        let effort = Effort {
+        let options = ReadOptions {
             threads,
-            piece: 50_000,
+            chunk_bytes: 50_000,
         };
-        let error = prepare_with(&plan, Some(&store), effort).unwrap_err();
+        let error = prepare_with(&plan, Some(&store), options).unwrap_err();
         let DatasetError::Source(SourceError::Ragged { line, found, .. }) = error else {
             panic!("{error}");
         };

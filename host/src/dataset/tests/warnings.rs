@@ -1,9 +1,9 @@
-//! What a person is told of a dataset.
+//! Warnings about a dataset.
 
 use super::*;
 
 #[test]
-fn what_a_search_should_not_learn_from_is_said() {
+fn columns_that_make_scores_doubtful_are_warned_of() {
     let mut text = String::from("leak,id,same,gone,late,ok,class\n");
     for row in 0..400_u32 {
         let class = row % 2;
@@ -24,14 +24,14 @@ fn what_a_search_should_not_learn_from_is_said() {
     assert_eq!(
         found.summary.warnings,
         [
-            Warning::GivesTargetAway {
+            Warning::TargetLeakage {
                 column: name("leak"),
-                by: Tell::Value,
+                by: LeakKind::Value,
                 share: 1.0
             },
-            Warning::GivesTargetAway {
+            Warning::TargetLeakage {
                 column: name("late"),
-                by: Tell::Missing,
+                by: LeakKind::Missing,
                 share: 1.0
             },
             Warning::Identifier { column: name("id") },
@@ -45,13 +45,13 @@ fn what_a_search_should_not_learn_from_is_said() {
     );
     assert_eq!(
         found.summary.warnings[0].to_string(),
-        "`leak` gives the target away: its value alone tells the class in 100 % of the rows; leave \
+        "`leak` leaks the target: its value alone determines the class in 100 % of the rows; leave \
          it out of the features"
     );
 }
 
 #[test]
-fn the_delay_of_a_cancelled_flight_gives_it_away() {
+fn the_missing_delay_of_a_cancelled_flight_leaks_the_target() {
     let mut plan = plan(plans().join("data/flights.parquet"), "cancelled");
     plan.cv = Cv::KFold {
         n_splits: 2,
@@ -59,27 +59,27 @@ fn the_delay_of_a_cancelled_flight_gives_it_away() {
         random_state: 0,
     };
     let found = prepared(&plan).unwrap();
-    let told: Vec<&Warning> = found
+    let leaks: Vec<&Warning> = found
         .summary
         .warnings
         .iter()
-        .filter(|warning| matches!(warning, Warning::GivesTargetAway { .. }))
+        .filter(|warning| matches!(warning, Warning::TargetLeakage { .. }))
         .collect();
     // The departure's is missing for those flights exactly; the arrival's for
     // 1,175 diverted ones besides, which is too often to be sure.
     let name = "dep_delay".to_owned();
     assert_eq!(
-        told,
-        [&Warning::GivesTargetAway {
+        leaks,
+        [&Warning::TargetLeakage {
             column: name,
-            by: Tell::Missing,
+            by: LeakKind::Missing,
             share: 1.0
         }]
     );
 }
 
 #[test]
-fn rows_that_repeat_are_said() {
+fn repeated_rows_are_warned_of() {
     let row = "1,a\n2,b\n3,a\n4,b\n";
     let (_folder, path) = file("a.csv", format!("x,y\n{row}{row}{row}"));
     let found = prepared(&plan(path, "y")).unwrap();
@@ -97,7 +97,7 @@ fn rows_that_repeat_are_said() {
 }
 
 #[test]
-fn a_rare_class_is_said() {
+fn a_rare_class_is_warned_of() {
     let mut text = String::from("x,y\n");
     (0..1000).for_each(|row| text.push_str(&format!("{row}.5,{}\n", u8::from(row % 500 == 0))));
     let (_folder, path) = file("a.csv", text);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use fanout_contract::Fault;
 use http::{HeaderMap, StatusCode, header};
 
+use crate::sandbox::clipped;
+
 /// Characters of a body that go into a message.
 const SHOWN: usize = 200;
 
@@ -64,7 +66,7 @@ impl Reply {
                 _ => Self::Failed(why()),
             },
             502 => match fault() {
-                Some(Fault::InvalidDataset(message)) => Self::UrlFailed(message),
+                Some(Fault::InvalidDataset(message)) => Self::UrlFailed(clipped(message)),
                 _ => Self::Failed(why()),
             },
             408 | 501..=599 => Self::Failed(why()),
@@ -73,11 +75,15 @@ impl Reply {
     }
 }
 
-/// The header in seconds; its other form, a date, would need clocks that
-/// agree.
+/// Threat: a time that no clock reaches.
+const LONGEST_REST: u64 = 24 * 60 * 60;
+
+/// The header in seconds, at most a day; its other form, a date, would need
+/// clocks that agree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
+    let seconds: u64 = seconds.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(LONGEST_REST)))
 }
 
 /// The status, and the beginning of the body.
@@ -146,6 +152,28 @@ mod tests {
             };
             assert_eq!(after, Some(Duration::from_secs(7)));
         }
+    }
+
+    /// Added to a clock's time, the longest of these would be a panic.
+    #[test]
+    fn no_server_has_a_run_rest_for_more_than_a_day() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from(u64::MAX));
+        let busy = Reply::read(StatusCode::SERVICE_UNAVAILABLE, &headers, b"");
+        let Reply::Busy { after, .. } = busy else {
+            panic!("{busy:?} is no reason to wait")
+        };
+        assert_eq!(after, Some(Duration::from_secs(LONGEST_REST)));
+    }
+
+    #[test]
+    fn a_long_fault_is_clipped() {
+        let long = "x".repeat(1 << 20);
+        let fault = format!(r#"{{"fault":"invalid-dataset","message":"{long}"}}"#);
+        let Reply::UrlFailed(why) = read(502, &fault) else {
+            panic!("a fault of the dataset is one of the URL")
+        };
+        assert!(why.len() < 10_000, "{}", why.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! queue than the workers hold, so that concurrent runs share them fairly, and
 //! follows each task to its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -17,10 +17,11 @@ use futures::future::join_all;
 use super::fleet::Fleet;
 use super::throughput::Throughput;
 use super::{NatsPool, Signal};
+use crate::digest::Digest;
 use crate::pool::PoolError;
 use crate::pool::feed::{Job, LOOKED_UP};
-use crate::queue::message::{self, Series, TaskMessage, Verdict, WorkerMessage};
-use crate::queue::{Link, QueueError};
+use crate::queue::message::{self, HMAC_HEADER, LOST, Series, TaskMessage, Verdict, WorkerMessage};
+use crate::queue::{Link, QueueError, is_inbox};
 use crate::run::event::Event;
 use crate::run::pool::PoolEvent;
 use crate::run::record::Record;
@@ -34,11 +35,11 @@ const UNKNOWN: usize = 64;
 /// The fewest and the most tasks that are published at a time.
 const WINDOW: std::ops::RangeInclusive<usize> = 16..=1024;
 
-/// How many workers may die over a task before the task fails.
-const LOST: u64 = 6;
-
 /// How often a task may vanish from an intact queue.
 const VANISHED: u32 = 3;
+
+/// How often the queue is asked for a task that a worker says is gone.
+const ASKED: Duration = Duration::from_secs(1);
 
 /// Without any sign of progress the store and the queue are audited after this
 /// time, which doubles up to the longest.
@@ -84,6 +85,8 @@ struct InFlight {
     excused: u64,
     /// How often it vanished from an intact queue.
     vanished: u32,
+    /// When the queue was asked for it because a worker said that it is gone.
+    asked: Option<Instant>,
 }
 
 /// A worker's report that a task is done.
@@ -121,8 +124,11 @@ pub(super) struct Dispatch<'a> {
     reported_alone: bool,
     /// When the stream was created: another stream has other sequence numbers.
     created: Option<String>,
-    /// Damaged parts that were reported.
-    damaged: BTreeSet<Key>,
+    /// Tasks that workers say they removed from the queue; looked for there in
+    /// the next turn.
+    dropped: BTreeSet<u64>,
+    /// Damaged, unproven and differing parts that were reported.
+    reported: BTreeSet<Key>,
     /// Since when tasks are only returned, and why the last one was.
     returned: Option<(Instant, String)>,
 }
@@ -151,7 +157,8 @@ impl<'a> Dispatch<'a> {
             alone: Some(now),
             reported_alone: false,
             created: None,
-            damaged: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+            reported: BTreeSet::new(),
             returned: None,
         }
     }
@@ -200,6 +207,7 @@ impl<'a> Dispatch<'a> {
             }
             let done = std::mem::take(&mut self.done);
             self.look_up(done, report)?;
+            self.confirm_dropped(report)?;
             self.check_time(report)?;
         }
         Ok(())
@@ -211,7 +219,7 @@ impl<'a> Dispatch<'a> {
     fn window(&self) -> usize {
         let slots = match self.fleet.slots() {
             0 => UNKNOWN,
-            slots => 2 * slots,
+            slots => slots.saturating_mul(2),
         };
         slots
             .max(self.throughput.per_second)
@@ -255,6 +263,7 @@ impl<'a> Dispatch<'a> {
             published: Instant::now(),
             excused: 0,
             vanished: 0,
+            asked: None,
         };
         self.publish(tag, &task);
         self.in_flight.insert(tag, task);
@@ -263,13 +272,15 @@ impl<'a> Dispatch<'a> {
 
     fn publish(&self, tag: u64, task: &InFlight) {
         let queue = self.pool.link.queue();
-        let round = task.round;
-        let publish = PublishMessage::build()
+        let (round, subject) = (task.round, queue.tasks(&self.pool.run));
+        let mut publish = PublishMessage::build()
             .payload(task.message.clone())
             .message_id(format!("{}.{tag}.{round}", self.session));
-        let sent = queue
-            .context()
-            .send_publish(queue.tasks(&self.pool.run), publish);
+        if let Some(key) = self.record.store().mac_key() {
+            let mac = key.mac(&subject, &task.message).to_string();
+            publish = publish.header(HMAC_HEADER, mac.as_str());
+        }
+        let sent = queue.context().send_publish(subject, publish);
         let signals = self.signals.clone();
         let published = move |sequence| {
             // The receiver is gone where the run has ended.
@@ -294,6 +305,8 @@ impl<'a> Dispatch<'a> {
             task.round += 1;
             task.sequence = None;
             task.published = Instant::now();
+            // The queue counts the deliveries of a message from the beginning.
+            task.excused = 0;
         }
         if let Some(task) = self.in_flight.get(&tag) {
             self.publish(tag, task);
@@ -318,8 +331,10 @@ impl<'a> Dispatch<'a> {
                     }
                 }
             }
-            Signal::Message(message, reply) => self.receive_message(message, reply, report)?,
-            Signal::Heartbeat(heartbeat) => {
+            Signal::Message(message, reply, _waiting) => {
+                self.receive_message(message, reply, report)?;
+            }
+            Signal::Heartbeat(heartbeat, _waiting) => {
                 if let Some(event) = self.fleet.heartbeat(heartbeat, now) {
                     send(report, event)?;
                 }
@@ -357,24 +372,22 @@ impl<'a> Dispatch<'a> {
                 tag,
                 worker,
                 made,
-                damaged,
                 differing,
             } => {
-                if !self.in_flight.contains_key(&tag) {
+                let Some(task) = self.in_flight.get(&tag) else {
                     return Ok(());
+                };
+                // The positions count the fits that were missing when the task
+                // was published; of what counts others, nothing is taken.
+                let made = made.numbers(task.job.wanted.fits.len());
+                let id = task.job.wanted.task;
+                for number in differing {
+                    let key = Key::part(&id, number);
+                    self.report(Event::ResultDiffered { key }.into(), report)?;
                 }
-                for key in damaged {
-                    let key = Key::parse(&key);
-                    self.report(Event::ResultDamaged { key }.into(), report)?;
-                }
-                for key in differing {
-                    let key = Key::parse(&key);
-                    send(report, Event::ResultDiffered { key }.into())?;
-                }
-                let made = made.numbers().unwrap_or_default();
                 let done = ReportedDone {
                     worker: Some(worker.into()),
-                    made: made.into_iter().collect(),
+                    made: made.unwrap_or_default().into_iter().collect(),
                 };
                 self.done.insert(tag, done);
             }
@@ -391,29 +404,74 @@ impl<'a> Dispatch<'a> {
                     send(report, PoolEvent::of_worker(&worker, event))?;
                 }
             }
-            WorkerMessage::ConfirmRedelivery { tag, delivered } => {
-                let task = self.in_flight.get(&tag);
-                let lost = task.map(|task| delivered.saturating_sub(1 + task.excused));
-                let verdict = match lost {
-                    Some(lost) if lost < LOST => Verdict::Run,
-                    _ => Verdict::Drop,
+            WorkerMessage::ConfirmRedelivery { tag } => {
+                let verdict = match self.in_flight.get(&tag) {
+                    Some(task) => Verdict::Wanted {
+                        excused: task.excused,
+                    },
+                    None => Verdict::Unwanted,
                 };
-                if let Some(reply) = reply {
+                if let Some(reply) = reply.filter(|reply| is_inbox(reply)) {
                     let client = self.pool.link.queue().client();
                     let answer = client.publish(reply, message::write(&verdict));
                     // Without an answer the worker decides.
                     drop(self.pool.link.wait(answer));
                 }
-                if let Some(lost) = lost.filter(|_| verdict == Verdict::Drop) {
-                    self.give_up(tag, lost, report)?;
+            }
+            WorkerMessage::Dropped { tag } => {
+                let now = Instant::now();
+                let asked = |task: &&mut InFlight| {
+                    task.asked
+                        .is_none_or(|asked| now.duration_since(asked) > ASKED)
+                };
+                if let Some(task) = self.in_flight.get_mut(&tag).filter(asked) {
+                    task.asked = Some(now);
+                    self.dropped.insert(tag);
                 }
             }
         }
         Ok(())
     }
 
+    /// Fails tasks that workers say they removed from the queue, where neither the
+    /// queue nor the record has them.
+    fn confirm_dropped(&mut self, report: Report<'_>) -> Result<(), Stop> {
+        if self.dropped.is_empty() {
+            return Ok(());
+        }
+        let dropped = std::mem::take(&mut self.dropped);
+        // Where the queue does not answer, the next audit finds them.
+        let Ok(stream) = self.pool.link.wait(self.pool.link.queue().stream()) else {
+            return Ok(());
+        };
+        let mut gone = Vec::new();
+        for tag in dropped {
+            let task = self.in_flight.get(&tag);
+            let Some(sequence) = task.and_then(|task| task.sequence) else {
+                continue;
+            };
+            let found = self.pool.link.wait(stream.get_raw_message(sequence));
+            if found.is_err_and(|error| error.kind() == RawMessageErrorKind::NoMessageFound) {
+                gone.push((tag, LOST));
+            }
+        }
+        self.give_up(gone, report)
+    }
+
+    /// Fails tasks that are not in the queue, for this run alone, unless the
+    /// record has them: a task that was finished is not in the queue, either.
+    /// With each, how many workers were lost over it.
+    fn give_up(&mut self, gone: Vec<(u64, u64)>, report: Report<'_>) -> Result<(), Stop> {
+        let done = gone.iter().map(|&(tag, _)| (tag, ReportedDone::default()));
+        self.look_up(done.collect(), report)?;
+        for (tag, workers) in gone {
+            self.fail(tag, workers, report)?;
+        }
+        Ok(())
+    }
+
     /// Fails a task over which workers died, for this run alone.
-    fn give_up(&mut self, tag: u64, workers: u64, report: Report<'_>) -> Result<(), Stop> {
+    fn fail(&mut self, tag: u64, workers: u64, report: Report<'_>) -> Result<(), Stop> {
         let Some(task) = self.in_flight.remove(&tag) else {
             return Ok(());
         };
@@ -450,9 +508,11 @@ impl<'a> Dispatch<'a> {
                 let Some(task) = self.in_flight.get_mut(tag) else {
                     continue;
                 };
-                let Some(found) = found.next() else {
+                let Some(mut found) = found.next() else {
                     break;
                 };
+                let damaged = std::mem::take(&mut found.damaged);
+                let unproven = std::mem::take(&mut found.unproven);
                 // The message's positions count the fits that were missing when
                 // it was published.
                 let made: BTreeSet<u32> = made
@@ -466,13 +526,18 @@ impl<'a> Dispatch<'a> {
                     finished.worker = worker.clone().filter(|_| here);
                 }
                 let index = task.job.task;
-                let events: Vec<PoolEvent> =
+                let finished: Vec<PoolEvent> =
                     PoolEvent::of_found(index, &mut task.job.found).collect();
                 if task.job.found.missing.is_empty() {
                     self.in_flight.remove(tag);
                     self.note_end();
                 }
-                for event in events {
+                let damaged = damaged.into_iter();
+                let damaged = damaged.map(|key| Event::ResultDamaged { key });
+                let unproven = unproven.into_iter();
+                let unproven = unproven.map(|key| Event::ResultUnproven { key });
+                let events = damaged.chain(unproven).map(PoolEvent::from);
+                for event in events.chain(finished) {
                     self.report(event, report)?;
                 }
             }
@@ -480,13 +545,17 @@ impl<'a> Dispatch<'a> {
         Ok(())
     }
 
-    /// Reports an event; a damaged part once, whoever found it.
+    /// Reports an event; a part that is damaged, unproven or different once,
+    /// whoever found it.
     fn report(&mut self, event: PoolEvent, report: Report<'_>) -> Result<(), Stop> {
         if let PoolEvent::Other {
-            event: Event::ResultDamaged { key },
+            event:
+                Event::ResultDamaged { key }
+                | Event::ResultUnproven { key }
+                | Event::ResultDiffered { key },
             ..
         } = &event
-            && !self.damaged.insert(key.clone())
+            && !self.reported.insert(key.clone())
         {
             return Ok(());
         }
@@ -517,8 +586,16 @@ impl<'a> Dispatch<'a> {
         if let Some((since, reason)) = &self.returned
             && now.duration_since(*since) > self.pool.retry
         {
-            let (time, reason) = (now.duration_since(*since), reason.clone());
-            return Err(PoolError::AllReturned { time, reason }.into());
+            // A long fit at another worker is progress. A task that is returned
+            // because the store fails is held for a shorter time than this.
+            let tasks = self.in_flight.values();
+            let ours: HashSet<Digest> = tasks.map(|task| task.job.wanted.task).collect();
+            let held = self.fleet.longest_held(|task| ours.contains(task), now);
+            if held < self.pool.retry / 4 {
+                let (time, reason) = (now.duration_since(*since), reason.clone());
+                return Err(PoolError::AllReturned { time, reason }.into());
+            }
+            self.returned = None;
         }
         for event in self.fleet.remove_silent(now) {
             send(report, event)?;
@@ -569,6 +646,7 @@ impl<'a> Dispatch<'a> {
             }
         });
         let gone = self.pool.link.wait(join_all(asked));
+        let mut lost = Vec::new();
         for tag in gone.into_iter().flatten() {
             let Some(task) = self.in_flight.get_mut(&tag) else {
                 continue;
@@ -578,12 +656,12 @@ impl<'a> Dispatch<'a> {
                 task.vanished += 1;
             }
             if task.vanished > VANISHED {
-                self.give_up(tag, VANISHED.into(), report)?;
+                lost.push((tag, VANISHED.into()));
             } else {
                 self.publish_again(tag);
             }
         }
-        Ok(())
+        self.give_up(lost, report)
     }
 
     /// The stream, created again with its consumer where NATS has lost them.

@@ -282,3 +282,17 @@ fn nothing_is_told_after_an_interruption() {
     ]);
     assert_eq!(text.lines().count(), 1, "{text}");
 }
+
+/// With another key every part of a store is one.
+#[test]
+fn parts_without_an_hmac_are_named_a_few_times() {
+    let unproven = |number| {
+        let key = Key::part(&Digest::of(b"task"), number);
+        (0, Event::ResultUnproven { key })
+    };
+    let events: Vec<_> = (0..100).map(unproven).collect();
+    let text = plain_lines(&events);
+    assert_eq!(text.matches("carries no valid HMAC").count(), UNPROVEN);
+    assert_eq!(text.lines().count(), UNPROVEN + 1, "{text}");
+    assert!(text.contains("FANOUT_STORE_KEY"), "{text}");
+}

@@ -129,7 +129,7 @@ fn two_who_make_the_same_at_once_agree() {
     // The second kept only what the first had not.
     assert_eq!(parts(&store), 2);
     let part = store.get(&Key::part(&a.task, 1)).unwrap().unwrap();
-    let part = Part::read(&part, &a.task, 1).unwrap();
+    let part = Part::read(&part, &a.task, 1, None).unwrap();
     assert!(matches!(part.content, Content::Scores { fits, .. } if fits.len() == 1));
     // And what is the same in full is kept once.
     assert_eq!(
@@ -169,6 +169,59 @@ fn a_damaged_part_is_named_and_its_fits_made_again() {
     assert_eq!(run(&store, &[1, 2, 3]), 2);
     assert_eq!(run(&store, &[1, 2, 3]), 0);
     assert_eq!(parts(&store), 3);
+}
+
+fn key(byte: u8) -> Option<MacKey> {
+    Some(MacKey::new(&[byte; 32]))
+}
+
+/// Somebody who may write to the store, and has no key or another one, plants
+/// scores.
+#[test]
+fn planted_scores_are_not_taken_with_a_key() {
+    for theirs in [None, key(2)] {
+        let store = memory();
+        let theirs = store.clone().with_mac_key(theirs);
+        let ours = store.with_mac_key(key(1));
+        let wanted = wanted(&[1, 2]);
+        let planted = answer(&[5, 6]);
+        let all = look(&record(&theirs, true), &wanted);
+        record(&theirs, true).keep(&wanted, &all, &planted).unwrap();
+        let found = look(&record(&ours, true), &wanted);
+        assert_eq!(found.unproven, [Key::part(&wanted.task, 0)]);
+        assert_eq!((&found.missing[..], found.finished.len()), (&[0, 1][..], 0));
+        assert_eq!(found.damaged, []);
+        // Its fits are made again, into a further part, and never once more.
+        assert_eq!(run(&ours, &[1, 2]), 2);
+        assert_eq!(run(&ours, &[1, 2]), 0);
+        assert_eq!(parts(&ours), 2);
+        // A writer that finds a planted part in its way takes the next number.
+        let kept = record(&ours, false);
+        let nothing = look(&kept, &wanted);
+        let kept = kept.keep(&wanted, &nothing, &answer(&[1, 2])).unwrap();
+        assert_eq!(kept.unproven, [Key::part(&wanted.task, 0)]);
+        assert_eq!((kept.differing, parts(&ours)), (vec![], 2));
+    }
+}
+
+#[test]
+fn what_was_made_with_a_key_is_read_without_one() {
+    let store = memory();
+    assert_eq!(run(&store.clone().with_mac_key(key(1)), &[1, 2]), 2);
+    assert_eq!(run(&store, &[1, 2]), 0);
+}
+
+/// Bytes do not change where there is no key.
+#[test]
+fn without_a_key_a_part_is_what_it_was() {
+    let store = memory();
+    run(&store, &[1]);
+    let key = Key::part(&wanted(&[]).task, 0);
+    let bytes = store.get(&key).unwrap().unwrap();
+    let text = std::str::from_utf8(&bytes).unwrap();
+    let (before, after) = text.split_once(r#""part":{"layout":1,"#).unwrap();
+    assert_eq!(before.len(), r#"{"digest":"","#.len() + 64);
+    assert!(after.ends_with("}}\n"), "{text}");
 }
 
 #[test]

@@ -27,6 +27,11 @@ macro_rules! trainers {
 }
 
 trainers! {
+    block_flush,
+    block_poll,
+    block_pollable,
+    block_write,
+    block_zeroes,
     call_out,
     empty_answer,
     exhaust_memory,
@@ -42,6 +47,7 @@ trainers! {
     invalid_params,
     invalid_task,
     keep_state,
+    long_fault,
     loop_forever,
     loop_some,
     malformed_json,

@@ -1,0 +1,4 @@
+//! A CSV file as a source.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fanout::fuzzing::csv(bytes));

@@ -1,0 +1,548 @@
+//! [`Grower`]: grows one tree after the other, in buffers that it keeps. What
+//! it decides at a node depends on the node's rows, the seed, the tree's index
+//! and the path from the root, and on nothing else.
+
+use std::collections::BinaryHeap;
+use std::marker::PhantomData;
+
+use crate::bins::Bins;
+use crate::chunks;
+use crate::criterion::Criterion;
+use crate::entries::{BoundedRows, Entry};
+use crate::grown::{
+    EPSILON, GrowTree, GrownTree, GrowthRules, NestedLimits, NodeStats, balanced_weights,
+};
+use crate::node_histograms::{BATCH, NodeHistograms};
+use crate::pending::{ChosenSplit, PendingNode, PendingSplit};
+use crate::random::Key;
+use crate::sample::{Sample, SampleError};
+use crate::search::SplitSearch;
+use crate::sorted::{MAX_DRAWS, SortedRows};
+use crate::split::{FeatureHistogram, LeafLimits, SplitRule};
+use crate::tally::{TallyLayout, copy, subtract};
+use crate::tree::{NO_CODE, Node, Test, contains, is_right};
+
+/// The child of a tree's key for its bootstrap sample.
+const ROWS: u64 = 0;
+/// The child of a tree's key for its root node.
+const ROOT: u64 = 1;
+/// The child of a node's key for the choice of features. The children of the
+/// node have 0 and 1.
+const FEATURES: u64 = 2;
+/// The child of a node's key for random splits.
+const THRESHOLDS: u64 = 3;
+
+/// Grows trees on one sample by one set of rules.
+pub(crate) struct Grower<'a, L: TallyLayout, C> {
+    bins: &'a Bins,
+    sample: &'a Sample<'a>,
+    rules: &'a GrowthRules,
+    limits: NestedLimits,
+    class_weights: Vec<f64>,
+    /// The weight of the tree's sample.
+    weight: f64,
+    search: SplitSearch<L>,
+    histograms: NodeHistograms<L::Count>,
+    sorted: SortedRows,
+    /// The number of draws of each training row.
+    draws: Vec<u16>,
+    /// The rows of a node are in the first at an even depth, else in the
+    /// second.
+    entries: [BoundedRows<Entry<L>>; 2],
+    /// One tally per node.
+    tallies: Vec<L::Count>,
+    /// The indices of all features; a permutation of them only within
+    /// `search_features`.
+    features: Vec<u32>,
+    swaps: Vec<u32>,
+    right: Vec<L::Count>,
+    grown: GrownTree,
+    criterion: PhantomData<C>,
+}
+
+impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
+    /// A grower for classes of weights `class_weights`.
+    pub(crate) fn new(
+        bins: &'a Bins,
+        sample: &'a Sample<'a>,
+        rules: &'a GrowthRules,
+        class_weights: Vec<f64>,
+        layout: L,
+    ) -> Self {
+        let stride = layout.stride();
+        Self {
+            bins,
+            sample,
+            rules,
+            limits: NestedLimits {
+                max_depth: 0,
+                min_rows: 0,
+                min_impurity_decrease: 0.0,
+            },
+            class_weights,
+            weight: 0.0,
+            histograms: NodeHistograms::new(bins, stride),
+            sorted: SortedRows::new(layout.classes()),
+            draws: Vec::new(),
+            entries: [sample.new_entries(), sample.new_entries()],
+            tallies: Vec::new(),
+            features: (0..bins.columns().len() as u32).collect(),
+            swaps: Vec::new(),
+            right: vec![L::Count::default(); stride],
+            grown: GrownTree::default(),
+            search: SplitSearch::new(layout),
+            criterion: PhantomData,
+        }
+    }
+
+    /// Draws the sample of the tree of key `key`, and adds the root node.
+    fn start_tree(&mut self, key: Key) -> Result<PendingNode, SampleError> {
+        let [entries, other] = &mut self.entries;
+        match &self.rules.bootstrap {
+            None => {
+                self.sample.take_all(&self.class_weights, entries);
+                self.search.layout.set_class_weights(&self.class_weights);
+            }
+            Some(bootstrap) => {
+                self.draws.resize(self.sample.len(), 0);
+                bootstrap.draw(key.child(ROWS), L::MAX_DRAWS, &mut self.draws)?;
+                self.sample.take_drawn(&self.draws, entries);
+                if self.rules.balance_drawn {
+                    let weights = balanced_weights(&self.sample.draws_by_class(&self.draws));
+                    self.search.layout.set_class_weights(&weights);
+                }
+            }
+        }
+        if entries.is_empty() {
+            return Err(SampleError::Weightless);
+        }
+        other.match_length(entries);
+        let layout = &self.search.layout;
+        self.tallies.clear();
+        self.tallies.resize(layout.stride(), L::Count::default());
+        chunks::for_each(entries, |entry| {
+            layout.add(&mut self.tallies, L::unpack(entry.payload()));
+        });
+        self.weight = layout.weight(&self.tallies);
+        self.search.noise_factor = self.rules.noise_factor;
+        self.search.limits = LeafLimits {
+            rows: self.rules.min_leaf_rows,
+            weight: self.rules.min_leaf_weight_fraction * self.weight,
+        };
+        let end = entries.len() as u32;
+        self.histograms.clear();
+        self.grown.clear();
+        self.push_node(0);
+        Ok(PendingNode {
+            node: 0,
+            depth: 0,
+            start: 0,
+            end,
+            key: key.child(ROOT),
+            slot: None,
+        })
+    }
+
+    /// Adds a leaf. Its tally is the last one of `tallies`.
+    fn push_node(&mut self, depth: u32) {
+        let layout = &self.search.layout;
+        let tally = &self.tallies[self.tallies.len() - layout.stride()..];
+        self.grown.tree.nodes.push(Node::LEAF);
+        self.grown.stats.push(NodeStats {
+            depth,
+            rows: 0,
+            decrease: 0.0,
+        });
+        layout.push_proportions(tally, &mut self.grown.values);
+    }
+
+    fn tally(&self, node: u32) -> &[L::Count] {
+        let stride = self.search.layout.stride();
+        &self.tallies[node as usize * stride..][..stride]
+    }
+
+    /// Whether the tally and the depth of a node allow to split it.
+    fn may_split(&self, node: u32, depth: u32) -> bool {
+        let (layout, tally) = (&self.search.layout, self.tally(node));
+        // There are at most as many distinct rows as draws.
+        if depth >= self.limits.max_depth || layout.draws(tally) < self.limits.min_rows {
+            return false;
+        }
+        let weight = layout.weight(tally);
+        weight >= 2.0 * self.search.limits.weight
+            && C::impurity(weight, layout.purity::<C>(tally)) > EPSILON
+    }
+
+    /// Searches the best split of a node; `None` if it becomes a leaf. The tally
+    /// of the left side is then in `search.best.left`.
+    fn find_split(&mut self, pending: PendingNode) -> Option<ChosenSplit> {
+        if pending.end - pending.start < self.limits.min_rows {
+            return None;
+        }
+        self.search.best.clear();
+        self.search_features(pending);
+        let best = &self.search.best;
+        if !best.is_some() {
+            return None;
+        }
+        let purity = self.search.layout.purity::<C>(self.tally(pending.node));
+        let decrease = (best.purity - purity) / self.weight;
+        if decrease + EPSILON < self.limits.min_impurity_decrease {
+            return None;
+        }
+        Some(ChosenSplit {
+            feature: best.feature,
+            rule: best.rule,
+            decrease,
+        })
+    }
+
+    /// Searches `max_features` random features, and further ones until one is
+    /// not constant.
+    fn search_features(&mut self, pending: PendingNode) {
+        let number = self.features.len();
+        let max_features = self.rules.max_features.min(number);
+        let mut rng = pending.key.child(FEATURES).rng();
+        let (mut seen, mut varies) = (0, false);
+        self.swaps.clear();
+        while seen < max_features || (seen < number && !varies) {
+            let batch = max_features.saturating_sub(seen).clamp(1, BATCH);
+            for at in seen..seen + batch {
+                let drawn = at + rng.below((number - at) as u32) as usize;
+                self.features.swap(at, drawn);
+                self.swaps.push(drawn as u32);
+            }
+            varies |= self.search_batch(pending, seen, batch);
+            seen += batch;
+        }
+        // Undone, so that the order does not depend on other nodes.
+        for (at, &drawn) in self.swaps.iter().enumerate().rev() {
+            self.features.swap(at, drawn as usize);
+        }
+    }
+
+    /// Searches `features[first..first + batch]`. Returns whether one of them is
+    /// not constant.
+    fn search_batch(&mut self, pending: PendingNode, first: usize, batch: usize) -> bool {
+        let Self {
+            bins,
+            search,
+            histograms,
+            sorted,
+            entries,
+            tallies,
+            features,
+            rules,
+            ..
+        } = self;
+        let features = &features[first..first + batch];
+        let entries = entries[pending.parity()].slice(pending.range());
+        let stride = search.layout.stride();
+        let total = &tallies[pending.node as usize * stride..][..stride];
+        let random = rules.random_splits.then(|| pending.key.child(THRESHOLDS));
+        // Independent of whether there is a slot, which depends on other nodes:
+        // sorted and counted rows may differ in the rounding of scores.
+        let may_sort = random.is_none()
+            && search.layout.is_unweighted()
+            && search.layout.draws(total) < MAX_DRAWS;
+        let sorts = |index: usize| {
+            let coding = &bins.columns()[index].coding;
+            may_sort && SortedRows::is_faster(coding, entries.len(), stride)
+        };
+        let mut counted = [0; BATCH];
+        let mut number = 0;
+        for &index in features.iter().filter(|&&index| !sorts(index as usize)) {
+            counted[number] = index;
+            number += 1;
+        }
+        histograms.count(
+            &search.layout,
+            bins,
+            entries,
+            &counted[..number],
+            pending.slot,
+        );
+        let mut varies = false;
+        let mut place = 0;
+        for &index in features {
+            let index = index as usize;
+            let column = &bins.columns()[index];
+            if sorts(index) {
+                if sorted.sort(&entries, bins.codes(index)) {
+                    search.search_sorted::<C>(index, column, sorted, total);
+                    varies = true;
+                }
+                continue;
+            }
+            let (histogram, present) = histograms.get(bins, place, index, pending.slot);
+            let feature = FeatureHistogram {
+                index,
+                column,
+                histogram,
+                codes: present.codes(),
+                has_missing: present.has_missing,
+            };
+            varies |= search.search::<C>(feature, total, random);
+            histograms.clear_batch_place(place, column.coding.missing(), pending.slot);
+            place += 1;
+        }
+        varies
+    }
+
+    /// Adds the two children of a node, and moves the rows of those that may be
+    /// split. `left` is the tally of the left child. Returns the children that
+    /// may be split.
+    fn split(
+        &mut self,
+        pending: PendingNode,
+        split: ChosenSplit,
+        left: &[L::Count],
+    ) -> [Option<PendingNode>; 2] {
+        let node = self.grown.tree.nodes.len() as u32;
+        let stride = self.search.layout.stride();
+        copy(
+            &mut self.right,
+            &self.tallies[pending.node as usize * stride..][..stride],
+        );
+        subtract(&mut self.right, left);
+        let layout = &self.search.layout;
+        let left_is_larger = layout.draws(left) > layout.draws(&self.right);
+        let depth = pending.depth + 1;
+        self.tallies.extend_from_slice(left);
+        self.push_node(depth);
+        self.tallies.extend_from_slice(&self.right);
+        self.push_node(depth);
+        let test = self.new_test(split, left_is_larger);
+        self.grown.tree.nodes[pending.node as usize] = Node {
+            left: node,
+            feature: split.feature as u32,
+            test,
+        };
+        let rows = pending.end - pending.start;
+        self.grown.stats[pending.node as usize] = NodeStats {
+            depth: pending.depth,
+            rows,
+            decrease: split.decrease,
+        };
+        let may_split = [self.may_split(node, depth), self.may_split(node + 1, depth)];
+        let mut children = [0, 1].map(|side| PendingNode {
+            node: node + side,
+            depth,
+            start: pending.start,
+            end: pending.end,
+            key: pending.key.child(u64::from(side)),
+            slot: None,
+        });
+        if !may_split[0] && !may_split[1] {
+            self.histograms.release(pending.slot);
+            return [None, None];
+        }
+        let both = (may_split[0] && may_split[1]) || pending.slot.is_some();
+        let number = self.move_rows(
+            pending,
+            split.feature,
+            test,
+            if both { None } else { Some(may_split[1]) },
+        );
+        if both {
+            children[0].end = pending.start + number as u32;
+            children[1].start = children[0].end;
+            if let Some(slot) = pending.slot {
+                self.pass_on_slot(slot, &mut children, may_split);
+            }
+        } else {
+            children[usize::from(may_split[1])].end = pending.start + number as u32;
+        }
+        let [left, right] = children;
+        [may_split[0].then_some(left), may_split[1].then_some(right)]
+    }
+
+    /// The test of a split. Codes that do not occur in the node go to the side
+    /// of more draws.
+    fn new_test(&mut self, split: ChosenSplit, left_is_larger: bool) -> Test {
+        match split.rule {
+            SplitRule::Threshold {
+                last_left,
+                missing_left,
+            } => {
+                let missing = self.bins.columns()[split.feature].coding.missing();
+                let also_left = if missing_left.unwrap_or(left_is_larger) {
+                    u16::from(missing)
+                } else {
+                    NO_CODE
+                };
+                Test::Threshold {
+                    last_left,
+                    also_left,
+                }
+            }
+            SplitRule::Subset { mut left, present } => {
+                if left_is_larger {
+                    for (left, present) in left.iter_mut().zip(present) {
+                        *left |= !present;
+                    }
+                }
+                self.grown.tree.sets.push(left);
+                Test::Subset {
+                    set: (self.grown.tree.sets.len() - 1) as u32,
+                }
+            }
+        }
+    }
+
+    /// Moves a node's rows to the places of its children: all, or those of one
+    /// side to the front (`only`: whether the right one). Returns how many went
+    /// left, or to the one side.
+    fn move_rows(
+        &mut self,
+        pending: PendingNode,
+        feature: usize,
+        test: Test,
+        only: Option<bool>,
+    ) -> usize {
+        let column = self.bins.codes(feature);
+        let [even, odd] = &mut self.entries;
+        let (source, target) = if pending.parity() == 0 {
+            (even, odd)
+        } else {
+            (odd, even)
+        };
+        let (start, source) = (pending.range().start, source.slice(pending.range()));
+        match (test, only) {
+            (
+                Test::Threshold {
+                    last_left,
+                    also_left: NO_CODE,
+                },
+                None,
+            ) => target.partition_from(start, source, column, |code| code > last_left),
+            (
+                Test::Threshold {
+                    last_left,
+                    also_left,
+                },
+                None,
+            ) => target.partition_from(start, source, column, |code| {
+                is_right(code, last_left, also_left)
+            }),
+            (
+                Test::Threshold {
+                    last_left,
+                    also_left,
+                },
+                Some(right),
+            ) => target.filter_from(start, source, column, |code| {
+                is_right(code, last_left, also_left) == right
+            }),
+            (Test::Subset { set }, None) => {
+                let set = &self.grown.tree.sets[set as usize];
+                target.partition_from(start, source, column, |code| !contains(set, code))
+            }
+            (Test::Subset { set }, Some(right)) => {
+                let set = &self.grown.tree.sets[set as usize];
+                target.filter_from(start, source, column, |code| contains(set, code) != right)
+            }
+        }
+    }
+
+    /// Gives the slot of a node to its children: the child of fewer rows is
+    /// counted, and subtracted from the histograms of the node to give those of
+    /// its sibling.
+    fn pass_on_slot(&mut self, slot: u32, children: &mut [PendingNode; 2], may_split: [bool; 2]) {
+        let lengths = [children[0].len(), children[1].len()];
+        let large = usize::from(lengths[1] > lengths[0]);
+        let is_faster =
+            |side: usize| may_split[side] && self.histograms.is_slot_faster(lengths[side]);
+        let (is_large_faster, is_small_faster) = (is_faster(large), is_faster(1 - large));
+        let small = children[1 - large];
+        let entries = self.entries[small.parity()].slice(small.range());
+        let counted = if is_large_faster {
+            self.histograms
+                .count_slot(&self.search.layout, self.bins, entries)
+        } else {
+            None
+        };
+        let Some(counted) = counted else {
+            self.histograms.release(Some(slot));
+            return;
+        };
+        self.histograms.subtract(slot, counted);
+        children[large].slot = Some(slot);
+        if is_small_faster {
+            children[1 - large].slot = Some(counted);
+        } else {
+            self.histograms.release(Some(counted));
+        }
+    }
+
+    /// Splits all nodes depth-first, left children first.
+    fn grow_depth_first(&mut self, root: PendingNode) {
+        let mut left = vec![L::Count::default(); self.search.layout.stride()];
+        let mut stack = vec![root];
+        while let Some(pending) = stack.pop() {
+            let Some(split) = self.find_split(pending) else {
+                self.histograms.release(pending.slot);
+                continue;
+            };
+            copy(&mut left, &self.search.best.left);
+            let [a, b] = self.split(pending, split, &left);
+            stack.extend(b);
+            stack.extend(a);
+        }
+    }
+
+    /// Splits the node of the greatest impurity decrease first, until there are
+    /// `leaves` leaves.
+    fn grow_best_first(&mut self, root: PendingNode, leaves: u32) {
+        let mut heap = BinaryHeap::new();
+        let mut new_nodes = vec![root];
+        let mut splits_left = leaves - 1;
+        loop {
+            for pending in new_nodes.drain(..) {
+                if let Some(split) = self.find_split(pending) {
+                    let left = self.search.best.left.clone();
+                    heap.push(PendingSplit {
+                        pending,
+                        split,
+                        left,
+                    });
+                }
+            }
+            if splits_left == 0 {
+                return;
+            }
+            let Some(PendingSplit {
+                pending,
+                split,
+                left,
+            }) = heap.pop()
+            else {
+                return;
+            };
+            splits_left -= 1;
+            new_nodes.extend(self.split(pending, split, &left).into_iter().flatten());
+        }
+    }
+}
+
+impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
+    fn grow(&mut self, index: u32, limits: NestedLimits) -> Result<&GrownTree, SampleError> {
+        self.limits = limits;
+        let mut root = self.start_tree(Key::new(self.rules.seed).child(u64::from(index)))?;
+        if self.may_split(0, 0) {
+            match self.rules.max_leaves {
+                Some(leaves) => self.grow_best_first(root, leaves),
+                None => {
+                    if self.rules.max_features >= self.features.len() {
+                        let entries = self.entries[0].slice(root.range());
+                        root.slot =
+                            self.histograms
+                                .count_slot(&self.search.layout, self.bins, entries);
+                    }
+                    self.grow_depth_first(root);
+                }
+            }
+        }
+        Ok(&self.grown)
+    }
+}

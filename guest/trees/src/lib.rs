@@ -1,0 +1,71 @@
+//! Decision trees and forests over binned features: the trainers
+//! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`] of a guest, and
+//! [`ForestClassifier`] behind linfa's `Fit` and `Predict`.
+//!
+//! The features of a dataset are binned once, to one byte per value ([`Bins`]).
+//! To split a node, its rows are counted by class into one histogram per
+//! feature, the best split is chosen from the counts, and the rows are
+//! partitioned. A split depends on the node's rows, the seed, the index of the
+//! tree and the path from the root only. So a tree that was grown to loose
+//! limits contains the trees of all tighter limits, and one forest serves all
+//! candidates that differ in nested hyper-parameters, bit for bit.
+//!
+//! The crate does no I/O and starts no threads.
+//!
+//! Each module uses only modules above it in this list:
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | `chunks`, `random`, `criterion`, `tree`, [`params`] | unrolled loops, random numbers, impurity measures, the tests of a tree, hyper-parameters |
+//! | `quantiles`, [`bins`] | binning |
+//! | `tally`; `binary`, `multiclass` | counts of rows by class |
+//! | `entries`, `sample` | rows within checked bounds; training rows and bootstrap samples |
+//! | `histogram` | the loop that counts rows |
+//! | `split`; `sorted`; `search` | the best split of a node |
+//! | `node_histograms` | histograms of nodes, counted or by subtraction |
+//! | `grown`; `pending`; `grower` | growing trees |
+//! | `resolved` | hyper-parameters resolved for given training rows |
+//! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
+//! | [`forest`] | fitting and evaluating candidates |
+//! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
+
+mod binary;
+pub mod bins;
+mod chunks;
+mod criterion;
+mod entries;
+pub mod estimator;
+mod fitted;
+pub mod forest;
+mod grower;
+mod grown;
+mod histogram;
+pub mod model;
+mod multiclass;
+mod node_histograms;
+pub mod params;
+mod pending;
+mod quantiles;
+mod random;
+mod resolved;
+mod route;
+mod sample;
+mod search;
+mod sorted;
+mod split;
+mod tally;
+pub mod trainers;
+mod tree;
+
+pub use bins::Bins;
+pub use estimator::ForestClassifier;
+pub use model::Forest;
+pub use params::{ForestParams, ForestValidParams};
+pub use resolved::ResolveError;
+pub use sample::SampleError;
+pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
+
+fanout_sdk::export! {
+    guest: concat!("trees ", env!("CARGO_PKG_VERSION")),
+    trainers: [RandomForest, ExtraTrees, DecisionTree],
+}

@@ -1,0 +1,255 @@
+//! [`MulticlassLayout`]: tallies of any number of classes, one `u32` each.
+
+use crate::criterion::Criterion;
+use crate::tally::{TallyLayout, weighted_noise_gain};
+
+/// One count of draws per class, followed by the number of distinct rows
+/// where these are counted.
+#[derive(Clone, Debug)]
+pub(crate) struct MulticlassLayout {
+    class_weights: Vec<f64>,
+    count_rows: bool,
+}
+
+impl MulticlassLayout {
+    /// The greatest number of draws that a tally can hold.
+    pub(crate) const CAPACITY: u64 = u32::MAX as u64;
+
+    /// A layout of `classes` classes, all of weight 1.
+    pub(crate) fn new(classes: usize, count_rows: bool) -> Self {
+        Self {
+            class_weights: vec![1.0; classes],
+            count_rows,
+        }
+    }
+
+    /// The weight of each class.
+    #[inline]
+    fn weights_of<'a>(&'a self, tally: &'a [u32]) -> impl Iterator<Item = f64> + 'a {
+        tally
+            .iter()
+            .zip(&self.class_weights)
+            .map(|(&count, weight)| f64::from(count) * weight)
+    }
+
+    /// The weight of each class in `total - left`.
+    #[inline]
+    fn weights_of_rest<'a>(
+        &'a self,
+        left: &'a [u32],
+        total: &'a [u32],
+    ) -> impl Iterator<Item = f64> + 'a {
+        total
+            .iter()
+            .zip(left)
+            .zip(&self.class_weights)
+            .map(|((&total, &left), weight)| f64::from(total - left) * weight)
+    }
+}
+
+#[expect(unsafe_code, reason = "the trait's condition")]
+// SAFETY: neither the number of classes nor `count_rows` ever changes. The
+// elements of a tally that are accessed are that of the class, below the
+// number of classes, and the last one where rows are counted.
+unsafe impl TallyLayout for MulticlassLayout {
+    type Count = u32;
+    type Increment = (u32, u32);
+
+    const MAX_DRAWS: u16 = u16::MAX;
+
+    fn set_class_weights(&mut self, weights: &[f64]) {
+        self.class_weights.copy_from_slice(weights);
+    }
+
+    fn classes(&self) -> usize {
+        self.class_weights.len()
+    }
+
+    fn is_unweighted(&self) -> bool {
+        self.class_weights.iter().all(|&weight| weight == 1.0)
+    }
+
+    fn draws_by_class(&self, tally: &[u32]) -> impl Iterator<Item = u32> {
+        tally[..self.class_weights.len()].iter().copied()
+    }
+
+    #[inline]
+    fn parts(payload: u32) -> (u32, u32) {
+        (payload & 0xffff, payload >> 16)
+    }
+
+    #[inline]
+    fn stride(&self) -> usize {
+        self.class_weights.len() + usize::from(self.count_rows)
+    }
+
+    fn pack(draws: u16, class: u16) -> u32 {
+        u32::from(draws) | (u32::from(class) << 16)
+    }
+
+    #[inline]
+    fn unpack(payload: u32) -> (u32, u32) {
+        (payload & 0xffff, payload >> 16)
+    }
+
+    #[inline]
+    unsafe fn add_unchecked(&self, counts: &mut [u32], at: usize, (draws, class): (u32, u32)) {
+        debug_assert!((class as usize) < self.classes());
+        debug_assert!(at + self.stride() <= counts.len());
+        // SAFETY: the class is less than the number of classes, which is less
+        // than the stride where rows are counted.
+        unsafe {
+            *counts.get_unchecked_mut(at + class as usize) += draws;
+            if self.count_rows {
+                *counts.get_unchecked_mut(at + self.class_weights.len()) += 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn add(&self, tally: &mut [u32], (draws, class): (u32, u32)) {
+        tally[class as usize] += draws;
+        if self.count_rows {
+            tally[self.class_weights.len()] += 1;
+        }
+    }
+
+    #[inline]
+    fn draws(&self, tally: &[u32]) -> u32 {
+        tally[..self.class_weights.len()].iter().sum()
+    }
+
+    #[inline]
+    fn rows(&self, tally: &[u32]) -> u32 {
+        if self.count_rows {
+            tally[self.class_weights.len()]
+        } else {
+            self.draws(tally)
+        }
+    }
+
+    #[inline]
+    fn weight(&self, tally: &[u32]) -> f64 {
+        self.weights_of(tally).sum()
+    }
+
+    #[inline]
+    fn purity<C: Criterion>(&self, tally: &[u32]) -> f64 {
+        C::multiclass(self.weight(tally), self.weights_of(tally))
+    }
+
+    #[inline]
+    fn split_purity<C: Criterion>(&self, left: &[u32], total: &[u32]) -> f64 {
+        let (a, b) = self.split_weights(left, total);
+        C::multiclass(a, self.weights_of(left))
+            + C::multiclass(b, self.weights_of_rest(left, total))
+    }
+
+    #[inline]
+    fn split_weights(&self, left: &[u32], total: &[u32]) -> (f64, f64) {
+        (
+            self.weights_of(left).sum(),
+            self.weights_of_rest(left, total).sum(),
+        )
+    }
+
+    /// The greatest noise gain of any one class: an upper bound for the
+    /// variance along the best axis between classes (Gershgorin's theorem).
+    fn noise_gain<C: Criterion>(&self, tally: &[u32]) -> f64 {
+        let weight = self.weight(tally);
+        let shares = || self.weights_of(tally).map(|class| class / weight);
+        let mean: f64 = shares()
+            .zip(&self.class_weights)
+            .map(|(share, weight)| share * weight)
+            .sum();
+        shares()
+            .zip(&self.class_weights)
+            .filter(|&(share, _)| share > 0.0 && share < 1.0)
+            .map(|(share, &class)| {
+                weighted_noise_gain::<C>(share, class, (mean - share * class) / (1.0 - share))
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[inline]
+    fn is_same_pure_class(&self, _a: &[u32], _b: &[u32]) -> bool {
+        false
+    }
+
+    fn push_proportions(&self, tally: &[u32], proportions: &mut Vec<f64>) {
+        let weight = self.weight(tally);
+        let first = usize::from(self.class_weights.len() == 2);
+        proportions.extend(
+            self.weights_of(tally)
+                .skip(first)
+                .map(|class| class / weight),
+        );
+    }
+
+    /// Sorts by the first principal component of the codes' class proportions
+    /// (Coppersmith, Hong, Hosking: Partitioning nominal attributes in
+    /// decision trees, 1999), found by a fixed number of power iterations.
+    fn sort_codes(&self, codes: &mut [u8], histogram: &[u32], node: &[u32]) {
+        const ITERATIONS: usize = 12;
+        let classes = self.class_weights.len();
+        let stride = self.stride();
+        let node_weight = self.weight(node);
+        let mean: Vec<f64> = self
+            .weights_of(node)
+            .map(|class| class / node_weight)
+            .collect();
+        let mut weights = Vec::with_capacity(codes.len());
+        let mut deviations = Vec::with_capacity(codes.len() * classes);
+        for &code in codes.iter() {
+            let tally = &histogram[usize::from(code) * stride..][..stride];
+            let weight = self.weight(tally);
+            weights.push(weight);
+            deviations.extend(
+                self.weights_of(tally)
+                    .zip(&mean)
+                    .map(|(class, mean)| class / weight - mean),
+            );
+        }
+        let spread = |index: usize| {
+            let row = &deviations[index * classes..][..classes];
+            weights[index]
+                * row
+                    .iter()
+                    .map(|deviation| deviation * deviation)
+                    .sum::<f64>()
+        };
+        let farthest = (0..codes.len()).max_by(|&a, &b| spread(a).total_cmp(&spread(b)));
+        let Some(farthest) = farthest else { return };
+        let mut axis = deviations[farthest * classes..][..classes].to_vec();
+        let mut next = vec![0.0; classes];
+        for _ in 0..ITERATIONS {
+            next.fill(0.0);
+            for (row, weight) in deviations.chunks_exact(classes).zip(&weights) {
+                let along = weight * dot(row, &axis);
+                for (next, deviation) in next.iter_mut().zip(row) {
+                    *next += along * deviation;
+                }
+            }
+            let length = dot(&next, &next).sqrt();
+            if length == 0.0 {
+                break;
+            }
+            for (axis, next) in axis.iter_mut().zip(&next) {
+                *axis = next / length;
+            }
+        }
+        let mut order: Vec<(f64, u8)> = codes
+            .iter()
+            .zip(deviations.chunks_exact(classes))
+            .map(|(&code, row)| (dot(row, &axis), code))
+            .collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for (code, (_, sorted)) in codes.iter_mut().zip(order) {
+            *code = sorted;
+        }
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

@@ -1,0 +1,462 @@
+//! [`SplitSearch`]: the search for the best split of a node, feature by
+//! feature, in histograms or in sorted rows.
+
+use crate::bins::{Coding, Column};
+use crate::criterion::Criterion;
+use crate::random::{Key, Rng};
+use crate::sorted::SortedRows;
+use crate::split::{BestSplit, FeatureHistogram, LeafLimits, SplitRule};
+use crate::tally::{Count, TallyLayout, add, clear, copy};
+use crate::tree::{CodeSet, insert};
+
+/// The search for the best split of one node after the other.
+#[derive(Debug)]
+pub(crate) struct SplitSearch<L: TallyLayout> {
+    /// How rows are counted.
+    pub(crate) layout: L,
+    /// The minimum of either side.
+    pub(crate) limits: LeafLimits,
+    /// The factor by which repeated draws increase the noise of a tally: the
+    /// mean of the squares of a row's draws divided by the mean of its draws.
+    pub(crate) noise_factor: f64,
+    /// The best split found so far.
+    pub(crate) best: BestSplit<L::Count>,
+    left: Vec<L::Count>,
+}
+
+impl<L: TallyLayout> SplitSearch<L> {
+    /// A search that has not found a split.
+    pub(crate) fn new(layout: L) -> Self {
+        let stride = layout.stride();
+        Self {
+            limits: LeafLimits {
+                rows: 0,
+                weight: 0.0,
+            },
+            noise_factor: 1.0,
+            best: BestSplit::new(stride),
+            left: vec![L::Count::default(); stride],
+            layout,
+        }
+    }
+
+    /// Searches one feature: all its splits, or one random split if there is a
+    /// key to draw it with. Returns whether the feature is not constant.
+    pub(crate) fn search<C: Criterion>(
+        &mut self,
+        feature: FeatureHistogram<'_, L::Count>,
+        total: &[L::Count],
+        random: Option<Key>,
+    ) -> bool {
+        if feature.is_constant() {
+            return false;
+        }
+        match random {
+            None => self.search_all::<C>(feature, total),
+            Some(key) => self.try_random::<C>(feature, total, key),
+        }
+        true
+    }
+
+    /// Searches all splits of a number feature by the sorted rows of the node,
+    /// which have more than one code.
+    pub(crate) fn search_sorted<C: Criterion>(
+        &mut self,
+        index: usize,
+        column: &Column,
+        sorted: &mut SortedRows,
+        total: &[L::Count],
+    ) {
+        let missing = column.coding.missing();
+        let draws = self.layout.draws_by_class(total);
+        let Some(place) = sorted.search::<L, C>(missing, draws, self.limits) else {
+            return;
+        };
+        clear(&mut self.left);
+        for payload in sorted.left(place) {
+            self.layout.add(&mut self.left, L::unpack(payload));
+        }
+        let purity = self.layout.split_purity::<C>(&self.left, total);
+        if purity > self.best.score {
+            let (codes, has_missing) = sorted.codes(missing);
+            self.best.score = purity;
+            self.best.purity = purity;
+            self.best.feature = index;
+            copy(&mut self.best.left, &self.left);
+            self.best.rule = SplitRule::Threshold {
+                last_left: last_left_code(column, codes, place.at),
+                missing_left: has_missing.then_some(place.missing_left),
+            };
+        }
+    }
+
+    fn search_all<C: Criterion>(
+        &mut self,
+        feature: FeatureHistogram<'_, L::Count>,
+        total: &[L::Count],
+    ) {
+        match &feature.column.coding {
+            Coding::Number { .. } => {
+                let missing = feature.column.coding.missing();
+                let last = feature.codes.len() - 1;
+                // Missing values go right, which includes the split of them from
+                // all others.
+                let end = if feature.has_missing { last + 1 } else { last };
+                clear(&mut self.left);
+                if let Some(at) = self.sweep::<C>(feature, end, total, 0.0) {
+                    self.best.rule = SplitRule::Threshold {
+                        last_left: last_left_code(feature.column, feature.codes, at),
+                        missing_left: feature.has_missing.then_some(false),
+                    };
+                }
+                if feature.has_missing {
+                    let stride = self.layout.stride();
+                    copy(&mut self.left, feature.tally(missing, stride));
+                    if let Some(at) = self.sweep::<C>(feature, last, total, 0.0) {
+                        self.best.rule = SplitRule::Threshold {
+                            last_left: last_left_code(feature.column, feature.codes, at),
+                            missing_left: Some(true),
+                        };
+                    }
+                }
+            }
+            Coding::Category { .. } => {
+                let mut codes = [0_u8; 256];
+                let (codes, present) = all_codes(&feature, &mut codes);
+                self.layout.sort_codes(codes, feature.histogram, total);
+                let sorted = FeatureHistogram {
+                    codes,
+                    has_missing: false,
+                    ..feature
+                };
+                let noise_gain = self.noise_factor * self.layout.noise_gain::<C>(total);
+                let penalty = noise_gain * noise_multiple(sorted.codes.len());
+                clear(&mut self.left);
+                if let Some(at) = self.sweep::<C>(sorted, sorted.codes.len() - 1, total, penalty) {
+                    let mut left = CodeSet::default();
+                    sorted.codes[..=at]
+                        .iter()
+                        .for_each(|&code| insert(&mut left, code));
+                    self.best.rule = SplitRule::Subset { left, present };
+                }
+            }
+        }
+    }
+
+    /// Moves one code after the other to the left side, and evaluates the
+    /// split after each of the first `end` codes. Returns the index of the code
+    /// after which the best split lies, if one of these is better than the best
+    /// so far.
+    fn sweep<C: Criterion>(
+        &mut self,
+        feature: FeatureHistogram<'_, L::Count>,
+        end: usize,
+        total: &[L::Count],
+        penalty: f64,
+    ) -> Option<usize> {
+        let Self {
+            layout,
+            limits,
+            best,
+            left,
+            ..
+        } = self;
+        let stride = layout.stride();
+        let is_unlimited = limits.is_met_by_all();
+        let mut found = None;
+        for (index, &code) in feature.codes[..end].iter().enumerate() {
+            let tally = feature.tally(code, stride);
+            add(left, tally);
+            if is_unlimited {
+                // No split between two codes of one same class is better than
+                // the split before the first or after the second of them: both
+                // criteria are concave (Fayyad and Irani: On the handling of
+                // continuous-valued attributes in decision tree generation, 1992).
+                if let Some(&next) = feature.codes.get(index + 1)
+                    && layout.is_same_pure_class(tally, feature.tally(next, stride))
+                {
+                    continue;
+                }
+            } else if !limits.is_met(layout, left, total) {
+                continue;
+            }
+            let purity = layout.split_purity::<C>(left, total);
+            if purity - penalty > best.score {
+                best.score = purity - penalty;
+                best.purity = purity;
+                best.feature = feature.index;
+                copy(&mut best.left, left);
+                found = Some(index);
+            }
+        }
+        found
+    }
+
+    /// Evaluates one random split (Geurts, Ernst, Wehenkel: Extremely
+    /// randomized trees, 2006). Numbers are split at a threshold that is uniform
+    /// between the least and the greatest of the node, with missing values on a
+    /// random side, as in scikit-learn; categories by a random subset of those
+    /// in the node.
+    fn try_random<C: Criterion>(
+        &mut self,
+        feature: FeatureHistogram<'_, L::Count>,
+        total: &[L::Count],
+        key: Key,
+    ) {
+        let Self {
+            layout,
+            limits,
+            best,
+            left,
+            ..
+        } = self;
+        let stride = layout.stride();
+        let mut rng = key.child(feature.index as u64).rng();
+        clear(left);
+        let rule = match &feature.column.coding {
+            Coding::Number { .. } => {
+                let last_left = random_threshold(feature.column, feature.codes, &mut rng);
+                for &code in feature.codes.iter().take_while(|&&code| code <= last_left) {
+                    add(left, feature.tally(code, stride));
+                }
+                // A single number can only be split from the missing values.
+                let missing_left = feature
+                    .has_missing
+                    .then(|| rng.below(2) == 1 && feature.codes.len() > 1);
+                if missing_left == Some(true) {
+                    let missing = feature.column.coding.missing();
+                    add(left, feature.tally(missing, stride));
+                }
+                SplitRule::Threshold {
+                    last_left,
+                    missing_left,
+                }
+            }
+            Coding::Category { .. } => {
+                let mut codes = [0_u8; 256];
+                let (codes, present) = all_codes(&feature, &mut codes);
+                let mut set = CodeSet::default();
+                for &code in random_subset(codes, &mut rng) {
+                    insert(&mut set, code);
+                    add(left, feature.tally(code, stride));
+                }
+                SplitRule::Subset { left: set, present }
+            }
+        };
+        let draws = layout.draws(left);
+        let is_split = draws > 0 && draws < layout.draws(total);
+        if !is_split || !limits.is_met(layout, left, total) {
+            return;
+        }
+        let purity = layout.split_purity::<C>(left, total);
+        if purity > best.score {
+            best.score = purity;
+            best.purity = purity;
+            best.feature = feature.index;
+            copy(&mut best.left, left);
+            best.rule = rule;
+        }
+    }
+}
+
+/// The multiple of [`Criterion::noise_gain`] that is subtracted from the
+/// purity of the best split of `categories` categories: the gain that it is
+/// expected to have on a target without relation to the feature, beyond that
+/// of two categories, plus one standard deviation. Without this penalty,
+/// categories of few rows each would be preferred to more informative
+/// features, and the forest would overfit.
+///
+/// The halves of `n` standard normal deviates that are sorted and split at
+/// zero have their means at `sqrt(2 / pi)` from zero. So the split explains
+/// `2 n / pi` of the variance, with a standard deviation of
+/// `2 sqrt(2 / pi) sqrt(1 - 2 / pi) sqrt(n)`.
+fn noise_multiple(categories: usize) -> f64 {
+    const MEAN: f64 = std::f64::consts::FRAC_2_PI;
+    let beyond_two = categories.saturating_sub(2) as f64;
+    let deviation = 2.0 * (MEAN * (1.0 - MEAN) * beyond_two).sqrt();
+    MEAN * beyond_two + deviation
+}
+
+/// The codes of a category feature in a node, including that of missing
+/// values, ascending, and the same as a set.
+fn all_codes<'b, W: Count>(
+    feature: &FeatureHistogram<'_, W>,
+    buffer: &'b mut [u8; 256],
+) -> (&'b mut [u8], CodeSet) {
+    let mut number = feature.codes.len();
+    buffer[..number].copy_from_slice(feature.codes);
+    if feature.has_missing {
+        buffer[number] = feature.column.coding.missing();
+        number += 1;
+    }
+    let codes = &mut buffer[..number];
+    let mut present = CodeSet::default();
+    codes.iter().for_each(|&code| insert(&mut present, code));
+    (codes, present)
+}
+
+/// The greatest code that goes left if the node's numbers are split after
+/// `codes[at]`. The threshold is the mean of the two neighbouring bin centers,
+/// rounded to a bin. After the last code, all numbers go left.
+fn last_left_code(column: &Column, codes: &[u8], at: usize) -> u8 {
+    let low = codes[at];
+    let Some(&high) = codes.get(at + 1) else {
+        return (column.coding.values() - 1) as u8;
+    };
+    if high == low + 1 {
+        return low;
+    }
+    let centers = &column.centers;
+    let middle = centers[usize::from(low)] / 2.0 + centers[usize::from(high)] / 2.0;
+    code_at(column, middle, low, high)
+}
+
+/// The last code of `low..high` whose center is at most `number`; `low` if
+/// there is none.
+fn code_at(column: &Column, number: f64, low: u8, high: u8) -> u8 {
+    let between = &column.centers[usize::from(low) + 1..usize::from(high)];
+    low + between.partition_point(|&center| center <= number) as u8
+}
+
+/// The greatest code that goes left at a random threshold.
+fn random_threshold(column: &Column, codes: &[u8], rng: &mut Rng) -> u8 {
+    let (low, high) = (codes[0], codes[codes.len() - 1]);
+    if low == high {
+        return low;
+    }
+    let (from, to) = (
+        column.centers[usize::from(low)],
+        column.centers[usize::from(high)],
+    );
+    let share = rng.next_f64();
+    code_at(column, from * (1.0 - share) + to * share, low, high)
+}
+
+/// A uniformly random subset of at least two codes, neither empty nor all of
+/// them.
+fn random_subset<'b>(codes: &'b mut [u8], rng: &mut Rng) -> &'b [u8] {
+    loop {
+        let mut kept = 0;
+        let mut bits = 0;
+        for index in 0..codes.len() {
+            if index % 64 == 0 {
+                bits = rng.next_u64();
+            }
+            if (bits >> (index % 64)) & 1 == 1 {
+                codes.swap(kept, index);
+                kept += 1;
+            }
+        }
+        if kept > 0 && kept < codes.len() {
+            return &codes[..kept];
+        }
+        // The codes are in another order now, which does not matter.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::binary::BinaryLayout;
+    use crate::bins::Bins;
+    use crate::criterion::{Entropy, Gini};
+    use crate::entries::{BoundedRows, Entry, RowItem as _};
+    use crate::multiclass::MulticlassLayout;
+    use crate::sample::Sample;
+    use crate::split::PresentCodes;
+
+    fn entries<L: TallyLayout>(sample: &Sample<'_>, draws: &[u16]) -> BoundedRows<Entry<L>> {
+        let mut entries = sample.new_entries();
+        sample.take_drawn(draws, &mut entries);
+        entries
+    }
+
+    /// The best split of one feature, by sorted rows and by a histogram.
+    fn both<L: TallyLayout, C: Criterion>(
+        layout: impl Fn() -> L,
+        bins: &Bins,
+        entries: &[Entry<L>],
+        limits: LeafLimits,
+    ) -> [BestSplit<L::Count>; 2] {
+        let column = &bins.columns()[0];
+        let (stride, codes) = (layout().stride(), column.coding.values() + 1);
+        let mut histogram = vec![L::Count::default(); stride * codes];
+        let mut total = vec![L::Count::default(); stride];
+        for entry in entries {
+            let row = L::unpack(entry.payload());
+            let code = usize::from(bins.codes(0)[entry.index()]);
+            layout().add(&mut histogram[code * stride..][..stride], row);
+            layout().add(&mut total, row);
+        }
+        let mut from_sorted = SplitSearch::new(layout());
+        from_sorted.limits = limits;
+        let mut sorted = SortedRows::new(layout().classes());
+        if sorted.sort(entries, bins.codes(0)) {
+            from_sorted.search_sorted::<C>(0, column, &mut sorted, &total);
+        }
+        let mut from_histogram = SplitSearch::new(layout());
+        from_histogram.limits = limits;
+        let mut present = PresentCodes::NONE;
+        present.set_from_histogram(&histogram, codes);
+        let feature = FeatureHistogram {
+            index: 0,
+            column,
+            histogram: &histogram,
+            codes: present.codes(),
+            has_missing: present.has_missing,
+        };
+        from_histogram.search::<C>(feature, &total, None);
+        [from_sorted.best, from_histogram.best]
+    }
+
+    /// The splits have the same purity, up to rounding.
+    fn agree<L: TallyLayout, C: Criterion>(
+        layout: impl Fn() -> L,
+        bins: &Bins,
+        entries: &[Entry<L>],
+        limits: LeafLimits,
+    ) -> Result<(), TestCaseError> {
+        let [sorted, histogram] = both::<L, C>(layout, bins, entries, limits);
+        prop_assert_eq!(sorted.is_some(), histogram.is_some());
+        if sorted.is_some() {
+            let difference = (sorted.purity - histogram.purity).abs();
+            prop_assert!(difference <= 1e-12 * (1.0 + histogram.purity.abs()));
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn sorted_rows_and_histograms_give_equally_good_splits(
+            rows in prop::collection::vec((0..12_u8, 0..3_u32, 0..4_u16), 1..60),
+            rows_a_side in 0..4_u32,
+            weight_a_side in 0..6_u32,
+            is_binary in any::<bool>(),
+        ) {
+            let value = |code: u8| if code == 11 { f64::NAN } else { f64::from(code) };
+            let values: Vec<f64> = rows.iter().map(|row| value(row.0)).collect();
+            let mut bins = Bins::new(rows.len());
+            bins.push_numbers("x", &values).unwrap();
+            let classes = if is_binary { 2 } else { 3 };
+            let codes: Vec<u32> = rows.iter().map(|row| row.1 % classes).collect();
+            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+            let sample = Sample::new(&bins, &codes, classes as usize, &numbers).unwrap();
+            let draws: Vec<u16> = rows.iter().map(|row| row.2).collect();
+            // A node of one class is a leaf.
+            let by_class = sample.draws_by_class(&draws);
+            prop_assume!(by_class.iter().filter(|&&draws| draws > 0).count() > 1);
+            let limits = LeafLimits { rows: rows_a_side, weight: f64::from(weight_a_side) };
+            if is_binary {
+                let entries = entries::<BinaryLayout<true>>(&sample, &draws);
+                agree::<_, Gini>(BinaryLayout::<true>::new, &bins, &entries, limits)?;
+                agree::<_, Entropy>(BinaryLayout::<true>::new, &bins, &entries, limits)?;
+            } else {
+                let entries = entries::<MulticlassLayout>(&sample, &draws);
+                agree::<_, Gini>(|| MulticlassLayout::new(3, true), &bins, &entries, limits)?;
+                agree::<_, Entropy>(|| MulticlassLayout::new(3, true), &bins, &entries, limits)?;
+            }
+        }
+    }
+}

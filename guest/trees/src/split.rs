@@ -1,0 +1,193 @@
+//! [`BestSplit`]: the best split of a node that was found so far, and the
+//! histogram of one feature at a node, in which splits are searched.
+
+use crate::bins::Column;
+use crate::tally::{Count, TallyLayout};
+use crate::tree::{CodeSet, contains};
+
+/// The minimum of either side of a split.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LeafLimits {
+    /// The minimum number of distinct rows.
+    pub(crate) rows: u32,
+    /// The minimum sum of the draws' class weights.
+    pub(crate) weight: f64,
+}
+
+impl LeafLimits {
+    /// Whether every split meets the limits.
+    pub(crate) fn is_met_by_all(self) -> bool {
+        self.rows <= 1 && self.weight <= 0.0
+    }
+
+    /// Whether the split of `total` into `left` and the rest meets the limits.
+    pub(crate) fn is_met<L: TallyLayout>(
+        self,
+        layout: &L,
+        left: &[L::Count],
+        total: &[L::Count],
+    ) -> bool {
+        let rows = layout.rows(left);
+        let (a, b) = layout.split_weights(left, total);
+        rows >= self.rows
+            && layout.rows(total) - rows >= self.rows
+            && a >= self.weight
+            && b >= self.weight
+    }
+}
+
+/// Which codes go left, in a split that is not yet part of a tree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum SplitRule {
+    /// See [`crate::tree::Test::Threshold`].
+    Threshold {
+        /// The greatest code that goes left.
+        last_left: u8,
+        /// Whether missing values go left; `None` if the node has none.
+        missing_left: Option<bool>,
+    },
+    /// See [`crate::tree::Test::Subset`].
+    Subset {
+        /// The codes that go left.
+        left: CodeSet,
+        /// The codes that occur in the node.
+        present: CodeSet,
+    },
+}
+
+/// The best split of a node found so far.
+#[derive(Clone, Debug)]
+pub(crate) struct BestSplit<W> {
+    /// The sum of both sides' purities minus the penalty of the feature; minus
+    /// infinity before any split was found.
+    pub(crate) score: f64,
+    /// The sum of both sides' purities.
+    pub(crate) purity: f64,
+    /// The index of the feature.
+    pub(crate) feature: usize,
+    /// Which codes go left.
+    pub(crate) rule: SplitRule,
+    /// The tally of the rows that go left.
+    pub(crate) left: Vec<W>,
+}
+
+impl<W: Count> BestSplit<W> {
+    /// No split, for tallies of `stride` counts.
+    pub(crate) fn new(stride: usize) -> Self {
+        Self {
+            score: f64::NEG_INFINITY,
+            purity: f64::NEG_INFINITY,
+            feature: 0,
+            rule: SplitRule::Threshold {
+                last_left: 0,
+                missing_left: None,
+            },
+            left: vec![W::default(); stride],
+        }
+    }
+
+    /// Forgets what was found.
+    pub(crate) fn clear(&mut self) {
+        self.score = f64::NEG_INFINITY;
+    }
+
+    /// Whether a split was found.
+    pub(crate) fn is_some(&self) -> bool {
+        self.score > f64::NEG_INFINITY
+    }
+}
+
+/// The codes of one feature that occur in a node.
+#[derive(Debug)]
+pub(crate) struct PresentCodes {
+    list: [u8; 256],
+    number: usize,
+    /// Whether some values are missing. Their code is not in the list.
+    pub(crate) has_missing: bool,
+}
+
+impl PresentCodes {
+    /// No codes.
+    pub(crate) const NONE: Self = Self {
+        list: [0; 256],
+        number: 0,
+        has_missing: false,
+    };
+
+    /// Sets the codes to those that are not empty in a histogram of `codes`
+    /// tallies, of which the last is that of missing values.
+    pub(crate) fn set_from_histogram<W: Count>(&mut self, histogram: &[W], codes: usize) {
+        let stride = histogram.len() / codes;
+        self.number = 0;
+        let is_empty = |tally: &[W]| tally.iter().all(|&word| word == W::default());
+        let mut add = |code: usize, tally: &[W]| {
+            // Always written, and kept if not empty: no branch to mispredict.
+            self.list[self.number & 255] = code as u8;
+            self.number += usize::from(!is_empty(tally));
+        };
+        let values = &histogram[..(codes - 1) * stride];
+        if stride == 1 {
+            // In chunks for the reason given in `chunks`.
+            let (chunks, rest) = values.as_chunks::<8>();
+            for (index, chunk) in chunks.iter().enumerate() {
+                for (at, word) in chunk.iter().enumerate() {
+                    add(index * 8 + at, std::slice::from_ref(word));
+                }
+            }
+            for (at, word) in rest.iter().enumerate() {
+                add(chunks.len() * 8 + at, std::slice::from_ref(word));
+            }
+        } else {
+            for (code, tally) in values.chunks_exact(stride).enumerate() {
+                add(code, tally);
+            }
+        }
+        self.has_missing = !is_empty(&histogram[(codes - 1) * stride..]);
+    }
+
+    /// Sets the codes to those of a set.
+    pub(crate) fn set_from_code_set(&mut self, mut set: CodeSet, missing: u8) {
+        self.number = 0;
+        self.has_missing = contains(&set, missing);
+        set[usize::from(missing >> 6)] &= !(1 << (missing & 63));
+        for (index, mut word) in set.into_iter().enumerate() {
+            while word != 0 {
+                self.list[self.number & 255] = (index * 64) as u8 + word.trailing_zeros() as u8;
+                self.number += 1;
+                word &= word - 1;
+            }
+        }
+    }
+
+    /// The codes, ascending, without that of missing values.
+    pub(crate) fn codes(&self) -> &[u8] {
+        &self.list[..self.number]
+    }
+}
+
+/// One feature of a node with its histogram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeatureHistogram<'a, W> {
+    /// The feature's index.
+    pub(crate) index: usize,
+    /// What its codes mean.
+    pub(crate) column: &'a Column,
+    /// One tally per code.
+    pub(crate) histogram: &'a [W],
+    /// The codes that are not empty, without that of missing values.
+    pub(crate) codes: &'a [u8],
+    /// Whether some values are missing.
+    pub(crate) has_missing: bool,
+}
+
+impl<W: Count> FeatureHistogram<'_, W> {
+    /// The tally of `code`.
+    pub(crate) fn tally(&self, code: u8, stride: usize) -> &[W] {
+        &self.histogram[usize::from(code) * stride..][..stride]
+    }
+
+    /// Whether all rows have the same code, so that there is no split.
+    pub(crate) fn is_constant(&self) -> bool {
+        self.codes.is_empty() || (self.codes.len() == 1 && !self.has_missing)
+    }
+}

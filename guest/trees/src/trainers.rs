@@ -1,0 +1,388 @@
+//! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`] as trainers of a guest.
+//! They differ in their descriptions and their defaults.
+
+use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
+use fanout_sdk::{
+    Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
+    TrainerDescription, Values,
+};
+use linfa::ParamGuard;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::bins::{Bins, BinsError};
+use crate::forest::{self, ForestError, TrainingSet};
+use crate::model::{FeatureValues, Forest, PredictError};
+use crate::params::{ForestParams, ForestValidParams, ParamsError};
+use crate::resolved::ResolveError;
+
+/// A random forest (Breiman: Random forests, 2001).
+#[derive(Clone, Copy, Debug)]
+pub struct RandomForest;
+
+/// Extremely randomized trees (Geurts, Ernst, Wehenkel, 2006).
+#[derive(Clone, Copy, Debug)]
+pub struct ExtraTrees;
+
+/// A single decision tree (Breiman et al.: Classification and regression
+/// trees, 1984).
+#[derive(Clone, Copy, Debug)]
+pub struct DecisionTree;
+
+/// A fitted forest with its class labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The class labels, sorted.
+    pub classes: Vec<String>,
+    /// The trees.
+    pub forest: Forest,
+}
+
+macro_rules! trainer {
+    ($name:ident, $description:ident, $defaults:ident) => {
+        impl Trainer for $name {
+            type Prepared = Bins;
+            type Model = Model;
+
+            fn description() -> TrainerDescription {
+                $description()
+            }
+
+            fn prepare(table: &Table) -> Result<Bins, Fault> {
+                prepare(table)
+            }
+
+            fn evaluate(data: &Bins, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
+                evaluate(data, job, &ForestParams::$defaults(), scorer)
+            }
+
+            fn fit(data: &Bins, job: &Job<'_>) -> Result<Model, Fault> {
+                fit(data, job, &ForestParams::$defaults())
+            }
+
+            fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
+                predict(model, table)
+            }
+        }
+    };
+}
+
+trainer!(RandomForest, describe_random_forest, random_forest);
+trainer!(ExtraTrees, describe_extra_trees, extra_trees);
+trainer!(DecisionTree, describe_decision_tree, decision_tree);
+
+fn prepare(table: &Table) -> Result<Bins, Fault> {
+    if table.features().is_empty() {
+        return Err(Fault::InvalidDataset(
+            "the dataset has no features".to_owned(),
+        ));
+    }
+    let mut bins = Bins::new(table.rows());
+    for (index, feature) in table.features().iter().enumerate() {
+        let labels = feature.labels.as_deref().unwrap_or_default();
+        match table.values(index)? {
+            Values::Number(values) => bins.push_numbers(&feature.name, &values),
+            Values::Category(values) => bins.push_categories(&feature.name, labels, &values),
+        }
+        .map_err(|error: BinsError| Fault::InvalidDataset(error.to_string()))?;
+    }
+    Ok(bins)
+}
+
+fn training_set<'a>(job: &Job<'a>) -> Result<TrainingSet<'a>, Fault> {
+    match job.target {
+        Target::Classes { classes, codes } => Ok(TrainingSet {
+            labels: classes,
+            codes,
+            train: job.train,
+        }),
+        Target::Numbers(_) => Err(Fault::InvalidTask(
+            "the target is numeric, but this trainer is a classifier".to_owned(),
+        )),
+    }
+}
+
+fn check(params: &Params, defaults: &ForestParams) -> Result<ForestValidParams, Fault> {
+    defaults
+        .clone()
+        .with(params)
+        .and_then(ForestParams::check)
+        .map_err(|error| Fault::InvalidParams(error.to_string()))
+}
+
+fn fault(error: ForestError) -> Fault {
+    match error {
+        ForestError::Resolve(ResolveError::Params(error @ ParamsError::NoSuchClass { .. })) => {
+            Fault::InvalidParams(error.to_string())
+        }
+        ForestError::Score(fault) => fault,
+        error => Fault::Failed(error.to_string()),
+    }
+}
+
+fn evaluate(
+    bins: &Bins,
+    job: &Job<'_>,
+    defaults: &ForestParams,
+    scorer: &mut dyn Scorer,
+) -> Result<u32, Fault> {
+    let candidates: Vec<ForestValidParams> = job
+        .candidates
+        .iter()
+        .map(|params| check(params, defaults))
+        .collect::<Result<_, _>>()?;
+    forest::evaluate(bins, training_set(job)?, job.test, &candidates, scorer).map_err(fault)
+}
+
+fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fault> {
+    let Some(params) = job.candidates.first() else {
+        return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
+    };
+    let training = training_set(job)?;
+    let forest = forest::fit(bins, training, &check(params, defaults)?).map_err(fault)?;
+    Ok(Model {
+        classes: training.labels.to_vec(),
+        forest,
+    })
+}
+
+/// Errors of predicting a table.
+enum TableError {
+    Predict(PredictError),
+    Table(Fault),
+}
+
+impl From<PredictError> for TableError {
+    fn from(error: PredictError) -> Self {
+        Self::Predict(error)
+    }
+}
+
+fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
+    if model.forest.classes() != model.classes.len() {
+        return Err(Fault::Failed(
+            "the model is damaged: its numbers of classes and of labels differ".to_owned(),
+        ));
+    }
+    let values = model
+        .forest
+        .predict(table.rows(), |_, column, encode| {
+            let features = table.features();
+            let Some(index) = features
+                .iter()
+                .position(|feature| feature.name == column.name)
+            else {
+                return Err(PredictError::NoFeature(column.name.clone()).into());
+            };
+            let values = table.values(index).map_err(TableError::Table)?;
+            let labels = features[index].labels.as_deref().unwrap_or_default();
+            Ok(encode(match &values {
+                Values::Number(values) => FeatureValues::Number(values),
+                Values::Category(values) => FeatureValues::Category { labels, values },
+            })?)
+        })
+        .map_err(|error| match error {
+            TableError::Predict(error) => Fault::InvalidDataset(error.to_string()),
+            TableError::Table(fault) => fault,
+        })?;
+    let values = if model.classes.len() == 2 {
+        PredictionValues::Binary(values)
+    } else {
+        PredictionValues::Multiclass(values)
+    };
+    Ok(PredictionBuf {
+        classes: model.classes.clone(),
+        values,
+    })
+}
+
+fn describe(name: &str, summary: &str, params: Vec<Param>) -> TrainerDescription {
+    TrainerDescription {
+        name: name.to_owned(),
+        summary: summary.to_owned(),
+        tasks: vec![Learning::Binary, Learning::Multiclass],
+        params,
+    }
+}
+
+fn describe_random_forest() -> TrainerDescription {
+    let mut params = vec![n_estimators()];
+    params.extend(shared(json!("sqrt"), &["balanced", "balanced_subsample"]));
+    params.extend([bootstrap(true), max_samples()]);
+    describe(
+        "random_forest",
+        "A random forest: the mean prediction of trees grown on bootstrap samples.",
+        params,
+    )
+}
+
+fn describe_extra_trees() -> TrainerDescription {
+    let mut params = vec![n_estimators()];
+    params.extend(shared(json!("sqrt"), &["balanced", "balanced_subsample"]));
+    params.extend([bootstrap(false), max_samples()]);
+    describe(
+        "extra_trees",
+        "Extremely randomized trees: the mean prediction of trees with random splits.",
+        params,
+    )
+}
+
+fn describe_decision_tree() -> TrainerDescription {
+    let mut params = shared(Value::Null, &["balanced"]);
+    params.push(Param::new(
+        "splitter",
+        vec![choice(&["best", "random"])],
+        json!("best"),
+        "Whether the best split or one random split of each searched feature is considered.",
+    ));
+    describe(
+        "decision_tree",
+        "A single decision tree, grown on all training rows.",
+        params,
+    )
+}
+
+fn choice(of: &[&str]) -> ParamKind {
+    ParamKind::Choice {
+        of: of.iter().map(|&choice| choice.to_owned()).collect(),
+    }
+}
+
+fn from(min: i64) -> ParamKind {
+    ParamKind::Int {
+        min: Some(min),
+        max: None,
+    }
+}
+
+fn number(min: f64, max: Option<f64>) -> ParamKind {
+    ParamKind::Float {
+        min: Some(min),
+        max,
+        above_min: false,
+    }
+}
+
+fn share(max: Option<f64>) -> ParamKind {
+    ParamKind::Float {
+        min: Some(0.0),
+        max,
+        above_min: true,
+    }
+}
+
+fn n_estimators() -> Param {
+    Param::new(
+        "n_estimators",
+        vec![from(1)],
+        json!(100),
+        "The number of trees.",
+    )
+    .nested()
+}
+
+fn bootstrap(default: bool) -> Param {
+    Param::new(
+        "bootstrap",
+        vec![ParamKind::Bool],
+        json!(default),
+        "Whether each tree draws its rows with replacement; else it takes every row once.",
+    )
+}
+
+fn max_samples() -> Param {
+    Param::new(
+        "max_samples",
+        vec![ParamKind::Null, from(1), share(None)],
+        Value::Null,
+        "The number of rows that a tree draws, absolute or as a fraction of the training rows; \
+         null for the number of training rows. Requires `bootstrap`.",
+    )
+}
+
+/// The hyper-parameters that all trainers have.
+fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
+    vec![
+        Param::new(
+            "criterion",
+            vec![choice(&["gini", "entropy", "log_loss"])],
+            json!("gini"),
+            "The impurity measure; `log_loss` is a synonym of `entropy`.",
+        ),
+        Param::new(
+            "max_depth",
+            vec![ParamKind::Null, from(1)],
+            Value::Null,
+            "The maximum depth of a tree; null for no limit.",
+        )
+        .nested(),
+        Param::new(
+            "min_samples_split",
+            vec![from(2), share(Some(1.0))],
+            json!(2),
+            "The minimum number of rows of a node that is split, absolute or as a fraction of the \
+             training rows. A row that was drawn several times counts once.",
+        )
+        .nested(),
+        Param::new(
+            "min_samples_leaf",
+            vec![from(1), share(Some(1.0))],
+            json!(1),
+            "The minimum number of rows of a leaf, absolute or as a fraction of the training rows.",
+        ),
+        Param::new(
+            "min_weight_fraction_leaf",
+            vec![number(0.0, Some(0.5))],
+            json!(0.0),
+            "The minimum weight of a leaf, as a fraction of the weight of all rows.",
+        ),
+        Param::new(
+            "max_features",
+            vec![
+                choice(&["sqrt", "log2"]),
+                ParamKind::Null,
+                from(1),
+                share(Some(1.0)),
+            ],
+            max_features,
+            "The number of random features that are searched for a split, absolute or as a \
+             fraction of all; null for all. If these are constant in a node, further ones are \
+             searched.",
+        ),
+        Param::new(
+            "max_leaf_nodes",
+            vec![ParamKind::Null, from(2)],
+            Value::Null,
+            "The maximum number of leaves of a tree, which then grows best-first; null for no \
+             limit. If it is set, `n_estimators` is the only nested hyper-parameter.",
+        ),
+        Param::new(
+            "min_impurity_decrease",
+            vec![number(0.0, None)],
+            json!(0.0),
+            "The minimum impurity decrease of a split, weighted by the node's fraction of the rows.",
+        )
+        .nested(),
+        Param::new(
+            "class_weight",
+            vec![ParamKind::Null, choice(balances), ParamKind::Weights],
+            Value::Null,
+            "Class weights: a weight for each label (1 if not given), or weights inversely \
+             proportional to the class frequencies. With `bootstrap`, rows are drawn in \
+             proportion to their weight.",
+        ),
+        Param::new(
+            "random_state",
+            vec![
+                ParamKind::Null,
+                ParamKind::Int {
+                    min: Some(0),
+                    max: Some(i64::from(u32::MAX)),
+                },
+            ],
+            Value::Null,
+            "The random seed. Null is 0: every fit is reproducible.",
+        ),
+    ]
+}

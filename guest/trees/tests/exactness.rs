@@ -1,0 +1,339 @@
+//! Exactness of families: the predictions of a candidate that was fitted
+//! together with others equal, bit for bit, those of its own fit.
+
+use std::collections::BTreeMap;
+
+use fanout_sdk::{Fault, Prediction, Scorer};
+use fanout_trees::forest::{self, ForestError, TrainingSet};
+use fanout_trees::model::{FeatureValues, Forest, PredictError};
+use fanout_trees::params::{Amount, ClassWeight, Impurity, MaxFeatures, Splitter};
+use fanout_trees::{Bins, ForestParams, ForestValidParams};
+use linfa::ParamGuard;
+use proptest::prelude::*;
+
+/// A small dataset.
+#[derive(Clone, Debug)]
+struct Data {
+    numbers: Vec<Vec<f64>>,
+    labels: Vec<String>,
+    categories: Vec<Vec<u32>>,
+    classes: Vec<String>,
+    codes: Vec<u32>,
+    train: Vec<u32>,
+    test: Vec<u32>,
+}
+
+impl Data {
+    fn bins(&self) -> Bins {
+        let mut bins = Bins::new(self.codes.len());
+        for (index, values) in self.numbers.iter().enumerate() {
+            bins.push_numbers(&format!("number {index}"), values)
+                .unwrap();
+        }
+        for (index, values) in self.categories.iter().enumerate() {
+            bins.push_categories(&format!("category {index}"), &self.labels, values)
+                .unwrap();
+        }
+        bins
+    }
+
+    fn training(&self) -> TrainingSet<'_> {
+        TrainingSet {
+            labels: &self.classes,
+            codes: &self.codes,
+            train: &self.train,
+        }
+    }
+
+    /// The predictions of a fitted forest for all rows.
+    fn predict(&self, forest: &Forest) -> Vec<f64> {
+        let predicted: Result<_, PredictError> =
+            forest.predict(self.codes.len(), |index, _, encode| {
+                encode(match self.numbers.get(index) {
+                    Some(values) => FeatureValues::Number(values),
+                    None => FeatureValues::Category {
+                        labels: &self.labels,
+                        values: &self.categories[index - self.numbers.len()],
+                    },
+                })
+            });
+        predicted.unwrap()
+    }
+}
+
+/// A scorer that keeps the bits of each candidate's predictions.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Bits {
+    test: BTreeMap<usize, Vec<u64>>,
+    train: BTreeMap<usize, Vec<u64>>,
+}
+
+fn bits(prediction: Prediction<'_>) -> Vec<u64> {
+    match prediction {
+        Prediction::Binary(values) | Prediction::Multiclass(values) => {
+            values.iter().map(|value| value.to_bits()).collect()
+        }
+        other => panic!("a forest predicted {other:?}"),
+    }
+}
+
+impl Scorer for Bits {
+    fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
+        assert!(
+            self.test.insert(candidate, bits(prediction)).is_none(),
+            "scored twice"
+        );
+        Ok(())
+    }
+
+    fn wants_train(&self) -> bool {
+        true
+    }
+
+    fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
+        assert!(
+            self.train.insert(candidate, bits(prediction)).is_none(),
+            "scored twice"
+        );
+        Ok(())
+    }
+}
+
+fn evaluate(
+    data: &Data,
+    bins: &Bins,
+    candidates: &[ForestValidParams],
+) -> Result<(Bits, u32), ForestError> {
+    let mut bits = Bits::default();
+    let fits = forest::evaluate(bins, data.training(), &data.test, candidates, &mut bits)?;
+    assert_eq!(bits.test.len(), candidates.len());
+    assert_eq!(bits.train.len(), candidates.len());
+    Ok((bits, fits))
+}
+
+fn data() -> impl Strategy<Value = Data> {
+    (8..120_usize, 2..5_usize, 0..4_usize, 0..3_usize).prop_flat_map(|(rows, classes, a, b)| {
+        let a = if a + b == 0 { 1 } else { a };
+        let number = prop_oneof![
+            6 => (-3..4_i32).prop_map(f64::from),
+            3 => -1.0..1.0_f64,
+            1 => Just(f64::NAN),
+        ];
+        let category = prop_oneof![9 => 0..6_u32, 1 => Just(u32::MAX)];
+        (
+            prop::collection::vec(prop::collection::vec(number, rows), a),
+            prop::collection::vec(prop::collection::vec(category, rows), b),
+            prop::collection::vec(0..classes as u32, rows),
+            prop::collection::vec(0..4_u8, rows),
+        )
+            .prop_map(move |(numbers, categories, codes, parts)| {
+                let (test, mut train): (Vec<u32>, Vec<u32>) =
+                    (0..rows as u32).partition(|&row| parts[row as usize] == 0);
+                if train.is_empty() {
+                    train = vec![0];
+                }
+                Data {
+                    numbers,
+                    labels: (0..6).map(|label| format!("label {label}")).collect(),
+                    categories,
+                    classes: (0..classes).map(|class| class.to_string()).collect(),
+                    test,
+                    codes,
+                    train,
+                }
+            })
+    })
+}
+
+/// Hyper-parameters that are not nested.
+fn shared() -> impl Strategy<Value = ForestParams> {
+    let class_weight = prop_oneof![
+        2 => Just(ClassWeight::Equal),
+        1 => Just(ClassWeight::Balanced),
+        1 => Just(ClassWeight::BalancedSubsample),
+        1 => (0.1..3.0_f64).prop_map(|weight| {
+            ClassWeight::ByLabel(BTreeMap::from([("1".to_owned(), weight)]))
+        }),
+    ];
+    let max_features = prop_oneof![
+        Just(MaxFeatures::Sqrt),
+        Just(MaxFeatures::All),
+        Just(MaxFeatures::Number(1)),
+        Just(MaxFeatures::Share(0.7)),
+    ];
+    // The last draws rows too often for the packed tallies of two classes.
+    let max_samples = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Amount::Share(0.5))),
+        1 => Just(Some(Amount::Rows(9))),
+        1 => Just(Some(Amount::Rows(9_000))),
+    ];
+    let leaf = prop_oneof![
+        3 => Just(Amount::Rows(1)), 1 => (2..5_u64).prop_map(Amount::Rows), 1 => Just(Amount::Share(0.1)),
+    ];
+    (
+        (
+            any::<bool>(),
+            any::<bool>(),
+            any::<bool>(),
+            max_samples,
+            leaf,
+        ),
+        (
+            max_features,
+            prop_oneof![3 => Just(0.0), 1 => Just(0.05)],
+            class_weight,
+            0..9_u64,
+        ),
+        prop_oneof![4 => Just(None), 1 => (2..9_u32).prop_map(Some)],
+    )
+        .prop_map(
+            |(
+                (entropy, random, bootstrap, samples, leaf),
+                (features, fraction, weight, seed),
+                leaves,
+            )| {
+                ForestParams::random_forest()
+                    .criterion(if entropy {
+                        Impurity::Entropy
+                    } else {
+                        Impurity::Gini
+                    })
+                    .splitter(if random {
+                        Splitter::Random
+                    } else {
+                        Splitter::Best
+                    })
+                    .bootstrap(bootstrap)
+                    .max_samples(samples.filter(|_| bootstrap))
+                    .min_samples_leaf(leaf)
+                    .max_features(features)
+                    .min_weight_fraction_leaf(fraction)
+                    .class_weight(weight)
+                    .random_state(seed)
+                    .max_leaf_nodes(leaves)
+            },
+        )
+}
+
+/// The nested hyper-parameters of a few candidates.
+fn grid() -> impl Strategy<Value = Vec<(u32, Option<u32>, Amount, f64)>> {
+    let depth = prop_oneof![2 => (1..7_u32).prop_map(Some), 1 => Just(None)];
+    let split = prop_oneof![
+        3 => (2..20_u64).prop_map(Amount::Rows), 1 => (0.05..0.9_f64).prop_map(Amount::Share),
+    ];
+    let decrease = prop_oneof![2 => Just(0.0), 1 => 0.0..0.05_f64];
+    prop::collection::vec((1..6_u32, depth, split, decrease), 1..7)
+}
+
+fn candidates(
+    shared: &ForestParams,
+    grid: &[(u32, Option<u32>, Amount, f64)],
+) -> Vec<ForestValidParams> {
+    grid.iter()
+        .map(|&(trees, depth, split, decrease)| {
+            shared
+                .clone()
+                .n_estimators(trees)
+                .max_depth(depth)
+                .min_samples_split(split)
+                .min_impurity_decrease(decrease)
+                .check()
+                .unwrap()
+        })
+        .collect()
+}
+
+fn pick(values: &[f64], rows: &[u32], width: usize) -> Vec<u64> {
+    rows.iter()
+        .flat_map(|&row| &values[row as usize * width..][..width])
+        .map(|value| value.to_bits())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn a_family_gives_the_predictions_of_separate_fits(data in data(), shared in shared(), grid in grid()) {
+        let bins = data.bins();
+        let candidates = candidates(&shared, &grid);
+        let together = evaluate(&data, &bins, &candidates);
+        // Class weights may leave no rows, with one candidate as with several.
+        let Ok((together, fits)) = together else {
+            prop_assert!(evaluate(&data, &bins, &candidates[..1]).is_err());
+            return Ok(());
+        };
+        prop_assert!(fits as usize <= candidates.len());
+        let width = if data.classes.len() == 2 { 1 } else { data.classes.len() };
+        for (index, candidate) in candidates.iter().enumerate() {
+            let (alone, fits) = evaluate(&data, &bins, std::slice::from_ref(candidate)).unwrap();
+            prop_assert_eq!(fits, 1);
+            prop_assert_eq!(&together.test[&index], &alone.test[&0]);
+            prop_assert_eq!(&together.train[&index], &alone.train[&0]);
+            let forest = forest::fit(&bins, data.training(), candidate).unwrap();
+            let predicted = data.predict(&forest);
+            prop_assert_eq!(&together.test[&index], &pick(&predicted, &data.test, width));
+            prop_assert_eq!(&together.train[&index], &pick(&predicted, &data.train, width));
+            for probabilities in predicted.chunks_exact(data.classes.len()).filter(|_| width > 1) {
+                prop_assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            }
+            prop_assert!(predicted.iter().all(|p| (0.0..=1.0).contains(p)));
+        }
+    }
+
+    #[test]
+    fn a_deserialised_forest_is_the_same(data in data(), shared in shared(), grid in grid()) {
+        let bins = data.bins();
+        let candidate = &candidates(&shared, &grid)[0];
+        let Ok(forest) = forest::fit(&bins, data.training(), candidate) else { return Ok(()) };
+        let stored = serde_json::to_string(&forest).unwrap();
+        let restored: Forest = serde_json::from_str(&stored).unwrap();
+        let bits = |forest: &Forest| -> Vec<u64> {
+            data.predict(forest).iter().map(|value| value.to_bits()).collect()
+        };
+        prop_assert_eq!(bits(&forest), bits(&restored));
+        prop_assert_eq!(stored, serde_json::to_string(&restored).unwrap());
+    }
+
+    #[test]
+    fn test_rows_do_not_affect_the_fit(data in data(), shared in shared(), grid in grid()) {
+        let bins = data.bins();
+        let candidate = &candidates(&shared, &grid)[0];
+        let Ok((bits, _)) = evaluate(&data, &bins, std::slice::from_ref(candidate)) else {
+            return Ok(());
+        };
+        let mut other = data.clone();
+        for &row in &data.test {
+            other.codes[row as usize] = 0;
+        }
+        let (others, _) = evaluate(&other, &bins, std::slice::from_ref(candidate)).unwrap();
+        prop_assert_eq!(bits, others);
+    }
+}
+
+#[test]
+fn candidates_that_differ_in_nested_parameters_are_one_fit() {
+    let data = Data {
+        numbers: vec![(0..60).map(|row| f64::from(row * 7 % 13)).collect()],
+        labels: Vec::new(),
+        categories: Vec::new(),
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        codes: (0..60).map(|row| u32::from(row % 5 < 2)).collect(),
+        train: (0..40).collect(),
+        test: (40..60).collect(),
+    };
+    let grid = [
+        (2, Some(3), Amount::Rows(2), 0.0),
+        (5, None, Amount::Rows(9), 0.01),
+    ];
+    let bins = data.bins();
+    let nested = candidates(&ForestParams::random_forest(), &grid);
+    assert_eq!(evaluate(&data, &bins, &nested).unwrap().1, 1);
+    // Best-first trees of different limits are not nested.
+    let by_leaves = candidates(
+        &ForestParams::random_forest().max_leaf_nodes(Some(4)),
+        &grid,
+    );
+    assert_eq!(evaluate(&data, &bins, &by_leaves).unwrap().1, 2);
+}

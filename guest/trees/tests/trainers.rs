@@ -1,0 +1,423 @@
+//! The trainers through the sdk's [`Trainer`] trait, on tables with numbers,
+//! categories and missing values, of two and of more classes.
+
+use std::collections::BTreeMap;
+
+use fanout_sdk::contract::{Column, ColumnKind, Role};
+use fanout_sdk::guest::{Offer, Offered};
+use fanout_sdk::{
+    Fault, Job, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer, Values,
+};
+use fanout_trees::{DecisionTree, ExtraTrees, RandomForest};
+use serde_json::{Value, json};
+
+const ROWS: u32 = 90;
+const MISSING: u32 = Values::MISSING;
+
+fn number(name: &str, value: impl Fn(u32) -> f64) -> (Column, Values) {
+    let column = Column {
+        name: name.to_owned(),
+        role: Role::Feature,
+        kind: ColumnKind::Number,
+    };
+    (column, Values::Number((0..ROWS).map(value).collect()))
+}
+
+fn category(
+    name: &str,
+    role: Role,
+    labels: &[&str],
+    code: impl Fn(u32) -> u32,
+) -> (Column, Values) {
+    let labels = labels.iter().map(ToString::to_string).collect();
+    let column = Column {
+        name: name.to_owned(),
+        role,
+        kind: ColumnKind::Category { labels },
+    };
+    (column, Values::Category((0..ROWS).map(code).collect()))
+}
+
+/// One of three ports, or missing.
+fn port(row: u32) -> u32 {
+    match row % 10 {
+        9 => MISSING,
+        digit => digit % 3,
+    }
+}
+
+fn distance(row: u32) -> f64 {
+    match row % 7 {
+        6 => f64::NAN,
+        _ => f64::from(row * 37 % 90),
+    }
+}
+
+/// Two features and two targets that are functions of them: `late` if the port
+/// or the distance is missing, `where` by port.
+fn table() -> Table {
+    Table::from_columns(vec![
+        category("port", Role::Feature, &["JFK", "EWR", "LGA"], port),
+        number("distance", distance),
+        category("late", Role::Target, &["no", "yes"], |row| {
+            u32::from(port(row) == MISSING || distance(row).is_nan())
+        }),
+        category("where", Role::Target, &["a", "b", "c", "lost"], |row| {
+            if port(row) == MISSING { 3 } else { port(row) }
+        }),
+    ])
+    .unwrap()
+}
+
+/// The trainer's default hyper-parameters, with those in `set` replaced.
+fn params<T: Trainer>(set: &[(&str, Value)]) -> Params {
+    let defaults = T::description().params.into_iter();
+    let mut params: Params = defaults.map(|param| (param.name, param.default)).collect();
+    for (name, value) in set {
+        let known = params.insert((*name).to_owned(), value.clone());
+        assert!(known.is_some(), "`{name}` is not a hyper-parameter");
+    }
+    params
+}
+
+/// A scorer that keeps the predictions of each candidate.
+#[derive(Debug, Default)]
+struct Recorder {
+    test: BTreeMap<usize, Vec<f64>>,
+    train: BTreeMap<usize, Vec<f64>>,
+}
+
+fn probabilities(prediction: Prediction<'_>) -> Vec<f64> {
+    match prediction {
+        Prediction::Binary(values) | Prediction::Multiclass(values) => values.to_vec(),
+        other => panic!("a forest predicted {other:?}"),
+    }
+}
+
+impl Scorer for Recorder {
+    fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
+        self.test.insert(candidate, probabilities(prediction));
+        Ok(())
+    }
+
+    fn wants_train(&self) -> bool {
+        true
+    }
+
+    fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
+        self.train.insert(candidate, probabilities(prediction));
+        Ok(())
+    }
+}
+
+struct Fitted<T: Trainer> {
+    target: Target,
+    train: Vec<u32>,
+    test: Vec<u32>,
+    recorded: Recorder,
+    model: T::Model,
+}
+
+/// Evaluates and fits one candidate on two thirds of the rows.
+fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fitted<T>, Fault> {
+    let target = table.target(target)?;
+    let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row / 6 % 3 == 2);
+    let data = T::prepare(table)?;
+    let job = Job {
+        candidates: &[candidate],
+        target: &target,
+        train: &train,
+        test: &test,
+    };
+    let mut recorded = Recorder::default();
+    assert_eq!(T::evaluate(&data, &job, &mut recorded)?, 1);
+    let model = T::fit(&data, &job)?;
+    Ok(Fitted {
+        target,
+        train,
+        test,
+        recorded,
+        model,
+    })
+}
+
+fn predict<T: Trainer>(model: &T::Model, table: &Table) -> PredictionBuf {
+    T::predict(model, table).unwrap()
+}
+
+/// The fraction of rows whose class is predicted.
+fn accuracy(predicted: &PredictionBuf, target: &Target) -> f64 {
+    let Target::Classes { classes, codes } = target else {
+        panic!("{target:?}");
+    };
+    assert_eq!(&predicted.classes, classes);
+    let predicted = predicted.as_prediction().classes(classes.len());
+    let right = predicted.iter().zip(codes).filter(|(a, b)| a == b).count();
+    right as f64 / codes.len() as f64
+}
+
+fn learns<T: Trainer>(set: &[(&str, Value)]) {
+    let table = table();
+    for (name, width) in [("late", 1), ("where", 4)] {
+        let fitted = run::<T>(&table, name, params::<T>(set)).unwrap();
+        let predicted = predict::<T>(&fitted.model, &table);
+        let trainer = T::description().name;
+        let share = accuracy(&predicted, &fitted.target);
+        assert!(share > 0.9, "{trainer} on `{name}`: {share}");
+
+        let all = probabilities(predicted.as_prediction());
+        assert_eq!(all.len(), ROWS as usize * width);
+        assert!(all.iter().all(|p| (0.0..=1.0).contains(p)));
+        for row in all.chunks_exact(width).filter(|_| width > 1) {
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        // The scored predictions are those of the model.
+        let of = |rows: &[u32]| -> Vec<f64> {
+            let rows = rows.iter().map(|row| *row as usize * width);
+            rows.flat_map(|at| all[at..at + width].to_vec()).collect()
+        };
+        assert_eq!(fitted.recorded.test[&0], of(&fitted.test));
+        assert_eq!(fitted.recorded.train[&0], of(&fitted.train));
+    }
+}
+
+#[test]
+fn trainers_learn_from_categories_and_missing_values() {
+    learns::<DecisionTree>(&[]);
+    learns::<DecisionTree>(&[("criterion", json!("entropy"))]);
+    learns::<RandomForest>(&[("n_estimators", json!(40)), ("max_features", Value::Null)]);
+    learns::<ExtraTrees>(&[("n_estimators", json!(40)), ("max_features", Value::Null)]);
+}
+
+#[test]
+fn a_model_finds_features_by_name_and_categories_by_label() {
+    let table = table();
+    let fitted = run::<RandomForest>(
+        &table,
+        "where",
+        params::<RandomForest>(&[("n_estimators", json!(10))]),
+    )
+    .unwrap();
+    let expected = probabilities(predict::<RandomForest>(&fitted.model, &table).as_prediction());
+    // Features in another order, labels with other codes, no target.
+    let other = Table::from_columns(vec![
+        number("distance", distance),
+        number("more", f64::from),
+        category(
+            "port",
+            Role::Feature,
+            &["LGA", "?", "JFK", "EWR"],
+            |row| match port(row) {
+                0 => 2,
+                1 => 3,
+                2 => 0,
+                missing => missing,
+            },
+        ),
+    ])
+    .unwrap();
+    let found = predict::<RandomForest>(&fitted.model, &other);
+    assert_eq!(probabilities(found.as_prediction()), expected);
+
+    let refused = |columns| {
+        let table = Table::from_columns(columns).unwrap();
+        RandomForest::predict(&fitted.model, &table)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(vec![number("distance", distance)]),
+        "invalid dataset: the model was fitted on a feature `port`, which the dataset does not have"
+    );
+    assert_eq!(
+        refused(vec![
+            number("distance", distance),
+            number("port", f64::from)
+        ]),
+        "invalid dataset: feature `port` holds numbers, but the model was fitted on categories"
+    );
+}
+
+#[test]
+fn rows_with_an_unknown_label_are_predicted() {
+    let table = table();
+    let fitted = run::<DecisionTree>(&table, "where", params::<DecisionTree>(&[])).unwrap();
+    let unknown = Table::from_columns(vec![
+        category("port", Role::Feature, &["SFO"], |_| 0),
+        number("distance", distance),
+    ])
+    .unwrap();
+    let predicted = probabilities(predict::<DecisionTree>(&fitted.model, &unknown).as_prediction());
+    for row in predicted.chunks_exact(4) {
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+}
+
+/// The prediction of a fit on a constant feature: the class proportions in the
+/// only leaf.
+fn constant_prediction<T: Trainer>(target: &str, class_weight: Value) -> Vec<f64> {
+    constant_prediction_with::<T>(target, &[("class_weight", class_weight)])
+}
+
+fn constant_prediction_with<T: Trainer>(target: &str, set: &[(&str, Value)]) -> Vec<f64> {
+    let table = Table::from_columns(vec![
+        number("same", |_| 1.0),
+        category("late", Role::Target, &["no", "yes"], |row| {
+            u32::from(row % 3 == 0)
+        }),
+        category("where", Role::Target, &["a", "b", "c"], |row| {
+            match row % 6 {
+                0 => 0,
+                1 | 2 => 1,
+                _ => 2,
+            }
+        }),
+    ])
+    .unwrap();
+    let set = [set, &[("random_state", json!(3))]].concat();
+    let fitted = run::<T>(&table, target, params::<T>(&set)).unwrap();
+    let predicted = probabilities(predict::<T>(&fitted.model, &table).as_prediction());
+    let width = predicted.len() / ROWS as usize;
+    predicted[..width].to_vec()
+}
+
+#[track_caller]
+fn close(found: &[f64], expected: &[f64]) {
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+    assert!(
+        found.len() == expected.len() && found.iter().zip(expected).all(near),
+        "{found:?} is not {expected:?}"
+    );
+}
+
+#[test]
+fn predictions_follow_the_class_weights() {
+    // Of the 60 training rows, 20 are late; 10, 20 and 30 are of the classes of
+    // `where`.
+    close(
+        &constant_prediction::<DecisionTree>("late", Value::Null),
+        &[20.0 / 60.0],
+    );
+    close(
+        &constant_prediction::<DecisionTree>("late", json!("balanced")),
+        &[0.5],
+    );
+    close(
+        &constant_prediction::<DecisionTree>("late", json!({"yes": 6.0})),
+        &[120.0 / 160.0],
+    );
+    close(
+        &constant_prediction::<DecisionTree>("where", Value::Null),
+        &[1.0 / 6.0, 2.0 / 6.0, 3.0 / 6.0],
+    );
+    close(
+        &constant_prediction::<DecisionTree>("where", json!("balanced")),
+        &[1.0 / 3.0; 3],
+    );
+    close(
+        &constant_prediction::<ExtraTrees>("where", json!({"a": 3, "c": 0})),
+        &[30.0 / 50.0, 20.0 / 50.0, 0.0],
+    );
+    // Rows are drawn in proportion to their weight.
+    close(
+        &constant_prediction::<RandomForest>("late", json!({"no": 0})),
+        &[1.0],
+    );
+    let balanced = constant_prediction::<RandomForest>("late", json!("balanced"));
+    assert!((balanced[0] - 0.5).abs() < 0.05, "{balanced:?}");
+    close(
+        &constant_prediction::<RandomForest>("late", json!("balanced_subsample")),
+        &[0.5],
+    );
+}
+
+#[test]
+fn rows_can_be_drawn_many_times() {
+    // About 500 times each; then about 300 times each of the 20 late rows, as
+    // the weight of all others is almost 0.
+    let many = constant_prediction_with::<RandomForest>("late", &[("max_samples", json!(30_000))]);
+    assert!((many[0] - 1.0 / 3.0).abs() < 0.01, "{many:?}");
+    let set = [
+        ("max_samples", json!(6_000)),
+        ("class_weight", json!({"no": 1e-9})),
+    ];
+    let many = constant_prediction_with::<RandomForest>("late", &set);
+    assert!(many[0] > 0.999, "{many:?}");
+}
+
+#[test]
+fn a_weight_for_an_unknown_class_is_an_error() {
+    let table = table();
+    let set = [("class_weight", json!({"maybe": 2}))];
+    let refused = run::<RandomForest>(&table, "late", params::<RandomForest>(&set));
+    assert_eq!(
+        refused.err().unwrap().to_string(),
+        "invalid hyper-parameters: `class_weight` names `maybe`, which is not one of the classes \
+         `no`, `yes`"
+    );
+}
+
+#[test]
+fn a_numeric_target_is_an_error() {
+    let mut late = number("delay", |row| f64::from(row) + 0.5);
+    late.0.role = Role::Target;
+    let table = Table::from_columns(vec![number("distance", distance), late]).unwrap();
+    let refused = run::<DecisionTree>(&table, "delay", params::<DecisionTree>(&[]));
+    assert_eq!(
+        refused.err().unwrap().to_string(),
+        "invalid task: the target is numeric, but this trainer is a classifier"
+    );
+}
+
+#[test]
+fn a_deserialised_model_predicts_the_same() {
+    let table = table();
+    let small = [("n_estimators", json!(5))];
+    let fitted = run::<ExtraTrees>(&table, "late", params::<ExtraTrees>(&small)).unwrap();
+    let stored = serde_json::to_string(&fitted.model).unwrap();
+    let restored: <ExtraTrees as Trainer>::Model = serde_json::from_str(&stored).unwrap();
+    assert_eq!(
+        probabilities(predict::<ExtraTrees>(&restored, &table).as_prediction()),
+        probabilities(predict::<ExtraTrees>(&fitted.model, &table).as_prediction())
+    );
+}
+
+#[test]
+fn shared_data_and_models_round_trip() {
+    fn check<T: Trainer>()
+    where
+        Offered<T>: Offer,
+    {
+        let (table, offer) = (table(), Offered::<T>::OFFER);
+        let data = offer.prepare(&table).unwrap();
+        let shared = offer.share(&*data, Vec::new()).unwrap();
+        let adopted = offer.adopt(&shared).unwrap();
+        assert_eq!(offer.share(&*adopted, Vec::new()).unwrap(), shared);
+        let target = table.target("where").unwrap();
+        let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row % 3 == 2);
+        let job = Job {
+            candidates: &[params::<T>(&[])],
+            target: &target,
+            train: &train,
+            test: &test,
+        };
+        let recorded = [&data, &adopted].map(|data| {
+            let mut recorded = Recorder::default();
+            offer.evaluate(&**data, &job, &mut recorded).unwrap();
+            recorded.test
+        });
+        assert_eq!(recorded[0], recorded[1]);
+        let model = offer.fit(&*data, &job).unwrap();
+        assert_eq!(offer.fit(&*adopted, &job).unwrap(), model);
+        let predicted = offer.predict(&model, &table).unwrap();
+        let predicted = probabilities(predicted.as_prediction());
+        let of_test = test.iter().flat_map(|&row| {
+            let start = row as usize * target.classes().len();
+            &predicted[start..start + target.classes().len()]
+        });
+        assert!(of_test.eq(&recorded[0][&0]));
+    }
+    check::<RandomForest>();
+    check::<ExtraTrees>();
+    check::<DecisionTree>();
+}

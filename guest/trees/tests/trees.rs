@@ -1,0 +1,500 @@
+//! Properties of grown trees, node by node: every split is the best by an
+//! exhaustive search without histograms, and every limit holds.
+//!
+//! The trees are read from their serialised form, and traversed by code that
+//! is independent of the crate's.
+
+use std::collections::BTreeMap;
+
+use fanout_trees::forest::{self, TrainingSet};
+use fanout_trees::params::{Amount, ClassWeight, Impurity};
+use fanout_trees::{Bins, Forest, ForestParams};
+use linfa::ParamGuard;
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// A small table of number features or of one category feature.
+#[derive(Clone, Debug)]
+struct Data {
+    columns: Vec<Values>,
+    labels: Vec<String>,
+    classes: Vec<String>,
+    codes: Vec<u32>,
+    train: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    /// NaN is missing.
+    Numbers(Vec<f64>),
+    /// `u32::MAX` is missing.
+    Category(Vec<u32>),
+}
+
+impl Data {
+    fn fit(&self, params: ForestParams) -> Grown<'_> {
+        let mut bins = Bins::new(self.codes.len());
+        for (index, column) in self.columns.iter().enumerate() {
+            let name = format!("feature {index}");
+            match column {
+                Values::Numbers(values) => bins.push_numbers(&name, values).unwrap(),
+                Values::Category(values) => {
+                    bins.push_categories(&name, &self.labels, values).unwrap();
+                }
+            }
+        }
+        let training = TrainingSet {
+            labels: &self.classes,
+            codes: &self.codes,
+            train: &self.train,
+        };
+        let forest = forest::fit(&bins, training, &params.check().unwrap()).unwrap();
+        Grown::new(self, &forest)
+    }
+
+    /// The weight of each class in `rows`.
+    fn tally(&self, rows: &[u32], weights: &[f64]) -> Vec<f64> {
+        let mut tally = vec![0.0; self.classes.len()];
+        for &row in rows {
+            let class = self.codes[row as usize] as usize;
+            tally[class] += weights[class];
+        }
+        tally
+    }
+}
+
+/// The impurity of a node times its weight.
+fn impurity(criterion: Impurity, tally: &[f64]) -> f64 {
+    let sum: f64 = tally.iter().sum();
+    if sum == 0.0 {
+        return 0.0;
+    }
+    let shares = tally.iter().map(|weight| weight / sum);
+    sum * match criterion {
+        Impurity::Gini => 1.0 - shares.map(|p| p * p).sum::<f64>(),
+        Impurity::Entropy => -shares
+            .filter(|&p| p > 0.0)
+            .map(|p| p * p.log2())
+            .sum::<f64>(),
+    }
+}
+
+/// A serialised forest with its training data.
+struct Grown<'d> {
+    data: &'d Data,
+    stored: Value,
+}
+
+/// A node with the training rows that reach it.
+#[derive(Debug)]
+struct Reached {
+    rows: Vec<u32>,
+    depth: u32,
+    /// The index of its left child; 0 for a leaf.
+    child: usize,
+    /// The rows that go left; `None` for a leaf.
+    left: Option<Vec<u32>>,
+}
+
+impl Reached {
+    /// The rows of the left and the right child; `None` for a leaf.
+    fn sides(&self) -> Option<[Vec<u32>; 2]> {
+        let left = self.left.clone()?;
+        let right = self.rows.iter().copied();
+        let right = right.filter(|row| !left.contains(row)).collect();
+        Some([left, right])
+    }
+}
+
+impl<'d> Grown<'d> {
+    fn new(data: &'d Data, forest: &Forest) -> Self {
+        let stored = serde_json::to_value(forest).unwrap();
+        Self { data, stored }
+    }
+
+    fn trees(&self) -> &[Value] {
+        self.stored["trees"].as_array().unwrap()
+    }
+
+    fn leaves(&self, tree: usize) -> usize {
+        let left = self.trees()[tree]["left"].as_array().unwrap();
+        left.iter().filter(|left| **left == 0).count()
+    }
+
+    /// All nodes of a tree with their rows.
+    fn nodes(&self, tree: usize) -> Vec<Reached> {
+        let tree = &self.trees()[tree];
+        let left = tree["left"].as_array().unwrap();
+        let mut reached: Vec<Option<(Vec<u32>, u32)>> = vec![None; left.len()];
+        reached[0] = Some((self.data.train.clone(), 0));
+        let mut tests = 0;
+        let mut nodes = Vec::new();
+        for (node, left) in left.iter().enumerate() {
+            let (rows, depth) = reached[node].take().expect("parents come first");
+            let left = left.as_u64().unwrap() as usize;
+            if left == 0 {
+                nodes.push(Reached {
+                    rows,
+                    depth,
+                    child: 0,
+                    left: None,
+                });
+                continue;
+            }
+            let (to_left, to_right): (Vec<u32>, Vec<u32>) = rows
+                .iter()
+                .partition(|&&row| self.goes_left(tree, tests, row));
+            tests += 1;
+            reached[left] = Some((to_left.clone(), depth + 1));
+            reached[left + 1] = Some((to_right, depth + 1));
+            nodes.push(Reached {
+                rows,
+                depth,
+                child: left,
+                left: Some(to_left),
+            });
+        }
+        nodes
+    }
+
+    fn goes_left(&self, tree: &Value, test: usize, row: u32) -> bool {
+        let number = |name: &str| tree[name][test].as_u64().unwrap();
+        let feature = number("feature") as usize;
+        let coding = &self.stored["features"][feature]["coding"];
+        match &self.data.columns[feature] {
+            Values::Numbers(values) => {
+                let value = values[row as usize];
+                if value.is_nan() {
+                    return number("missing_left") == 1;
+                }
+                let thresholds = coding["number"]["thresholds"].as_array().unwrap();
+                let below = |threshold: &&Value| threshold.as_f64().unwrap() < value;
+                thresholds.iter().filter(below).count() as u64 <= number("cut")
+            }
+            Values::Category(values) => {
+                let codes: Vec<u64> = coding["category"]["codes"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|code| code.as_u64().unwrap())
+                    .collect();
+                let code = match values[row as usize] {
+                    u32::MAX => codes.iter().max().unwrap() + 1,
+                    label => codes[label as usize],
+                };
+                let set = tree["sets"][number("cut") as usize].as_array().unwrap();
+                set.contains(&Value::from(code))
+            }
+        }
+    }
+}
+
+/// The minimum of either side of a split.
+#[derive(Clone, Copy, Debug)]
+struct Least {
+    rows: usize,
+    weight: f64,
+}
+
+/// The least sum of impurities after any split of `rows`; `None` if there is no
+/// split.
+fn best(
+    data: &Data,
+    rows: &[u32],
+    criterion: Impurity,
+    weights: &[f64],
+    least: Least,
+) -> Option<f64> {
+    let mut best: Option<f64> = None;
+    let mut look = |goes_left: &dyn Fn(u32) -> bool| {
+        let (left, right): (Vec<u32>, Vec<u32>) = rows.iter().partition(|&&row| goes_left(row));
+        let sides = [left, right].map(|side| (side.len(), data.tally(&side, weights)));
+        let enough = sides.iter().all(|(rows, tally)| {
+            *rows >= least.rows.max(1) && tally.iter().sum::<f64>() >= least.weight
+        });
+        if enough {
+            let left = sides.iter().map(|(_, tally)| impurity(criterion, tally));
+            let left: f64 = left.sum();
+            best = Some(best.map_or(left, |best| best.min(left)));
+        }
+    };
+    for column in &data.columns {
+        match column {
+            Values::Numbers(values) => {
+                let value = |row: u32| values[row as usize];
+                let infinite = f64::NEG_INFINITY;
+                let thresholds = rows.iter().map(|&row| value(row)).chain([infinite]);
+                for threshold in thresholds.filter(|threshold| !threshold.is_nan()) {
+                    look(&|row| value(row) <= threshold);
+                    look(&|row| value(row).is_nan() || value(row) <= threshold);
+                }
+            }
+            Values::Category(values) => {
+                // Missing values are a category of their own.
+                let category = |row: u32| match values[row as usize] {
+                    u32::MAX => data.labels.len(),
+                    label => label as usize,
+                };
+                for set in 0..1_u32 << (data.labels.len() + 1) {
+                    look(&|row| set >> category(row) & 1 == 1);
+                }
+            }
+        }
+    }
+    best
+}
+
+fn numbers(classes: usize) -> impl Strategy<Value = Data> {
+    (6..60_usize, 1..4_usize).prop_flat_map(move |(rows, columns)| {
+        let number = prop_oneof![
+            5 => (-4..5_i32).prop_map(f64::from),
+            3 => -1.0..1.0_f64,
+            1 => Just(f64::NAN),
+        ];
+        let column = prop::collection::vec(number, rows).prop_map(Values::Numbers);
+        table(prop::collection::vec(column, columns), rows, classes)
+    })
+}
+
+fn category() -> impl Strategy<Value = Data> {
+    (6..60_usize).prop_flat_map(|rows| {
+        let value = prop_oneof![8 => 0..5_u32, 1 => Just(u32::MAX)];
+        let column = prop::collection::vec(value, rows).prop_map(Values::Category);
+        table(column.prop_map(|column| vec![column]), rows, 2)
+    })
+}
+
+fn table(
+    columns: impl Strategy<Value = Vec<Values>>,
+    rows: usize,
+    classes: usize,
+) -> impl Strategy<Value = Data> {
+    let codes = prop::collection::vec(0..classes as u32, rows);
+    let takes_part = prop::collection::vec(prop::bool::weighted(0.9), rows);
+    (columns, codes, takes_part).prop_map(move |(columns, codes, takes_part)| Data {
+        columns,
+        labels: (0..5).map(|label| format!("label {label}")).collect(),
+        classes: (0..classes).map(|class| class.to_string()).collect(),
+        train: (0..codes.len() as u32)
+            .filter(|&row| row == 0 || takes_part[row as usize])
+            .collect(),
+        codes,
+    })
+}
+
+/// `min_samples_leaf`, `min_weight_fraction_leaf` and `max_depth`.
+fn limits() -> impl Strategy<Value = (u64, f64, Option<u32>)> {
+    let depth = prop_oneof![1 => Just(None), 1 => (1..5_u32).prop_map(Some)];
+    let fraction = prop_oneof![2 => Just(0.0), 1 => 0.0..0.3_f64];
+    (1..5_u64, fraction, depth)
+}
+
+/// Checks that every split of a tree is the best, and that no leaf could be
+/// split.
+fn check(
+    data: &Data,
+    criterion: Impurity,
+    weights: &[f64],
+    (leaf, fraction, depth): (u64, f64, Option<u32>),
+) -> Result<(), TestCaseError> {
+    let by_label = data.classes.iter().cloned().zip(weights.iter().copied());
+    let params = ForestParams::decision_tree()
+        .criterion(criterion)
+        .class_weight(ClassWeight::ByLabel(by_label.collect()))
+        .min_samples_leaf(Amount::Rows(leaf))
+        .min_weight_fraction_leaf(fraction)
+        .max_depth(depth);
+    let grown = data.fit(params);
+    let total: f64 = data.tally(&data.train, weights).iter().sum();
+    let least = Least {
+        rows: leaf as usize,
+        weight: fraction * total,
+    };
+    for node in grown.nodes(0) {
+        let tally = data.tally(&node.rows, weights);
+        let before = impurity(criterion, &tally);
+        // Rounding decides whether a weight that equals the limit meets it.
+        let slack = |factor: f64| Least {
+            weight: least.weight * factor,
+            ..least
+        };
+        let loose = best(data, &node.rows, criterion, weights, slack(1.0 - 1e-9));
+        let tight = best(data, &node.rows, criterion, weights, slack(1.0 + 1e-9));
+        let Some(sides) = node.sides() else {
+            // A split without gain may be rejected because of rounding.
+            let gains = tight.is_some_and(|after| before - after > 1e-9);
+            let has_reason = depth == Some(node.depth) || !gains;
+            prop_assert!(has_reason, "a leaf that can be split: {node:?}");
+            continue;
+        };
+        prop_assert!(depth.is_none_or(|depth| node.depth < depth));
+        let mut after = 0.0;
+        for side in &sides {
+            let tally = data.tally(side, weights);
+            prop_assert!(side.len() >= least.rows);
+            prop_assert!(tally.iter().sum::<f64>() >= slack(1.0 - 1e-9).weight);
+            after += impurity(criterion, &tally);
+        }
+        let (loose, tight) = (loose.unwrap(), tight.unwrap_or(f64::INFINITY));
+        prop_assert!(
+            after >= loose - 1e-9 && after <= tight + 1e-9,
+            "{after} is left, and {loose} could be: {node:?}"
+        );
+    }
+    Ok(())
+}
+
+fn criterion() -> impl Strategy<Value = Impurity> {
+    prop_oneof![Just(Impurity::Gini), Just(Impurity::Entropy)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(250))]
+
+    #[test]
+    fn every_split_of_two_classes_is_the_best(
+        data in numbers(2), criterion in criterion(), limits in limits(),
+    ) {
+        check(&data, criterion, &[1.0, 1.0], limits)?;
+    }
+
+    #[test]
+    fn every_split_of_more_classes_is_the_best(
+        data in numbers(4), criterion in criterion(), limits in limits(),
+    ) {
+        check(&data, criterion, &[1.0; 4], limits)?;
+    }
+
+    #[test]
+    fn every_split_of_weighted_classes_is_the_best(
+        data in numbers(3), criterion in criterion(), limits in limits(),
+        weights in prop::collection::vec(0.25..4.0_f64, 3),
+    ) {
+        check(&data, criterion, &weights, limits)?;
+    }
+
+    // For two classes, sorting the categories by class proportion gives the
+    // best of all subsets (Breiman et al., 1984).
+    #[test]
+    fn every_split_of_a_category_is_the_best_of_all_subsets(
+        data in category(), criterion in criterion(), depth in prop::option::of(1..5_u32),
+    ) {
+        check(&data, criterion, &[1.0, 1.0], (1, 0.0, depth))?;
+    }
+
+    #[test]
+    fn best_first_trees_split_the_node_of_the_greatest_decrease(data in numbers(3), most in 2..12_u32) {
+        let whole = data.fit(ForestParams::decision_tree());
+        let grown = data.fit(ForestParams::decision_tree().max_leaf_nodes(Some(most)));
+        prop_assert_eq!(grown.leaves(0), whole.leaves(0).min(most as usize));
+        let nodes = whole.nodes(0);
+        let by_rows: BTreeMap<&[u32], &Reached> =
+            nodes.iter().map(|node| (node.rows.as_slice(), node)).collect();
+        let of = |rows: &[u32]| impurity(Impurity::Gini, &data.tally(rows, &[1.0; 3]));
+        let gain = |node: &Reached| match node.sides() {
+            Some([left, right]) => of(&node.rows) - of(&left) - of(&right),
+            None => f64::NEG_INFINITY,
+        };
+        // Children are stored in the order in which their parents were split.
+        let mut splits = grown.nodes(0);
+        splits.retain(|node| node.left.is_some());
+        splits.sort_by_key(|node| node.child);
+        let mut waiting: Vec<&Reached> = vec![&nodes[0]];
+        for split in &splits {
+            let split = by_rows[split.rows.as_slice()];
+            prop_assert!(waiting.iter().any(|node| node.rows == split.rows));
+            prop_assert!(waiting.iter().all(|node| gain(node) <= gain(split) + 1e-9));
+            let sides = split.sides().expect("the whole tree splits it too");
+            waiting.retain(|node| node.rows != split.rows);
+            waiting.extend(sides.iter().map(|side| by_rows[side.as_slice()]));
+        }
+    }
+
+    #[test]
+    fn random_splits_separate_rows_until_leaves_are_pure(data in numbers(3), seed in 0..50_u64) {
+        let params = ForestParams::extra_trees().n_estimators(3).random_state(seed);
+        let grown = data.fit(params);
+        for tree in 0..3 {
+            for node in grown.nodes(tree) {
+                match &node.left {
+                    Some(left) => prop_assert!(!left.is_empty() && left.len() < node.rows.len()),
+                    // Rows with equal features stay together.
+                    None => {
+                        let tally = data.tally(&node.rows, &[1.0; 3]);
+                        let pure = impurity(Impurity::Gini, &tally) < 1e-9;
+                        let least = Least { rows: 1, weight: 0.0 };
+                        let split = best(&data, &node.rows, Impurity::Gini, &[1.0; 3], least);
+                        prop_assert!(pure || split.is_none());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn two_clusters() -> Data {
+    let rows = 40_u32;
+    let codes: Vec<u32> = (0..rows).map(|row| u32::from(row % 4 == 0)).collect();
+    let value = |row: u32| f64::from(row * 7 % 40) + 100.0 * f64::from(codes[row as usize]);
+    Data {
+        columns: vec![Values::Numbers((0..rows).map(value).collect())],
+        labels: Vec::new(),
+        classes: vec!["0".to_owned(), "1".to_owned()],
+        codes,
+        train: (0..rows).collect(),
+    }
+}
+
+#[test]
+fn a_tree_that_draws_one_row_is_one_leaf() {
+    let data = two_clusters();
+    let params = ForestParams::random_forest().n_estimators(400);
+    let grown = data.fit(params.clone().max_samples(Some(Amount::Rows(1))));
+    assert!((0..400).all(|tree| grown.leaves(tree) == 1));
+    // Each leaf predicts the class of its row, so that the mean prediction is
+    // the class frequency.
+    let ones = (0..400)
+        .filter(|&tree| grown.trees()[tree]["values"][0] == 1.0)
+        .count();
+    assert!(
+        (60..140).contains(&ones),
+        "{ones} of 400, expected about 100"
+    );
+    // All rows, as a number, as a fraction, or by default, are one sample.
+    let stored = |samples| data.fit(params.clone().max_samples(samples)).stored;
+    assert_eq!(stored(None), stored(Some(Amount::Rows(40))));
+    assert_eq!(stored(None), stored(Some(Amount::Share(1.0))));
+    assert_ne!(stored(None), stored(Some(Amount::Share(0.5))));
+}
+
+#[test]
+fn a_fraction_of_the_rows_is_rounded_up() {
+    let data = two_clusters();
+    let least = |amount| {
+        let params = ForestParams::decision_tree().min_samples_leaf(amount);
+        let nodes = data.fit(params).nodes(0);
+        let leaves = nodes.iter().filter(|node| node.left.is_none());
+        leaves.map(|leaf| leaf.rows.len()).min().unwrap()
+    };
+    assert_eq!(least(Amount::Rows(1)), 10);
+    // 0.26 of 40 rows is 10.4, rounded up to 11.
+    assert_eq!(least(Amount::Share(0.25)), 10);
+    assert!(least(Amount::Share(0.26)) >= 11);
+}
+
+#[test]
+fn different_seeds_give_different_forests() {
+    let clusters = two_clusters();
+    let data = Data {
+        columns: vec![Values::Numbers(
+            (0..40).map(|row| f64::from(row * 7 % 40)).collect(),
+        )],
+        ..clusters
+    };
+    let stored =
+        |params: ForestParams, seed| data.fit(params.n_estimators(5).random_state(seed)).stored;
+    for params in [ForestParams::random_forest(), ForestParams::extra_trees()] {
+        assert_eq!(stored(params.clone(), 1), stored(params.clone(), 1));
+        assert_ne!(stored(params.clone(), 1), stored(params, 2));
+    }
+}

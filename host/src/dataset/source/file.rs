@@ -1,0 +1,116 @@
+//! [`SourceFile`]: one file of a source, local or remote, as bytes.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::compression::Compression;
+use super::error::SourceError;
+use crate::store::Remote;
+
+/// A remote file that is read by byte ranges.
+pub(in crate::dataset) trait RangeRead: std::fmt::Debug + Send + Sync {
+    /// Its size in bytes.
+    fn size(&self) -> u64;
+    /// All bytes of `range`, which lies within the file.
+    fn read(&self, range: Range<u64>) -> io::Result<Bytes>;
+    /// A reader from the first byte on, which fetches one part at a time.
+    fn stream(&self) -> Box<dyn ReadSeek>;
+}
+
+impl RangeRead for Remote {
+    fn size(&self) -> u64 {
+        self.size()
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        self.read(range).map_err(io::Error::other)
+    }
+
+    fn stream(&self) -> Box<dyn ReadSeek> {
+        Box::new(self.reader(0))
+    }
+}
+
+/// A file of a source.
+#[derive(Clone, Debug)]
+pub(in crate::dataset) struct SourceFile {
+    /// Its path, or its URL without credentials.
+    path: PathBuf,
+    remote: Option<Arc<dyn RangeRead>>,
+}
+
+impl SourceFile {
+    /// A file of this machine.
+    pub(in crate::dataset) fn local(path: PathBuf) -> Self {
+        Self { path, remote: None }
+    }
+
+    /// A file of another machine; `path` is its URL without credentials.
+    pub(in crate::dataset) fn remote(path: PathBuf, file: Arc<dyn RangeRead>) -> Self {
+        Self {
+            path,
+            remote: Some(file),
+        }
+    }
+
+    /// Its path or URL, for messages.
+    pub(in crate::dataset) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The remote file; `None` for a file of this machine.
+    pub(super) fn as_remote(&self) -> Option<&Arc<dyn RangeRead>> {
+        self.remote.as_ref()
+    }
+
+    /// Opens a file of this machine.
+    pub(super) fn open(&self) -> Result<File, SourceError> {
+        File::open(&self.path).map_err(|source| SourceError::open(&self.path, source))
+    }
+
+    /// Its size in bytes.
+    pub(super) fn size(&self) -> Result<u64, SourceError> {
+        match &self.remote {
+            Some(remote) => Ok(remote.size()),
+            None => match std::fs::metadata(&self.path) {
+                Ok(metadata) => Ok(metadata.len()),
+                Err(source) => Err(SourceError::open(&self.path, source)),
+            },
+        }
+    }
+
+    /// A reader of its bytes as they are stored.
+    pub(super) fn stream(&self) -> Result<Box<dyn ReadSeek>, SourceError> {
+        Ok(match &self.remote {
+            Some(remote) => remote.stream(),
+            None => Box::new(BufReader::new(self.open()?)),
+        })
+    }
+
+    /// A reader of its text, decompressed if its extension names a
+    /// compression.
+    pub(super) fn text(&self) -> Result<Box<dyn Read + Send>, SourceError> {
+        Ok(match Compression::of(&self.path) {
+            // Chunks are read whole; a buffer would only copy them.
+            None if self.remote.is_none() => Box::new(self.open()?),
+            None => Box::new(self.stream()?),
+            Some(Compression::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(
+                BufReader::new(self.stream()?),
+            )),
+            Some(Compression::Zstandard) => {
+                let decoder = zstd::Decoder::new(self.stream()?);
+                Box::new(decoder.map_err(|source| SourceError::text(&self.path, source))?)
+            }
+        })
+    }
+}
+
+/// A seekable reader.
+pub(in crate::dataset) trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}

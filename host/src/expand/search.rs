@@ -1,0 +1,62 @@
+//! [`Candidates::of`]: the candidates of a plan's search.
+
+use std::collections::BTreeMap;
+
+use fanout_contract::Params;
+
+use super::candidates::{Axis, Candidates, CandidatesBuilder};
+use super::sampler;
+use crate::plan::{Search, Values};
+
+impl Candidates {
+    /// The candidates of a search:
+    ///
+    /// - grid: every combination in the order of scikit-learn's
+    ///   `ParameterGrid`: the names sorted, the last varying fastest; several
+    ///   grids one after the other;
+    /// - random: drawn with ChaCha from the seed. If all parameters are lists,
+    ///   without repetition and no more than there are combinations, as by
+    ///   `ParameterSampler`;
+    /// - list: in the order of the plan.
+    pub fn of(search: &Search) -> Self {
+        match search {
+            Search::Grid { params } => {
+                let mut builder = CandidatesBuilder::new(params.iter().flat_map(BTreeMap::keys));
+                for grid in params {
+                    let axes = builder.axes(grid.iter().map(|(name, values)| match values {
+                        Values::List(values) => (name, values.as_slice()),
+                        _ => unreachable!("a checked grid has lists alone"),
+                    }));
+                    let count = axes.iter().map(Axis::len).product();
+                    builder.add_points(&axes, 0..count);
+                }
+                builder.finish()
+            }
+            Search::Random {
+                params,
+                n_iter,
+                random_state,
+            } => {
+                let mut builder = CandidatesBuilder::new(params.keys());
+                sampler::draw(params, *n_iter as usize, *random_state, &mut builder);
+                builder.finish()
+            }
+            Search::List { candidates } => {
+                let mut builder =
+                    CandidatesBuilder::new(candidates.iter().flat_map(BTreeMap::keys));
+                for candidate in candidates {
+                    builder.add(candidate);
+                }
+                builder.finish()
+            }
+        }
+    }
+}
+
+impl FromIterator<Params> for Candidates {
+    fn from_iter<T: IntoIterator<Item = Params>>(candidates: T) -> Self {
+        Self::of(&Search::List {
+            candidates: candidates.into_iter().collect(),
+        })
+    }
+}
