@@ -102,7 +102,9 @@ impl Cache {
         // The engine's version and settings decide the machine code.
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
-        let name = format!("{digest}-{:016x}.cwasm", settings.finish());
+        // Another form than the bare `.cwasm` of versions that checked no digest: each
+        // would take the other's entries for damaged.
+        let name = format!("{digest}-{:016x}.checked.cwasm", settings.finish());
         if let Some(code) = self.read(&name)?
             && let Ok(component) = code.component(engine)
         {
