@@ -1,7 +1,7 @@
 //! `fanout`: many independent fits on one table, each in a sandboxed
 //! WebAssembly trainer.
 //!
-//! [`session`] is the way in: [`session::load`] reads a plan and
+//! [`session`] is the way in: [`session::load()`] reads a plan and
 //! [`session::execute`] runs it. On the way, [`plan`] checks what a person
 //! wrote; [`dataset`] prepares the table and the splits in the [`store`];
 //! [`expand`] makes candidates, families and tasks; [`run`] drives a [`pool`],

@@ -1,8 +1,8 @@
-//! The whole way of a run, for any caller: [`load`] a plan, [`execute`] it with
+//! The whole way of a run, for any caller: [`load()`] a plan, [`execute`] it with
 //! listeners, and take the [`Report`]. The command line is one caller.
 //!
 //! Nothing here prints. What happens on the way is told to listeners as
-//! [`Event`](crate::run::event::Event)s.
+//! [`Event`]s.
 
 pub mod catalogue;
 mod error;
