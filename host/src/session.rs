@@ -35,12 +35,25 @@ pub use pools::queue_settings;
 const MODEL: &str = "model.bin";
 
 /// How a plan is executed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Stops the run; what is done is kept.
     pub cancel: Cancel,
     /// Makes every fit again, whatever the store has.
     pub fresh: bool,
+    /// When the wall time of [`Report::usage`] begins. Default: when the options
+    /// are made.
+    pub started: Instant,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cancel: Cancel::default(),
+            fresh: false,
+            started: Instant::now(),
+        }
+    }
 }
 
 /// Executes a plan: prepares its dataset in the store, runs its tasks on its
@@ -56,7 +69,6 @@ pub fn execute(
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<Report, SessionError> {
-    let started = Instant::now();
     let plan = &loaded.plan;
     let remote = Remote::open(plan)?;
     let workers = match &remote {
@@ -132,7 +144,7 @@ pub fn execute(
             .iter()
             .map(ToString::to_string)
             .collect(),
-        usage: Some(Usage::since(started)),
+        usage: Some(Usage::since(options.started)),
     };
     if let Some(folder) = &plan.output {
         files::write(folder, &report)?;

@@ -38,6 +38,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn run(self) -> Result<(), CommandError> {
+        // Made first: the wall time that is shown includes loading the plan.
         let options = Options {
             fresh: self.fresh,
             ..Options::default()
