@@ -295,7 +295,7 @@ fn a_dataset_that_is_too_large_for_the_platform_is_told_of() {
     });
     let said = refused(&fanout, &["--pool", &proxy.url]);
     assert!(
-        said.contains("takes no request of ")
+        said.contains("takes no dataset of ")
             && said.contains("a store that the endpoint can reach"),
         "{said}"
     );

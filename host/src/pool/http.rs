@@ -284,9 +284,9 @@ impl HttpPool {
                 Ok(Reply::Denied(status)) => {
                     return Err(self.error(slot.endpoint, self.denied(status)));
                 }
-                Ok(Reply::TooLarge) => {
-                    let bytes = self.data.len();
-                    return Err(self.error(slot.endpoint, Problem::TooLarge { bytes }));
+                Ok(Reply::TooLarge(why)) => {
+                    let (bytes, why) = (self.data.len(), clipped(why));
+                    return Err(self.error(slot.endpoint, Problem::TooLarge { bytes, why }));
                 }
                 Ok(Reply::DataNeeded) => {
                     let why = "it asks for a dataset that it was sent".to_owned();
@@ -359,7 +359,7 @@ impl HttpPool {
             Ok(Reply::Refused(fault)) => Problem::Strange {
                 why: clipped(fault.to_string()),
             },
-            Ok(Reply::DataNeeded | Reply::TooLarge) => Problem::Strange {
+            Ok(Reply::DataNeeded | Reply::TooLarge(_)) => Problem::Strange {
                 why: "`GET` is answered as if it were `POST`".to_owned(),
             },
         };

@@ -39,11 +39,13 @@ pub enum Problem {
         /// What was to be expected.
         wanted: String,
     },
-    /// The platform takes no body of this size.
-    #[error("takes no request of {bytes} bytes, which the dataset has")]
+    /// The platform or the guest takes no body or file of this size.
+    #[error("takes no dataset of {bytes} bytes: {why}")]
     TooLarge {
         /// The files' sizes.
         bytes: u64,
+        /// What it said.
+        why: String,
     },
     /// The dataset's URL can't be fetched from there.
     #[error("can't fetch the dataset from the store: {why}")]

@@ -33,8 +33,9 @@ pub(super) enum Reply {
     Failed(String),
     /// The token is missing or wrong.
     Denied(u16),
-    /// The body is larger than the platform takes.
-    TooLarge,
+    /// The body, or a file behind a URL in it, is larger than the platform or
+    /// the guest takes.
+    TooLarge(String),
     /// Whatever is there does not keep the contract.
     Strange(String),
 }
@@ -55,7 +56,7 @@ impl Reply {
             {
                 Self::DataNeeded
             }
-            413 => Self::TooLarge,
+            413 => Self::TooLarge(fault().map_or_else(why, |fault| fault.to_string())),
             422 => fault().map_or_else(|| Self::Strange(why()), Self::Refused),
             429 | 503 => Self::Busy {
                 why: why(),
@@ -126,7 +127,12 @@ mod tests {
         assert!(matches!(read(502, ""), Reply::Failed(_)));
         assert!(matches!(read(504, ""), Reply::Failed(_)));
         assert_eq!(read(403, ""), Reply::Denied(403));
-        assert_eq!(read(413, ""), Reply::TooLarge);
+        let large = |body: &str| match read(413, body) {
+            Reply::TooLarge(why) => why,
+            reply => panic!("{reply:?}"),
+        };
+        assert_eq!(large(""), "status 413 Payload Too Large");
+        assert!(large(&fault("invalid-dataset")).contains("why"));
         assert!(matches!(read(302, ""), Reply::Strange(_)));
         assert!(matches!(
             read(400, &fault("invalid-task")),
