@@ -14,7 +14,7 @@ export RUSTC_BOOTSTRAP=1
 # written to costs nothing. More than this is refused, as by a machine; whoever
 # takes that for granted fails.
 export ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=4096
-build=(--fuzz-dir fuzz --dev --strip-dead-code)
+build=(--fuzz-dir fuzz --dev --strip-dead-code=true)
 
 seconds=${FUZZ_SECONDS:-60}
 if [ $# -gt 0 ]; then
