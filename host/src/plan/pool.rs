@@ -11,6 +11,7 @@ use super::list::List;
 use super::location::Servers;
 use super::scalar::{Bool, Choice, FILE, Int, Parsed, Period};
 use super::table::section;
+use crate::queue::{DEFAULT_QUEUE, is_name};
 
 /// The `pool` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ section! {
         servers: Vec<String> = required(&SERVERS)
             .aka(&["server", "url", "urls", "nats", "hosts", "endpoints"]),
         /// The queue's name: the workers of one store share one.
-        queue: String = default(&QUEUE, "fanout").aka(&["stream", "subject", "name"]),
+        queue: String = default(&QUEUE, DEFAULT_QUEUE).aka(&["stream", "subject", "name"]),
         /// The number of tasks at a time for which families are split. Default: as many as
         /// the workers present run at a time.
         workers: Option<usize> = optional(&Int(1, 1_000_000))
@@ -150,8 +151,7 @@ const NATS: Servers = Servers {
 static QUEUE: Parsed = Parsed {
     takes: "the name of a queue",
     parse: |name, given, cx| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let named = name.len() <= 64 && name.bytes().all(allowed);
+        let named = is_name(name);
         if !named {
             let hint = "use letters, digits, `-` and `_`, such as `fanout`";
             given.wrong("the name of a queue", cx).hint(hint);

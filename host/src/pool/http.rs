@@ -264,8 +264,7 @@ impl HttpPool {
                 }
                 Err(NoReply::Late) => {
                     slot.answered();
-                    let limit_ms = u64::try_from(self.limits.timeout.as_millis());
-                    let limit_ms = limit_ms.unwrap_or(u64::MAX);
+                    let limit_ms = self.limits.timeout_ms();
                     return made(Err(TaskFault::TimedOut { limit_ms }), false);
                 }
                 Err(NoReply::Cancelled) => return Ok(None),

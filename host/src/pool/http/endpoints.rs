@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unknown_is_asked_by_one_alone() {
+    fn an_unknown_endpoint_is_asked_by_one_worker() {
         let all = Endpoints::new(1, 8, LONG);
         let cancel = Cancel::default();
         let mut first = all.take(&cancel).unwrap();
