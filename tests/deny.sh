@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 if cargo deny --version >/dev/null 2>&1; then
     for manifest in Cargo.toml guest/Cargo.toml fuzz/Cargo.toml; do
-        cargo deny --locked --manifest-path "$manifest" check --config deny.toml \
+        cargo deny --locked --manifest-path "$manifest" --config deny.toml check \
             ${@:-bans licenses sources}
     done
 else
