@@ -93,7 +93,8 @@ def fanout(bench, workers, candidates, *more):
         seconds = time.perf_counter() - started
     fits = json.loads(done.stdout)["fits"]
     assert fits["made"] == 2 * candidates, fits
-    subprocess.run(["rm", "-rf", folder], check=True)
+    # The store stays to the end of the benchmark: ext4 passes by the inodes that
+    # were just deleted, for minutes.
     return seconds
 
 

@@ -254,6 +254,61 @@ fn a_task_on_its_way_to_a_worker_that_stops_is_given_back() {
     assert_eq!(report["fits"]["served"], 240);
 }
 
+/// Two fits of ten seconds amid hundreds of tiny ones: what was delivered ahead to
+/// the workers that have them comes to the third, and is no sign of a death.
+#[test]
+fn what_was_delivered_ahead_is_given_back_behind_a_long_task() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    // What is not given back comes to nobody else.
+    nats.be_patient_for(Duration::from_secs(3600), "fanout");
+    std::fs::write(fanout.path("hostile.wasm"), &components()["hostile"]).unwrap();
+    let table: String = (0..20).map(|row| format!("{row},{}\n", row % 2)).collect();
+    fanout.write("table.csv", &format!("x,y\n{table}"));
+    let tiny = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|at| format!("{{number: {at}}}, ")).collect()
+    };
+    let plan = fanout.write(
+        "long.yaml",
+        &format!(
+            "
+name: long
+dataset: {{source: table.csv, target: y, positive: 1}}
+trainer: {{name: loop_some, guest: hostile.wasm}}
+search: {{method: list, candidates: [{}{{fail: true}}, {}]}}
+cv: {{method: k_fold, n_splits: 2}}
+scoring: [accuracy, roc_auc]
+families: off
+limits: {{memory: 64MiB, timeout: 10s}}
+",
+            tiny(1..201),
+            tiny(201..401),
+        ),
+    );
+    let workers = ["one", "two", "three"].map(|name| {
+        let worker = Worker::start(&fanout, &nats.url(), &["--workers", "1", "--name", name]);
+        worker.says("connected");
+        worker
+    });
+    let (report, said) = finish(over(&fanout, &nats.url(), &plan, &[]));
+    assert_eq!(report["fits"]["served"], 800, "{said}");
+    assert_eq!(report["fits"]["failed"], 2, "{said}");
+    assert!(!said.contains("returned a task"), "{said}");
+    let mut long = 0;
+    for mut worker in workers {
+        worker.signal("TERM");
+        let told = worker.rest();
+        let made: Vec<bool> = told
+            .iter()
+            .filter_map(|line| line.split_once(" made in "))
+            .map(|(_, time)| time.starts_with("10."))
+            .collect();
+        let longs = made.iter().filter(|&&long| long).count();
+        assert!(longs == 0 || made.last() == Some(&true), "{told:#?}");
+        long += longs;
+    }
+    assert_eq!(long, 2);
+}
+
 #[test]
 fn a_task_that_kills_every_worker_fails_and_the_run_goes_on() {
     let (fanout, nats) = (Fanout::new(), Nats::start());
@@ -348,7 +403,7 @@ fn messages_that_are_no_tasks_are_dropped() {
         let client = async_nats::connect(url).await.unwrap();
         let context = async_nats::jetstream::new(client);
         loop {
-            let subject = format!("fanout.v2.tasks.{run}");
+            let subject = format!("fanout.v3.tasks.{run}");
             let sent = context.publish(subject, "no task".into()).await.unwrap();
             // The worker makes the stream.
             if sent.await.is_ok() {
@@ -389,7 +444,7 @@ fn a_forged_task_is_not_run() {
         let url = nats.url();
         wait_for(async move {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
-            let subject = format!("fanout.v2.tasks.{run}");
+            let subject = format!("fanout.v3.tasks.{run}");
             let sent = context
                 .publish(subject, message::write(&order))
                 .await

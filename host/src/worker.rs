@@ -1,16 +1,19 @@
 //! [`Worker`]: takes tasks from a queue, runs them in the sandbox, and keeps
-//! the results in the store. It holds at most one task per slot, and no state
-//! that another worker would miss.
+//! the results in the store. It runs at most one task per slot, and holds no
+//! state that another worker would miss.
 //!
 //! A task is acknowledged when its results are in the record. A task that was
 //! not acknowledged is delivered again, to any worker. The worker emits
 //! [`WorkerEvent`]s and prints nothing.
 
+mod acks;
 mod cache;
 mod handler;
 mod limits;
 mod objects;
+mod prefetch;
 mod subscription;
+mod supply;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,10 +33,11 @@ use crate::sandbox::{Cache, GuestError, Sandbox, THREAD_STACK};
 use crate::store::{MacKey, Store};
 use crate::task::{Cancel, TaskLimits};
 
+use acks::Acks;
 use cache::{POOLS, WorkerCache};
 pub use limits::machine_limits;
 pub use objects::Objects;
-use subscription::PullSubscription;
+use prefetch::Prefetch;
 
 /// The time between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -162,6 +166,22 @@ struct Held {
     since: Instant,
 }
 
+/// Counts a slot as running while it lives.
+struct RunningSlot<'a>(&'a watch::Sender<usize>);
+
+impl<'a> RunningSlot<'a> {
+    fn new(running: &'a watch::Sender<usize>) -> Self {
+        running.send_modify(|running| *running += 1);
+        Self(running)
+    }
+}
+
+impl Drop for RunningSlot<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|running| *running -= 1);
+    }
+}
+
 /// Takes tasks from a queue and runs them.
 pub struct Worker {
     settings: WorkerSettings,
@@ -173,6 +193,8 @@ pub struct Worker {
     /// With it a task carries an HMAC; one without is not run.
     mac_key: Option<MacKey>,
     stop: WorkerStop,
+    prefetch: Prefetch,
+    acks: Acks,
     holding: Mutex<Vec<Held>>,
     /// How long the queue waits for an acknowledgement before it delivers a task
     /// again.
@@ -196,9 +218,9 @@ impl Worker {
         store: Store,
         stop: WorkerStop,
     ) -> Result<Self, WorkerError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("nats")
+        // The thread that runs the worker drives the connection, too: a message
+        // reaches a slot with one change of threads.
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(WorkerError::Thread)?;
@@ -215,6 +237,7 @@ impl Worker {
         let sandbox = Sandbox::new(instances, settings.compiled.clone())?;
         let objects = settings.objects.clone();
         let mac_key = store.mac_key().cloned();
+        let prefetch = Prefetch::new(settings.slots);
         let cache = WorkerCache::new(sandbox, store, objects, settings.slots, stop.cancel.clone());
         Ok(Self {
             settings,
@@ -224,6 +247,8 @@ impl Worker {
             cache,
             mac_key,
             stop,
+            prefetch,
+            acks: Acks::default(),
             holding: Mutex::default(),
             ack_wait: watch::Sender::new(Duration::from_secs(30)),
             done: AtomicU64::new(0),
@@ -235,49 +260,54 @@ impl Worker {
         if let Some(reason) = self.unreachable.clone() {
             emit(WorkerEvent::QueueFailed { reason });
         }
-        let ended = watch::Sender::new(false);
+        let running = watch::Sender::new(0);
         let result = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("heartbeats".to_owned());
-            let send = || {
-                self.runtime.block_on(async {
-                    tokio::select! {
-                        () = self.send_heartbeats(ended.subscribe(), emit) => {}
-                        () = self.extend_held() => {}
-                    }
-                });
-            };
-            thread
-                .spawn_scoped(scope, send)
-                .map_err(WorkerError::Thread)?;
-            let result = self.work(emit);
-            ended.send_replace(true);
+            let mut result = Ok(());
+            for number in 0..self.settings.slots {
+                let slot = RunningSlot::new(&running);
+                let thread = std::thread::Builder::new()
+                    .name(format!("slot-{number}"))
+                    .stack_size(THREAD_STACK);
+                let run = move || {
+                    self.slot(emit);
+                    drop(slot);
+                };
+                if let Err(error) = thread.spawn_scoped(scope, run) {
+                    self.stop.stop();
+                    result = Err(WorkerError::Thread(error));
+                    break;
+                }
+            }
+            if result.is_ok() {
+                let slots = self.settings.slots;
+                emit(WorkerEvent::Started { slots });
+            }
+            self.runtime
+                .block_on(self.serve_slots(running.subscribe(), emit));
             result
         });
         emit(WorkerEvent::Ended);
         result
     }
 
-    /// Runs all slots until the worker is told to stop and holds no task.
-    fn work(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) -> Result<(), WorkerError> {
-        std::thread::scope(|scope| {
-            for number in 0..self.settings.slots {
-                let thread = std::thread::Builder::new()
-                    .name(format!("slot-{number}"))
-                    .stack_size(THREAD_STACK);
-                if let Err(error) = thread.spawn_scoped(scope, || self.slot(emit)) {
-                    self.stop.stop();
-                    return Err(WorkerError::Thread(error));
-                }
-            }
-            emit(WorkerEvent::Started {
-                slots: self.settings.slots,
-            });
-            self.runtime.block_on(self.drained());
-            emit(WorkerEvent::Draining {
-                holding: self.holding().len(),
-            });
-            Ok(())
-        })
+    /// All that the worker does on its connection, until no slot runs any more.
+    async fn serve_slots(
+        &self,
+        running: watch::Receiver<usize>,
+        emit: &(dyn Fn(WorkerEvent) + Sync),
+    ) {
+        let draining = async {
+            self.drained().await;
+            let holding = self.holding().len();
+            emit(WorkerEvent::Draining { holding });
+        };
+        let heartbeats = self.send_heartbeats(running, emit);
+        let all = async { tokio::join!(heartbeats, self.supply(emit), draining) };
+        tokio::select! {
+            _ = all => {}
+            () = self.extend_held() => {}
+        }
+        drop(tokio::time::timeout(HEARTBEAT, self.queue.client().flush()).await);
     }
 
     async fn drained(&self) {
@@ -290,11 +320,10 @@ impl Worker {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends heartbeats, at intervals and on request, until the worker has
-    /// ended.
+    /// Sends heartbeats, at intervals and on request, until no slot runs any more.
     async fn send_heartbeats(
         &self,
-        mut ended: watch::Receiver<bool>,
+        mut running: watch::Receiver<usize>,
         emit: &(dyn Fn(WorkerEvent) + Sync),
     ) {
         let client = self.queue.client();
@@ -327,7 +356,7 @@ impl Worker {
                     }
                 }
                 Ok(()) = drain.changed() => {}
-                _ = ended.wait_for(|ended| *ended) => break,
+                _ = running.wait_for(|running| *running == 0) => break,
             }
             let state = if self.stop.is_draining() {
                 WorkerState::Draining
@@ -338,7 +367,6 @@ impl Worker {
         }
         self.send_heartbeat(self.queue.heartbeats().into(), WorkerState::Gone)
             .await;
-        drop(tokio::time::timeout(HEARTBEAT, client.flush()).await);
     }
 
     /// Sends one heartbeat; one that is lost is followed by the next.
@@ -363,76 +391,26 @@ impl Worker {
 
     /// One slot: a task at a time, until the worker is told to stop.
     fn slot(&self, emit: &(dyn Fn(WorkerEvent) + Sync)) {
-        let mut subscription = None;
-        let mut failed = 0;
-        while !self.stop.is_draining() {
-            match self.runtime.block_on(self.next(&mut subscription)) {
-                // It was delivered while the worker was told to stop.
-                Ok(Some(task)) if self.stop.is_draining() => {
-                    self.acknowledge(&task, AckKind::Nak(None));
-                }
-                Ok(Some(task)) => {
-                    failed = 0;
-                    self.handle(task, subscription.as_mut(), emit);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    subscription = None;
-                    failed += 1;
-                    let reason = chained(&error);
-                    // A lost connection is reported once, by its state.
-                    if *self.queue.link().borrow() == Link::Up {
-                        emit(WorkerEvent::QueueFailed { reason });
-                    }
-                    self.runtime.block_on(async {
-                        let wait = tokio::time::sleep(wait(failed));
-                        tokio::select! {
-                            () = wait => {}
-                            () = self.drained() => {}
-                        }
-                    });
-                }
+        loop {
+            let held = self.prefetch.take();
+            let Some(task) = held.or_else(|| {
+                // What waits for more tasks would wait too long.
+                self.block_on(self.acks.send(&self.queue));
+                self.prefetch.wait()
+            }) else {
+                break;
+            };
+            if self.stop.is_draining() {
+                self.block_on(self.give_back_unbegun(vec![task]));
+            } else {
+                self.handle(task, emit);
             }
-        }
-        let up = *self.queue.link().borrow() == Link::Up;
-        if let Some(subscription) = subscription.filter(|_| up) {
-            self.runtime.block_on(subscription.close(&self.queue));
         }
     }
 
-    /// The next task; `None` where there is none now, or the worker is to stop.
-    async fn next(
-        &self,
-        subscription: &mut Option<PullSubscription>,
-    ) -> Result<Option<Message>, QueueError> {
-        let mut link = match &*subscription {
-            Some(opened) => opened.link(),
-            None => {
-                let mut link = self.queue.link();
-                link.mark_unchanged();
-                link
-            }
-        };
-        let ask = async {
-            if subscription.is_none() {
-                let opened = PullSubscription::open(&self.queue).await?;
-                self.ack_wait.send_replace(opened.ack_wait());
-                *subscription = Some(opened);
-            }
-            subscription
-                .as_mut()
-                .expect("it was set")
-                .next(&self.queue)
-                .await
-        };
-        tokio::select! {
-            biased;
-            task = ask => return task,
-            () = self.drained() => {}
-            // A server that was restarted has forgotten the request.
-            _ = link.changed() => *subscription = None,
-        }
-        Ok(None)
+    /// Waits in a slot; the thread that runs the worker drives the connection.
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.handle().block_on(future)
     }
 
     /// Tells the queue at intervals that the held tasks are in progress, so that

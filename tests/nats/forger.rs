@@ -26,7 +26,7 @@ struct Forger {
 }
 
 impl Forger {
-    /// Answers every message that it sees on `fanout.v2.>` with those that
+    /// Answers every message that it sees on `fanout.v3.>` with those that
     /// `forge` makes of it.
     fn start(
         nats: &Nats,
@@ -40,7 +40,7 @@ impl Forger {
         let thread = std::thread::spawn(move || {
             wait_for(async move {
                 let client = async_nats::connect(url).await.unwrap();
-                let mut seen = client.subscribe("fanout.v2.>").await.unwrap();
+                let mut seen = client.subscribe("fanout.v3.>").await.unwrap();
                 while !ended.load(Ordering::Relaxed) {
                     let next = tokio::time::timeout(Duration::from_millis(100), seen.next());
                     let Ok(Some(message)) = next.await else {
@@ -135,7 +135,7 @@ fn a_forger_changes_no_result() {
         let bytes = |value: Value| value.to_string().into_bytes();
         let mut all = vec![(subject.to_owned(), bytes(forged(value, &mut runner)))];
         if let Some(session) = value["session"].as_str() {
-            let subject = format!("fanout.v2.sessions.{session}");
+            let subject = format!("fanout.v3.sessions.{session}");
             tag = value["tag"].as_u64().unwrap_or(tag);
             let worker = "one\u{1b}[31m";
             for word in [
@@ -143,6 +143,7 @@ fn a_forger_changes_no_result() {
                 json!({"message": "done", "tag": tag, "worker": worker, "made": [[0, 4_000_000_000u32, 1]]}),
                 json!({"message": "confirm_redelivery", "tag": tag}),
                 json!({"message": "confirm_redelivery", "tag": tag, "delivered": 1_000_000}),
+                json!({"message": "unbegun", "tag": tag}),
                 json!({"message": "dropped", "tag": tag}),
             ] {
                 all.push((subject.clone(), bytes(word)));
@@ -181,7 +182,7 @@ fn a_task_does_not_fail_by_a_message() {
         let Some(session) = value["session"].as_str() else {
             return Vec::new();
         };
-        let subject = format!("fanout.v2.sessions.{session}");
+        let subject = format!("fanout.v3.sessions.{session}");
         counted.fetch_add(1, Ordering::Relaxed);
         [
             json!({"message": "confirm_redelivery", "tag": value["tag"], "delivered": 1000}),

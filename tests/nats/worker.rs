@@ -53,6 +53,13 @@ impl Worker {
         }
     }
 
+    /// What it says until it ends.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let said = self.lines.iter().collect();
+        self.wait();
+        said
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
             .args([&format!("-{signal}"), &self.child.id().to_string()])

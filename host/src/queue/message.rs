@@ -114,6 +114,12 @@ pub enum WorkerMessage {
         #[serde(deserialize_with = "reason")]
         reason: String,
     },
+    /// The task was returned to the queue and is delivered again at once: it was
+    /// delivered ahead, and no slot began it.
+    Unbegun {
+        /// The task.
+        tag: u64,
+    },
     /// The task was delivered before. The worker asks whether it is still
     /// wanted, and waits for a [`Verdict`].
     ConfirmRedelivery {

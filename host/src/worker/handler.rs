@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{AckKind, Message};
 
-use super::subscription::PullSubscription;
+use super::acks::FinishedTask;
 use super::{Held, Worker, WorkerEvent, wait};
 use crate::error::chained;
 use crate::expand::{Expansion, TaskSpec};
@@ -131,27 +131,24 @@ pub(super) fn named(task: &TaskMessage, expansion: &Expansion) -> Option<TaskSpe
     (spec.id == task.task).then_some(spec)
 }
 
-/// What the run and the queue say of a task that was delivered before.
-fn judge(verdict: Option<Verdict>, delivered: u64) -> Option<Disposition> {
+/// What the run and the queue say of a task that was delivered before: over how
+/// many workers' deaths it may be run again, or how its handling ends.
+fn judge(verdict: Option<Verdict>, delivered: u64) -> Result<u64, Disposition> {
     let before = delivered.saturating_sub(1);
     match verdict {
-        Some(Verdict::Unwanted) => Some(Disposition::Unwanted),
-        Some(Verdict::Wanted { excused }) => {
-            let lost = before.saturating_sub(excused);
-            (lost >= LOST).then_some(Disposition::Deadly(lost))
-        }
-        None => (delivered > DELIVERIES).then_some(Disposition::Deadly(before)),
+        Some(Verdict::Unwanted) => Err(Disposition::Unwanted),
+        Some(Verdict::Wanted { excused }) => match before.saturating_sub(excused) {
+            lost if lost >= LOST => Err(Disposition::Deadly(lost)),
+            lost => Ok(lost),
+        },
+        None if delivered > DELIVERIES => Err(Disposition::Deadly(before)),
+        None => Ok(before),
     }
 }
 
 impl Worker {
     /// Handles a task, from its message to its acknowledgement.
-    pub(super) fn handle(
-        &self,
-        message: Message,
-        subscription: Option<&mut PullSubscription>,
-        emit: &(dyn Fn(WorkerEvent) + Sync),
-    ) {
+    pub(super) fn handle(&self, message: Message, emit: &(dyn Fn(WorkerEvent) + Sync)) {
         let started = Instant::now();
         let drop_message = |reason: &str| {
             self.acknowledge(&message, AckKind::Term);
@@ -172,32 +169,36 @@ impl Worker {
         });
         let disposition = match self.admit(&message, &task) {
             Ok(()) => match self.confirm_redelivery(&task, delivered) {
-                Some(disposition) => disposition,
-                None => self.run_task(&task),
+                Ok(0) => self.run_task(&task),
+                Ok(_) => self.run_suspect(&task),
+                Err(disposition) => disposition,
             },
             Err(refusal) => Disposition::Returned(refusal.to_string()),
         };
         self.release(&message);
-        let id = task.task;
+        let (id, wall) = (task.task, started.elapsed());
+        self.prefetch.took(wall);
         match disposition {
             Disposition::Done { made, differing } => {
-                match subscription.filter(|_| !self.stop.is_draining()) {
-                    Some(next) => self.runtime.block_on(next.finish(&message, &self.queue)),
-                    None => self.acknowledge(&message, AckKind::Ack),
-                }
-                self.done.fetch_add(1, Ordering::Relaxed);
-                let done = WorkerMessage::Done {
+                let report = message::write(&WorkerMessage::Done {
                     tag: task.tag,
                     worker: self.settings.name.clone(),
                     made: Series::of(&made),
                     differing,
-                };
-                self.send(&task, &done);
-                emit(WorkerEvent::TaskFinished {
-                    task: id,
-                    made: made.len(),
-                    wall: started.elapsed(),
                 });
+                let session = self.queue.session(&task.session);
+                let finished = FinishedTask {
+                    message,
+                    session,
+                    report,
+                };
+                if self.acks.add(finished) {
+                    self.block_on(self.acks.send(&self.queue));
+                }
+                self.done.fetch_add(1, Ordering::Relaxed);
+                let made = made.len();
+                let task = id;
+                emit(WorkerEvent::TaskFinished { task, made, wall });
             }
             Disposition::Returned(reason) => {
                 self.give_back(&message, &task, &reason, Some(wait(delivered)), emit);
@@ -211,7 +212,7 @@ impl Worker {
             Disposition::Deadly(workers) => {
                 // The run looks whether it is gone.
                 let gone = message.double_ack_with(AckKind::Term);
-                if self.runtime.block_on(gone).is_ok() {
+                if self.block_on(gone).is_ok() {
                     self.send(&task, &WorkerMessage::Dropped { tag: task.tag });
                 }
                 let reason = format!("task {id} killed {workers} workers");
@@ -262,22 +263,29 @@ impl Worker {
     }
 
     /// Asks the run about a task that was delivered before: it may have killed
-    /// the workers that ran it. Returns how its handling ends; `None` where it is
-    /// to be run.
-    fn confirm_redelivery(&self, task: &TaskMessage, delivered: u64) -> Option<Disposition> {
+    /// the workers that ran it. Returns how many; an error where it is not to be
+    /// run.
+    fn confirm_redelivery(&self, task: &TaskMessage, delivered: u64) -> Result<u64, Disposition> {
         if delivered <= 1 {
-            return None;
+            return Ok(0);
         }
         let tag = task.tag;
         let question = message::write(&WorkerMessage::ConfirmRedelivery { tag });
         let subject = self.queue.session(&task.session);
         let request = self.queue.client().request(subject, question);
-        let answer = self
-            .runtime
-            .block_on(async { tokio::time::timeout(CONFIRMATION, request).await });
+        let answer = self.block_on(async { tokio::time::timeout(CONFIRMATION, request).await });
         let verdict = answer.ok().and_then(Result::ok);
         let verdict = verdict.and_then(|message| message::read(&message.payload).ok());
         judge(verdict, delivered)
+    }
+
+    /// Runs a task that may have killed workers, with no other task held that
+    /// would be delivered again for its sake.
+    fn run_suspect(&self, task: &TaskMessage) -> Disposition {
+        self.block_on(self.give_back_unbegun(self.prefetch.begin_suspect()));
+        let disposition = self.run_task(task);
+        self.prefetch.end_suspect();
+        disposition
     }
 
     /// Runs a task and keeps its results.
@@ -329,8 +337,8 @@ impl Worker {
 
     /// Acknowledges a message. Where that is lost, the task is delivered again
     /// and its results are found in the record.
-    pub(super) fn acknowledge(&self, message: &Message, kind: AckKind) {
-        drop(self.runtime.block_on(message.ack_with(kind)));
+    fn acknowledge(&self, message: &Message, kind: AckKind) {
+        drop(self.block_on(message.ack_with(kind)));
     }
 
     /// Sends a message to the task's run. Where it is lost, the run finds the
@@ -341,7 +349,7 @@ impl Worker {
             .queue
             .client()
             .publish(subject, message::write(message));
-        drop(self.runtime.block_on(sent));
+        drop(self.block_on(sent));
     }
 }
 

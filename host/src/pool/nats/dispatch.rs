@@ -81,7 +81,7 @@ struct InFlight {
     sequence: Option<u64>,
     published: Instant,
     /// How many redeliveries had another reason than a worker's death: it was
-    /// returned, or the connection was lost.
+    /// returned, begun or not, or the connection was lost.
     excused: u64,
     /// How often it vanished from an intact queue.
     vanished: u32,
@@ -402,6 +402,11 @@ impl<'a> Dispatch<'a> {
                     self.returned = Some((since, reason.clone()));
                     let event = Event::TaskReturned { reason };
                     send(report, PoolEvent::of_worker(&worker, event))?;
+                }
+            }
+            WorkerMessage::Unbegun { tag } => {
+                if let Some(task) = self.in_flight.get_mut(&tag) {
+                    task.excused += 1;
                 }
             }
             WorkerMessage::ConfirmRedelivery { tag } => {

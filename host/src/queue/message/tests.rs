@@ -50,7 +50,9 @@ proptest! {
                         is_shown(&worker, NAME)?;
                         is_shown(&reason, REASON)?;
                     }
-                    WorkerMessage::ConfirmRedelivery { .. } | WorkerMessage::Dropped { .. } => {}
+                    WorkerMessage::Unbegun { .. }
+                    | WorkerMessage::ConfirmRedelivery { .. }
+                    | WorkerMessage::Dropped { .. } => {}
                 }
             }
             if let Ok(heartbeat) = read::<Heartbeat>(bytes) {
@@ -188,6 +190,7 @@ fn true_messages_are_read() {
             made: Series::of(&[0]),
             differing: vec![2],
         },
+        WorkerMessage::Unbegun { tag: 1 },
         WorkerMessage::ConfirmRedelivery { tag: 1 },
         WorkerMessage::Dropped { tag: 1 },
     ] {

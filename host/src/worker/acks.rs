@@ -1,0 +1,64 @@
+//! [`Acks`]: acknowledgements of finished tasks, and the reports to their runs,
+//! that were not sent yet. They are sent together, so that tasks of microseconds
+//! do not wake the connection each.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::{AckKind, Message};
+use bytes::Bytes;
+
+use crate::queue::Queue;
+
+/// How long an acknowledgement waits while the next task is run.
+pub(super) const WAIT: Duration = Duration::from_millis(5);
+
+/// A task whose results are in the record.
+pub(super) struct FinishedTask {
+    pub(super) message: Message,
+    /// The subject of its run's session.
+    pub(super) session: String,
+    /// What is reported to the run.
+    pub(super) report: Bytes,
+}
+
+#[derive(Default)]
+pub(super) struct Acks {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    tasks: Vec<FinishedTask>,
+    /// When the first of them finished.
+    since: Option<Instant>,
+}
+
+impl Acks {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a finished task. Returns whether they are to be sent.
+    pub(super) fn add(&self, task: FinishedTask) -> bool {
+        let mut waiting = self.waiting();
+        waiting.tasks.push(task);
+        waiting.since.get_or_insert_with(Instant::now).elapsed() >= WAIT
+    }
+
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting().tasks.is_empty()
+    }
+
+    /// Sends all. Where an acknowledgement is lost, its task is delivered again
+    /// and its results are found in the record; where a report is lost, the run
+    /// finds them by its own look-ups.
+    pub(super) async fn send(&self, queue: &Queue) {
+        let Waiting { tasks, .. } = std::mem::take(&mut *self.waiting());
+        for task in tasks {
+            drop(task.message.ack_with(AckKind::Ack).await);
+            drop(queue.client().publish(task.session, task.report).await);
+        }
+    }
+}
