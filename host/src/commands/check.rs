@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use clap::Args;
-use fanout::dataset::{self, Prepared};
+use fanout::dataset::{self, ColumnSummary, Prepared};
 use fanout::expand::{Data, Expansion};
-use fanout::plan::PoolPlan;
+use fanout::plan::{CheckedPlan, PoolPlan};
 use fanout::pool::SHARED_FROM;
-use fanout::report::human::{bytes, count};
+use fanout::report::human::{bytes, clip, count};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::plan::PlanArguments;
 use super::{CommandError, print};
@@ -25,14 +26,17 @@ impl Check {
         let loaded = self.plan.load()?;
         // A check leaves no trace in the store.
         let prepared = dataset::examine(&loaded.plan)?;
-        loaded.check_target(&prepared)?;
-        print(&summary(&loaded, &prepared)?);
+        let plan = loaded.suited(&prepared)?;
+        print(&summary(&loaded, &plan, &prepared)?);
         Ok(())
     }
 }
 
-fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandError> {
-    let plan = &loaded.plan;
+fn summary(
+    loaded: &LoadedPlan,
+    plan: &CheckedPlan,
+    prepared: &Prepared,
+) -> Result<String, CommandError> {
     let data = Data {
         guest: loaded.guest.digest(),
         dataset: prepared.dataset,
@@ -74,10 +78,49 @@ fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandEr
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}, {workers} at a time")?;
     writeln!(text, "memory      {memory}")?;
+    text.push_str(&columns(prepared));
+    for message in loaded.cut() {
+        writeln!(text, "warning: {message}")?;
+    }
     for warning in &prepared.summary.warnings {
         writeln!(text, "warning: {warning}")?;
     }
     Ok(text)
+}
+
+/// Every column: as what it is read, the share of missing values, an example.
+fn columns(prepared: &Prepared) -> String {
+    let rows = prepared.rows.max(1) as f64;
+    let row = |column: &ColumnSummary| {
+        let missing = 100.0 * column.missing as f64 / rows;
+        let missing = match missing {
+            0.0 => "-".to_owned(),
+            missing if missing < 0.1 => "< 0.1 %".to_owned(),
+            missing => format!("{missing:.1} %"),
+        };
+        [
+            clip(&column.name, 40),
+            clip(&column.reads.to_string(), 48),
+            missing,
+            clip(column.example.as_deref().unwrap_or("-"), 32),
+        ]
+    };
+    let head = ["column", "read as", "missing", "example"].map(str::to_owned);
+    let rows = prepared.summary.columns.iter().map(row);
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
+    let width = |cell: usize| rows.iter().map(|row| row[cell].width()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for row in &rows {
+        text.push('\n');
+        for (cell, width) in row.iter().zip(widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(width - cell.width() + 2));
+        }
+        text.push_str(&row[3]);
+    }
+    text.push_str("\n\n");
+    text
 }
 
 /// The target with the share of each class.
