@@ -7,6 +7,7 @@
 pub mod catalogue;
 mod error;
 mod load;
+mod memory;
 mod pools;
 mod unscored;
 
@@ -27,6 +28,7 @@ use pools::{Pools, Remote};
 
 pub use error::SessionError;
 pub use load::{LoadedPlan, load};
+pub use memory::MemoryEstimate;
 pub use pools::queue_settings;
 
 /// How a plan is executed.
@@ -137,8 +139,12 @@ pub fn execute(
         usage: None,
     };
     let exported = export(&mut report, plan, &expansion, &prepared, &pools, listeners);
-    let exported = exported.and_then(|()| Ok(report.summary().keep(&store)?));
-    report.failure = match exported {
+    let interrupted = options.cancel.is_cancelled();
+    let kept = match interrupted {
+        true => Ok(()),
+        false => report.summary().keep(&store).map_err(SessionError::from),
+    };
+    report.failure = match exported.and(kept) {
         Ok(()) => unscored::failure(&report, &prepared),
         Err(error) => Some(error.into_failure()),
     };

@@ -252,7 +252,7 @@ impl Encoder {
                     Order::Labels(labels) => labels.clone(),
                     Order::Sorted => sorted_labels(&all_labels(source, parts[0], batch)?),
                 };
-                let encoder = OrderedEncoder::new(&name, labels);
+                let encoder = OrderedEncoder::new(&source_name, &name, labels);
                 Origin::Ordered(input(parts[0]), Box::new(encoder))
             } else if text(parts[0]) || is_category || categorical.contains(&parts[0]) {
                 Origin::Category(input(parts[0]))

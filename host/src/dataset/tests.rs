@@ -1,5 +1,6 @@
 //! Whole tables, from their files to what the store holds.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::plan::{
 mod columns;
 mod formats;
 mod measure;
+mod reading;
 mod remote;
 mod text;
 mod warnings;

@@ -160,7 +160,7 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "`{column}` leaks the target: {part} alone determines the class in {share} % \
-                     of the rows; leave it out of the features"
+                     of the rows; leave it out: `drop: [{column}]`"
                 )
             }
             Self::TellsTarget {

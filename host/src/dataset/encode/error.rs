@@ -77,10 +77,12 @@ pub enum EncodeError {
     },
     /// A category that has no place in its column's order.
     #[error(
-        "the column `{name}` holds `{label}`, which is not {labels}, the order of \
+        "the column `{name}` of {source_name} holds `{label}`, which is not {labels}, the order of \
          `dataset.columns`; add it there, or to `csv.null_values` if it means a missing value"
     )]
     NotInOrder {
+        /// The source's first file.
+        source_name: String,
         /// The column.
         name: String,
         /// The category.

@@ -7,6 +7,7 @@ use super::EncodeError;
 /// Encodes categories as their places in an order: 0, 1, ...
 #[derive(Debug)]
 pub(super) struct OrderedEncoder {
+    source_name: String,
     name: String,
     labels: Vec<String>,
     /// The place of each category, by its code.
@@ -14,10 +15,11 @@ pub(super) struct OrderedEncoder {
 }
 
 impl OrderedEncoder {
-    /// An encoder of the column `name`, whose categories are `labels`, the least
-    /// first.
-    pub(super) fn new(name: &str, labels: Vec<String>) -> Self {
+    /// An encoder of the column `name` of a source, whose categories are `labels`,
+    /// the least first.
+    pub(super) fn new(source_name: &str, name: &str, labels: Vec<String>) -> Self {
         Self {
+            source_name: source_name.to_owned(),
             name: name.to_owned(),
             labels,
             places: Vec::new(),
@@ -39,6 +41,7 @@ impl OrderedEncoder {
         for label in categories.iter().skip(self.places.len()) {
             let Some(place) = find_label(&self.labels, label) else {
                 return Err(EncodeError::NotInOrder {
+                    source_name: self.source_name.clone(),
                     name: self.name.clone(),
                     label: label.to_string(),
                     labels: one_of(&self.labels),
