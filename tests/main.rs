@@ -13,6 +13,7 @@ mod nats;
 mod plans;
 mod pool;
 mod program;
+mod reading;
 mod resume;
 mod run;
 mod sandbox;

@@ -178,7 +178,8 @@ fn an_unknown_field_is_refused_by_both() {
                     .unwrap()
                     .keys()
                     .any(|key| key.contains("range") || key.contains("uniform"));
-            if is_open && !is_values {
+            // Columns have any names.
+            if (is_open && !is_values) || path == "/dataset/columns" {
                 continue;
             }
             tried += 1;

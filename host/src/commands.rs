@@ -29,7 +29,7 @@ use fanout::pool::PoolError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
 use fanout::report::terminal::{Style, render};
-use fanout::report::{Report, json};
+use fanout::report::{Failure, Report, json};
 use fanout::sandbox::GuestError;
 use fanout::session::SessionError;
 use fanout::store::StoreError;
@@ -132,6 +132,21 @@ from_session_error!(
     QueueError,
     FilesError
 );
+
+impl From<Failure> for CommandError {
+    fn from(failure: Failure) -> Self {
+        let Failure {
+            kind,
+            message,
+            hint,
+        } = failure;
+        Self {
+            kind,
+            source: message.into(),
+            hint,
+        }
+    }
+}
 
 impl From<WorkerError> for CommandError {
     fn from(error: WorkerError) -> Self {

@@ -6,31 +6,45 @@
 
 use arrow_array::{Int32Array, RecordBatch};
 use bytes::Bytes;
-use fanout_contract::{Layout, Learning, Split};
+use fanout_contract::{ColumnKind, Layout, Learning, Split};
+use rustc_hash::FxHashMap;
 
 use crate::digest::Digest;
 use crate::plan::{DatasetPlan, Plan};
 use crate::store::{Key, Location, Settled, Store, StoreError};
 use encode::{Encoder, EncoderOutput, StreamError};
+use reads::ReadColumn;
 use source::{BatchError, CHUNK_BYTES, Source};
 use split::{Assignment, FoldColumn, Target};
+use statistics::RowSample;
 use summary::SummaryBuilder;
 use writer::{Content, DatasetWriter, WrittenFile};
 
 mod category;
 mod encode;
+mod folds;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
+mod labels;
+mod looks;
+mod reads;
+mod single;
 mod source;
 mod split;
 mod statistics;
 mod summary;
+mod warning;
 mod writer;
 
 pub use encode::EncodeError;
+pub use folds::{FoldClasses, remedy as fold_remedy};
+pub use labels::{find_label, one_of};
+pub use looks::Looks;
+pub use reads::Reads;
 pub use source::{SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
-pub use summary::{ClassSummary, ColumnSummary, Count, LeakKind, Summary, Warning};
+pub use summary::{ClassSummary, ColumnSummary, Summary};
+pub use warning::{Count, LeakKind, Loss, Warning};
 pub use writer::WriteError;
 
 /// The number of values of a batch, over all columns.
@@ -88,6 +102,9 @@ pub struct Prepared {
     pub classes: Vec<String>,
     /// The splits of the search, in order.
     pub folds: Vec<Split>,
+    /// The classes of the rows of each split; without classes for a regression
+    /// target.
+    pub fold_classes: Vec<FoldClasses>,
     /// Trains on all rows of the search, tests none.
     pub refit: Split,
     /// Trains on all rows of the search, tests those that were held out.
@@ -163,6 +180,7 @@ fn prepare_with(
         finished,
         summary,
         assignment,
+        fold_classes,
     } = encoded;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
@@ -191,7 +209,7 @@ fn prepare_with(
     let classes = finished
         .classes
         .as_deref()
-        .map(category::sorted_labels)
+        .map(labels::sorted_labels)
         .unwrap_or_default();
     Ok(Prepared {
         dataset: dataset.digest,
@@ -207,6 +225,7 @@ fn prepare_with(
         },
         classes,
         folds: assignment.splits(),
+        fold_classes,
         refit: assignment.refit(),
         holdout: assignment.holdout(),
         rows: summary.rows,
@@ -223,6 +242,7 @@ struct EncodedDataset {
     finished: EncoderOutput,
     summary: Summary,
     assignment: Assignment,
+    fold_classes: Vec<FoldClasses>,
 }
 
 fn encode_source(
@@ -244,7 +264,12 @@ fn encode_opened(
             // The inferred type of a CSV column was too narrow.
             Err(StreamError::Batch(BatchError::TypeTooNarrow)) => source.infer_from_all_rows()?,
             Err(StreamError::Batch(BatchError::Source(error))) => return Err(error.into()),
-            Err(StreamError::Encode(error)) => return Err(error.into()),
+            Err(StreamError::Encode(mut error)) => {
+                if let EncodeError::MissingTarget { name, text, .. } = &mut error {
+                    *text = source.null_text(name)?;
+                }
+                return Err(error.into());
+            }
             Err(StreamError::Write(error)) => return Err(error.into()),
             Ok(streamed) => return finish(plan, streamed),
         }
@@ -256,6 +281,7 @@ struct Streamed {
     dataset: WrittenFile,
     finished: EncoderOutput,
     summary: Summary,
+    sample: RowSample,
     rows: usize,
     classes: Vec<u32>,
     folds: Vec<u32>,
@@ -279,7 +305,7 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
         if encoder.is_missing_target() {
             return Ok(());
         }
-        rows += batch.num_rows();
+        rows += encoded.rows;
         drop(batch);
         let ((), written) = rayon::join(
             || summary.update(&encoded),
@@ -299,21 +325,68 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
         taken?;
         ready = next;
     }
-    let source_types = encoder.source_types();
+    let read = encoder.read_columns();
     if rows == 0 && !encoder.is_missing_target() {
-        return Err(source.no_rows().into());
+        return Err(match encoder.has_left_out() {
+            true => encoder.missing_target().into(),
+            false => source.no_rows().into(),
+        });
     }
     let finished = encoder.finish(plan.dataset.positive.as_deref())?;
-    let summary = summary.finish(&finished.layout, source_types);
+    let told = told_of_reading(&finished, &read, source);
+    let (mut summary, sample) = summary.finish(&finished.layout, read);
+    summary.warnings.splice(0..0, told);
     let dataset = writer.finish(Some(&finished.layout))?;
     Ok(Streamed {
         dataset,
         finished,
         summary,
+        sample,
         rows,
         classes,
         folds,
     })
+}
+
+/// Warnings about how the columns were read.
+fn told_of_reading(finished: &EncoderOutput, read: &[ReadColumn], source: &Source) -> Vec<Warning> {
+    let notes = source.notes();
+    let mut told = Vec::new();
+    let target = finished.layout.columns.last();
+    told.extend(
+        (finished.missing_targets > 0).then(|| Warning::MissingTargets {
+            target: target.map_or_else(String::new, |target| target.name.clone()),
+            count: finished.missing_targets,
+            rows: finished.source_rows,
+        }),
+    );
+    let indices = finished.indices.iter().cloned();
+    told.extend(indices.map(|column| Warning::Index { column }));
+    for (column, read) in finished.layout.columns.iter().zip(read) {
+        let name = || column.name.clone();
+        match &column.kind {
+            ColumnKind::Number => {
+                let lost = read.source.and_then(|index| notes.lost(index));
+                told.extend(lost.filter(|_| !read.declared).map(|lost| Warning::Lost {
+                    column: name(),
+                    what: lost.loss,
+                    text: lost.text.clone(),
+                    line: lost.line,
+                }));
+            }
+            ColumnKind::Category { labels } => {
+                if read.declared || read.source_type != "string" || read.source.is_none() {
+                    continue;
+                }
+                let looks = Looks::of(labels.iter().map(String::as_str));
+                told.extend(looks.map(|looks| Warning::LooksLike {
+                    column: name(),
+                    looks,
+                }));
+            }
+        }
+    }
+    told
 }
 
 fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetError> {
@@ -321,6 +394,7 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         dataset,
         finished,
         mut summary,
+        sample,
         rows,
         classes,
         folds,
@@ -348,11 +422,23 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
             folds: assignment.folds,
         });
     }
+    let told = single::warnings(&sample, &summary, &plan.cv, &assignment);
+    summary.warnings.extend(told);
+    let labels = finished.classes.as_deref().unwrap_or_default();
+    let sorted = labels::sorted_labels(labels);
+    let place: FxHashMap<&str, usize> =
+        (0..).zip(&sorted).map(|(at, l)| (l.as_str(), at)).collect();
+    let places: Vec<usize> = labels.iter().map(|label| place[label.as_str()]).collect();
+    let of_rows = classes.iter().map(|class| places[*class as usize]);
+    let fold_classes = FoldClasses::all(&assignment, of_rows, sorted.len());
+    let told = folds::warnings(plan, &fold_classes, &sorted);
+    summary.warnings.extend(told);
     Ok(EncodedDataset {
         dataset,
         finished,
         summary,
         assignment,
+        fold_classes,
     })
 }
 

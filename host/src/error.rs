@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Guest,
     /// A pool does not serve: an endpoint, the queue, its workers.
     Pool,
+    /// No candidate has a score on every split.
+    Unscored,
     /// Anything else: the program or the machine.
     Internal,
     /// The run was stopped.
@@ -51,6 +53,7 @@ impl ErrorKind {
             Self::Store => 5,
             Self::Guest => 6,
             Self::Pool => 7,
+            Self::Unscored => 8,
             Self::Interrupted => 130,
         }
     }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use fanout_contract::Params;
 use serde::Serialize;
 
+use crate::error::ErrorKind;
 use crate::expand::Candidates;
 use crate::plan::Plan;
 use crate::reduce::SearchResults;
@@ -45,8 +46,23 @@ pub struct Report {
     pub model: Option<PathBuf>,
     /// Warnings about the data and the store, one sentence each.
     pub warnings: Vec<String>,
+    /// What went wrong after the search, whose results are whole all the same.
+    pub failure: Option<Failure>,
     /// The usage of the process; `None` for a run of another process.
     pub usage: Option<Usage>,
+}
+
+/// What went wrong after a search: the refit, the writing of files, or that no
+/// candidate has a score on every split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Its kind, which is the exit code of the command line.
+    #[serde(skip)]
+    pub kind: ErrorKind,
+    /// The message, with its causes.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
 }
 
 /// The best candidate; the content of `best.json`.

@@ -7,17 +7,16 @@
 pub mod catalogue;
 mod error;
 mod load;
+mod memory;
 mod pools;
+mod unscored;
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::dataset::{self, Prepared};
 use crate::expand::{Data, Expansion};
 use crate::plan::CheckedPlan;
-use crate::reduce::SearchResults;
 use crate::report::{Report, Usage, files};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest::Manifest;
@@ -29,10 +28,8 @@ use pools::{Pools, Remote};
 
 pub use error::SessionError;
 pub use load::{LoadedPlan, load};
+pub use memory::MemoryEstimate;
 pub use pools::queue_settings;
-
-/// The file of the refitted model, in the folder of results.
-const MODEL: &str = "model.bin";
 
 /// How a plan is executed.
 #[derive(Clone, Debug)]
@@ -63,23 +60,23 @@ impl Default for Options {
 /// # Errors
 ///
 /// See [`SessionError`]. Whatever tasks were finished are in the store all the
-/// same: executing the plan again goes on from there.
+/// same: executing the plan again goes on from there. What fails after the search
+/// is in [`Report::failure`], beside its results.
 pub fn execute(
     loaded: &LoadedPlan,
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<Report, SessionError> {
-    let plan = &loaded.plan;
-    let remote = Remote::open(plan)?;
+    let remote = Remote::open(&loaded.plan)?;
     let workers = match &remote {
         Some(remote) => remote.workers(loaded.workers)?,
         None => loaded.workers,
     };
-    let store = Store::open(&plan.store)?;
+    let store = Store::open(&loaded.plan.store)?;
     store.probe()?;
     store.mark_layout()?;
-    let prepared = prepare(plan, &store, listeners)?;
-    loaded.check_target(&prepared)?;
+    let prepared = prepare(loaded, &store, listeners)?;
+    let plan = &loaded.suited(&prepared)?;
     let data = Data {
         guest: loaded.guest.digest(),
         dataset: prepared.dataset,
@@ -130,36 +127,44 @@ pub fn execute(
         &options.cancel,
         listeners,
     )?;
-    let refitted = refit(plan, &expansion, &results, &prepared, &pools, listeners)?;
-    let report = Report {
+    let mut report = Report {
         plan: (**plan).clone(),
         digests,
-        candidates: expansion.candidates,
+        candidates: expansion.candidates.clone(),
         results,
-        holdout: refitted.holdout,
-        model: refitted.model,
-        warnings: prepared
-            .summary
-            .warnings
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        usage: Some(Usage::since(options.started)),
+        holdout: None,
+        model: None,
+        warnings: warnings(loaded, &prepared),
+        failure: None,
+        usage: None,
     };
-    if let Some(folder) = &plan.output {
-        files::write(folder, &report)?;
-    }
-    report.summary().keep(&store)?;
+    let exported = export(&mut report, plan, &expansion, &prepared, &pools, listeners);
+    let interrupted = options.cancel.is_cancelled();
+    let kept = match interrupted {
+        true => Ok(()),
+        false => report.summary().keep(&store).map_err(SessionError::from),
+    };
+    report.failure = match exported.and(kept) {
+        Ok(()) => unscored::failure(&report, &prepared),
+        Err(error) => Some(error.into_failure()),
+    };
+    report.usage = Some(Usage::since(options.started));
     Ok(report)
 }
 
+/// What people should know of the plan and the data, one sentence each.
+fn warnings(loaded: &LoadedPlan, prepared: &Prepared) -> Vec<String> {
+    let of_data = prepared.summary.warnings.iter().map(ToString::to_string);
+    loaded.cut().into_iter().chain(of_data).collect()
+}
+
 fn prepare(
-    plan: &CheckedPlan,
+    loaded: &LoadedPlan,
     store: &Store,
     listeners: &mut Listeners<'_>,
 ) -> Result<Prepared, SessionError> {
     let started = Instant::now();
-    let prepared = dataset::prepare(plan, store)?;
+    let prepared = dataset::prepare(&loaded.plan, store)?;
     listeners.emit(Event::DatasetPrepared {
         rows: prepared.rows,
         features: prepared.layout.columns.len() - 1,
@@ -169,6 +174,9 @@ fn prepare(
     for key in &prepared.repaired {
         listeners.emit(Event::ObjectRepaired { key: key.clone() });
     }
+    for message in loaded.cut() {
+        listeners.emit(Event::PlanWarned { message });
+    }
     for warning in &prepared.summary.warnings {
         listeners.emit(Event::DatasetWarned {
             message: warning.to_string(),
@@ -177,50 +185,45 @@ fn prepare(
     Ok(prepared)
 }
 
-/// The best candidate, fitted once more on all rows of the search.
-#[derive(Default)]
-struct Refitted {
-    /// The model's file in the folder of results, where there is a folder.
-    model: Option<PathBuf>,
-    /// The scores on the hold-out rows by metric, where the plan has any.
-    holdout: Option<BTreeMap<String, Option<f64>>>,
-}
-
-fn refit(
+/// Writes the files of results where the plan has a folder for them, and refits
+/// the best candidate on all rows of the search. The files are written first, so
+/// that a refit that fails loses nothing.
+fn export(
+    report: &mut Report,
     plan: &CheckedPlan,
     expansion: &Expansion,
-    results: &SearchResults,
     prepared: &Prepared,
     pools: &Pools,
     listeners: &mut Listeners<'_>,
-) -> Result<Refitted, SessionError> {
+) -> Result<(), SessionError> {
+    let folder = plan.output.as_ref();
+    if let Some(folder) = folder {
+        files::write(folder, report)?;
+    }
+    let results = &report.results;
     let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
-    let mut refitted = Refitted::default();
     let Some(best) = metric.and_then(|metric| results.best(metric)) else {
-        return Ok(refitted);
+        return Ok(());
     };
-    if plan.output.is_none() && prepared.holdout.is_none() {
-        return Ok(refitted);
+    if folder.is_none() && prepared.holdout.is_none() {
+        return Ok(());
     }
     listeners.emit(Event::RefitStarted);
     // Without a folder there is nowhere to write the model.
-    if let Some(folder) = &plan.output {
+    if let Some(folder) = folder {
         let task = expansion.single(best, &prepared.refit);
         let model = pools.local.fit(&task)?.map_err(SessionError::Refit)?;
-        refitted.model = Some(save_model(folder, &model)?);
+        let path = folder.join(files::MODEL);
+        files::replace(&path, |output| output.write_all(&model))?;
+        report.model = Some(files::MODEL.into());
     }
     if let Some(split) = &prepared.holdout {
         let scores = score_outside_search(expansion, best, split, &pools.local, listeners)?;
         let scores = scores.map_err(SessionError::Refit)?;
-        refitted.holdout = Some(scores.into_iter().collect());
+        report.holdout = Some(scores.into_iter().collect());
     }
-    Ok(refitted)
-}
-
-/// Writes the model into the folder of results. Returns its path there.
-fn save_model(folder: &Path, model: &[u8]) -> Result<PathBuf, SessionError> {
-    files::make_folder(folder)?;
-    let path = folder.join(MODEL);
-    files::replace(&path, |output| output.write_all(model))?;
-    Ok(MODEL.into())
+    if let Some(folder) = folder {
+        files::write_best(folder, report)?;
+    }
+    Ok(())
 }

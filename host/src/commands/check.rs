@@ -1,17 +1,19 @@
 //! `fanout check`: every mistake of a plan, or what it would run.
 
 use std::fmt::Write;
+use std::time::Instant;
 
 use clap::Args;
-use fanout::dataset::{self, Prepared};
+use fanout::dataset::{self, ColumnSummary, Prepared};
 use fanout::expand::{Data, Expansion};
-use fanout::plan::PoolPlan;
-use fanout::pool::SHARED_FROM;
-use fanout::report::human::{bytes, count};
+use fanout::plan::{CheckedPlan, PoolPlan};
+use fanout::report::Usage;
+use fanout::report::human::{bytes, clip, count, counted};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::plan::PlanArguments;
 use super::{CommandError, print};
-use fanout::session::LoadedPlan;
+use fanout::session::{LoadedPlan, MemoryEstimate};
 
 /// Find every mistake in a plan, or say what it would run.
 #[derive(Debug, Args)]
@@ -25,14 +27,17 @@ impl Check {
         let loaded = self.plan.load()?;
         // A check leaves no trace in the store.
         let prepared = dataset::examine(&loaded.plan)?;
-        loaded.check_target(&prepared)?;
-        print(&summary(&loaded, &prepared)?);
+        let plan = loaded.suited(&prepared)?;
+        print(&summary(&loaded, &plan, &prepared)?);
         Ok(())
     }
 }
 
-fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandError> {
-    let plan = &loaded.plan;
+fn summary(
+    loaded: &LoadedPlan,
+    plan: &CheckedPlan,
+    prepared: &Prepared,
+) -> Result<String, CommandError> {
     let data = Data {
         guest: loaded.guest.digest(),
         dataset: prepared.dataset,
@@ -49,8 +54,11 @@ fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandEr
         PoolPlan::Local { .. } => workers,
         PoolPlan::Http(_) | PoolPlan::Nats(_) => 1,
     };
-    let memory = |workers| bytes(estimated_memory(prepared, workers));
-    let memory = match here {
+    // A run reads the table as this check did.
+    let held = Usage::since(Instant::now()).peak_memory.unwrap_or(40 << 20);
+    let estimate = |workers| MemoryEstimate::new(plan, &loaded.trainer, prepared, workers, held);
+    let memory = |workers| bytes(estimate(workers).search);
+    let mut memory = match here {
         0 | 1 => format!("about {}", memory(1)),
         _ => format!(
             "about {} with 1 worker, {} with {here}",
@@ -58,12 +66,17 @@ fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandEr
             memory(here)
         ),
     };
+    let MemoryEstimate { refit, model, .. } = estimate(1);
+    if let Some(refit) = refit {
+        memory += &format!(", {} in the refit", bytes(refit));
+    }
     let mut text = String::new();
     writeln!(text, "{}: the plan is good", plan.name)?;
     writeln!(
         text,
-        "dataset     {} rows, {features} features",
-        count(rows as usize)
+        "dataset     {}, {}",
+        counted(rows as usize, "row"),
+        counted(features, "feature")
     )?;
     writeln!(text, "target      {}", target(loaded, prepared))?;
     writeln!(text, "trainer     {}", plan.trainer.name)?;
@@ -74,10 +87,57 @@ fn summary(loaded: &LoadedPlan, prepared: &Prepared) -> Result<String, CommandEr
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}, {workers} at a time")?;
     writeln!(text, "memory      {memory}")?;
+    text.push_str(&columns(prepared));
+    if refit.is_some() && model > plan.limits.memory {
+        writeln!(
+            text,
+            "warning: the refit of the largest candidate may need {}, more than `limits.memory`; \
+             without it (`refit: false`), the search is complete all the same",
+            bytes(model)
+        )?;
+    }
+    for message in loaded.cut() {
+        writeln!(text, "warning: {message}")?;
+    }
     for warning in &prepared.summary.warnings {
         writeln!(text, "warning: {warning}")?;
     }
     Ok(text)
+}
+
+/// Every column: as what it is read, the share of missing values, an example.
+fn columns(prepared: &Prepared) -> String {
+    let rows = prepared.rows.max(1) as f64;
+    let row = |column: &ColumnSummary| {
+        let missing = 100.0 * column.missing as f64 / rows;
+        let missing = match missing {
+            0.0 => "-".to_owned(),
+            missing if missing < 0.1 => "< 0.1 %".to_owned(),
+            missing => format!("{missing:.1} %"),
+        };
+        [
+            clip(&column.name, 40),
+            clip(&column.reads.to_string(), 48),
+            missing,
+            clip(column.example.as_deref().unwrap_or("-"), 32),
+        ]
+    };
+    let head = ["column", "read as", "missing", "example"].map(str::to_owned);
+    let rows = prepared.summary.columns.iter().map(row);
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
+    let width = |cell: usize| rows.iter().map(|row| row[cell].width()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for row in &rows {
+        text.push('\n');
+        for (cell, width) in row.iter().zip(widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(width - cell.width() + 2));
+        }
+        text.push_str(&row[3]);
+    }
+    text.push_str("\n\n");
+    text
 }
 
 /// The target with the share of each class.
@@ -101,25 +161,4 @@ fn target(loaded: &LoadedPlan, prepared: &Prepared) -> String {
         classes.len(),
         shown.join(", ")
     )
-}
-
-/// Bytes that a run of this plan holds at its peak, roughly: the program, and
-/// for each worker the file, a byte a value, and what a fit and its scores keep
-/// a row. Other trainers may keep more a row. A worker that adopts the dataset
-/// holds no file, but had its values twice for a moment. The run holds the file
-/// once more until every worker has it; a small one, to its end.
-fn estimated_memory(prepared: &Prepared, workers: usize) -> u64 {
-    const PROGRAM: u64 = 40 << 20;
-    const FIT: u64 = 110;
-    const HELD: u64 = 64 << 20;
-    let (file, workers) = (prepared.dataset_bytes, workers as u64);
-    let features = prepared.layout.columns.len() as u64;
-    let kept = if file <= HELD { file } else { 0 };
-    let worker = if workers > 1 && file >= SHARED_FROM as u64 {
-        prepared.rows * (2 * features + FIT)
-    } else {
-        file + prepared.rows * (features + FIT)
-    };
-    let opening = file + workers * file;
-    PROGRAM + opening.max(kept + workers * worker)
 }

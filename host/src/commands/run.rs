@@ -57,7 +57,9 @@ impl Run {
             let message = format!("can't write the events to `{}`: {error}", file.display());
             super::print_warning(&message);
         }
-        show(&report?, self.json)
+        let report = report?;
+        show(&report, self.json)?;
+        report.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     fn progress(&self, plan: &Plan) -> Progress {

@@ -116,6 +116,7 @@ pub(super) fn row(
                 holdout: None,
                 model: None,
                 warnings: Vec::new(),
+                failure: None,
                 usage: None,
             };
             best = report.best().map(|found| Best {

@@ -66,6 +66,7 @@ impl Show {
             holdout: replay.holdout,
             model: None,
             warnings,
+            failure: None,
             usage: None,
         };
         if let Some(folder) = &report.plan.output {

@@ -240,22 +240,6 @@ pub(super) fn array(codes: &[u32]) -> ArrayRef {
     Arc::new(Int32Array::new(values.into(), nulls))
 }
 
-/// Sorts labels: as numbers if all of them are numbers, else as texts.
-pub(super) fn sorted_labels(labels: &[String]) -> Vec<String> {
-    let numbers: Option<Vec<f64>> = labels
-        .iter()
-        .map(|label| label.parse().ok().filter(|number: &f64| number.is_finite()))
-        .collect();
-    let mut sorted = labels.to_vec();
-    if numbers.is_some() {
-        let number = |label: &str| label.parse().unwrap_or(f64::NAN);
-        sorted.sort_by(|a, b| number(a).total_cmp(&number(b)).then_with(|| a.cmp(b)));
-    } else {
-        sorted.sort_unstable();
-    }
-    sorted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

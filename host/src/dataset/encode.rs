@@ -8,19 +8,25 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_cast::cast;
+use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 use fanout_contract::{CONTRACT, Column, ColumnKind, Layout, Role};
 use rayon::prelude::*;
 
-use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING, sorted_labels};
+use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING};
+use super::labels::{find_label, one_of, sorted_labels};
+use super::reads::{ReadColumn, Reads};
 use super::source::{BatchError, Source, SourceColumn, type_name};
-use crate::plan::{Cv, DatasetPlan, FeaturePlan};
+use crate::plan::{Cv, DatasetPlan, FeaturePlan, MissingTarget, Order};
+use ordered::OrderedEncoder;
 use storage::{storage_type, to_storage};
 
 mod error;
+mod ordered;
 mod storage;
 
 pub use error::EncodeError;
@@ -42,6 +48,8 @@ struct OutputColumn {
     name: String,
     role: Role,
     origin: Origin,
+    /// The first value of a column of numbers.
+    example: Option<String>,
 }
 
 /// What a column of the dataset is made of.
@@ -51,6 +59,8 @@ enum Origin {
     Number(usize),
     /// The input's categories.
     Category(usize),
+    /// The places of the input's categories in their order.
+    Ordered(usize, Box<OrderedEncoder>),
     /// The concatenated texts of several inputs.
     Concat(Vec<usize>, Box<ConcatEncoder>),
 }
@@ -65,7 +75,11 @@ pub(super) struct Encoder {
     target: usize,
     fold: Option<usize>,
     rows: u64,
+    missing_target: MissingTarget,
     missing_targets: MissingTargets,
+    /// Columns that are the index of a table, and no features.
+    indices: Vec<String>,
+    declared: Vec<String>,
 }
 
 /// Rows without a target.
@@ -78,6 +92,8 @@ struct MissingTargets {
 /// A batch of a dataset.
 #[derive(Debug)]
 pub(super) struct EncodedBatch {
+    /// The number of rows.
+    pub(super) rows: usize,
     /// The columns, in the layout's order: the features, then the target.
     pub(super) columns: Vec<ArrayRef>,
     /// The class of each row; `None` for a regression target.
@@ -127,11 +143,23 @@ impl Encoder {
             .map(|name| find(name, "in `categorical`"))
             .collect::<Result<Vec<_>, _>>()?;
 
+        let is_free =
+            |index: &usize| *index != target && Some(*index) != fold && !dropped.contains(index);
+        // An index is a feature where the plan names it.
+        let is_index = |index: &usize| {
+            let column = &columns[*index];
+            column.index && !plan.columns.contains_key(&column.name) && !categorical.contains(index)
+        };
+        let indices = match plan.features {
+            None => (0..columns.len())
+                .filter(|index| is_free(index) && is_index(index))
+                .map(|index| columns[index].name.clone())
+                .collect(),
+            Some(_) => Vec::new(),
+        };
         let features: Vec<(String, Vec<usize>, Option<&str>)> = match &plan.features {
             None => (0..columns.len())
-                .filter(|index| {
-                    *index != target && Some(*index) != fold && !dropped.contains(index)
-                })
+                .filter(|index| is_free(index) && !is_index(index))
                 .map(|index| (columns[index].name.clone(), vec![index], None))
                 .collect(),
             Some(features) => features
@@ -186,6 +214,7 @@ impl Encoder {
                     name,
                     data_type,
                     nullable,
+                    ..
                 } = columns[*index].clone();
                 InputColumn {
                     name,
@@ -209,13 +238,23 @@ impl Encoder {
         let mut outputs = Vec::new();
         for (name, parts, separator) in features {
             let text = |index: usize| columns[index].data_type == DataType::Utf8;
+            let column = plan.columns.get(&columns[parts[0]].name);
+            let is_category = column.is_some_and(|column| column.is_category());
+            let order = column.and_then(|column| column.ordered.as_ref());
             let origin = if let Some(separator) = separator {
                 let concat = ConcatEncoder::new(parts.len(), separator);
                 Origin::Concat(
                     parts.iter().map(|part| input(*part)).collect(),
                     Box::new(concat),
                 )
-            } else if text(parts[0]) || categorical.contains(&parts[0]) {
+            } else if let Some(order) = order {
+                let labels = match order {
+                    Order::Labels(labels) => labels.clone(),
+                    Order::Sorted => sorted_labels(&all_labels(source, parts[0], batch)?),
+                };
+                let encoder = OrderedEncoder::new(&source_name, &name, labels);
+                Origin::Ordered(input(parts[0]), Box::new(encoder))
+            } else if text(parts[0]) || is_category || categorical.contains(&parts[0]) {
                 Origin::Category(input(parts[0]))
             } else {
                 Origin::Number(input(parts[0]))
@@ -224,6 +263,7 @@ impl Encoder {
                 name,
                 role: Role::Feature,
                 origin,
+                example: None,
             });
         }
         let at = input(target);
@@ -242,12 +282,13 @@ impl Encoder {
             name: plan.target.clone(),
             role: Role::Target,
             origin,
+            example: None,
         });
 
         for output in &outputs {
             match &output.origin {
                 Origin::Number(_) => {}
-                Origin::Category(index) => {
+                Origin::Category(index) | Origin::Ordered(index, _) => {
                     inputs[*index].categories = Some(CategoryEncoder::default())
                 }
                 Origin::Concat(parts, _) => {
@@ -269,7 +310,15 @@ impl Encoder {
             target: at,
             fold,
             rows: 0,
+            missing_target: plan.missing_target,
             missing_targets: MissingTargets::default(),
+            indices,
+            declared: plan
+                .columns
+                .keys()
+                .chain(&plan.categorical)
+                .cloned()
+                .collect(),
         })
     }
 
@@ -284,7 +333,7 @@ impl Encoder {
             let data_type = match &output.origin {
                 Origin::Number(input) => storage_type(&self.inputs[*input].data_type)
                     .expect("unsupported types were refused"),
-                Origin::Category(_) | Origin::Concat(..) => DataType::Int32,
+                Origin::Category(_) | Origin::Ordered(..) | Origin::Concat(..) => DataType::Int32,
             };
             let nullable = output.role != Role::Target && self.is_nullable(&output.origin);
             Field::new(&output.name, data_type, nullable)
@@ -294,20 +343,47 @@ impl Encoder {
 
     fn is_nullable(&self, origin: &Origin) -> bool {
         match origin {
-            Origin::Number(input) | Origin::Category(input) => self.inputs[*input].nullable,
+            Origin::Number(input) | Origin::Category(input) | Origin::Ordered(input, _) => {
+                self.inputs[*input].nullable
+            }
             Origin::Concat(parts, _) => parts.iter().any(|part| self.inputs[*part].nullable),
         }
     }
 
-    /// The type in the source of each column of the dataset.
-    pub(super) fn source_types(&self) -> Vec<String> {
-        let outputs = self.outputs.iter().map(|output| match &output.origin {
-            Origin::Number(input) | Origin::Category(input) => {
-                type_name(&self.inputs[*input].data_type)
+    /// As what each column of the dataset was read so far.
+    pub(super) fn read_columns(&self) -> Vec<ReadColumn> {
+        let columns = self.outputs.iter().map(|output| {
+            let (input, labels) = match &output.origin {
+                Origin::Number(input) => (Some(*input), None),
+                Origin::Category(input) | Origin::Ordered(input, _) => {
+                    let categories = self.inputs[*input].categories.as_ref();
+                    (Some(*input), categories.map(CategoryEncoder::labels))
+                }
+                Origin::Concat(_, concat) => (None, Some(concat.labels())),
+            };
+            let kind = input.map_or(&DataType::Utf8, |input| &self.inputs[input].data_type);
+            let levels = labels.map_or(0, |labels| labels.len() as u64);
+            ReadColumn {
+                source_type: type_name(kind),
+                reads: match &output.origin {
+                    Origin::Ordered(_, order) => Reads::Ordered(order.labels().to_vec()),
+                    Origin::Category(_) | Origin::Concat(..) => Reads::Category(levels),
+                    Origin::Number(_) => match kind {
+                        DataType::Boolean => Reads::Boolean,
+                        DataType::Date32 | DataType::Date64 => Reads::Date,
+                        kind if kind.is_temporal() => Reads::Time,
+                        _ => Reads::Number,
+                    },
+                },
+                example: match labels {
+                    Some(labels) => labels.first().map(ToString::to_string),
+                    None => output.example.clone(),
+                },
+                source: input.map(|input| self.projection[input]),
+                declared: self.declared.contains(&output.name),
             }
-            Origin::Concat(..) => "string".to_owned(),
         });
-        outputs.collect()
+        columns.collect()
     }
 
     /// The name of the target.
@@ -315,8 +391,50 @@ impl Encoder {
         &self.inputs[self.target].name
     }
 
-    /// Encodes the source's next batch.
+    /// Encodes the source's next batch, without the rows that the plan leaves out.
     pub(super) fn encode(&mut self, batch: &RecordBatch) -> Result<EncodedBatch, StreamError> {
+        let rows = batch.num_rows() as u64;
+        let encoded = match self.with_target(batch)? {
+            None => self.encode_rows(batch),
+            Some(kept) => self.encode_rows(&kept),
+        };
+        self.rows += rows;
+        encoded
+    }
+
+    /// The rows that have a target, where those that have none are left out and
+    /// there are any.
+    fn with_target(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>, StreamError> {
+        if self.missing_target == MissingTarget::Error {
+            return Ok(None);
+        }
+        let target = batch.column(self.target);
+        let values = to_storage(target, &self.inputs[self.target].data_type);
+        let Some(values) = values else {
+            // The encoder says why.
+            return Ok(None);
+        };
+        let mut kept: Vec<bool> = match values.logical_nulls() {
+            Some(nulls) => nulls.iter().collect(),
+            None => vec![true; values.len()],
+        };
+        if matches!(values.data_type(), DataType::Float32 | DataType::Float64) {
+            let reals = cast(&values, &DataType::Float64).expect("reals are cast to reals");
+            let reals = reals.as_primitive::<Float64Type>().values().iter();
+            kept.iter_mut()
+                .zip(reals)
+                .for_each(|(kept, real)| *kept &= !real.is_nan());
+        }
+        let missing = kept.iter().filter(|kept| !**kept).count();
+        if missing == 0 {
+            return Ok(None);
+        }
+        self.missing_targets.count += missing as u64;
+        let batch = filter_record_batch(batch, &BooleanArray::from(kept));
+        Ok(Some(batch.expect("there is a mark for each row")))
+    }
+
+    fn encode_rows(&mut self, batch: &RecordBatch) -> Result<EncodedBatch, StreamError> {
         let source_name = &self.source_name;
         let stored: Vec<_> = self
             .inputs
@@ -342,8 +460,18 @@ impl Encoder {
         let mut columns = Vec::with_capacity(self.outputs.len());
         for output in &mut self.outputs {
             columns.push(match &mut output.origin {
-                Origin::Number(input) => values[*input].clone(),
+                Origin::Number(input) => {
+                    if output.example.is_none() {
+                        output.example = example(batch.column(*input), &values[*input]);
+                    }
+                    values[*input].clone()
+                }
                 Origin::Category(input) => category::array(&codes[*input]),
+                Origin::Ordered(input, order) => {
+                    let categories = self.inputs[*input].categories.as_ref();
+                    let labels = categories.expect("it has categories").labels();
+                    category::array(&order.encode(&codes[*input], labels)?)
+                }
                 Origin::Concat(parts, concat) => {
                     let parts: Vec<(&[u32], &Labels)> = parts
                         .iter()
@@ -382,8 +510,8 @@ impl Encoder {
             Some(classes) if fold == self.target => classes.clone(),
             _ => std::mem::take(&mut codes[fold]),
         });
-        self.rows += batch.num_rows() as u64;
         Ok(EncodedBatch {
+            rows: batch.num_rows(),
             columns,
             classes,
             folds,
@@ -430,28 +558,43 @@ impl Encoder {
 
     /// Whether a row so far has no target: the dataset can't be written then.
     pub(super) fn is_missing_target(&self) -> bool {
+        self.missing_targets.count > 0 && self.missing_target == MissingTarget::Error
+    }
+
+    /// Whether rows were left out, since they have no target.
+    pub(super) fn has_left_out(&self) -> bool {
         self.missing_targets.count > 0
+    }
+
+    /// The error of rows without a target.
+    pub(super) fn missing_target(&self) -> EncodeError {
+        let first: Vec<String> = self
+            .missing_targets
+            .first
+            .iter()
+            .map(u64::to_string)
+            .collect();
+        EncodeError::MissingTarget {
+            name: self.target().to_owned(),
+            count: self.missing_targets.count,
+            rows: self.rows,
+            first: match first.as_slice() {
+                [] => String::new(),
+                [row] => format!(", first in row {row} (the first row of data is 1)"),
+                rows => format!(
+                    ", first in rows {} (the first row of data is 1)",
+                    rows.join(", ")
+                ),
+            },
+            text: None,
+        }
     }
 
     /// Ends the stream: checks the whole target, and makes the layout.
     pub(super) fn finish(self, positive: Option<&str>) -> Result<EncoderOutput, EncodeError> {
         let name = self.target().to_owned();
-        if self.missing_targets.count > 0 {
-            let first: Vec<String> = self
-                .missing_targets
-                .first
-                .iter()
-                .map(u64::to_string)
-                .collect();
-            return Err(EncodeError::MissingTarget {
-                name,
-                count: self.missing_targets.count,
-                rows: self.rows,
-                first: match first.as_slice() {
-                    [row] => format!("row {row}"),
-                    rows => format!("rows {}", rows.join(", ")),
-                },
-            });
+        if self.is_missing_target() {
+            return Err(self.missing_target());
         }
         let texts = |labels: &Labels| labels.iter().map(|label| label.to_string()).collect();
         let labels = |input: usize| {
@@ -468,7 +611,7 @@ impl Encoder {
                 name: output.name.clone(),
                 role: output.role,
                 kind: match &output.origin {
-                    Origin::Number(_) => ColumnKind::Number,
+                    Origin::Number(_) | Origin::Ordered(..) => ColumnKind::Number,
                     Origin::Category(input) => ColumnKind::Category {
                         labels: labels(*input),
                     },
@@ -487,7 +630,7 @@ impl Encoder {
                     });
                 }
                 if let Some(positive) = positive
-                    && !labels.iter().any(|label| label == positive)
+                    && find_label(labels, positive).is_none()
                 {
                     return Err(EncodeError::UnknownPositive {
                         name,
@@ -507,6 +650,9 @@ impl Encoder {
             layout,
             classes,
             fold_labels,
+            missing_targets: self.missing_targets.count,
+            source_rows: self.rows,
+            indices: self.indices,
         })
     }
 }
@@ -519,19 +665,41 @@ pub(super) struct EncoderOutput {
     pub(super) classes: Option<Vec<String>>,
     /// The values of the column of the folds, by code.
     pub(super) fold_labels: Option<Vec<String>>,
+    /// The number of rows that were left out, since they have no target.
+    pub(super) missing_targets: u64,
+    /// The number of rows of the source.
+    pub(super) source_rows: u64,
+    /// Columns that are the index of a table, and no features.
+    pub(super) indices: Vec<String>,
 }
 
-fn one_of(labels: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<String> = labels
-        .iter()
-        .take(SHOWN)
-        .map(|label| format!("`{label}`"))
-        .collect();
-    match labels.len() - shown.len() {
-        0 => format!("one of {}", shown.join(", ")),
-        more => format!("one of {} and {more} more", shown.join(", ")),
+/// The first value of a column of numbers, as it is in the source.
+fn example(original: &ArrayRef, values: &ArrayRef) -> Option<String> {
+    let is_nan = |row: usize| match values.data_type() {
+        DataType::Float32 => values.as_primitive::<Float32Type>().value(row).is_nan(),
+        DataType::Float64 => values.as_primitive::<Float64Type>().value(row).is_nan(),
+        _ => false,
+    };
+    let row = (0..values.len()).find(|row| values.is_valid(*row) && !is_nan(*row))?;
+    array_value_to_string(original, row).ok()
+}
+
+/// The values of a column, each once.
+fn all_labels(source: &Source, column: usize, batch: usize) -> Result<Vec<String>, StreamError> {
+    let kind = &source.columns()[column].data_type;
+    let mut categories = CategoryEncoder::default();
+    for batch in source.batches(&[column], batch) {
+        let batch = batch?;
+        let original = batch.column(0);
+        if let Some(values) = to_storage(original, kind) {
+            categories.encode(&values, original);
+        }
     }
+    Ok(categories
+        .labels()
+        .iter()
+        .map(ToString::to_string)
+        .collect())
 }
 
 /// The column with the most similar name, or the columns that there are.

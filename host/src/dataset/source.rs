@@ -7,34 +7,45 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field, Schema};
 
 use self::arrow::ArrowReader;
 use self::parquet::ParquetFile;
 use crate::plan::{DatasetPlan, SourceFormat};
 use crate::store::Location;
+use notes::Notes;
+use reading::Reading;
 use resolve::{extension, resolve};
 
 mod arrow;
 mod compression;
 mod csv;
+mod date;
 mod error;
 mod file;
 mod guard;
+mod index;
 mod ipc;
+mod notes;
+mod number;
 mod parquet;
+mod reading;
 mod resolve;
 
 pub(super) use csv::CHUNK_BYTES;
 #[cfg(test)]
 pub(super) use csv::SAMPLE_BYTES;
+pub(super) use date::{DateFormat, parse_date, parse_local, parse_timestamp};
 pub(super) use error::BatchError;
 pub use error::SourceError;
 pub(super) use file::SourceFile;
 #[cfg(any(fuzzing, test))]
 pub(super) use file::{RangeRead, ReadSeek};
+pub use number::Loss;
+pub(super) use number::NumberFormat;
 #[cfg(any(fuzzing, test))]
 pub(super) use resolve::format_of_file;
 
@@ -47,6 +58,8 @@ pub struct SourceColumn {
     pub data_type: DataType,
     /// Whether a value may be missing.
     pub nullable: bool,
+    /// Whether it numbers or names the rows, and was written by pandas.
+    pub index: bool,
 }
 
 /// The columns and size of a source, found without reading all of it.
@@ -68,9 +81,13 @@ pub(super) struct Source {
     files: Vec<SourceFile>,
     format: SourceFormat,
     dialect: csv::Dialect,
+    plan: DatasetPlan,
     columns: Vec<SourceColumn>,
+    /// How each column is read.
+    readings: Vec<Reading>,
     rows: Option<u64>,
     inferred_from_all_rows: bool,
+    notes: Mutex<Notes>,
 }
 
 impl Source {
@@ -96,9 +113,12 @@ impl Source {
             dialect: csv::Dialect::new(&plan.csv, &extension(files[0].path()), chunk_bytes),
             files,
             format,
+            plan: plan.clone(),
             columns: Vec::new(),
+            readings: Vec::new(),
             rows: None,
             inferred_from_all_rows: false,
+            notes: Mutex::default(),
         };
         match format {
             SourceFormat::Csv => source.infer(csv::SAMPLE_BYTES)?,
@@ -140,6 +160,21 @@ impl Source {
     /// The first file, for messages.
     pub(super) fn path(&self) -> &Path {
         self.files[0].path()
+    }
+
+    /// What was seen of the values of a text file, once its batches were read.
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(|held| held.into_inner())
+    }
+
+    /// A text that means a missing value, is not empty, and occurs in the column
+    /// `name` of a text file.
+    pub(super) fn null_text(&self, name: &str) -> Result<Option<String>, SourceError> {
+        let column = self.columns.iter().position(|column| column.name == name);
+        match column.filter(|_| self.format == SourceFormat::Csv) {
+            Some(column) => csv::null_text(&self.files, &self.dialect, column),
+            None => Ok(None),
+        }
     }
 
     /// The columns and size, as far as they are known.
@@ -190,7 +225,8 @@ impl Source {
     }
 
     fn infer(&mut self, limit: u64) -> Result<(), SourceError> {
-        let inferred = csv::infer_schema(&self.files, &self.dialect, limit)?;
+        let reading = |name: &str| Reading::new(&self.plan, name);
+        let inferred = csv::infer_schema(&self.files, &self.dialect, reading, limit)?;
         if inferred.names.is_empty() {
             return Err(SourceError::Empty {
                 path: self.path().to_owned(),
@@ -200,12 +236,15 @@ impl Source {
             .names
             .into_iter()
             .zip(inferred.types)
-            .map(|(name, (data_type, nullable))| SourceColumn {
+            .enumerate()
+            .map(|(column, (name, (data_type, nullable)))| SourceColumn {
                 name,
                 data_type,
                 nullable,
+                index: column == 0 && inferred.numbered,
             })
             .collect();
+        self.readings = inferred.readings;
         self.rows = inferred.rows;
         Ok(())
     }
@@ -220,8 +259,58 @@ impl Source {
             self.check_columns(input.path(), file.schema(), nullable, &mut first)?;
         }
         self.rows = Some(rows);
-        self.columns = first.unwrap_or_default();
+        self.declare(first.unwrap_or_default())
+    }
+
+    /// Sets the columns of a Parquet or Arrow file, each with the type that the
+    /// plan gives it.
+    fn declare(&mut self, mut columns: Vec<SourceColumn>) -> Result<(), SourceError> {
+        for column in &mut columns {
+            let reading = Reading::new(&self.plan, &column.name);
+            let Some(data_type) = reading.type_of(&column.data_type) else {
+                return Err(SourceError::OtherType {
+                    path: self.path().to_owned(),
+                    column: column.name.clone(),
+                    found: type_name(&column.data_type),
+                    expected: reading.expected(),
+                });
+            };
+            column.data_type = data_type;
+            self.readings.push(reading);
+        }
+        self.columns = columns;
         Ok(())
+    }
+
+    /// The batch with the texts of declared columns converted.
+    fn converted(
+        &self,
+        batch: RecordBatch,
+        projection: &[usize],
+        path: &Path,
+    ) -> Result<RecordBatch, SourceError> {
+        let declared = |column: &usize| self.readings[*column].is_declared();
+        if !projection.iter().any(declared) {
+            return Ok(batch);
+        }
+        let (schema, mut arrays, _) = batch.into_parts();
+        let mut fields: Vec<Field> = schema.fields().iter().map(|f| (**f).clone()).collect();
+        for ((array, field), column) in arrays.iter_mut().zip(&mut fields).zip(projection) {
+            let (reading, target) = (&self.readings[*column], &self.columns[*column]);
+            *array =
+                reading
+                    .convert(array, &target.data_type)
+                    .map_err(|text| SourceError::Unlike {
+                        path: path.to_owned(),
+                        line: None,
+                        column: target.name.clone(),
+                        text,
+                        expected: reading.expected(),
+                    })?;
+            *field = Field::new(&target.name, array.data_type().clone(), true);
+        }
+        RecordBatch::try_new(Schema::new(fields).into(), arrays)
+            .map_err(|source| SourceError::arrow(path, source))
     }
 
     fn read_arrow_schema(&mut self) -> Result<(), SourceError> {
@@ -231,8 +320,7 @@ impl Source {
             let nullable = |index: usize| schema.field(index).is_nullable();
             self.check_columns(input.path(), &schema, nullable, &mut first)?;
         }
-        self.columns = first.unwrap_or_default();
-        Ok(())
+        self.declare(first.unwrap_or_default())
     }
 
     fn check_columns(
@@ -242,6 +330,7 @@ impl Source {
         nullable: impl Fn(usize) -> bool,
         first: &mut Option<Vec<SourceColumn>>,
     ) -> Result<(), SourceError> {
+        let indices = index::of_pandas(schema);
         let columns: Vec<SourceColumn> = schema
             .fields()
             .iter()
@@ -250,6 +339,7 @@ impl Source {
                 name: field.name().clone(),
                 data_type: logical_type(field.data_type()),
                 nullable: nullable(index),
+                index: indices.contains(field.name()),
             })
             .collect();
         let Some(expected) = first else {
@@ -297,16 +387,22 @@ impl Source {
     pub(super) fn batches<'a>(&'a self, projection: &'a [usize], batch: usize) -> Batches<'a> {
         let files = self.files.iter();
         let reader = match self.format {
-            SourceFormat::Csv => Reader::Csv(csv::Batches::new(
+            SourceFormat::Csv => Reader::Csv(Box::new(csv::Batches::new(
                 &self.files,
                 &self.dialect,
                 &self.columns,
+                &self.readings,
                 projection,
-            )),
+                &self.notes,
+            ))),
             SourceFormat::Parquet => Reader::Other(Box::new(files.flat_map(move |input| {
                 let file = ParquetFile::open(input);
                 let reader = file.map(|file| file.batches(projection, batch));
-                until_error(reader, parquet::Batches::next)
+                until_error(reader, move |reader| {
+                    let batch = reader.next()?;
+                    let convert = |batch| self.converted(batch, projection, input.path());
+                    batch.map(convert).transpose()
+                })
             }))),
             SourceFormat::Arrow => Reader::Other(Box::new(files.flat_map(move |input| {
                 let reader = ArrowReader::open(input, Some(projection.to_vec()));
@@ -320,14 +416,16 @@ impl Source {
                             .transpose()
                             .map_err(|source| SourceError::arrow(input.path(), source))?,
                     };
-                    Ok(whole.map(|whole| {
+                    let whole = whole.map(|whole| {
                         if whole.num_rows() > batch {
                             rest = Some(whole.slice(batch, whole.num_rows() - batch));
                             whole.slice(0, batch)
                         } else {
                             whole
                         }
-                    }))
+                    });
+                    let convert = |batch| self.converted(batch, projection, input.path());
+                    whole.map(convert).transpose()
                 })
             }))),
         };
@@ -345,7 +443,7 @@ pub(super) struct Batches<'a> {
 }
 
 enum Reader<'a> {
-    Csv(csv::Batches<'a>),
+    Csv(Box<csv::Batches<'a>>),
     Other(Box<dyn Iterator<Item = Result<RecordBatch, SourceError>> + Send + 'a>),
 }
 

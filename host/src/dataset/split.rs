@@ -341,7 +341,7 @@ fn predefined(
     rows: &[u32],
 ) -> Result<(Vec<i32>, u32), SplitError> {
     let never = |label: &str| label == "-1";
-    let names: Vec<String> = super::category::sorted_labels(folds.labels)
+    let names: Vec<String> = super::labels::sorted_labels(folds.labels)
         .into_iter()
         .filter(|label| !never(label))
         .collect();

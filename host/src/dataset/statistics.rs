@@ -7,16 +7,19 @@ use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-use sample::{DistinctSample, SampleEntry, mix};
+use sample::{DistinctSample, SampleEntry};
 
 mod duplicates;
+mod rows;
 mod sample;
 
 pub(super) use duplicates::DuplicateRows;
+pub(super) use rows::RowSample;
+pub(super) use sample::mix;
 
 /// The key of a missing value: the bits of a NaN, which no number has as its
 /// key, and a whole number that is in no table.
-const MISSING: u64 = 0x7ff8_dead_beef_cafe;
+pub(super) const MISSING: u64 = 0x7ff8_dead_beef_cafe;
 
 /// A column leaks the target if it does not explain the class of at most this
 /// share of the rows.

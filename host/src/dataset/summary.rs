@@ -4,8 +4,6 @@
 //! Each column is examined alone; that two columns together leak the target
 //! goes unnoticed.
 
-use std::fmt;
-
 use fanout_contract::{ColumnKind, Layout, Role};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -13,7 +11,9 @@ use serde::Serialize;
 use super::encode::EncodedBatch;
 use super::statistics::{self, ColumnStatistics, DuplicateRows, KeyOrder};
 
-pub use super::statistics::{Count, LeakKind};
+use super::reads::{ReadColumn, Reads};
+use super::statistics::{Count, RowSample};
+use super::warning::Warning;
 
 /// The distinct values that are kept, over all columns; 48 bytes each.
 const VALUES: usize = 1 << 18;
@@ -52,8 +52,10 @@ pub struct ColumnSummary {
     pub role: Role,
     /// Its type in the source, such as `int64` or `string`.
     pub source_type: String,
-    /// Whether it holds categories, not numbers.
-    pub category: bool,
+    /// As what it is read.
+    pub reads: Reads,
+    /// A value of it, as it was read; `None` if all are missing.
+    pub example: Option<String>,
     /// The number of missing values.
     pub missing: u64,
     /// The number of distinct values.
@@ -69,130 +71,13 @@ pub struct ClassSummary {
     pub rows: u64,
 }
 
-/// Something in a dataset that makes scores doubtful.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "warning", rename_all = "snake_case")]
-pub enum Warning {
-    /// A column alone determines the class, so that scores mean nothing.
-    TargetLeakage {
-        /// The column.
-        column: String,
-        /// What of it determines the class.
-        by: LeakKind,
-        /// The share of rows whose class it determines.
-        share: f64,
-    },
-    /// A column has another value in every row.
-    Identifier {
-        /// The column.
-        column: String,
-    },
-    /// A column has no value at all.
-    AllMissing {
-        /// The column.
-        column: String,
-    },
-    /// A column has the same value in every row.
-    Constant {
-        /// The column.
-        column: String,
-    },
-    /// Rows are repeated, and may be in a training set and its test set.
-    DuplicateRows {
-        /// The number of rows that repeat an earlier one.
-        count: Count,
-        /// The number of rows.
-        rows: u64,
-    },
-    /// There are more classes than half the rows.
-    ManyClasses {
-        /// The target.
-        target: String,
-        /// The number of classes.
-        classes: u64,
-        /// The number of rows.
-        rows: u64,
-    },
-    /// A class has few rows, so that its scores are noise.
-    RareClass {
-        /// Its label.
-        label: String,
-        /// Its number of rows.
-        count: u64,
-        /// The number of all rows.
-        rows: u64,
-    },
-    /// A class has fewer rows than there are folds, so that some have none of it.
-    FewerRowsThanFolds {
-        /// Its label.
-        label: String,
-        /// Its number of rows.
-        count: u64,
-        /// The number of folds.
-        folds: u32,
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TargetLeakage { column, by, share } => {
-                // Never rounded up to all rows.
-                let share = (share * 10_000.0).floor() / 100.0;
-                let part = match by {
-                    LeakKind::Value => "its value".to_owned(),
-                    LeakKind::Missing => "whether it is missing".to_owned(),
-                    LeakKind::Threshold(at) => format!("whether it is above {at}"),
-                };
-                write!(
-                    f,
-                    "`{column}` leaks the target: {part} alone determines the class in {share} % \
-                     of the rows; leave it out of the features"
-                )
-            }
-            Self::Identifier { column } => write!(
-                f,
-                "`{column}` has another value in every row, as an identifier has, from which \
-                 nothing can be learnt; leave it out of the features"
-            ),
-            Self::AllMissing { column } => write!(f, "`{column}` has no value in any row"),
-            Self::Constant { column } => write!(f, "`{column}` has the same value in every row"),
-            Self::DuplicateRows { count, rows } => write!(
-                f,
-                "{count} of {rows} rows repeat an earlier row: a model may be tested on what it \
-                 was trained on"
-            ),
-            Self::ManyClasses {
-                target,
-                classes,
-                rows,
-            } => write!(
-                f,
-                "the target `{target}` has {classes} classes in {rows} rows: is it a number to \
-                 predict, or an identifier?"
-            ),
-            Self::RareClass { label, count, rows } => {
-                write!(f, "the class `{label}` has only {count} of {rows} rows")
-            }
-            Self::FewerRowsThanFolds {
-                label,
-                count,
-                folds,
-            } => write!(
-                f,
-                "the class `{label}` has {count} rows, fewer than the {folds} folds: some folds \
-                 test none of it"
-            ),
-        }
-    }
-}
-
 /// Collects a [`Summary`].
 #[derive(Debug)]
 pub(super) struct SummaryBuilder {
     rows: u64,
     statistics: Vec<ColumnStatistics>,
     duplicates: DuplicateRows,
+    sample: RowSample,
     classes: Vec<u64>,
     /// Buffers that batches share: keys by column, row hashes, and classes for a
     /// regression target.
@@ -213,6 +98,7 @@ impl SummaryBuilder {
             rows: 0,
             statistics: (0..columns).map(|_| ColumnStatistics::new(limit)).collect(),
             duplicates: DuplicateRows::new(HASHES, rows.min(HASHES)),
+            sample: RowSample::new(columns),
             classes: Vec::new(),
             keys: vec![Vec::new(); columns],
             hashes: Vec::new(),
@@ -260,20 +146,22 @@ impl SummaryBuilder {
                 }
             });
         self.duplicates.update(&mut self.hashes);
+        self.sample.update(keys, &classes[..rows]);
     }
 
-    /// The summary of all batches.
-    pub(super) fn finish(self, layout: &Layout, source_types: Vec<String>) -> Summary {
+    /// The summary of all batches, and a sample of the rows.
+    pub(super) fn finish(self, layout: &Layout, read: Vec<ReadColumn>) -> (Summary, RowSample) {
         let columns: Vec<ColumnSummary> = layout
             .columns
             .iter()
             .zip(&self.statistics)
-            .zip(source_types)
-            .map(|((column, statistics), source_type)| ColumnSummary {
+            .zip(read)
+            .map(|((column, statistics), read)| ColumnSummary {
                 name: column.name.clone(),
                 role: column.role,
-                source_type,
-                category: matches!(column.kind, ColumnKind::Category { .. }),
+                source_type: read.source_type,
+                reads: read.reads,
+                example: read.example,
                 missing: statistics.missing(),
                 distinct: statistics.distinct(),
             })
@@ -288,7 +176,7 @@ impl SummaryBuilder {
             }
             let real = column.source_type.starts_with("float")
                 || column.source_type.starts_with("decimal");
-            let order = match (column.category, real) {
+            let order = match (matches!(column.reads, Reads::Category(_)), real) {
                 (true, _) => KeyOrder::None,
                 (false, true) => KeyOrder::Real,
                 (false, false) => KeyOrder::Whole,
@@ -305,7 +193,7 @@ impl SummaryBuilder {
                 others.push(Warning::AllMissing { column: name });
             } else if distinct.value == 1 && distinct.exact && column.missing == 0 {
                 others.push(Warning::Constant { column: name });
-            } else if !real
+            } else if order == KeyOrder::None
                 && self.rows >= IDENTIFIER_ROWS
                 && column.missing == 0
                 && is_all(distinct, self.rows)
@@ -341,7 +229,7 @@ impl SummaryBuilder {
                 .map(String::as_str)
                 .zip(self.classes.iter().copied())
                 .collect();
-            for label in super::category::sorted_labels(labels) {
+            for label in super::labels::sorted_labels(labels) {
                 let count = rows[label.as_str()];
                 // Below 1 %, and below a tenth of an even share.
                 if number * 2 <= self.rows
@@ -357,18 +245,19 @@ impl SummaryBuilder {
                 classes.push(ClassSummary { label, rows: count });
             }
         }
-        Summary {
+        let summary = Summary {
             rows: self.rows,
             columns,
             classes,
             duplicates,
             warnings,
-        }
+        };
+        (summary, self.sample)
     }
 }
 
 /// Whether there are as many distinct values as rows; of an estimate, 95 %.
-fn is_all(distinct: Count, rows: u64) -> bool {
+pub(super) fn is_all(distinct: Count, rows: u64) -> bool {
     if distinct.exact {
         distinct.value == rows
     } else {

@@ -1,5 +1,6 @@
 //! Whole tables, from their files to what the store holds.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::plan::{
 mod columns;
 mod formats;
 mod measure;
+mod reading;
 mod remote;
 mod text;
 mod warnings;
@@ -50,12 +52,17 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
                 header: true,
                 names: None,
                 null_values: ["", "NA", "NaN", "-"].map(str::to_owned).to_vec(),
+                decimal: None,
+                thousands: None,
+                dayfirst: None,
             },
             features: None,
             drop: Vec::new(),
             categorical: Vec::new(),
+            columns: Default::default(),
             target: target.to_owned(),
             positive: None,
+            missing_target: Default::default(),
         },
         holdout: None,
         trainer: TrainerPlan {

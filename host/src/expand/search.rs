@@ -53,6 +53,26 @@ impl Candidates {
     }
 }
 
+impl Candidates {
+    /// How many candidates a random search asks for and how many combinations
+    /// its lists have, where these are fewer.
+    pub fn cut(search: &Search) -> Option<(usize, usize)> {
+        let Search::Random { params, n_iter, .. } = search else {
+            return None;
+        };
+        let length = |values: &Values| match values {
+            Values::List(values) => Some(values.len()),
+            _ => None,
+        };
+        let lengths = params.values().map(length).collect::<Option<Vec<_>>>()?;
+        let combinations = lengths
+            .into_iter()
+            .try_fold(1_usize, |all, length| all.checked_mul(length))?;
+        let wanted = *n_iter as usize;
+        (wanted > combinations).then_some((wanted, combinations))
+    }
+}
+
 impl FromIterator<Params> for Candidates {
     fn from_iter<T: IntoIterator<Item = Params>>(candidates: T) -> Self {
         Self::of(&Search::List {

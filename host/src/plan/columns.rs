@@ -3,7 +3,7 @@
 
 use arrow_schema::{DataType, Schema};
 
-use super::mistake::Found;
+use super::mistake::{Found, Place};
 use super::node::Node;
 use super::suggest::did_you_mean;
 
@@ -23,6 +23,8 @@ enum Role {
     Derived,
     Drop,
     Categorical,
+    /// It is said how the column is read.
+    Read,
 }
 
 impl Role {
@@ -35,6 +37,7 @@ impl Role {
             Self::Part | Self::Derived => "concat",
             Self::Drop => "dataset.drop",
             Self::Categorical => "dataset.categorical",
+            Self::Read => "dataset.columns",
         }
     }
 
@@ -47,7 +50,7 @@ impl Role {
 struct Named<'n> {
     role: Role,
     name: &'n str,
-    node: &'n Node,
+    place: Place,
 }
 
 /// Every name of a column in the `dataset` section.
@@ -65,10 +68,16 @@ fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
     nodes.extend(items("drop").map(|item| (Role::Drop, item)));
     nodes.extend(items("categorical").map(|item| (Role::Categorical, item)));
     let named = nodes.into_iter().filter_map(|(role, node)| {
-        let name = node.label()?;
-        Some(Named { role, name, node })
+        let (name, place) = (node.label()?, node.place);
+        Some(Named { role, name, place })
     });
-    named.collect()
+    let read = field("columns").map_or(&[][..], Node::entries).iter();
+    let read = read.map(|entry| Named {
+        role: Role::Read,
+        name: &entry.key,
+        place: entry.place,
+    });
+    named.chain(read).collect()
 }
 
 fn target<'n>(names: &[Named<'n>]) -> Option<&'n str> {
@@ -95,11 +104,11 @@ pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
 
     let names = dataset_names(dataset);
     let Some(target) = target(&names) else { return };
-    for Named { role, node, .. } in names.iter().filter(|named| named.name == target) {
+    for Named { role, place, .. } in names.iter().filter(|named| named.name == target) {
         let leak = "remove it: a model that reads the answer learns nothing else";
         let unused = "remove it: the target is not a feature, and its labels are classes";
         let (message, hint) = match role {
-            Role::Target | Role::Fold => continue,
+            Role::Target | Role::Fold | Role::Read => continue,
             Role::Feature => (format!("the target `{target}` is among the features"), leak),
             Role::Part => (format!("a feature is made of the target `{target}`"), leak),
             Role::Derived => {
@@ -109,7 +118,7 @@ pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
             Role::Drop => (format!("`drop` names the target `{target}`"), unused),
             Role::Categorical => (format!("`categorical` names the target `{target}`"), unused),
         };
-        found.note(node.place, message).hint(hint);
+        found.note(*place, message).hint(hint);
     }
 }
 
@@ -118,7 +127,7 @@ pub(super) fn check_folds(root: &Node, found: &mut Found) {
     let (Some(dataset), Some(fold)) = (root.get(&["dataset"]), root.get(&["cv", "column"])) else {
         return;
     };
-    for Named { role, name, node } in dataset_names(dataset) {
+    for Named { role, name, place } in dataset_names(dataset) {
         if Some(name) != fold.label() {
             continue;
         }
@@ -129,7 +138,7 @@ pub(super) fn check_folds(root: &Node, found: &mut Found) {
         } else if role.is_feature() {
             let message = format!("`{name}` names the folds (`cv.column`), and is a feature too");
             found
-                .note(node.place, message)
+                .note(place, message)
                 .hint("remove it from the features");
         }
     }
@@ -145,24 +154,24 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
         names.extend(node.label().map(|name| Named {
             role: Role::Fold,
             name,
-            node,
+            place: node.place,
         }));
     }
     let known = |name: &str| schema.field_with_name(name).ok();
-    for Named { role, name, node } in names.iter().filter(|named| named.role != Role::Derived) {
+    for Named { role, name, place } in names.iter().filter(|named| named.role != Role::Derived) {
         let Some(column) = known(name) else {
             let field = role.field();
             let message =
                 format!("`{field}` names the column `{name}`, which the source does not have");
             let hint = wrong_delimiter(schema).unwrap_or_else(|| instead(name, schema));
-            found.note(node.place, message).hint(hint);
+            found.note(*place, message).hint(hint);
             continue;
         };
         let read = matches!(role, Role::Target | Role::Feature);
         if let Some(holds) = unreadable(column.data_type()).filter(|_| read) {
             let hint = "a model reads numbers, booleans, texts, dates and timestamps";
             let message = format!("the column `{name}` holds {holds}");
-            found.note(node.place, message).hint(hint);
+            found.note(*place, message).hint(hint);
         }
     }
 
@@ -182,16 +191,18 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
     let mut columns = schema.fields().iter().map(|field| field.name().as_str());
     if !listed && target.and_then(known).is_some() && !columns.any(is_feature) {
         let list = column_list(schema);
-        let hint = format!("the source has {list}; name one or more in `features`, or drop fewer");
+        let hint = wrong_delimiter(schema).unwrap_or_else(|| {
+            format!("the source has {list}; name one or more in `features`, or drop fewer")
+        });
         found
             .note(dataset.place, "no column is left to learn from")
             .hint(hint);
     }
-    for Named { name, node, .. } in names.iter().filter(|named| named.role == Role::Categorical) {
+    for Named { name, place, .. } in names.iter().filter(|named| named.role == Role::Categorical) {
         if known(name).is_some() && Some(*name) != target && !is_feature(name) {
             let message = format!("`categorical` names `{name}`, which is not a feature");
             let hint = "add it to `features`, or remove it here";
-            found.note(node.place, message).hint(hint);
+            found.note(*place, message).hint(hint);
         }
     }
 }

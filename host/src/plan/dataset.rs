@@ -1,5 +1,7 @@
 //! The `dataset` section.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -9,6 +11,7 @@ use super::list::{LABELS, List};
 use super::location::SOURCE;
 use super::mistake::Found;
 use super::node::{Content, Node};
+use super::reading::{ColumnPlan, Columns, DECIMAL, THOUSANDS, check_separators};
 use super::scalar::{Bool, Choice, LABEL, Parsed};
 use super::table::section;
 
@@ -24,25 +27,33 @@ section! {
         csv: CsvOptions = default(&CSV, "{}"),
         /// The features. Default: every column with no other role.
         features: Option<Vec<FeaturePlan>> = optional(&FEATURES)
-            .aka(&["columns", "x", "feature", "inputs"]),
+            .aka(&["x", "feature", "inputs"]),
         /// Columns left out of the features, where `features` is left out.
         drop: Vec<String> = default(&LABELS, "[]").aka(&["exclude", "ignore"]),
         /// Columns of numbers to read as categories.
         categorical: Vec<String> = default(&LABELS, "[]")
             .aka(&["categories", "categorical_features"]),
+        /// How single columns are read, where it is not to be inferred: `{zip: text, price:
+        /// {decimal: ","}, day: {date: "%d/%m/%Y"}, grade: {ordered: [A, B, C]}}`.
+        #[serde(default)]
+        columns: BTreeMap<String, ColumnPlan> = default(&Columns, "{}")
+            .aka(&["dtype", "dtypes", "types", "schema"]),
         /// The column to predict.
         target: String = required(&LABEL).aka(&["label", "y", "targets", "class"]),
         /// The label of the positive class, where there are two. Default: the last of the
         /// sorted labels.
         positive: Option<String> = optional(&LABEL)
             .aka(&["pos_label", "positive_class", "positive_label"]),
+        /// What rows without a target are: an `error`, or left out (`drop`).
+        #[serde(default)]
+        missing_target: MissingTarget = default(&MISSING_TARGET, "error"),
     }
 }
 
 section! {
     /// How CSV is read.
     #[derive(Eq)]
-    pub struct CsvOptions = CSV("dataset.csv") {
+    pub struct CsvOptions = CSV("dataset.csv").check(check_separators) {
         /// One ASCII character between the values; `tab` for a tab.
         delimiter: char = default(&DELIMITER, "','").aka(&["sep", "separator"]),
         /// Whether the first line names the columns.
@@ -51,6 +62,16 @@ section! {
         names: Option<Vec<String>> = optional(&LABELS).aka(&["columns"]),
         /// Texts that mean a missing value. Default: pandas's usual ones.
         null_values: Vec<String> = default(&LABELS, NULL_VALUES).aka(&["na_values", "nulls"]),
+        /// The character before the fraction of a number. Default: `.`.
+        #[serde(default)]
+        decimal: Option<char> = optional(&DECIMAL).aka(&["dec", "decimal_separator"]),
+        /// The character between the thousands of a number. Default: none.
+        #[serde(default)]
+        thousands: Option<char> = optional(&THOUSANDS).aka(&["thousands_separator", "grouping"]),
+        /// Whether dates such as `3/4/2016` are read, with the day first (`true`) or with the
+        /// month first (`false`). Default: dates are in ISO 8601, `2016-04-03`.
+        #[serde(default)]
+        dayfirst: Option<bool> = optional(&Bool).aka(&["day_first"]),
     }
 }
 
@@ -64,6 +85,17 @@ pub enum SourceFormat {
     Parquet,
     /// Arrow's IPC file or stream format (Feather 2).
     Arrow,
+}
+
+/// What rows without a target are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingTarget {
+    /// A mistake in the data.
+    #[default]
+    Error,
+    /// Left out.
+    Drop,
 }
 
 /// One feature.
@@ -88,6 +120,12 @@ static FORMAT: Choice = Choice(&[
     ("csv", "Comma-separated values, or with another delimiter."),
     ("parquet", "Apache Parquet."),
     ("arrow", "Arrow's IPC file or stream format (Feather 2)."),
+]);
+
+#[rustfmt::skip] // a row a choice
+static MISSING_TARGET: Choice = Choice(&[
+    ("error", "They are a mistake."),
+    ("drop", "They are left out, and their number is told."),
 ]);
 
 /// pandas's texts for a missing value (`read_csv`, `na_values`).

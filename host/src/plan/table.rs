@@ -3,12 +3,13 @@
 //! comment of a field is also its description in the JSON Schema and in hints.
 
 /// `pub struct TYPE = TABLE("path") { /// … name: Type = row(form, …), … }`,
-/// where `row` is `required`, `optional` or `default`.
+/// where `row` is `required`, `optional` or `default`. A field that manifests of
+/// earlier versions lack has `#[serde(default)]` after its description.
 macro_rules! section {
     (
         $(#[doc = $about:literal])+ $(#[derive($($derive:ident),+)])?
         pub struct $type:ident = $table:ident($path:literal) $(.$set:ident($with:expr))* {$(
-            $(#[doc = $doc:literal])+
+            $(#[doc = $doc:literal])+ $(#[serde($serde:ident)])?
             $name:ident: $of:ty = $row:ident($($arg:expr),+) $(.$more:ident($value:expr))*
         ),+ $(,)?}
     ) => {
@@ -16,7 +17,7 @@ macro_rules! section {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         $(#[derive($($derive),+)])?
         #[serde(deny_unknown_fields)]
-        pub struct $type {$( $(#[doc = $doc])+ pub $name: $of, )+}
+        pub struct $type {$( $(#[doc = $doc])+ $(#[serde($serde)])? pub $name: $of, )+}
 
         pub(super) static $table: Section = Section::new($path, concat!($($about),+), &[$(
             $row(stringify!($name), concat!($($doc),+), $($arg),+) $(.$more($value))*

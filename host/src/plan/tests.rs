@@ -137,12 +137,17 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                     ]
                     .map(str::to_owned)
                     .to_vec(),
+                    decimal: None,
+                    thousands: None,
+                    dayfirst: None,
                 },
                 features: None,
                 drop: Vec::new(),
                 categorical: Vec::new(),
                 target: "y".to_owned(),
                 positive: None,
+                columns: Default::default(),
+                missing_target: MissingTarget::Error,
             },
             holdout: None,
             trainer: TrainerPlan {

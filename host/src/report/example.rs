@@ -101,6 +101,7 @@ pub(super) fn report() -> Report {
                  drop it if it is not known beforehand"
                 .to_owned(),
         ],
+        failure: None,
         usage: Some(Usage {
             wall: Duration::from_millis(1250),
             user: Some(Duration::from_millis(2300)),
@@ -121,12 +122,17 @@ fn plan(scoring: Vec<String>) -> Plan {
                 header: true,
                 names: None,
                 null_values: vec![],
+                decimal: None,
+                thousands: None,
+                dayfirst: None,
             },
             features: None,
             drop: vec![],
             categorical: vec![],
             target: "cancelled".to_owned(),
+            columns: Default::default(),
             positive: Some("1".to_owned()),
+            missing_target: Default::default(),
         },
         holdout: None,
         trainer: TrainerPlan {

@@ -89,8 +89,12 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
     })
 }
 
+/// The file of the refitted model.
+pub const MODEL: &str = "model.bin";
+
 /// Writes all files of a report into a folder, which is made if it is not
-/// there. Files of an earlier report are replaced. Returns their paths.
+/// there. Files of an earlier report are replaced, and its model is removed.
+/// Returns their paths.
 pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError> {
     make_folder(folder)?;
     let columns = Columns::new(&report.candidates, &report.results);
@@ -100,13 +104,6 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         digests: &report.digests,
         plan: &report.plan,
     };
-    let best = BestDocument {
-        format: FORMAT,
-        name: &report.plan.name,
-        run: &report.digests.run,
-        trainer: &report.plan.trainer.name,
-        best: report.best(),
-    };
     let mut written = Vec::new();
     let mut file = |name: &str, content: &dyn Fn(&mut Output) -> io::Result<()>| {
         let path = folder.join(name);
@@ -115,21 +112,36 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         Ok(())
     };
     // An old `best.json` beside new scores would say that they are complete.
-    match std::fs::remove_file(folder.join("best.json")) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            return Err(FilesError::File {
-                path: folder.join("best.json"),
-                source,
-            });
+    for old in ["best.json", MODEL] {
+        let path = folder.join(old);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(FilesError::File { path, source });
+            }
+            _ => {}
         }
-        _ => {}
     }
     file("cv_results.csv", &|output| csv(&columns, output))?;
     file("cv_results.json", &|output| json(&columns, output))?;
     file("cv_results.parquet", &|output| parquet(&columns, output))?;
     file("plan.json", &|output| document(&plan, output))?;
-    file("best.json", &|output| document(&best, output))?;
+    written.push(write_best(folder, report)?);
     Ok(written)
+}
+
+/// Writes `best.json` alone, into a folder that has the other files. Returns its
+/// path.
+pub fn write_best(folder: &Path, report: &Report) -> Result<PathBuf, FilesError> {
+    let best = BestDocument {
+        format: FORMAT,
+        name: &report.plan.name,
+        run: &report.digests.run,
+        trainer: &report.plan.trainer.name,
+        best: report.best(),
+    };
+    let path = folder.join("best.json");
+    replace(&path, |output| document(&best, output))?;
+    Ok(path)
 }
 
 /// Where [`replace`] writes to.

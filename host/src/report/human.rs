@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 /// `336,776`.
 pub fn count(count: usize) -> String {
     let digits = count.to_string();
@@ -61,6 +63,25 @@ pub fn score(score: f64) -> String {
     } else {
         format!("{score:.4}")
     }
+}
+
+/// At most `width` columns of a terminal of a text, on one line.
+pub fn clip(text: &str, width: usize) -> String {
+    let text = text.replace(char::is_control, " ");
+    if text.width() <= width {
+        return text;
+    }
+    let mut clipped = String::new();
+    let mut left = width.saturating_sub(1);
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        left = rest;
+        clipped.push(c);
+    }
+    clipped.push('…');
+    clipped
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
 //! | `warnings` | a list of sentences |
+//! | `failure` | what went wrong after the search: `message` and `hint`; null where nothing did |
 //! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known, and for `fanout show` |
 //! | `output` | the folder of the result files; null where there is none |
 //! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns) |
@@ -51,6 +52,7 @@ struct Document<'a> {
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
     warnings: &'a [String],
+    failure: Option<&'a super::Failure>,
     took: Option<&'a Usage>,
     output: Option<String>,
     cv_results: Columns<'a>,
@@ -120,6 +122,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
             .collect(),
         failures: results.failures.iter().map(failure).collect(),
         warnings: &report.warnings,
+        failure: report.failure.as_ref(),
         took: report.usage.as_ref(),
         output: report
             .plan

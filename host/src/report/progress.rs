@@ -147,7 +147,9 @@ impl Progress {
                     counted(*features, "feature")
                 ));
             }
-            Event::DatasetWarned { message } => self.say(&format!("warning: {message}")),
+            Event::PlanWarned { message } | Event::DatasetWarned { message } => {
+                self.say(&format!("warning: {message}"))
+            }
             Event::ObjectRepaired { key } => self.say(&format!(
                 "warning: `{key}` in the store was damaged and was written again"
             )),

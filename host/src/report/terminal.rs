@@ -4,10 +4,10 @@
 use std::fmt::{self, Write as _};
 
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Report;
-use super::human::{bytes, count, counted, duration, score};
+use super::human::{bytes, clip, count, counted, duration, score};
 use crate::reduce::MetricResults;
 
 /// How many candidates the table shows.
@@ -118,8 +118,10 @@ fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result 
             best_candidate(&best, report, style, out)?;
         }
         None => {
-            let sorry = "No candidate has a score on every split.";
-            writeln!(out, "{}", style.paint(Paint::Failure, sorry))?;
+            table(report, style, out)?;
+            let metric = &results.metrics[report.ranked_by()].name;
+            let sorry = format!("No candidate has a score by {metric} on every split.");
+            writeln!(out, "\n{}", style.paint(Paint::Failure, &sorry))?;
         }
     }
     notes(report, style, out)?;
@@ -353,8 +355,9 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     for metric in results.metrics.iter().filter(|metric| metric.undefined > 0) {
         let fits = counted(metric.undefined, "fit");
         warnings.push(format!(
-            "{} is not defined on the test rows of {fits}",
-            metric.name
+            "{} is not defined on the test rows of {fits}{}",
+            metric.name,
+            undefined_splits(report, metric)
         ));
     }
     if !warnings.is_empty() {
@@ -393,6 +396,23 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The splits on which a metric is not defined, as far as no failed fit is
+/// among them: ", on splits 0 and 3".
+fn undefined_splits(report: &Report, metric: &MetricResults) -> String {
+    let results = &report.results;
+    let is_undefined = |split: &usize| metric.test.on(*split).any(f64::is_nan);
+    let splits: Vec<String> = (0..results.splits)
+        .filter(is_undefined)
+        .map(|split| split.to_string())
+        .collect();
+    match splits.as_slice() {
+        _ if results.fit_counts.failed > 0 => String::new(),
+        [one] => format!(", on split {one}"),
+        [rest @ .., last] => format!(", on splits {} and {last}", rest.join(", ")),
+        [] => String::new(),
+    }
 }
 
 fn usage(report: &Report, style: Style, out: &mut String) -> fmt::Result {
@@ -435,24 +455,6 @@ fn plain(value: Option<&Value>) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     }
-}
-
-/// At most `width` columns of a text.
-fn clip(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut clipped = String::new();
-    let mut left = width.saturating_sub(1);
-    for c in text.chars() {
-        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
-            break;
-        };
-        left = rest;
-        clipped.push(c);
-    }
-    clipped.push('…');
-    clipped
 }
 
 /// Writes a text in lines of at most `width` columns, broken between words,

@@ -33,6 +33,11 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// The plan asks for something that is done in part. The run goes on.
+    PlanWarned {
+        /// One sentence.
+        message: String,
+    },
     /// The tasks are known and are about to be run.
     RunStarted {
         /// The run's id.

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 use crate::dataset::{DatasetError, SourceError, WriteError};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, chained};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::queue::QueueError;
+use crate::report::Failure;
 use crate::report::files::FilesError;
 use crate::run::search::SearchError;
 use crate::sandbox::GuestError;
@@ -82,6 +83,17 @@ pub enum SessionError {
     Files(#[from] FilesError),
 }
 
+impl SessionError {
+    /// The error as what went wrong after a search.
+    pub(super) fn into_failure(self) -> Failure {
+        Failure {
+            kind: self.kind(),
+            hint: self.hint(),
+            message: chained(&self),
+        }
+    }
+}
+
 impl From<QueueError> for SessionError {
     fn from(error: QueueError) -> Self {
         Self::Pool(error.into())
@@ -112,6 +124,7 @@ impl SessionError {
             | Self::TokenMissing { .. }
             | Self::TokenMalformed { .. }
             | Self::TokenExposed { .. } => ErrorKind::Pool,
+            Self::Refit(TaskFault::Cancelled) => ErrorKind::Interrupted,
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,

@@ -13,6 +13,7 @@ use fanout_contract::{Learning, TrainerDescription};
 use super::SessionError;
 use super::catalogue::OfferedGuest;
 use crate::dataset::{self, DatasetError, Prepared};
+use crate::expand::Candidates;
 use crate::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
 use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::store::Location;
@@ -95,9 +96,32 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
 }
 
 impl LoadedPlan {
-    /// Checks what only the data shows: whether trainer and metrics suit the
-    /// target.
-    pub fn check_target(&self, prepared: &Prepared) -> Result<(), PlanError> {
+    /// The plan as it suits the data: trainer and metrics are checked against the
+    /// target, and the labels that the plan names are those of the data.
+    pub fn suited(&self, prepared: &Prepared) -> Result<CheckedPlan, PlanError> {
+        self.check_target(prepared)?;
+        let classes = &prepared.classes;
+        let find = |given: &str| {
+            let label = dataset::find_label(classes, given)?;
+            Some(classes[label].clone())
+        };
+        self.plan
+            .with_labels(&self.trainer, find, &dataset::one_of(classes))
+    }
+
+    /// What of the plan's request is cut, one sentence each.
+    pub fn cut(&self) -> Vec<String> {
+        let cut = Candidates::cut(&self.plan.search);
+        let sentence = cut.map(|(wanted, combinations)| {
+            format!(
+                "`search.n_iter` asks for {wanted} candidates, and the lists have {combinations} \
+                 combinations: these are tried, each once"
+            )
+        });
+        sentence.into_iter().collect()
+    }
+
+    fn check_target(&self, prepared: &Prepared) -> Result<(), PlanError> {
         let (plan, learning) = (&self.plan, prepared.learning);
         let target = &plan.dataset.target;
         if !self.trainer.tasks.contains(&learning) {

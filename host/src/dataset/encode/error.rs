@@ -60,8 +60,8 @@ pub enum EncodeError {
     },
     /// Rows without a target.
     #[error(
-        "the target `{name}` is missing in {count} of {rows} rows, first in {first} (the \
-         first row of data is 1); fill it in or leave those rows out"
+        "the target `{name}` is missing in {count} of {rows} rows{first}; {}",
+        missing_remedy(text.as_deref())
     )]
     MissingTarget {
         /// The target.
@@ -72,6 +72,23 @@ pub enum EncodeError {
         rows: u64,
         /// The first of these rows.
         first: String,
+        /// The text of a CSV file that means a missing value there.
+        text: Option<String>,
+    },
+    /// A category that has no place in its column's order.
+    #[error(
+        "the column `{name}` of {source_name} holds `{label}`, which is not {labels}, the order of \
+         `dataset.columns`; add it there, or to `csv.null_values` if it means a missing value"
+    )]
+    NotInOrder {
+        /// The source's first file.
+        source_name: String,
+        /// The column.
+        name: String,
+        /// The category.
+        label: String,
+        /// The order.
+        labels: String,
     },
     /// An infinite target.
     #[error("the target `{name}` is infinite in row {row} (the first row of data is 1)")]
@@ -110,6 +127,18 @@ pub enum EncodeError {
         /// The target.
         name: String,
     },
+}
+
+/// What to do about rows without a target.
+fn missing_remedy(text: Option<&str>) -> String {
+    let drop = "leave those rows out with `missing_target: drop`";
+    match text {
+        None => format!("fill it in, or {drop}"),
+        Some(text) => format!(
+            "`{text}` is read as a missing value: if it is a label, say `csv: {{null_values: \
+             [\"\"]}}`; or {drop}"
+        ),
+    }
 }
 
 /// Why the stream from source to dataset ended early.

@@ -6,16 +6,22 @@
 //! are skipped. The batches do not depend on the number of threads: a file is
 //! divided into the same chunks by any number of them.
 
+use std::sync::Mutex;
+
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use super::SourceColumn;
 use super::error::{BatchError, SourceError};
 use super::file::SourceFile;
+use super::notes::{LostText, Notes};
+use super::number::parse_int;
+use super::reading::Reading;
 use chunk::{Chunk, Chunker};
 use infer::InferredType;
 use records::{Ragged, Records};
-use values::ValueError;
+use values::{Lost, ValueError};
 
 mod chunk;
 mod dialect;
@@ -25,6 +31,10 @@ mod values;
 
 pub(in crate::dataset) use chunk::CHUNK_BYTES;
 pub(super) use dialect::Dialect;
+
+/// The most values of a first column without a name that are compared, to find
+/// whether it numbers the rows.
+const NUMBERED: usize = 1 << 20;
 
 /// The bytes of each file from which types are inferred at first. A later
 /// value that is not of its column's type makes every row be read for types.
@@ -37,6 +47,8 @@ struct CsvFile<'a> {
     chunker: Chunker,
     /// The columns' names; empty if the file has no record.
     names: Vec<String>,
+    /// Whether the header names all columns but the first.
+    unnamed: bool,
     /// The rest of the chunk that holds the header.
     next: Option<Chunk>,
 }
@@ -56,6 +68,7 @@ impl<'a> CsvFile<'a> {
                     input,
                     chunker,
                     names: dialect.names.clone().unwrap_or_default(),
+                    unnamed: false,
                     next: None,
                 });
             };
@@ -79,13 +92,20 @@ impl<'a> CsvFile<'a> {
                     column: format!("number {}", column + 1),
                 }
             })?;
-            // pandas writes the index of a table without a name.
-            let unnamed = name.is_empty();
-            names.push(if unnamed {
-                numbered(column)
-            } else {
-                name.to_owned()
-            });
+            names.push(name.to_owned());
+        }
+        // pandas writes the index of a table without a name.
+        let unnamed = matches!(names.as_slice(), [first, rest @ ..]
+            if first.is_empty() && rest.iter().all(|name| !name.is_empty()));
+        for column in 0..names.len() {
+            if names[column].is_empty() {
+                let made_up = (0..).map(|number| match number {
+                    0 => numbered(column),
+                    number => format!("{}_{number}", numbered(column)),
+                });
+                let free = made_up.into_iter().find(|name| !names.contains(name));
+                names[column] = free.expect("names are endless");
+            }
         }
         if let Some(given) = &dialect.names {
             if dialect.header && given.len() != names.len() {
@@ -104,6 +124,7 @@ impl<'a> CsvFile<'a> {
             input,
             chunker,
             names,
+            unnamed: unnamed && dialect.names.is_none(),
             next: Some(chunk),
         })
     }
@@ -152,6 +173,10 @@ pub(super) struct InferredSchema {
     pub(super) names: Vec<String>,
     /// The type of each column, and whether it may have missing values.
     pub(super) types: Vec<(arrow_schema::DataType, bool)>,
+    /// How each column is read.
+    pub(super) readings: Vec<Reading>,
+    /// Whether the first column has no name and numbers the rows.
+    pub(super) numbered: bool,
     /// The number of rows; `None` unless every file was read to its end.
     pub(super) rows: Option<u64>,
 }
@@ -175,22 +200,23 @@ impl ChunkTypes {
         input: &SourceFile,
         chunk: &Chunk,
         dialect: &Dialect,
-        width: usize,
-    ) -> Result<Self, SourceError> {
-        let records = read(input, chunk, dialect, width)?;
-        let mut types = Self::new(width);
+        readings: &[Reading],
+    ) -> Result<(Self, Records), SourceError> {
+        let records = read(input, chunk, dialect, readings.len())?;
+        let mut types = Self::new(readings.len());
         types.rows = records.len() as u64;
         for row in 0..records.len() {
-            for (column, (inferred, missing)) in types.columns.iter_mut().enumerate() {
+            let columns = types.columns.iter_mut().zip(readings);
+            for (column, ((inferred, missing), reading)) in columns.enumerate() {
                 let field = records.field(&chunk.bytes, row, column);
                 if dialect.nulls.contains(field) {
                     *missing = true;
                 } else {
-                    inferred.update(field);
+                    inferred.update(field, reading);
                 }
             }
         }
-        Ok(types)
+        Ok((types, records))
     }
 
     fn merge(&mut self, other: &Self) {
@@ -208,16 +234,20 @@ impl ChunkTypes {
 pub(super) fn infer_schema(
     files: &[SourceFile],
     dialect: &Dialect,
+    reading: impl Fn(&str) -> Reading,
     limit: u64,
 ) -> Result<InferredSchema, SourceError> {
     let mut names: Vec<String> = Vec::new();
+    let mut readings: Vec<Reading> = Vec::new();
     let mut types = ChunkTypes::new(0);
     let mut complete = true;
+    let mut numbered = true;
     for (index, input) in files.iter().enumerate() {
         let mut file = CsvFile::open(input, dialect)?;
         let width = file.names.len();
         if index == 0 {
             names.clone_from(&file.names);
+            readings = names.iter().map(|name| reading(name)).collect();
             types = ChunkTypes::new(width);
         } else if names != file.names && !file.names.is_empty() {
             return Err(SourceError::other_columns(
@@ -228,6 +258,8 @@ pub(super) fn infer_schema(
             ));
         }
         let mut bytes = 0;
+        numbered &= file.unnamed;
+        let mut numbers = FxHashSet::default();
         loop {
             let mut chunks = Vec::new();
             while chunks.len() < chunks_in_flight() && bytes < limit {
@@ -240,10 +272,18 @@ pub(super) fn infer_schema(
             }
             let of_chunks: Vec<_> = chunks
                 .par_iter()
-                .map(|chunk| ChunkTypes::of(input, chunk, dialect, width))
+                .map(|chunk| ChunkTypes::of(input, chunk, dialect, &readings))
                 .collect();
-            for of_chunk in of_chunks {
-                types.merge(&of_chunk?);
+            for (chunk, of_chunk) in chunks.iter().zip(of_chunks) {
+                let (of_chunk, records) = of_chunk?;
+                types.merge(&of_chunk);
+                let rows = 0..records.len();
+                numbered = numbered
+                    && (numbers.len() > NUMBERED
+                        || rows.into_iter().all(|row| {
+                            let number = parse_int(records.field(&chunk.bytes, row, 0));
+                            number.is_some_and(|number| number >= 0 && numbers.insert(number))
+                        }));
             }
         }
         complete &= file.is_done();
@@ -252,11 +292,45 @@ pub(super) fn infer_schema(
         types: types
             .columns
             .iter()
-            .map(|(inferred, missing)| (inferred.data_type(), *missing || !complete))
+            .zip(&readings)
+            .map(|((inferred, missing), reading)| {
+                (inferred.data_type(reading), *missing || !complete)
+            })
+            .collect(),
+        readings: types
+            .columns
+            .iter()
+            .zip(&readings)
+            .map(|((inferred, _), reading)| Reading {
+                dates: inferred.dates(reading),
+                ..reading.clone()
+            })
             .collect(),
         names,
+        numbered,
         rows: complete.then_some(types.rows),
     })
+}
+
+/// The first text of a column that means a missing value and is not empty.
+pub(super) fn null_text(
+    files: &[SourceFile],
+    dialect: &Dialect,
+    column: usize,
+) -> Result<Option<String>, SourceError> {
+    for input in files {
+        let mut file = CsvFile::open(input, dialect)?;
+        let width = file.names.len();
+        while let Some(chunk) = file.next()? {
+            let records = read(input, &chunk, dialect, width)?;
+            let mut fields = (0..records.len()).map(|row| records.field(&chunk.bytes, row, column));
+            let null = fields.find(|field| !field.is_empty() && dialect.nulls.contains(field));
+            if let Some(null) = null {
+                return Ok(Some(String::from_utf8_lossy(null).into_owned()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The number of chunks that are parsed at a time.
@@ -267,9 +341,9 @@ fn chunks_in_flight() -> usize {
 /// The record batches of some files, in order.
 #[derive(Debug)]
 pub(super) struct Batches<'a> {
-    files: std::slice::Iter<'a, SourceFile>,
+    files: std::iter::Enumerate<std::slice::Iter<'a, SourceFile>>,
     parser: Parser<'a>,
-    open: Option<CsvFile<'a>>,
+    open: Option<(usize, CsvFile<'a>)>,
 }
 
 /// Parses a chunk to a batch.
@@ -277,39 +351,48 @@ pub(super) struct Batches<'a> {
 struct Parser<'a> {
     dialect: &'a Dialect,
     columns: &'a [SourceColumn],
+    readings: &'a [Reading],
     projection: &'a [usize],
+    notes: &'a Mutex<Notes>,
 }
 
 impl<'a> Batches<'a> {
-    /// The columns `projection` of `files`, all of which have `columns`.
+    /// The columns `projection` of `files`, all of which have `columns`, each read
+    /// as its reading says. What is lost of texts is noted in `notes`.
     pub(super) fn new(
         files: &'a [SourceFile],
         dialect: &'a Dialect,
         columns: &'a [SourceColumn],
+        readings: &'a [Reading],
         projection: &'a [usize],
+        notes: &'a Mutex<Notes>,
     ) -> Self {
         Self {
-            files: files.iter(),
+            files: files.iter().enumerate(),
             parser: Parser {
                 dialect,
                 columns,
+                readings,
                 projection,
+                notes,
             },
             open: None,
         }
     }
 
-    fn next(&mut self) -> Result<Option<(&'a SourceFile, Chunk)>, SourceError> {
+    fn next(&mut self) -> Result<Option<(usize, &'a SourceFile, Chunk)>, SourceError> {
         loop {
-            let open = match &mut self.open {
+            let (index, open) = match &mut self.open {
                 Some(open) => open,
                 none => match self.files.next() {
-                    Some(input) => none.insert(CsvFile::open(input, self.parser.dialect)?),
+                    Some((index, input)) => {
+                        none.insert((index, CsvFile::open(input, self.parser.dialect)?))
+                    }
                     None => return Ok(None),
                 },
             };
             if let Some(chunk) = open.next()? {
-                return Ok(Some((open.input, chunk)));
+                return Ok(Some((*index, open.input, chunk)));
             }
             self.open = None;
         }
@@ -338,7 +421,7 @@ impl<'a> Batches<'a> {
             let parser = self.parser;
             batches = chunks
                 .par_iter()
-                .map(|(input, chunk)| parser.batch(input, chunk))
+                .map(|(file, input, chunk)| parser.batch(*file, input, chunk))
                 .filter(|batch| !matches!(batch, Ok(batch) if batch.num_rows() == 0))
                 .collect();
             batches.extend(failed.map(|error| Err(error.into())));
@@ -348,19 +431,54 @@ impl<'a> Batches<'a> {
 }
 
 impl Parser<'_> {
-    fn batch(self, input: &SourceFile, chunk: &Chunk) -> Result<RecordBatch, BatchError> {
+    /// The batch of a chunk of `input`, the file with the index `file`.
+    fn batch(
+        self,
+        file: usize,
+        input: &SourceFile,
+        chunk: &Chunk,
+    ) -> Result<RecordBatch, BatchError> {
         let records = read(input, chunk, self.dialect, self.columns.len())?;
+        let Self {
+            columns, readings, ..
+        } = self;
         let nulls = &self.dialect.nulls;
-        values::parse_columns(chunk, &records, nulls, self.columns, self.projection).map_err(
-            |error| match error {
-                ValueError::Batch(error) => error,
-                ValueError::NotUtf8 { row, column } => SourceError::NotUtf8 {
-                    path: input.path().to_owned(),
-                    line: chunk.line_of(records.start(row)),
-                    column: format!("`{}`", self.columns[column].name),
-                }
-                .into(),
-            },
-        )
+        let parsed =
+            values::parse_columns(chunk, &records, nulls, columns, readings, self.projection);
+        let path = || input.path().to_owned();
+        let line = |row| chunk.line_of(records.start(row));
+        let text = |row, column| {
+            let field = records.field(&chunk.bytes, row, column);
+            String::from_utf8_lossy(field).into_owned()
+        };
+        let (batch, lost) = parsed.map_err(|error| match error {
+            ValueError::Batch(error) => error,
+            ValueError::NotUtf8 { row, column } => SourceError::NotUtf8 {
+                path: path(),
+                line: line(row),
+                column: format!("`{}`", columns[column].name),
+            }
+            .into(),
+            ValueError::Unlike { row, column } => SourceError::Unlike {
+                path: path(),
+                line: Some(line(row)),
+                column: columns[column].name.clone(),
+                text: text(row, column),
+                expected: readings[column].expected(),
+            }
+            .into(),
+        })?;
+        if !lost.is_empty() {
+            let mut notes = self.notes.lock().unwrap_or_else(|held| held.into_inner());
+            for Lost { row, column, loss } in lost {
+                notes.lose(column, || LostText {
+                    file,
+                    line: line(row),
+                    text: text(row, column),
+                    loss,
+                });
+            }
+        }
+        Ok(batch)
     }
 }

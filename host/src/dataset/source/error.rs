@@ -162,6 +162,40 @@ pub enum SourceError {
         /// The column's name or number.
         column: String,
     },
+    /// A value that is not what the plan says that its column holds.
+    #[error(
+        "{}: the column `{column}` holds `{text}`, which is not {expected}; correct it, say \
+         otherwise in `dataset.columns`, or add it to `csv.null_values` if it means a missing value",
+        place(path, *line)
+    )]
+    Unlike {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, of a text file.
+        line: Option<u64>,
+        /// The column.
+        column: String,
+        /// The value.
+        text: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A column of a type that is not what the plan says that it holds.
+    #[error(
+        "the column `{column}` of `{}` has the type `{found}`, which is not {expected}; remove it \
+         from `dataset.columns`",
+        path.display()
+    )]
+    OtherType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
     /// A file that begins with the byte order mark of UTF-16.
     #[error("`{}` is UTF-16; save the file as UTF-8", path.display())]
     Utf16 {
@@ -206,6 +240,13 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
     },
+}
+
+fn place(path: &Path, line: Option<u64>) -> String {
+    match line {
+        Some(line) => format!("`{}`, line {line}", path.display()),
+        None => format!("`{}`", path.display()),
+    }
 }
 
 impl SourceError {

@@ -12,12 +12,13 @@ use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use ::parquet::basic::Type as PhysicalType;
 use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use ::parquet::file::reader::{ChunkReader, Length};
 use ::parquet::file::statistics::Statistics;
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use bytes::{Buf, Bytes};
 
 use super::error::SourceError;
@@ -78,12 +79,25 @@ impl<'a> ParquetFile<'a> {
                     field.data_type(),
                     DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
                 );
-                if text && has_dictionary(metadata.metadata(), index) {
-                    let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
-                    Arc::new(field.as_ref().clone().with_data_type(kind))
-                } else {
-                    field.clone()
-                }
+                let kind = match field.data_type() {
+                    _ if text && has_dictionary(metadata.metadata(), index) => {
+                        DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into())
+                    }
+                    // The reader makes no dictionaries of some types, and for
+                    // others they save nothing.
+                    DataType::Dictionary(_, values) if values.is_primitive() => (**values).clone(),
+                    DataType::Dictionary(_, values) if **values == DataType::Boolean => {
+                        DataType::Boolean
+                    }
+                    // Nanoseconds end in the year 2262, and wrap around.
+                    DataType::Timestamp(TimeUnit::Nanosecond, zone)
+                        if is_int96(metadata.metadata(), index) =>
+                    {
+                        DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+                    }
+                    _ => return field.clone(),
+                };
+                Arc::new(field.as_ref().clone().with_data_type(kind))
             });
         let schema = Schema::new_with_metadata(
             fields.collect::<Vec<_>>(),
@@ -295,6 +309,12 @@ impl ChunkReader for Fetched {
 
 fn malformed(input: &SourceFile, why: String) -> SourceError {
     SourceError::parquet(input.path(), ParquetError::General(why))
+}
+
+/// Whether a column has the times of old of Spark, Impala and Hive.
+fn is_int96(metadata: &ParquetMetaData, root: usize) -> bool {
+    let column = chunks(metadata, root).next();
+    column.is_some_and(|chunk| chunk.column_type() == PhysicalType::INT96)
 }
 
 fn has_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {

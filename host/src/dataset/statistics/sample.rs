@@ -130,7 +130,7 @@ impl<S: SampleEntry> DistinctSample<S> {
 
 /// Mixes the bits of a key (the finalizer of MurmurHash3).
 #[inline]
-pub(super) fn mix(key: u64) -> u64 {
+pub(in crate::dataset) fn mix(key: u64) -> u64 {
     let mut hash = key;
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);

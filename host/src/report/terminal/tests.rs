@@ -196,6 +196,7 @@ fn a_search_with_no_score_says_so() {
     let report = Report {
         holdout: None,
         warnings: Vec::new(),
+        failure: None,
         ..example
     };
     let text = render(&report, Style::default());
@@ -204,7 +205,15 @@ fn a_search_with_no_score_says_so() {
         "\
 flights: random_forest, 6 candidates x 2 splits = 12 fits
 
-No candidate has a score on every split.
+rank  criterion         max_depth  max_samples  roc_auc  accuracy
+   1  gini                      2            -      nan       nan
+   1  gini                      4            -      nan       nan
+   1  gini                   null            -      nan       nan
+   1  entropy, or \"lo…          2            -      nan       nan
+   1  entropy, or \"lo…          4            -      nan       nan
+   1  -                         8          0.1      nan       nan
+
+No candidate has a score by roc_auc on every split.
 
 Took 1.25 s, 2.40 s CPU, 118 MB peak memory
 Results: results/flights

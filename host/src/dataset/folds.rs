@@ -1,0 +1,135 @@
+//! [`FoldClasses`]: the classes of the rows of each split, and the metrics that
+//! are not defined on them.
+
+use fanout_contract::Metric;
+
+use super::split::Assignment;
+use super::warning::Warning;
+use crate::plan::{Cv, Plan};
+
+/// The rows of one split of the search, by class in the order of the sorted
+/// labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoldClasses {
+    /// The test rows.
+    pub test: Vec<u64>,
+    /// The training rows.
+    pub train: Vec<u64>,
+}
+
+impl FoldClasses {
+    /// Those of all splits. `classes` is the class of each row, an index into the
+    /// sorted labels, of which there are `count`.
+    pub(super) fn all(
+        assignment: &Assignment,
+        classes: impl Iterator<Item = usize>,
+        count: usize,
+    ) -> Vec<Self> {
+        let folds = assignment.folds as usize;
+        let mut test = vec![vec![0; count]; folds];
+        let mut all = vec![0; count];
+        for (fold, class) in assignment.fold.iter().zip(classes) {
+            let Some(fold) = fold else { continue };
+            all[class] += 1;
+            if let Some(test) = usize::try_from(*fold)
+                .ok()
+                .and_then(|fold| test.get_mut(fold))
+            {
+                test[class] += 1;
+            }
+        }
+        let train = |test: &Vec<u64>| all.iter().zip(test).map(|(all, test)| all - test).collect();
+        test.into_iter()
+            .map(|test| Self {
+                train: train(&test),
+                test,
+            })
+            .collect()
+    }
+
+    /// What the test rows lack: "are all of the class `no`", "have none of the
+    /// class `no`"; `None` if they have rows of every class.
+    pub fn lacking(&self, labels: &[String]) -> Option<String> {
+        let present: Vec<&String> = of(&self.test, labels, |rows| rows > 0);
+        let absent: Vec<&String> = of(&self.test, labels, |rows| rows == 0);
+        match (present.as_slice(), absent.as_slice()) {
+            (_, []) => None,
+            ([only], _) => Some(format!("are all of the class `{only}`")),
+            (_, [only]) => Some(format!("have none of the class `{only}`")),
+            (_, [first, rest @ ..]) => Some(format!(
+                "have none of the class `{first}` and of {} more",
+                rest.len()
+            )),
+        }
+    }
+}
+
+fn of<'l>(rows: &[u64], labels: &'l [String], is: impl Fn(u64) -> bool) -> Vec<&'l String> {
+    let pairs = labels.iter().zip(rows);
+    pairs
+        .filter(|(_, rows)| is(**rows))
+        .map(|(label, _)| label)
+        .collect()
+}
+
+/// Whether a metric is not defined on rows that lack a class.
+fn needs_every_class(metric: Metric, classes: usize) -> bool {
+    match metric {
+        Metric::RocAuc
+        | Metric::RocAucOvr { .. }
+        | Metric::RocAucOvo { .. }
+        | Metric::NegLogLoss => true,
+        Metric::NegBrierScore => classes > 2,
+        _ => false,
+    }
+}
+
+/// What splits without rows of some class mean for the plan's metrics.
+pub(super) fn warnings(plan: &Plan, folds: &[FoldClasses], labels: &[String]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let undefined: Vec<String> = plan
+        .scoring
+        .iter()
+        .filter(|name| {
+            Metric::named(name).is_some_and(|metric| needs_every_class(metric, labels.len()))
+        })
+        .cloned()
+        .collect();
+    let lacking = |(split, fold): (usize, &FoldClasses)| Some((split, fold.lacking(labels)?));
+    let lacking: Vec<(usize, String)> = folds.iter().enumerate().filter_map(lacking).collect();
+    if let [(split, lacks), ..] = lacking.as_slice()
+        && !undefined.is_empty()
+    {
+        warnings.push(Warning::UndefinedScores {
+            metrics: undefined,
+            splits: lacking.len(),
+            of: folds.len(),
+            split: *split,
+            lacks: lacks.clone(),
+            remedy: remedy(&plan.cv),
+        });
+    }
+    let untaught = folds.iter().enumerate().find_map(|(split, fold)| {
+        let mut pairs = labels.iter().zip(fold.train.iter().zip(&fold.test));
+        let lacks = pairs.find(|(_, (train, test))| **train == 0 && **test > 0);
+        lacks.map(|(label, _)| (split, label.clone()))
+    });
+    warnings.extend(untaught.map(|(split, label)| Warning::UntaughtClass {
+        split,
+        label,
+        remedy: remedy(&plan.cv),
+    }));
+    warnings
+}
+
+/// What to do about splits that lack a class.
+pub fn remedy(cv: &Cv) -> &'static str {
+    match cv {
+        Cv::KFold { .. } => "give each fold its share of every class: `method: stratified_k_fold`",
+        Cv::StratifiedKFold { .. } => {
+            "ask for fewer folds, leave rare classes out, or choose metrics that need no class, \
+             such as `accuracy`"
+        }
+        Cv::PredefinedSplit { .. } => "give each fold rows of every class",
+    }
+}

@@ -1,0 +1,96 @@
+//! Labels of classes and categories: their order, and which of them a plan
+//! names.
+
+/// Sorts labels: as numbers if all of them are numbers, else as texts.
+pub(super) fn sorted_labels(labels: &[String]) -> Vec<String> {
+    let numbers: Option<Vec<f64>> = labels
+        .iter()
+        .map(|label| label.parse().ok().filter(|number: &f64| number.is_finite()))
+        .collect();
+    let mut sorted = labels.to_vec();
+    if numbers.is_some() {
+        let number = |label: &str| label.parse().unwrap_or(f64::NAN);
+        sorted.sort_by(|a, b| number(a).total_cmp(&number(b)).then_with(|| a.cmp(b)));
+    } else {
+        sorted.sort_unstable();
+    }
+    sorted
+}
+
+/// The index of the label that `given` names: the same text, or else, where all
+/// labels are numbers or truth values, the only one of the same value. `1`,
+/// `1.0` and `true` have one value, as in scikit-learn.
+pub fn find_label<L: AsRef<str>>(labels: &[L], given: &str) -> Option<usize> {
+    let same = labels.iter().position(|label| label.as_ref() == given);
+    if same.is_some() {
+        return same;
+    }
+    let wanted = value(given)?;
+    let values: Vec<f64> = labels
+        .iter()
+        .map(|label| value(label.as_ref()))
+        .collect::<Option<_>>()?;
+    let mut equal = (0..values.len()).filter(|index| values[*index] == wanted);
+    equal.next().filter(|_| equal.next().is_none())
+}
+
+/// The value of a number or a truth value.
+fn value(text: &str) -> Option<f64> {
+    match text.trim() {
+        "true" | "True" | "TRUE" => Some(1.0),
+        "false" | "False" | "FALSE" => Some(0.0),
+        text => text.parse().ok().filter(|number: &f64| number.is_finite()),
+    }
+}
+
+/// Labels in a message: "one of `a`, `b` and 3 more".
+pub fn one_of(labels: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<String> = labels
+        .iter()
+        .take(SHOWN)
+        .map(|label| format!("`{label}`"))
+        .collect();
+    match labels.len() - shown.len() {
+        0 => format!("one of {}", shown.join(", ")),
+        more => format!("one of {} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_found_by_value() {
+        for (labels, given, found) in [
+            (["0", "1"], "1", Some(1)),
+            (["0", "1"], "1.0", Some(1)),
+            (["0", "1"], "True", Some(1)),
+            (["0", "1"], "false", Some(0)),
+            (["false", "true"], "True", Some(1)),
+            (["false", "true"], "1", Some(1)),
+            (["-1", "1"], "-1.0", Some(0)),
+            (["01", "02"], "01", Some(0)),
+            (["01", "02"], "2", Some(1)),
+            (["01", "1"], "1", Some(1)),
+            (["01", "1"], "1.0", None),
+            (["no", "yes"], "true", None),
+            (["no", "1"], "1.0", None),
+            (["0", "1"], "2", None),
+            (["0", "1"], "nan", None),
+            (
+                ["18446744073709551614", "18446744073709551615"],
+                "18446744073709551615",
+                Some(1),
+            ),
+            (
+                ["18446744073709551614", "18446744073709551615"],
+                "1.8446744073709552e19",
+                None,
+            ),
+        ] {
+            assert_eq!(find_label(&labels, given), found, "{given} in {labels:?}");
+        }
+    }
+}

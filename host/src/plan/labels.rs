@@ -1,0 +1,96 @@
+//! Labels of classes that a plan names, as the data has them.
+
+use std::collections::BTreeMap;
+
+use fanout_contract::{ParamKind, Params, TrainerDescription};
+use serde_json::{Map, Value as Json};
+
+use super::values::Values;
+use super::{CheckedPlan, PlanError, Search};
+
+impl CheckedPlan {
+    /// The plan with the labels that it names (`positive`, and the keys of maps of
+    /// weights) as the data has them: `find` gives the label of a class by any
+    /// spelling. `known` are the labels, in a message.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Mistakes`]: there is no such class.
+    pub fn with_labels(
+        &self,
+        trainer: &TrainerDescription,
+        find: impl Fn(&str) -> Option<String>,
+        known: &str,
+    ) -> Result<Self, PlanError> {
+        let weighs = |name: &str| {
+            let param = trainer.param(name);
+            param.is_some_and(|param| param.kinds.contains(&ParamKind::Weights))
+        };
+        let one = |name: &str, value: &mut Json| match value {
+            Json::Object(weights) if weighs(name) => relabel(weights, &find),
+            _ => Ok(()),
+        };
+        let all = |params: &mut Params| {
+            let mut params = params.iter_mut();
+            params.try_for_each(|(name, value)| one(name, value).map_err(|m| (name.clone(), m)))
+        };
+        let lists = |params: &mut BTreeMap<String, Values>| {
+            params
+                .iter_mut()
+                .try_for_each(|(name, values)| match values {
+                    Values::List(values) => {
+                        let mut values = values.iter_mut();
+                        values.try_for_each(|value| one(name, value).map_err(|m| (name.clone(), m)))
+                    }
+                    _ => Ok(()),
+                })
+        };
+        let mistake = |path: &str, (name, message): (String, String)| {
+            let message = format!("`{name}` {message}");
+            self.mistake(
+                &format!("{path}.{name}"),
+                message,
+                Some(format!("a class is {known}")),
+            )
+        };
+        let mut plan = self.plan.clone();
+        if let Some(positive) = &mut plan.dataset.positive
+            && let Some(label) = find(positive)
+        {
+            *positive = label;
+        }
+        all(&mut plan.trainer.params).map_err(|found| mistake("trainer.params", found))?;
+        let searched = match &mut plan.search {
+            Search::Grid { params } => params.iter_mut().try_for_each(lists),
+            Search::Random { params, .. } => lists(params),
+            Search::List { candidates } => candidates.iter_mut().try_for_each(all),
+        };
+        let path = match plan.search {
+            Search::List { .. } => "search.candidates",
+            _ => "search.params",
+        };
+        searched.map_err(|found| mistake(path, found))?;
+        Ok(Self {
+            plan,
+            source: self.source.clone(),
+        })
+    }
+}
+
+/// Writes the keys as the data's labels; what is wrong, where there is one that
+/// is none.
+fn relabel(
+    weights: &mut Map<String, Json>,
+    find: impl Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    let mut found = Map::new();
+    for (given, weight) in std::mem::take(weights) {
+        let label = find(&given);
+        let label = label.ok_or_else(|| format!("names the class `{given}`, which no row has"))?;
+        if found.insert(label, weight).is_some() {
+            return Err(format!("names the class `{given}` twice"));
+        }
+    }
+    *weights = found;
+    Ok(())
+}

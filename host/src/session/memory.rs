@@ -1,0 +1,153 @@
+//! [`MemoryEstimate`]: the physical memory that a run holds at its peak, from
+//! its table, its classes and its trees.
+//!
+//! The constants were measured: runs of forests and single trees over tables of
+//! 1,600 to 5,000,000 rows and 2 to 1,000 classes hold 0.67 to 1 times the
+//! estimate. Fits of a trainer with other needs may hold more.
+
+use fanout_contract::TrainerDescription;
+use serde_json::Value;
+
+use crate::dataset::Prepared;
+use crate::expand::Candidates;
+use crate::plan::Plan;
+use crate::pool::SHARED_FROM;
+
+/// What a fit and its scores hold a row.
+const ROW: u64 = 110;
+
+/// The same for each worker of several that share a large table.
+const SHARED_ROW: u64 = 125;
+
+/// What trees without a limit of depth hold a row in addition.
+const DEEP_ROW: u64 = 35;
+
+/// The program itself.
+const PROGRAM: u64 = 40 << 20;
+
+/// What a fit holds a test row and class, of three classes or more, where trees
+/// are fitted to samples of the rows, and where they are fitted to all.
+const CLASS: [u64; 2] = [68, 88];
+
+/// What a model holds a leaf: of two classes, and, of more, of each class. Its
+/// bytes are written while its trees are held.
+const LEAF: [u64; 2] = [38, 80];
+
+/// The leaves of a tree without limits, in hundredths of its rows, as above.
+const LEAVES: [u64; 2] = [40, 72];
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryEstimate {
+    /// The search.
+    pub search: u64,
+    /// The refit of the largest candidate, where there is one.
+    pub refit: Option<u64>,
+    /// What the instance of the refit holds, which `limits.memory` bounds.
+    pub model: u64,
+}
+
+/// The greatest trees of any candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Trees {
+    count: u64,
+    /// Whether their depth has no limit.
+    deep: bool,
+    /// Whether each is fitted to all rows: 1, or 0.
+    whole: usize,
+    /// The most leaves of one.
+    leaves: u64,
+}
+
+impl MemoryEstimate {
+    /// The estimate for so many `workers` at a time in this process. `held` is
+    /// what this process held while it read the table, as a run does.
+    pub fn new(
+        plan: &Plan,
+        trainer: &TrainerDescription,
+        prepared: &Prepared,
+        workers: usize,
+        held: u64,
+    ) -> Self {
+        let trees = Trees::largest(plan, trainer, prepared.rows);
+        let (rows, workers) = (prepared.rows, workers as u64);
+        let columns = prepared.layout.columns.len() as u64;
+        let classes = match prepared.classes.len() as u64 {
+            classes @ 3.. => classes,
+            _ => 0,
+        };
+        let tested = prepared
+            .fold_classes
+            .iter()
+            .map(|fold| fold.test.iter().sum());
+        let tested: u64 = tested.max().unwrap_or(0);
+        let (whole, deep) = trees.map_or((1, false), |trees| (trees.whole, trees.deep));
+        let a_row = columns + ROW + if deep { DEEP_ROW } else { 0 };
+        let fit = rows * a_row + tested * classes * CLASS[whole];
+
+        let file = prepared.dataset_bytes;
+        let alone = file + rows * (columns + ROW);
+        let large = match file >= SHARED_FROM as u64 {
+            true if workers > 1 => workers * rows * (2 * columns + SHARED_ROW),
+            true => alone,
+            false => 0,
+        };
+        let search = (held + workers * fit).max(PROGRAM + large);
+        let leaf = match classes {
+            0 => LEAF[0],
+            classes => LEAF[1] * classes,
+        };
+        let model = trees.map_or(0, |trees| trees.count * trees.leaves * leaf);
+        let model = rows * (columns + ROW) + model;
+        let refits = plan.refit.is_some() && (plan.output.is_some() || prepared.holdout.is_some());
+        Self {
+            search,
+            refit: refits.then_some(held + model),
+            model,
+        }
+    }
+}
+
+impl Trees {
+    /// `None` for a trainer that grows none.
+    fn largest(plan: &Plan, trainer: &TrainerDescription, rows: u64) -> Option<Self> {
+        trainer.param("max_depth")?;
+        let candidates = Candidates::of(&plan.search);
+        let fixed = &plan.trainer.params;
+        // The greatest of each, wherever they occur: from above.
+        let all = |name: &str| -> Vec<Value> {
+            let searched = candidates.values(name);
+            let default = trainer.param(name).map(|param| param.default.clone());
+            match (searched, fixed.get(name).cloned()) {
+                ([], Some(value)) => vec![value],
+                ([], None) => default.into_iter().collect(),
+                (searched, _) => searched.to_vec(),
+            }
+        };
+        let greatest = |name: &str| {
+            let values = all(name);
+            let numbers = values.iter().map(Value::as_u64).collect::<Option<Vec<_>>>();
+            numbers.and_then(|numbers| numbers.into_iter().max())
+        };
+        let least = |name: &str| {
+            all(name)
+                .iter()
+                .map(|value| value.as_u64().unwrap_or(1))
+                .min()
+        };
+        let is_false = |value: &Value| *value == Value::Bool(false);
+        let bootstrap = all("bootstrap");
+        let whole = usize::from(bootstrap.is_empty() || bootstrap.iter().any(is_false));
+        let depth = greatest("max_depth");
+        let of_depth = depth.map_or(u64::MAX, |depth| 1 << depth.min(62));
+        let of_nodes = greatest("max_leaf_nodes").unwrap_or(u64::MAX);
+        let of_rows =
+            (rows * LEAVES[whole] / 100).min(rows / least("min_samples_leaf").unwrap_or(1).max(1));
+        Some(Self {
+            count: greatest("n_estimators").unwrap_or(1),
+            deep: depth.is_none(),
+            whole,
+            leaves: of_depth.min(of_nodes).min(of_rows),
+        })
+    }
+}
