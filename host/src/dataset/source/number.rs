@@ -154,7 +154,10 @@ fn loss(text: &[u8]) -> Option<Loss> {
     if digits.len() > 15 && digits.iter().all(u8::is_ascii_digit) {
         return Some(Loss::Digits);
     }
-    let finite = digits.iter().any(u8::is_ascii_digit);
+    // Without an exponent, only hundreds of digits are beyond all numbers; most
+    // texts that come here have a long fraction, and are not parsed again.
+    let finite = digits.iter().any(u8::is_ascii_digit)
+        && (digits.len() > 300 || digits.iter().any(|byte| matches!(byte, b'e' | b'E')));
     let infinite = finite && parse_float(text).is_some_and(f64::is_infinite);
     infinite.then_some(Loss::Finite)
 }
