@@ -11,8 +11,11 @@ pub(crate) trait Criterion: Copy + 'static {
     /// The same criterion in integers.
     type Integer: IntegerCriterion;
 
-    /// The same criterion in integers, for nodes of fewer than
-    /// [`INTEGER_DRAWS`] draws.
+    /// The number of draws from which on a node is too large for
+    /// [`Self::integer`], at least [`INTEGER_DRAWS`].
+    const INTEGER_LIMIT: u32;
+
+    /// The same criterion in integers, for smaller nodes.
     fn integer() -> Self::Integer;
     /// The purity of a node of two classes of weights `a` and `b`.
     fn binary(a: f64, b: f64) -> f64;
@@ -49,6 +52,9 @@ pub(crate) struct Gini;
 
 impl Criterion for Gini {
     type Integer = Self;
+
+    /// The sums of squares fit into 63 bits.
+    const INTEGER_LIMIT: u32 = 1 << 30;
 
     #[inline]
     fn integer() -> Self {
@@ -152,6 +158,8 @@ impl IntegerCriterion for IntegerEntropy {
 
 impl Criterion for Entropy {
     type Integer = IntegerEntropy;
+
+    const INTEGER_LIMIT: u32 = INTEGER_DRAWS as u32;
 
     #[inline]
     fn integer() -> IntegerEntropy {

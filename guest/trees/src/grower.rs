@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 
 use crate::bins::Bins;
 use crate::chunks;
+use crate::codes::{Code, with_codes};
 use crate::criterion::Criterion;
-use crate::entries::{BoundedRows, Entry};
+use crate::entries::{BoundedRows, BoundedSlice, Entry};
 use crate::grown::{
     EPSILON, GrowTree, GrownTree, GrowthRules, NestedLimits, NodeStats, balanced_weights,
 };
@@ -20,7 +21,7 @@ use crate::search::SplitSearch;
 use crate::sorted::{MAX_DRAWS, SortedRows};
 use crate::split::{FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{TallyLayout, copy, subtract};
-use crate::tree::{NO_CODE, Node, Test, contains, is_right};
+use crate::tree::{NO_CODE, Node, Test, Tree, contains, is_right};
 
 /// The child of a tree's key for its bootstrap sample.
 const ROWS: u64 = 0;
@@ -239,15 +240,23 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         let entries = entries[pending.parity()].slice(pending.range());
         let stride = search.layout.stride();
         let total = &tallies[pending.node as usize * stride..][..stride];
-        let random = rules.random_splits.then(|| pending.key.child(THRESHOLDS));
+        let mut varies = false;
+        if rules.random_splits {
+            let key = pending.key.child(THRESHOLDS);
+            for &index in features {
+                let index = index as usize;
+                let column = &bins.columns()[index];
+                varies |= search.draw::<C>(index, column, bins.codes(index), entries, total, key);
+            }
+            return varies;
+        }
         // Independent of whether there is a slot, which depends on other nodes:
         // sorted and counted rows may differ in the rounding of scores.
-        let may_sort = random.is_none()
-            && search.layout.is_unweighted()
-            && search.layout.draws(total) < MAX_DRAWS;
+        let may_sort = search.layout.is_unweighted() && search.layout.draws(total) < MAX_DRAWS;
         let sorts = |index: usize| {
             let coding = &bins.columns()[index].coding;
-            may_sort && SortedRows::is_faster(coding, entries.len(), stride)
+            bins.codes(index).narrow().is_none()
+                || (may_sort && SortedRows::is_faster(coding, entries.len(), stride))
         };
         let mut counted = [0; BATCH];
         let mut number = 0;
@@ -262,13 +271,12 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             &counted[..number],
             pending.slot,
         );
-        let mut varies = false;
         let mut place = 0;
         for &index in features {
             let index = index as usize;
             let column = &bins.columns()[index];
             if sorts(index) {
-                if sorted.sort(&entries, bins.codes(index)) {
+                if sorted.sort(entries, bins.codes(index), column.coding.codes()) {
                     search.search_sorted::<C>(index, column, sorted, total);
                     varies = true;
                 }
@@ -282,8 +290,8 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
                 codes: present.codes(),
                 has_missing: present.has_missing,
             };
-            varies |= search.search::<C>(feature, total, random);
-            histograms.clear_batch_place(place, column.coding.missing(), pending.slot);
+            varies |= search.search::<C>(feature, total);
+            histograms.clear_batch_place(place, column.coding.missing() as u8, pending.slot);
             place += 1;
         }
         varies
@@ -367,7 +375,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             } => {
                 let missing = self.bins.columns()[split.feature].coding.missing();
                 let also_left = if missing_left.unwrap_or(left_is_larger) {
-                    u16::from(missing)
+                    missing
                 } else {
                     NO_CODE
                 };
@@ -400,7 +408,6 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         test: Test,
         only: Option<bool>,
     ) -> usize {
-        let column = self.bins.codes(feature);
         let [even, odd] = &mut self.entries;
         let (source, target) = if pending.parity() == 0 {
             (even, odd)
@@ -408,41 +415,10 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             (odd, even)
         };
         let (start, source) = (pending.range().start, source.slice(pending.range()));
-        match (test, only) {
-            (
-                Test::Threshold {
-                    last_left,
-                    also_left: NO_CODE,
-                },
-                None,
-            ) => target.partition_from(start, source, column, |code| code > last_left),
-            (
-                Test::Threshold {
-                    last_left,
-                    also_left,
-                },
-                None,
-            ) => target.partition_from(start, source, column, |code| {
-                is_right(code, last_left, also_left)
-            }),
-            (
-                Test::Threshold {
-                    last_left,
-                    also_left,
-                },
-                Some(right),
-            ) => target.filter_from(start, source, column, |code| {
-                is_right(code, last_left, also_left) == right
-            }),
-            (Test::Subset { set }, None) => {
-                let set = &self.grown.tree.sets[set as usize];
-                target.partition_from(start, source, column, |code| !contains(set, code))
-            }
-            (Test::Subset { set }, Some(right)) => {
-                let set = &self.grown.tree.sets[set as usize];
-                target.filter_from(start, source, column, |code| contains(set, code) != right)
-            }
-        }
+        let tree = &self.grown.tree;
+        with_codes!(self.bins.codes(feature), column => {
+            move_rows(target, start, source, column, tree, test, only)
+        })
     }
 
     /// Gives the slot of a node to its children: the child of fewer rows is
@@ -525,6 +501,61 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
     }
 }
 
+/// Moves rows to the places of `target` from `start` on: all, or those of one
+/// side (`only`: whether the right one). Returns how many went left, or to the
+/// one side.
+fn move_rows<L: TallyLayout, K: Code>(
+    target: &mut BoundedRows<Entry<L>>,
+    start: usize,
+    source: BoundedSlice<'_, Entry<L>>,
+    column: &[K],
+    tree: &Tree,
+    test: Test,
+    only: Option<bool>,
+) -> usize {
+    match (test, only) {
+        (
+            Test::Threshold {
+                last_left,
+                also_left: NO_CODE,
+            },
+            None,
+        ) => target.partition_from(start, source, column, |code| {
+            code.as_usize() > last_left as usize
+        }),
+        (
+            Test::Threshold {
+                last_left,
+                also_left,
+            },
+            None,
+        ) => target.partition_from(start, source, column, |code| {
+            is_right(code.as_usize(), last_left, also_left)
+        }),
+        (
+            Test::Threshold {
+                last_left,
+                also_left,
+            },
+            Some(right),
+        ) => target.filter_from(start, source, column, |code| {
+            is_right(code.as_usize(), last_left, also_left) == right
+        }),
+        (Test::Subset { set }, None) => {
+            let set = &tree.sets[set as usize];
+            target.partition_from(start, source, column, |code| {
+                !contains(set, code.as_usize() as u8)
+            })
+        }
+        (Test::Subset { set }, Some(right)) => {
+            let set = &tree.sets[set as usize];
+            target.filter_from(start, source, column, |code| {
+                contains(set, code.as_usize() as u8) != right
+            })
+        }
+    }
+}
+
 impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
     fn grow(&mut self, index: u32, limits: NestedLimits) -> Result<&GrownTree, SampleError> {
         self.limits = limits;
@@ -533,7 +564,8 @@ impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
             match self.rules.max_leaves {
                 Some(leaves) => self.grow_best_first(root, leaves),
                 None => {
-                    if self.rules.max_features >= self.features.len() {
+                    let is_whole = self.rules.max_features >= self.features.len();
+                    if is_whole && !self.rules.random_splits && self.histograms.has_features() {
                         let entries = self.entries[0].slice(root.range());
                         root.slot =
                             self.histograms

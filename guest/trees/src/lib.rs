@@ -32,7 +32,9 @@
 mod binary;
 pub mod bins;
 mod chunks;
+mod codes;
 mod criterion;
+mod draw;
 mod entries;
 pub mod estimator;
 mod fitted;

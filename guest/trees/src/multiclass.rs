@@ -107,10 +107,16 @@ unsafe impl TallyLayout for MulticlassLayout {
     }
 
     #[inline]
+    fn masked((draws, class): (u32, u32), is_kept: bool) -> (u32, u32) {
+        (if is_kept { draws } else { 0 }, class)
+    }
+
+    #[inline]
     fn add(&self, tally: &mut [u32], (draws, class): (u32, u32)) {
         tally[class as usize] += draws;
         if self.count_rows {
-            tally[self.class_weights.len()] += 1;
+            // A row that was drawn counts once.
+            tally[self.class_weights.len()] += u32::from(draws > 0);
         }
     }
 

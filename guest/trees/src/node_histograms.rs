@@ -29,8 +29,10 @@ pub(crate) struct NodeHistograms<W> {
     present: [PresentCodes; BATCH],
     /// Whether `present` is up to date, for each place of the batch.
     is_known: [bool; BATCH],
+    /// The features that have histograms: those of one byte per code.
+    features: Vec<u32>,
     /// Where the histogram of each feature starts in a slot; last, the length
-    /// of a slot.
+    /// of a slot. Those of other features are empty.
     offsets: Vec<usize>,
     slots: Vec<W>,
     /// The number of slots in `slots`.
@@ -42,9 +44,13 @@ impl<W: Count> NodeHistograms<W> {
     /// Histograms of tallies of `stride` counts.
     pub(crate) fn new(bins: &Bins, stride: usize) -> Self {
         let mut offsets = vec![0];
+        let mut features = Vec::new();
         let mut end = 0;
-        for column in bins.columns() {
-            end += (column.coding.values() + 1) * stride;
+        for (index, column) in bins.columns().iter().enumerate() {
+            if bins.codes(index).narrow().is_some() {
+                end += (column.coding.values() + 1) * stride;
+                features.push(index as u32);
+            }
             offsets.push(end);
         }
         Self {
@@ -52,6 +58,7 @@ impl<W: Count> NodeHistograms<W> {
             batch: vec![W::default(); BATCH * CODES * stride],
             present: [const { PresentCodes::NONE }; BATCH],
             is_known: [false; BATCH],
+            features,
             offsets,
             slots: Vec::new(),
             slot_count: 0,
@@ -69,10 +76,15 @@ impl<W: Count> NodeHistograms<W> {
         self.offsets[self.offsets.len() - 1]
     }
 
+    /// Whether any feature has a histogram.
+    pub(crate) fn has_features(&self) -> bool {
+        !self.features.is_empty()
+    }
+
     /// Whether a slot saves time for a node of `rows` rows: a subtraction is a
     /// pass over all codes.
     pub(crate) fn is_slot_faster(&self, rows: usize) -> bool {
-        rows * (self.offsets.len() - 1) * self.stride >= self.slot_length()
+        rows * self.features.len() * self.stride >= self.slot_length()
     }
 
     /// Counts a batch of features, unless the node has a slot.
@@ -99,8 +111,8 @@ impl<W: Count> NodeHistograms<W> {
             let start = place * size;
             if few(feature) {
                 let histogram = &mut self.batch[start..start + size];
-                let set = fill_few(layout, &entries, bins.codes(feature as usize), histogram);
-                let missing = bins.columns()[feature as usize].coding.missing();
+                let set = fill_few(layout, &entries, narrow(bins, feature), histogram);
+                let missing = bins.columns()[feature as usize].coding.missing() as u8;
                 self.present[place].set_from_code_set(set, missing);
                 self.is_known[place] = true;
             } else {
@@ -185,8 +197,7 @@ impl<W: Count> NodeHistograms<W> {
         };
         let base = slot as usize * length;
         self.slots[base..base + length].fill(W::default());
-        let features: Vec<u32> = (0..bins.columns().len() as u32).collect();
-        for batch in features.chunks(BATCH) {
+        for batch in self.features.chunks(BATCH) {
             let mut starts = [0; BATCH];
             for (start, &feature) in starts.iter_mut().zip(batch) {
                 *start = base + self.offsets[feature as usize];
@@ -214,6 +225,11 @@ impl<W: Count> NodeHistograms<W> {
     }
 }
 
+/// The codes of a feature that has a histogram.
+fn narrow(bins: &Bins, feature: u32) -> &[u8] {
+    bins.codes(feature as usize).narrow().unwrap_or_default()
+}
+
 /// [`fill`] for up to [`BATCH`] features.
 fn fill_batch<L: TallyLayout>(
     layout: &L,
@@ -223,7 +239,7 @@ fn fill_batch<L: TallyLayout>(
     starts: [usize; BATCH],
     counts: &mut [L::Count],
 ) {
-    let column = |place: usize| bins.codes(features[place] as usize);
+    let column = |place: usize| narrow(bins, features[place]);
     let [a, b, c, d] = starts;
     match features.len() {
         0 => {}

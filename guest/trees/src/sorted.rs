@@ -2,38 +2,44 @@
 //! the search for the best split among them. Where a node has fewer rows than
 //! a histogram has counts, sorting takes less time than counting.
 //!
-//! All classes have weight 1 here, so that all sums are integers and do not
-//! depend on the order of the rows.
+//! [`SortedRows::search`] is for classes of weight 1, so that all sums are
+//! integers and do not depend on the order of the rows.
 
 use std::ops::Range;
 
 use crate::bins::Coding;
 use crate::chunks;
+use crate::codes::{CodesRef, NARROW};
 use crate::criterion::{Criterion, INTEGER_DRAWS, IntegerCriterion};
-use crate::entries::{Entry, RowItem as _};
+use crate::entries::{BoundedSlice, Entry};
 use crate::split::LeafLimits;
 use crate::tally::TallyLayout;
 
-/// The number of draws from which on a node is not sorted: the criteria have
-/// integer forms for smaller nodes.
+/// The number of draws from which on a node is not sorted by codes of one byte:
+/// all criteria have integer forms for smaller nodes.
 pub(crate) const MAX_DRAWS: u32 = INTEGER_DRAWS as u32;
+
+/// The number of codes a row up to which a table of all codes is faster than
+/// comparing rows.
+const TABLE_CODES: usize = 16;
 
 /// The rows of one node, sorted by the codes of one feature. Its buffers are
 /// used for one feature and node after the other.
 #[derive(Debug)]
 pub(crate) struct SortedRows {
-    /// Each row's payload in the low half and its code above, not sorted.
+    /// Each row's payload in the low half and its code above.
     rows: Vec<u64>,
     /// The payloads, sorted by code.
     payloads: Vec<u32>,
     /// The next place of each code while sorting; zero between features.
-    places: [u32; 256],
+    places: Vec<u32>,
+    /// The set of codes that occur while sorting more than 256; empty between
+    /// features.
+    present: Vec<u64>,
     /// The codes that occur, ascending.
-    codes: [u8; 256],
+    codes: Vec<u32>,
     /// The end of each code's payloads, by index into `codes`.
-    ends: [u32; 256],
-    /// The number of codes that occur.
-    number: usize,
+    ends: Vec<u32>,
     /// By class: its draws on the left and on the right side.
     sides: Vec<[u32; 2]>,
 }
@@ -65,71 +71,160 @@ impl SortedRows {
         Self {
             rows: Vec::new(),
             payloads: Vec::new(),
-            places: [0; 256],
-            codes: [0; 256],
-            ends: [0; 256],
-            number: 0,
+            places: vec![0; NARROW],
+            present: Vec::new(),
+            codes: Vec::with_capacity(NARROW),
+            ends: Vec::with_capacity(NARROW),
             sides: vec![[0; 2]; classes],
         }
     }
 
     /// Whether sorting a node of `rows` rows is faster than counting it into a
-    /// histogram of tallies of `stride` counts. Never for categories, whose
-    /// order is computed from their tallies.
+    /// histogram of tallies of `stride` counts. Never for subsets of categories,
+    /// whose order is computed from their tallies.
     pub(crate) fn is_faster(coding: &Coding, rows: usize, stride: usize) -> bool {
-        matches!(coding, Coding::Number { .. }) && rows * 2 <= coding.values() * stride
+        coding.is_ordered() && rows * 2 <= coding.values() * stride
     }
 
-    /// Sorts the rows of a node by their codes in `column`. Returns whether
-    /// they have more than one code.
-    pub(crate) fn sort<L: TallyLayout>(&mut self, entries: &[Entry<L>], column: &[u8]) -> bool {
-        let mut present = [0_u64; 4];
+    /// Sorts the rows of a node by their codes in `column`, a feature of
+    /// `number` codes. Returns whether they have more than one code.
+    pub(crate) fn sort<L: TallyLayout>(
+        &mut self,
+        entries: BoundedSlice<'_, Entry<L>>,
+        column: CodesRef<'_>,
+        number: usize,
+    ) -> bool {
+        self.codes.clear();
+        self.ends.clear();
+        match column {
+            CodesRef::Narrow(column) => self.sort_narrow(entries, column),
+            CodesRef::Wide(column) if entries.len() * TABLE_CODES >= number => {
+                self.sort_by_table(entries, column, number);
+            }
+            CodesRef::Wide(column) => self.sort_by_comparison(entries, column),
+        }
+        self.codes.len() > 1
+    }
+
+    fn sort_narrow<L: TallyLayout>(&mut self, entries: BoundedSlice<'_, Entry<L>>, column: &[u8]) {
+        let mut present = [0_u64; NARROW / 64];
         self.rows.clear();
-        let places = &mut self.places;
-        chunks::extend(&mut self.rows, entries, |entry| {
-            let code = column[entry.index()];
+        self.rows.reserve(entries.len());
+        let (rows, places) = (&mut self.rows, &mut self.places[..NARROW]);
+        entries.for_each_code(column, |entry, code| {
             places[usize::from(code)] += 1;
             present[usize::from(code >> 6)] |= 1 << (code & 63);
-            (u64::from(code) << 32) | u64::from(entry.payload())
+            rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
         });
-        self.number = 0;
+        self.start_runs(&mut present);
+        self.place_rows();
+    }
+
+    fn sort_by_table<L: TallyLayout>(
+        &mut self,
+        entries: BoundedSlice<'_, Entry<L>>,
+        column: &[u32],
+        number: usize,
+    ) {
+        if self.places.len() < number {
+            self.places.resize(number, 0);
+        }
+        let mut present = std::mem::take(&mut self.present);
+        if present.len() * 64 < number {
+            present.resize(number.div_ceil(64), 0);
+        }
+        self.rows.clear();
+        self.rows.reserve(entries.len());
+        let (rows, places) = (&mut self.rows, &mut self.places[..number]);
+        entries.for_each_code(column, |entry, code| {
+            places[code as usize] += 1;
+            present[(code >> 6) as usize] |= 1 << (code & 63);
+            rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
+        });
+        self.start_runs(&mut present[..number.div_ceil(64)]);
+        self.present = present;
+        self.place_rows();
+    }
+
+    /// Turns the counts in `places` into the start of each code's payloads, and
+    /// empties the set of codes.
+    fn start_runs(&mut self, present: &mut [u64]) {
         let mut end = 0;
-        for (index, mut word) in present.into_iter().enumerate() {
-            while word != 0 {
-                let code = (index * 64) as u8 + word.trailing_zeros() as u8;
-                word &= word - 1;
-                let place = &mut self.places[usize::from(code)];
+        for (index, word) in present.iter_mut().enumerate() {
+            while *word != 0 {
+                let code = (index * 64) as u32 + word.trailing_zeros();
+                *word &= *word - 1;
+                let place = &mut self.places[code as usize];
                 let rows = *place;
                 *place = end;
                 end += rows;
-                self.codes[self.number & 255] = code;
-                self.ends[self.number & 255] = end;
-                self.number += 1;
+                self.codes.push(code);
+                self.ends.push(end);
             }
         }
-        let varies = self.number > 1;
-        if varies {
-            self.payloads.resize(entries.len(), 0);
-            let payloads = &mut self.payloads[..];
+    }
+
+    /// Moves the payloads of `rows` to their places.
+    fn place_rows(&mut self) {
+        if self.codes.len() > 1 {
+            self.payloads.resize(self.rows.len(), 0);
+            let (payloads, places) = (&mut self.payloads[..], &mut self.places[..]);
             chunks::for_each(&self.rows, |row| {
-                let place = &mut self.places[usize::from((row >> 32) as u8)];
+                let place = &mut places[(row >> 32) as usize];
                 payloads[*place as usize] = row as u32;
                 *place += 1;
             });
         }
-        for &code in &self.codes[..self.number] {
-            self.places[usize::from(code)] = 0;
+        for &code in &self.codes {
+            self.places[code as usize] = 0;
         }
-        varies
+    }
+
+    fn sort_by_comparison<L: TallyLayout>(
+        &mut self,
+        entries: BoundedSlice<'_, Entry<L>>,
+        column: &[u32],
+    ) {
+        self.rows.clear();
+        self.rows.reserve(entries.len());
+        let rows = &mut self.rows;
+        entries.for_each_code(column, |entry, code| {
+            rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
+        });
+        // The order of the rows of one code does not matter.
+        rows.sort_unstable();
+        self.payloads.clear();
+        for &row in &self.rows {
+            let code = (row >> 32) as u32;
+            if self.codes.last() != Some(&code) {
+                self.codes.push(code);
+                self.ends.push(0);
+            }
+            self.payloads.push(row as u32);
+            if let Some(end) = self.ends.last_mut() {
+                *end = self.payloads.len() as u32;
+            }
+        }
     }
 
     /// The codes that occur, ascending, without `missing`; and whether
     /// `missing` occurs.
-    pub(crate) fn codes(&self, missing: u8) -> (&[u8], bool) {
-        let codes = &self.codes[..self.number];
-        match codes.split_last() {
+    pub(crate) fn codes(&self, missing: u32) -> (&[u32], bool) {
+        match self.codes.split_last() {
             Some((&last, others)) if last == missing => (others, true),
-            _ => (codes, false),
+            _ => (&self.codes, false),
+        }
+    }
+
+    /// The payloads of code `index` among those that occur.
+    pub(crate) fn run(&self, index: usize) -> &[u32] {
+        self.runs().run(index)
+    }
+
+    fn runs(&self) -> Runs<'_> {
+        Runs {
+            payloads: &self.payloads,
+            ends: &self.ends,
         }
     }
 
@@ -137,7 +232,7 @@ impl SortedRows {
     pub(crate) fn left(&self, place: Place) -> impl Iterator<Item = u32> + '_ {
         let end = self.ends[place.at] as usize;
         let missing = if place.missing_left {
-            self.ends[self.number - 2] as usize
+            self.ends[self.ends.len() - 2] as usize
         } else {
             self.payloads.len()
         };
@@ -151,7 +246,7 @@ impl SortedRows {
     /// number of draws of each class. There is more than one code.
     pub(crate) fn search<L: TallyLayout, C: Criterion>(
         &mut self,
-        missing: u8,
+        missing: u32,
         total: impl Iterator<Item = u32>,
         limits: LeafLimits,
     ) -> Option<Place> {
@@ -167,7 +262,7 @@ impl SortedRows {
             sums.draws[1] += draws;
         }
         let has_missing = self.codes(missing).1;
-        let last = self.number - 1;
+        let last = self.codes.len() - 1;
         let runs = Runs {
             payloads: &self.payloads,
             ends: &self.ends,
@@ -198,7 +293,7 @@ impl SortedRows {
 #[derive(Clone, Copy, Debug)]
 struct Runs<'a> {
     payloads: &'a [u32],
-    ends: &'a [u32; 256],
+    ends: &'a [u32],
 }
 
 impl<'a> Runs<'a> {

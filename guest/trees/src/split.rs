@@ -42,7 +42,7 @@ pub(crate) enum SplitRule {
     /// See [`crate::tree::Test::Threshold`].
     Threshold {
         /// The greatest code that goes left.
-        last_left: u8,
+        last_left: u32,
         /// Whether missing values go left; `None` if the node has none.
         missing_left: Option<bool>,
     },

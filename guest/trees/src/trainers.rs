@@ -78,7 +78,7 @@ fn prepare(table: &Table) -> Result<Bins, Fault> {
             "the dataset has no features".to_owned(),
         ));
     }
-    let mut bins = Bins::new(table.rows());
+    let mut bins = Bins::for_classes(table.rows(), table.most_classes());
     for (index, feature) in table.features().iter().enumerate() {
         let labels = feature.labels.as_deref().unwrap_or_default();
         match table.values(index)? {

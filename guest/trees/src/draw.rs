@@ -1,0 +1,182 @@
+//! Random splits (Geurts, Ernst, Wehenkel: Extremely randomized trees, 2006),
+//! drawn and counted in two passes over the rows of a node, without sorting or
+//! a histogram.
+//!
+//! An ordered feature is split at a threshold that is uniform between the least
+//! and the greatest value of the node; missing values go to a random side. A
+//! split that leaves a side empty is rejected, and its feature counts as
+//! searched. So a node whose searched features each have a single value besides
+//! missing ones becomes a leaf by chance, before it is pure. scikit-learn draws
+//! by the same rule: on tables with many missing values it keeps trees from
+//! separating rows by nothing but what is missing, and the probabilities of a
+//! forest from being 0 or 1. Other categories are split by a random subset of
+//! those in the node.
+
+use crate::bins::Column;
+use crate::codes::{Code, CodesRef, with_codes};
+use crate::criterion::Criterion;
+use crate::entries::{BoundedSlice, Entry};
+use crate::random::{Key, Rng};
+use crate::search::SplitSearch;
+use crate::split::SplitRule;
+use crate::tally::{TallyLayout, clear, copy};
+use crate::tree::{CodeSet, contains, insert};
+
+impl<L: TallyLayout> SplitSearch<L> {
+    /// Draws one split of a feature by a key of the node, and evaluates it.
+    /// Returns whether the feature is not constant.
+    pub(crate) fn draw<C: Criterion>(
+        &mut self,
+        index: usize,
+        column: &Column,
+        codes: CodesRef<'_>,
+        entries: BoundedSlice<'_, Entry<L>>,
+        total: &[L::Count],
+        key: Key,
+    ) -> bool {
+        let mut rng = key.child(index as u64).rng();
+        let rule = if column.coding.is_ordered() {
+            with_codes!(codes, codes => self.draw_threshold(column, codes, entries, &mut rng))
+        } else {
+            // Subsets are of codes of one byte.
+            let codes = codes.narrow().unwrap_or_default();
+            self.draw_subset(codes, entries, &mut rng)
+        };
+        let Some(rule) = rule else { return false };
+        let (layout, left) = (&self.layout, &self.left);
+        let draws = layout.draws(left);
+        let is_split = draws > 0 && draws < layout.draws(total);
+        if !is_split || !self.limits.is_met(layout, left, total) {
+            return true;
+        }
+        let purity = layout.split_purity::<C>(left, total);
+        let best = &mut self.best;
+        if purity > best.score {
+            best.score = purity;
+            best.purity = purity;
+            best.feature = index;
+            copy(&mut best.left, left);
+            best.rule = rule;
+        }
+        true
+    }
+
+    /// Draws a threshold, and counts the left side; `None` if the feature is
+    /// constant.
+    fn draw_threshold<K: Code>(
+        &mut self,
+        column: &Column,
+        codes: &[K],
+        entries: BoundedSlice<'_, Entry<L>>,
+        rng: &mut Rng,
+    ) -> Option<SplitRule> {
+        let missing = column.coding.missing();
+        let (low, high, has_missing) = range(codes, entries, missing);
+        if low == missing || (low == high && !has_missing) {
+            return None;
+        }
+        let last_left = random_threshold(column, low, high, rng);
+        let missing_left = has_missing.then(|| rng.below(2) == 1);
+        let (layout, left) = (&self.layout, &mut self.left);
+        clear(left);
+        // No row has a code beyond that of missing values.
+        let also_left = match missing_left {
+            Some(true) => missing,
+            _ => u32::MAX,
+        };
+        entries.for_each_code(codes, |entry, code| {
+            let code = code.as_usize() as u32;
+            let is_left = (code <= last_left) | (code == also_left);
+            layout.add(left, L::masked(L::unpack(entry.payload()), is_left));
+        });
+        Some(SplitRule::Threshold {
+            last_left,
+            missing_left,
+        })
+    }
+
+    /// Draws a subset, and counts the left side; `None` if the feature is
+    /// constant.
+    fn draw_subset(
+        &mut self,
+        codes: &[u8],
+        entries: BoundedSlice<'_, Entry<L>>,
+        rng: &mut Rng,
+    ) -> Option<SplitRule> {
+        let mut present = CodeSet::default();
+        entries.for_each_code(codes, |_, code| insert(&mut present, code));
+        let mut list = [0_u8; 256];
+        let mut number = 0;
+        for (index, mut word) in present.into_iter().enumerate() {
+            while word != 0 {
+                list[number & 255] = (index * 64) as u8 + word.trailing_zeros() as u8;
+                number += 1;
+                word &= word - 1;
+            }
+        }
+        if number < 2 {
+            return None;
+        }
+        let mut set = CodeSet::default();
+        for &code in random_subset(&mut list[..number], rng) {
+            insert(&mut set, code);
+        }
+        let (layout, left) = (&self.layout, &mut self.left);
+        clear(left);
+        entries.for_each_code(codes, |entry, code| {
+            let is_left = contains(&set, code);
+            layout.add(left, L::masked(L::unpack(entry.payload()), is_left));
+        });
+        Some(SplitRule::Subset { left: set, present })
+    }
+}
+
+/// The least and the greatest code of the rows that are not missing, and whether
+/// some are. If all are, the least is `missing`.
+fn range<K: Code, L: TallyLayout>(
+    codes: &[K],
+    entries: BoundedSlice<'_, Entry<L>>,
+    missing: u32,
+) -> (u32, u32, bool) {
+    let (mut low, mut high, mut has_missing) = (missing, 0, false);
+    entries.for_each_code(codes, |_, code| {
+        let code = code.as_usize() as u32;
+        let is_missing = code == missing;
+        has_missing |= is_missing;
+        low = low.min(code);
+        high = high.max(if is_missing { 0 } else { code });
+    });
+    (low, high, has_missing)
+}
+
+/// The greatest code that goes left at a random threshold.
+fn random_threshold(column: &Column, low: u32, high: u32, rng: &mut Rng) -> u32 {
+    if low == high {
+        return low;
+    }
+    let (from, to) = (column.center(low), column.center(high));
+    let share = rng.next_f64();
+    column.code_at(from * (1.0 - share) + to * share, low, high)
+}
+
+/// A uniformly random subset of at least two codes, neither empty nor all of
+/// them.
+fn random_subset<'b>(codes: &'b mut [u8], rng: &mut Rng) -> &'b [u8] {
+    loop {
+        let mut kept = 0;
+        let mut bits = 0;
+        for index in 0..codes.len() {
+            if index % 64 == 0 {
+                bits = rng.next_u64();
+            }
+            if (bits >> (index % 64)) & 1 == 1 {
+                codes.swap(kept, index);
+                kept += 1;
+            }
+        }
+        if kept > 0 && kept < codes.len() {
+            return &codes[..kept];
+        }
+        // The codes are in another order now, which does not matter.
+    }
+}
