@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codes::CodesRef;
 pub use crate::codes::ColumnCodes;
+use crate::codes::{CoarseCodes, CodesRef};
 use crate::quantiles;
 
 pub use crate::quantiles::MAX_NUMBER_BINS;
@@ -29,7 +29,7 @@ pub const ROWS_PER_LABEL: usize = 500;
 /// The number of rows up to which every distinct number has a bin of its own:
 /// with few rows, a bin of several numbers holds apart what a tree could
 /// separate, and exact splits cost little.
-pub const EXACT_ROWS: usize = 20_000;
+pub const EXACT_ROWS: usize = 10_000;
 
 /// The number of classes from which on every distinct number has a bin of its
 /// own: 255 bins can't tell so many classes apart.
@@ -188,6 +188,19 @@ impl Column {
         }
     }
 
+    /// The greatest code that goes left if a node is split between the codes
+    /// `low` and `high`. The threshold is the mean of their centers, rounded to a
+    /// code. Without `high`, all values go left.
+    pub(crate) fn last_left(&self, low: u32, high: Option<u32>) -> u32 {
+        let Some(high) = high else {
+            return self.coding.missing() - 1;
+        };
+        if high == low + 1 {
+            return low;
+        }
+        self.code_at(self.center(low) / 2.0 + self.center(high) / 2.0, low, high)
+    }
+
     /// The last code of `low..high` whose center is at most `number`; `low` if
     /// there is none.
     pub(crate) fn code_at(&self, number: f64, low: u32, high: u32) -> u32 {
@@ -208,6 +221,8 @@ pub struct Bins {
     is_exact: bool,
     columns: Vec<Column>,
     codes: Vec<ColumnCodes>,
+    /// By feature: its codes in bins, if it has more than one byte a code.
+    coarse: Vec<Option<CoarseCodes>>,
 }
 
 /// A column with its bin centers and its codes, as it is serialised here. The
@@ -248,8 +263,7 @@ impl<'de> Deserialize<'de> for Bins {
                 let fault = "the codes are not one per row, each of a value";
                 return Err(D::Error::custom(fault));
             }
-            bins.columns.push(Column { centers, ..column });
-            bins.codes.push(codes);
+            bins.push(Column { centers, ..column }, codes);
         }
         Ok(bins)
     }
@@ -268,6 +282,7 @@ impl Bins {
             is_exact: rows <= EXACT_ROWS || classes >= EXACT_CLASSES,
             columns: Vec::new(),
             codes: Vec::new(),
+            coarse: Vec::new(),
         }
     }
 
@@ -286,6 +301,21 @@ impl Bins {
         self.codes[index].view()
     }
 
+    /// The bins of feature `index`, if it has more than one byte a code.
+    pub(crate) fn coarse(&self, index: usize) -> Option<&CoarseCodes> {
+        self.coarse[index].as_ref()
+    }
+
+    /// The codes of feature `index` that are counted into histograms, and their
+    /// number without that of missing values.
+    pub(crate) fn counted(&self, index: usize) -> (&[u8], usize) {
+        match (self.codes[index].view(), &self.coarse[index]) {
+            (CodesRef::Narrow(codes), _) => (codes, self.columns[index].coding.values()),
+            (_, Some(coarse)) => (&coarse.codes, coarse.last.len()),
+            (_, None) => (&[], 1),
+        }
+    }
+
     /// Adds a feature of numbers, one per row; NaN is missing. Distinct numbers
     /// have a bin each, unless there are more than [`MAX_NUMBER_BINS`] of them
     /// and more than [`EXACT_ROWS`] rows of fewer than [`EXACT_CLASSES`] classes:
@@ -301,14 +331,14 @@ impl Bins {
             MAX_NUMBER_BINS
         };
         let binned = quantiles::bin(values, most);
-        self.columns.push(Column {
+        let column = Column {
             name: name.to_owned(),
             coding: Coding::Number {
                 thresholds: binned.thresholds,
             },
             centers: binned.centers,
-        });
-        self.codes.push(binned.codes);
+        };
+        self.push(column, binned.codes);
         Ok(())
     }
 
@@ -338,13 +368,24 @@ impl Bins {
             labels: labels.to_vec(),
             ordered: !has_subsets(labels.len(), self.rows),
         };
-        self.codes.push(coding.encode_categories(labels, values));
-        self.columns.push(Column {
+        let codes = coding.encode_categories(labels, values);
+        let column = Column {
             name: name.to_owned(),
             coding,
             centers: Vec::new(),
-        });
+        };
+        self.push(column, codes);
         Ok(())
+    }
+
+    fn push(&mut self, column: Column, codes: ColumnCodes) {
+        let values = column.coding.values();
+        self.coarse.push(match codes.view() {
+            CodesRef::Narrow(_) => None,
+            CodesRef::Wide(codes) => Some(CoarseCodes::of(codes, values)),
+        });
+        self.columns.push(column);
+        self.codes.push(codes);
     }
 
     fn check_length(&self, name: &str, found: usize) -> Result<(), BinsError> {

@@ -3,14 +3,14 @@
 //! a histogram.
 //!
 //! An ordered feature is split at a threshold that is uniform between the least
-//! and the greatest value of the node; missing values go to a random side. A
-//! split that leaves a side empty is rejected, and its feature counts as
+//! and the greatest value of the node, another one by a random subset of the
+//! categories in the node; missing values go to a random side. A split that
+//! leaves a side empty is rejected, and its feature counts as
 //! searched. So a node whose searched features each have a single value besides
 //! missing ones becomes a leaf by chance, before it is pure. scikit-learn draws
 //! by the same rule: on tables with many missing values it keeps trees from
 //! separating rows by nothing but what is missing, and the probabilities of a
-//! forest from being 0 or 1. Other categories are split by a random subset of
-//! those in the node.
+//! forest from being 0 or 1.
 
 use crate::bins::Column;
 use crate::codes::{Code, CodesRef, with_codes};
@@ -40,7 +40,7 @@ impl<L: TallyLayout> SplitSearch<L> {
         } else {
             // Subsets are of codes of one byte.
             let codes = codes.narrow().unwrap_or_default();
-            self.draw_subset(codes, entries, &mut rng)
+            self.draw_subset(column.coding.missing() as u8, codes, entries, &mut rng)
         };
         let Some(rule) = rule else { return false };
         let (layout, left) = (&self.layout, &self.left);
@@ -99,27 +99,29 @@ impl<L: TallyLayout> SplitSearch<L> {
     /// constant.
     fn draw_subset(
         &mut self,
+        missing: u8,
         codes: &[u8],
         entries: BoundedSlice<'_, Entry<L>>,
         rng: &mut Rng,
     ) -> Option<SplitRule> {
         let mut present = CodeSet::default();
         entries.for_each_code(codes, |_, code| insert(&mut present, code));
+        let has_missing = contains(&present, missing);
         let mut list = [0_u8; 256];
         let mut number = 0;
-        for (index, mut word) in present.into_iter().enumerate() {
-            while word != 0 {
-                list[number & 255] = (index * 64) as u8 + word.trailing_zeros() as u8;
-                number += 1;
-                word &= word - 1;
-            }
+        for code in (0..missing).filter(|&code| contains(&present, code)) {
+            list[number & 255] = code;
+            number += 1;
         }
-        if number < 2 {
+        if number == 0 || (number == 1 && !has_missing) {
             return None;
         }
         let mut set = CodeSet::default();
         for &code in random_subset(&mut list[..number], rng) {
             insert(&mut set, code);
+        }
+        if has_missing && rng.below(2) == 1 {
+            insert(&mut set, missing);
         }
         let (layout, left) = (&self.layout, &mut self.left);
         clear(left);
@@ -159,9 +161,12 @@ fn random_threshold(column: &Column, low: u32, high: u32, rng: &mut Rng) -> u32 
     column.code_at(from * (1.0 - share) + to * share, low, high)
 }
 
-/// A uniformly random subset of at least two codes, neither empty nor all of
-/// them.
+/// A uniformly random subset of codes, neither empty nor all of them; a single
+/// code itself.
 fn random_subset<'b>(codes: &'b mut [u8], rng: &mut Rng) -> &'b [u8] {
+    if codes.len() == 1 {
+        return codes;
+    }
     loop {
         let mut kept = 0;
         let mut bits = 0;

@@ -33,6 +33,14 @@ const FEATURES: u64 = 2;
 /// The child of a node's key for random splits.
 const THRESHOLDS: u64 = 3;
 
+/// The number of rows from which on a node is split between bins of codes, where
+/// these have more than one byte. Smaller nodes are split between all codes.
+const COARSE_ROWS: usize = 512;
+
+/// The number of bins that occur in a node from which on it is split between
+/// bins.
+const COARSE_BINS: usize = 64;
+
 /// Grows trees on one sample by one set of rules.
 pub(crate) struct Grower<'a, L: TallyLayout, C> {
     bins: &'a Bins,
@@ -253,10 +261,12 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         // Independent of whether there is a slot, which depends on other nodes:
         // sorted and counted rows may differ in the rounding of scores.
         let may_sort = search.layout.is_unweighted() && search.layout.draws(total) < MAX_DRAWS;
-        let sorts = |index: usize| {
-            let coding = &bins.columns()[index].coding;
-            bins.codes(index).narrow().is_none()
-                || (may_sort && SortedRows::is_faster(coding, entries.len(), stride))
+        let sorts = |index: usize| match bins.coarse(index) {
+            Some(_) => entries.len() < COARSE_ROWS,
+            None => {
+                let coding = &bins.columns()[index].coding;
+                may_sort && SortedRows::is_faster(coding, entries.len(), stride)
+            }
         };
         let mut counted = [0; BATCH];
         let mut number = 0;
@@ -274,25 +284,30 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         let mut place = 0;
         for &index in features {
             let index = index as usize;
-            let column = &bins.columns()[index];
-            if sorts(index) {
-                if sorted.sort(entries, bins.codes(index), column.coding.codes()) {
-                    search.search_sorted::<C>(index, column, sorted, total);
-                    varies = true;
+            let (column, codes) = (&bins.columns()[index], bins.codes(index));
+            let mut by_rows = sorts(index);
+            if !by_rows {
+                let (histogram, present) = histograms.get(bins, place, index, pending.slot);
+                let feature = FeatureHistogram {
+                    index,
+                    column,
+                    coarse: bins.coarse(index),
+                    histogram,
+                    codes: present.codes(),
+                    has_missing: present.has_missing,
+                };
+                by_rows = feature.coarse.is_some() && feature.codes.len() < COARSE_BINS;
+                if !by_rows {
+                    varies |= search.search::<C>(feature, total);
                 }
-                continue;
+                let missing = bins.counted(index).1 as u8;
+                histograms.clear_batch_place(place, missing, pending.slot);
+                place += 1;
             }
-            let (histogram, present) = histograms.get(bins, place, index, pending.slot);
-            let feature = FeatureHistogram {
-                index,
-                column,
-                histogram,
-                codes: present.codes(),
-                has_missing: present.has_missing,
-            };
-            varies |= search.search::<C>(feature, total);
-            histograms.clear_batch_place(place, column.coding.missing() as u8, pending.slot);
-            place += 1;
+            if by_rows && sorted.sort(entries, codes, column.coding.codes()) {
+                search.search_sorted::<C>(index, column, sorted, total);
+                varies = true;
+            }
         }
         varies
     }
@@ -565,7 +580,7 @@ impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
                 Some(leaves) => self.grow_best_first(root, leaves),
                 None => {
                     let is_whole = self.rules.max_features >= self.features.len();
-                    if is_whole && !self.rules.random_splits && self.histograms.has_features() {
+                    if is_whole && !self.rules.random_splits {
                         let entries = self.entries[0].slice(root.range());
                         root.slot =
                             self.histograms

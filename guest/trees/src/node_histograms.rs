@@ -29,10 +29,8 @@ pub(crate) struct NodeHistograms<W> {
     present: [PresentCodes; BATCH],
     /// Whether `present` is up to date, for each place of the batch.
     is_known: [bool; BATCH],
-    /// The features that have histograms: those of one byte per code.
-    features: Vec<u32>,
     /// Where the histogram of each feature starts in a slot; last, the length
-    /// of a slot. Those of other features are empty.
+    /// of a slot.
     offsets: Vec<usize>,
     slots: Vec<W>,
     /// The number of slots in `slots`.
@@ -44,13 +42,9 @@ impl<W: Count> NodeHistograms<W> {
     /// Histograms of tallies of `stride` counts.
     pub(crate) fn new(bins: &Bins, stride: usize) -> Self {
         let mut offsets = vec![0];
-        let mut features = Vec::new();
         let mut end = 0;
-        for (index, column) in bins.columns().iter().enumerate() {
-            if bins.codes(index).narrow().is_some() {
-                end += (column.coding.values() + 1) * stride;
-                features.push(index as u32);
-            }
+        for index in 0..bins.columns().len() {
+            end += (bins.counted(index).1 + 1) * stride;
             offsets.push(end);
         }
         Self {
@@ -58,7 +52,6 @@ impl<W: Count> NodeHistograms<W> {
             batch: vec![W::default(); BATCH * CODES * stride],
             present: [const { PresentCodes::NONE }; BATCH],
             is_known: [false; BATCH],
-            features,
             offsets,
             slots: Vec::new(),
             slot_count: 0,
@@ -76,15 +69,10 @@ impl<W: Count> NodeHistograms<W> {
         self.offsets[self.offsets.len() - 1]
     }
 
-    /// Whether any feature has a histogram.
-    pub(crate) fn has_features(&self) -> bool {
-        !self.features.is_empty()
-    }
-
     /// Whether a slot saves time for a node of `rows` rows: a subtraction is a
     /// pass over all codes.
     pub(crate) fn is_slot_faster(&self, rows: usize) -> bool {
-        rows * self.features.len() * self.stride >= self.slot_length()
+        rows * (self.offsets.len() - 1) * self.stride >= self.slot_length()
     }
 
     /// Counts a batch of features, unless the node has a slot.
@@ -99,8 +87,7 @@ impl<W: Count> NodeHistograms<W> {
         if slot.is_some() {
             return;
         }
-        let few =
-            |feature: u32| entries.len() * 2 < bins.columns()[feature as usize].coding.values();
+        let few = |feature: u32| entries.len() * 2 < bins.counted(feature as usize).1;
         let size = CODES * self.stride;
         if !features.iter().any(|&feature| few(feature)) {
             let starts = [0, size, 2 * size, 3 * size];
@@ -111,9 +98,9 @@ impl<W: Count> NodeHistograms<W> {
             let start = place * size;
             if few(feature) {
                 let histogram = &mut self.batch[start..start + size];
-                let set = fill_few(layout, &entries, narrow(bins, feature), histogram);
-                let missing = bins.columns()[feature as usize].coding.missing() as u8;
-                self.present[place].set_from_code_set(set, missing);
+                let (codes, values) = bins.counted(feature as usize);
+                let set = fill_few(layout, &entries, codes, histogram);
+                self.present[place].set_from_code_set(set, values as u8);
                 self.is_known[place] = true;
             } else {
                 fill_batch(
@@ -137,7 +124,7 @@ impl<W: Count> NodeHistograms<W> {
         feature: usize,
         slot: Option<u32>,
     ) -> (&[W], &PresentCodes) {
-        let codes = bins.columns()[feature].coding.values() + 1;
+        let codes = bins.counted(feature).1 + 1;
         let histogram = match slot {
             Some(slot) => {
                 let start = slot as usize * self.slot_length() + self.offsets[feature];
@@ -197,7 +184,8 @@ impl<W: Count> NodeHistograms<W> {
         };
         let base = slot as usize * length;
         self.slots[base..base + length].fill(W::default());
-        for batch in self.features.chunks(BATCH) {
+        let features: Vec<u32> = (0..bins.columns().len() as u32).collect();
+        for batch in features.chunks(BATCH) {
             let mut starts = [0; BATCH];
             for (start, &feature) in starts.iter_mut().zip(batch) {
                 *start = base + self.offsets[feature as usize];
@@ -225,11 +213,6 @@ impl<W: Count> NodeHistograms<W> {
     }
 }
 
-/// The codes of a feature that has a histogram.
-fn narrow(bins: &Bins, feature: u32) -> &[u8] {
-    bins.codes(feature as usize).narrow().unwrap_or_default()
-}
-
 /// [`fill`] for up to [`BATCH`] features.
 fn fill_batch<L: TallyLayout>(
     layout: &L,
@@ -239,7 +222,7 @@ fn fill_batch<L: TallyLayout>(
     starts: [usize; BATCH],
     counts: &mut [L::Count],
 ) {
-    let column = |place: usize| narrow(bins, features[place]);
+    let column = |place: usize| bins.counted(features[place] as usize).0;
     let [a, b, c, d] = starts;
     match features.len() {
         0 => {}

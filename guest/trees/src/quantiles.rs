@@ -238,7 +238,7 @@ impl Groups {
 
 /// The end of each bin among the distinct numbers, exclusive. A number that
 /// alone has a bin's share of the rows does not share its bin with the next.
-fn ends(distinct: &[(f64, u32)], most: usize) -> Vec<usize> {
+pub(crate) fn ends(distinct: &[(f64, u32)], most: usize) -> Vec<usize> {
     if distinct.len() <= most {
         return (1..=distinct.len()).collect();
     }

@@ -2,7 +2,6 @@
 //! feature, in histograms or in sorted rows.
 
 use crate::bins::Column;
-use crate::codes::Code;
 use crate::criterion::Criterion;
 use crate::sorted::SortedRows;
 use crate::split::{BestSplit, FeatureHistogram, LeafLimits, SplitRule};
@@ -85,7 +84,7 @@ impl<L: TallyLayout> SplitSearch<L> {
             self.best.feature = index;
             copy(&mut self.best.left, &self.left);
             self.best.rule = SplitRule::Threshold {
-                last_left: last_left_code(column, codes, place.at),
+                last_left: column.last_left(codes[place.at], codes.get(place.at + 1).copied()),
                 missing_left: has_missing.then_some(place.missing_left),
             };
         }
@@ -135,7 +134,7 @@ impl<L: TallyLayout> SplitSearch<L> {
                     best.feature = index;
                     copy(&mut best.left, left);
                     best.rule = SplitRule::Threshold {
-                        last_left: last_left_code(column, codes, at),
+                        last_left: column.last_left(codes[at], codes.get(at + 1).copied()),
                         missing_left: has_missing.then_some(missing_left),
                     };
                 }
@@ -150,7 +149,7 @@ impl<L: TallyLayout> SplitSearch<L> {
     ) {
         match feature.column.coding.is_ordered() {
             true => {
-                let missing = feature.column.coding.missing() as u8;
+                let missing = feature.missing();
                 let last = feature.codes.len() - 1;
                 // Missing values go right, which includes the split of them from
                 // all others.
@@ -158,7 +157,7 @@ impl<L: TallyLayout> SplitSearch<L> {
                 clear(&mut self.left);
                 if let Some(at) = self.sweep::<C>(feature, end, total, 0.0) {
                     self.best.rule = SplitRule::Threshold {
-                        last_left: last_left_code(feature.column, feature.codes, at),
+                        last_left: feature.last_left(at),
                         missing_left: feature.has_missing.then_some(false),
                     };
                 }
@@ -167,7 +166,7 @@ impl<L: TallyLayout> SplitSearch<L> {
                     copy(&mut self.left, feature.tally(missing, stride));
                     if let Some(at) = self.sweep::<C>(feature, last, total, 0.0) {
                         self.best.rule = SplitRule::Threshold {
-                            last_left: last_left_code(feature.column, feature.codes, at),
+                            last_left: feature.last_left(at),
                             missing_left: Some(true),
                         };
                     }
@@ -282,21 +281,6 @@ fn all_codes<'b, W: Count>(
     (codes, present)
 }
 
-/// The greatest code that goes left if the node's numbers are split after
-/// `codes[at]`. The threshold is the mean of the two neighbouring bin centers,
-/// rounded to a bin. After the last code, all numbers go left.
-fn last_left_code<K: Code>(column: &Column, codes: &[K], at: usize) -> u32 {
-    let low = codes[at].as_usize() as u32;
-    let Some(high) = codes.get(at + 1).map(|high| high.as_usize() as u32) else {
-        return column.coding.missing() - 1;
-    };
-    if high == low + 1 {
-        return low;
-    }
-    let middle = column.center(low) / 2.0 + column.center(high) / 2.0;
-    column.code_at(middle, low, high)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -346,6 +330,7 @@ mod tests {
         let feature = FeatureHistogram {
             index: 0,
             column,
+            coarse: None,
             histogram: &histogram,
             codes: present.codes(),
             has_missing: present.has_missing,

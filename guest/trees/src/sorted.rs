@@ -23,12 +23,18 @@ pub(crate) const MAX_DRAWS: u32 = INTEGER_DRAWS as u32;
 /// comparing rows.
 const TABLE_CODES: usize = 16;
 
+/// The number of rows up to which comparing them is faster than buckets, and up
+/// to which rows of one bucket are inserted into their places.
+const FEW_ROWS: usize = 24;
+
 /// The rows of one node, sorted by the codes of one feature. Its buffers are
 /// used for one feature and node after the other.
 #[derive(Debug)]
 pub(crate) struct SortedRows {
     /// Each row's payload in the low half and its code above.
     rows: Vec<u64>,
+    /// Room for as many rows.
+    other: Vec<u64>,
     /// The payloads, sorted by code.
     payloads: Vec<u32>,
     /// The next place of each code while sorting; zero between features.
@@ -70,6 +76,7 @@ impl SortedRows {
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             rows: Vec::new(),
+            other: Vec::new(),
             payloads: Vec::new(),
             places: vec![0; NARROW],
             present: Vec::new(),
@@ -188,23 +195,32 @@ impl SortedRows {
         self.rows.clear();
         self.rows.reserve(entries.len());
         let rows = &mut self.rows;
+        let (mut least, mut greatest) = (u32::MAX, 0);
         entries.for_each_code(column, |entry, code| {
+            least = least.min(code);
+            greatest = greatest.max(code);
             rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
         });
-        // The order of the rows of one code does not matter.
-        rows.sort_unstable();
+        if rows.len() > FEW_ROWS {
+            sort_by_buckets(rows, &mut self.other, (least, greatest));
+        } else {
+            // The order of the rows of one code does not matter.
+            rows.sort_unstable();
+        }
         self.payloads.clear();
-        for &row in &self.rows {
+        let mut last = u32::MAX;
+        for (at, &row) in (0..).zip(&self.rows) {
             let code = (row >> 32) as u32;
-            if self.codes.last() != Some(&code) {
+            if code != last {
+                last = code;
                 self.codes.push(code);
-                self.ends.push(0);
+                if at > 0 {
+                    self.ends.push(at);
+                }
             }
             self.payloads.push(row as u32);
-            if let Some(end) = self.ends.last_mut() {
-                *end = self.payloads.len() as u32;
-            }
         }
+        self.ends.push(self.rows.len() as u32);
     }
 
     /// The codes that occur, ascending, without `missing`; and whether
@@ -286,6 +302,48 @@ impl SortedRows {
             }
         }
         found.map(|(at, _)| Place { at, missing_left })
+    }
+}
+
+/// Sorts rows by their upper halves, which are between the given codes, in 256
+/// buckets of neighbouring codes. `other` gets any content.
+fn sort_by_buckets(rows: &mut Vec<u64>, other: &mut Vec<u64>, (least, greatest): (u32, u32)) {
+    let shift = (u32::BITS - (greatest - least).leading_zeros()).saturating_sub(8);
+    let bucket = |row: u64| ((((row >> 32) as u32).wrapping_sub(least) >> shift) & 255) as usize;
+    let mut places = [0_u32; 256];
+    chunks::for_each(rows, |row| places[bucket(row)] += 1);
+    let mut end = 0;
+    for place in &mut places {
+        end += std::mem::replace(place, end);
+    }
+    other.resize(rows.len(), 0);
+    chunks::for_each(rows, |row| {
+        let place = &mut places[bucket(row)];
+        other[*place as usize] = row;
+        *place += 1;
+    });
+    std::mem::swap(rows, other);
+    if shift == 0 {
+        return;
+    }
+    let mut start = 0;
+    for end in places {
+        let end = end as usize;
+        let bucket = &mut rows[start..end];
+        start = end;
+        if bucket.len() > FEW_ROWS {
+            bucket.sort_unstable();
+            continue;
+        }
+        for sorted in 1..bucket.len() {
+            let row = bucket[sorted];
+            let mut at = sorted;
+            while at > 0 && bucket[at - 1] > row {
+                bucket[at] = bucket[at - 1];
+                at -= 1;
+            }
+            bucket[at] = row;
+        }
     }
 }
 
@@ -393,5 +451,50 @@ impl<'a> Runs<'a> {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::binary::BinaryLayout;
+    use crate::bins::Bins;
+    use crate::sample::Sample;
+
+    proptest! {
+        #[test]
+        fn rows_are_sorted_by_codes_of_any_number(
+            rows in prop::collection::vec((0..40_u32, 0..2_u32), 1..200),
+            scale in prop_oneof![Just(1_u32), Just(97), Just(100_003)],
+        ) {
+            let classes: Vec<u32> = rows.iter().map(|row| row.1).collect();
+            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+            let sample = Sample::new(&Bins::new(rows.len()), &classes, 2, &numbers).unwrap();
+            let mut entries = sample.new_entries::<BinaryLayout<false>>();
+            sample.take_all(&[1.0; 2], &mut entries);
+            let codes: Vec<u32> = rows.iter().map(|row| row.0 * row.0 * scale).collect();
+            let mut expected: Vec<(u32, u32)> = codes.iter().copied().zip(classes).collect();
+            expected.sort_unstable();
+            let mut distinct = codes.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            let mut sorted = SortedRows::new(2);
+            let all = entries.slice(0..rows.len());
+            let varies = sorted.sort(all, CodesRef::Wide(&codes), 1_600 * scale as usize);
+            prop_assert_eq!(varies, distinct.len() > 1);
+            prop_assert_eq!(&sorted.codes, &distinct);
+            for (index, code) in distinct.into_iter().enumerate().filter(|_| varies) {
+                let mut of_code: Vec<(u32, u32)> = sorted
+                    .run(index)
+                    .iter()
+                    .map(|&payload| (code, BinaryLayout::<false>::parts(payload).1))
+                    .collect();
+                of_code.sort_unstable();
+                let rest = expected.split_off(of_code.len());
+                prop_assert_eq!(of_code, std::mem::replace(&mut expected, rest));
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! histogram of one feature at a node, in which splits are searched.
 
 use crate::bins::Column;
+use crate::codes::CoarseCodes;
 use crate::tally::{Count, TallyLayout};
 use crate::tree::{CodeSet, contains};
 
@@ -172,6 +173,9 @@ pub(crate) struct FeatureHistogram<'a, W> {
     pub(crate) index: usize,
     /// What its codes mean.
     pub(crate) column: &'a Column,
+    /// The bins that are counted in place of codes, if these have more than one
+    /// byte.
+    pub(crate) coarse: Option<&'a CoarseCodes>,
     /// One tally per code.
     pub(crate) histogram: &'a [W],
     /// The codes that are not empty, without that of missing values.
@@ -184,6 +188,29 @@ impl<W: Count> FeatureHistogram<'_, W> {
     /// The tally of `code`.
     pub(crate) fn tally(&self, code: u8, stride: usize) -> &[W] {
         &self.histogram[usize::from(code) * stride..][..stride]
+    }
+
+    /// The code of missing values.
+    pub(crate) fn missing(&self) -> u8 {
+        match self.coarse {
+            Some(coarse) => coarse.last.len() as u8,
+            None => self.column.coding.missing() as u8,
+        }
+    }
+
+    /// The greatest code of the column that goes left if the node's rows are
+    /// split after `codes[at]`.
+    pub(crate) fn last_left(&self, at: usize) -> u32 {
+        let low = self.codes[at];
+        let high = self.codes.get(at + 1).copied();
+        match self.coarse {
+            None => self.column.last_left(u32::from(low), high.map(u32::from)),
+            Some(coarse) => {
+                let last = |bin: u8| coarse.last[usize::from(bin)];
+                let first = high.map(|high| last(high - 1) + 1);
+                self.column.last_left(last(low), first)
+            }
+        }
     }
 
     /// Whether all rows have the same code, so that there is no split.
