@@ -46,7 +46,8 @@ impl<L: TallyLayout> SplitSearch<L> {
         let (layout, left) = (&self.layout, &self.left);
         let draws = layout.draws(left);
         let is_split = draws > 0 && draws < layout.draws(total);
-        if !is_split || !self.limits.is_met(layout, left, total) {
+        let limits = self.limits;
+        if !is_split || !(limits.is_met_by_all() || limits.is_met(layout, left, total)) {
             return true;
         }
         let purity = layout.split_purity::<C>(left, total);
@@ -183,5 +184,117 @@ fn random_subset<'b>(codes: &'b mut [u8], rng: &mut Rng) -> &'b [u8] {
             return &codes[..kept];
         }
         // The codes are in another order now, which does not matter.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binary::BinaryLayout;
+    use crate::bins::Bins;
+    use crate::criterion::Gini;
+    use crate::sample::Sample;
+    use crate::split::BestSplit;
+
+    const TOTAL: u64 = 6 + (3 << 24);
+
+    fn numbers(values: [f64; 6]) -> Bins {
+        let mut bins = Bins::new(6);
+        bins.push_numbers("x", &values).unwrap();
+        bins
+    }
+
+    fn categories(values: [u32; 6]) -> Bins {
+        let labels: Vec<String> = (0..4).map(|label| label.to_string()).collect();
+        let mut bins = Bins::new(6);
+        bins.push_categories("c", &labels, &values).unwrap();
+        bins
+    }
+
+    /// The splits of six rows, three of each class, that many keys draw.
+    fn drawn(bins: &Bins) -> Vec<(bool, BestSplit<u64>)> {
+        let rows: Vec<u32> = (0..6).collect();
+        let sample = Sample::new(bins, &[0, 1, 0, 1, 0, 1], 2, &rows).unwrap();
+        let mut entries = sample.new_entries();
+        sample.take_all(&[1.0; 2], &mut entries);
+        let draw = |key: u64| {
+            let mut search = SplitSearch::new(BinaryLayout::<false>::new());
+            let (column, codes) = (&bins.columns()[0], bins.codes(0));
+            let (all, key) = (entries.slice(0..6), Key::new(key));
+            let varies = search.draw::<Gini>(0, column, codes, all, &[TOTAL], key);
+            (varies, search.best)
+        };
+        (0..400).map(draw).collect()
+    }
+
+    /// The number of rows on the left of each split; 0 for none.
+    fn lefts(bins: &Bins) -> Vec<u64> {
+        let splits = drawn(bins).into_iter();
+        let rows = splits.map(|(varies, best)| {
+            assert!(varies);
+            if best.is_some() {
+                best.left[0] & 0xff
+            } else {
+                0
+            }
+        });
+        rows.collect()
+    }
+
+    fn share(of: u64, lefts: &[u64]) -> f64 {
+        lefts.iter().filter(|&&left| left == of).count() as f64 / lefts.len() as f64
+    }
+
+    #[test]
+    fn thresholds_are_uniform_between_the_least_and_the_greatest() {
+        // Five rows are left of a threshold above 2, with probability 0.8.
+        let lefts = lefts(&numbers([0.0, 0.0, 0.0, 2.0, 2.0, 10.0]));
+        assert!((share(5, &lefts) - 0.8).abs() < 0.06);
+        assert!((share(3, &lefts) - 0.2).abs() < 0.06);
+    }
+
+    #[test]
+    fn a_value_and_missing_ones_are_separated_by_chance() {
+        // Four standard deviations of a share of 400 draws are 0.1.
+        let nan = f64::NAN;
+        let lefts_of_numbers = lefts(&numbers([1.0, 1.0, nan, nan, nan, nan]));
+        assert!((share(2, &lefts_of_numbers) - 0.5).abs() < 0.1);
+        assert!((share(0, &lefts_of_numbers) - 0.5).abs() < 0.1);
+        let missing = u32::MAX;
+        let lefts = lefts(&categories([3, 3, missing, missing, missing, missing]));
+        assert!((share(2, &lefts) - 0.5).abs() < 0.1);
+        assert!((share(0, &lefts) - 0.5).abs() < 0.1);
+    }
+
+    #[test]
+    fn missing_values_go_to_either_side() {
+        let lefts = lefts(&numbers([1.0, 2.0, f64::NAN, f64::NAN, f64::NAN, f64::NAN]));
+        assert!((share(1, &lefts) - 0.5).abs() < 0.1);
+        assert!((share(5, &lefts) - 0.5).abs() < 0.1);
+    }
+
+    #[test]
+    fn every_subset_of_categories_is_drawn() {
+        let lefts = lefts(&categories([0, 1, 1, 3, 3, 3]));
+        for rows in 1..=5 {
+            assert!(share(rows, &lefts) > 0.1, "{rows} rows");
+        }
+        assert_eq!(share(0, &lefts), 0.0);
+    }
+
+    #[test]
+    fn constant_features_are_not_split() {
+        for bins in [
+            numbers([4.0; 6]),
+            numbers([f64::NAN; 6]),
+            categories([2; 6]),
+            categories([u32::MAX; 6]),
+        ] {
+            assert!(
+                drawn(&bins)
+                    .iter()
+                    .all(|(varies, best)| !varies && !best.is_some())
+            );
+        }
     }
 }

@@ -8,6 +8,8 @@ use crate::tally::{TallyLayout, weighted_noise_gain};
 #[derive(Clone, Debug)]
 pub(crate) struct MulticlassLayout {
     class_weights: Vec<f64>,
+    /// Whether every class has weight 1.
+    is_unweighted: bool,
     count_rows: bool,
 }
 
@@ -19,8 +21,15 @@ impl MulticlassLayout {
     pub(crate) fn new(classes: usize, count_rows: bool) -> Self {
         Self {
             class_weights: vec![1.0; classes],
+            is_unweighted: true,
             count_rows,
         }
+    }
+
+    /// The draws of each class.
+    #[inline]
+    fn counts<'a>(&self, tally: &'a [u32]) -> &'a [u32] {
+        &tally[..self.class_weights.len()]
     }
 
     /// The weight of each class.
@@ -59,6 +68,7 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     fn set_class_weights(&mut self, weights: &[f64]) {
         self.class_weights.copy_from_slice(weights);
+        self.is_unweighted = weights.iter().all(|&weight| weight == 1.0);
     }
 
     fn classes(&self) -> usize {
@@ -66,11 +76,11 @@ unsafe impl TallyLayout for MulticlassLayout {
     }
 
     fn is_unweighted(&self) -> bool {
-        self.class_weights.iter().all(|&weight| weight == 1.0)
+        self.is_unweighted
     }
 
     fn draws_by_class(&self, tally: &[u32]) -> impl Iterator<Item = u32> {
-        tally[..self.class_weights.len()].iter().copied()
+        self.counts(tally).iter().copied()
     }
 
     #[inline]
@@ -122,7 +132,7 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn draws(&self, tally: &[u32]) -> u32 {
-        tally[..self.class_weights.len()].iter().sum()
+        self.counts(tally).iter().sum()
     }
 
     #[inline]
@@ -136,16 +146,29 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn weight(&self, tally: &[u32]) -> f64 {
+        if self.is_unweighted {
+            return f64::from(self.draws(tally));
+        }
         self.weights_of(tally).sum()
     }
 
     #[inline]
     fn purity<C: Criterion>(&self, tally: &[u32]) -> f64 {
+        if self.is_unweighted {
+            return C::unweighted(self.draws(tally), self.counts(tally).iter().copied());
+        }
         C::multiclass(self.weight(tally), self.weights_of(tally))
     }
 
     #[inline]
     fn split_purity<C: Criterion>(&self, left: &[u32], total: &[u32]) -> f64 {
+        if self.is_unweighted {
+            let (left, total) = (self.counts(left), self.counts(total));
+            let draws: u32 = left.iter().sum();
+            let all: u32 = total.iter().sum();
+            let rest = total.iter().zip(left).map(|(total, left)| total - left);
+            return C::unweighted(draws, left.iter().copied()) + C::unweighted(all - draws, rest);
+        }
         let (a, b) = self.split_weights(left, total);
         C::multiclass(a, self.weights_of(left))
             + C::multiclass(b, self.weights_of_rest(left, total))
@@ -153,6 +176,10 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn split_weights(&self, left: &[u32], total: &[u32]) -> (f64, f64) {
+        if self.is_unweighted {
+            let draws = self.draws(left);
+            return (f64::from(draws), f64::from(self.draws(total) - draws));
+        }
         (
             self.weights_of(left).sum(),
             self.weights_of_rest(left, total).sum(),
