@@ -19,7 +19,7 @@ use crate::random::Key;
 use crate::sample::{Sample, SampleError};
 use crate::search::SplitSearch;
 use crate::sorted::{MAX_DRAWS, SortedRows};
-use crate::split::{FeatureHistogram, LeafLimits, SplitRule};
+use crate::split::{Feature, FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{TallyLayout, copy, subtract};
 use crate::tree::{NO_CODE, Node, Test, Tree, contains, is_right};
 
@@ -35,11 +35,22 @@ const THRESHOLDS: u64 = 3;
 
 /// The number of rows from which on a node is split between bins of codes, where
 /// these have more than one byte. Smaller nodes are split between all codes.
-const COARSE_ROWS: usize = 512;
+const COARSE_ROWS: usize = 128;
 
 /// The number of bins that occur in a node from which on it is split between
 /// bins.
 const COARSE_BINS: usize = 64;
+
+/// How a feature of a node is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By rows that are sorted by their codes.
+    Codes,
+    /// By rows that are sorted by the bins of their codes.
+    Bins,
+    /// By a histogram, of bins if there are any, else of codes.
+    Histogram,
+}
 
 /// Grows trees on one sample by one set of rules.
 pub(crate) struct Grower<'a, L: TallyLayout, C> {
@@ -261,16 +272,23 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         // Independent of whether there is a slot, which depends on other nodes:
         // sorted and counted rows may differ in the rounding of scores.
         let may_sort = search.layout.is_unweighted() && search.layout.draws(total) < MAX_DRAWS;
-        let sorts = |index: usize| match bins.coarse(index) {
-            Some(_) => entries.len() < COARSE_ROWS,
-            None => {
-                let coding = &bins.columns()[index].coding;
-                may_sort && SortedRows::is_faster(coding, entries.len(), stride)
+        let way = |index: usize| {
+            let (coding, coarse) = (&bins.columns()[index].coding, bins.coarse(index));
+            let values = bins.counted(index).1;
+            let is_faster = || SortedRows::is_faster(coding, values, entries.len(), stride);
+            match coarse {
+                Some(_) if entries.len() < COARSE_ROWS => Way::Codes,
+                Some(_) if may_sort && is_faster() => Way::Bins,
+                None if may_sort && is_faster() => Way::Codes,
+                _ => Way::Histogram,
             }
         };
         let mut counted = [0; BATCH];
         let mut number = 0;
-        for &index in features.iter().filter(|&&index| !sorts(index as usize)) {
+        for &index in features {
+            if way(index as usize) != Way::Histogram {
+                continue;
+            }
             counted[number] = index;
             number += 1;
         }
@@ -284,28 +302,40 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         let mut place = 0;
         for &index in features {
             let index = index as usize;
-            let (column, codes) = (&bins.columns()[index], bins.codes(index));
-            let mut by_rows = sorts(index);
-            if !by_rows {
+            let mut feature = Feature {
+                index,
+                column: &bins.columns()[index],
+                bins: bins.coarse(index),
+            };
+            let mut way = way(index);
+            if way == Way::Histogram {
                 let (histogram, present) = histograms.get(bins, place, index, pending.slot);
-                let feature = FeatureHistogram {
-                    index,
-                    column,
-                    coarse: bins.coarse(index),
-                    histogram,
-                    codes: present.codes(),
-                    has_missing: present.has_missing,
-                };
-                by_rows = feature.coarse.is_some() && feature.codes.len() < COARSE_BINS;
-                if !by_rows {
-                    varies |= search.search::<C>(feature, total);
+                if feature.bins.is_some() && present.codes().len() < COARSE_BINS {
+                    way = Way::Codes;
+                } else {
+                    let counted = FeatureHistogram {
+                        feature,
+                        histogram,
+                        codes: present.codes(),
+                        has_missing: present.has_missing,
+                    };
+                    varies |= search.search::<C>(counted, total);
                 }
-                let missing = bins.counted(index).1 as u8;
+                let missing = feature.missing() as u8;
                 histograms.clear_batch_place(place, missing, pending.slot);
                 place += 1;
             }
-            if by_rows && sorted.sort(entries, codes, column.coding.codes()) {
-                search.search_sorted::<C>(index, column, sorted, total);
+            if way == Way::Bins {
+                sorted.sort_narrow(entries, bins.counted(index).0);
+                if sorted.codes(feature.missing()).0.len() < COARSE_BINS {
+                    way = Way::Codes;
+                } else {
+                    search.search_sorted::<C>(feature, sorted, total);
+                    varies = true;
+                }
+            }
+            if way == Way::Codes && sorted.sort(entries, bins.codes(index), feature.bins.take()) {
+                search.search_sorted::<C>(feature, sorted, total);
                 varies = true;
             }
         }

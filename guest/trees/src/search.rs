@@ -1,10 +1,9 @@
 //! [`SplitSearch`]: the search for the best split of a node, feature by
 //! feature, in histograms or in sorted rows.
 
-use crate::bins::Column;
 use crate::criterion::Criterion;
 use crate::sorted::SortedRows;
-use crate::split::{BestSplit, FeatureHistogram, LeafLimits, SplitRule};
+use crate::split::{BestSplit, Feature, FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{Count, TallyLayout, add, clear, copy};
 use crate::tree::{CodeSet, insert};
 
@@ -57,17 +56,16 @@ impl<L: TallyLayout> SplitSearch<L> {
     /// which have more than one code.
     pub(crate) fn search_sorted<C: Criterion>(
         &mut self,
-        index: usize,
-        column: &Column,
+        feature: Feature<'_>,
         sorted: &mut SortedRows,
         total: &[L::Count],
     ) {
         let is_small = self.layout.draws(total) < C::INTEGER_LIMIT;
         if !is_small || !self.layout.is_unweighted() {
-            self.sweep_sorted::<C>(index, column, sorted, total);
+            self.sweep_sorted::<C>(feature, sorted, total);
             return;
         }
-        let missing = column.coding.missing();
+        let missing = feature.missing();
         let draws = self.layout.draws_by_class(total);
         let Some(place) = sorted.search::<L, C>(missing, draws, self.limits) else {
             return;
@@ -81,10 +79,10 @@ impl<L: TallyLayout> SplitSearch<L> {
             let (codes, has_missing) = sorted.codes(missing);
             self.best.score = purity;
             self.best.purity = purity;
-            self.best.feature = index;
+            self.best.feature = feature.index;
             copy(&mut self.best.left, &self.left);
             self.best.rule = SplitRule::Threshold {
-                last_left: column.last_left(codes[place.at], codes.get(place.at + 1).copied()),
+                last_left: feature.last_left(codes[place.at], codes.get(place.at + 1).copied()),
                 missing_left: has_missing.then_some(place.missing_left),
             };
         }
@@ -94,8 +92,7 @@ impl<L: TallyLayout> SplitSearch<L> {
     /// criterion in integers takes.
     fn sweep_sorted<C: Criterion>(
         &mut self,
-        index: usize,
-        column: &Column,
+        feature: Feature<'_>,
         sorted: &SortedRows,
         total: &[L::Count],
     ) {
@@ -106,7 +103,7 @@ impl<L: TallyLayout> SplitSearch<L> {
             left,
             ..
         } = self;
-        let (codes, has_missing) = sorted.codes(column.coding.missing());
+        let (codes, has_missing) = sorted.codes(feature.missing());
         // Missing values go right, which includes the split of them from all
         // others; then left.
         for missing_left in [false, true] {
@@ -131,10 +128,10 @@ impl<L: TallyLayout> SplitSearch<L> {
                 if purity > best.score {
                     best.score = purity;
                     best.purity = purity;
-                    best.feature = index;
+                    best.feature = feature.index;
                     copy(&mut best.left, left);
                     best.rule = SplitRule::Threshold {
-                        last_left: column.last_left(codes[at], codes.get(at + 1).copied()),
+                        last_left: feature.last_left(codes[at], codes.get(at + 1).copied()),
                         missing_left: has_missing.then_some(missing_left),
                     };
                 }
@@ -147,7 +144,7 @@ impl<L: TallyLayout> SplitSearch<L> {
         feature: FeatureHistogram<'_, L::Count>,
         total: &[L::Count],
     ) {
-        match feature.column.coding.is_ordered() {
+        match feature.feature.column.coding.is_ordered() {
             true => {
                 let missing = feature.missing();
                 let last = feature.codes.len() - 1;
@@ -236,7 +233,7 @@ impl<L: TallyLayout> SplitSearch<L> {
             if purity - penalty > best.score {
                 best.score = purity - penalty;
                 best.purity = purity;
-                best.feature = feature.index;
+                best.feature = feature.feature.index;
                 copy(&mut best.left, left);
                 found = Some(index);
             }
@@ -272,7 +269,7 @@ fn all_codes<'b, W: Count>(
     let mut number = feature.codes.len();
     buffer[..number].copy_from_slice(feature.codes);
     if feature.has_missing {
-        buffer[number] = feature.column.coding.missing() as u8;
+        buffer[number] = feature.feature.column.coding.missing() as u8;
         number += 1;
     }
     let codes = &mut buffer[..number];
@@ -308,6 +305,11 @@ mod tests {
         limits: LeafLimits,
     ) -> [BestSplit<L::Count>; 2] {
         let column = &bins.columns()[0];
+        let feature = Feature {
+            index: 0,
+            column,
+            bins: None,
+        };
         let (stride, codes) = (layout().stride(), column.coding.values() + 1);
         let mut histogram = vec![L::Count::default(); stride * codes];
         let mut total = vec![L::Count::default(); stride];
@@ -320,22 +322,20 @@ mod tests {
         let mut from_sorted = SplitSearch::new(layout());
         from_sorted.limits = limits;
         let mut sorted = SortedRows::new(layout().classes());
-        if sorted.sort(entries.slice(0..entries.len()), bins.codes(0), codes) {
-            from_sorted.search_sorted::<C>(0, column, &mut sorted, &total);
+        if sorted.sort(entries.slice(0..entries.len()), bins.codes(0), None) {
+            from_sorted.search_sorted::<C>(feature, &mut sorted, &total);
         }
         let mut from_histogram = SplitSearch::new(layout());
         from_histogram.limits = limits;
         let mut present = PresentCodes::NONE;
         present.set_from_histogram(&histogram, codes);
-        let feature = FeatureHistogram {
-            index: 0,
-            column,
-            coarse: None,
+        let counted = FeatureHistogram {
+            feature,
             histogram: &histogram,
             codes: present.codes(),
             has_missing: present.has_missing,
         };
-        from_histogram.search::<C>(feature, &total);
+        from_histogram.search::<C>(counted, &total);
         [from_sorted.best, from_histogram.best]
     }
 

@@ -166,16 +166,44 @@ impl PresentCodes {
     }
 }
 
-/// One feature of a node with its histogram.
+/// A feature, and which of its codes are searched.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FeatureHistogram<'a, W> {
+pub(crate) struct Feature<'a> {
     /// The feature's index.
     pub(crate) index: usize,
     /// What its codes mean.
     pub(crate) column: &'a Column,
-    /// The bins that are counted in place of codes, if these have more than one
-    /// byte.
-    pub(crate) coarse: Option<&'a CoarseCodes>,
+    /// The bins that are searched in place of codes.
+    pub(crate) bins: Option<&'a CoarseCodes>,
+}
+
+impl Feature<'_> {
+    /// The code of missing values.
+    pub(crate) fn missing(self) -> u32 {
+        match self.bins {
+            Some(bins) => bins.last.len() as u32,
+            None => self.column.coding.missing(),
+        }
+    }
+
+    /// The greatest code of the column that goes left if a node's rows are split
+    /// between the codes `low` and `high`; without `high`, all values go left.
+    pub(crate) fn last_left(self, low: u32, high: Option<u32>) -> u32 {
+        let Some(bins) = self.bins else {
+            return self.column.last_left(low, high);
+        };
+        let last = |bin: u32| bins.last[bin as usize];
+        // Bins are adjacent.
+        let first = high.map(|high| last(high - 1) + 1);
+        self.column.last_left(last(low), first)
+    }
+}
+
+/// One feature of a node with its histogram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeatureHistogram<'a, W> {
+    /// The feature.
+    pub(crate) feature: Feature<'a>,
     /// One tally per code.
     pub(crate) histogram: &'a [W],
     /// The codes that are not empty, without that of missing values.
@@ -192,25 +220,14 @@ impl<W: Count> FeatureHistogram<'_, W> {
 
     /// The code of missing values.
     pub(crate) fn missing(&self) -> u8 {
-        match self.coarse {
-            Some(coarse) => coarse.last.len() as u8,
-            None => self.column.coding.missing() as u8,
-        }
+        self.feature.missing() as u8
     }
 
     /// The greatest code of the column that goes left if the node's rows are
     /// split after `codes[at]`.
     pub(crate) fn last_left(&self, at: usize) -> u32 {
-        let low = self.codes[at];
-        let high = self.codes.get(at + 1).copied();
-        match self.coarse {
-            None => self.column.last_left(u32::from(low), high.map(u32::from)),
-            Some(coarse) => {
-                let last = |bin: u8| coarse.last[usize::from(bin)];
-                let first = high.map(|high| last(high - 1) + 1);
-                self.column.last_left(last(low), first)
-            }
-        }
+        let high = self.codes.get(at + 1).copied().map(u32::from);
+        self.feature.last_left(u32::from(self.codes[at]), high)
     }
 
     /// Whether all rows have the same code, so that there is no split.

@@ -191,6 +191,10 @@ impl<'d> Grown<'d> {
                     u32::MAX => labels.len() as u64,
                     label => u64::from(label),
                 };
+                if coding["category"]["ordered"] == true {
+                    return code <= number("cut")
+                        || (code == labels.len() as u64 && number("missing_left") == 1);
+                }
                 let set = tree["sets"][number("cut") as usize].as_array().unwrap();
                 set.contains(&Value::from(code))
             }
@@ -452,6 +456,48 @@ fn two_clusters() -> Data {
         classes: vec!["0".to_owned(), "1".to_owned()],
         codes,
         train: (0..rows).collect(),
+    }
+}
+
+/// More numbers than a byte holds, more labels, and classes without any relation
+/// to them: only splits between any two values separate the rows.
+#[test]
+fn rows_of_distinct_values_are_separated_whatever_their_number() {
+    let rows = 3_000_u32;
+    let random = |row: u32| {
+        row.wrapping_mul(2_654_435_761)
+            .rotate_left(13)
+            .wrapping_mul(668_265_263)
+    };
+    let value = |row: u32| f64::from(row * 7 % rows) / 3.0;
+    for column in [
+        Values::Numbers((0..rows).map(value).collect()),
+        Values::Category((0..rows).map(|row| row * 7 % rows).collect()),
+    ] {
+        for classes in [2, 40] {
+            let data = Data {
+                columns: vec![column.clone()],
+                labels: (0..rows).map(|label| label.to_string()).collect(),
+                classes: (0..classes).map(|class| class.to_string()).collect(),
+                codes: (0..rows).map(|row| (random(row) >> 8) % classes).collect(),
+                train: (0..rows).collect(),
+            };
+            let equal = vec![1.0; classes as usize];
+            for params in [
+                ForestParams::decision_tree(),
+                ForestParams::extra_trees().n_estimators(1),
+            ] {
+                for node in data
+                    .fit(params)
+                    .nodes(0)
+                    .iter()
+                    .filter(|node| node.left.is_none())
+                {
+                    let tally = data.tally(&node.rows, &equal);
+                    assert!(impurity(Impurity::Gini, &tally) < 1e-9);
+                }
+            }
+        }
     }
 }
 
