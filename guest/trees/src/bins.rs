@@ -26,10 +26,14 @@ pub const FEW_LABELS: usize = 20;
 /// that fits the noise best.
 pub const ROWS_PER_LABEL: usize = 500;
 
-/// The number of rows up to which every distinct number has a bin of its own:
-/// with few rows, a bin of several numbers holds apart what a tree could
-/// separate, and exact splits cost little.
+/// The number of rows up to which every distinct number has a bin of its own, if
+/// there are no more than [`EXACT_FEATURES`] features.
 pub const EXACT_ROWS: usize = 10_000;
+
+/// See [`EXACT_ROWS`]. With few features, each has to separate many rows. With
+/// more, 255 bins of each separate as many rows as all of their numbers, in less
+/// time.
+pub const EXACT_FEATURES: usize = 8;
 
 /// The number of classes from which on every distinct number has a bin of its
 /// own: 255 bins can't tell so many classes apart.
@@ -270,16 +274,19 @@ impl<'de> Deserialize<'de> for Bins {
 }
 
 impl Bins {
-    /// The bins of a dataset with `rows` rows, without features yet.
+    /// The bins of a dataset with `rows` rows, without features yet, of which
+    /// there will be few.
     pub fn new(rows: usize) -> Self {
-        Self::for_classes(rows, 2)
+        Self::of_table(rows, 1, 2)
     }
 
-    /// The same, for a target of `classes` classes.
-    pub fn for_classes(rows: usize, classes: usize) -> Self {
+    /// The bins of a dataset with `rows` rows, without features yet, of which
+    /// there will be `features`, for a target of `classes` classes.
+    pub fn of_table(rows: usize, features: usize, classes: usize) -> Self {
+        let is_small = rows <= EXACT_ROWS && features <= EXACT_FEATURES;
         Self {
             rows,
-            is_exact: rows <= EXACT_ROWS || classes >= EXACT_CLASSES,
+            is_exact: is_small || classes >= EXACT_CLASSES,
             columns: Vec::new(),
             codes: Vec::new(),
             coarse: Vec::new(),
@@ -317,9 +324,9 @@ impl Bins {
     }
 
     /// Adds a feature of numbers, one per row; NaN is missing. Distinct numbers
-    /// have a bin each, unless there are more than [`MAX_NUMBER_BINS`] of them
-    /// and more than [`EXACT_ROWS`] rows of fewer than [`EXACT_CLASSES`] classes:
-    /// these are binned by quantiles.
+    /// have a bin each if there are at most [`MAX_NUMBER_BINS`] of them, few rows
+    /// of few features ([`EXACT_ROWS`]), or many classes ([`EXACT_CLASSES`]); else
+    /// numbers are binned by quantiles.
     ///
     /// # Errors
     /// If there is not one value per row.
@@ -479,15 +486,16 @@ mod tests {
 
     #[test]
     fn numbers_are_exact_where_rows_are_few_or_classes_many() -> Result<(), BinsError> {
-        let bins_of = |rows: usize, classes| {
+        let bins_of = |rows: usize, features, classes| {
             let values: Vec<f64> = (0..rows).map(|row| row as f64 / 7.0).collect();
-            let mut bins = Bins::for_classes(rows, classes);
+            let mut bins = Bins::of_table(rows, features, classes);
             bins.push_numbers("x", &values)?;
             Ok(bins.columns()[0].coding.values())
         };
-        assert_eq!(bins_of(700, 2)?, 700);
-        assert_eq!(bins_of(EXACT_ROWS + 1, 2)?, MAX_NUMBER_BINS);
-        assert_eq!(bins_of(EXACT_ROWS + 1, EXACT_CLASSES)?, EXACT_ROWS + 1);
+        assert_eq!(bins_of(700, EXACT_FEATURES, 2)?, 700);
+        assert_eq!(bins_of(700, EXACT_FEATURES + 1, 2)?, MAX_NUMBER_BINS);
+        assert_eq!(bins_of(EXACT_ROWS + 1, 1, 2)?, MAX_NUMBER_BINS);
+        assert_eq!(bins_of(EXACT_ROWS + 1, 9, EXACT_CLASSES)?, EXACT_ROWS + 1);
         Ok(())
     }
 
