@@ -137,6 +137,25 @@ impl<R: RowItem> BoundedSlice<'_, R> {
         self.bounds
     }
 
+    /// Appends `map` of every item and its code in `column` to `into`, in order.
+    #[inline]
+    #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]
+    pub(crate) fn extend_codes<K: Code, U: Copy>(
+        self,
+        column: &[K],
+        into: &mut Vec<U>,
+        mut map: impl FnMut(R, K) -> U,
+    ) {
+        assert!(
+            self.bounds.rows <= column.len(),
+            "a column of another dataset"
+        );
+        chunks::extend(into, self.items, |item| {
+            // SAFETY: the items are within bounds that the column covers.
+            map(item, unsafe { *column.get_unchecked(item.index()) })
+        });
+    }
+
     /// Calls `body` with every item and its code in `column`, in order.
     #[inline]
     #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]

@@ -7,12 +7,13 @@ use std::marker::PhantomData;
 
 use crate::bins::Bins;
 use crate::chunks;
-use crate::codes::{Code, with_codes};
+use crate::codes::with_codes;
 use crate::criterion::Criterion;
-use crate::entries::{BoundedRows, BoundedSlice, Entry};
+use crate::entries::{BoundedRows, Entry};
 use crate::grown::{
     EPSILON, GrowTree, GrownTree, GrowthRules, NestedLimits, NodeStats, balanced_weights,
 };
+use crate::moving::move_rows;
 use crate::node_histograms::{BATCH, NodeHistograms};
 use crate::pending::{ChosenSplit, PendingNode, PendingSplit};
 use crate::random::Key;
@@ -21,7 +22,7 @@ use crate::search::SplitSearch;
 use crate::sorted::{MAX_DRAWS, SortedRows};
 use crate::split::{Feature, FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{TallyLayout, copy, subtract};
-use crate::tree::{NO_CODE, Node, Test, Tree, contains, is_right};
+use crate::tree::{NO_CODE, Node, Test};
 
 /// The child of a tree's key for its bootstrap sample.
 const ROWS: u64 = 0;
@@ -542,61 +543,6 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             };
             splits_left -= 1;
             new_nodes.extend(self.split(pending, split, &left).into_iter().flatten());
-        }
-    }
-}
-
-/// Moves rows to the places of `target` from `start` on: all, or those of one
-/// side (`only`: whether the right one). Returns how many went left, or to the
-/// one side.
-fn move_rows<L: TallyLayout, K: Code>(
-    target: &mut BoundedRows<Entry<L>>,
-    start: usize,
-    source: BoundedSlice<'_, Entry<L>>,
-    column: &[K],
-    tree: &Tree,
-    test: Test,
-    only: Option<bool>,
-) -> usize {
-    match (test, only) {
-        (
-            Test::Threshold {
-                last_left,
-                also_left: NO_CODE,
-            },
-            None,
-        ) => target.partition_from(start, source, column, |code| {
-            code.as_usize() > last_left as usize
-        }),
-        (
-            Test::Threshold {
-                last_left,
-                also_left,
-            },
-            None,
-        ) => target.partition_from(start, source, column, |code| {
-            is_right(code.as_usize(), last_left, also_left)
-        }),
-        (
-            Test::Threshold {
-                last_left,
-                also_left,
-            },
-            Some(right),
-        ) => target.filter_from(start, source, column, |code| {
-            is_right(code.as_usize(), last_left, also_left) == right
-        }),
-        (Test::Subset { set }, None) => {
-            let set = &tree.sets[set as usize];
-            target.partition_from(start, source, column, |code| {
-                !contains(set, code.as_usize() as u8)
-            })
-        }
-        (Test::Subset { set }, Some(right)) => {
-            let set = &tree.sets[set as usize];
-            target.filter_from(start, source, column, |code| {
-                contains(set, code.as_usize() as u8) != right
-            })
         }
     }
 }

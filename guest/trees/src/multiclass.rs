@@ -3,6 +3,9 @@
 use crate::criterion::Criterion;
 use crate::tally::{TallyLayout, weighted_noise_gain};
 
+/// The number of classes from which on integers are faster than floating point.
+const MANY_CLASSES: usize = 12;
+
 /// One count of draws per class, followed by the number of distinct rows
 /// where these are counted.
 #[derive(Clone, Debug)]
@@ -10,6 +13,9 @@ pub(crate) struct MulticlassLayout {
     class_weights: Vec<f64>,
     /// Whether every class has weight 1.
     is_unweighted: bool,
+    /// Whether purities are computed in integers, which takes less time where
+    /// there are many classes of weight 1.
+    in_integers: bool,
     count_rows: bool,
 }
 
@@ -22,6 +28,7 @@ impl MulticlassLayout {
         Self {
             class_weights: vec![1.0; classes],
             is_unweighted: true,
+            in_integers: classes >= MANY_CLASSES,
             count_rows,
         }
     }
@@ -69,6 +76,7 @@ unsafe impl TallyLayout for MulticlassLayout {
     fn set_class_weights(&mut self, weights: &[f64]) {
         self.class_weights.copy_from_slice(weights);
         self.is_unweighted = weights.iter().all(|&weight| weight == 1.0);
+        self.in_integers = self.is_unweighted && weights.len() >= MANY_CLASSES;
     }
 
     fn classes(&self) -> usize {
@@ -146,7 +154,7 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn weight(&self, tally: &[u32]) -> f64 {
-        if self.is_unweighted {
+        if self.in_integers {
             return f64::from(self.draws(tally));
         }
         self.weights_of(tally).sum()
@@ -154,7 +162,7 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn purity<C: Criterion>(&self, tally: &[u32]) -> f64 {
-        if self.is_unweighted {
+        if self.in_integers {
             return C::unweighted(self.draws(tally), self.counts(tally).iter().copied());
         }
         C::multiclass(self.weight(tally), self.weights_of(tally))
@@ -162,7 +170,7 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn split_purity<C: Criterion>(&self, left: &[u32], total: &[u32]) -> f64 {
-        if self.is_unweighted {
+        if self.in_integers {
             let (left, total) = (self.counts(left), self.counts(total));
             let draws: u32 = left.iter().sum();
             let all: u32 = total.iter().sum();
@@ -176,7 +184,7 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn split_weights(&self, left: &[u32], total: &[u32]) -> (f64, f64) {
-        if self.is_unweighted {
+        if self.in_integers {
             let draws = self.draws(left);
             return (f64::from(draws), f64::from(self.draws(total) - draws));
         }

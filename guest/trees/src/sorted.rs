@@ -39,6 +39,9 @@ pub(crate) struct SortedRows {
     codes: Vec<u32>,
     /// The end of each code's payloads, by index into `codes`.
     ends: Vec<u32>,
+    /// The number of codes that occur. What follows them in `codes` and `ends`
+    /// does not matter.
+    number: usize,
     /// By class: its draws on the left and on the right side.
     sides: Vec<[u32; 2]>,
 }
@@ -72,8 +75,9 @@ impl SortedRows {
             binned: Vec::new(),
             payloads: Vec::new(),
             places: [0; NARROW],
-            codes: Vec::with_capacity(NARROW),
-            ends: Vec::with_capacity(NARROW),
+            codes: Vec::new(),
+            ends: Vec::new(),
+            number: 0,
             sides: vec![[0; 2]; classes],
         }
     }
@@ -102,15 +106,15 @@ impl SortedRows {
             (CodesRef::Wide(column), _) => {
                 let rows = &mut self.binned;
                 rows.clear();
-                entries.for_each_code(column, |entry, code| {
-                    rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
+                entries.extend_codes(column, rows, |entry, code| {
+                    (u64::from(code) << 32) | u64::from(entry.payload())
                 });
                 // The order of the rows of one code does not matter.
                 rows.sort_unstable();
             }
         }
         self.find_runs();
-        self.codes.len() > 1
+        self.number > 1
     }
 
     /// The same for codes of one byte.
@@ -121,14 +125,14 @@ impl SortedRows {
     ) -> bool {
         let mut present = [0_u64; NARROW / 64];
         self.rows.clear();
-        let (rows, places) = (&mut self.rows, &mut self.places);
-        entries.for_each_code(column, |entry, code| {
+        let places = &mut self.places;
+        entries.extend_codes(column, &mut self.rows, |entry, code| {
             places[usize::from(code)] += 1;
             present[usize::from(code >> 6)] |= 1 << (code & 63);
-            rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
+            (u64::from(code) << 32) | u64::from(entry.payload())
         });
         self.start_runs(present);
-        let varies = self.codes.len() > 1;
+        let varies = self.number > 1;
         if varies {
             self.payloads.resize(self.rows.len(), 0);
             let (payloads, places) = (&mut self.payloads[..], &mut self.places);
@@ -145,8 +149,10 @@ impl SortedRows {
     /// Turns the counts in `places` into the start of each code's payloads, and
     /// lists the codes and their ends.
     fn start_runs(&mut self, present: [u64; NARROW / 64]) {
-        self.codes.clear();
-        self.ends.clear();
+        self.codes.resize(NARROW.max(self.codes.len()), 0);
+        self.ends.resize(self.codes.len(), 0);
+        let (codes, ends) = (&mut self.codes[..NARROW], &mut self.ends[..NARROW]);
+        let mut number = 0;
         let mut end = 0;
         for (index, mut word) in present.into_iter().enumerate() {
             while word != 0 {
@@ -156,14 +162,16 @@ impl SortedRows {
                 let rows = *place;
                 *place = end;
                 end += rows;
-                self.codes.push(u32::from(code));
-                self.ends.push(end);
+                codes[number & (NARROW - 1)] = u32::from(code);
+                ends[number & (NARROW - 1)] = end;
+                number += 1;
             }
         }
+        self.number = number;
     }
 
     fn clear_places(&mut self) {
-        for &code in &self.codes {
+        for &code in &self.codes[..self.number] {
             self.places[code as usize & (NARROW - 1)] = 0;
         }
     }
@@ -178,9 +186,9 @@ impl SortedRows {
     ) {
         let mut present = [0_u64; NARROW / 64];
         self.rows.clear();
-        let (rows, places) = (&mut self.rows, &mut self.places);
-        entries.for_each_code(column, |entry, code| {
-            rows.push((u64::from(code) << 32) | u64::from(entry.payload()));
+        let places = &mut self.places;
+        entries.extend_codes(column, &mut self.rows, |entry, code| {
+            (u64::from(code) << 32) | u64::from(entry.payload())
         });
         entries.for_each_code(bins, |_, bin| {
             places[usize::from(bin)] += 1;
@@ -199,7 +207,7 @@ impl SortedRows {
         });
         self.clear_places();
         let mut start = 0;
-        for &end in &self.ends {
+        for &end in &self.ends[..self.number] {
             sort_few(&mut self.binned[start..end as usize]);
             start = end as usize;
         }
@@ -223,14 +231,16 @@ impl SortedRows {
             self.payloads.push(row as u32);
         }
         self.ends.push(self.binned.len() as u32);
+        self.number = self.codes.len();
     }
 
     /// The codes that occur, ascending, without `missing`; and whether
     /// `missing` occurs.
     pub(crate) fn codes(&self, missing: u32) -> (&[u32], bool) {
-        match self.codes.split_last() {
+        let codes = &self.codes[..self.number];
+        match codes.split_last() {
             Some((&last, others)) if last == missing => (others, true),
-            _ => (&self.codes, false),
+            _ => (codes, false),
         }
     }
 
@@ -250,7 +260,7 @@ impl SortedRows {
     pub(crate) fn left(&self, place: Place) -> impl Iterator<Item = u32> + '_ {
         let end = self.ends[place.at] as usize;
         let missing = if place.missing_left {
-            self.ends[self.ends.len() - 2] as usize
+            self.ends[self.number - 2] as usize
         } else {
             self.payloads.len()
         };
@@ -280,7 +290,7 @@ impl SortedRows {
             sums.draws[1] += draws;
         }
         let has_missing = self.codes(missing).1;
-        let last = self.codes.len() - 1;
+        let last = self.number - 1;
         let runs = Runs {
             payloads: &self.payloads,
             ends: &self.ends,
@@ -462,7 +472,7 @@ mod tests {
             let bins = CoarseCodes::of(&codes, 1_600 * scale as usize);
             let varies = sorted.sort(all, CodesRef::Wide(&codes), Some(&bins));
             prop_assert_eq!(varies, distinct.len() > 1);
-            prop_assert_eq!(&sorted.codes, &distinct);
+            prop_assert_eq!(&sorted.codes[..sorted.number], &distinct);
             for (index, code) in distinct.into_iter().enumerate().filter(|_| varies) {
                 let mut of_code: Vec<(u32, u32)> = sorted
                     .run(index)
