@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::coarse::CoarseCodes;
+use crate::codes::CodesRef;
 pub use crate::codes::ColumnCodes;
-use crate::codes::{CoarseCodes, CodesRef};
 use crate::quantiles;
 
 pub use crate::quantiles::MAX_NUMBER_BINS;

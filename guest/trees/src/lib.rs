@@ -18,7 +18,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | `chunks`, `random`, `criterion`, `tree`, [`params`] | unrolled loops, random numbers, impurity measures, the tests of a tree, hyper-parameters |
-//! | `quantiles`, `codes`, [`bins`] | binning; codes of one or four bytes |
+//! | `codes`, `quantiles`, `coarse`, [`bins`] | codes of one or four bytes; binning |
 //! | `tally`; `binary`, `multiclass` | counts of rows by class |
 //! | `entries`, `sample` | rows within checked bounds; training rows and bootstrap samples |
 //! | `histogram` | the loop that counts rows |
@@ -33,6 +33,7 @@
 mod binary;
 pub mod bins;
 mod chunks;
+mod coarse;
 mod codes;
 mod criterion;
 mod draw;

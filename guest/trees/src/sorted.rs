@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use crate::bins::Coding;
 use crate::chunks;
-use crate::codes::{CoarseCodes, CodesRef, NARROW};
+use crate::coarse::CoarseCodes;
+use crate::codes::{CodesRef, NARROW};
 use crate::criterion::{Criterion, INTEGER_DRAWS, IntegerCriterion};
 use crate::entries::{BoundedSlice, Entry};
 use crate::split::LeafLimits;

@@ -2,7 +2,7 @@
 //! histogram of one feature at a node, in which splits are searched.
 
 use crate::bins::Column;
-use crate::codes::CoarseCodes;
+use crate::coarse::CoarseCodes;
 use crate::tally::{Count, TallyLayout};
 use crate::tree::{CodeSet, contains};
 
