@@ -261,6 +261,14 @@ unsafe impl TallyLayout for MulticlassLayout {
         };
         let farthest = (0..codes.len()).max_by(|&a, &b| spread(a).total_cmp(&spread(b)));
         let Some(farthest) = farthest else { return };
+        if codes.len() == 2 && spread(farthest) > 0.0 {
+            // The deviations of two codes point in opposite directions, so that
+            // the farther one is the greater along the axis.
+            if farthest == 0 {
+                codes.swap(0, 1);
+            }
+            return;
+        }
         let mut axis = deviations[farthest * classes..][..classes].to_vec();
         let mut next = vec![0.0; classes];
         for _ in 0..ITERATIONS {
