@@ -138,7 +138,7 @@ fn data() -> impl Strategy<Value = Data> {
                 }
                 let categories = categories.into_iter().map(|(is_wide, codes)| {
                     let (labels, step) = if is_wide { (300, 59) } else { (6, 1) };
-                    let code = |code: u32| code.checked_mul(step).unwrap_or(u32::MAX);
+                    let code = |code: u32| code.saturating_mul(step);
                     (labels, codes.into_iter().map(code).collect())
                 });
                 Data {
