@@ -198,7 +198,7 @@ def section(kept):
         "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to\n"
         "26 classes, categories and missing values; scikit-learn gets categories as ordinal codes.\n"
         f"Defaults on both sides, five folds, {machine['jobs']} workers each, a whole process for "
-        "the times of seed 0.\nBetter / equal / worse: the tables on which the mean difference over "
+        "the times of seed 0,\none side after the other and not in turn. Better / equal / worse: the tables on which the mean difference over "
         "seeds, each with folds\nof its own that both sides share, is beyond two of its standard "
         "errors, or not. The noise is\nthe same verdict on scikit-learn with other random states.\n\n"
         + table(["", *titles], rows)
