@@ -5,6 +5,7 @@ import statistics
 import textwrap
 
 import big
+import tables
 
 NAMES = {
     "loky": "scikit-learn, joblib-loky",
@@ -188,8 +189,8 @@ def scale(found):
     )
 
 
-def render(kept, large=None):
-    """RESULTS.md; `large` is what big.py kept."""
+def render(kept, large=None, real=None):
+    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -208,6 +209,8 @@ def render(kept, large=None):
             parts.append(render_section(kept[name]["found"]))
             if len(distinct) > 1:
                 parts.append(tried_on(machines[name]))
+    if real:
+        parts.append(tables.section(real))
     if large:
         parts.append(big.section(large))
     return "\n".join(parts)

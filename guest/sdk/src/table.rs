@@ -217,6 +217,16 @@ impl Table {
         Ok(Values::Category(codes.collect::<Result<_, _>>()?))
     }
 
+    /// The number of labels of the target that has most; 0 if all are numbers.
+    pub fn most_classes(&self) -> usize {
+        let targets = self.columns.iter().filter(|column| is_target(column));
+        let labels = targets.map(|column| match &column.kind {
+            ColumnKind::Category { labels } => labels.len(),
+            ColumnKind::Number => 0,
+        });
+        labels.max().unwrap_or(0)
+    }
+
     /// The names of the target columns.
     pub(crate) fn target_names(&self) -> impl Iterator<Item = &str> {
         let targets = self.columns.iter().filter(|column| is_target(column));

@@ -111,6 +111,11 @@ unsafe impl<const ROWS: bool> TallyLayout for BinaryLayout<ROWS> {
     }
 
     #[inline]
+    fn masked(row: u64, is_kept: bool) -> u64 {
+        row & u64::from(is_kept).wrapping_neg()
+    }
+
+    #[inline]
     fn add(&self, tally: &mut [u64], row: u64) {
         tally[0] += row;
     }

@@ -1,20 +1,44 @@
-//! [`Bins`]: the features of a dataset as codes of one byte per value, made
-//! once and used by every fit. [`Column`] says what the codes of a feature
-//! mean. It holds neither training rows nor targets.
+//! [`Bins`]: the features of a dataset as codes, made once and used by every
+//! fit. [`Column`] says what the codes of a feature mean. It holds neither
+//! training rows nor targets.
 
 use std::collections::HashMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chunks;
+use crate::coarse::CoarseCodes;
+use crate::codes::CodesRef;
+pub use crate::codes::ColumnCodes;
 use crate::quantiles;
 
 pub use crate::quantiles::MAX_NUMBER_BINS;
 
-/// The greatest number of bins of a category feature. Two further codes stand
-/// for missing values and for labels that the training data did not have.
-pub const MAX_CATEGORY_BINS: usize = 254;
+/// The greatest number of labels of a category feature that is split into
+/// subsets. Two further codes stand for missing values and for labels that the
+/// training data did not have.
+pub const MAX_SUBSET_LABELS: usize = 254;
+
+/// The number of labels up to which a category is always split into subsets.
+pub const FEW_LABELS: usize = 20;
+
+/// The number of rows that a label has on average where a category of more
+/// labels is split into subsets. With fewer rows, the best subset is the one
+/// that fits the noise best.
+pub const ROWS_PER_LABEL: usize = 500;
+
+/// The number of rows up to which every distinct number has a bin of its own, if
+/// there are no more than [`EXACT_FEATURES`] features.
+pub const EXACT_ROWS: usize = 10_000;
+
+/// See [`EXACT_ROWS`]. With few features, each has to separate many rows. With
+/// more, 255 bins of each separate as many rows as all of their numbers, in less
+/// time.
+pub const EXACT_FEATURES: usize = 8;
+
+/// The number of classes from which on every distinct number has a bin of its
+/// own: 255 bins can't tell so many classes apart.
+pub const EXACT_CLASSES: usize = 64;
 
 /// Errors of binning.
 #[derive(Debug, thiserror::Error)]
@@ -63,16 +87,16 @@ pub struct Column {
 pub enum Coding {
     /// A number's code is the number of thresholds below it.
     Number {
-        /// Strictly ascending and finite; at most 254.
+        /// Strictly ascending and finite.
         thresholds: Vec<f64>,
     },
-    /// A category's code is given by its label.
+    /// A category's code is the index of its label.
     Category {
         /// The labels.
         labels: Vec<String>,
-        /// The code of each label. If there are more than
-        /// [`MAX_CATEGORY_BINS`] labels, the rarest share the last code.
-        codes: Vec<u8>,
+        /// Whether the labels are split by their order, as numbers are, and not
+        /// into subsets.
+        ordered: bool,
     },
 }
 
@@ -82,130 +106,191 @@ impl Coding {
     pub fn values(&self) -> usize {
         match self {
             Self::Number { thresholds } => thresholds.len() + 1,
-            Self::Category { codes, .. } => {
-                codes.iter().max().map_or(1, |&code| usize::from(code) + 1)
-            }
+            Self::Category { labels, .. } => labels.len().max(1),
         }
     }
 
-    /// The code of a missing value.
-    pub fn missing(&self) -> u8 {
-        // At most 255 for numbers and 254 for categories.
-        self.values() as u8
+    /// The code of a missing value, the greatest but that of unknown labels.
+    pub fn missing(&self) -> u32 {
+        self.values() as u32
+    }
+
+    /// Whether codes are split by their order.
+    pub fn is_ordered(&self) -> bool {
+        match self {
+            Self::Number { .. } => true,
+            Self::Category { ordered, .. } => *ordered,
+        }
+    }
+
+    /// The number of codes, those of missing values and unknown labels included.
+    pub(crate) fn codes(&self) -> usize {
+        self.values() + if self.is_ordered() { 1 } else { 2 }
     }
 
     /// Whether the invariants of the fields hold, for a deserialised coding.
     pub(crate) fn is_valid(&self) -> bool {
         match self {
             Self::Number { thresholds } => {
-                thresholds.len() < MAX_NUMBER_BINS
+                thresholds.len() < u32::MAX as usize / 2
                     && thresholds.iter().all(|threshold| threshold.is_finite())
                     && thresholds.is_sorted_by(|a, b| a < b)
             }
-            Self::Category { labels, codes } => {
-                labels.len() == codes.len()
-                    && codes
-                        .iter()
-                        .all(|&code| usize::from(code) < MAX_CATEGORY_BINS)
+            Self::Category { labels, ordered } => {
+                labels.len() < u32::MAX as usize / 2
+                    && (*ordered || labels.len() <= MAX_SUBSET_LABELS)
             }
         }
     }
 
-    /// Appends one code per number; NaN is missing.
+    /// The codes of numbers; NaN is missing.
     ///
     /// # Panics
     /// If this is a coding of categories.
-    pub(crate) fn encode_numbers(&self, values: &[f64], codes: &mut Vec<u8>) {
+    pub(crate) fn encode_numbers(&self, values: &[f64]) -> ColumnCodes {
         let Self::Number { thresholds } = self else {
             panic!("numbers can't be encoded as categories");
         };
-        quantiles::encode(values, thresholds, codes);
+        quantiles::encode(values, thresholds)
     }
 
-    /// Appends one code per category. `values` are indices into `labels`; any
-    /// other index is missing.
+    /// The codes of categories. `values` are indices into `labels`; any other
+    /// index is missing. A label that is not known is a code of its own, or
+    /// missing where codes are ordered.
     ///
     /// # Panics
     /// If this is a coding of numbers.
-    pub(crate) fn encode_categories(&self, labels: &[String], values: &[u32], codes: &mut Vec<u8>) {
-        let Self::Category {
-            labels: known,
-            codes: known_codes,
-        } = self
-        else {
+    pub(crate) fn encode_categories(&self, labels: &[String], values: &[u32]) -> ColumnCodes {
+        let Self::Category { labels: known, .. } = self else {
             panic!("categories can't be encoded as numbers");
         };
         let missing = self.missing();
-        let table: Vec<u8> = if known.as_slice() == labels {
-            known_codes.clone()
-        } else {
-            let known: HashMap<&str, u8> = known
-                .iter()
-                .map(String::as_str)
-                .zip(known_codes.iter().copied())
-                .collect();
-            labels
-                .iter()
-                .map(|label| known.get(label.as_str()).copied().unwrap_or(missing + 1))
-                .collect()
-        };
-        chunks::extend(codes, values, |value| {
+        let unknown = self.codes() as u32 - 1;
+        let mut codes = ColumnCodes::of(self.codes());
+        if known.as_slice() == labels {
+            let number = known.len() as u32;
+            codes.extend(values, |value| if value < number { value } else { missing });
+            return codes;
+        }
+        let known: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
+        let table: Vec<u32> = labels
+            .iter()
+            .map(|label| known.get(label.as_str()).copied().unwrap_or(unknown))
+            .collect();
+        codes.extend(values, |value| {
             table.get(value as usize).copied().unwrap_or(missing)
         });
+        codes
     }
 }
 
-/// Features as codes: a matrix of one byte per row and feature, column by
-/// column.
+impl Column {
+    /// The number that stands for an ordered code: of a bin its center.
+    pub(crate) fn center(&self, code: u32) -> f64 {
+        match self.coding {
+            Coding::Number { .. } => self.centers[code as usize],
+            Coding::Category { .. } => f64::from(code),
+        }
+    }
+
+    /// The greatest code that goes left if a node is split between the codes
+    /// `low` and `high`. The threshold is the mean of their centers, rounded to a
+    /// code. Without `high`, all values go left.
+    pub(crate) fn last_left(&self, low: u32, high: Option<u32>) -> u32 {
+        let Some(high) = high else {
+            return self.coding.missing() - 1;
+        };
+        if high == low + 1 {
+            return low;
+        }
+        self.code_at(self.center(low) / 2.0 + self.center(high) / 2.0, low, high)
+    }
+
+    /// The last code of `low..high` whose center is at most `number`; `low` if
+    /// there is none.
+    pub(crate) fn code_at(&self, number: f64, low: u32, high: u32) -> u32 {
+        match self.coding {
+            Coding::Number { .. } => {
+                let between = &self.centers[low as usize + 1..high as usize];
+                low + between.partition_point(|&center| center <= number) as u32
+            }
+            Coding::Category { .. } => (number as u32).clamp(low, high - 1),
+        }
+    }
+}
+
+/// Features as codes, column by column.
 #[derive(Clone, Debug)]
 pub struct Bins {
     rows: usize,
+    is_exact: bool,
     columns: Vec<Column>,
-    codes: Vec<u8>,
+    codes: Vec<ColumnCodes>,
+    /// By feature: its codes in bins, if it has more than one byte a code.
+    coarse: Vec<Option<CoarseCodes>>,
 }
 
-/// A column with its bin centers, as it is serialised here. The columns of a
-/// model are serialised without them.
-type CenteredColumn<C> = (C, Vec<f64>);
+/// A column with its bin centers and its codes, as it is serialised here. The
+/// columns of a model are serialised without them.
+type SharedColumn<C, B> = (C, Vec<f64>, B);
 
 impl Serialize for Bins {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let columns = self.columns.iter();
-        let columns: Vec<CenteredColumn<&Column>> = columns
-            .map(|column| (column, column.centers.clone()))
+        let columns = self.columns.iter().zip(&self.codes);
+        let columns: Vec<SharedColumn<&Column, serde_bytes::ByteBuf>> = columns
+            .map(|(column, codes)| {
+                let codes = serde_bytes::ByteBuf::from(codes.to_bytes());
+                (column, column.centers.clone(), codes)
+            })
             .collect();
-        (self.rows, columns, serde_bytes::Bytes::new(&self.codes)).serialize(serializer)
+        (self.rows, self.is_exact, columns).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Bins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (rows, columns, codes): (usize, Vec<CenteredColumn<Column>>, &serde_bytes::Bytes) =
+        type Shared<'a> = Vec<SharedColumn<Column, &'a serde_bytes::Bytes>>;
+        let (rows, is_exact, shared): (usize, bool, Shared<'de>) =
             Deserialize::deserialize(deserializer)?;
-        let columns: Vec<Column> = columns
-            .into_iter()
-            .map(|(column, centers)| Column { centers, ..column })
-            .collect();
-        if rows.checked_mul(columns.len()) != Some(codes.len()) {
-            return Err(D::Error::custom(
-                "the codes are not one per row and feature",
-            ));
+        let mut bins = Self {
+            is_exact,
+            ..Self::new(rows)
+        };
+        for (column, centers, bytes) in shared {
+            let number = column.coding.codes();
+            let codes = ColumnCodes::from_bytes(number, bytes);
+            let is_within = match codes.view() {
+                // A histogram has room for every code of one byte.
+                CodesRef::Narrow(_) => true,
+                CodesRef::Wide(codes) => codes.iter().all(|code| (*code as usize) < number),
+            };
+            if codes.len() != rows || !is_within || !column.coding.is_valid() {
+                let fault = "the codes are not one per row, each of a value";
+                return Err(D::Error::custom(fault));
+            }
+            bins.push(Column { centers, ..column }, codes);
         }
-        Ok(Self {
-            rows,
-            columns,
-            codes: codes.to_vec(),
-        })
+        Ok(bins)
     }
 }
 
 impl Bins {
-    /// The bins of a dataset with `rows` rows, without features yet.
+    /// The bins of a dataset with `rows` rows, without features yet, of which
+    /// there will be few.
     pub fn new(rows: usize) -> Self {
+        Self::of_table(rows, 1, 2)
+    }
+
+    /// The bins of a dataset with `rows` rows, without features yet, of which
+    /// there will be `features`, for a target of `classes` classes.
+    pub fn of_table(rows: usize, features: usize, classes: usize) -> Self {
+        let is_small = rows <= EXACT_ROWS && features <= EXACT_FEATURES;
         Self {
             rows,
+            is_exact: is_small || classes >= EXACT_CLASSES,
             columns: Vec::new(),
             codes: Vec::new(),
+            coarse: Vec::new(),
         }
     }
 
@@ -220,30 +305,55 @@ impl Bins {
     }
 
     /// The codes of feature `index`, one per row.
-    pub fn codes(&self, index: usize) -> &[u8] {
-        &self.codes[index * self.rows..(index + 1) * self.rows]
+    pub(crate) fn codes(&self, index: usize) -> CodesRef<'_> {
+        self.codes[index].view()
     }
 
-    /// Adds a feature of numbers, one per row; NaN is missing. Up to
-    /// [`MAX_NUMBER_BINS`] distinct numbers have a bin each; more are binned by
-    /// quantiles.
+    /// The bins of feature `index`, if it has more than one byte a code.
+    pub(crate) fn coarse(&self, index: usize) -> Option<&CoarseCodes> {
+        self.coarse[index].as_ref()
+    }
+
+    /// The codes of feature `index` that are counted into histograms, and their
+    /// number without that of missing values.
+    pub(crate) fn counted(&self, index: usize) -> (&[u8], usize) {
+        match (self.codes[index].view(), &self.coarse[index]) {
+            (CodesRef::Narrow(codes), _) => (codes, self.columns[index].coding.values()),
+            (_, Some(coarse)) => (&coarse.codes, coarse.last.len()),
+            (_, None) => (&[], 1),
+        }
+    }
+
+    /// Adds a feature of numbers, one per row; NaN is missing. Distinct numbers
+    /// have a bin each if there are at most [`MAX_NUMBER_BINS`] of them, few rows
+    /// of few features ([`EXACT_ROWS`]), or many classes ([`EXACT_CLASSES`]); else
+    /// numbers are binned by quantiles.
     ///
     /// # Errors
     /// If there is not one value per row.
     pub fn push_numbers(&mut self, name: &str, values: &[f64]) -> Result<(), BinsError> {
         self.check_length(name, values.len())?;
-        let (thresholds, centers) = quantiles::bin(values, &mut self.codes);
-        self.columns.push(Column {
+        let most = if self.is_exact {
+            usize::MAX
+        } else {
+            MAX_NUMBER_BINS
+        };
+        let binned = quantiles::bin(values, most);
+        let column = Column {
             name: name.to_owned(),
-            coding: Coding::Number { thresholds },
-            centers,
-        });
+            coding: Coding::Number {
+                thresholds: binned.thresholds,
+            },
+            centers: binned.centers,
+        };
+        self.push(column, binned.codes);
         Ok(())
     }
 
     /// Adds a feature of categories, one index into `labels` per row;
-    /// `u32::MAX` is missing. Of more than [`MAX_CATEGORY_BINS`] labels, the
-    /// rarest share a bin.
+    /// `u32::MAX` is missing. Up to [`FEW_LABELS`] labels are split into subsets;
+    /// up to [`MAX_SUBSET_LABELS`], where they have [`ROWS_PER_LABEL`] rows each.
+    /// Other labels are split by their order, all of them kept apart.
     ///
     /// # Errors
     /// If there is not one value per row, or an index is out of range.
@@ -254,29 +364,36 @@ impl Bins {
         values: &[u32],
     ) -> Result<(), BinsError> {
         self.check_length(name, values.len())?;
-        let mut counts = vec![0_u32; labels.len()];
-        for &code in values {
-            if code != u32::MAX {
-                *counts
-                    .get_mut(code as usize)
-                    .ok_or_else(|| BinsError::Code {
-                        name: name.to_owned(),
-                        code,
-                        labels: labels.len(),
-                    })? += 1;
-            }
+        let is_label = |code: u32| code == u32::MAX || (code as usize) < labels.len();
+        if let Some(&code) = values.iter().find(|&&code| !is_label(code)) {
+            return Err(BinsError::Code {
+                name: name.to_owned(),
+                code,
+                labels: labels.len(),
+            });
         }
         let coding = Coding::Category {
             labels: labels.to_vec(),
-            codes: category_codes(&counts),
+            ordered: !has_subsets(labels.len(), self.rows),
         };
-        coding.encode_categories(labels, values, &mut self.codes);
-        self.columns.push(Column {
+        let codes = coding.encode_categories(labels, values);
+        let column = Column {
             name: name.to_owned(),
             coding,
             centers: Vec::new(),
-        });
+        };
+        self.push(column, codes);
         Ok(())
+    }
+
+    fn push(&mut self, column: Column, codes: ColumnCodes) {
+        let values = column.coding.values();
+        self.coarse.push(match codes.view() {
+            CodesRef::Narrow(_) => None,
+            CodesRef::Wide(codes) => Some(CoarseCodes::of(codes, values)),
+        });
+        self.columns.push(column);
+        self.codes.push(codes);
     }
 
     fn check_length(&self, name: &str, found: usize) -> Result<(), BinsError> {
@@ -293,29 +410,29 @@ impl Bins {
 
     /// The codes of `rows`, in that order.
     pub(crate) fn select(&self, rows: &[u32]) -> Codes {
-        let mut codes = Vec::with_capacity(rows.len() * self.columns.len());
-        for index in 0..self.columns.len() {
-            let column = self.codes(index);
-            chunks::extend(&mut codes, rows, |row| column[row as usize]);
-        }
         Codes {
             rows: rows.len(),
-            codes,
+            columns: self.codes.iter().map(|codes| codes.select(rows)).collect(),
         }
     }
+}
+
+/// Whether a category of `labels` labels in `rows` rows is split into subsets.
+fn has_subsets(labels: usize, rows: usize) -> bool {
+    labels <= FEW_LABELS || (labels <= MAX_SUBSET_LABELS && rows >= labels * ROWS_PER_LABEL)
 }
 
 /// The codes of selected rows, column by column.
 #[derive(Clone, Debug)]
 pub(crate) struct Codes {
     rows: usize,
-    codes: Vec<u8>,
+    columns: Vec<ColumnCodes>,
 }
 
 impl Codes {
-    /// `codes` has `rows` codes per feature.
-    pub(crate) fn from_columns(rows: usize, codes: Vec<u8>) -> Codes {
-        Codes { rows, codes }
+    /// `columns` have `rows` codes each.
+    pub(crate) fn from_columns(rows: usize, columns: Vec<ColumnCodes>) -> Codes {
+        Codes { rows, columns }
     }
 
     /// The number of rows.
@@ -324,26 +441,9 @@ impl Codes {
     }
 
     /// The codes of feature `index`.
-    pub(crate) fn column(&self, index: usize) -> &[u8] {
-        &self.codes[index * self.rows..(index + 1) * self.rows]
+    pub(crate) fn column(&self, index: usize) -> CodesRef<'_> {
+        self.columns[index].view()
     }
-}
-
-/// The code of each label, given the number of rows of each.
-fn category_codes(counts: &[u32]) -> Vec<u8> {
-    if counts.len() <= MAX_CATEGORY_BINS {
-        return (0..counts.len()).map(|code| code as u8).collect();
-    }
-    let own = MAX_CATEGORY_BINS - 1; // The labels with a code of their own.
-    let mut by_count: Vec<usize> = (0..counts.len()).collect();
-    by_count.sort_by_key(|&label| std::cmp::Reverse(counts[label]));
-    let mut kept = by_count[..own].to_vec();
-    kept.sort_unstable();
-    let mut codes = vec![own as u8; counts.len()];
-    for (code, label) in kept.into_iter().enumerate() {
-        codes[label] = code as u8;
-    }
-    codes
 }
 
 #[cfg(test)]
@@ -358,23 +458,45 @@ mod tests {
     fn few_labels_keep_their_indices_as_codes() -> Result<(), BinsError> {
         let mut bins = Bins::new(4);
         bins.push_categories("c", &labels(&["x", "y"]), &[1, 0, u32::MAX, 1])?;
-        assert_eq!(bins.codes(0), [1, 0, 2, 1]);
+        assert_eq!(bins.codes(0), CodesRef::Narrow(&[1, 0, 2, 1]));
         assert_eq!(bins.columns()[0].coding.missing(), 2);
         Ok(())
     }
 
     #[test]
-    fn the_rarest_labels_share_a_code() -> Result<(), BinsError> {
-        let names: Vec<String> = (0..300).map(|label| format!("label {label}")).collect();
-        // Labels 100..200 occur once, all others twice.
-        let values: Vec<u32> = (0..300).chain(0..100).chain(200..300).collect();
+    fn many_labels_are_kept_apart() -> Result<(), BinsError> {
+        let names: Vec<String> = (0..300).map(|label| format!("{label:03}")).collect();
+        let values: Vec<u32> = (0..300).rev().chain([u32::MAX]).collect();
         let mut bins = Bins::new(values.len());
         bins.push_categories("c", &names, &values)?;
-        let codes = &bins.codes(0)[..300];
-        let shared = codes.iter().filter(|&&code| code == 253).count();
-        assert_eq!(shared, 300 - 253);
-        assert!((0..100).chain(200..300).all(|label| codes[label] != 253));
-        assert_eq!(bins.columns()[0].coding.missing(), 254);
+        let codes: Vec<u32> = (0..=300).rev().map(|code| (code + 300) % 301).collect();
+        assert_eq!(bins.codes(0), CodesRef::Wide(&codes));
+        let column = &bins.columns()[0];
+        assert!(column.coding.is_ordered());
+        // A label that is not known is a missing value.
+        let others = labels(&["299", "new", "000"]);
+        let encoded = column.coding.encode_categories(&others, &[0, 1, 2]);
+        assert_eq!(encoded, ColumnCodes::Wide(vec![299, 300, 0]));
+        assert_eq!(column.code_at(4.5, 2, 9), 4);
+        assert_eq!(
+            (column.code_at(0.0, 2, 9), column.code_at(11.0, 2, 9)),
+            (2, 8)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn numbers_are_exact_where_rows_are_few_or_classes_many() -> Result<(), BinsError> {
+        let bins_of = |rows: usize, features, classes| {
+            let values: Vec<f64> = (0..rows).map(|row| row as f64 / 7.0).collect();
+            let mut bins = Bins::of_table(rows, features, classes);
+            bins.push_numbers("x", &values)?;
+            Ok(bins.columns()[0].coding.values())
+        };
+        assert_eq!(bins_of(700, EXACT_FEATURES, 2)?, 700);
+        assert_eq!(bins_of(700, EXACT_FEATURES + 1, 2)?, MAX_NUMBER_BINS);
+        assert_eq!(bins_of(EXACT_ROWS + 1, 1, 2)?, MAX_NUMBER_BINS);
+        assert_eq!(bins_of(EXACT_ROWS + 1, 9, EXACT_CLASSES)?, EXACT_ROWS + 1);
         Ok(())
     }
 
@@ -382,13 +504,10 @@ mod tests {
     fn categories_are_matched_by_label() -> Result<(), BinsError> {
         let mut bins = Bins::new(2);
         bins.push_categories("c", &labels(&["x", "y"]), &[0, 1])?;
-        let mut codes = Vec::new();
-        bins.columns()[0].coding.encode_categories(
-            &labels(&["new", "y", "x"]),
-            &[2, 1, 0, u32::MAX],
-            &mut codes,
-        );
-        assert_eq!(codes, [0, 1, 3, 2]);
+        let codes = bins.columns()[0]
+            .coding
+            .encode_categories(&labels(&["new", "y", "x"]), &[2, 1, 0, u32::MAX]);
+        assert_eq!(codes, ColumnCodes::Narrow(vec![0, 1, 3, 2]));
         Ok(())
     }
 

@@ -11,13 +11,18 @@ pub(crate) trait Criterion: Copy + 'static {
     /// The same criterion in integers.
     type Integer: IntegerCriterion;
 
-    /// The same criterion in integers, for nodes of fewer than
-    /// [`INTEGER_DRAWS`] draws.
+    /// The number of draws from which on a node is too large for
+    /// [`Self::integer`], at least [`INTEGER_DRAWS`].
+    const INTEGER_LIMIT: u32;
+
+    /// The same criterion in integers, for smaller nodes.
     fn integer() -> Self::Integer;
     /// The purity of a node of two classes of weights `a` and `b`.
     fn binary(a: f64, b: f64) -> f64;
     /// The purity of a node, from the sum of the class weights and each.
     fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64;
+    /// The same where every class has weight 1: `counts` are its draws.
+    fn unweighted(sum: u32, counts: impl Iterator<Item = u32>) -> f64;
     /// The impurity of a node, from its weight and purity.
     fn impurity(weight: f64, purity: f64) -> f64;
     /// The purity that a split into two random parts is expected to gain, for
@@ -50,6 +55,9 @@ pub(crate) struct Gini;
 impl Criterion for Gini {
     type Integer = Self;
 
+    /// The sums of squares fit into 63 bits.
+    const INTEGER_LIMIT: u32 = 1 << 30;
+
     #[inline]
     fn integer() -> Self {
         Self
@@ -63,6 +71,13 @@ impl Criterion for Gini {
     #[inline]
     fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64 {
         weights.map(|weight| weight * weight).sum::<f64>() / sum
+    }
+
+    /// In integers, which equal the sums of whole numbers in floating point.
+    #[inline]
+    fn unweighted(sum: u32, counts: impl Iterator<Item = u32>) -> f64 {
+        let squares = counts.map(|count| u64::from(count) * u64::from(count));
+        squares.sum::<u64>() as f64 / f64::from(sum)
     }
 
     fn impurity(weight: f64, purity: f64) -> f64 {
@@ -153,6 +168,8 @@ impl IntegerCriterion for IntegerEntropy {
 impl Criterion for Entropy {
     type Integer = IntegerEntropy;
 
+    const INTEGER_LIMIT: u32 = INTEGER_DRAWS as u32;
+
     #[inline]
     fn integer() -> IntegerEntropy {
         IntegerEntropy(&INTEGER_W_LOG_W)
@@ -166,6 +183,11 @@ impl Criterion for Entropy {
     #[inline]
     fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64 {
         weights.map(w_log_w).sum::<f64>() - w_log_w(sum)
+    }
+
+    #[inline]
+    fn unweighted(sum: u32, counts: impl Iterator<Item = u32>) -> f64 {
+        Self::multiclass(f64::from(sum), counts.map(f64::from))
     }
 
     fn impurity(weight: f64, purity: f64) -> f64 {
@@ -205,6 +227,23 @@ mod tests {
             Entropy::impurity(8.0, Entropy::multiclass(8.0, [a, b].into_iter())),
             entropy
         ));
+    }
+
+    #[test]
+    fn unweighted_purities_are_those_of_weights_of_1() {
+        let counts = [3_u32, 0, 90_001, 7];
+        let sum: u32 = counts.iter().sum();
+        fn both<C: Criterion>(sum: u32, counts: [u32; 4]) -> [f64; 2] {
+            let weights = counts.into_iter().map(f64::from);
+            [
+                C::unweighted(sum, counts.into_iter()),
+                C::multiclass(f64::from(sum), weights),
+            ]
+        }
+        let [a, b] = both::<Gini>(sum, counts);
+        assert_eq!(a, b);
+        let [a, b] = both::<Entropy>(sum, counts);
+        assert_eq!(a, b);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
 use crate::chunks;
+use crate::codes::Code;
 use crate::tally::TallyLayout;
 
 /// An item that stands for a row.
@@ -130,10 +131,43 @@ impl<R> Deref for BoundedSlice<'_, R> {
     }
 }
 
-impl<R> BoundedSlice<'_, R> {
+impl<R: RowItem> BoundedSlice<'_, R> {
     /// What all items are within.
     pub(crate) fn bounds(self) -> Bounds {
         self.bounds
+    }
+
+    /// Appends `map` of every item and its code in `column` to `into`, in order.
+    #[inline]
+    #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]
+    pub(crate) fn extend_codes<K: Code, U: Copy>(
+        self,
+        column: &[K],
+        into: &mut Vec<U>,
+        mut map: impl FnMut(R, K) -> U,
+    ) {
+        assert!(
+            self.bounds.rows <= column.len(),
+            "a column of another dataset"
+        );
+        chunks::extend(into, self.items, |item| {
+            // SAFETY: the items are within bounds that the column covers.
+            map(item, unsafe { *column.get_unchecked(item.index()) })
+        });
+    }
+
+    /// Calls `body` with every item and its code in `column`, in order.
+    #[inline]
+    #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]
+    pub(crate) fn for_each_code<K: Code>(self, column: &[K], mut body: impl FnMut(R, K)) {
+        assert!(
+            self.bounds.rows <= column.len(),
+            "a column of another dataset"
+        );
+        chunks::for_each(self.items, |item| {
+            // SAFETY: the items are within bounds that the column covers.
+            body(item, unsafe { *column.get_unchecked(item.index()) });
+        });
     }
 }
 
@@ -207,12 +241,12 @@ impl<R: RowItem> BoundedRows<R> {
     /// Reading and writing go in one direction each, and ascending or
     /// descending rows stay so on either side.
     #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]
-    pub(crate) fn partition_from(
+    pub(crate) fn partition_from<K: Code>(
         &mut self,
         start: usize,
         source: BoundedSlice<'_, R>,
-        column: &[u8],
-        goes_right: impl Fn(u8) -> bool,
+        column: &[K],
+        goes_right: impl Fn(K) -> bool,
     ) -> usize {
         assert_eq!(self.bounds, source.bounds, "lists of different datasets");
         assert!(
@@ -228,12 +262,12 @@ impl<R: RowItem> BoundedRows<R> {
     /// Copies the items of `source` whose code in `column` is kept into the
     /// places of this list from `start` on, in order. Returns how many.
     #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]
-    pub(crate) fn filter_from(
+    pub(crate) fn filter_from<K: Code>(
         &mut self,
         start: usize,
         source: BoundedSlice<'_, R>,
-        column: &[u8],
-        is_kept: impl Fn(u8) -> bool,
+        column: &[K],
+        is_kept: impl Fn(K) -> bool,
     ) -> usize {
         assert_eq!(self.bounds, source.bounds, "lists of different datasets");
         assert!(
@@ -256,11 +290,11 @@ impl<R: RowItem> BoundedRows<R> {
 /// `source` and `target` have one length.
 #[expect(unsafe_code, reason = "the second of the two innermost loops")]
 #[inline(never)]
-unsafe fn partition<R: RowItem>(
+unsafe fn partition<R: RowItem, K: Code>(
     source: &[R],
     target: &mut [R],
-    column: &[u8],
-    goes_right: impl Fn(u8) -> bool,
+    column: &[K],
+    goes_right: impl Fn(K) -> bool,
 ) -> usize {
     debug_assert_eq!(source.len(), target.len());
     debug_assert!(source.iter().all(|item| item.index() < column.len()));
@@ -301,11 +335,11 @@ unsafe fn partition<R: RowItem>(
 /// As for [`partition`].
 #[expect(unsafe_code, reason = "half of the partition, and as hot")]
 #[inline(never)]
-unsafe fn filter<R: RowItem>(
+unsafe fn filter<R: RowItem, K: Code>(
     source: &[R],
     target: &mut [R],
-    column: &[u8],
-    is_kept: impl Fn(u8) -> bool,
+    column: &[K],
+    is_kept: impl Fn(K) -> bool,
 ) -> usize {
     debug_assert_eq!(source.len(), target.len());
     debug_assert!(source.iter().all(|item| item.index() < column.len()));
@@ -353,13 +387,13 @@ mod tests {
     fn a_short_column_is_refused() {
         let rows = BoundedRows::all(9);
         rows.clone()
-            .partition_from(0, rows.slice(0..9), &[0; 8], |_| false);
+            .partition_from(0, rows.slice(0..9), &[0_u8; 8], |_| false);
     }
 
     #[test]
     #[should_panic(expected = "lists of different datasets")]
     fn lists_of_different_bounds_are_not_mixed() {
         let rows = BoundedRows::all(9);
-        BoundedRows::all(8).partition_from(0, rows.slice(0..8), &[0; 9], |_| false);
+        BoundedRows::all(8).partition_from(0, rows.slice(0..8), &[0_u8; 9], |_| false);
     }
 }

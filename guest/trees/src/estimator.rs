@@ -115,15 +115,6 @@ where
         if targets.len() != x.nrows() {
             return Err(linfa::Error::MismatchedShapes(x.nrows(), targets.len()).into());
         }
-        let mut bins = Bins::new(x.nrows());
-        let names = dataset.feature_names();
-        for index in 0..x.ncols() {
-            let name = names
-                .get(index)
-                .cloned()
-                .unwrap_or_else(|| format!("feature-{index}"));
-            bins.push_numbers(&name, &numbers(x, index))?;
-        }
         let mut labels: Vec<L> = targets.iter().cloned().collect();
         labels.sort_unstable();
         labels.dedup();
@@ -133,6 +124,15 @@ where
             .collect();
         let rows: Vec<u32> = (0..x.nrows() as u32).collect();
         let label_names: Vec<String> = labels.iter().map(name).collect();
+        let mut bins = Bins::of_table(x.nrows(), x.ncols(), labels.len());
+        let names = dataset.feature_names();
+        for index in 0..x.ncols() {
+            let name = names
+                .get(index)
+                .cloned()
+                .unwrap_or_else(|| format!("feature-{index}"));
+            bins.push_numbers(&name, &numbers(x, index))?;
+        }
         let training = TrainingSet {
             labels: &label_names,
             codes: &codes,

@@ -7,20 +7,22 @@ use std::marker::PhantomData;
 
 use crate::bins::Bins;
 use crate::chunks;
+use crate::codes::with_codes;
 use crate::criterion::Criterion;
 use crate::entries::{BoundedRows, Entry};
 use crate::grown::{
     EPSILON, GrowTree, GrownTree, GrowthRules, NestedLimits, NodeStats, balanced_weights,
 };
+use crate::moving::move_rows;
 use crate::node_histograms::{BATCH, NodeHistograms};
 use crate::pending::{ChosenSplit, PendingNode, PendingSplit};
 use crate::random::Key;
 use crate::sample::{Sample, SampleError};
 use crate::search::SplitSearch;
 use crate::sorted::{MAX_DRAWS, SortedRows};
-use crate::split::{FeatureHistogram, LeafLimits, SplitRule};
+use crate::split::{Feature, FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{TallyLayout, copy, subtract};
-use crate::tree::{NO_CODE, Node, Test, contains, is_right};
+use crate::tree::{NO_CODE, Node, Test};
 
 /// The child of a tree's key for its bootstrap sample.
 const ROWS: u64 = 0;
@@ -31,6 +33,25 @@ const ROOT: u64 = 1;
 const FEATURES: u64 = 2;
 /// The child of a node's key for random splits.
 const THRESHOLDS: u64 = 3;
+
+/// The number of rows from which on a node is split between bins of codes, where
+/// these have more than one byte. Smaller nodes are split between all codes.
+const COARSE_ROWS: usize = 128;
+
+/// The number of bins that occur in a node from which on it is split between
+/// bins.
+const COARSE_BINS: usize = 64;
+
+/// How a feature of a node is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By rows that are sorted by their codes.
+    Codes,
+    /// By rows that are sorted by the bins of their codes.
+    Bins,
+    /// By a histogram, of bins if there are any, else of codes.
+    Histogram,
+}
 
 /// Grows trees on one sample by one set of rules.
 pub(crate) struct Grower<'a, L: TallyLayout, C> {
@@ -239,19 +260,36 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         let entries = entries[pending.parity()].slice(pending.range());
         let stride = search.layout.stride();
         let total = &tallies[pending.node as usize * stride..][..stride];
-        let random = rules.random_splits.then(|| pending.key.child(THRESHOLDS));
+        let mut varies = false;
+        if rules.random_splits {
+            let key = pending.key.child(THRESHOLDS);
+            for &index in features {
+                let index = index as usize;
+                let column = &bins.columns()[index];
+                varies |= search.draw::<C>(index, column, bins.codes(index), entries, total, key);
+            }
+            return varies;
+        }
         // Independent of whether there is a slot, which depends on other nodes:
         // sorted and counted rows may differ in the rounding of scores.
-        let may_sort = random.is_none()
-            && search.layout.is_unweighted()
-            && search.layout.draws(total) < MAX_DRAWS;
-        let sorts = |index: usize| {
-            let coding = &bins.columns()[index].coding;
-            may_sort && SortedRows::is_faster(coding, entries.len(), stride)
+        let may_sort = search.layout.is_unweighted() && search.layout.draws(total) < MAX_DRAWS;
+        let way = |index: usize| {
+            let (coding, coarse) = (&bins.columns()[index].coding, bins.coarse(index));
+            let values = bins.counted(index).1;
+            let is_faster = || SortedRows::is_faster(coding, values, entries.len(), stride);
+            match coarse {
+                Some(_) if entries.len() < COARSE_ROWS => Way::Codes,
+                Some(_) if may_sort && is_faster() => Way::Bins,
+                None if may_sort && is_faster() => Way::Codes,
+                _ => Way::Histogram,
+            }
         };
         let mut counted = [0; BATCH];
         let mut number = 0;
-        for &index in features.iter().filter(|&&index| !sorts(index as usize)) {
+        for &index in features {
+            if way(index as usize) != Way::Histogram {
+                continue;
+            }
             counted[number] = index;
             number += 1;
         }
@@ -262,29 +300,45 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             &counted[..number],
             pending.slot,
         );
-        let mut varies = false;
         let mut place = 0;
         for &index in features {
             let index = index as usize;
-            let column = &bins.columns()[index];
-            if sorts(index) {
-                if sorted.sort(&entries, bins.codes(index)) {
-                    search.search_sorted::<C>(index, column, sorted, total);
+            let mut feature = Feature {
+                index,
+                column: &bins.columns()[index],
+                bins: bins.coarse(index),
+            };
+            let mut way = way(index);
+            if way == Way::Histogram {
+                let (histogram, present) = histograms.get(bins, place, index, pending.slot);
+                if feature.bins.is_some() && present.codes().len() < COARSE_BINS {
+                    way = Way::Codes;
+                } else {
+                    let counted = FeatureHistogram {
+                        feature,
+                        histogram,
+                        codes: present.codes(),
+                        has_missing: present.has_missing,
+                    };
+                    varies |= search.search::<C>(counted, total);
+                }
+                let missing = feature.missing() as u8;
+                histograms.clear_batch_place(place, missing, pending.slot);
+                place += 1;
+            }
+            if way == Way::Bins {
+                sorted.sort_narrow(entries, bins.counted(index).0);
+                if sorted.codes(feature.missing()).0.len() < COARSE_BINS {
+                    way = Way::Codes;
+                } else {
+                    search.search_sorted::<C>(feature, sorted, total);
                     varies = true;
                 }
-                continue;
             }
-            let (histogram, present) = histograms.get(bins, place, index, pending.slot);
-            let feature = FeatureHistogram {
-                index,
-                column,
-                histogram,
-                codes: present.codes(),
-                has_missing: present.has_missing,
-            };
-            varies |= search.search::<C>(feature, total, random);
-            histograms.clear_batch_place(place, column.coding.missing(), pending.slot);
-            place += 1;
+            if way == Way::Codes && sorted.sort(entries, bins.codes(index), feature.bins.take()) {
+                search.search_sorted::<C>(feature, sorted, total);
+                varies = true;
+            }
         }
         varies
     }
@@ -367,7 +421,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             } => {
                 let missing = self.bins.columns()[split.feature].coding.missing();
                 let also_left = if missing_left.unwrap_or(left_is_larger) {
-                    u16::from(missing)
+                    missing
                 } else {
                     NO_CODE
                 };
@@ -400,7 +454,6 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         test: Test,
         only: Option<bool>,
     ) -> usize {
-        let column = self.bins.codes(feature);
         let [even, odd] = &mut self.entries;
         let (source, target) = if pending.parity() == 0 {
             (even, odd)
@@ -408,41 +461,10 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             (odd, even)
         };
         let (start, source) = (pending.range().start, source.slice(pending.range()));
-        match (test, only) {
-            (
-                Test::Threshold {
-                    last_left,
-                    also_left: NO_CODE,
-                },
-                None,
-            ) => target.partition_from(start, source, column, |code| code > last_left),
-            (
-                Test::Threshold {
-                    last_left,
-                    also_left,
-                },
-                None,
-            ) => target.partition_from(start, source, column, |code| {
-                is_right(code, last_left, also_left)
-            }),
-            (
-                Test::Threshold {
-                    last_left,
-                    also_left,
-                },
-                Some(right),
-            ) => target.filter_from(start, source, column, |code| {
-                is_right(code, last_left, also_left) == right
-            }),
-            (Test::Subset { set }, None) => {
-                let set = &self.grown.tree.sets[set as usize];
-                target.partition_from(start, source, column, |code| !contains(set, code))
-            }
-            (Test::Subset { set }, Some(right)) => {
-                let set = &self.grown.tree.sets[set as usize];
-                target.filter_from(start, source, column, |code| contains(set, code) != right)
-            }
-        }
+        let tree = &self.grown.tree;
+        with_codes!(self.bins.codes(feature), column => {
+            move_rows(target, start, source, column, tree, test, only)
+        })
     }
 
     /// Gives the slot of a node to its children: the child of fewer rows is
@@ -533,7 +555,8 @@ impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
             match self.rules.max_leaves {
                 Some(leaves) => self.grow_best_first(root, leaves),
                 None => {
-                    if self.rules.max_features >= self.features.len() {
+                    let is_whole = self.rules.max_features >= self.features.len();
+                    if is_whole && !self.rules.random_splits {
                         let entries = self.entries[0].slice(root.range());
                         root.slot =
                             self.histograms

@@ -2,10 +2,11 @@
 //! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`] of a guest, and
 //! [`ForestClassifier`] behind linfa's `Fit` and `Predict`.
 //!
-//! The features of a dataset are binned once, to one byte per value ([`Bins`]).
-//! To split a node, its rows are counted by class into one histogram per
-//! feature, the best split is chosen from the counts, and the rows are
-//! partitioned. A split depends on the node's rows, the seed, the index of the
+//! The features of a dataset are binned once, to one byte per value, or four
+//! where 255 bins would merge what trees are to tell apart ([`Bins`]). To split a
+//! large node, its rows are counted by class into one histogram per feature; the
+//! rows of a small one are sorted; a random split needs neither. So the cost of a
+//! node follows its rows, not its bins. A split depends on the node's rows, the seed, the index of the
 //! tree and the path from the root only. So a tree that was grown to loose
 //! limits contains the trees of all tighter limits, and one forest serves all
 //! candidates that differ in nested hyper-parameters, bit for bit.
@@ -17,13 +18,13 @@
 //! | module | contents |
 //! | --- | --- |
 //! | `chunks`, `random`, `criterion`, `tree`, [`params`] | unrolled loops, random numbers, impurity measures, the tests of a tree, hyper-parameters |
-//! | `quantiles`, [`bins`] | binning |
+//! | `codes`, `quantiles`, `coarse`, [`bins`] | codes of one or four bytes; binning |
 //! | `tally`; `binary`, `multiclass` | counts of rows by class |
 //! | `entries`, `sample` | rows within checked bounds; training rows and bootstrap samples |
 //! | `histogram` | the loop that counts rows |
-//! | `split`; `sorted`; `search` | the best split of a node |
+//! | `split`; `sorted`; `search`, `draw` | the best split of a node, and random ones |
 //! | `node_histograms` | histograms of nodes, counted or by subtraction |
-//! | `grown`; `pending`; `grower` | growing trees |
+//! | `grown`, `moving`; `pending`; `grower` | growing trees |
 //! | `resolved` | hyper-parameters resolved for given training rows |
 //! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
 //! | [`forest`] | fitting and evaluating candidates |
@@ -32,7 +33,10 @@
 mod binary;
 pub mod bins;
 mod chunks;
+mod coarse;
+mod codes;
 mod criterion;
+mod draw;
 mod entries;
 pub mod estimator;
 mod fitted;
@@ -41,6 +45,7 @@ mod grower;
 mod grown;
 mod histogram;
 pub mod model;
+mod moving;
 mod multiclass;
 mod node_histograms;
 pub mod params;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bins::{Codes, Coding, Column};
+use crate::bins::{Codes, Coding, Column, ColumnCodes};
 use crate::fitted::{FittedTree, mean_prediction, width};
 use crate::tree::{CodeSet, NO_CODE, Node, Test, Tree, contains, insert};
 
@@ -103,14 +103,16 @@ impl Forest {
             &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
         ) -> Result<(), E>,
     ) -> Result<Vec<f64>, E> {
-        let mut codes = Vec::with_capacity(rows * self.columns.len());
+        let mut codes = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
             feature(index, column, &mut |values| {
-                encode(column, values, &mut codes)
+                codes.push(encode(column, values)?);
+                Ok(())
             })?;
+            let of_feature = codes.last().filter(|_| codes.len() == index + 1);
             assert_eq!(
-                codes.len(),
-                rows * (index + 1),
+                of_feature.map(ColumnCodes::len),
+                Some(rows),
                 "a feature must have one value per row"
             );
         }
@@ -119,12 +121,8 @@ impl Forest {
     }
 }
 
-/// Appends the codes of a feature's values.
-fn encode(
-    column: &Column,
-    values: FeatureValues<'_>,
-    codes: &mut Vec<u8>,
-) -> Result<(), PredictError> {
+/// The codes of a feature's values.
+fn encode(column: &Column, values: FeatureValues<'_>) -> Result<ColumnCodes, PredictError> {
     let kind = |found, expected| PredictError::Kind {
         name: column.name.clone(),
         found,
@@ -132,12 +130,10 @@ fn encode(
     };
     match (&column.coding, values) {
         (Coding::Number { .. }, FeatureValues::Number(values)) => {
-            column.coding.encode_numbers(values, codes);
-            Ok(())
+            Ok(column.coding.encode_numbers(values))
         }
         (Coding::Category { .. }, FeatureValues::Category { labels, values }) => {
-            column.coding.encode_categories(labels, values, codes);
-            Ok(())
+            Ok(column.coding.encode_categories(labels, values))
         }
         (Coding::Number { .. }, FeatureValues::Category { .. }) => {
             Err(kind("categories", "numbers"))
@@ -164,8 +160,8 @@ struct TreeRecord {
     left: Vec<u32>,
     /// By split node: the index of the tested feature.
     feature: Vec<u32>,
-    /// By split node: for a number, the greatest code that goes left; for a
-    /// category, the index of a set.
+    /// By split node: for a number or an ordered category, the greatest code that
+    /// goes left; for another category, the index of a set.
     cut: Vec<u32>,
     /// By split node: 1 if missing numbers go left, else 0.
     missing_left: Vec<u8>,
@@ -229,7 +225,7 @@ impl TreeRecord {
             feature: tests().map(|node| node.feature).collect(),
             cut: tests()
                 .map(|node| match node.test {
-                    Test::Threshold { last_left, .. } => u32::from(last_left),
+                    Test::Threshold { last_left, .. } => last_left,
                     Test::Subset { set } => set,
                 })
                 .collect(),
@@ -286,23 +282,19 @@ impl TreeRecord {
             let Some(column) = columns.get(feature as usize) else {
                 return Err(ModelError::Damaged("a node tests an unknown feature"));
             };
-            let test = match column.coding {
-                Coding::Number { .. } => {
-                    let missing = u16::from(column.coding.missing());
-                    let Ok(cut) = u8::try_from(cut) else {
-                        return Err(ModelError::Damaged("the threshold of a node is not a code"));
-                    };
-                    Test::Threshold {
-                        last_left: cut,
-                        also_left: if missing_left == 1 { missing } else { NO_CODE },
-                    }
+            let test = if column.coding.is_ordered() {
+                Test::Threshold {
+                    last_left: cut,
+                    also_left: if missing_left == 1 {
+                        column.coding.missing()
+                    } else {
+                        NO_CODE
+                    },
                 }
-                Coding::Category { .. } if (cut as usize) < tree.sets.len() => {
-                    Test::Subset { set: cut }
-                }
-                Coding::Category { .. } => {
-                    return Err(ModelError::Damaged("a node tests an unknown set"));
-                }
+            } else if (cut as usize) < tree.sets.len() {
+                Test::Subset { set: cut }
+            } else {
+                return Err(ModelError::Damaged("a node tests an unknown set"));
             };
             tree.nodes.push(Node {
                 left,

@@ -3,11 +3,19 @@
 use crate::criterion::Criterion;
 use crate::tally::{TallyLayout, weighted_noise_gain};
 
+/// The number of classes from which on integers are faster than floating point.
+const MANY_CLASSES: usize = 12;
+
 /// One count of draws per class, followed by the number of distinct rows
 /// where these are counted.
 #[derive(Clone, Debug)]
 pub(crate) struct MulticlassLayout {
     class_weights: Vec<f64>,
+    /// Whether every class has weight 1.
+    is_unweighted: bool,
+    /// Whether purities are computed in integers, which takes less time where
+    /// there are many classes of weight 1.
+    in_integers: bool,
     count_rows: bool,
 }
 
@@ -19,8 +27,16 @@ impl MulticlassLayout {
     pub(crate) fn new(classes: usize, count_rows: bool) -> Self {
         Self {
             class_weights: vec![1.0; classes],
+            is_unweighted: true,
+            in_integers: classes >= MANY_CLASSES,
             count_rows,
         }
+    }
+
+    /// The draws of each class.
+    #[inline]
+    fn counts<'a>(&self, tally: &'a [u32]) -> &'a [u32] {
+        &tally[..self.class_weights.len()]
     }
 
     /// The weight of each class.
@@ -59,6 +75,8 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     fn set_class_weights(&mut self, weights: &[f64]) {
         self.class_weights.copy_from_slice(weights);
+        self.is_unweighted = weights.iter().all(|&weight| weight == 1.0);
+        self.in_integers = self.is_unweighted && weights.len() >= MANY_CLASSES;
     }
 
     fn classes(&self) -> usize {
@@ -66,11 +84,11 @@ unsafe impl TallyLayout for MulticlassLayout {
     }
 
     fn is_unweighted(&self) -> bool {
-        self.class_weights.iter().all(|&weight| weight == 1.0)
+        self.is_unweighted
     }
 
     fn draws_by_class(&self, tally: &[u32]) -> impl Iterator<Item = u32> {
-        tally[..self.class_weights.len()].iter().copied()
+        self.counts(tally).iter().copied()
     }
 
     #[inline]
@@ -107,16 +125,22 @@ unsafe impl TallyLayout for MulticlassLayout {
     }
 
     #[inline]
+    fn masked((draws, class): (u32, u32), is_kept: bool) -> (u32, u32) {
+        (if is_kept { draws } else { 0 }, class)
+    }
+
+    #[inline]
     fn add(&self, tally: &mut [u32], (draws, class): (u32, u32)) {
         tally[class as usize] += draws;
         if self.count_rows {
-            tally[self.class_weights.len()] += 1;
+            // A row that was drawn counts once.
+            tally[self.class_weights.len()] += u32::from(draws > 0);
         }
     }
 
     #[inline]
     fn draws(&self, tally: &[u32]) -> u32 {
-        tally[..self.class_weights.len()].iter().sum()
+        self.counts(tally).iter().sum()
     }
 
     #[inline]
@@ -130,16 +154,29 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn weight(&self, tally: &[u32]) -> f64 {
+        if self.in_integers {
+            return f64::from(self.draws(tally));
+        }
         self.weights_of(tally).sum()
     }
 
     #[inline]
     fn purity<C: Criterion>(&self, tally: &[u32]) -> f64 {
+        if self.in_integers {
+            return C::unweighted(self.draws(tally), self.counts(tally).iter().copied());
+        }
         C::multiclass(self.weight(tally), self.weights_of(tally))
     }
 
     #[inline]
     fn split_purity<C: Criterion>(&self, left: &[u32], total: &[u32]) -> f64 {
+        if self.in_integers {
+            let (left, total) = (self.counts(left), self.counts(total));
+            let draws: u32 = left.iter().sum();
+            let all: u32 = total.iter().sum();
+            let rest = total.iter().zip(left).map(|(total, left)| total - left);
+            return C::unweighted(draws, left.iter().copied()) + C::unweighted(all - draws, rest);
+        }
         let (a, b) = self.split_weights(left, total);
         C::multiclass(a, self.weights_of(left))
             + C::multiclass(b, self.weights_of_rest(left, total))
@@ -147,6 +184,10 @@ unsafe impl TallyLayout for MulticlassLayout {
 
     #[inline]
     fn split_weights(&self, left: &[u32], total: &[u32]) -> (f64, f64) {
+        if self.in_integers {
+            let draws = self.draws(left);
+            return (f64::from(draws), f64::from(self.draws(total) - draws));
+        }
         (
             self.weights_of(left).sum(),
             self.weights_of_rest(left, total).sum(),
@@ -220,6 +261,14 @@ unsafe impl TallyLayout for MulticlassLayout {
         };
         let farthest = (0..codes.len()).max_by(|&a, &b| spread(a).total_cmp(&spread(b)));
         let Some(farthest) = farthest else { return };
+        if codes.len() == 2 && spread(farthest) > 0.0 {
+            // The deviations of two codes point in opposite directions, so that
+            // the farther one is the greater along the axis.
+            if farthest == 0 {
+                codes.swap(0, 1);
+            }
+            return;
+        }
         let mut axis = deviations[farthest * classes..][..classes].to_vec();
         let mut next = vec![0.0; classes];
         for _ in 0..ITERATIONS {

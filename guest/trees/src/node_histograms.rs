@@ -43,8 +43,8 @@ impl<W: Count> NodeHistograms<W> {
     pub(crate) fn new(bins: &Bins, stride: usize) -> Self {
         let mut offsets = vec![0];
         let mut end = 0;
-        for column in bins.columns() {
-            end += (column.coding.values() + 1) * stride;
+        for index in 0..bins.columns().len() {
+            end += (bins.counted(index).1 + 1) * stride;
             offsets.push(end);
         }
         Self {
@@ -87,8 +87,7 @@ impl<W: Count> NodeHistograms<W> {
         if slot.is_some() {
             return;
         }
-        let few =
-            |feature: u32| entries.len() * 2 < bins.columns()[feature as usize].coding.values();
+        let few = |feature: u32| entries.len() * 2 < bins.counted(feature as usize).1;
         let size = CODES * self.stride;
         if !features.iter().any(|&feature| few(feature)) {
             let starts = [0, size, 2 * size, 3 * size];
@@ -99,9 +98,9 @@ impl<W: Count> NodeHistograms<W> {
             let start = place * size;
             if few(feature) {
                 let histogram = &mut self.batch[start..start + size];
-                let set = fill_few(layout, &entries, bins.codes(feature as usize), histogram);
-                let missing = bins.columns()[feature as usize].coding.missing();
-                self.present[place].set_from_code_set(set, missing);
+                let (codes, values) = bins.counted(feature as usize);
+                let set = fill_few(layout, &entries, codes, histogram);
+                self.present[place].set_from_code_set(set, values as u8);
                 self.is_known[place] = true;
             } else {
                 fill_batch(
@@ -125,7 +124,7 @@ impl<W: Count> NodeHistograms<W> {
         feature: usize,
         slot: Option<u32>,
     ) -> (&[W], &PresentCodes) {
-        let codes = bins.columns()[feature].coding.values() + 1;
+        let codes = bins.counted(feature).1 + 1;
         let histogram = match slot {
             Some(slot) => {
                 let start = slot as usize * self.slot_length() + self.offsets[feature];
@@ -223,7 +222,7 @@ fn fill_batch<L: TallyLayout>(
     starts: [usize; BATCH],
     counts: &mut [L::Count],
 ) {
-    let column = |place: usize| bins.codes(features[place] as usize);
+    let column = |place: usize| bins.counted(features[place] as usize).0;
     let [a, b, c, d] = starts;
     match features.len() {
         0 => {}

@@ -2,6 +2,7 @@
 //! quantile bins of about equally many rows.
 
 use crate::chunks;
+use crate::codes::{ColumnCodes, NARROW};
 use crate::random::Key;
 
 /// The greatest number of bins of a number feature. One further code stands
@@ -16,27 +17,53 @@ const TABLE: usize = 1 << 16;
 /// 1/1000 of all rows.
 const SAMPLE: usize = 1 << 18;
 
-/// Bins numbers: appends one code per number to `codes`, and returns the
-/// thresholds between bins and the centers of the bins, both ascending. The
-/// code of NaN is the number of bins.
-pub(crate) fn bin(values: &[f64], codes: &mut Vec<u8>) -> (Vec<f64>, Vec<f64>) {
-    if let Some(table) = Table::of(values) {
-        let groups = Groups::of(&table.distinct());
-        table.encode(values, &groups, codes);
-        return (groups.thresholds, groups.centers);
-    }
-    let groups = Groups::of(&distinct(values));
-    encode(values, &groups.thresholds, codes);
-    (groups.thresholds, groups.centers)
+/// Numbers as codes.
+pub(crate) struct Binned {
+    /// The thresholds between bins, ascending.
+    pub(crate) thresholds: Vec<f64>,
+    /// The centers of the bins, ascending.
+    pub(crate) centers: Vec<f64>,
+    /// One code per number; that of NaN is the number of bins.
+    pub(crate) codes: ColumnCodes,
 }
 
-/// Appends the code of each number: the number of thresholds below it; for NaN
-/// the number of thresholds plus one.
-pub(crate) fn encode(values: &[f64], thresholds: &[f64], codes: &mut Vec<u8>) {
-    let mut padded = [f64::MAX; 256];
+/// Bins numbers into at most `most` bins. `most` is [`MAX_NUMBER_BINS`], or no
+/// limit.
+pub(crate) fn bin(values: &[f64], most: usize) -> Binned {
+    let table = Table::of(values);
+    let groups = match &table {
+        Some(table) => Groups::of(&table.distinct(), most),
+        None => Groups::of(&distinct(values, most), most),
+    };
+    let codes = match table {
+        Some(table) => table.encode(values, &groups),
+        None => encode(values, &groups.thresholds),
+    };
+    Binned {
+        thresholds: groups.thresholds,
+        centers: groups.centers,
+        codes,
+    }
+}
+
+/// The code of each number: the number of thresholds below it; for NaN the
+/// number of thresholds plus one.
+pub(crate) fn encode(values: &[f64], thresholds: &[f64]) -> ColumnCodes {
+    let missing = thresholds.len() + 1;
+    if missing >= NARROW {
+        let code = |value: f64| {
+            if value.is_nan() {
+                missing as u32
+            } else {
+                thresholds.partition_point(|&threshold| threshold < value) as u32
+            }
+        };
+        let codes = values.iter().map(|&value| code(finite(value)));
+        return ColumnCodes::Wide(codes.collect());
+    }
+    let mut padded = [f64::MAX; NARROW];
     padded[..thresholds.len()].copy_from_slice(thresholds);
-    let missing = (thresholds.len() + 1) as u8;
-    codes.extend(values.iter().map(|&value| {
+    let codes = values.iter().map(|&value| {
         let value = finite(value);
         let mut code = 0_usize;
         // A branchless binary search over 255 thresholds.
@@ -47,8 +74,13 @@ pub(crate) fn encode(values: &[f64], thresholds: &[f64], codes: &mut Vec<u8>) {
                 0
             };
         }
-        if value.is_nan() { missing } else { code as u8 }
-    }));
+        if value.is_nan() {
+            missing as u8
+        } else {
+            code as u8
+        }
+    });
+    ColumnCodes::Narrow(codes.collect())
 }
 
 /// Clamps infinities to the greatest finite numbers, so that thresholds can
@@ -98,9 +130,9 @@ impl Table {
             .collect()
     }
 
-    fn encode(&self, values: &[f64], groups: &Groups, codes: &mut Vec<u8>) {
-        let mut code = 0_usize;
-        let table: Vec<u8> = (0..self.counts.len())
+    fn encode(&self, values: &[f64], groups: &Groups) -> ColumnCodes {
+        let mut code = 0;
+        let table: Vec<u32> = (0..self.counts.len())
             .map(|index| {
                 let value = self.least + index as f64;
                 while groups
@@ -110,26 +142,28 @@ impl Table {
                 {
                     code += 1;
                 }
-                code as u8
+                code as u32
             })
             .collect();
-        let missing = (groups.thresholds.len() + 1) as u8;
-        chunks::extend(codes, values, |value| {
+        let missing = groups.thresholds.len() + 1;
+        let mut codes = ColumnCodes::of(missing + 1);
+        codes.extend(values, |value| {
             if value.is_nan() {
-                missing
+                missing as u32
             } else {
                 table[(value - self.least) as usize]
             }
         });
+        codes
     }
 }
 
 /// The distinct numbers, ascending, each with its count; those of a random
 /// sample where there are more than [`SAMPLE`] rows and more distinct numbers
-/// than bins.
-fn distinct(values: &[f64]) -> Vec<(f64, u32)> {
+/// than bins, of which there are at most `most`.
+fn distinct(values: &[f64], most: usize) -> Vec<(f64, u32)> {
     let present = values.iter().filter(|value| !value.is_nan());
-    let mut sorted: Vec<f64> = if values.len() <= SAMPLE {
+    let mut sorted: Vec<f64> = if values.len() <= SAMPLE || most > MAX_NUMBER_BINS {
         present.map(|&value| finite(value)).collect()
     } else if let Some(few) = few_distinct(values) {
         few
@@ -180,13 +214,13 @@ struct Groups {
 }
 
 impl Groups {
-    fn of(distinct: &[(f64, u32)]) -> Self {
+    fn of(distinct: &[(f64, u32)], most: usize) -> Self {
         let mut groups = Self {
             thresholds: Vec::new(),
             centers: Vec::new(),
         };
         let mut first = 0;
-        for end in ends(distinct) {
+        for end in ends(distinct, most) {
             groups
                 .centers
                 .push(middle(distinct[first].0, distinct[end - 1].0));
@@ -204,13 +238,13 @@ impl Groups {
 
 /// The end of each bin among the distinct numbers, exclusive. A number that
 /// alone has a bin's share of the rows does not share its bin with the next.
-fn ends(distinct: &[(f64, u32)]) -> Vec<usize> {
-    if distinct.len() <= MAX_NUMBER_BINS {
+pub(crate) fn ends(distinct: &[(f64, u32)], most: usize) -> Vec<usize> {
+    if distinct.len() <= most {
         return (1..=distinct.len()).collect();
     }
     let mut rows: u64 = distinct.iter().map(|&(_, count)| u64::from(count)).sum();
-    let mut bins = MAX_NUMBER_BINS as u64;
-    let mut ends = Vec::with_capacity(MAX_NUMBER_BINS);
+    let mut bins = most as u64;
+    let mut ends = Vec::with_capacity(most);
     let mut held = 0_u64;
     for (index, &(_, count)) in distinct.iter().enumerate() {
         held += u64::from(count);
@@ -248,9 +282,11 @@ mod tests {
     use super::*;
 
     fn bin_of(values: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<u8>) {
-        let mut codes = Vec::new();
-        let (thresholds, centers) = bin(values, &mut codes);
-        (thresholds, centers, codes)
+        let binned = bin(values, MAX_NUMBER_BINS);
+        let ColumnCodes::Narrow(codes) = binned.codes else {
+            panic!("more than 256 codes");
+        };
+        (binned.thresholds, binned.centers, codes)
     }
 
     #[test]
@@ -346,9 +382,15 @@ mod tests {
                 };
                 prop_assert_eq!(usize::from(*code), expected);
             }
-            let mut again = Vec::new();
-            encode(&values, &thresholds, &mut again);
-            prop_assert_eq!(codes, again);
+            prop_assert_eq!(ColumnCodes::Narrow(codes), encode(&values, &thresholds));
+            // Without a limit, every distinct number has a bin.
+            let exact = bin(&values, usize::MAX);
+            let mut distinct: Vec<f64> =
+                values.iter().filter(|value| !value.is_nan()).map(|&value| finite(value)).collect();
+            distinct.sort_by(f64::total_cmp);
+            distinct.dedup();
+            prop_assert_eq!(exact.centers.len(), distinct.len().max(1));
+            prop_assert_eq!(&exact.codes, &encode(&values, &exact.thresholds));
         }
     }
 }

@@ -4,8 +4,9 @@
 
 use crate::bins::Codes;
 use crate::chunks;
-use crate::entries::BoundedRows;
-use crate::tree::{NO_CODE, Test, Tree, contains, is_right};
+use crate::codes::{Code, with_codes};
+use crate::entries::{BoundedRows, BoundedSlice};
+use crate::tree::{NO_CODE, Node, Test, Tree, contains, is_right};
 
 /// Buffers that are used for one tree after the other.
 #[derive(Debug)]
@@ -79,38 +80,13 @@ impl Router {
             let (left, right) = (test.left, test.left + 1);
             let is_leaf = |node: u32| tree.nodes[node as usize].is_leaf();
             if is_leaf(left) && is_leaf(right) {
-                let child = |goes_right: bool| left + u32::from(goes_right);
-                match test.test {
-                    Test::Threshold {
-                        last_left,
-                        also_left,
-                    } => write_leaves(&source, leaves, |row| {
-                        child(is_right(column[row], last_left, also_left))
-                    }),
-                    Test::Subset { set } => {
-                        let set = &tree.sets[set as usize];
-                        write_leaves(&source, leaves, |row| child(!contains(set, column[row])));
-                    }
-                }
+                with_codes!(column, column => write_children(&source, leaves, tree, test, column));
                 continue;
             }
             let at = start as usize;
-            let number = match test.test {
-                Test::Threshold {
-                    last_left,
-                    also_left: NO_CODE,
-                } => target.partition_from(at, source, column, |code| code > last_left),
-                Test::Threshold {
-                    last_left,
-                    also_left,
-                } => target.partition_from(at, source, column, |code| {
-                    is_right(code, last_left, also_left)
-                }),
-                Test::Subset { set } => {
-                    let set = &tree.sets[set as usize];
-                    target.partition_from(at, source, column, |code| !contains(set, code))
-                }
-            };
+            let number = with_codes!(column, column => {
+                move_rows(target, at, source, tree, test.test, column)
+            });
             let middle = start + number as u32;
             if middle < end {
                 self.stack.push(PendingNode {
@@ -132,6 +108,63 @@ impl Router {
     }
 }
 
+/// Moves the rows of a node to the places of `target` from `at` on, as
+/// [`BoundedRows::partition_from`].
+fn move_rows<K: Code>(
+    target: &mut BoundedRows<u32>,
+    at: usize,
+    source: BoundedSlice<'_, u32>,
+    tree: &Tree,
+    test: Test,
+    column: &[K],
+) -> usize {
+    match test {
+        Test::Threshold {
+            last_left,
+            also_left: NO_CODE,
+        } => target.partition_from(at, source, column, |code| {
+            code.as_usize() > last_left as usize
+        }),
+        Test::Threshold {
+            last_left,
+            also_left,
+        } => target.partition_from(at, source, column, |code| {
+            is_right(code.as_usize(), last_left, also_left)
+        }),
+        Test::Subset { set } => {
+            let set = &tree.sets[set as usize];
+            target.partition_from(at, source, column, |code| {
+                !contains(set, code.as_usize() as u8)
+            })
+        }
+    }
+}
+
+/// Writes the leaves of the rows of a node whose children are leaves.
+fn write_children<K: Code>(
+    rows: &[u32],
+    leaves: &mut [u32],
+    tree: &Tree,
+    node: Node,
+    column: &[K],
+) {
+    let child = |goes_right: bool| node.left + u32::from(goes_right);
+    match node.test {
+        Test::Threshold {
+            last_left,
+            also_left,
+        } => write_leaves(rows, leaves, |row| {
+            child(is_right(column[row].as_usize(), last_left, also_left))
+        }),
+        Test::Subset { set } => {
+            let set = &tree.sets[set as usize];
+            write_leaves(rows, leaves, |row| {
+                child(!contains(set, column[row].as_usize() as u8))
+            });
+        }
+    }
+}
+
 /// Writes the leaf of each of `rows`. Not inlined: in WebAssembly, a loop in a
 /// large function shares its registers with everything that the function keeps.
 #[inline(never)]
@@ -147,7 +180,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tree::Node;
+    use crate::codes::ColumnCodes;
 
     /// Random trees of fewer than `splits` splits over two columns.
     fn trees(splits: usize) -> impl Strategy<Value = Tree> {
@@ -174,7 +207,7 @@ mod tests {
                     }
                 } else {
                     Test::Threshold {
-                        last_left: cut,
+                        last_left: u32::from(cut),
                         also_left: if cut % 2 == 0 { NO_CODE } else { 255 },
                     }
                 };
@@ -202,7 +235,7 @@ mod tests {
                 Test::Threshold {
                     last_left,
                     also_left,
-                } => code <= last_left || u16::from(code) == also_left,
+                } => u32::from(code) <= last_left || u32::from(code) == also_left,
                 Test::Subset { set } => contains(&tree.sets[set as usize], code),
             };
             node = test.left + u32::from(!goes_left);
@@ -214,9 +247,15 @@ mod tests {
         fn rows_end_at_the_leaf_that_a_walk_reaches(
             tree in trees(20),
             rows in prop::collection::vec(any::<[u8; 2]>(), 0..200),
+            is_wide in any::<bool>(),
         ) {
-            let columns = rows.iter().map(|row| row[0]).chain(rows.iter().map(|row| row[1]));
-            let codes = Codes::from_columns(rows.len(), columns.collect());
+            // The same codes, one byte each and four bytes each.
+            let narrow = |at: usize| ColumnCodes::Narrow(rows.iter().map(|row| row[at]).collect());
+            let wide = |at: usize| {
+                ColumnCodes::Wide(rows.iter().map(|row| u32::from(row[at])).collect())
+            };
+            let columns = if is_wide { vec![narrow(0), wide(1)] } else { vec![narrow(0), narrow(1)] };
+            let codes = Codes::from_columns(rows.len(), columns);
             let mut leaves = vec![u32::MAX; rows.len()];
             Router::default().route(&tree, &codes, &mut leaves);
             let walked: Vec<u32> = rows.iter().map(|&row| walk(&tree, row)).collect();

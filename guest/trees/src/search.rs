@@ -1,11 +1,9 @@
 //! [`SplitSearch`]: the search for the best split of a node, feature by
 //! feature, in histograms or in sorted rows.
 
-use crate::bins::{Coding, Column};
 use crate::criterion::Criterion;
-use crate::random::{Key, Rng};
 use crate::sorted::SortedRows;
-use crate::split::{BestSplit, FeatureHistogram, LeafLimits, SplitRule};
+use crate::split::{BestSplit, Feature, FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{Count, TallyLayout, add, clear, copy};
 use crate::tree::{CodeSet, insert};
 
@@ -21,7 +19,8 @@ pub(crate) struct SplitSearch<L: TallyLayout> {
     pub(crate) noise_factor: f64,
     /// The best split found so far.
     pub(crate) best: BestSplit<L::Count>,
-    left: Vec<L::Count>,
+    /// The left side of the split that is evaluated.
+    pub(crate) left: Vec<L::Count>,
 }
 
 impl<L: TallyLayout> SplitSearch<L> {
@@ -40,34 +39,33 @@ impl<L: TallyLayout> SplitSearch<L> {
         }
     }
 
-    /// Searches one feature: all its splits, or one random split if there is a
-    /// key to draw it with. Returns whether the feature is not constant.
+    /// Searches all splits of one feature. Returns whether it is not constant.
     pub(crate) fn search<C: Criterion>(
         &mut self,
         feature: FeatureHistogram<'_, L::Count>,
         total: &[L::Count],
-        random: Option<Key>,
     ) -> bool {
-        if feature.is_constant() {
-            return false;
+        let varies = !feature.is_constant();
+        if varies {
+            self.search_all::<C>(feature, total);
         }
-        match random {
-            None => self.search_all::<C>(feature, total),
-            Some(key) => self.try_random::<C>(feature, total, key),
-        }
-        true
+        varies
     }
 
-    /// Searches all splits of a number feature by the sorted rows of the node,
+    /// Searches all splits of an ordered feature by the sorted rows of the node,
     /// which have more than one code.
     pub(crate) fn search_sorted<C: Criterion>(
         &mut self,
-        index: usize,
-        column: &Column,
+        feature: Feature<'_>,
         sorted: &mut SortedRows,
         total: &[L::Count],
     ) {
-        let missing = column.coding.missing();
+        let is_small = self.layout.draws(total) < C::INTEGER_LIMIT;
+        if !is_small || !self.layout.is_unweighted() {
+            self.sweep_sorted::<C>(feature, sorted, total);
+            return;
+        }
+        let missing = feature.missing();
         let draws = self.layout.draws_by_class(total);
         let Some(place) = sorted.search::<L, C>(missing, draws, self.limits) else {
             return;
@@ -81,12 +79,63 @@ impl<L: TallyLayout> SplitSearch<L> {
             let (codes, has_missing) = sorted.codes(missing);
             self.best.score = purity;
             self.best.purity = purity;
-            self.best.feature = index;
+            self.best.feature = feature.index;
             copy(&mut self.best.left, &self.left);
             self.best.rule = SplitRule::Threshold {
-                last_left: last_left_code(column, codes, place.at),
+                last_left: feature.last_left(codes[place.at], codes.get(place.at + 1).copied()),
                 missing_left: has_missing.then_some(place.missing_left),
             };
+        }
+    }
+
+    /// The same where classes have weights, or a node has more draws than the
+    /// criterion in integers takes.
+    fn sweep_sorted<C: Criterion>(
+        &mut self,
+        feature: Feature<'_>,
+        sorted: &SortedRows,
+        total: &[L::Count],
+    ) {
+        let Self {
+            layout,
+            limits,
+            best,
+            left,
+            ..
+        } = self;
+        let (codes, has_missing) = sorted.codes(feature.missing());
+        // Missing values go right, which includes the split of them from all
+        // others; then left.
+        for missing_left in [false, true] {
+            clear(left);
+            if missing_left {
+                if !has_missing {
+                    break;
+                }
+                for &payload in sorted.run(codes.len()) {
+                    layout.add(left, L::unpack(payload));
+                }
+            }
+            let are_all = !has_missing || missing_left;
+            for at in 0..codes.len() - usize::from(are_all) {
+                for &payload in sorted.run(at) {
+                    layout.add(left, L::unpack(payload));
+                }
+                if !limits.is_met_by_all() && !limits.is_met(layout, left, total) {
+                    continue;
+                }
+                let purity = layout.split_purity::<C>(left, total);
+                if purity > best.score {
+                    best.score = purity;
+                    best.purity = purity;
+                    best.feature = feature.index;
+                    copy(&mut best.left, left);
+                    best.rule = SplitRule::Threshold {
+                        last_left: feature.last_left(codes[at], codes.get(at + 1).copied()),
+                        missing_left: has_missing.then_some(missing_left),
+                    };
+                }
+            }
         }
     }
 
@@ -95,9 +144,9 @@ impl<L: TallyLayout> SplitSearch<L> {
         feature: FeatureHistogram<'_, L::Count>,
         total: &[L::Count],
     ) {
-        match &feature.column.coding {
-            Coding::Number { .. } => {
-                let missing = feature.column.coding.missing();
+        match feature.feature.column.coding.is_ordered() {
+            true => {
+                let missing = feature.missing();
                 let last = feature.codes.len() - 1;
                 // Missing values go right, which includes the split of them from
                 // all others.
@@ -105,7 +154,7 @@ impl<L: TallyLayout> SplitSearch<L> {
                 clear(&mut self.left);
                 if let Some(at) = self.sweep::<C>(feature, end, total, 0.0) {
                     self.best.rule = SplitRule::Threshold {
-                        last_left: last_left_code(feature.column, feature.codes, at),
+                        last_left: feature.last_left(at),
                         missing_left: feature.has_missing.then_some(false),
                     };
                 }
@@ -114,13 +163,13 @@ impl<L: TallyLayout> SplitSearch<L> {
                     copy(&mut self.left, feature.tally(missing, stride));
                     if let Some(at) = self.sweep::<C>(feature, last, total, 0.0) {
                         self.best.rule = SplitRule::Threshold {
-                            last_left: last_left_code(feature.column, feature.codes, at),
+                            last_left: feature.last_left(at),
                             missing_left: Some(true),
                         };
                     }
                 }
             }
-            Coding::Category { .. } => {
+            false => {
                 let mut codes = [0_u8; 256];
                 let (codes, present) = all_codes(&feature, &mut codes);
                 self.layout.sort_codes(codes, feature.histogram, total);
@@ -184,78 +233,12 @@ impl<L: TallyLayout> SplitSearch<L> {
             if purity - penalty > best.score {
                 best.score = purity - penalty;
                 best.purity = purity;
-                best.feature = feature.index;
+                best.feature = feature.feature.index;
                 copy(&mut best.left, left);
                 found = Some(index);
             }
         }
         found
-    }
-
-    /// Evaluates one random split (Geurts, Ernst, Wehenkel: Extremely
-    /// randomized trees, 2006). Numbers are split at a threshold that is uniform
-    /// between the least and the greatest of the node, with missing values on a
-    /// random side, as in scikit-learn; categories by a random subset of those
-    /// in the node.
-    fn try_random<C: Criterion>(
-        &mut self,
-        feature: FeatureHistogram<'_, L::Count>,
-        total: &[L::Count],
-        key: Key,
-    ) {
-        let Self {
-            layout,
-            limits,
-            best,
-            left,
-            ..
-        } = self;
-        let stride = layout.stride();
-        let mut rng = key.child(feature.index as u64).rng();
-        clear(left);
-        let rule = match &feature.column.coding {
-            Coding::Number { .. } => {
-                let last_left = random_threshold(feature.column, feature.codes, &mut rng);
-                for &code in feature.codes.iter().take_while(|&&code| code <= last_left) {
-                    add(left, feature.tally(code, stride));
-                }
-                // A single number can only be split from the missing values.
-                let missing_left = feature
-                    .has_missing
-                    .then(|| rng.below(2) == 1 && feature.codes.len() > 1);
-                if missing_left == Some(true) {
-                    let missing = feature.column.coding.missing();
-                    add(left, feature.tally(missing, stride));
-                }
-                SplitRule::Threshold {
-                    last_left,
-                    missing_left,
-                }
-            }
-            Coding::Category { .. } => {
-                let mut codes = [0_u8; 256];
-                let (codes, present) = all_codes(&feature, &mut codes);
-                let mut set = CodeSet::default();
-                for &code in random_subset(codes, &mut rng) {
-                    insert(&mut set, code);
-                    add(left, feature.tally(code, stride));
-                }
-                SplitRule::Subset { left: set, present }
-            }
-        };
-        let draws = layout.draws(left);
-        let is_split = draws > 0 && draws < layout.draws(total);
-        if !is_split || !limits.is_met(layout, left, total) {
-            return;
-        }
-        let purity = layout.split_purity::<C>(left, total);
-        if purity > best.score {
-            best.score = purity;
-            best.purity = purity;
-            best.feature = feature.index;
-            copy(&mut best.left, left);
-            best.rule = rule;
-        }
     }
 }
 
@@ -286,72 +269,13 @@ fn all_codes<'b, W: Count>(
     let mut number = feature.codes.len();
     buffer[..number].copy_from_slice(feature.codes);
     if feature.has_missing {
-        buffer[number] = feature.column.coding.missing();
+        buffer[number] = feature.feature.column.coding.missing() as u8;
         number += 1;
     }
     let codes = &mut buffer[..number];
     let mut present = CodeSet::default();
     codes.iter().for_each(|&code| insert(&mut present, code));
     (codes, present)
-}
-
-/// The greatest code that goes left if the node's numbers are split after
-/// `codes[at]`. The threshold is the mean of the two neighbouring bin centers,
-/// rounded to a bin. After the last code, all numbers go left.
-fn last_left_code(column: &Column, codes: &[u8], at: usize) -> u8 {
-    let low = codes[at];
-    let Some(&high) = codes.get(at + 1) else {
-        return (column.coding.values() - 1) as u8;
-    };
-    if high == low + 1 {
-        return low;
-    }
-    let centers = &column.centers;
-    let middle = centers[usize::from(low)] / 2.0 + centers[usize::from(high)] / 2.0;
-    code_at(column, middle, low, high)
-}
-
-/// The last code of `low..high` whose center is at most `number`; `low` if
-/// there is none.
-fn code_at(column: &Column, number: f64, low: u8, high: u8) -> u8 {
-    let between = &column.centers[usize::from(low) + 1..usize::from(high)];
-    low + between.partition_point(|&center| center <= number) as u8
-}
-
-/// The greatest code that goes left at a random threshold.
-fn random_threshold(column: &Column, codes: &[u8], rng: &mut Rng) -> u8 {
-    let (low, high) = (codes[0], codes[codes.len() - 1]);
-    if low == high {
-        return low;
-    }
-    let (from, to) = (
-        column.centers[usize::from(low)],
-        column.centers[usize::from(high)],
-    );
-    let share = rng.next_f64();
-    code_at(column, from * (1.0 - share) + to * share, low, high)
-}
-
-/// A uniformly random subset of at least two codes, neither empty nor all of
-/// them.
-fn random_subset<'b>(codes: &'b mut [u8], rng: &mut Rng) -> &'b [u8] {
-    loop {
-        let mut kept = 0;
-        let mut bits = 0;
-        for index in 0..codes.len() {
-            if index % 64 == 0 {
-                bits = rng.next_u64();
-            }
-            if (bits >> (index % 64)) & 1 == 1 {
-                codes.swap(kept, index);
-                kept += 1;
-            }
-        }
-        if kept > 0 && kept < codes.len() {
-            return &codes[..kept];
-        }
-        // The codes are in another order now, which does not matter.
-    }
 }
 
 #[cfg(test)]
@@ -377,37 +301,41 @@ mod tests {
     fn both<L: TallyLayout, C: Criterion>(
         layout: impl Fn() -> L,
         bins: &Bins,
-        entries: &[Entry<L>],
+        entries: &BoundedRows<Entry<L>>,
         limits: LeafLimits,
     ) -> [BestSplit<L::Count>; 2] {
         let column = &bins.columns()[0];
+        let feature = Feature {
+            index: 0,
+            column,
+            bins: None,
+        };
         let (stride, codes) = (layout().stride(), column.coding.values() + 1);
         let mut histogram = vec![L::Count::default(); stride * codes];
         let mut total = vec![L::Count::default(); stride];
-        for entry in entries {
+        for entry in entries.iter() {
             let row = L::unpack(entry.payload());
-            let code = usize::from(bins.codes(0)[entry.index()]);
+            let code = usize::from(bins.codes(0).narrow().unwrap()[entry.index()]);
             layout().add(&mut histogram[code * stride..][..stride], row);
             layout().add(&mut total, row);
         }
         let mut from_sorted = SplitSearch::new(layout());
         from_sorted.limits = limits;
         let mut sorted = SortedRows::new(layout().classes());
-        if sorted.sort(entries, bins.codes(0)) {
-            from_sorted.search_sorted::<C>(0, column, &mut sorted, &total);
+        if sorted.sort(entries.slice(0..entries.len()), bins.codes(0), None) {
+            from_sorted.search_sorted::<C>(feature, &mut sorted, &total);
         }
         let mut from_histogram = SplitSearch::new(layout());
         from_histogram.limits = limits;
         let mut present = PresentCodes::NONE;
         present.set_from_histogram(&histogram, codes);
-        let feature = FeatureHistogram {
-            index: 0,
-            column,
+        let counted = FeatureHistogram {
+            feature,
             histogram: &histogram,
             codes: present.codes(),
             has_missing: present.has_missing,
         };
-        from_histogram.search::<C>(feature, &total, None);
+        from_histogram.search::<C>(counted, &total);
         [from_sorted.best, from_histogram.best]
     }
 
@@ -415,7 +343,7 @@ mod tests {
     fn agree<L: TallyLayout, C: Criterion>(
         layout: impl Fn() -> L,
         bins: &Bins,
-        entries: &[Entry<L>],
+        entries: &BoundedRows<Entry<L>>,
         limits: LeafLimits,
     ) -> Result<(), TestCaseError> {
         let [sorted, histogram] = both::<L, C>(layout, bins, entries, limits);

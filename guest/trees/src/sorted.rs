@@ -2,37 +2,46 @@
 //! the search for the best split among them. Where a node has fewer rows than
 //! a histogram has counts, sorting takes less time than counting.
 //!
-//! All classes have weight 1 here, so that all sums are integers and do not
-//! depend on the order of the rows.
+//! [`SortedRows::search`] is for classes of weight 1, so that all sums are
+//! integers and do not depend on the order of the rows.
 
 use std::ops::Range;
 
 use crate::bins::Coding;
 use crate::chunks;
+use crate::coarse::CoarseCodes;
+use crate::codes::{CodesRef, NARROW};
 use crate::criterion::{Criterion, INTEGER_DRAWS, IntegerCriterion};
-use crate::entries::{Entry, RowItem as _};
+use crate::entries::{BoundedSlice, Entry};
 use crate::split::LeafLimits;
 use crate::tally::TallyLayout;
 
-/// The number of draws from which on a node is not sorted: the criteria have
-/// integer forms for smaller nodes.
+/// The number of draws from which on a node is not sorted by codes of one byte:
+/// all criteria have integer forms for smaller nodes.
 pub(crate) const MAX_DRAWS: u32 = INTEGER_DRAWS as u32;
+
+/// The number of rows up to which comparing them is faster than binning them,
+/// and up to which rows of one bin are inserted into their places.
+const FEW_ROWS: usize = 20;
 
 /// The rows of one node, sorted by the codes of one feature. Its buffers are
 /// used for one feature and node after the other.
 #[derive(Debug)]
 pub(crate) struct SortedRows {
-    /// Each row's payload in the low half and its code above, not sorted.
+    /// Each row's payload in the low half and its code above.
     rows: Vec<u64>,
+    /// The rows in the order of their bins.
+    binned: Vec<u64>,
     /// The payloads, sorted by code.
     payloads: Vec<u32>,
     /// The next place of each code while sorting; zero between features.
-    places: [u32; 256],
+    places: [u32; NARROW],
     /// The codes that occur, ascending.
-    codes: [u8; 256],
+    codes: Vec<u32>,
     /// The end of each code's payloads, by index into `codes`.
-    ends: [u32; 256],
-    /// The number of codes that occur.
+    ends: Vec<u32>,
+    /// The number of codes that occur. What follows them in `codes` and `ends`
+    /// does not matter.
     number: usize,
     /// By class: its draws on the left and on the right side.
     sides: Vec<[u32; 2]>,
@@ -64,35 +73,87 @@ impl SortedRows {
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             rows: Vec::new(),
+            binned: Vec::new(),
             payloads: Vec::new(),
-            places: [0; 256],
-            codes: [0; 256],
-            ends: [0; 256],
+            places: [0; NARROW],
+            codes: Vec::new(),
+            ends: Vec::new(),
             number: 0,
             sides: vec![[0; 2]; classes],
         }
     }
 
     /// Whether sorting a node of `rows` rows is faster than counting it into a
-    /// histogram of tallies of `stride` counts. Never for categories, whose
-    /// order is computed from their tallies.
-    pub(crate) fn is_faster(coding: &Coding, rows: usize, stride: usize) -> bool {
-        matches!(coding, Coding::Number { .. }) && rows * 2 <= coding.values() * stride
+    /// histogram of `values` tallies of `stride` counts. Never for subsets of categories,
+    /// whose order is computed from their tallies.
+    pub(crate) fn is_faster(coding: &Coding, values: usize, rows: usize, stride: usize) -> bool {
+        coding.is_ordered() && rows * 2 <= values * stride
     }
 
-    /// Sorts the rows of a node by their codes in `column`. Returns whether
-    /// they have more than one code.
-    pub(crate) fn sort<L: TallyLayout>(&mut self, entries: &[Entry<L>], column: &[u8]) -> bool {
-        let mut present = [0_u64; 4];
+    /// Sorts the rows of a node by their codes in `column`, which has more than
+    /// one byte a code if it has bins. Returns whether they have more than one
+    /// code.
+    pub(crate) fn sort<L: TallyLayout>(
+        &mut self,
+        entries: BoundedSlice<'_, Entry<L>>,
+        column: CodesRef<'_>,
+        bins: Option<&CoarseCodes>,
+    ) -> bool {
+        match (column, bins) {
+            (CodesRef::Narrow(column), _) => return self.sort_narrow(entries, column),
+            (CodesRef::Wide(column), Some(bins)) if entries.len() > FEW_ROWS => {
+                self.sort_by_bins(entries, column, &bins.codes);
+            }
+            (CodesRef::Wide(column), _) => {
+                let rows = &mut self.binned;
+                rows.clear();
+                entries.extend_codes(column, rows, |entry, code| {
+                    (u64::from(code) << 32) | u64::from(entry.payload())
+                });
+                // The order of the rows of one code does not matter.
+                rows.sort_unstable();
+            }
+        }
+        self.find_runs();
+        self.number > 1
+    }
+
+    /// The same for codes of one byte.
+    pub(crate) fn sort_narrow<L: TallyLayout>(
+        &mut self,
+        entries: BoundedSlice<'_, Entry<L>>,
+        column: &[u8],
+    ) -> bool {
+        let mut present = [0_u64; NARROW / 64];
         self.rows.clear();
         let places = &mut self.places;
-        chunks::extend(&mut self.rows, entries, |entry| {
-            let code = column[entry.index()];
+        entries.extend_codes(column, &mut self.rows, |entry, code| {
             places[usize::from(code)] += 1;
             present[usize::from(code >> 6)] |= 1 << (code & 63);
             (u64::from(code) << 32) | u64::from(entry.payload())
         });
-        self.number = 0;
+        self.start_runs(present);
+        let varies = self.number > 1;
+        if varies {
+            self.payloads.resize(self.rows.len(), 0);
+            let (payloads, places) = (&mut self.payloads[..], &mut self.places);
+            chunks::for_each(&self.rows, |row| {
+                let place = &mut places[usize::from((row >> 32) as u8)];
+                payloads[*place as usize] = row as u32;
+                *place += 1;
+            });
+        }
+        self.clear_places();
+        varies
+    }
+
+    /// Turns the counts in `places` into the start of each code's payloads, and
+    /// lists the codes and their ends.
+    fn start_runs(&mut self, present: [u64; NARROW / 64]) {
+        self.codes.resize(NARROW.max(self.codes.len()), 0);
+        self.ends.resize(self.codes.len(), 0);
+        let (codes, ends) = (&mut self.codes[..NARROW], &mut self.ends[..NARROW]);
+        let mut number = 0;
         let mut end = 0;
         for (index, mut word) in present.into_iter().enumerate() {
             while word != 0 {
@@ -102,34 +163,97 @@ impl SortedRows {
                 let rows = *place;
                 *place = end;
                 end += rows;
-                self.codes[self.number & 255] = code;
-                self.ends[self.number & 255] = end;
-                self.number += 1;
+                codes[number & (NARROW - 1)] = u32::from(code);
+                ends[number & (NARROW - 1)] = end;
+                number += 1;
             }
         }
-        let varies = self.number > 1;
-        if varies {
-            self.payloads.resize(entries.len(), 0);
-            let payloads = &mut self.payloads[..];
-            chunks::for_each(&self.rows, |row| {
-                let place = &mut self.places[usize::from((row >> 32) as u8)];
-                payloads[*place as usize] = row as u32;
-                *place += 1;
-            });
-        }
+        self.number = number;
+    }
+
+    fn clear_places(&mut self) {
         for &code in &self.codes[..self.number] {
-            self.places[usize::from(code)] = 0;
+            self.places[code as usize & (NARROW - 1)] = 0;
         }
-        varies
+    }
+
+    /// Fills `binned` with the rows in the order of their codes: first in the
+    /// order of their bins, as [`Self::sort_narrow`] does, then within each bin.
+    fn sort_by_bins<L: TallyLayout>(
+        &mut self,
+        entries: BoundedSlice<'_, Entry<L>>,
+        column: &[u32],
+        bins: &[u8],
+    ) {
+        let mut present = [0_u64; NARROW / 64];
+        self.rows.clear();
+        let places = &mut self.places;
+        entries.extend_codes(column, &mut self.rows, |entry, code| {
+            (u64::from(code) << 32) | u64::from(entry.payload())
+        });
+        entries.for_each_code(bins, |_, bin| {
+            places[usize::from(bin)] += 1;
+            present[usize::from(bin >> 6)] |= 1 << (bin & 63);
+        });
+        self.start_runs(present);
+        self.binned.resize(self.rows.len(), 0);
+        let mut rows = self.rows.iter();
+        let (binned, places) = (&mut self.binned[..], &mut self.places);
+        entries.for_each_code(bins, |_, bin| {
+            let place = &mut places[usize::from(bin)];
+            if let Some(&row) = rows.next() {
+                binned[*place as usize] = row;
+            }
+            *place += 1;
+        });
+        self.clear_places();
+        let mut start = 0;
+        for &end in &self.ends[..self.number] {
+            sort_few(&mut self.binned[start..end as usize]);
+            start = end as usize;
+        }
+    }
+
+    /// Lists the codes of the rows in `binned`, and their payloads.
+    fn find_runs(&mut self) {
+        self.codes.clear();
+        self.ends.clear();
+        self.payloads.clear();
+        let mut last = None;
+        for (at, &row) in (0..).zip(&self.binned) {
+            let code = (row >> 32) as u32;
+            if last != Some(code) {
+                if last.is_some() {
+                    self.ends.push(at);
+                }
+                last = Some(code);
+                self.codes.push(code);
+            }
+            self.payloads.push(row as u32);
+        }
+        self.ends.push(self.binned.len() as u32);
+        self.number = self.codes.len();
     }
 
     /// The codes that occur, ascending, without `missing`; and whether
     /// `missing` occurs.
-    pub(crate) fn codes(&self, missing: u8) -> (&[u8], bool) {
+    pub(crate) fn codes(&self, missing: u32) -> (&[u32], bool) {
         let codes = &self.codes[..self.number];
         match codes.split_last() {
             Some((&last, others)) if last == missing => (others, true),
             _ => (codes, false),
+        }
+    }
+
+    /// The payloads of code `index` among those that occur.
+    pub(crate) fn run(&self, index: usize) -> &[u32] {
+        self.runs().run(index)
+    }
+
+    fn runs(&self) -> Runs<'_> {
+        Runs {
+            payloads: &self.payloads,
+            ends: &self.ends,
         }
     }
 
@@ -151,7 +275,7 @@ impl SortedRows {
     /// number of draws of each class. There is more than one code.
     pub(crate) fn search<L: TallyLayout, C: Criterion>(
         &mut self,
-        missing: u8,
+        missing: u32,
         total: impl Iterator<Item = u32>,
         limits: LeafLimits,
     ) -> Option<Place> {
@@ -194,11 +318,28 @@ impl SortedRows {
     }
 }
 
+/// Sorts rows, which are few in most cases.
+fn sort_few(rows: &mut [u64]) {
+    if rows.len() > FEW_ROWS {
+        rows.sort_unstable();
+        return;
+    }
+    for sorted in 1..rows.len() {
+        let row = rows[sorted];
+        let mut at = sorted;
+        while at > 0 && rows[at - 1] > row {
+            rows[at] = rows[at - 1];
+            at -= 1;
+        }
+        rows[at] = row;
+    }
+}
+
 /// Sorted payloads with the end of each code's.
 #[derive(Clone, Copy, Debug)]
 struct Runs<'a> {
     payloads: &'a [u32],
-    ends: &'a [u32; 256],
+    ends: &'a [u32],
 }
 
 impl<'a> Runs<'a> {
@@ -298,5 +439,51 @@ impl<'a> Runs<'a> {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::binary::BinaryLayout;
+    use crate::bins::Bins;
+    use crate::sample::Sample;
+
+    proptest! {
+        #[test]
+        fn rows_are_sorted_by_codes_of_any_number(
+            rows in prop::collection::vec((0..40_u32, 0..2_u32), 1..200),
+            scale in prop_oneof![Just(1_u32), Just(97)],
+        ) {
+            let classes: Vec<u32> = rows.iter().map(|row| row.1).collect();
+            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+            let sample = Sample::new(&Bins::new(rows.len()), &classes, 2, &numbers).unwrap();
+            let mut entries = sample.new_entries::<BinaryLayout<false>>();
+            sample.take_all(&[1.0; 2], &mut entries);
+            let codes: Vec<u32> = rows.iter().map(|row| row.0 * row.0 * scale).collect();
+            let mut expected: Vec<(u32, u32)> = codes.iter().copied().zip(classes).collect();
+            expected.sort_unstable();
+            let mut distinct = codes.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            let mut sorted = SortedRows::new(2);
+            let all = entries.slice(0..rows.len());
+            let bins = CoarseCodes::of(&codes, 1_600 * scale as usize);
+            let varies = sorted.sort(all, CodesRef::Wide(&codes), Some(&bins));
+            prop_assert_eq!(varies, distinct.len() > 1);
+            prop_assert_eq!(&sorted.codes[..sorted.number], &distinct);
+            for (index, code) in distinct.into_iter().enumerate().filter(|_| varies) {
+                let mut of_code: Vec<(u32, u32)> = sorted
+                    .run(index)
+                    .iter()
+                    .map(|&payload| (code, BinaryLayout::<false>::parts(payload).1))
+                    .collect();
+                of_code.sort_unstable();
+                let rest = expected.split_off(of_code.len());
+                prop_assert_eq!(of_code, std::mem::replace(&mut expected, rest));
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! histogram of one feature at a node, in which splits are searched.
 
 use crate::bins::Column;
+use crate::coarse::CoarseCodes;
 use crate::tally::{Count, TallyLayout};
 use crate::tree::{CodeSet, contains};
 
@@ -42,7 +43,7 @@ pub(crate) enum SplitRule {
     /// See [`crate::tree::Test::Threshold`].
     Threshold {
         /// The greatest code that goes left.
-        last_left: u8,
+        last_left: u32,
         /// Whether missing values go left; `None` if the node has none.
         missing_left: Option<bool>,
     },
@@ -165,13 +166,44 @@ impl PresentCodes {
     }
 }
 
-/// One feature of a node with its histogram.
+/// A feature, and which of its codes are searched.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FeatureHistogram<'a, W> {
+pub(crate) struct Feature<'a> {
     /// The feature's index.
     pub(crate) index: usize,
     /// What its codes mean.
     pub(crate) column: &'a Column,
+    /// The bins that are searched in place of codes.
+    pub(crate) bins: Option<&'a CoarseCodes>,
+}
+
+impl Feature<'_> {
+    /// The code of missing values.
+    pub(crate) fn missing(self) -> u32 {
+        match self.bins {
+            Some(bins) => bins.last.len() as u32,
+            None => self.column.coding.missing(),
+        }
+    }
+
+    /// The greatest code of the column that goes left if a node's rows are split
+    /// between the codes `low` and `high`; without `high`, all values go left.
+    pub(crate) fn last_left(self, low: u32, high: Option<u32>) -> u32 {
+        let Some(bins) = self.bins else {
+            return self.column.last_left(low, high);
+        };
+        let last = |bin: u32| bins.last[bin as usize];
+        // Bins are adjacent.
+        let first = high.map(|high| last(high - 1) + 1);
+        self.column.last_left(last(low), first)
+    }
+}
+
+/// One feature of a node with its histogram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeatureHistogram<'a, W> {
+    /// The feature.
+    pub(crate) feature: Feature<'a>,
     /// One tally per code.
     pub(crate) histogram: &'a [W],
     /// The codes that are not empty, without that of missing values.
@@ -184,6 +216,18 @@ impl<W: Count> FeatureHistogram<'_, W> {
     /// The tally of `code`.
     pub(crate) fn tally(&self, code: u8, stride: usize) -> &[W] {
         &self.histogram[usize::from(code) * stride..][..stride]
+    }
+
+    /// The code of missing values.
+    pub(crate) fn missing(&self) -> u8 {
+        self.feature.missing() as u8
+    }
+
+    /// The greatest code of the column that goes left if the node's rows are
+    /// split after `codes[at]`.
+    pub(crate) fn last_left(&self, at: usize) -> u32 {
+        let high = self.codes.get(at + 1).copied().map(u32::from);
+        self.feature.last_left(u32::from(self.codes[at]), high)
     }
 
     /// Whether all rows have the same code, so that there is no split.

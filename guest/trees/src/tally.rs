@@ -59,6 +59,8 @@ pub(crate) unsafe trait TallyLayout: 'static {
     /// `unpack(pack(draws, class))` of some `class < classes()`.
     #[expect(unsafe_code, reason = "called in the innermost loop")]
     unsafe fn add_unchecked(&self, counts: &mut [Self::Count], at: usize, row: Self::Increment);
+    /// The increment, or one that adds nothing.
+    fn masked(row: Self::Increment, is_kept: bool) -> Self::Increment;
     /// Adds a row to a tally.
     fn add(&self, tally: &mut [Self::Count], row: Self::Increment);
     /// The number of draws.

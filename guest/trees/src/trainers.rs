@@ -78,7 +78,8 @@ fn prepare(table: &Table) -> Result<Bins, Fault> {
             "the dataset has no features".to_owned(),
         ));
     }
-    let mut bins = Bins::new(table.rows());
+    let features = table.features().len();
+    let mut bins = Bins::of_table(table.rows(), features, table.most_classes());
     for (index, feature) in table.features().iter().enumerate() {
         let labels = feature.labels.as_deref().unwrap_or_default();
         match table.values(index)? {

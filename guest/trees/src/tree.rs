@@ -17,7 +17,7 @@ pub(crate) fn insert(set: &mut CodeSet, code: u8) {
 }
 
 /// The value of [`Test::Threshold`]'s `also_left` for no code.
-pub(crate) const NO_CODE: u16 = 256;
+pub(crate) const NO_CODE: u32 = u32::MAX;
 
 /// Which codes of a feature go to the left child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub(crate) enum Test {
     /// Codes up to and including `last_left`, and `also_left`.
     Threshold {
         /// The greatest code that goes left.
-        last_left: u8,
+        last_left: u32,
         /// The code of missing values where these go left, else [`NO_CODE`].
-        also_left: u16,
+        also_left: u32,
     },
-    /// The codes in set `set` of the tree.
+    /// The codes in set `set` of the tree; of a feature with one byte per code.
     Subset {
         /// The index into [`Tree::sets`].
         set: u32,
@@ -77,8 +77,8 @@ pub(crate) struct Tree {
 
 /// Whether a code fails [`Test::Threshold`] and goes right.
 #[inline]
-pub(crate) fn is_right(code: u8, last_left: u8, also_left: u16) -> bool {
-    (code > last_left) & (u16::from(code) != also_left)
+pub(crate) fn is_right(code: usize, last_left: u32, also_left: u32) -> bool {
+    (code > last_left as usize) & (code != also_left as usize)
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use proptest::prelude::*;
 struct Data {
     numbers: Vec<Vec<f64>>,
     labels: Vec<String>,
-    categories: Vec<Vec<u32>>,
+    /// With the number of labels.
+    categories: Vec<(usize, Vec<u32>)>,
     classes: Vec<String>,
     codes: Vec<u32>,
     train: Vec<u32>,
@@ -30,9 +31,9 @@ impl Data {
             bins.push_numbers(&format!("number {index}"), values)
                 .unwrap();
         }
-        for (index, values) in self.categories.iter().enumerate() {
-            bins.push_categories(&format!("category {index}"), &self.labels, values)
-                .unwrap();
+        for (index, (labels, values)) in self.categories.iter().enumerate() {
+            let (name, labels) = (format!("category {index}"), &self.labels[..*labels]);
+            bins.push_categories(&name, labels, values).unwrap();
         }
         bins
     }
@@ -51,10 +52,11 @@ impl Data {
             forest.predict(self.codes.len(), |index, _, encode| {
                 encode(match self.numbers.get(index) {
                     Some(values) => FeatureValues::Number(values),
-                    None => FeatureValues::Category {
-                        labels: &self.labels,
-                        values: &self.categories[index - self.numbers.len()],
-                    },
+                    None => {
+                        let (labels, values) = &self.categories[index - self.numbers.len()];
+                        let labels = &self.labels[..*labels];
+                        FeatureValues::Category { labels, values }
+                    }
                 })
             });
         predicted.unwrap()
@@ -120,9 +122,11 @@ fn data() -> impl Strategy<Value = Data> {
             1 => Just(f64::NAN),
         ];
         let category = prop_oneof![9 => 0..6_u32, 1 => Just(u32::MAX)];
+        // Few labels are split into subsets, many by their order.
+        let categories = (prop::bool::ANY, prop::collection::vec(category, rows));
         (
             prop::collection::vec(prop::collection::vec(number, rows), a),
-            prop::collection::vec(prop::collection::vec(category, rows), b),
+            prop::collection::vec(categories, b),
             prop::collection::vec(0..classes as u32, rows),
             prop::collection::vec(0..4_u8, rows),
         )
@@ -132,10 +136,15 @@ fn data() -> impl Strategy<Value = Data> {
                 if train.is_empty() {
                     train = vec![0];
                 }
+                let categories = categories.into_iter().map(|(is_wide, codes)| {
+                    let (labels, step) = if is_wide { (300, 59) } else { (6, 1) };
+                    let code = |code: u32| code.saturating_mul(step);
+                    (labels, codes.into_iter().map(code).collect())
+                });
                 Data {
                     numbers,
-                    labels: (0..6).map(|label| format!("label {label}")).collect(),
-                    categories,
+                    labels: (0..300).map(|label| format!("label {label}")).collect(),
+                    categories: categories.collect(),
                     classes: (0..classes).map(|class| class.to_string()).collect(),
                     test,
                     codes,
@@ -309,6 +318,61 @@ proptest! {
         }
         let (others, _) = evaluate(&other, &bins, std::slice::from_ref(candidate)).unwrap();
         prop_assert_eq!(bits, others);
+    }
+}
+
+/// Nodes that are split between bins, and nodes that are split between all codes.
+#[test]
+fn families_of_large_nodes_of_many_codes_are_exact() {
+    let random = |row: u32, by: u32| row.wrapping_mul(by).rotate_left(11).wrapping_mul(by) >> 9;
+    let of_rows = |by: u32| -> Vec<f64> {
+        let values = (0..2_400).map(|row| f64::from(random(row, by)) / 3.0);
+        values
+            .enumerate()
+            .map(|(row, value)| if row % 17 == 3 { f64::NAN } else { value })
+            .collect()
+    };
+    let data = Data {
+        numbers: vec![
+            of_rows(2_654_435_761),
+            of_rows(2_246_822_519),
+            of_rows(3_266_489_917),
+        ],
+        labels: (0..2_400).map(|label| label.to_string()).collect(),
+        categories: vec![(
+            2_400,
+            (0..2_400)
+                .map(|row| random(row, 668_265_263) % 2_400)
+                .collect(),
+        )],
+        classes: (0..3).map(|class| class.to_string()).collect(),
+        codes: (0..2_400)
+            .map(|row| random(row, 374_761_393) % 5 / 2)
+            .collect(),
+        train: (0..1_900).collect(),
+        test: (1_900..2_400).collect(),
+    };
+    let bins = data.bins();
+    let grid = [
+        (2, Some(4), Amount::Rows(2), 0.0),
+        (3, None, Amount::Rows(9), 0.001),
+    ];
+    for shared in [
+        ForestParams::random_forest(),
+        ForestParams::random_forest().criterion(Impurity::Entropy),
+        ForestParams::random_forest().class_weight(ClassWeight::BalancedSubsample),
+        ForestParams::extra_trees(),
+        ForestParams::decision_tree().class_weight(ClassWeight::Balanced),
+    ] {
+        let candidates = candidates(&shared, &grid);
+        let (together, fits) = evaluate(&data, &bins, &candidates).unwrap();
+        assert_eq!(fits, 1);
+        for (index, candidate) in candidates.iter().enumerate() {
+            let forest = forest::fit(&bins, data.training(), candidate).unwrap();
+            let predicted = data.predict(&forest);
+            assert_eq!(together.test[&index], pick(&predicted, &data.test, 3));
+            assert_eq!(together.train[&index], pick(&predicted, &data.train, 3));
+        }
     }
 }
 

