@@ -4,30 +4,86 @@
 use crate::bins::Codes;
 use crate::grown::GrownTree;
 use crate::route::Router;
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 
 /// A fitted tree.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FittedTree {
     /// The tests.
     pub(crate) tree: Tree,
-    /// The class proportions of each node, row-major; zeros for a node that is
+    /// The predictions of its leaves.
+    pub(crate) values: LeafValues,
+}
+
+/// The predictions of the leaves of a tree.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum LeafValues {
+    /// Of two classes: the proportion of class 1, by node; 0 for a node that is
     /// not a leaf.
-    pub(crate) values: Vec<f64>,
+    Binary(Vec<f64>),
+    /// Of more classes: the proportions above 0. A leaf of a deep tree has few,
+    /// however many classes there are.
+    Sparse {
+        /// By node, and once more: the index of its first proportion.
+        starts: Vec<u32>,
+        /// By proportion: its class.
+        classes: Vec<u32>,
+        /// The proportions.
+        values: Vec<f64>,
+    },
 }
 
 impl FittedTree {
     /// Copies a tree whose predictions have `width` numbers.
     pub(crate) fn new(grown: &GrownTree, width: usize) -> Self {
-        let mut values = grown.values.clone();
-        for (values, node) in values.chunks_exact_mut(width).zip(&grown.tree.nodes) {
-            if !node.is_leaf() {
-                values.fill(0.0);
+        let nodes = grown.tree.nodes.iter();
+        let of_nodes = nodes.zip(grown.values.chunks_exact(width));
+        let values = if width == 1 {
+            let value =
+                |(node, values): (&Node, &[f64])| if node.is_leaf() { values[0] } else { 0.0 };
+            LeafValues::Binary(of_nodes.map(value).collect())
+        } else {
+            let (mut starts, mut classes, mut values) = (vec![0], Vec::new(), Vec::new());
+            for (node, of_node) in of_nodes {
+                let above = (0..).zip(of_node).filter(|(_, value)| **value != 0.0);
+                for (class, value) in above.filter(|_| node.is_leaf()) {
+                    classes.push(class);
+                    values.push(*value);
+                }
+                starts.push(values.len() as u32);
             }
-        }
+            LeafValues::Sparse {
+                starts,
+                classes,
+                values,
+            }
+        };
         Self {
             tree: grown.tree.clone(),
             values,
+        }
+    }
+}
+
+impl LeafValues {
+    /// Adds the prediction of each row's leaf to the row's sums, which are
+    /// row-major, of `width` numbers a row.
+    fn add(&self, leaves: &[u32], width: usize, sums: &mut [f64]) {
+        match self {
+            Self::Binary(values) => add_leaf_values(leaves, values, 1, sums),
+            Self::Sparse {
+                starts,
+                classes,
+                values,
+            } => {
+                for (sums, &leaf) in sums.chunks_exact_mut(width).zip(leaves) {
+                    let leaf = leaf as usize;
+                    let range = starts[leaf] as usize..starts[leaf + 1] as usize;
+                    for (&class, value) in classes[range.clone()].iter().zip(&values[range]) {
+                        sums[class as usize] += value;
+                    }
+                }
+            }
         }
     }
 }
@@ -73,7 +129,7 @@ pub(crate) fn mean_prediction(trees: &[FittedTree], classes: usize, codes: &Code
     let mut router = Router::default();
     for tree in trees {
         router.route(&tree.tree, codes, &mut leaves);
-        add_leaf_values(&leaves, &tree.values, width, &mut sums);
+        tree.values.add(&leaves, width, &mut sums);
     }
     for sum in &mut sums {
         *sum /= trees.len() as f64;

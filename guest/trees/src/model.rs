@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bins::{Codes, Coding, Column, ColumnCodes};
-use crate::fitted::{FittedTree, mean_prediction, width};
+use crate::fitted::{FittedTree, LeafValues, mean_prediction, width};
 use crate::tree::{CodeSet, NO_CODE, Node, Test, Tree, contains, insert};
 
 /// Errors of reading a stored forest.
@@ -167,18 +167,18 @@ struct TreeRecord {
     missing_left: Vec<u8>,
     /// By set: the codes that go left.
     sets: Vec<Vec<u8>>,
-    /// By leaf: its class proportions.
+    /// Of more than two classes, by leaf: how many of its class proportions are
+    /// above 0.
+    counts: Vec<u32>,
+    /// By such a proportion: its class.
+    classes: Vec<u32>,
+    /// These proportions; of two classes, by leaf, the proportion of class 1.
     values: Vec<f64>,
 }
 
 impl From<Forest> for ForestRecord {
     fn from(forest: Forest) -> Self {
-        let width = width(forest.classes as usize);
-        let trees = forest
-            .trees
-            .iter()
-            .map(|fitted| TreeRecord::new(fitted, width))
-            .collect();
+        let trees = forest.trees.iter().map(TreeRecord::new).collect();
         Self {
             features: forest.columns,
             classes: forest.classes,
@@ -216,8 +216,26 @@ impl TryFrom<ForestRecord> for Forest {
 }
 
 impl TreeRecord {
-    fn new(fitted: &FittedTree, width: usize) -> Self {
+    fn new(fitted: &FittedTree) -> Self {
         let nodes = &fitted.tree.nodes;
+        let (mut counts, mut classes) = (Vec::new(), Vec::new());
+        let values = match &fitted.values {
+            LeafValues::Binary(values) => {
+                let of_leaves = nodes.iter().zip(values).filter(|(node, _)| node.is_leaf());
+                of_leaves.map(|(_, value)| *value).collect()
+            }
+            LeafValues::Sparse {
+                starts,
+                classes: of_values,
+                values,
+            } => {
+                let numbers = starts.windows(2).map(|pair| pair[1] - pair[0]);
+                let of_leaves = nodes.iter().zip(numbers).filter(|(node, _)| node.is_leaf());
+                counts.extend(of_leaves.map(|(_, number)| number));
+                classes.clone_from(of_values);
+                values.clone()
+            }
+        };
         let tests = || nodes.iter().filter(|node| !node.is_leaf());
         let codes = |set: &CodeSet| (0..=u8::MAX).filter(|&code| contains(set, code)).collect();
         Self {
@@ -236,12 +254,9 @@ impl TreeRecord {
                 })
                 .collect(),
             sets: fitted.tree.sets.iter().map(codes).collect(),
-            values: nodes
-                .iter()
-                .zip(fitted.values.chunks_exact(width))
-                .filter(|(node, _)| node.is_leaf())
-                .flat_map(|(_, values)| values.iter().copied())
-                .collect(),
+            counts,
+            classes,
+            values,
         }
     }
 
@@ -251,7 +266,7 @@ impl TreeRecord {
         let tests = number - leaves;
         if number == 0
             || [self.feature.len(), self.cut.len(), self.missing_left.len()] != [tests; 3]
-            || self.values.len() != leaves * width
+            || !self.has_values(leaves, width)
         {
             return Err(ModelError::Damaged(
                 "the arrays of a tree have inconsistent lengths",
@@ -264,12 +279,13 @@ impl TreeRecord {
             tree.sets.push(set);
         }
         let mut rest = self.feature.iter().zip(&self.cut).zip(&self.missing_left);
-        let mut leaf_values = self.values.chunks_exact(width);
-        let mut values = Vec::with_capacity(number * width);
+        // Of two classes each leaf has one number.
+        let mut counts = self.counts.iter().copied();
+        let mut starts = vec![0];
         for (index, &left) in self.left.iter().enumerate() {
             if left == 0 {
                 tree.nodes.push(Node::LEAF);
-                values.extend(leaf_values.next().into_iter().flatten());
+                starts.push(starts[index] + counts.next().unwrap_or(1));
                 continue;
             }
             let Some(((&feature, &cut), &missing_left)) = rest.next() else {
@@ -301,8 +317,41 @@ impl TreeRecord {
                 feature,
                 test,
             });
-            values.extend(std::iter::repeat_n(0.0, width));
+            starts.push(starts[index]);
         }
+        let values = if width == 1 {
+            let starts = starts.windows(2).map(|pair| pair[0]..pair[1]);
+            let of_node = |range: std::ops::Range<u32>| match range.is_empty() {
+                true => 0.0,
+                false => self.values[range.start as usize],
+            };
+            LeafValues::Binary(starts.map(of_node).collect())
+        } else {
+            LeafValues::Sparse {
+                starts,
+                classes: self.classes,
+                values: self.values,
+            }
+        };
         Ok(FittedTree { tree, values })
+    }
+
+    /// Whether the leaves have the numbers of a prediction.
+    fn has_values(&self, leaves: usize, width: usize) -> bool {
+        let Self {
+            counts,
+            classes,
+            values,
+            ..
+        } = self;
+        if width == 1 {
+            return counts.is_empty() && classes.is_empty() && values.len() == leaves;
+        }
+        let all: u64 = counts.iter().map(|&count| u64::from(count)).sum();
+        counts.len() == leaves
+            && all == values.len() as u64
+            && classes.len() == values.len()
+            && classes.iter().all(|&class| (class as usize) < width)
+            && u32::try_from(all).is_ok()
     }
 }

@@ -21,12 +21,16 @@ use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING};
 use super::labels::{find_label, one_of, sorted_labels};
 use super::reads::{ReadColumn, Reads};
 use super::source::{BatchError, Source, SourceColumn, type_name};
-use crate::plan::{Cv, DatasetPlan, FeaturePlan, MissingTarget, Order};
+use crate::plan::{Cv, DatasetPlan, MissingTarget, Order};
 use ordered::OrderedEncoder;
+use scan::{all_labels, has_fractions};
+use selection::{Feature, Selection};
 use storage::{storage_type, to_storage};
 
 mod error;
 mod ordered;
+mod scan;
+mod selection;
 mod storage;
 
 pub use error::EncodeError;
@@ -113,99 +117,15 @@ impl Encoder {
     ) -> Result<Self, StreamError> {
         let columns = source.columns();
         let source_name = format!("`{}`", source.path().display());
-        let find = |name: &str, role| {
-            columns
-                .iter()
-                .position(|column| column.name == name)
-                .ok_or_else(|| {
-                    let source_name = source_name.clone();
-                    EncodeError::NoColumn {
-                        source_name,
-                        name: name.to_owned(),
-                        role,
-                        hint: suggestion(name, columns),
-                    }
-                })
-        };
-        let target = find(&plan.target, "the target")?;
-        let fold = match cv {
-            Cv::PredefinedSplit { column } => Some(find(column, "the column of the folds")?),
-            Cv::KFold { .. } | Cv::StratifiedKFold { .. } => None,
-        };
-        let dropped = plan
-            .drop
-            .iter()
-            .map(|name| find(name, "in `drop`"))
-            .collect::<Result<Vec<_>, _>>()?;
-        let categorical = plan
-            .categorical
-            .iter()
-            .map(|name| find(name, "in `categorical`"))
-            .collect::<Result<Vec<_>, _>>()?;
-
-        let is_free =
-            |index: &usize| *index != target && Some(*index) != fold && !dropped.contains(index);
-        // An index is a feature where the plan names it.
-        let is_index = |index: &usize| {
-            let column = &columns[*index];
-            column.index && !plan.columns.contains_key(&column.name) && !categorical.contains(index)
-        };
-        let indices = match plan.features {
-            None => (0..columns.len())
-                .filter(|index| is_free(index) && is_index(index))
-                .map(|index| columns[index].name.clone())
-                .collect(),
-            Some(_) => Vec::new(),
-        };
-        let features: Vec<(String, Vec<usize>, Option<&str>)> = match &plan.features {
-            None => (0..columns.len())
-                .filter(|index| is_free(index) && !is_index(index))
-                .map(|index| (columns[index].name.clone(), vec![index], None))
-                .collect(),
-            Some(features) => features
-                .iter()
-                .map(|feature| match feature {
-                    FeaturePlan::Column(name) => {
-                        Ok((name.clone(), vec![find(name, "a feature")?], None))
-                    }
-                    FeaturePlan::Concat {
-                        name,
-                        concat,
-                        separator,
-                    } => {
-                        let parts = concat
-                            .iter()
-                            .map(|part| find(part, "a part of a feature"))
-                            .collect::<Result<Vec<_>, _>>()?;
-                        Ok((name.clone(), parts, Some(separator.as_str())))
-                    }
-                })
-                .collect::<Result<Vec<_>, EncodeError>>()?,
-        };
-        if features.is_empty() {
-            return Err(EncodeError::NoFeatures { source_name }.into());
-        }
-        for (index, (name, parts, _)) in features.iter().enumerate() {
-            if parts.contains(&target) || *name == plan.target {
-                return Err(EncodeError::TargetAmongFeatures {
-                    name: plan.target.clone(),
-                }
-                .into());
-            }
-            if features[..index].iter().any(|(other, ..)| other == name) {
-                return Err(EncodeError::DuplicateFeature { name: name.clone() }.into());
-            }
-        }
-
-        let mut projection: Vec<usize> = features
-            .iter()
-            .flat_map(|(_, parts, _)| parts)
-            .copied()
-            .chain([target])
-            .chain(fold)
-            .collect();
-        projection.sort_unstable();
-        projection.dedup();
+        let selection = Selection::of(columns, &source_name, plan, cv)?;
+        let projection = selection.projection();
+        let Selection {
+            features,
+            target,
+            fold,
+            categorical,
+            ..
+        } = &selection;
         let input = |column: usize| projection.binary_search(&column).unwrap_or_default();
         let mut inputs: Vec<InputColumn> = projection
             .iter()
@@ -236,7 +156,12 @@ impl Encoder {
         }
 
         let mut outputs = Vec::new();
-        for (name, parts, separator) in features {
+        for Feature {
+            name,
+            parts,
+            separator,
+        } in features
+        {
             let text = |index: usize| columns[index].data_type == DataType::Utf8;
             let column = plan.columns.get(&columns[parts[0]].name);
             let is_category = column.is_some_and(|column| column.is_category());
@@ -252,7 +177,7 @@ impl Encoder {
                     Order::Labels(labels) => labels.clone(),
                     Order::Sorted => sorted_labels(&all_labels(source, parts[0], batch)?),
                 };
-                let encoder = OrderedEncoder::new(&source_name, &name, labels);
+                let encoder = OrderedEncoder::new(&source_name, name, labels);
                 Origin::Ordered(input(parts[0]), Box::new(encoder))
             } else if text(parts[0]) || is_category || categorical.contains(&parts[0]) {
                 Origin::Category(input(parts[0]))
@@ -260,14 +185,14 @@ impl Encoder {
                 Origin::Number(input(parts[0]))
             };
             outputs.push(OutputColumn {
-                name,
+                name: name.clone(),
                 role: Role::Feature,
                 origin,
                 example: None,
             });
         }
-        let at = input(target);
-        let origin = if has_fractions(source, target, batch)? {
+        let at = input(*target);
+        let origin = if has_fractions(source, *target, batch)? {
             if plan.positive.is_some() {
                 return Err(EncodeError::PositiveNumber {
                     name: plan.target.clone(),
@@ -312,7 +237,7 @@ impl Encoder {
             rows: 0,
             missing_target: plan.missing_target,
             missing_targets: MissingTargets::default(),
-            indices,
+            indices: selection.indices,
             declared: plan
                 .columns
                 .keys()
@@ -682,60 +607,4 @@ fn example(original: &ArrayRef, values: &ArrayRef) -> Option<String> {
     };
     let row = (0..values.len()).find(|row| values.is_valid(*row) && !is_nan(*row))?;
     array_value_to_string(original, row).ok()
-}
-
-/// The values of a column, each once.
-fn all_labels(source: &Source, column: usize, batch: usize) -> Result<Vec<String>, StreamError> {
-    let kind = &source.columns()[column].data_type;
-    let mut categories = CategoryEncoder::default();
-    for batch in source.batches(&[column], batch) {
-        let batch = batch?;
-        let original = batch.column(0);
-        if let Some(values) = to_storage(original, kind) {
-            categories.encode(&values, original);
-        }
-    }
-    Ok(categories
-        .labels()
-        .iter()
-        .map(ToString::to_string)
-        .collect())
-}
-
-/// The column with the most similar name, or the columns that there are.
-fn suggestion(name: &str, columns: &[SourceColumn]) -> String {
-    let close = columns
-        .iter()
-        .map(|column| (strsim::jaro_winkler(name, &column.name), &column.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match close {
-        Some((score, close)) if score >= 0.8 => format!("; did you mean `{close}`?"),
-        _ => {
-            let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-            format!("; a column is {}", one_of(&names))
-        }
-    }
-}
-
-/// Whether a column holds a number that is not whole.
-fn has_fractions(source: &Source, column: usize, batch: usize) -> Result<bool, BatchError> {
-    if !matches!(
-        storage_type(&source.columns()[column].data_type),
-        Some(DataType::Float32 | DataType::Float64)
-    ) {
-        return Ok(false);
-    }
-    for batch in source.batches(&[column], batch) {
-        let batch = batch?;
-        let values = cast(batch.column(0), &DataType::Float64).expect("reals are cast to reals");
-        let values = values.as_primitive::<Float64Type>();
-        if values
-            .iter()
-            .flatten()
-            .any(|value| value.is_finite() && value.fract() != 0.0)
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

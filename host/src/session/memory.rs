@@ -1,17 +1,26 @@
 //! [`MemoryEstimate`]: the physical memory that a run holds at its peak, from
 //! its table, its classes and its trees.
 //!
-//! The constants were measured: runs of forests and single trees over tables of
-//! 1,600 to 5,000,000 rows and 2 to 1,000 classes hold 0.67 to 1 times the
-//! estimate. Fits of a trainer with other needs may hold more.
+//! The constants were fitted to measured runs of forests and single trees, over
+//! tables of up to 400,000 rows and of 2 to 1,000 classes. Fits of a trainer with
+//! other needs may hold more.
 
 use fanout_contract::TrainerDescription;
 use serde_json::Value;
 
-use crate::dataset::Prepared;
+use crate::dataset::{ColumnSummary, Prepared, Reads};
 use crate::expand::Candidates;
 use crate::plan::Plan;
 use crate::pool::SHARED_FROM;
+
+/// The most values of a feature that trees keep in one byte a row.
+const NARROW: u64 = 254;
+
+/// What they keep of a value of other features: its code, and its bin.
+const WIDE: u64 = 5;
+
+/// From so many classes on, trees tell all numbers apart.
+const EXACT_CLASSES: u64 = 64;
 
 /// What a fit and its scores hold a row.
 const ROW: u64 = 110;
@@ -29,9 +38,15 @@ const PROGRAM: u64 = 40 << 20;
 /// are fitted to samples of the rows, and where they are fitted to all.
 const CLASS: [u64; 2] = [68, 88];
 
-/// What a model holds a leaf: of two classes, and, of more, of each class. Its
-/// bytes are written while its trees are held.
-const LEAF: [u64; 2] = [38, 80];
+/// What a model holds a leaf. Its bytes are written while its trees are held.
+const LEAF: u64 = 38;
+
+/// What it holds of a class in a leaf, of three classes or more: a leaf names
+/// those of its rows.
+const LEAF_CLASS: u64 = 30;
+
+/// What the tree that is grown holds a leaf and class, of three classes or more.
+const GROWN_CLASS: u64 = 32;
 
 /// The leaves of a tree without limits, in hundredths of its rows, as above.
 const LEAVES: [u64; 2] = [40, 72];
@@ -71,7 +86,8 @@ impl MemoryEstimate {
     ) -> Self {
         let trees = Trees::largest(plan, trainer, prepared.rows);
         let (rows, workers) = (prepared.rows, workers as u64);
-        let columns = prepared.layout.columns.len() as u64;
+        let columns = prepared.summary.columns.iter();
+        let columns: u64 = columns.map(|column| code(column, prepared)).sum();
         let classes = match prepared.classes.len() as u64 {
             classes @ 3.. => classes,
             _ => 0,
@@ -93,19 +109,32 @@ impl MemoryEstimate {
             false => 0,
         };
         let search = (held + workers * fit).max(PROGRAM + large);
-        let leaf = match classes {
-            0 => LEAF[0],
-            classes => LEAF[1] * classes,
-        };
-        let model = trees.map_or(0, |trees| trees.count * trees.leaves * leaf);
+        let model = trees.map_or(0, |trees| {
+            let of_leaf = rows.div_ceil(trees.leaves.max(1)).min(classes);
+            let tree = trees.leaves * (LEAF + LEAF_CLASS * of_leaf);
+            trees.count * tree + trees.leaves * classes * GROWN_CLASS
+        });
         let model = rows * (columns + ROW) + model;
+        // What the search leaves in the instances of the other workers.
+        let left = (workers - 1) * rows * (columns + ROW);
         let refits = plan.refit.is_some() && (plan.output.is_some() || prepared.holdout.is_some());
         Self {
             search,
-            refit: refits.then_some(held + model),
+            refit: refits.then_some(held + model + left),
             model,
         }
     }
+}
+
+/// Bytes that trees keep a row of a column. Numbers of small tables, which may
+/// be told apart, too, do not count.
+fn code(column: &ColumnSummary, prepared: &Prepared) -> u64 {
+    let many_classes = prepared.classes.len() as u64 >= EXACT_CLASSES;
+    let wide = match column.reads {
+        Reads::Category(levels) => levels > NARROW,
+        _ => many_classes && column.distinct.value > NARROW,
+    };
+    if wide { WIDE } else { 1 }
 }
 
 impl Trees {
