@@ -66,7 +66,7 @@ fn summary(
             memory(here)
         ),
     };
-    let MemoryEstimate { refit, model, .. } = estimate(1);
+    let MemoryEstimate { refit, model, .. } = estimate(here.max(1));
     if let Some(refit) = refit {
         memory += &format!(", {} in the refit", bytes(refit));
     }

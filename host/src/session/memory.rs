@@ -19,6 +19,9 @@ const NARROW: u64 = 254;
 /// What they keep of a value of other features: its code, and its bin.
 const WIDE: u64 = 5;
 
+/// What a fit holds of the name of a category, and a model and its bytes each.
+const LABEL: u64 = 200;
+
 /// From so many classes on, trees tell all numbers apart.
 const EXACT_CLASSES: u64 = 64;
 
@@ -39,11 +42,11 @@ const PROGRAM: u64 = 40 << 20;
 const CLASS: [u64; 2] = [68, 88];
 
 /// What a model holds a leaf. Its bytes are written while its trees are held.
-const LEAF: u64 = 38;
+const LEAF: u64 = 48;
 
 /// What it holds of a class in a leaf, of three classes or more: a leaf names
 /// those of its rows.
-const LEAF_CLASS: u64 = 30;
+const LEAF_CLASS: u64 = 40;
 
 /// What the tree that is grown holds a leaf and class, of three classes or more.
 const GROWN_CLASS: u64 = 32;
@@ -88,6 +91,8 @@ impl MemoryEstimate {
         let (rows, workers) = (prepared.rows, workers as u64);
         let columns = prepared.summary.columns.iter();
         let columns: u64 = columns.map(|column| code(column, prepared)).sum();
+        let labels = prepared.summary.columns.iter();
+        let labels: u64 = labels.map(|column| levels(column) * LABEL).sum();
         let classes = match prepared.classes.len() as u64 {
             classes @ 3.. => classes,
             _ => 0,
@@ -99,7 +104,7 @@ impl MemoryEstimate {
         let tested: u64 = tested.max().unwrap_or(0);
         let (whole, deep) = trees.map_or((1, false), |trees| (trees.whole, trees.deep));
         let a_row = columns + ROW + if deep { DEEP_ROW } else { 0 };
-        let fit = rows * a_row + tested * classes * CLASS[whole];
+        let fit = rows * a_row + tested * classes * CLASS[whole] + labels;
 
         let file = prepared.dataset_bytes;
         let alone = file + rows * (columns + ROW);
@@ -114,9 +119,9 @@ impl MemoryEstimate {
             let tree = trees.leaves * (LEAF + LEAF_CLASS * of_leaf);
             trees.count * tree + trees.leaves * classes * GROWN_CLASS
         });
-        let model = rows * (columns + ROW) + model;
-        // What the search leaves in the instances of the other workers.
-        let left = (workers - 1) * rows * (columns + ROW);
+        let model = rows * (columns + ROW) + model + 2 * labels;
+        // The instances of the other workers keep what their fits held.
+        let left = (workers - 1) * fit;
         let refits = plan.refit.is_some() && (plan.output.is_some() || prepared.holdout.is_some());
         Self {
             search,
@@ -131,10 +136,18 @@ impl MemoryEstimate {
 fn code(column: &ColumnSummary, prepared: &Prepared) -> u64 {
     let many_classes = prepared.classes.len() as u64 >= EXACT_CLASSES;
     let wide = match column.reads {
-        Reads::Category(levels) => levels > NARROW,
+        Reads::Category(_) => levels(column) > NARROW,
         _ => many_classes && column.distinct.value > NARROW,
     };
     if wide { WIDE } else { 1 }
+}
+
+/// The categories of a column.
+fn levels(column: &ColumnSummary) -> u64 {
+    match column.reads {
+        Reads::Category(levels) => levels,
+        _ => 0,
+    }
 }
 
 impl Trees {

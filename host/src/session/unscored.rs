@@ -30,13 +30,14 @@ pub(super) fn failure(report: &Report, prepared: &Prepared) -> Option<Failure> {
             let split = split.unwrap_or_default();
             let fold = prepared.fold_classes.get(split);
             let lacking = fold.and_then(|fold| fold.lacking(&prepared.classes));
-            let why = match lacking {
+            match lacking {
                 Some(lacks) => {
-                    format!("it is not defined on split {split}, whose test rows {lacks}")
+                    let why =
+                        format!("it is not defined on split {split}, whose test rows {lacks}");
+                    (why, Some(fold_remedy(&report.plan.cv).to_owned()))
                 }
-                None => format!("it is not defined on split {split}"),
-            };
-            (why, Some(fold_remedy(&report.plan.cv).to_owned()))
+                None => (format!("it is not defined on split {split}"), None),
+            }
         }
     };
     Some(Failure {
