@@ -113,8 +113,32 @@ def measure(sides, kept, arguments, names):
                         found.update(measured)
                     for metric, means in scores.items():
                         found["scores"].setdefault(metric, []).extend(means)
-                    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+                    keep(kept)
     return True
+
+
+def keep(kept):
+    """Writes what was measured, a table a line."""
+    cells = (f"  {json.dumps(name)}: {json.dumps(cell)}" for name, cell in kept["cells"].items())
+    rest = {key: value for key, value in kept.items() if key != "cells"}
+    rest = "".join(f",\n {json.dumps(key)}: {json.dumps(value)}" for key, value in rest.items())
+    cells = ",\n".join(cells)
+    KEPT.write_text(f'{{\n "cells": {{\n{cells}\n }}{rest}\n}}\n')
+
+
+def time_in_turn(sides, kept, arguments, names):
+    """Times both sides in turn, on seed 0, and holds that fanout's scores are those
+    that were kept."""
+    for name in names:
+        for estimator in arguments.estimators:
+            cell = kept["cells"][name][estimator]
+            for side in ["fanout", "loky"]:
+                measured, scores = sides.run(side, name, estimator, [0])
+                cell[side].update(measured)
+                for metric, means in scores.items() if side == "fanout" else ():
+                    was = cell[side]["scores"][metric][0]
+                    assert means == [was], f"{name}, {estimator}: {metric} {means}, was {was}"
+        keep(kept)
 
 
 def missing(side, found, is_near=False):
@@ -198,9 +222,9 @@ def section(kept):
         "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to\n"
         "26 classes, categories and missing values; scikit-learn gets categories as ordinal codes.\n"
         f"Defaults on both sides, five folds, {machine['jobs']} workers each, a whole process for "
-        "the times of seed 0,\none side after the other and not in turn. Better / equal / worse: the tables on which the mean difference over "
-        "seeds, each with folds\nof its own that both sides share, is beyond two of its standard "
-        "errors, or not. The noise is\nthe same verdict on scikit-learn with other random states.\n\n"
+        "the times of seed 0,\nthe sides in turn. Better / equal / worse: the tables on which the "
+        "mean difference over seeds, each\nwith folds of its own that both sides share, is beyond "
+        "two of its standard errors, or not. The\nnoise is the same verdict on scikit-learn with other random states.\n\n"
         + table(["", *titles], rows)
         + f"\n{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
         + f"scikit-learn {machine['scikit-learn']}.\nTimes as fast, by table:\n\n"
@@ -232,6 +256,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, help="stop after so long; the next run goes on")
     parser.add_argument("--more", action="store_true", help="more seeds where a verdict is near")
+    parser.add_argument("--time", action="store_true", help="time both sides again, in turn")
     parser.add_argument("--forget", action="store_true", help="what is known of the sides")
     arguments = parser.parse_args()
     sys.path.insert(0, str(HERE))
@@ -243,7 +268,10 @@ def main():
         for estimator in arguments.estimators:
             for side in arguments.sides:
                 cell.get(estimator, {}).pop(side, None)
-    done = measure(Sides(arguments.fanout, arguments.jobs), kept, arguments, names)
+    sides = Sides(arguments.fanout, arguments.jobs)
+    if arguments.time:
+        time_in_turn(sides, kept, arguments, names)
+    done = measure(sides, kept, arguments, names)
     print("done" if done else "to be continued")
 
 

@@ -429,10 +429,39 @@ impl Source {
                 })
             }))),
         };
+        let reader = match reader {
+            Reader::Other(batches) => {
+                let named = move |error| self.with_column(error, projection, batch);
+                Reader::Other(Box::new(batches.map(move |batch| batch.map_err(named))))
+            }
+            csv => csv,
+        };
         Batches {
             reader,
             ready: VecDeque::new(),
         }
+    }
+
+    /// The error of a damaged file with the first column that can't be read, where
+    /// others can. Each is read alone again.
+    fn with_column(
+        &self,
+        mut error: SourceError,
+        projection: &[usize],
+        batch: usize,
+    ) -> SourceError {
+        if let SourceError::NotWhole { column, .. } = &mut error
+            && projection.len() > 1
+        {
+            let fails = |index: &&usize| {
+                let mut batches = self.batches(std::slice::from_ref(*index), batch);
+                batches.any(|batch| batch.is_err())
+            };
+            let failing: Vec<usize> = projection.iter().filter(fails).copied().collect();
+            let partly = failing.first().filter(|_| failing.len() < projection.len());
+            *column = partly.map(|first| self.columns[*first].name.clone());
+        }
+        error
     }
 }
 

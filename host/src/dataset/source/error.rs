@@ -224,10 +224,16 @@ pub enum SourceError {
         name: String,
     },
     /// A damaged or truncated file.
-    #[error("`{}` is not a whole {format} file: it is damaged or was cut short", path.display())]
+    #[error(
+        "`{}` is not a whole {format} file: it is damaged or was cut short{}",
+        path.display(),
+        column.as_ref().map(|column| format!(", first in its column `{column}`")).unwrap_or_default()
+    )]
     NotWhole {
         /// The file.
         path: PathBuf,
+        /// The first column that can't be read, where others can.
+        column: Option<String>,
         /// The format.
         format: &'static str,
         /// The cause.
@@ -273,6 +279,7 @@ impl SourceError {
             None => Self::read(path, source),
             Some(compression) => Self::NotWhole {
                 path: path.to_owned(),
+                column: None,
                 format: compression.name(),
                 source: source.into(),
             },
@@ -282,6 +289,7 @@ impl SourceError {
     pub(super) fn arrow(path: &Path, source: ArrowError) -> Self {
         Self::NotWhole {
             path: path.to_owned(),
+            column: None,
             format: "Arrow",
             source: source.into(),
         }
@@ -290,6 +298,7 @@ impl SourceError {
     pub(super) fn arrow_of_parquet(path: &Path, source: ArrowError) -> Self {
         Self::NotWhole {
             path: path.to_owned(),
+            column: None,
             format: "Parquet",
             source: source.into(),
         }
@@ -298,6 +307,7 @@ impl SourceError {
     pub(super) fn parquet(path: &Path, source: ParquetError) -> Self {
         Self::NotWhole {
             path: path.to_owned(),
+            column: None,
             format: "Parquet",
             source: source.into(),
         }

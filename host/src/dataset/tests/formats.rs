@@ -273,3 +273,30 @@ fn a_path_in_the_plans_store_is_a_source() {
         )
     );
 }
+
+#[test]
+fn the_damaged_column_of_a_file_is_named() {
+    let batch = of_every_kind();
+    let (_folder, path) = file("a.parquet", b"");
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None)
+        .expect("the table is written");
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let metadata = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let group = metadata.metadata().row_group(0);
+    let damaged = group.columns().iter();
+    let mut damaged = damaged.filter(|chunk| chunk.column_path().string() == "float");
+    // The header of its first page.
+    let (start, _) = damaged.next().unwrap().byte_range();
+    bytes[start as usize..][..16].fill(0xff);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = prepared(&plan(&path, "class")).map(drop).unwrap_err();
+    let text = message(&error);
+    let expected = format!(
+        "`{}` is not a whole Parquet file: it is damaged or was cut short, first in its column \
+         `float`",
+        path.display()
+    );
+    assert!(text.starts_with(&expected), "{text}");
+}
