@@ -284,14 +284,15 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
                 _ => Way::Histogram,
             }
         };
+        let mut ways = [Way::Codes; BATCH];
         let mut counted = [0; BATCH];
         let mut number = 0;
-        for &index in features {
-            if way(index as usize) != Way::Histogram {
-                continue;
+        for (&index, chosen) in features.iter().zip(&mut ways) {
+            *chosen = way(index as usize);
+            if *chosen == Way::Histogram {
+                counted[number] = index;
+                number += 1;
             }
-            counted[number] = index;
-            number += 1;
         }
         histograms.count(
             &search.layout,
@@ -301,14 +302,13 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             pending.slot,
         );
         let mut place = 0;
-        for &index in features {
+        for (&index, mut way) in features.iter().zip(ways) {
             let index = index as usize;
             let mut feature = Feature {
                 index,
                 column: &bins.columns()[index],
                 bins: bins.coarse(index),
             };
-            let mut way = way(index);
             if way == Way::Histogram {
                 let (histogram, present) = histograms.get(bins, place, index, pending.slot);
                 if feature.bins.is_some() && present.codes().len() < COARSE_BINS {

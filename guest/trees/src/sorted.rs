@@ -20,8 +20,7 @@ use crate::tally::TallyLayout;
 /// all criteria have integer forms for smaller nodes.
 pub(crate) const MAX_DRAWS: u32 = INTEGER_DRAWS as u32;
 
-/// The number of rows up to which comparing them is faster than binning them,
-/// and up to which rows of one bin are inserted into their places.
+/// The number of rows up to which comparing them is faster than binning them.
 const FEW_ROWS: usize = 20;
 
 /// The rows of one node, sorted by the codes of one feature. Its buffers are
@@ -209,7 +208,7 @@ impl SortedRows {
         self.clear_places();
         let mut start = 0;
         for &end in &self.ends[..self.number] {
-            sort_few(&mut self.binned[start..end as usize]);
+            self.binned[start..end as usize].sort_unstable();
             start = end as usize;
         }
     }
@@ -315,23 +314,6 @@ impl SortedRows {
             }
         }
         found.map(|(at, _)| Place { at, missing_left })
-    }
-}
-
-/// Sorts rows, which are few in most cases.
-fn sort_few(rows: &mut [u64]) {
-    if rows.len() > FEW_ROWS {
-        rows.sort_unstable();
-        return;
-    }
-    for sorted in 1..rows.len() {
-        let row = rows[sorted];
-        let mut at = sorted;
-        while at > 0 && rows[at - 1] > row {
-            rows[at] = rows[at - 1];
-            at -= 1;
-        }
-        rows[at] = row;
     }
 }
 

@@ -8,8 +8,7 @@ use fanout::dataset::{self, ColumnSummary, Prepared};
 use fanout::expand::{Data, Expansion};
 use fanout::plan::{CheckedPlan, PoolPlan};
 use fanout::report::Usage;
-use fanout::report::human::{bytes, clip, count, counted};
-use unicode_width::UnicodeWidthStr as _;
+use fanout::report::human::{aligned, bytes, clip, count, counted};
 
 use super::plan::PlanArguments;
 use super::{CommandError, print};
@@ -125,19 +124,7 @@ fn columns(prepared: &Prepared) -> String {
     let head = ["column", "read as", "missing", "example"].map(str::to_owned);
     let rows = prepared.summary.columns.iter().map(row);
     let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
-    let width = |cell: usize| rows.iter().map(|row| row[cell].width()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2)];
-    let mut text = String::new();
-    for row in &rows {
-        text.push('\n');
-        for (cell, width) in row.iter().zip(widths) {
-            text.push_str(cell);
-            text.push_str(&" ".repeat(width - cell.width() + 2));
-        }
-        text.push_str(&row[3]);
-    }
-    text.push_str("\n\n");
-    text
+    format!("\n{}\n", aligned(&rows))
 }
 
 /// The target with the share of each class.

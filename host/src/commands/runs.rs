@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use fanout::report::Report;
-use fanout::report::human::{count, score};
+use fanout::report::human::{aligned, count, score};
 use fanout::run::history::{History, Replay, RunEntry};
 use fanout::run::manifest::Manifest;
 use fanout::run::summary::Summary;
@@ -176,23 +176,5 @@ pub(super) fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> 
             row.ago.clone(),
         ]);
     }
-    aligned(&lines)
-}
-
-/// Lines of cells, each column as wide as its widest.
-pub(super) fn aligned<const N: usize>(lines: &[[String; N]]) -> Result<String, std::fmt::Error> {
-    let width = |column: usize| {
-        let cells = lines.iter().map(|line| line[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut padded = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            write!(padded, "{cell:width$}  ")?;
-        }
-        writeln!(text, "{}", padded.trim_end())?;
-    }
-    Ok(text)
+    Ok(aligned(&lines))
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use fanout::digest::Digest;
 use fanout::pool::{NatsLink, QueueState};
 use fanout::queue::message::{Heartbeat, WorkerState};
-use fanout::report::human::{count, counted};
+use fanout::report::human::{aligned, count, counted};
 use fanout::run::history::History;
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ fn text(state: &State, store: &str) -> Result<String, std::fmt::Error> {
         ];
         let mut lines = vec![head.map(ToOwned::to_owned)];
         lines.extend(state.workers.iter().map(line));
-        text.push_str(&runs::aligned(&lines)?);
+        text.push_str(&aligned(&lines));
     }
     writeln!(text)?;
     if state.runs.is_empty() {

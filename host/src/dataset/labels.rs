@@ -1,6 +1,8 @@
 //! Labels of classes and categories: their order, and which of them a plan
 //! names.
 
+use super::source::parse_bool;
+
 /// Sorts labels: as numbers if all of them are numbers, else as texts.
 pub(super) fn sorted_labels(labels: &[String]) -> Vec<String> {
     let numbers: Option<Vec<f64>> = labels
@@ -36,10 +38,13 @@ pub fn find_label<L: AsRef<str>>(labels: &[L], given: &str) -> Option<usize> {
 
 /// The value of a number or a truth value.
 fn value(text: &str) -> Option<f64> {
-    match text.trim() {
-        "true" | "True" | "TRUE" => Some(1.0),
-        "false" | "False" | "FALSE" => Some(0.0),
-        text => text.parse().ok().filter(|number: &f64| number.is_finite()),
+    match parse_bool(text.trim().as_bytes()) {
+        Some(is_true) => Some(f64::from(u8::from(is_true))),
+        None => text
+            .trim()
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite()),
     }
 }
 

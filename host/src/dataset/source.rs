@@ -45,7 +45,7 @@ pub(super) use file::SourceFile;
 #[cfg(any(fuzzing, test))]
 pub(super) use file::{RangeRead, ReadSeek};
 pub use number::Loss;
-pub(super) use number::NumberFormat;
+pub(super) use number::{NumberFormat, parse_bool};
 #[cfg(any(fuzzing, test))]
 pub(super) use resolve::format_of_file;
 

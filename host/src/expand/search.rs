@@ -51,9 +51,7 @@ impl Candidates {
             }
         }
     }
-}
 
-impl Candidates {
     /// How many candidates a random search asks for and how many combinations
     /// its lists have, where these are fewer.
     pub fn cut(search: &Search) -> Option<(usize, usize)> {
