@@ -32,7 +32,7 @@ pub struct Expansion {
     pub candidates: Candidates,
     /// The splits, in order.
     pub splits: Vec<Split>,
-    /// The metrics, in the plan's order.
+    /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
     /// The tasks, the costliest first by an estimate.
     pub tasks: Vec<TaskSpec>,
@@ -115,7 +115,11 @@ impl Expansion {
             ids: TaskIds::new(&candidates, trainer, plan.families, data, &template),
             candidates,
             splits,
-            scoring: plan.scoring.clone(),
+            scoring: plan
+                .scoring
+                .iter()
+                .map(|score| score.name.clone())
+                .collect(),
             tasks: Vec::new(),
             template,
         }

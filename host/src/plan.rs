@@ -26,6 +26,7 @@ mod metric;
 mod mistake;
 mod node;
 mod option;
+mod param;
 mod pool;
 mod quantity;
 mod reading;

@@ -7,12 +7,14 @@
 
 pub mod metric;
 mod param;
+mod score;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use score::Score;
 
 /// The version of the contract. A guest refuses tasks of other versions.
 pub const CONTRACT: u32 = 1;
@@ -129,6 +131,11 @@ pub enum ParamKind {
     Text,
     /// An object from class labels to weights of at least 0.
     Weights,
+    /// The label of a class, as text.
+    Label,
+    /// An object from true class labels to objects from predicted class labels to
+    /// costs, which are finite numbers.
+    Costs,
 }
 
 /// A unit of work for a guest: the candidates of one family, on one split, for one
@@ -155,9 +162,9 @@ pub struct Task {
     /// sorted labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
-    /// The metrics, by the names of scikit-learn's scorers.
+    /// The metrics, of different names.
     #[serde(default)]
-    pub scoring: Vec<String>,
+    pub scoring: Vec<Score>,
     /// Whether the training rows are scored as well.
     #[serde(default)]
     pub train_score: bool,
@@ -208,8 +215,8 @@ pub struct Answer {
     pub scores: Vec<Scores>,
 }
 
-/// The scores of one candidate on one split, by metric. `None` for a metric that is
-/// undefined on these rows.
+/// The scores of one candidate on one split, by the name of the [`Score`]. `None`
+/// for a metric that is undefined on these rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scores {

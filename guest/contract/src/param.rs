@@ -32,6 +32,18 @@ impl Param {
         one_of(&phrases)
     }
 
+    /// Whether a value must be given: the default is not one that is allowed.
+    pub fn is_required(&self) -> bool {
+        self.check(&self.default).is_err()
+    }
+
+    /// Whether numbers are floats, however they are written.
+    pub fn takes_floats(&self) -> bool {
+        let takes = |kind: fn(&ParamKind) -> bool| self.kinds.iter().any(kind);
+        takes(|kind| matches!(kind, ParamKind::Float { .. } | ParamKind::Costs))
+            && !takes(|kind| matches!(kind, ParamKind::Int { .. }))
+    }
+
     /// Checks that one of the kinds allows `value`.
     ///
     /// # Errors
@@ -88,7 +100,14 @@ impl ParamKind {
             Self::Choice { of } => value
                 .as_str()
                 .is_some_and(|text| of.iter().any(|choice| choice == text)),
-            Self::Text => value.is_string(),
+            Self::Text | Self::Label => value.is_string(),
+            Self::Costs => value.as_object().is_some_and(|rows| {
+                let mut rows = rows.values();
+                rows.all(|row| {
+                    row.as_object()
+                        .is_some_and(|costs| costs.values().all(Value::is_number))
+                })
+            }),
             Self::Weights => value.as_object().is_some_and(|weights| {
                 weights
                     .values()
@@ -126,6 +145,11 @@ impl ParamKind {
             }],
             Self::Choice { of } => of.iter().map(|choice| format!("`{choice}`")).collect(),
             Self::Text => vec!["a text".to_owned()],
+            Self::Label => vec!["the label of a class".to_owned()],
+            Self::Costs => {
+                let map = "a map from true label to a map from predicted label to a cost";
+                vec![map.to_owned()]
+            }
             Self::Weights => {
                 vec!["a map from class label to a weight of at least 0".to_owned()]
             }

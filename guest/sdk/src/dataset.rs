@@ -191,7 +191,7 @@ impl Dataset {
                     .to_owned(),
             ));
         }
-        let mut scoring = Scoring::new(&checked.task, &checked.target, &checked.rows)?;
+        let mut scoring = Scoring::new(&checked.task, &checked.target, &checked.rows, None)?;
         let data = self.prepared(checked.slot)?;
         let fits = checked
             .slot

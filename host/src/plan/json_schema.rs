@@ -1,7 +1,8 @@
 //! [`json_schema`]: the JSON Schema of a plan, for editors, from the table of
 //! fields.
 
-use fanout_contract::{Metric, TrainerDescription};
+use fanout_contract::metric::MetricInfo;
+use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Form, Section};
@@ -24,7 +25,6 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
         let description = name["description"].take();
         *name = json!({"description": description, "anyOf": [{"enum": names}, {"type": "string"}]});
     }
-    let metrics: Vec<&str> = Metric::all().map(|(name, _)| name).collect();
     let mut values = vec![
         json!({"type": ["string", "number", "boolean", "null"]}),
         json!({"type": "array", "minItems": 1}),
@@ -33,7 +33,8 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     let mut drawn = values.clone();
     drawn.extend(DISTRIBUTIONS.iter().map(Section::schema));
     schema["$defs"] = json!({
-        "metric": {"enum": metrics},
+        "metric": {"enum": metrics(|_| true)},
+        "score": score(),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),
         "distributions": params(trainers, json!({"$ref": "#/$defs/values_or_distribution"})),
@@ -41,6 +42,104 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
         "values_or_distribution": {"anyOf": drawn},
     });
     schema
+}
+
+fn metrics(kept: impl Fn(&MetricInfo) -> bool) -> Vec<&'static str> {
+    let kept = Metric::all().filter(|info| kept(info));
+    kept.map(|info| info.name).collect()
+}
+
+/// A metric's name, or a map of it with its parameters.
+fn score() -> Json {
+    let needs_none = |info: &MetricInfo| !info.params().iter().any(Param::is_required);
+    let has_none = metrics(|info| info.params().is_empty());
+    let name = json!({
+        "type": ["string", "number", "boolean"],
+        "description": "What its scores are called. Default: the metric's name and the parameters.",
+    });
+    let map = |metric: Json, params: Json| {
+        let needed = params["required"]
+            .as_array()
+            .is_some_and(|names| !names.is_empty());
+        let required: &[&str] = if needed {
+            &["metric", "params"]
+        } else {
+            &["metric"]
+        };
+        json!({
+            "type": "object",
+            "properties": {"metric": metric, "name": name.clone(), "params": params},
+            "required": required, "additionalProperties": false,
+        })
+    };
+    let mut forms = vec![
+        json!({"enum": metrics(needs_none)}),
+        map(
+            json!({"enum": has_none, "description": "The metric."}),
+            json!({
+                "type": "object", "description": "It has no parameters.",
+                "additionalProperties": false,
+            }),
+        ),
+    ];
+    for info in Metric::all().filter(|info| !info.params().is_empty()) {
+        let mut properties = Map::new();
+        for param in info.params() {
+            let mut property = json!({"anyOf": param.kinds.iter().map(kind).collect::<Vec<_>>()});
+            property["description"] = param.meaning.as_str().into();
+            if !param.is_required() {
+                property["default"] = param.default.clone();
+            }
+            properties.insert(param.name, property);
+        }
+        let params = info.params();
+        let required = params.iter().filter(|param| param.is_required());
+        let required: Vec<&str> = required.map(|param| param.name.as_str()).collect();
+        forms.push(map(
+            json!({"const": info.name, "description": info.meaning}),
+            json!({
+                "type": "object", "description": "The metric's parameters.",
+                "properties": properties, "required": required, "additionalProperties": false,
+            }),
+        ));
+    }
+    json!({"anyOf": forms})
+}
+
+/// The values of a kind.
+fn kind(kind: &ParamKind) -> Json {
+    let bounds = |of: &str, least: Json, most: Json, above: bool| {
+        let mut schema = json!({"type": of});
+        let minimum = if above { "exclusiveMinimum" } else { "minimum" };
+        for (keyword, bound) in [(minimum, least), ("maximum", most)] {
+            if !bound.is_null() {
+                schema[keyword] = bound;
+            }
+        }
+        schema
+    };
+    match kind {
+        ParamKind::Null => json!({"type": "null"}),
+        ParamKind::Bool => json!({"type": "boolean"}),
+        ParamKind::Int { min, max } => bounds("integer", json!(min), json!(max), false),
+        ParamKind::Float {
+            min,
+            max,
+            above_min,
+        } => bounds("number", json!(min), json!(max), *above_min),
+        ParamKind::Choice { of } => json!({"enum": of}),
+        ParamKind::Text => json!({"type": "string"}),
+        ParamKind::Label => json!({"type": ["string", "number", "boolean"]}),
+        ParamKind::Weights => {
+            json!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0}})
+        }
+        ParamKind::Costs => json!({
+            "type": "object",
+            "additionalProperties": {
+                "type": "object", "additionalProperties": {"type": "number"},
+            },
+        }),
+    }
 }
 
 /// A map from hyper-parameter to `value`.

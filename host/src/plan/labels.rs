@@ -59,6 +59,13 @@ impl CheckedPlan {
         {
             *positive = label;
         }
+        for (index, score) in plan.scoring.iter_mut().enumerate() {
+            for (name, value) in &mut score.params {
+                let path = format!("scoring.{index}.params");
+                metric_labels(name, value, &find)
+                    .map_err(|message| mistake(&path, (name.clone(), message)))?;
+            }
+        }
         all(&mut plan.trainer.params).map_err(|found| mistake("trainer.params", found))?;
         let searched = match &mut plan.search {
             Search::Grid { params } => params.iter_mut().try_for_each(lists),
@@ -74,6 +81,26 @@ impl CheckedPlan {
             plan,
             source: self.source.clone(),
         })
+    }
+}
+
+/// Writes the labels of a metric's parameter as the data has them.
+fn metric_labels(
+    name: &str,
+    value: &mut Json,
+    find: impl Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    match (name, value) {
+        ("costs", Json::Object(costs)) => {
+            relabel(costs, &find)?;
+            let mut rows = costs.values_mut().filter_map(Json::as_object_mut);
+            rows.try_for_each(|row| relabel(row, &find))
+        }
+        ("pos_label", Json::String(label)) => {
+            *label = find(label).ok_or_else(|| format!("is `{label}`, which no row has"))?;
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

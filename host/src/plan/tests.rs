@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arrow_schema::{DataType, Field, Schema};
+use fanout_contract::Score;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -163,7 +164,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 shuffle: false,
                 random_state: 0
             },
-            scoring: vec!["accuracy".to_owned()],
+            scoring: vec!["accuracy".into()],
             refit: Some("accuracy".to_owned()),
             return_train_score: false,
             error_score: ErrorScore::Nan,
@@ -238,7 +239,10 @@ fn every_form_is_read() {
             random_state: 7
         }
     );
-    assert_eq!(plan.scoring, ["roc_auc", "average_precision", "accuracy"]);
+    assert_eq!(
+        plan.scoring,
+        ["roc_auc", "average_precision", "accuracy"].map(Score::from)
+    );
     assert_eq!(plan.refit.as_deref(), Some("roc_auc"));
     assert!(plan.return_train_score);
     assert_eq!(plan.pool, PoolPlan::Local { workers: Some(2) });
@@ -327,7 +331,7 @@ fn options_stand_over_the_plan() {
     );
     assert_eq!(
         set(&["scoring.2=f1"]).scoring,
-        ["roc_auc", "average_precision", "f1"]
+        ["roc_auc", "average_precision", "f1"].map(Score::from)
     );
     assert_eq!(
         json!(set(&["trainer.params.max_depth=null"]).trainer.params)["max_depth"],
@@ -391,8 +395,12 @@ fn a_mistake_in_an_option_names_the_option() {
     assert_eq!(
         error(&options(&["scoring.0.x=f1"])),
         "the plan `plans/some.yaml` has a mistake\n\n\
-         --set scoring.0.x=f1: `scoring` takes a metric's name, or a list of them, not a map\n \
-         |\n | --set scoring.0.x=f1\n |       ^^^^^^^"
+         --set scoring.0.x=f1: unknown field `x` in `scoring`\n \
+         |\n | --set scoring.0.x=f1\n |                 ^\n \
+         = the fields of `scoring` are `metric`, `name` and `params`\n\n\
+         --set scoring.0.x=f1: `scoring` lacks the field `metric`\n \
+         |\n | --set scoring.0.x=f1\n |       ^^^^^^^\n \
+         = `metric` is the metric's name. `fanout metrics` lists them"
     );
     assert!(
         error(&options(&["trainer.name.x=f1"]))

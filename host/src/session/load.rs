@@ -105,8 +105,19 @@ impl LoadedPlan {
             let label = dataset::find_label(classes, given)?;
             Some(classes[label].clone())
         };
-        self.plan
-            .with_labels(&self.trainer, find, &dataset::one_of(classes))
+        let plan = self
+            .plan
+            .with_labels(&self.trainer, find, &dataset::one_of(classes))?;
+        for (index, score) in plan.scoring.iter().enumerate() {
+            if let Ok(Metric::NegMeanCost(costs)) = score.resolve()
+                && let Err(message) = costs.table(classes)
+            {
+                let path = format!("scoring.{index}.params.costs");
+                let hint = "name the cost of each wrong prediction, 0 if it costs nothing";
+                return Err(plan.mistake(&path, message, Some(hint.to_owned())));
+            }
+        }
+        Ok(plan)
     }
 
     /// What of the plan's request is cut, one sentence each.
@@ -132,11 +143,12 @@ impl LoadedPlan {
             );
             return Err(plan.mistake("trainer.name", message, None));
         }
-        for name in &plan.scoring {
-            let metric = Metric::named(name);
+        for score in &plan.scoring {
+            let metric = score.resolve().ok();
             if let Some(metric) = metric.filter(|metric| !metric.suits(learning)) {
                 let message = format!(
-                    "`{name}` is not for {}, such as `{target}`",
+                    "`{}` is not for {}, such as `{target}`",
+                    score.name,
                     kind_of_target(learning)
                 );
                 let hint = format!("use `{}`", metric.instead(learning).join("` or `"));
