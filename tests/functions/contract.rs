@@ -161,7 +161,7 @@ fn task() -> Task {
         },
         target: "diagnosis".to_owned(),
         positive: Some("malignant".to_owned()),
-        scoring: vec!["roc_auc".to_owned(), "accuracy".to_owned()],
+        scoring: vec!["roc_auc".into(), "accuracy".into()],
         train_score: true,
     }
 }

@@ -57,7 +57,7 @@ fn task(trainer: &str) -> One {
         },
         target: "y".to_owned(),
         positive: None,
-        scoring: vec!["accuracy".to_owned(), "roc_auc".to_owned()],
+        scoring: vec!["accuracy".into(), "roc_auc".into()],
         train_score: false,
     })
 }

@@ -6,6 +6,7 @@ use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Form, Section};
+use super::metric::SCORE;
 use super::root::PLAN;
 use super::values::{DISTRIBUTIONS, RANGES};
 
@@ -33,7 +34,6 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     let mut drawn = values.clone();
     drawn.extend(DISTRIBUTIONS.iter().map(Section::schema));
     schema["$defs"] = json!({
-        "metric": {"enum": metrics(|_| true)},
         "score": score(),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),
@@ -53,33 +53,25 @@ fn metrics(kept: impl Fn(&MetricInfo) -> bool) -> Vec<&'static str> {
 fn score() -> Json {
     let needs_none = |info: &MetricInfo| !info.params().iter().any(Param::is_required);
     let has_none = metrics(|info| info.params().is_empty());
-    let name = json!({
-        "type": ["string", "number", "boolean"],
-        "description": "What its scores are called. Default: the metric's name and the parameters.",
-    });
     let map = |metric: Json, params: Json| {
-        let needed = params["required"]
-            .as_array()
-            .is_some_and(|names| !names.is_empty());
-        let required: &[&str] = if needed {
-            &["metric", "params"]
-        } else {
-            &["metric"]
-        };
-        json!({
-            "type": "object",
-            "properties": {"metric": metric, "name": name.clone(), "params": params},
-            "required": required, "additionalProperties": false,
-        })
+        let needed = params.get("required").is_some();
+        let mut schema = SCORE.schema();
+        for (name, narrow) in [("metric", metric), ("params", params)] {
+            let field = &mut schema["properties"][name];
+            let description = field["description"].take();
+            *field = narrow;
+            field["description"] = description;
+        }
+        if needed {
+            schema["required"] = json!(["metric", "params"]);
+        }
+        schema
     };
     let mut forms = vec![
         json!({"enum": metrics(needs_none)}),
         map(
-            json!({"enum": has_none, "description": "The metric."}),
-            json!({
-                "type": "object", "description": "It has no parameters.",
-                "additionalProperties": false,
-            }),
+            json!({"enum": has_none}),
+            json!({"type": "object", "additionalProperties": false}),
         ),
     ];
     for info in Metric::all().filter(|info| !info.params().is_empty()) {
@@ -92,16 +84,15 @@ fn score() -> Json {
             }
             properties.insert(param.name, property);
         }
-        let params = info.params();
-        let required = params.iter().filter(|param| param.is_required());
-        let required: Vec<&str> = required.map(|param| param.name.as_str()).collect();
-        forms.push(map(
-            json!({"const": info.name, "description": info.meaning}),
-            json!({
-                "type": "object", "description": "The metric's parameters.",
-                "properties": properties, "required": required, "additionalProperties": false,
-            }),
-        ));
+        let mut params = json!({
+            "type": "object", "properties": properties, "additionalProperties": false,
+        });
+        let required = info.params().into_iter().filter(Param::is_required);
+        let required: Vec<String> = required.map(|param| param.name).collect();
+        if !required.is_empty() {
+            params["required"] = required.into();
+        }
+        forms.push(map(json!({"const": info.name}), params));
     }
     json!({"anyOf": forms})
 }

@@ -68,8 +68,9 @@ impl Form for Scoring {
 #[derive(Debug)]
 struct ScoreForm;
 
+/// A metric with parameters, as a map.
 #[rustfmt::skip] // a row a field
-static SCORE: Section = Section::new("scoring", "A metric with parameters.", &[
+pub(super) static SCORE: Section = Section::new("scoring", "A metric with parameters.", &[
     required("metric", "The metric's name. `fanout metrics` lists them.", &METRIC),
     optional("name", "What its scores are called. Default: the metric's name and the parameters.", &LABEL),
     default("params", "The metric's parameters. `fanout metrics` lists them.", &MetricParams, "{}"),
@@ -228,7 +229,7 @@ static METRIC: Parsed = Parsed {
         cx.note(given.node.place, message).hint(hint);
         None
     },
-    schema: || json!({"$ref": "#/$defs/metric"}),
+    schema: || json!({"enum": Metric::all().map(|info| info.name).collect::<Vec<_>>()}),
 };
 
 /// The metrics of the items of `scoring`, whose mistakes were noted before, each

@@ -394,13 +394,13 @@ fn a_mistake_in_an_option_names_the_option() {
     );
     assert_eq!(
         error(&options(&["scoring.0.x=f1"])),
-        "the plan `plans/some.yaml` has a mistake\n\n\
-         --set scoring.0.x=f1: unknown field `x` in `scoring`\n \
-         |\n | --set scoring.0.x=f1\n |                 ^\n \
-         = the fields of `scoring` are `metric`, `name` and `params`\n\n\
+        "the plan `plans/some.yaml` has 2 mistakes\n\n\
          --set scoring.0.x=f1: `scoring` lacks the field `metric`\n \
          |\n | --set scoring.0.x=f1\n |       ^^^^^^^\n \
-         = `metric` is the metric's name. `fanout metrics` lists them"
+         = `metric` is the metric's name. `fanout metrics` lists them\n\n\
+         --set scoring.0.x=f1: unknown field `0` in `scoring`\n \
+         |\n | --set scoring.0.x=f1\n |               ^\n \
+         = the fields of `scoring` are `metric`, `name` and `params`"
     );
     assert!(
         error(&options(&["trainer.name.x=f1"]))
