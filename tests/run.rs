@@ -117,7 +117,7 @@ fn metrics_are_listed_and_documented() {
         assert!(page.contains(&format!("`{name}`")), "{name}");
         for param in metric["params"].as_array().unwrap() {
             let param = param["name"].as_str().unwrap();
-            assert!(page.contains(&format!("`{param}`")), "{name}: {param}");
+            assert!(page.contains(&format!("`{param}")), "{name}: {param}");
         }
     }
     assert!(

@@ -292,6 +292,16 @@ pub struct CheckedPlan {
 }
 
 impl CheckedPlan {
+    /// The path of an item of `scoring`, which may stand for a list of itself.
+    pub fn score_path(&self, index: usize) -> String {
+        let scoring = self.source.root.as_ref();
+        let scoring = scoring.and_then(|root| root.get(&["scoring"]));
+        match scoring.is_some_and(|scoring| !scoring.items().is_empty()) {
+            true => format!("scoring.{index}"),
+            false => "scoring".to_owned(),
+        }
+    }
+
     /// A mistake that only the data shows, at the field `path` of the plan
     /// (`cv.n_splits`, `dataset.features.2`).
     pub fn mistake(

@@ -119,8 +119,9 @@ fn table(entries: &[Entry]) -> Result<String, std::fmt::Error> {
                 .collect();
             own == targets && entry.compares == compares
         });
+        let mut explained = Vec::new();
         for entry in group {
-            write_entry(entry, &mut text)?;
+            write_entry(entry, &mut explained, &mut text)?;
         }
         text.push('\n');
     }
@@ -131,7 +132,12 @@ fn table(entries: &[Entry]) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-fn write_entry(entry: &Entry, text: &mut String) -> std::fmt::Result {
+/// A metric; its parameters that are `explained` at another are only named.
+fn write_entry<'a>(
+    entry: &'a Entry,
+    explained: &mut Vec<(&'a Param, &'static str)>,
+    text: &mut String,
+) -> std::fmt::Result {
     let mut meaning = entry.meaning.to_owned();
     for note in entry.notes() {
         write!(meaning, "; {note}")?;
@@ -141,7 +147,13 @@ fn write_entry(entry: &Entry, text: &mut String) -> std::fmt::Result {
         "{}",
         wrapped(&format!("  {}: ", entry.name), &meaning, 6)
     )?;
+    let mut as_before: Vec<(&str, &str)> = Vec::new();
     for param in &entry.params {
+        if let Some((_, at)) = explained.iter().find(|(known, _)| *known == param) {
+            as_before.push((&param.name, at));
+            continue;
+        }
+        explained.push((param, entry.name));
         let default = match param.is_required() {
             true => "must be given".to_owned(),
             false => format!("default {}", param.default),
@@ -149,6 +161,15 @@ fn write_entry(entry: &Entry, text: &mut String) -> std::fmt::Result {
         let first = format!("      {} ({default}): ", param.name);
         let about = format!("{}. {}", param.takes(), param.meaning);
         writeln!(text, "{}", wrapped(&first, &about, 10))?;
+    }
+    for same in as_before.chunk_by(|a, b| a.1 == b.1) {
+        let names: Vec<&str> = same.iter().map(|(name, _)| *name).collect();
+        let first = format!("      {}: ", names.join(", "));
+        writeln!(
+            text,
+            "{}",
+            wrapped(&first, &format!("as of {}", same[0].1), 10)
+        )?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ impl CheckedPlan {
         }
         for (index, score) in plan.scoring.iter_mut().enumerate() {
             for (name, value) in &mut score.params {
-                let path = format!("scoring.{index}.params");
+                let path = format!("{}.params", self.score_path(index));
                 metric_labels(name, value, &find)
                     .map_err(|message| mistake(&path, (name.clone(), message)))?;
             }

@@ -79,11 +79,19 @@ pub(super) static SCORE: Section = Section::new("scoring", "A metric with parame
 impl Form for ScoreForm {
     fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
         let node = given.node;
-        let Content::Map(_) = node.content else {
-            let metric = METRIC.read(given, cx)?;
-            let info = Metric::info(metric.as_str()?)?;
-            return lacks_nothing(info, node, cx).then_some(metric);
-        };
+        match node.content {
+            Content::Map(_) => {}
+            Content::Scalar(_) => {
+                let metric = METRIC.read(given, cx)?;
+                let info = Metric::info(metric.as_str()?)?;
+                return lacks_nothing(info, node, cx).then_some(metric);
+            }
+            Content::List(_) => {
+                let message = "an item of `scoring` is a metric's name, or a map, not a list";
+                cx.note(node.place, message);
+                return None;
+            }
+        }
         let read = SCORE.read(given, cx)?;
         let info = Metric::info(read["metric"].as_str()?)?;
         let metric = node.get(&["metric"]).unwrap_or(node);
@@ -211,6 +219,24 @@ impl Form for MetricParams {
     }
 }
 
+/// The name here of a metric of other libraries.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name.to_lowercase().as_str() {
+        "rmse" => "neg_root_mean_squared_error",
+        "mse" => "neg_mean_squared_error",
+        "mae" => "neg_mean_absolute_error",
+        "mape" => "neg_mean_absolute_percentage_error",
+        "rmsle" => "neg_root_mean_squared_log_error",
+        "logloss" | "cross_entropy" => "neg_log_loss",
+        "auc_roc" | "auroc" => "roc_auc",
+        "pr_auc" | "auc_pr" | "aucpr" | "auprc" => "average_precision",
+        "mcc" => "matthews_corrcoef",
+        "kappa" | "qwk" => "cohen_kappa",
+        "sensitivity" => "recall",
+        _ => return None,
+    })
+}
+
 static METRIC: Parsed = Parsed {
     takes: "a metric's name, or a list of them",
     parse: |name, given, cx| {
@@ -222,7 +248,9 @@ static METRIC: Parsed = Parsed {
         // losses there are not negated.
         let bare = name.trim_end_matches("_score");
         let bare = known().find(|known| *known == bare || known.strip_prefix("neg_") == Some(bare));
-        let near = bare.map(|known| format!("did you mean `{known}`?"));
+        let near = bare
+            .or_else(|| elsewhere(name))
+            .map(|known| format!("did you mean `{known}`?"));
         let near = near.or_else(|| did_you_mean(name, known()));
         let hint = near.unwrap_or_else(|| "`fanout metrics` lists the metrics".to_owned());
         let message = format!("unknown metric `{name}`");
@@ -279,18 +307,19 @@ pub(super) fn resolve_refit(
     root: &Node,
     found: &mut Found,
 ) -> Option<Json> {
-    let scoring = scoring.as_array()?;
-    let name = |score: &Json| score.get("name").unwrap_or(score).clone();
-    let names: Vec<Json> = scoring.iter().map(name).collect();
-    let metrics: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
+    let scores: Vec<Score> = serde_json::from_value(scoring.clone()).ok()?;
+    let mut names: Vec<&str> = scores.iter().map(|score| score.name.as_str()).collect();
+    names.dedup();
     let metric = match refit {
-        Json::Bool(_) => return names.first().cloned(),
-        Json::String(metric) if !names.contains(refit) => metric,
+        Json::Bool(_) => return names.first().copied().map(Json::from),
+        Json::String(metric) if !names.contains(&metric.as_str()) => metric,
         _ => return Some(refit.clone()),
     };
-    let near = did_you_mean(metric, metrics.iter().copied());
-    let near = near.filter(|_| Metric::info(metric).is_none());
-    let other = || format!("write {}, or add `{metric}` to `scoring`", one_of(metrics));
+    let by_metric = scores.iter().find(|score| score.metric == *metric);
+    let called = by_metric.map(|score| format!("its scores are called `{}`", score.name));
+    let near = did_you_mean(metric, names.iter().copied());
+    let near = called.or(near.filter(|_| Metric::info(metric).is_none()));
+    let other = || format!("write {}, or add `{metric}` to `scoring`", one_of(names));
     let message = format!("`refit` names `{metric}`, which `scoring` does not");
     let place = root.entry("refit")?.value.place;
     found.note(place, message).hint(near.unwrap_or_else(other));

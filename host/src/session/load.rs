@@ -112,7 +112,7 @@ impl LoadedPlan {
             if let Ok(Metric::NegMeanCost(costs)) = score.resolve()
                 && let Err(message) = costs.table(classes)
             {
-                let path = format!("scoring.{index}.params.costs");
+                let path = format!("{}.params.costs", plan.score_path(index));
                 let hint = "name the cost of each wrong prediction, 0 if it costs nothing";
                 return Err(plan.mistake(&path, message, Some(hint.to_owned())));
             }

@@ -88,9 +88,9 @@ pub(super) static METRICS: &[MetricInfo] = &[
     plain("recall_weighted", |_| Metric::Recall(Averaging::by(Average::Weighted)), "the mean recall of the classes by their rows"),
     plain("roc_auc", |_| Metric::RocAuc, "the area under the ROC curve"),
     plain("roc_auc_ovo", |_| Metric::RocAucOvo { weighted: false }, "the mean ROC area of each class against each other"),
-    plain("roc_auc_ovo_weighted", |_| Metric::RocAucOvo { weighted: true }, "the same, pairs by their rows"),
+    plain("roc_auc_ovo_weighted", |_| Metric::RocAucOvo { weighted: true }, "the mean ROC area of each class against each other, by their rows"),
     plain("roc_auc_ovr", |_| Metric::RocAucOvr { weighted: false }, "the mean ROC area of each class against the rest"),
-    plain("roc_auc_ovr_weighted", |_| Metric::RocAucOvr { weighted: true }, "the same, classes by their rows"),
+    plain("roc_auc_ovr_weighted", |_| Metric::RocAucOvr { weighted: true }, "the mean ROC area of each class against the rest, by their rows"),
     with("top_k_accuracy", &[k], |given| Metric::TopKAccuracy { k: given.value("k").as_u64().unwrap_or(1) }, "the fraction of rows whose class is among the `k` most probable"),
 ];
 
