@@ -226,7 +226,9 @@ mod tests {
         );
         assert_eq!(
             selected("fold", Some(1), half(7)),
-            Err("invalid task: column `half` of the splits file leaves no training rows".to_owned())
+            Err(
+                "invalid task: column `half` of the splits file leaves no training rows".to_owned()
+            )
         );
         let other = Train::Column {
             name: "quarter".to_owned(),

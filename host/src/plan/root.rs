@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::columns::check_folds;
-use super::cv::{CV, Cv, HOLDOUT, Holdout};
+use super::columns::check_splitter;
+use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
@@ -36,7 +36,7 @@ section! {
         search: Search = default(&SEARCH, "{method: list, candidates: [{}]}")
             .aka(&["grid_search", "tuning"]),
         /// The cross-validation splits.
-        cv: Cv = default(&CV, "{method: stratified_k_fold, n_splits: 5}")
+        cv: Cv = default(&CV, "{}")
             .aka(&["cross_validation", "folds", "splits"]),
         /// A metric or a list of metrics, by scikit-learn's names.
         scoring: Vec<String> = default(&SCORING, "[accuracy]")
@@ -115,7 +115,8 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
             None => drop(read.remove("refit")),
         }
     }
-    check_folds(root, &mut cx.found);
+    cv::check(root, &mut cx.found);
+    check_splitter(root, &mut cx.found);
     Sections {
         dataset: section(&read, "dataset"),
         trainer: section(&read, "trainer"),

@@ -147,6 +147,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 target: "y".to_owned(),
                 positive: None,
                 columns: Default::default(),
+                groups: None,
                 missing_target: MissingTarget::Error,
             },
             holdout: None,

@@ -132,6 +132,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             target: "cancelled".to_owned(),
             columns: Default::default(),
             positive: Some("1".to_owned()),
+            groups: None,
             missing_target: Default::default(),
         },
         holdout: None,
