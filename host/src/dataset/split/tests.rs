@@ -1,4 +1,4 @@
-use arrow_array::{Array, Int32Array};
+use arrow_array::Int32Array;
 use proptest::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -463,7 +463,15 @@ fn a_seed_means_the_same_splits_always() {
     assert_eq!(drawn, DRAWN);
 }
 
-const DRAWN: [&str; 7] = ["", "", "", "", "", "", ""];
+const DRAWN: [&str; 7] = [
+    "1-00010- 10-000-1",
+    "-0010-01 -010100-",
+    "11001100 00110011",
+    "11001100 00110011",
+    "11001100 00110011",
+    "10100110 01011001 10011001 01100110",
+    "00101110 11010001 11000110 00111001",
+];
 
 #[test]
 fn the_first_repeat_is_the_shuffled_splitter() {

@@ -1,6 +1,7 @@
 //! Columns that the splitter reads, from the table to the splits file.
 
 use super::*;
+use crate::plan::MissingTarget;
 
 fn split(text: &str, cv: Cv, change: impl FnOnce(&mut Plan)) -> Result<Prepared, DatasetError> {
     let (_folder, path) = file("a.csv", text);
@@ -59,7 +60,13 @@ fn groups_are_a_column_and_no_feature() {
     assert_eq!(found.folds.len(), 3);
     assert_eq!(found.fold_classes[0].test, [1, 1]);
 
-    assert_eq!(found.summary.warnings, []);
+    let of_groups = |warning: &&Warning| {
+        matches!(
+            warning,
+            Warning::GroupsIgnored { .. } | Warning::GroupsInHoldout { .. }
+        )
+    };
+    assert_eq!(found.summary.warnings.iter().find(of_groups), None);
 
     let held_out = |plan: &mut Plan| {
         with(plan);
@@ -93,8 +100,7 @@ fn groups_are_a_column_and_no_feature() {
     };
     let found = split(TABLE, k_fold, with).unwrap();
     assert_eq!(features(&found), ["x"]);
-    let ignored = |warning: &&Warning| matches!(warning, Warning::GroupsIgnored { .. });
-    let told = found.summary.warnings.iter().find(ignored).unwrap();
+    let told = found.summary.warnings.iter().find(of_groups).unwrap();
     assert_eq!(
         told.to_string(),
         "`k_fold` does not keep the groups of `who` together, so that a model may be tested on a \
