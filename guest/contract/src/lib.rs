@@ -7,12 +7,14 @@
 
 pub mod metric;
 mod param;
+pub mod step;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use step::{Columns, StepDescription, Takes, TaskStep};
 
 /// The version of the contract. A guest refuses tasks of other versions.
 pub const CONTRACT: u32 = 1;
@@ -127,6 +129,15 @@ pub enum ParamKind {
     },
     /// Any string.
     Text,
+    /// A list of two finite numbers, the lesser first.
+    Pair {
+        /// The minimum of both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<f64>,
+        /// The maximum of both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<f64>,
+    },
     /// An object from class labels to weights of at least 0.
     Weights,
 }

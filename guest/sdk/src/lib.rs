@@ -100,6 +100,7 @@
 
 pub mod body;
 pub mod dataset;
+pub mod dense;
 #[cfg(target_family = "wasm")]
 pub mod doors;
 mod file;
@@ -114,21 +115,26 @@ mod labels;
 pub mod matrix;
 pub mod metrics;
 mod multipart;
+mod normal;
+pub mod pipeline;
 mod prediction;
 pub mod request;
 pub mod schema;
 mod scoring;
 mod splits;
+pub mod steps;
 pub mod table;
 pub mod target;
 mod task;
 pub mod trainer;
 
 pub use dataset::Dataset;
+pub use dense::{Dense, DenseData, DenseTarget, DenseTrainer};
 pub use fanout_contract as contract;
 pub use fanout_contract::{Fault, Learning, Param, ParamKind, Params, TrainerDescription};
 pub use guest::Guest;
 pub use matrix::Matrix;
+pub use pipeline::{Pipeline, StepCache};
 pub use schema::Schema;
 pub use table::{Feature, Table, Values};
 pub use target::Target;

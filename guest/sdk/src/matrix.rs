@@ -35,11 +35,9 @@
 //! order of additions, which depends on neither the memory layout nor the
 //! processor: the same arguments give the same bits natively and in WebAssembly.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Table, Values};
+use crate::Fault;
 
 pub use coded::{CodedBlock, CodedColumn, Codes};
 pub use gram::Gram;
@@ -94,8 +92,13 @@ pub struct CategoryColumn {
     /// The labels, sorted as those of [`crate::Feature`]. Some may occur in no
     /// row.
     pub labels: Shared<Vec<String>>,
-    /// One index into `labels` per row; [`Values::MISSING`] is missing.
+    /// One index into `labels` per row; [`Self::MISSING`] is missing.
     pub codes: Shared<Vec<u32>>,
+}
+
+impl CategoryColumn {
+    /// The code of a missing category.
+    pub const MISSING: u32 = u32::MAX;
 }
 
 /// The place of a column: its block, and its number within the block.
@@ -179,29 +182,6 @@ impl Matrix {
         Self { rows, blocks }
     }
 
-    /// The features of a table, in order: numbers as [`Block::Number`],
-    /// categories as [`Block::Category`].
-    ///
-    /// # Errors
-    /// If a column can't be read.
-    pub fn of(table: &Table) -> Result<Self, Fault> {
-        let features = table.features().iter().enumerate();
-        let blocks = features.map(|(index, feature)| {
-            Ok(match (table.values(index)?, &feature.labels) {
-                (Values::Number(values), _) => Block::number(&feature.name, values),
-                (Values::Category(codes), labels) => Block::Category(CategoryColumn {
-                    name: feature.name.clone(),
-                    labels: Shared::new(labels.clone().unwrap_or_default()),
-                    codes: Shared::new(codes),
-                }),
-            })
-        });
-        Ok(Self::new(
-            table.rows(),
-            blocks.collect::<Result<_, Fault>>()?,
-        ))
-    }
-
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -249,17 +229,24 @@ impl Matrix {
     /// The name of the first column of numbers that is missing in one of `rows`,
     /// and that row.
     pub fn first_missing(&self, rows: &[u32]) -> Option<(&str, u32)> {
+        self.first_of(rows, f64::is_nan)
+    }
+
+    /// The name of the first column with such a number in one of `rows`, and that
+    /// row.
+    fn first_of(&self, rows: &[u32], is_such: fn(f64) -> bool) -> Option<(&str, u32)> {
         self.blocks.iter().find_map(|block| match block {
             Block::Number(column) => rows
                 .iter()
-                .find(|&&row| column.values[row as usize].is_nan())
+                .find(|&&row| is_such(column.values[row as usize]))
                 .map(|&row| (column.name.as_str(), row)),
             _ => None,
         })
     }
 
     /// Checks that an estimator of numbers can take the matrix: that there is a
-    /// column, all categories are encoded, and no number of `rows` is missing.
+    /// column, all categories are encoded, and no number of `rows` is missing or
+    /// infinite.
     /// `who` is the estimator's name.
     ///
     /// # Errors
@@ -280,6 +267,12 @@ impl Matrix {
             return Err(Fault::InvalidDataset(format!(
                 "`{who}` takes no missing values, but column `{name}` is missing in row {row} \
                  (counted from 0); add the step `simple_imputer`"
+            )));
+        }
+        if let Some((name, row)) = self.first_of(rows, f64::is_infinite) {
+            return Err(Fault::InvalidDataset(format!(
+                "`{who}` takes no infinite numbers, but column `{name}` is infinite in row {row} \
+                 (counted from 0)"
             )));
         }
         Ok(())
@@ -348,23 +341,17 @@ impl Matrix {
         self.blocks[block].values(column, rows)
     }
 
-    /// Renames every column.
+    /// The same columns under other names.
     #[must_use]
-    pub fn renamed(mut self, rename: impl Fn(&str) -> String) -> Self {
+    pub fn renamed(mut self, mut rename: impl FnMut(&str) -> String) -> Self {
         for block in &mut self.blocks {
             match block {
                 Block::Number(column) => column.name = rename(&column.name),
                 Block::Category(column) => column.name = rename(&column.name),
-                Block::Coded(block) => block.rename(&rename),
+                Block::Coded(block) => block.rename(&mut rename),
             }
         }
         self
-    }
-
-    /// The first name that two columns have.
-    pub fn repeated_name(&self) -> Option<&str> {
-        let mut seen = BTreeSet::new();
-        self.names().find(|name| !seen.insert(*name))
     }
 
     /// The block and the column within it, by column.
@@ -407,7 +394,7 @@ impl Block {
             Self::Category(category) => rows
                 .iter()
                 .map(|&row| match category.codes[row as usize] {
-                    Values::MISSING => f64::NAN,
+                    CategoryColumn::MISSING => f64::NAN,
                     code => f64::from(code),
                 })
                 .collect(),

@@ -165,11 +165,18 @@ pub struct PredictionBuf {
 impl PredictionBuf {
     /// The predicted values, borrowed.
     pub fn as_prediction(&self) -> Prediction<'_> {
-        match &self.values {
-            PredictionValues::Classes(codes) => Prediction::Classes(codes),
-            PredictionValues::Binary(ones) => Prediction::Binary(ones),
-            PredictionValues::Multiclass(table) => Prediction::Multiclass(table),
-            PredictionValues::Numbers(numbers) => Prediction::Numbers(numbers),
+        self.values.as_prediction()
+    }
+}
+
+impl PredictionValues {
+    /// The values, borrowed.
+    pub fn as_prediction(&self) -> Prediction<'_> {
+        match self {
+            Self::Classes(codes) => Prediction::Classes(codes),
+            Self::Binary(ones) => Prediction::Binary(ones),
+            Self::Multiclass(table) => Prediction::Multiclass(table),
+            Self::Numbers(numbers) => Prediction::Numbers(numbers),
         }
     }
 }

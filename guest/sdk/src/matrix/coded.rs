@@ -187,7 +187,7 @@ impl CodedBlock {
         }
     }
 
-    pub(super) fn rename(&mut self, rename: &impl Fn(&str) -> String) {
+    pub(super) fn rename(&mut self, rename: &mut impl FnMut(&str) -> String) {
         for column in &mut self.columns {
             column.name = rename(&column.name);
         }

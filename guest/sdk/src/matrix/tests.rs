@@ -257,7 +257,7 @@ fn a_serialised_matrix_is_the_same() {
             Block::Category(CategoryColumn {
                 name: "b".to_owned(),
                 labels: Shared::new(vec!["x".to_owned()]),
-                codes: Shared::new(vec![0, Values::MISSING]),
+                codes: Shared::new(vec![0, CategoryColumn::MISSING]),
             }),
         ],
     );
@@ -285,6 +285,11 @@ fn what_an_estimator_of_numbers_cannot_take_is_a_fault() {
         fault(vec![Block::Category(category)]),
         "invalid dataset: `ridge` takes numbers, but column `port` is a category; add the step \
          `one_hot_encoder` (or `ordinal_encoder`, `target_encoder`)"
+    );
+    assert_eq!(
+        fault(vec![Block::number("a", vec![0.0, f64::INFINITY])]),
+        "invalid dataset: `ridge` takes no infinite numbers, but column `a` is infinite in row 1 \
+         (counted from 0)"
     );
     let other_row = Matrix::new(2, vec![Block::number("a", vec![f64::NAN, 1.0])]);
     assert_eq!(other_row.check_numbers("ridge", &[1]), Ok(()));
