@@ -19,6 +19,8 @@ mod one_hot;
 mod order;
 mod ordinal;
 mod scalers;
+#[cfg(test)]
+mod tests;
 
 /// What a fit of a step reads.
 pub(crate) struct Fit<'a> {

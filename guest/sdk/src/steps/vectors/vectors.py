@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Writes *.json beside itself: what scikit-learn's transformers make of some
+tables. Run it with scikit-learn 1.9 and pandas:
+
+    python guest/sdk/src/steps/vectors/vectors.py
+
+A case fits one transformer on the training rows of a table and transforms the
+training rows (`fit_transform`) and the test rows (`transform`). Names of columns
+are scikit-learn's. Where scikit-learn raises an error, the case expects one.
+"""
+
+import json
+import pathlib
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import sklearn
+from sklearn import decomposition, feature_selection, impute, preprocessing
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
+
+assert sklearn.__version__.startswith("1.9."), sklearn.__version__
+warnings.simplefilter("ignore")
+
+HERE = pathlib.Path(__file__).parent
+TRAIN, TEST = list(range(0, 60, 3)) + list(range(1, 60, 3)), list(range(2, 60, 3))
+TRAIN.sort()
+ROWS = 60
+
+
+def tables():
+    """The tables, by name. All have 60 rows, of which 40 are training rows."""
+    random = np.random.RandomState(7)
+
+    def hole(values, share=0.2):
+        values = np.array(values, dtype=object if values.dtype == object else float)
+        values[random.rand(ROWS) < share] = np.nan
+        return values
+
+    normal = random.randn(ROWS).round(4)
+    numbers = pd.DataFrame(
+        {
+            "normal": normal,
+            "year": (2013 + random.rand(ROWS) / 100).round(6),
+            "skewed": np.exp(2 * random.randn(ROWS)).round(4),
+            "ties": random.randint(0, 4, ROWS).astype(float),
+            "binary": (random.rand(ROWS) < 0.3).astype(float),
+            "constant": np.full(ROWS, 3.5),
+            "both": (normal * 100 + random.randn(ROWS)).round(3),
+        }
+    )
+    # Constant in the training rows only.
+    fixed = np.full(ROWS, 0.1)
+    fixed[TEST] = random.randn(len(TEST)).round(3)
+    numbers["fixed"] = fixed
+    missing = numbers.copy()
+    for name in ["normal", "skewed", "ties", "constant"]:
+        missing[name] = hole(numbers[name].to_numpy())
+    empty = missing[["normal", "ties"]].copy()
+    nothing = np.full(ROWS, np.nan)
+    nothing[TEST[0]] = 1.0
+    empty.insert(1, "empty", nothing)
+    labels = np.array(["amber", "blue", "coral", "dove", "ebony"], dtype=object)
+    draw = random.choice(5, ROWS, p=[0.4, 0.3, 0.2, 0.06, 0.04])
+    colour = labels[draw]
+    colour[TRAIN[:2]] = "ebony"
+    new = colour.copy()
+    new[TEST[:3]] = "zinc"
+    size = random.choice(np.array(["l", "m"], dtype=object), ROWS)
+    categories = pd.DataFrame(
+        {"colour": colour, "size": size, "hue": hole(colour), "grade": np.full(ROWS, "a", object)}
+    )
+    unseen = pd.DataFrame({"colour": new, "size": size, "hue": hole(new)})
+    late = size.copy()
+    late[TEST[1]] = np.nan
+    target = (normal > 0.2).astype(int) + (random.rand(ROWS) < 0.2)
+    return {
+        "numbers": numbers,
+        "missing": missing,
+        "empty": empty,
+        "positive": pd.DataFrame(
+            {
+                "skewed": numbers["skewed"],
+                "year": numbers["year"],
+                "count": (numbers["ties"] + 1),
+            }
+        ),
+        "counts": pd.DataFrame(
+            {
+                "ties": numbers["ties"],
+                "binary": numbers["binary"],
+                "constant": np.full(ROWS, 2.0),
+                "more": random.poisson(3, ROWS).astype(float) + target,
+                "zero": np.zeros(ROWS),
+            }
+        ),
+        "categories": categories,
+        "unseen": unseen,
+        "late": pd.DataFrame({"size": late}),
+        "mixed": pd.concat([missing[["normal", "ties"]], unseen, numbers[["both"]]], axis=1),
+        "three": numbers[["normal", "ties", "binary"]],
+    }
+
+
+def targets(table):
+    random = np.random.RandomState(11)
+    numbers = tables()["numbers"]
+    signal = numbers["normal"].to_numpy()
+    return {
+        "numbers": (2 * signal + random.randn(ROWS)).round(4),
+        "two": (signal + random.randn(ROWS) > 0).astype(int),
+        "three": np.digitize(signal + 0.5 * random.randn(ROWS), [-0.5, 0.5]),
+        "rare": np.where(np.arange(ROWS) < 9, 0, 1 + (signal > 0)),
+    }
+
+
+WEIGHTS = np.random.RandomState(13).randint(0, 4, ROWS).astype(float)
+
+
+def plain(values):
+    """JSON of an array of numbers or labels; NaN is null."""
+    return [None if v != v else v if isinstance(v, str) else float(v) for v in values]
+
+
+def estimator(step, params):
+    """The transformer of a step."""
+    name = "".join(part.capitalize() for part in step.split("_"))
+    name = {"Pca": "PCA", "TruncatedSvd": "TruncatedSVD"}.get(name, name)
+    for module in (impute, preprocessing, decomposition, feature_selection):
+        if hasattr(module, name):
+            return getattr(module, name)(**params)
+    raise ValueError(name)
+
+
+def case(table, step, params, columns="all", target=None, weighted=False, **translated):
+    """One case. `translated` are parameters that scikit-learn spells otherwise;
+    None leaves one out."""
+    frame = tables()[table]
+    if columns != "all":
+        frame = frame[columns]
+    given = {**params, **translated}
+    given = {name: value for name, value in given.items() if value != "OMIT"}
+    transformer = estimator(step, given)
+    if hasattr(transformer, "sparse_output"):
+        transformer.set_params(sparse_output=False)
+    made = {
+        "table": table,
+        "step": step,
+        "params": params,
+        "columns": "all" if columns == "all" else {"names": columns},
+        "target": target,
+        "weighted": weighted,
+    }
+    y = None if target is None else targets(table)[target]
+    fit = {"sample_weight": WEIGHTS[TRAIN]} if weighted else {}
+    try:
+        train_y = None if y is None else y[TRAIN]
+        train = transformer.fit_transform(frame.iloc[TRAIN], train_y, **fit)
+        test = transformer.transform(frame.iloc[TEST])
+    except ValueError as error:
+        return {**made, "error": re.sub(r"\s+", " ", str(error))[:120]}
+    train, test = (x.toarray() if hasattr(x, "toarray") else np.asarray(x) for x in (train, test))
+    names = list(transformer.get_feature_names_out())
+    return {
+        **made,
+        "names": [str(name) for name in names],
+        "values": [plain(column) for column in np.concatenate([train, test]).T],
+    }
+
+
+def scalers():
+    yield case("missing", "standard_scaler", {})
+    yield case("missing", "standard_scaler", {"with_mean": False})
+    yield case("missing", "standard_scaler", {"with_std": False})
+    yield case("missing", "standard_scaler", {}, weighted=True)
+    yield case("empty", "standard_scaler", {})
+    for params in [{}, {"feature_range": [-1, 3]}, {"clip": True}]:
+        spelled = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+        yield case("missing", "min_max_scaler", params, **spelled)
+    for params in [
+        {},
+        {"with_centering": False},
+        {"with_scaling": False},
+        {"quantile_range": [10.0, 80.0]},
+        {"unit_variance": True},
+    ]:
+        spelled = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+        yield case("missing", "robust_scaler", params, **spelled)
+        yield case("numbers", "robust_scaler", params, **spelled)
+    yield case("missing", "max_abs_scaler", {})
+    yield case("missing", "max_abs_scaler", {"clip": True})
+    yield case("empty", "max_abs_scaler", {})
+
+
+def imputer():
+    for strategy in ["mean", "median", "most_frequent", "constant"]:
+        for more in [{}, {"add_indicator": True}, {"keep_empty_features": True}]:
+            yield case("missing", "simple_imputer", {"strategy": strategy, **more})
+            yield case("empty", "simple_imputer", {"strategy": strategy, **more})
+    yield case("empty", "simple_imputer", {"strategy": "constant", "fill_value": -7.5})
+    yield case("categories", "simple_imputer", {"strategy": "most_frequent"})
+    yield case("unseen", "simple_imputer", {"strategy": "constant"})
+    yield case("unseen", "simple_imputer", {"strategy": "constant", "fill_value": "crimson"})
+    yield case("unseen", "simple_imputer", {"strategy": "median"})
+
+
+def encoders():
+    for params in [
+        {},
+        {"drop": "first"},
+        {"drop": "if_binary"},
+        {"min_frequency": 4},
+        {"min_frequency": 0.2},
+        {"max_categories": 2},
+        {"max_categories": 1},
+        {"max_categories": 3, "min_frequency": 2, "drop": "first"},
+        {"min_frequency": 30, "drop": "if_binary"},
+    ]:
+        yield case("categories", "one_hot_encoder", params)
+        for unknown in ["error", "ignore", "infrequent_if_exist"]:
+            yield case("unseen", "one_hot_encoder", {**params, "handle_unknown": unknown})
+    yield case("late", "one_hot_encoder", {})
+    yield case("late", "one_hot_encoder", {"handle_unknown": "ignore"})
+    yield case("missing", "one_hot_encoder", {}, ["binary", "ties"])
+    nan = {"encoded_missing_value": np.nan}
+    yield case("categories", "ordinal_encoder", {})
+    yield case("categories", "ordinal_encoder", {"encoded_missing_value": -2})
+    yield case("categories", "ordinal_encoder", {"encoded_missing_value": 1})
+    yield case("categories", "ordinal_encoder", {"min_frequency": 4})
+    yield case("unseen", "ordinal_encoder", {})
+    use = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+    for more in [{}, {"max_categories": 3}, {"encoded_missing_value": -1}]:
+        yield case("unseen", "ordinal_encoder", {**use, **more})
+    yield case("unseen", "ordinal_encoder", {**use, "unknown_value": 2})
+    as_nan = {**use, "unknown_value": "nan"}
+    yield case("unseen", "ordinal_encoder", as_nan, unknown_value=np.nan)
+    yield case("late", "ordinal_encoder", use)
+    yield case("missing", "ordinal_encoder", {}, ["binary", "ties"])
+
+
+def main():
+    frames = tables()
+    data = {
+        "train": TRAIN,
+        "test": TEST,
+        "weights": plain(WEIGHTS),
+        "targets": {name: plain(values) for name, values in targets(None).items()},
+        "tables": {
+            name: [[column, plain(frame[column])] for column in frame.columns]
+            for name, frame in frames.items()
+        },
+    }
+    write("tables", data)
+    for group in GROUPS:
+        write(group.__name__, list(group()))
+
+
+def rounded(value):
+    """Values of 13 digits, enough for a tolerance of 1e-9."""
+    if isinstance(value, float):
+        return float(f"{value:.13g}")
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    return value
+
+
+def write(name, data):
+    if isinstance(data, list):
+        cases = ",\n".join(json.dumps(rounded(one)) for one in data)
+        text = f"[\n{cases}\n]\n"
+    else:
+        text = json.dumps(rounded(data)) + "\n"
+    (HERE / f"{name}.json").write_text(text)
+
+
+GROUPS = [scalers, imputer, encoders]
+
+if __name__ == "__main__":
+    main()
