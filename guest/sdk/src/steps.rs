@@ -13,12 +13,18 @@ use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::Block;
 use crate::{Fault, Matrix, Params, Target};
 
+mod bins;
 mod categories;
+mod folds;
 mod imputer;
+mod normalizer;
 mod one_hot;
 mod order;
 mod ordinal;
+mod power;
+mod quantile;
 mod scalers;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +35,6 @@ pub(crate) struct Fit<'a> {
     /// The parameters.
     pub(crate) params: &'a StepParams,
     /// The target of all rows.
-    #[allow(dead_code)]
     pub(crate) target: &'a Target,
     /// The training rows, ascending; at least one.
     pub(crate) train: &'a [u32],
@@ -264,8 +269,13 @@ steps! {
     MinMaxScaler = scalers::MinMaxScaler,
     RobustScaler = scalers::RobustScaler,
     MaxAbsScaler = scalers::MaxAbsScaler,
+    Normalizer = normalizer::Normalizer,
+    PowerTransformer = power::PowerTransformer,
+    QuantileTransformer = quantile::QuantileTransformer,
     OneHotEncoder = one_hot::OneHotEncoder,
     OrdinalEncoder = ordinal::OrdinalEncoder,
+    TargetEncoder = target::TargetEncoder,
+    KBinsDiscretizer = bins::KBinsDiscretizer,
 }
 
 /// The fault of a step that there is not.
@@ -313,6 +323,27 @@ fn at_least(min: i64) -> ParamKind {
         min: Some(min),
         max: None,
     }
+}
+
+/// The most bytes that the output of a step may take that makes columns of numbers
+/// of coded blocks: an encoded category of many labels would take all memory.
+const DENSE_LIMIT: usize = 1 << 30;
+
+/// Checks that an output of `rows` × `columns` numbers may be made.
+///
+/// # Errors
+/// [`Fault::Failed`] if it takes more than [`DENSE_LIMIT`] bytes.
+fn check_dense(rows: usize, columns: usize) -> Result<(), Fault> {
+    let bytes = rows.saturating_mul(columns).saturating_mul(8);
+    if bytes > DENSE_LIMIT {
+        return Err(Fault::Failed(format!(
+            "its output of {rows} rows and {columns} columns takes {} MiB of memory, above the \
+             limit of {} MiB; select fewer columns, or put the step before `one_hot_encoder`",
+            bytes >> 20,
+            DENSE_LIMIT >> 20
+        )));
+    }
+    Ok(())
 }
 
 /// The matrix with each number of each column mapped: `by_column` gives the

@@ -107,4 +107,20 @@ impl Ordered {
             a + step * weight
         }
     }
+
+    /// The different values, ascending, and how often each occurs.
+    pub(super) fn counted(&self) -> Vec<(f64, f64)> {
+        match self {
+            Self::Values(values) => {
+                let groups = values.chunk_by(|a, b| a == b);
+                groups.map(|group| (group[0], group.len() as f64)).collect()
+            }
+            Self::Two(values) => {
+                let occurring = values.iter().filter(|(_, count)| *count > 0);
+                occurring
+                    .map(|&(value, count)| (value, count as f64))
+                    .collect()
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ impl Centred {
 const LEAST_SCALE: f64 = 10.0 * f64::EPSILON;
 
 /// A scale to divide by: 1 for a column whose scale is near 0.
-fn divisor(scale: f64) -> f64 {
+pub(super) fn divisor(scale: f64) -> f64 {
     if scale < LEAST_SCALE { 1.0 } else { scale }
 }
 

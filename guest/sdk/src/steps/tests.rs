@@ -271,3 +271,18 @@ fn the_imputer_equals_that_of_scikit_learn() {
 fn encoders_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/encoders.json"));
 }
+
+#[test]
+fn distributions_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/distributions.json"));
+}
+
+#[test]
+fn the_target_encoder_equals_that_of_scikit_learn() {
+    compare(include_str!("vectors/target_encoder.json"));
+}
+
+#[test]
+fn bins_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/bins.json"));
+}

@@ -241,6 +241,67 @@ def encoders():
     yield case("missing", "ordinal_encoder", {}, ["binary", "ties"])
 
 
+def distributions():
+    for norm in ["l1", "l2", "max"]:
+        yield case("numbers", "normalizer", {"norm": norm})
+    yield case("counts", "normalizer", {})
+    yield case("missing", "normalizer", {})
+    # SciPy's optimiser stops within 1.48e-8 of the best power, and the likelihood
+    # is flat there.
+    loose = {"tolerance": 2e-6}
+    yield case("numbers", "power_transformer", {}) | loose
+    yield case("missing", "power_transformer", {}) | loose
+    # The best power of `year` is in the hundreds, where scikit-learn's overflows.
+    tame = ["normal", "skewed", "ties", "binary", "constant", "fixed"]
+    yield case("numbers", "power_transformer", {"standardize": False}, tame) | loose
+    for params in [{}, {"standardize": False}]:
+        params["method"] = "box-cox"
+        yield case("positive", "power_transformer", params, ["count", "skewed"]) | loose
+    yield case("numbers", "power_transformer", {"method": "box-cox"})
+    for distribution in ["uniform", "normal"]:
+        for n in [{}, {"n_quantiles": 10}, {"n_quantiles": 1}, {"n_quantiles": 40}]:
+            params = {"output_distribution": distribution, **n}
+            yield case("missing", "quantile_transformer", params)
+            yield case("numbers", "quantile_transformer", params)
+
+
+def target_encoder():
+    for target in ["numbers", "two", "three", "rare"]:
+        folds = KFold(5) if target == "numbers" else StratifiedKFold(5)
+        for smooth in ["auto", 0.0, 2.5]:
+            params = {"smooth": smooth, "shuffle": False}
+            for table in ["unseen", "three"]:
+                yield case(
+                    table, "target_encoder", params, target=target, cv=folds, shuffle="OMIT"
+                )
+    params = {"shuffle": False, "cv": 3}
+    folds = StratifiedKFold(3)
+    yield case("unseen", "target_encoder", params, target="two", cv=folds, shuffle="OMIT")
+    params = {"shuffle": False, "cv": 30}
+    folds = StratifiedKFold(30)
+    yield case("unseen", "target_encoder", params, target="three", cv=folds, shuffle="OMIT")
+
+
+def bins():
+    for encode in ["onehot", "ordinal"]:
+        for strategy in ["uniform", "quantile", "kmeans"]:
+            for n in [2, 5, 7]:
+                params = {"n_bins": n, "strategy": strategy, "encode": encode}
+                # With 7 clusters of 4 values, rounding errors decide in scikit-learn.
+                many = ["normal", "year", "skewed", "constant", "fixed"]
+                columns = many if (strategy, n) == ("kmeans", 7) else "all"
+                yield case("numbers", "k_bins_discretizer", params, columns)
+    ordinal = {"encode": "ordinal"}
+    for method in ["averaged_inverted_cdf", "inverted_cdf", "linear"]:
+        params = {**ordinal, "quantile_method": method, "n_bins": 8}
+        yield case("numbers", "k_bins_discretizer", params)
+        yield case("numbers", "k_bins_discretizer", params, weighted=True)
+    for strategy in ["uniform", "kmeans"]:
+        params = {**ordinal, "strategy": strategy, "n_bins": 4}
+        yield case("numbers", "k_bins_discretizer", params, weighted=True)
+    yield case("missing", "k_bins_discretizer", {})
+
+
 def main():
     frames = tables()
     data = {
@@ -278,7 +339,7 @@ def write(name, data):
     (HERE / f"{name}.json").write_text(text)
 
 
-GROUPS = [scalers, imputer, encoders]
+GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins]
 
 if __name__ == "__main__":
     main()
