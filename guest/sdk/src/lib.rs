@@ -103,6 +103,7 @@ pub mod dataset;
 pub mod dense;
 #[cfg(target_family = "wasm")]
 pub mod doors;
+pub mod eigen;
 mod file;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(test), expect(dead_code, reason = "some of it is for the tests"))]

@@ -286,3 +286,18 @@ fn the_target_encoder_equals_that_of_scikit_learn() {
 fn bins_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/bins.json"));
 }
+
+#[test]
+fn products_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/products.json"));
+}
+
+#[test]
+fn components_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/components.json"));
+}
+
+#[test]
+fn selections_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/selection.json"));
+}

@@ -302,6 +302,64 @@ def bins():
     yield case("missing", "k_bins_discretizer", {})
 
 
+def products():
+    for params in [
+        {},
+        {"degree": 3},
+        {"degree": 3, "interaction_only": True},
+        {"degree": 2, "include_bias": False},
+        {"degree": 0},
+        {"degree": 0, "include_bias": False},
+        {"degree": [2, 3]},
+    ]:
+        spelled = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+        yield case("three", "polynomial_features", params, **spelled)
+    yield case("missing", "polynomial_features", {})
+
+
+def components():
+    few = ["normal", "skewed", "ties", "binary"]
+    for n in [{}, {"n_components": 1}, {"n_components": 3}, {"n_components": 0.9}]:
+        for whiten in [False, True]:
+            params = {**n, "whiten": whiten}
+            yield case("numbers", "pca", params, few)
+        # Directions of no variance, of which constant columns have two, are any.
+        varying = ["normal", "year", "skewed", "ties", "binary", "both"]
+        yield case("numbers", "pca", n, varying)
+    yield case("three", "pca", {"n_components": 4})
+    yield case("missing", "pca", {})
+    for n in [1, 2, 3]:
+        params = {"n_components": n}
+        # The algorithm that is exact.
+        yield case("numbers", "truncated_svd", params, few, algorithm="arpack", random_state=0)
+    yield case("three", "truncated_svd", {"n_components": 4})
+
+
+def selection():
+    for threshold in [0.0, 0.3, 2.0, 1e9]:
+        yield case("missing", "variance_threshold", {"threshold": threshold})
+        yield case("numbers", "variance_threshold", {"threshold": threshold})
+    functions = feature_selection
+    # `fixed` is constant, but has an F-value of rounding errors in scikit-learn.
+    others = ["normal", "year", "skewed", "ties", "binary", "constant", "both"]
+    for score, table, names in [
+        ("f_classif", "numbers", ["two", "three", "rare"]),
+        ("f_regression", "numbers", ["numbers", "two"]),
+        ("chi2", "counts", ["two", "three"]),
+        ("chi2", "numbers", ["two"]),
+    ]:
+        function = {"score_func": getattr(functions, score)}
+        for target in names:
+            for k in [0, 1, 2, 4, "all"]:
+                params = {"score_func": score, "k": k}
+                columns = others if score == "f_classif" else "all"
+                yield case(table, "select_k_best", params, columns, target, **function)
+            for percentile in [0, 10, 30, 62.5, 100]:
+                params = {"score_func": score, "percentile": percentile}
+                columns = others if score == "f_classif" else "all"
+                yield case(table, "select_percentile", params, columns, target, **function)
+
+
 def main():
     frames = tables()
     data = {
@@ -339,7 +397,7 @@ def write(name, data):
     (HERE / f"{name}.json").write_text(text)
 
 
-GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins]
+GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins, products, components, selection]
 
 if __name__ == "__main__":
     main()
