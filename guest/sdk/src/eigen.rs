@@ -1,5 +1,7 @@
 //! [`symmetric_eigen`]: eigenvalues and eigenvectors of a symmetric matrix.
 
+use crate::matrix::dot;
+
 /// The eigenvalues of a symmetric matrix, greatest first, and their eigenvectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Eigen {
@@ -187,22 +189,6 @@ fn rotate(a: &mut [f64], b: &mut [f64], cosine: f64, sine: f64) {
         *b = sine * *a + cosine * old;
         *a = cosine * *a - sine * old;
     }
-}
-
-/// The inner product, as four sums of every fourth product.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (a_head, a_tail) = a.as_chunks::<4>();
-    let (b_head, b_tail) = b.as_chunks::<4>();
-    for (a, b) in a_head.iter().zip(b_head) {
-        for lane in 0..4 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    for ((lane, a), b) in lanes.iter_mut().zip(a_tail).zip(b_tail) {
-        *lane += a * b;
-    }
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
 }
 
 #[cfg(test)]

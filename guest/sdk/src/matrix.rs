@@ -43,6 +43,7 @@ pub use coded::{CodedBlock, CodedColumn, Codes};
 pub use gram::Gram;
 pub use index::{ColumnIndex, ColumnRef};
 pub use moments::Moments;
+pub(crate) use product::dot;
 pub use shared::Shared;
 
 mod coded;

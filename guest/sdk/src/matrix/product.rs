@@ -215,7 +215,7 @@ impl Matrix {
 
 /// The inner product of two vectors of one length: four sums of every fourth
 /// product, added in pairs.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (a_head, a_tail) = a.as_chunks::<4>();
     let (b_head, b_tail) = b.as_chunks::<4>();

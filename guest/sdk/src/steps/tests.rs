@@ -4,10 +4,10 @@
 use serde::Deserialize;
 
 use super::*;
+use crate::Table;
 use crate::contract::{Columns, TaskStep};
 use crate::matrix::{CategoryColumn, Shared};
 use crate::pipeline::{FitRows, Pipeline, StepCache};
-use crate::{Params, Table};
 
 /// A value of a table or an expected one.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,9 +31,7 @@ struct Tables {
 #[serde(deny_unknown_fields)]
 struct Case {
     table: String,
-    step: String,
-    params: Params,
-    columns: Columns,
+    steps: Vec<TaskStep>,
     target: Option<String>,
     weighted: bool,
     /// Above 1e-9 where an optimiser decides.
@@ -128,9 +126,8 @@ fn compare(json: &str) {
     let mut errors = Vec::new();
     for case in cases {
         let title = format!(
-            "{} {} on `{}`",
-            case.step,
-            serde_json::to_string(&case.params).unwrap(),
+            "{} on `{}`",
+            serde_json::to_string(&case.steps).unwrap(),
             case.table
         );
         if let Err(error) = compare_case(&tables, &case) {
@@ -146,12 +143,6 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
         Some(name) => target(&tables.targets[name]),
         None => Target::Numbers(vec![f64::NAN; matrix.rows()]),
     };
-    let step = TaskStep {
-        name: case.step.clone(),
-        step: case.step.clone(),
-        columns: case.columns.clone(),
-        params: case.params.clone(),
-    };
     let rows = FitRows {
         key: "",
         target: &target,
@@ -159,16 +150,20 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
         test: &tables.test,
         weights: case.weighted.then_some(tables.weights.as_slice()),
     };
-    let steps = [step];
-    let (pipeline, out) = match (fit(&steps, &matrix, &rows), &case.error) {
+    let (pipeline, out) = match (fit(&case.steps, &matrix, &rows), &case.error) {
         (Err(_), Some(_)) => return Ok(()),
         (Err(fault), None) => return Err(fault.to_string()),
         (Ok(_), Some(error)) => return Err(format!("no fault, but scikit-learn says {error}")),
         (Ok(fitted), None) => fitted,
     };
-    // With columns selected by name the others follow.
-    let rest = match &case.columns {
-        Columns::Names(names) => matrix.columns() - names.len(),
+    // One transformer of selected columns: the others follow.
+    let rest = match case.steps.as_slice() {
+        [
+            TaskStep {
+                columns: Columns::Names(names),
+                ..
+            },
+        ] => matrix.columns() - names.len(),
         _ => 0,
     };
     let own = out.columns() - rest;
@@ -195,7 +190,7 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
             }
         }
     }
-    check_test_rows(&steps, &matrix, &rows, &pipeline, &out)
+    check_test_rows(&case.steps, &matrix, &rows, &pipeline, &out)
 }
 
 fn fit(
@@ -300,4 +295,9 @@ fn components_equal_those_of_scikit_learn() {
 #[test]
 fn selections_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/selection.json"));
+}
+
+#[test]
+fn chains_of_steps_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/chains.json"));
 }
