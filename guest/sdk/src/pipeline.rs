@@ -385,6 +385,7 @@ fn fit_step(
     let (one, out) = FittedStep::fit_transform(&step.step, &fit, used).map_err(fault)?;
     let own_columns = out.columns();
     fitted.step = Some(one);
+    cache.fits += 1;
     cache.keep(CachedStep {
         key: key.clone(),
         params: widest,
@@ -430,6 +431,7 @@ pub struct StepCache {
     entries: VecDeque<CachedStep>,
     /// By key without nested parameters: the values of these.
     expected: BTreeMap<String, Vec<Params>>,
+    fits: u64,
 }
 
 #[derive(Debug)]
@@ -450,6 +452,7 @@ impl StepCache {
             capacity,
             entries: VecDeque::new(),
             expected: BTreeMap::new(),
+            fits: 0,
         }
     }
 
@@ -481,6 +484,11 @@ impl StepCache {
             }
         }
         Ok(())
+    }
+
+    /// The number of steps that were fitted, not found here.
+    pub fn fits(&self) -> u64 {
+        self.fits
     }
 
     /// Forgets all fitted steps.
