@@ -233,6 +233,12 @@ impl Matrix {
         self.first_of(rows, f64::is_nan)
     }
 
+    /// The name of the first column of numbers that is infinite in one of `rows`,
+    /// and that row.
+    pub fn first_infinite(&self, rows: &[u32]) -> Option<(&str, u32)> {
+        self.first_of(rows, f64::is_infinite)
+    }
+
     /// The name of the first column with such a number in one of `rows`, and that
     /// row.
     fn first_of(&self, rows: &[u32], is_such: fn(f64) -> bool) -> Option<(&str, u32)> {
@@ -270,7 +276,7 @@ impl Matrix {
                  (counted from 0); add the step `simple_imputer`"
             )));
         }
-        if let Some((name, row)) = self.first_of(rows, f64::is_infinite) {
+        if let Some((name, row)) = self.first_infinite(rows) {
             return Err(Fault::InvalidDataset(format!(
                 "`{who}` takes no infinite numbers, but column `{name}` is infinite in row {row} \
                  (counted from 0)"

@@ -2,13 +2,16 @@
 //!
 //! # Use in a task
 //!
-//! 1. [`check`] finds mistakes in steps without data.
+//! 1. [`divide_params`] sets the searched parameters of steps (`impute__strategy`),
+//!    and [`check`] finds mistakes in steps without data.
 //! 2. [`Pipeline::fit`] fits the steps on the training rows of a [`Matrix`] (the
 //!    dataset's, [`Matrix::of`], kept once per dataset), and returns the fitted
 //!    pipeline, which is part of a model, with the matrix for the estimator. A
 //!    [`StepCache`] keeps what several candidates share: a prefix of equal steps
 //!    on one split is fitted once.
-//! 3. [`Pipeline::apply`] transforms another table, for predictions.
+//! 3. Any [`crate::Trainer`] prepares [`Table::of_matrix`] of that matrix and is
+//!    fitted on it with the rows of the task.
+//! 4. [`Pipeline::apply`] transforms another table, for predictions.
 //!
 //! No step reads a row that is not a training row in its fit. The result of a
 //! candidate does not depend on the cache, bit for bit.
@@ -93,6 +96,24 @@ pub fn check(steps: &[TaskStep]) -> Result<(), Fault> {
         resolve(step)?;
     }
     Ok(())
+}
+
+/// Divides the hyper-parameters of a candidate: those named `<step>__<parameter>`
+/// are set in a copy of `steps`, all others are the trainer's.
+pub fn divide_params(steps: &[TaskStep], candidate: &Params) -> (Vec<TaskStep>, Params) {
+    let mut steps = steps.to_vec();
+    let mut own = Params::new();
+    for (name, value) in candidate {
+        let of_step = steps.iter_mut().find_map(|step| {
+            let param = name.strip_prefix(step.name.as_str())?.strip_prefix("__")?;
+            Some((step, param))
+        });
+        match of_step {
+            Some((step, param)) => step.params.insert(param.to_owned(), value.clone()),
+            None => own.insert(name.clone(), value.clone()),
+        };
+    }
+    (steps, own)
 }
 
 /// The description of a step and its parameters, with defaults.
@@ -332,6 +353,12 @@ fn check_columns(
              add the step `one_hot_encoder` before it"
         )));
     }
+    if let Some((name, row)) = selected.first_infinite(rows) {
+        return Err(Fault::InvalidDataset(format!(
+            "it takes no infinite numbers, but column `{name}` is infinite in row {row} (counted \
+             from 0)"
+        )));
+    }
     if !description.missing
         && let Some((name, row)) = selected.first_missing(rows)
     {
@@ -375,29 +402,42 @@ fn fit_step(
     }
     check_columns(&description, &selected, used).map_err(fault)?;
     let widest = cache.widest(&key, &step.step, &params);
-    let fit = Fit {
-        matrix: &selected,
-        params: &widest,
-        target: rows.target,
-        train: rows.train,
-        weights: rows.weights,
-    };
-    let (one, out) = FittedStep::fit_transform(&step.step, &fit, used).map_err(fault)?;
-    let own_columns = out.columns();
-    fitted.step = Some(one);
-    cache.fits += 1;
-    cache.keep(CachedStep {
-        key: key.clone(),
-        params: widest,
-        own_columns,
-        fitted: fitted.clone(),
-        output: join(out, rest, &step.name),
-    });
-    cache.find(&key, &params).ok_or_else(|| {
-        fault(Fault::Failed(
-            "its fit at the widest value does not hold a narrower one".to_owned(),
-        ))
-    })
+    // A wider fit may fail where a candidate's own does not.
+    let mut attempts = vec![&params];
+    if widest != params {
+        attempts.insert(0, &widest);
+    }
+    let mut result = Err(Fault::Failed("it was not fitted".to_owned()));
+    for params_of_fit in attempts {
+        let fit = Fit {
+            matrix: &selected,
+            params: params_of_fit,
+            target: rows.target,
+            train: rows.train,
+            weights: rows.weights,
+        };
+        let (one, out) = match FittedStep::fit_transform(&step.step, &fit, used) {
+            Ok(fitted) => fitted,
+            Err(fault) => {
+                result = Err(fault);
+                continue;
+            }
+        };
+        let own_columns = out.columns();
+        fitted.step = Some(one);
+        cache.fits += 1;
+        cache.keep(CachedStep {
+            key: key.clone(),
+            params: params_of_fit.clone(),
+            own_columns,
+            fitted: fitted.clone(),
+            output: join(out, rest.clone(), &step.name),
+        });
+        if let Some(found) = cache.find(&key, &params) {
+            return Ok(found);
+        }
+    }
+    result.map_err(fault)
 }
 
 /// The key of a step without its nested parameters, and these.

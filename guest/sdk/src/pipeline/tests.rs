@@ -213,6 +213,24 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn an_infinite_number_is_a_fault() {
+    let infinite = Block::number("x", vec![1.0, f64::INFINITY]);
+    let rows = FitRows {
+        train: &[0, 1],
+        test: &[],
+        ..flight_rows()
+    };
+    let scale = steps(json!([{"name": "s", "step": "robust_scaler"}]));
+    let matrix = Matrix::new(2, vec![infinite]);
+    let fitted = Pipeline::fit(&scale, &matrix, &rows, &mut StepCache::new(0));
+    assert_eq!(
+        fitted.unwrap_err().to_string(),
+        "invalid dataset: step `s` (`robust_scaler`): it takes no infinite numbers, but column `x` \
+         is infinite in row 1 (counted from 0)"
+    );
+}
+
+#[test]
 fn another_table_is_transformed_by_name_and_label() {
     let json = json!([
         {"name": "i", "step": "simple_imputer"},
@@ -391,6 +409,48 @@ fn equal_prefixes_are_fitted_once() {
     assert_eq!(fit(&candidate("median", 3), "one").1, 7);
     // Other rows have another key.
     assert_eq!(fit(&candidate("mean", 2), "two").1, 10);
+}
+
+#[test]
+fn a_wider_fit_that_fails_fails_no_narrower_one() {
+    let candidate = |n: u32| {
+        steps(json!([
+            {"name": "i", "step": "simple_imputer"},
+            {"name": "pca", "step": "pca", "params": {"n_components": n}},
+        ]))
+    };
+    let (one, nine) = (candidate(1), candidate(9));
+    let mut cache = StepCache::new(8);
+    cache.expect("delay", [one.as_slice(), &nine]).unwrap();
+    let mut fit = |steps: &[TaskStep]| {
+        let fitted = Pipeline::fit(steps, &flights(), &flight_rows(), &mut cache);
+        fitted
+            .map(|(_, out)| out.columns())
+            .map_err(|fault| fault.to_string())
+    };
+    assert_eq!(fit(&one), Ok(3));
+    assert_eq!(
+        fit(&nine).unwrap_err(),
+        "invalid hyper-parameters: step `pca`: `n_components` is 9, but there are 2 directions at \
+         most: as many as columns, or training rows if these are fewer"
+    );
+}
+
+#[test]
+fn searched_parameters_of_steps_are_told_from_the_trainers() {
+    let all = steps(json!([
+        {"name": "pca", "step": "pca", "params": {"whiten": true}},
+        {"name": "pca_2", "step": "pca"},
+    ]));
+    let candidate = json!({"pca__n_components": 2, "pca_2__whiten": true, "C": 1.0, "a__b": 3});
+    let candidate: Params = serde_json::from_value(candidate).unwrap();
+    let (found, own) = divide_params(&all, &candidate);
+    let expected = steps(json!([
+        {"name": "pca", "step": "pca", "params": {"whiten": true, "n_components": 2}},
+        {"name": "pca_2", "step": "pca", "params": {"whiten": true}},
+    ]));
+    assert_eq!(found, expected);
+    assert_eq!(json!(own), json!({"C": 1.0, "a__b": 3}));
 }
 
 /// The candidates of a nested parameter, with a step behind.

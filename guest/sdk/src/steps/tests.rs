@@ -301,3 +301,50 @@ fn selections_equal_those_of_scikit_learn() {
 fn chains_of_steps_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/chains.json"));
 }
+
+#[test]
+fn the_documentation_lists_every_parameter_and_its_default() {
+    let page = include_str!("../../../../docs/steps.md");
+    let mut listed = Vec::new();
+    let mut step = "";
+    for row in page
+        .lines()
+        .filter(|line| line.starts_with("| `") || line.starts_with("| | `"))
+    {
+        let cells: Vec<&str> = row
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect();
+        let [_, name, param, default, ..] = cells.as_slice() else {
+            continue;
+        };
+        if !name.is_empty() {
+            step = name;
+        }
+        listed.push((step.to_owned(), (*param).to_owned(), (*default).to_owned()));
+    }
+    let described = descriptions().into_iter().flat_map(|step| {
+        let params = step.params.into_iter();
+        params.map(move |param| (step.name.clone(), param.name, param.default.to_string()))
+    });
+    for param in described {
+        assert!(listed.contains(&param), "{param:?}");
+    }
+}
+
+#[test]
+fn defaults_are_allowed_and_texts_are_complete() {
+    for step in descriptions() {
+        assert!(step.summary.ends_with('.'), "{}", step.name);
+        for param in &step.params {
+            assert_eq!(param.check(&param.default), Ok(()), "{}", step.name);
+            assert!(
+                param.meaning.ends_with('.'),
+                "{} of {}",
+                param.name,
+                step.name
+            );
+        }
+        assert_eq!(description(&step.name), Ok(step));
+    }
+}
