@@ -18,8 +18,8 @@
 //!
 //! | operation | function |
 //! | --- | --- |
-//! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`] |
-//! | `Xᵀ r` | [`Matrix::transposed_multiply`] |
+//! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
+//! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
 //! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
 //! | weighted means and variances | [`Matrix::moments`] |
 //! | squared norms of rows | [`Matrix::squared_norms`] |

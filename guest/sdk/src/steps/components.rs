@@ -27,14 +27,16 @@ struct Directions {
 impl Directions {
     fn project(&self, matrix: &Matrix) -> Matrix {
         let rows = matrix.all_rows();
-        let directions = self.vectors.iter().zip(&self.shifts).zip(&self.scales);
-        let blocks = directions
-            .enumerate()
-            .map(|(index, ((vector, shift), scale))| {
-                let mut values = matrix.multiply(&rows, vector, *shift);
-                values.iter_mut().for_each(|value| *value /= scale);
-                Block::number(format!("{}{index}", self.prefix), values)
-            });
+        let shifts = self.shifts.iter();
+        let mut projected: Vec<Vec<f64>> = shifts.map(|shift| vec![*shift; rows.len()]).collect();
+        let vectors: Vec<&[f64]> = self.vectors.iter().map(Vec::as_slice).collect();
+        let mut out: Vec<&mut [f64]> = projected.iter_mut().map(Vec::as_mut_slice).collect();
+        matrix.multiply_add_many(&rows, &vectors, &mut out);
+        let blocks = projected.into_iter().zip(&self.scales).enumerate();
+        let blocks = blocks.map(|(index, (mut values, scale))| {
+            values.iter_mut().for_each(|value| *value /= scale);
+            Block::number(format!("{}{index}", self.prefix), values)
+        });
         let blocks = blocks.collect();
         Matrix::new(rows.len(), blocks)
     }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::order::Ordered;
+use super::order::{Ordered, extremes};
 use super::scalers::is_constant;
 use super::{Fit, Step, StepParams, at_least, choice, choices, describe};
 use crate::contract::{Param, ParamKind, StepDescription};
@@ -41,16 +41,11 @@ impl Step for VarianceThreshold {
         let threshold = fit.params.number("threshold").unwrap_or(0.0);
         let moments = fit.matrix.moments(fit.train, None);
         let mut kept = Vec::new();
-        for (column, (moments, place)) in moments.iter().zip(fit.matrix.places()).enumerate() {
-            let mut variance = moments.variance;
+        let extremes = extremes(fit.matrix, fit.train);
+        for (column, (moments, (least, greatest))) in moments.iter().zip(extremes).enumerate() {
             // The range is exact where the variance has rounding errors.
-            if threshold == 0.0 {
-                let values = Ordered::new(fit.matrix, place, fit.train).counted();
-                if values.len() == 1 {
-                    variance = 0.0;
-                }
-            }
-            if variance > threshold {
+            let constant = threshold == 0.0 && least == greatest;
+            if moments.variance > threshold && !constant {
                 kept.push(column);
             }
         }
@@ -353,8 +348,7 @@ fn f_regression(fit: &Fit<'_>, target: &[f64]) -> Vec<f64> {
 
 /// The chi-squared statistic of the sums of a column in the classes.
 fn chi2(fit: &Fit<'_>, codes: &[u32]) -> Result<Vec<f64>, Fault> {
-    for (place, name) in fit.matrix.places().into_iter().zip(fit.matrix.names()) {
-        let least = Ordered::new(fit.matrix, place, fit.train).min();
+    for ((least, _), name) in extremes(fit.matrix, fit.train).zip(fit.matrix.names()) {
         if least < 0.0 {
             return Err(Fault::Failed(format!(
                 "`score_func: chi2` takes numbers of at least 0, but column `{name}` has {least}"
