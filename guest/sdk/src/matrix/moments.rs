@@ -96,6 +96,14 @@ fn of_numbers(column: &NumberColumn, rows: &[u32], weights: Option<&[f64]>) -> M
         (weight, first, second)
     };
     let (weight, sum, _) = pass(0.0);
+    if weight == 0.0 {
+        // The sign of 0 / 0 depends on the processor.
+        return Moments {
+            weight,
+            mean: f64::NAN,
+            variance: f64::NAN,
+        };
+    }
     let mean = sum / weight;
     let (_, rest, squares) = pass(mean);
     Moments {

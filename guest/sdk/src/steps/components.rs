@@ -1,14 +1,15 @@
 //! `pca` and `truncated_svd`: the directions of greatest variance, or of greatest
-//! norm, by an eigendecomposition of the products of columns. `n_components` is
+//! norm, by an eigendecomposition of the products of columns, or of rows if these are
+//! fewer. `n_components` is
 //! nested: fewer components are the first of more.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Fit, Step, StepParams, at_least, describe, switch};
+use super::{Fit, Step, StepParams, at_least, check_dense, describe, switch};
 use crate::contract::{Param, ParamKind, StepDescription};
-use crate::eigen::symmetric_eigen;
-use crate::matrix::{Block, Gram};
+use crate::eigen::{Eigen, symmetric_eigen};
+use crate::matrix::{Block, dot};
 use crate::{Fault, Matrix};
 
 /// Directions on which rows are projected.
@@ -52,32 +53,87 @@ impl Directions {
     }
 }
 
-/// The eigenvalues and eigenvectors of the products of columns, as they are in a
-/// fit: an eigenvalue below 0 is a rounding error, and an eigenvector has the sign
-/// of scikit-learn's `svd_flip(u_based_decision=False)`.
-fn eigen(gram: Gram) -> Result<(Vec<f64>, Vec<Vec<f64>>), Fault> {
-    let columns = gram.columns();
-    let eigen = symmetric_eigen(&gram.into_products(), columns).ok_or_else(|| {
-        Fault::Failed("the products of the columns overflow, or a number is infinite".to_owned())
-    })?;
-    let values = eigen
-        .values
-        .into_iter()
-        .map(|value| value.max(0.0))
-        .collect();
-    let mut vectors = eigen.vectors;
-    for vector in &mut vectors {
+/// The squared singular values of the training rows less `means`, greatest first,
+/// and the right singular vectors, as many as there are columns, or rows if these
+/// are fewer. A vector has the sign of scikit-learn's
+/// `svd_flip(u_based_decision=False)`; one whose value can't be told from 0 is 0.
+fn decompose(
+    matrix: &Matrix,
+    train: &[u32],
+    means: Option<&[f64]>,
+) -> Result<(Vec<f64>, Vec<Vec<f64>>), Fault> {
+    let size = matrix.columns().max(train.len()) as f64;
+    let (values, mut vectors) = if matrix.columns() <= train.len() {
+        let gram = matrix.gram(train, None, &[], means);
+        let Eigen { values, vectors } = eigen(gram.products(), matrix.columns())?;
+        (values, vectors)
+    } else {
+        of_rows(matrix, train, means)?
+    };
+    let least = size * f64::EPSILON * values.first().copied().unwrap_or(0.0);
+    for (vector, value) in vectors.iter_mut().zip(&values) {
         let mut greatest = 0.0_f64;
         for &x in vector.iter() {
             if x.abs() > greatest.abs() {
                 greatest = x;
             }
         }
-        if greatest < 0.0 {
-            vector.iter_mut().for_each(|x| *x = -*x);
+        let sign = match greatest {
+            _ if *value <= least => 0.0,
+            greatest if greatest < 0.0 => -1.0,
+            _ => 1.0,
+        };
+        vector.iter_mut().for_each(|x| *x *= sign);
+    }
+    let values = values.into_iter().map(|value| value.max(0.0)).collect();
+    Ok((values, vectors))
+}
+
+fn eigen(products: &[f64], size: usize) -> Result<Eigen, Fault> {
+    symmetric_eigen(products, size)
+        .ok_or_else(|| Fault::Failed("the products of the columns overflow".to_owned()))
+}
+
+/// [`decompose`] by the products of rows, for fewer rows than columns: the right
+/// singular vectors are the rows' sums weighted by the left ones.
+fn of_rows(
+    matrix: &Matrix,
+    train: &[u32],
+    means: Option<&[f64]>,
+) -> Result<(Vec<f64>, Vec<Vec<f64>>), Fault> {
+    let (rows, columns) = (train.len(), matrix.columns());
+    check_dense(rows, columns)?;
+    let mut dense = vec![0.0; rows * columns];
+    matrix.gather(train, &mut dense);
+    if let Some(means) = means {
+        for row in dense.chunks_exact_mut(columns) {
+            row.iter_mut().zip(means).for_each(|(x, mean)| *x -= mean);
         }
     }
-    Ok((values, vectors))
+    let dense: Vec<&[f64]> = dense.chunks_exact(columns).collect();
+    let mut products = vec![0.0; rows * rows];
+    for (a, left) in dense.iter().enumerate() {
+        for (b, right) in dense.iter().enumerate().take(a + 1) {
+            let product = dot(left, right);
+            products[a * rows + b] = product;
+            products[b * rows + a] = product;
+        }
+    }
+    let Eigen { values, vectors } = eigen(&products, rows)?;
+    let right = vectors.iter().map(|left| {
+        let mut sum = vec![0.0; columns];
+        for (weight, row) in left.iter().zip(&dense) {
+            sum.iter_mut()
+                .zip(*row)
+                .for_each(|(sum, x)| *sum += weight * x);
+        }
+        let norm = dot(&sum, &sum).sqrt();
+        sum.iter_mut()
+            .for_each(|x| *x /= norm.max(f64::MIN_POSITIVE));
+        sum
+    });
+    let right = right.collect();
+    Ok((values, right))
 }
 
 /// Projects on the directions of greatest variance.
@@ -133,9 +189,7 @@ impl Step for Pca {
             .into_iter()
             .map(|moments| moments.mean)
             .collect();
-        let (mut values, mut vectors) = eigen(fit.matrix.gram(fit.train, None, &[], Some(&means)))?;
-        values.truncate(most);
-        vectors.truncate(most);
+        let (mut values, vectors) = decompose(fit.matrix, fit.train, Some(&means))?;
         values
             .iter_mut()
             .for_each(|value| *value /= (rows - 1) as f64);
@@ -255,7 +309,7 @@ impl Step for TruncatedSvd {
             )));
         }
         let count = count.min(rows);
-        let (_, mut vectors) = eigen(fit.matrix.gram(fit.train, None, &[], None))?;
+        let (_, mut vectors) = decompose(fit.matrix, fit.train, None)?;
         vectors.truncate(count);
         Ok(Self {
             directions: Directions {

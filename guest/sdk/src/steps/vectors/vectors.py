@@ -102,6 +102,10 @@ def tables():
         "late": pd.DataFrame({"size": late}),
         "mixed": pd.concat([missing[["normal", "ties"]], unseen, numbers[["both"]]], axis=1),
         "three": numbers[["normal", "ties", "binary"]],
+        # More columns than training rows.
+        "wide": pd.DataFrame(
+            {f"w{column}": random.randn(ROWS).round(3) for column in range(44)}
+        ),
     }
 
 
@@ -412,6 +416,10 @@ def components():
         varying = ["normal", "year", "skewed", "ties", "binary", "both"]
         yield case("numbers", "pca", n, varying)
     yield case("three", "pca", {"n_components": 4})
+    yield case("wide", "pca", {"n_components": 5})
+    yield case("wide", "pca", {"n_components": 39, "whiten": True})
+    params = {"n_components": 4}
+    yield case("wide", "truncated_svd", params, algorithm="arpack", random_state=0)
     yield case("missing", "pca", {})
     for n in [1, 2, 3]:
         params = {"n_components": n}
