@@ -43,11 +43,7 @@ impl Data {
                 }
             }
         }
-        let training = TrainingSet {
-            labels: &self.classes,
-            codes: &self.codes,
-            train: &self.train,
-        };
+        let training = TrainingSet::classes(&self.classes, &self.codes, &self.train);
         let forest = forest::fit(&bins, training, &params.check().unwrap()).unwrap();
         Grown::new(self, &forest)
     }
@@ -90,6 +86,7 @@ fn impurity(criterion: Impurity, tally: &[f64]) -> f64 {
             .filter(|&p| p > 0.0)
             .map(|p| p * p.log2())
             .sum::<f64>(),
+        other => panic!("`{other}` is no measure of classes"),
     }
 }
 
