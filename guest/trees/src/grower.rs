@@ -176,18 +176,31 @@ impl<'a, L: TallyLayout> Grower<'a, L> {
         layout.push_values(tally, &mut self.grown.values);
     }
 
-    /// Computes the value of a node from its rows.
-    fn set_value(&mut self, pending: PendingNode) {
+    /// The payloads of a node's rows.
+    fn rows_of(&mut self, pending: PendingNode) -> (&L, &mut [L::Payload]) {
         let [rows, _] = &mut self.search.rows;
         rows.clear();
         let entries = &self.entries[pending.parity()][pending.range()];
         rows.extend(entries.iter().map(|entry| entry.payload()));
-        self.grown.values[pending.node as usize] = self.search.layout.value_of_rows(rows);
+        (&self.search.layout, rows)
+    }
+
+    /// Computes the value of a node from its rows.
+    fn set_value(&mut self, pending: PendingNode) {
+        let (layout, rows) = self.rows_of(pending);
+        let value = layout.value_of_rows(rows);
+        self.grown.values[pending.node as usize] = value;
     }
 
     fn tally(&self, node: u32) -> &[L::Count] {
         let stride = self.search.layout.stride();
         &self.tallies[node as usize * stride..][..stride]
+    }
+
+    /// Whether some nodes are split by histograms.
+    fn counts(&self) -> bool {
+        let is_counted = |index| self.coarse_rows < usize::MAX || self.bins.coarse(index).is_none();
+        !L::BY_ROWS && (0..self.features.len()).any(is_counted)
     }
 
     /// Whether the tally and the depth of a node allow to split it.
@@ -241,11 +254,8 @@ impl<'a, L: TallyLayout> Grower<'a, L> {
         if !L::BY_ROWS {
             return self.search.layout.purity(self.tally(pending.node));
         }
-        let [rows, _] = &mut self.search.rows;
-        rows.clear();
-        let entries = &self.entries[pending.parity()][pending.range()];
-        rows.extend(entries.iter().map(|entry| entry.payload()));
-        self.search.layout.purity_of_rows(rows)
+        let (layout, rows) = self.rows_of(pending);
+        layout.purity_of_rows(rows)
     }
 
     /// Searches `max_features` random features, and further ones until one is
@@ -595,7 +605,7 @@ impl<L: TallyLayout> GrowTree for Grower<'_, L> {
                 Some(leaves) => self.grow_best_first(root, leaves),
                 None => {
                     let is_whole = self.rules.max_features >= self.features.len();
-                    if is_whole && !self.rules.random_splits && !L::BY_ROWS {
+                    if is_whole && !self.rules.random_splits && self.counts() {
                         let entries = self.entries[0].slice(root.range());
                         root.slot =
                             self.histograms

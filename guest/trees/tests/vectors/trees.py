@@ -1,5 +1,5 @@
 """Makes trees.json: single decision trees of scikit-learn 1.9 and what they
-predict, on tables where ties do not decide.
+predict, on tables where ties do not decide, and the scores of forests.
 
     python tests/vectors/trees.py
 
@@ -14,6 +14,8 @@ import pathlib
 
 import numpy as np
 from sklearn.datasets import load_diabetes
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -92,6 +94,39 @@ CASES = [
 ]  # fmt: skip
 
 
+SEEDS = 40
+FORESTS = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}
+# Table, target, estimator, hyper-parameters, kind of weights. Of 50 trees.
+SCORED = [
+    ("mixed", "smooth", "random_forest", {}, None),
+    ("mixed", "smooth", "extra_trees", {}, None),
+    ("mixed", "smooth", "random_forest", {}, "real"),
+    ("mixed", "smooth", "extra_trees", {}, "real"),
+    ("mixed", "smooth", "random_forest", {"criterion": "absolute_error"}, None),
+    ("mixed", "smooth", "extra_trees", {"criterion": "absolute_error"}, None),
+    ("mixed", "smooth", "random_forest", {"max_samples": 0.5, "min_samples_leaf": 3}, None),
+    ("mixed", "counts", "random_forest", {"criterion": "poisson"}, None),
+    ("mixed", "counts", "extra_trees", {"criterion": "poisson"}, "real"),
+    ("holes", "smooth", "random_forest", {}, None),
+    ("holes", "smooth", "extra_trees", {}, None),
+    ("diabetes", "progression", "random_forest", {}, None),
+    ("diabetes", "progression", "random_forest", {"max_features": 0.4, "max_depth": 5}, None),
+    ("diabetes", "progression", "extra_trees", {"min_samples_split": 9}, None),
+]  # fmt: skip
+
+
+def scores(x, y, estimator, params, weights, train):
+    """R² on the rows that are not training rows, for each seed."""
+    test = np.setdiff1d(np.arange(len(x)), train)
+    weights = None if weights is None else weights[train]
+    found = []
+    for seed in range(SEEDS):
+        forest = FORESTS[estimator](n_estimators=50, random_state=seed, **params)
+        forest.fit(x[train], y[train], sample_weight=weights)
+        found.append(float(r2_score(y[test], forest.predict(x[test]))))
+    return found
+
+
 def numbers(array):
     return [None if np.isnan(value) else float(value) for value in array]
 
@@ -126,7 +161,7 @@ def predictions(x, y, params, weights, train):
 
 
 def main():
-    made = {"tables": {}, "cases": []}
+    made = {"tables": {}, "cases": [], "forests": []}
     known = {}
     for name, x, targets in tables():
         random = np.random.default_rng(7)
@@ -153,6 +188,19 @@ def main():
                 "weights": kind,
                 # Of the rows that are not training rows; row-major for classes.
                 "predicted": [float(f"{value:.10g}") for value in predicted.ravel()],
+            }
+        )
+    for name, target, estimator, params, kind in SCORED:
+        x, targets, weights, train = known[name]
+        weights = None if kind is None else weights[kind]
+        made["forests"].append(
+            {
+                "table": name,
+                "target": target,
+                "estimator": estimator,
+                "params": params,
+                "weights": kind,
+                "scores": scores(x, targets[target], estimator, params, weights, train),
             }
         )
     path = HERE / "trees.json"
