@@ -50,12 +50,12 @@
 //!     type Model = f64;
 //!
 //!     fn description() -> TrainerDescription {
-//!         TrainerDescription {
-//!             name: "mean".to_owned(),
-//!             summary: "Predicts the mean of the training rows.".to_owned(),
-//!             tasks: vec![Learning::Regression],
-//!             params: vec![],
-//!         }
+//!         TrainerDescription::new(
+//!             "mean",
+//!             "Predicts the mean of the training rows.",
+//!             vec![Learning::Regression],
+//!             vec![],
+//!         )
 //!     }
 //!
 //!     fn prepare(_: &Table) -> Result<(), Fault> {
@@ -113,6 +113,7 @@ pub mod guest;
 mod labels;
 pub mod metrics;
 mod multipart;
+mod outputs;
 mod prediction;
 pub mod request;
 pub mod schema;
@@ -123,10 +124,13 @@ pub mod target;
 mod task;
 pub mod trainer;
 
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Evaluation};
 pub use fanout_contract as contract;
-pub use fanout_contract::{Fault, Learning, Param, ParamKind, Params, TrainerDescription};
+pub use fanout_contract::{
+    Abilities, Cost, Fault, Learning, Param, ParamKind, Params, TrainerDescription,
+};
 pub use guest::Guest;
+pub use outputs::Artifact;
 pub use schema::Schema;
 pub use table::{Feature, Table, Values};
 pub use target::Target;

@@ -146,6 +146,10 @@ unsafe impl<C: Criterion, const ROWS: bool> TallyLayout for BinaryLayout<C, ROWS
         (a + b, c + d)
     }
 
+    fn greatest_purity(&self, tally: &[u64]) -> f64 {
+        C::pure(self.weight(tally))
+    }
+
     fn may_be_impure(&self, tally: &[u64]) -> bool {
         C::impurity(self.weight(tally), self.purity(tally)) > EPSILON
     }

@@ -21,10 +21,15 @@ impl<L: TallyLayout> SplitSearch<L> {
     ) {
         let runs = sorted.runs(feature.missing());
         let (codes, has_missing) = sorted.codes(feature.missing());
-        if !feature.column.coding.is_ordered() {
-            self.search_subsets(feature, runs, codes, total);
-            return;
-        }
+        let is_ordered = feature.column.coding.is_ordered();
+        let of_indices = |indices: &[usize]| {
+            let mut set = CodeSet::default();
+            for &index in indices {
+                let code = codes.get(index).copied().unwrap_or(feature.missing());
+                insert(&mut set, code as u8);
+            }
+            set
+        };
         let mut order: Vec<usize> = (0..runs.len()).collect();
         // Missing values go right, which includes the split of them from all
         // others; then left.
@@ -36,49 +41,47 @@ impl<L: TallyLayout> SplitSearch<L> {
                 order.rotate_right(1);
             }
             let first = usize::from(missing_left);
-            if let Some(at) = self.sweep_rows(feature, runs, &order, first, total, 0.0) {
+            let Some(at) = self.sweep_rows(feature, runs, &order, first, total, 0.0) else {
+                continue;
+            };
+            self.best.rule = if is_ordered {
                 let at = at - first;
-                self.best.rule = SplitRule::Threshold {
+                SplitRule::Threshold {
                     last_left: feature.last_left(codes[at], codes.get(at + 1).copied()),
                     missing_left: has_missing.then_some(missing_left),
-                };
-            }
+                }
+            } else {
+                SplitRule::Subset {
+                    left: of_indices(&order[..=at]),
+                    present: of_indices(&order),
+                }
+            };
         }
-    }
-
-    /// The same for categories: in the order of their medians.
-    fn search_subsets(
-        &mut self,
-        feature: Feature<'_>,
-        runs: Runs<'_, L::Payload>,
-        codes: &[u32],
-        total: &[L::Count],
-    ) {
-        let mut order: Vec<(i64, usize)> = Vec::with_capacity(runs.len());
-        let [rows, _] = &mut self.rows;
-        for index in 0..runs.len() {
-            rows.clear();
-            rows.extend_from_slice(runs.run(index));
-            order.push((self.layout.sort_key_of_rows(rows), index));
+        // Two categories are split by their order.
+        if is_ordered || runs.len() < 3 {
+            return;
         }
-        order.sort_unstable();
-        let order: Vec<usize> = order.into_iter().map(|(_, index)| index).collect();
+        self.sort_by_medians(runs, &mut order);
         let noise_gain = self.noise_factor * self.layout.noise_gain(total, self.variance);
         let penalty = noise_gain * noise_multiple(order.len());
         if let Some(at) = self.sweep_rows(feature, runs, &order, 0, total, penalty) {
-            let set = |indices: &[usize]| {
-                let mut set = CodeSet::default();
-                for &index in indices {
-                    let code = codes.get(index).copied().unwrap_or(feature.missing());
-                    insert(&mut set, code as u8);
-                }
-                set
-            };
             self.best.rule = SplitRule::Subset {
-                left: set(&order[..=at]),
-                present: set(&order),
+                left: of_indices(&order[..=at]),
+                present: of_indices(&order),
             };
         }
+    }
+
+    /// Sorts the indices of runs by the medians of their rows.
+    fn sort_by_medians(&mut self, runs: Runs<'_, L::Payload>, order: &mut [usize]) {
+        let [rows, _] = &mut self.rows;
+        let mut keys = vec![0; runs.len()];
+        for (index, key) in keys.iter_mut().enumerate() {
+            rows.clear();
+            rows.extend_from_slice(runs.run(index));
+            *key = self.layout.sort_key_of_rows(rows);
+        }
+        order.sort_unstable_by_key(|&index| (keys[index], index));
     }
 
     /// Moves one run after the other to the left side, in `order`, and evaluates

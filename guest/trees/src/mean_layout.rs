@@ -195,6 +195,11 @@ unsafe impl<C: NumberCriterion, S: Sum, const ROWS: bool> TallyLayout for MeanLa
         (left[0].to_f64(), minus(total[0], left[0]).to_f64())
     }
 
+    /// Tallies do not tell it.
+    fn greatest_purity(&self, _tally: &[S]) -> f64 {
+        f64::INFINITY
+    }
+
     /// [`Self::is_pure`] decides.
     fn may_be_impure(&self, _tally: &[S]) -> bool {
         true

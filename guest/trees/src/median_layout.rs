@@ -95,6 +95,11 @@ unsafe impl<const WEIGHTED: bool> TallyLayout for MedianLayout<WEIGHTED> {
         (left[0] as f64, (total[0] - left[0]) as f64)
     }
 
+    /// Tallies do not tell it.
+    fn greatest_purity(&self, _tally: &[i64]) -> f64 {
+        f64::INFINITY
+    }
+
     /// [`Self::is_pure`] decides.
     fn may_be_impure(&self, _tally: &[i64]) -> bool {
         true

@@ -180,6 +180,10 @@ unsafe impl<C: Criterion> TallyLayout for MulticlassLayout<C> {
         )
     }
 
+    fn greatest_purity(&self, tally: &[u32]) -> f64 {
+        C::pure(self.weight(tally))
+    }
+
     fn may_be_impure(&self, tally: &[u32]) -> bool {
         C::impurity(self.weight(tally), self.purity(tally)) > EPSILON
     }

@@ -11,7 +11,7 @@ pub(crate) struct Runs<'a, P> {
     pub(crate) has_missing: bool,
 }
 
-/// A split of sorted rows.
+/// A split of ordered codes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     /// The index of the last code on the left, among those that occur.

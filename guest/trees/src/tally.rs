@@ -114,6 +114,8 @@ pub(crate) unsafe trait TallyLayout: 'static {
     fn split_purity(&self, left: &[Self::Count], total: &[Self::Count]) -> f64;
     /// The weights of `left` and of `total - left`.
     fn split_weights(&self, left: &[Self::Count], total: &[Self::Count]) -> (f64, f64);
+    /// What no sum of purities of parts of a node exceeds.
+    fn greatest_purity(&self, tally: &[Self::Count]) -> f64;
     /// Whether a node may be impure, as far as its tally tells.
     fn may_be_impure(&self, tally: &[Self::Count]) -> bool;
     /// The purity that a split into two random parts is expected to gain, if

@@ -3,7 +3,7 @@
 
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
-    Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
+    Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
     TrainerDescription, Values,
 };
 use linfa::ParamGuard;
@@ -93,10 +93,11 @@ fn prepare(table: &Table) -> Result<Bins, Fault> {
 }
 
 fn training_set<'a>(job: &Job<'a>) -> TrainingSet<'a> {
-    match job.target {
+    let set = match job.target {
         Target::Classes { classes, codes } => TrainingSet::classes(classes, codes, job.train),
         Target::Numbers(numbers) => TrainingSet::numbers(numbers, job.train),
-    }
+    };
+    set.with_weights(job.weights)
 }
 
 fn check(params: &Params, defaults: &ForestParams) -> Result<ForestValidParams, Fault> {
@@ -197,12 +198,10 @@ fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
 }
 
 fn describe(name: &str, summary: &str, params: Vec<Param>) -> TrainerDescription {
-    TrainerDescription {
-        name: name.to_owned(),
-        summary: summary.to_owned(),
-        tasks: vec![Learning::Binary, Learning::Multiclass, Learning::Regression],
-        params,
-    }
+    let tasks = vec![Learning::Binary, Learning::Multiclass, Learning::Regression];
+    let mut description = TrainerDescription::new(name, summary, tasks, params);
+    description.abilities.weights = true;
+    description
 }
 
 fn describe_random_forest() -> TrainerDescription {
@@ -279,6 +278,7 @@ fn n_estimators() -> Param {
         "The number of trees.",
     )
     .nested()
+    .costs(Cost::Linear)
 }
 
 fn bootstrap(default: bool) -> Param {
@@ -327,7 +327,8 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
             Value::Null,
             "The maximum depth of a tree; null for no limit.",
         )
-        .nested(),
+        .nested()
+        .costs(Cost::Linear),
         Param::new(
             "min_samples_split",
             vec![from(2), share(Some(1.0))],
@@ -367,7 +368,8 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
             Value::Null,
             "The maximum number of leaves of a tree, which then grows best-first; null for no \
              limit. If it is set, `n_estimators` is the only nested hyper-parameter.",
-        ),
+        )
+        .costs(Cost::Linear),
         Param::new(
             "min_impurity_decrease",
             vec![number(0.0, None)],

@@ -123,6 +123,10 @@ unsafe impl<C: Criterion> TallyLayout for WeightedClassLayout<C> {
         (left as f64, (total - left) as f64)
     }
 
+    fn greatest_purity(&self, tally: &[u64]) -> f64 {
+        C::pure(self.weight(tally))
+    }
+
     fn may_be_impure(&self, tally: &[u64]) -> bool {
         let classes = tally[..self.classes].iter();
         classes.filter(|&&weight| weight > 0).count() > 1

@@ -122,12 +122,18 @@ struct Fitted<T: Trainer> {
 
 /// Evaluates and fits one candidate on two thirds of the rows.
 fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fitted<T>, Fault> {
-    let target = table.target(target)?;
+    let learning = match target {
+        "delay" => fanout_sdk::Learning::Regression,
+        _ => fanout_sdk::Learning::Multiclass,
+    };
+    let target = table.target(target, learning)?;
     let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row / 6 % 3 == 2);
     let data = T::prepare(table)?;
     let job = Job {
         candidates: &[candidate],
         target: &target,
+        weights: None,
+        part: None,
         train: &train,
         test: &test,
     };
@@ -359,8 +365,8 @@ fn a_weight_for_an_unknown_class_is_an_error() {
     );
 }
 
-/// A table with a numeric target, `delay`, that is a function of the features; the
-/// least is `least` and a half, since whole numbers are classes.
+/// A table with a numeric target, `delay`, that is a function of the features, of
+/// at least `least`.
 fn delays(least: f64) -> Table {
     let delay = |row: u32| {
         let near = if distance(row).is_nan() || distance(row) < 30.0 {
@@ -368,7 +374,7 @@ fn delays(least: f64) -> Table {
         } else {
             0.0
         };
-        least + 0.5 + near + f64::from(port(row).min(3)) * 100.0
+        least + near + f64::from(port(row).min(3)) * 100.0
     };
     let mut target = number("delay", delay);
     target.0.role = Role::Target;
@@ -483,11 +489,15 @@ fn shared_data_and_models_round_trip() {
         let shared = offer.share(&*data, Vec::new()).unwrap();
         let adopted = offer.adopt(&shared).unwrap();
         assert_eq!(offer.share(&*adopted, Vec::new()).unwrap(), shared);
-        let target = table.target("where").unwrap();
+        let target = table
+            .target("where", fanout_sdk::Learning::Multiclass)
+            .unwrap();
         let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row % 3 == 2);
         let job = Job {
             candidates: &[params::<T>(&[])],
             target: &target,
+            weights: None,
+            part: None,
             train: &train,
             test: &test,
         };
