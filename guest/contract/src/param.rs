@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::{Param, ParamKind};
+use crate::{Cost, Param, ParamKind};
 
 impl Param {
     /// A hyper-parameter that is not nested.
@@ -14,6 +14,7 @@ impl Param {
             default,
             meaning: meaning.to_owned(),
             nested: false,
+            cost: Cost::None,
         }
     }
 
@@ -23,6 +24,11 @@ impl Param {
             nested: true,
             ..self
         }
+    }
+
+    /// The same hyper-parameter, whose value the time of a fit grows with.
+    pub fn costs(self, cost: Cost) -> Self {
+        Self { cost, ..self }
     }
 
     /// The values that are allowed, as text: "`null` or a whole number of at least
@@ -108,6 +114,13 @@ impl ParamKind {
                         .is_some_and(|costs| costs.values().all(Value::is_number))
                 })
             }),
+            Self::Pair { min, max } => {
+                let numbers = value.as_array().map(|list| list.iter().map(Value::as_f64));
+                let numbers = numbers.and_then(Iterator::collect::<Option<Vec<f64>>>);
+                matches!(numbers.as_deref(), Some([low, high]) if low < high
+                    && min.is_none_or(|min| *low >= min)
+                    && max.is_none_or(|max| *high <= max))
+            }
             Self::Weights => value.as_object().is_some_and(|weights| {
                 weights
                     .values()
@@ -150,6 +163,12 @@ impl ParamKind {
                 let map = "a map from true label to a map from predicted label to a cost";
                 vec![map.to_owned()]
             }
+            Self::Pair { min, max } => vec![match (min, max) {
+                (Some(min), Some(max)) => {
+                    format!("a list of two numbers from {min:?} to {max:?}, the lesser first")
+                }
+                _ => "a list of two numbers, the lesser first".to_owned(),
+            }],
             Self::Weights => {
                 vec!["a map from class label to a weight of at least 0".to_owned()]
             }
@@ -259,6 +278,21 @@ mod tests {
             "`max_features` takes a map from class label to a weight of at least 0, not the list \
              `[1]`"
         );
+        let pair = param(vec![ParamKind::Pair {
+            min: Some(0.0),
+            max: Some(100.0),
+        }]);
+        assert!(pair.check(&json!([25, 75.5])).is_ok());
+        for refused in [
+            json!([75, 25]),
+            json!([25]),
+            json!([1, 2, 3]),
+            json!([-1, 2]),
+            json!([1, "2"]),
+            json!(3),
+        ] {
+            assert!(pair.check(&refused).is_err(), "{refused}");
+        }
         assert!(param(vec![ParamKind::Bool]).check(&json!(true)).is_ok());
         assert!(param(vec![ParamKind::Bool]).check(&json!(1)).is_err());
     }

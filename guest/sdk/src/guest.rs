@@ -7,17 +7,20 @@ use std::any::Any;
 use std::marker::PhantomData;
 
 use postcard::ser_flavors::Size;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::contract::{CONTRACT, Description};
+use crate::steps;
 use crate::trainer::PredictionBuf;
-use crate::{Fault, Job, Scorer, Table, Trainer, TrainerDescription};
+use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
 
 /// A component: its name and its trainers. Implemented by
 /// [`export!`](crate::export).
 pub trait Guest: 'static {
     /// The name and the version of the guest, to be shown.
     const NAME: &'static str;
-    /// The trainers, of different names.
+    /// The trainers. Two of one name have no kind of target in common.
     const TRAINERS: &'static [&'static dyn Offer];
 }
 
@@ -30,6 +33,7 @@ pub fn describe<G: Guest>() -> Description {
             .iter()
             .map(|offer| offer.description())
             .collect(),
+        steps: steps::descriptions(),
     }
 }
 
@@ -51,6 +55,8 @@ pub trait Offer {
     fn description(&self) -> TrainerDescription;
     /// See [`Trainer::prepare`].
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault>;
+    /// See [`Trainer::prepare_matrix`].
+    fn prepare_matrix(&self, matrix: &Matrix) -> Result<Box<dyn Any>, Fault>;
     /// Appends the result of [`Offer::prepare`] to `out`, in postcard's format.
     ///
     /// # Errors
@@ -70,8 +76,23 @@ pub trait Offer {
     ) -> Result<u32, Fault>;
     /// See [`Trainer::fit`]. Returns the model in postcard's format.
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault>;
+    /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`], as is what is
+    /// returned.
+    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault>;
     /// See [`Trainer::predict`]; `model` is the result of [`Offer::fit`].
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::predict_matrix`].
+    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault>;
+}
+
+fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    postcard::to_allocvec(model)
+        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+}
+
+fn read_model<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Fault> {
+    postcard::from_bytes(bytes)
+        .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
 }
 
 /// The [`Offer`] of trainer `T`.
@@ -95,6 +116,10 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault> {
         Ok(Box::new(T::prepare(table)?))
+    }
+
+    fn prepare_matrix(&self, matrix: &Matrix) -> Result<Box<dyn Any>, Fault> {
+        Ok(Box::new(T::prepare_matrix(matrix)?))
     }
 
     fn share(&self, data: &dyn Any, mut out: Vec<u8>) -> Result<Vec<u8>, Fault> {
@@ -123,15 +148,20 @@ impl<T: Trainer> Offer for Offered<T> {
     }
 
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault> {
-        let model = T::fit(Self::prepared(data), job)?;
-        postcard::to_allocvec(&model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+        model_bytes(&T::fit(Self::prepared(data), job)?)
+    }
+
+    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
+        let parts = parts.iter().map(|part| read_model(part));
+        model_bytes(&T::merge(parts.collect::<Result<_, _>>()?)?)
     }
 
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault> {
-        let model = postcard::from_bytes(model)
-            .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))?;
-        T::predict(&model, table)
+        T::predict(&read_model(model)?, table)
+    }
+
+    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault> {
+        T::predict_matrix(&read_model(model)?, matrix)
     }
 }
 

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Fault, Params, Table, Target, TrainerDescription};
+use crate::contract::Part;
+use crate::{Fault, Matrix, Params, Table, Target, TrainerDescription};
 
 /// An estimator of a guest. Its functions are pure: their results depend on
 /// nothing but their arguments, since a task has to give the same bits on every
@@ -31,6 +32,14 @@ pub trait Trainer: 'static {
     /// If a feature can't be read, or the estimator does not support it.
     fn prepare(table: &Table) -> Result<Self::Prepared, Fault>;
 
+    /// Reads the features as the steps of a pipeline leave them.
+    ///
+    /// # Errors
+    /// As [`Trainer::prepare`].
+    fn prepare_matrix(matrix: &Matrix) -> Result<Self::Prepared, Fault> {
+        Self::prepare(&Table::of_matrix(matrix.clone())?)
+    }
+
     /// Fits every candidate of the job on the training rows, and passes its
     /// predictions to `scorer`: [`Scorer::test`] exactly once per candidate, and
     /// [`Scorer::train`] exactly once if [`Scorer::wants_train`]. Returns the
@@ -52,6 +61,20 @@ pub trait Trainer: 'static {
     /// As [`Trainer::evaluate`].
     fn fit(data: &Self::Prepared, job: &Job<'_>) -> Result<Self::Model, Fault>;
 
+    /// The model of the parts of a fit ([`Job::part`]), in order and without gaps:
+    /// bit for bit that of the whole fit.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidTask`] if models have no parts, or these are not the parts of
+    /// one fit.
+    fn merge(parts: Vec<Self::Model>) -> Result<Self::Model, Fault> {
+        let _ = parts;
+        let name = Self::description().name;
+        Err(Fault::InvalidTask(format!(
+            "models of trainer `{name}` have no parts"
+        )))
+    }
+
     /// Predicts every row of a table. Its features may be in another order than
     /// those of the training table, and its categories may have other codes:
     /// features are matched by name, categories by label ([`crate::Schema`]).
@@ -59,6 +82,15 @@ pub trait Trainer: 'static {
     /// # Errors
     /// [`Fault::InvalidDataset`] if a feature is missing or of another kind.
     fn predict(model: &Self::Model, table: &Table) -> Result<PredictionBuf, Fault>;
+
+    /// Predicts every row of a matrix that the steps of the model's pipeline left,
+    /// which has the very columns that it was fitted on.
+    ///
+    /// # Errors
+    /// As [`Trainer::predict`].
+    fn predict_matrix(model: &Self::Model, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
+        Self::predict(model, &Table::of_matrix(matrix.clone())?)
+    }
 }
 
 /// The candidates of one family, on one split, for one target. Every candidate
@@ -69,12 +101,18 @@ pub struct Job<'a> {
     /// The candidates, at least one. Candidates that the host grouped differ only
     /// in nested hyper-parameters, but a trainer has to accept any others.
     pub candidates: &'a [Params],
-    /// The target of all rows of the table.
+    /// The target of all rows of the table. Training and test rows have a value.
     pub target: &'a Target,
+    /// The weights of all rows of the table, finite and at least 0; `None` if all
+    /// rows weigh the same. Only for trainers that say that they take weights.
+    pub weights: Option<&'a [f64]>,
     /// The indices of the training rows, ascending; at least one.
     pub train: &'a [u32],
     /// The indices of the test rows, ascending; none for a fit.
     pub test: &'a [u32],
+    /// The part of the model that a fit is to make; `None` for the whole model, and
+    /// for trainers that do not say that models have parts.
+    pub part: Option<Part>,
 }
 
 /// Takes the predictions of one candidate after the other, so that a trainer
@@ -165,11 +203,18 @@ pub struct PredictionBuf {
 impl PredictionBuf {
     /// The predicted values, borrowed.
     pub fn as_prediction(&self) -> Prediction<'_> {
-        match &self.values {
-            PredictionValues::Classes(codes) => Prediction::Classes(codes),
-            PredictionValues::Binary(ones) => Prediction::Binary(ones),
-            PredictionValues::Multiclass(table) => Prediction::Multiclass(table),
-            PredictionValues::Numbers(numbers) => Prediction::Numbers(numbers),
+        self.values.as_prediction()
+    }
+}
+
+impl PredictionValues {
+    /// The values, borrowed.
+    pub fn as_prediction(&self) -> Prediction<'_> {
+        match self {
+            Self::Classes(codes) => Prediction::Classes(codes),
+            Self::Binary(ones) => Prediction::Binary(ones),
+            Self::Multiclass(table) => Prediction::Multiclass(table),
+            Self::Numbers(numbers) => Prediction::Numbers(numbers),
         }
     }
 }

@@ -22,7 +22,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::plan::{
-    CsvOptions, Cv, ErrorScore, FeaturePlan, Holdout, Limits, PoolPlan, Search, TrainerPlan,
+    CsvOptions, Cv, ErrorScore, FeaturePlan, Holdout, Limits, PoolPlan, Search, SplitSize,
+    TrainerPlan,
 };
 
 mod columns;
@@ -30,6 +31,7 @@ mod formats;
 mod measure;
 mod reading;
 mod remote;
+mod splitters;
 mod text;
 mod warnings;
 
@@ -61,15 +63,18 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             categorical: Vec::new(),
             columns: Default::default(),
             target: target.to_owned(),
+            learn: None,
             positive: None,
+            groups: None,
             missing_target: Default::default(),
         },
         holdout: None,
-        trainer: TrainerPlan {
+        trainer: Some(TrainerPlan {
             name: "none".to_owned(),
             guest: None,
             params: Default::default(),
-        },
+        }),
+        trainers: Vec::new(),
         search: Search::List {
             candidates: Vec::new(),
         },

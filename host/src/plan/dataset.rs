@@ -40,10 +40,19 @@ section! {
             .aka(&["dtype", "dtypes", "types", "schema"]),
         /// The column to predict.
         target: String = required(&LABEL).aka(&["label", "y", "targets", "class"]),
+        /// Whether the target is of classes (`classification`) or a number (`regression`).
+        /// Default: `regression` for numbers with fractions, and where the trainers learn
+        /// numbers alone.
+        #[serde(default)]
+        learn: Option<Learn> = optional(&LEARN).aka(&["task", "problem", "objective"]),
         /// The label of the positive class, where there are two. Default: the last of the
         /// sorted labels.
         positive: Option<String> = optional(&LABEL)
             .aka(&["pos_label", "positive_class", "positive_label"]),
+        /// The column that holds the group of each row, for the splitters that keep groups
+        /// together; it is not a feature.
+        #[serde(default)]
+        groups: Option<String> = optional(&LABEL).aka(&["group", "group_column"]),
         /// What rows without a target are: an `error`, or left out (`drop`).
         #[serde(default)]
         missing_target: MissingTarget = default(&MISSING_TARGET, "error"),
@@ -87,6 +96,16 @@ pub enum SourceFormat {
     Arrow,
 }
 
+/// What the target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learn {
+    /// One of several classes.
+    Classification,
+    /// A number.
+    Regression,
+}
+
 /// What rows without a target are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,6 +139,12 @@ static FORMAT: Choice = Choice(&[
     ("csv", "Comma-separated values, or with another delimiter."),
     ("parquet", "Apache Parquet."),
     ("arrow", "Arrow's IPC file or stream format (Feather 2)."),
+]);
+
+#[rustfmt::skip] // a row a choice
+static LEARN: Choice = Choice(&[
+    ("classification", "The target is one of several classes."),
+    ("regression", "The target is a number."),
 ]);
 
 #[rustfmt::skip] // a row a choice

@@ -120,6 +120,10 @@ fn kind(kind: &ParamKind) -> Json {
         } => bounds("number", json!(min), json!(max), *above_min),
         ParamKind::Choice { of } => json!({"enum": of}),
         ParamKind::Text => json!({"type": "string"}),
+        ParamKind::Pair { min, max } => json!({
+            "type": "array", "minItems": 2, "maxItems": 2,
+            "items": bounds("number", json!(min), json!(max), false),
+        }),
         ParamKind::Label => json!({"type": ["string", "number", "boolean"]}),
         ParamKind::Weights => {
             json!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0}})

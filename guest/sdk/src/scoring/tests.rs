@@ -80,7 +80,8 @@ impl Case {
     /// The scores of the prediction as one of test rows.
     fn score(&self, scoring: Vec<Score>, weights: Option<&[f64]>) -> Result<ByName, Fault> {
         let task = json!({
-            "contract": 1,
+            "contract": 2,
+            "learning": self.target().learning(),
             "trainer": "oracle",
             "candidates": [{}],
             "split": {"column": "fold", "test": 0},

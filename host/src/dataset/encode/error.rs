@@ -90,6 +90,31 @@ pub enum EncodeError {
         /// The order.
         labels: String,
     },
+    /// A row without a group.
+    #[error(
+        "row {row} (the first row of data is 1) has no group: the column `{name}` is missing \
+         there; fill it in, with a value of its own for a row that belongs to no other"
+    )]
+    MissingGroup {
+        /// The column of the groups.
+        name: String,
+        /// The row, from 1.
+        row: u64,
+    },
+    /// A value of one of the user's splits that says nothing.
+    #[error(
+        "the column `{name}` is a split of `cv.columns` and holds `{label}` in row {row} (the \
+         first row of data is 1); it takes `train` or 0, `test` or 1, and no value for a row that \
+         is neither"
+    )]
+    NotAMark {
+        /// The column.
+        name: String,
+        /// The row, from 1.
+        row: u64,
+        /// The value.
+        label: String,
+    },
     /// An infinite target.
     #[error("the target `{name}` is infinite in row {row} (the first row of data is 1)")]
     InfiniteTarget {
@@ -120,12 +145,23 @@ pub enum EncodeError {
     },
     /// A positive class for a regression target.
     #[error(
-        "the target `{name}` holds numbers with fractions, so it is a regression target and has \
-         no positive class; leave `positive` out"
+        "the target `{name}` is a number, a regression target, which has no positive class; \
+         leave `positive` out"
     )]
     PositiveNumber {
         /// The target.
         name: String,
+    },
+    /// A regression target that holds no numbers.
+    #[error(
+        "the target `{name}` is to be learnt as a number, but it holds {data_type}; name a column \
+         of numbers, or leave `learn: regression` out"
+    )]
+    TargetNotNumeric {
+        /// The target.
+        name: String,
+        /// The type of its values.
+        data_type: String,
     },
 }
 
