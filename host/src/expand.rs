@@ -327,6 +327,7 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         train_score: plan.return_train_score,
         outputs: Vec::new(),
         part: None,
+        steps: Vec::new(),
     }
 }
 

@@ -168,6 +168,7 @@ fn task() -> Task {
         train_score: true,
         outputs: vec![Output::Predictions],
         part: Some(Part { start: 0, end: 10 }),
+        steps: Vec::new(),
     }
 }
 

@@ -68,6 +68,7 @@ fn task(trainer: &str) -> One {
         train_score: false,
         outputs: Vec::new(),
         part: None,
+        steps: Vec::new(),
     })
 }
 
