@@ -11,12 +11,7 @@ impl DenseTrainer for Slope {
     type Model = f64;
 
     fn description() -> TrainerDescription {
-        TrainerDescription {
-            name: "slope".to_owned(),
-            summary: String::new(),
-            tasks: vec![Learning::Regression],
-            params: vec![],
-        }
+        TrainerDescription::new("slope", "A slope.", vec![Learning::Regression], vec![])
     }
 
     fn fit(data: &DenseData<'_>, _: &Params) -> Result<f64, Fault> {
@@ -84,14 +79,19 @@ impl Scorer for Kept {
 
 #[test]
 fn a_dense_trainer_is_a_trainer() {
+    let abilities = Dense::<Slope>::description().abilities;
+    assert!(!abilities.missing && !abilities.categories);
     let matrix = prepared(vec![1.0, 2.0, 3.0, f64::NAN]);
-    let target = Target::Numbers(vec![2.0, 4.0, 0.0, f64::NAN]);
+    // The second row has no weight.
+    let target = Target::Numbers(vec![2.0, 7.0, 0.0, f64::NAN]);
     let candidates = [Params::new(), Params::new()];
     let job = Job {
         candidates: &candidates,
         target: &target,
+        weights: Some(&[1.0, 0.0, 5.0, 5.0]),
         train: &[0, 1],
         test: &[2],
+        part: None,
     };
     let mut kept = Kept::default();
     assert_eq!(Dense::<Slope>::evaluate(&matrix, &job, &mut kept), Ok(2));
@@ -116,8 +116,10 @@ fn a_missing_value_of_a_training_or_test_row_is_a_fault() {
         let job = Job {
             candidates: &candidates,
             target: &target,
+            weights: None,
             train,
             test,
+            part: None,
         };
         let fault = Dense::<Slope>::evaluate(&matrix, &job, &mut Kept::default());
         assert_eq!(
