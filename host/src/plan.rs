@@ -56,7 +56,8 @@ use source::PlanSource;
 
 use crate::store::Location;
 
-pub use cv::{Cv, Holdout};
+pub use columns::matching;
+pub use cv::{Cv, Holdout, SplitSize};
 pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
 pub use json_schema::json_schema;

@@ -402,6 +402,16 @@ fn the_schemas_of_openapi_are_the_types() {
     let value = |document: &dyn erased::Document| document.value();
     fits("Task", value(&task()));
     fits("Split", value(&task().split));
+    fits(
+        "Split",
+        value(&Split {
+            train: Train::Column {
+                name: "half".to_owned(),
+                value: 1,
+            },
+            ..task().split
+        }),
+    );
     fits("Scores", value(&scores));
     fits(
         "Answer",

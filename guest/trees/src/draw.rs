@@ -3,8 +3,10 @@
 //! a histogram.
 //!
 //! An ordered feature is split at a threshold that is uniform between the least
-//! and the greatest value of the node, another one by a random subset of the
-//! categories in the node; missing values go to a random side. A split that
+//! and the greatest value of the node; another one, with equal probability, at
+//! such a threshold between its labels or by a random subset of the categories in
+//! the node. The labels of many tables have a meaningful order, those of others
+//! none. Missing values go to a random side. A split that
 //! leaves a side empty is rejected, and its feature counts as
 //! searched. So a node whose searched features each have a single value besides
 //! missing ones becomes a leaf by chance, before it is pure. scikit-learn draws
@@ -40,7 +42,7 @@ impl<L: TallyLayout> SplitSearch<L> {
         } else {
             // Subsets are of codes of one byte.
             let codes = codes.narrow().unwrap_or_default();
-            self.draw_subset(column.coding.missing() as u8, codes, entries, &mut rng)
+            self.draw_subset(column, codes, entries, &mut rng)
         };
         let Some(rule) = rule else { return false };
         let (layout, left) = (&self.layout, &self.left);
@@ -96,15 +98,16 @@ impl<L: TallyLayout> SplitSearch<L> {
         })
     }
 
-    /// Draws a subset, and counts the left side; `None` if the feature is
-    /// constant.
+    /// Draws a subset, of the labels up to a threshold or of any, and counts the
+    /// left side; `None` if the feature is constant.
     fn draw_subset(
         &mut self,
-        missing: u8,
+        column: &Column,
         codes: &[u8],
         entries: BoundedSlice<'_, Entry<L>>,
         rng: &mut Rng,
     ) -> Option<SplitRule> {
+        let missing = column.coding.missing() as u8;
         let mut present = CodeSet::default();
         entries.for_each_code(codes, |_, code| insert(&mut present, code));
         let has_missing = contains(&present, missing);
@@ -118,9 +121,12 @@ impl<L: TallyLayout> SplitSearch<L> {
             return None;
         }
         let mut set = CodeSet::default();
-        for &code in random_subset(&mut list[..number], rng) {
-            insert(&mut set, code);
-        }
+        let list = &mut list[..number];
+        let chosen = match rng.below(2) {
+            0 => random_subset(list, rng),
+            _ => random_prefix(column, list, rng),
+        };
+        chosen.iter().for_each(|&code| insert(&mut set, code));
         if has_missing && rng.below(2) == 1 {
             insert(&mut set, missing);
         }
@@ -160,6 +166,13 @@ fn random_threshold(column: &Column, low: u32, high: u32, rng: &mut Rng) -> u32 
     let (from, to) = (column.center(low), column.center(high));
     let share = rng.next_f64();
     column.code_at(from * (1.0 - share) + to * share, low, high)
+}
+
+/// The codes, which are ascending, up to a random threshold.
+fn random_prefix<'b>(column: &Column, codes: &'b [u8], rng: &mut Rng) -> &'b [u8] {
+    let (low, high) = (codes[0], codes[codes.len() - 1]);
+    let last_left = random_threshold(column, u32::from(low), u32::from(high), rng);
+    &codes[..codes.partition_point(|&code| u32::from(code) <= last_left)]
 }
 
 /// A uniformly random subset of codes, neither empty nor all of them; a single
@@ -274,12 +287,22 @@ mod tests {
     }
 
     #[test]
-    fn every_subset_of_categories_is_drawn() {
+    fn categories_are_split_into_subsets_and_by_the_order_of_their_labels() {
+        // The labels 0, 1 and 3 have one, two and three rows. One in two splits is
+        // one of the six subsets; the others are at a threshold, which has one row
+        // on its left in one of three cases, else three.
         let lefts = lefts(&categories([0, 1, 1, 3, 3, 3]));
-        for rows in 1..=5 {
-            assert!(share(rows, &lefts) > 0.1, "{rows} rows");
+        for (rows, expected) in [
+            (0, 0.0),
+            (1, 3.0 / 12.0),
+            (2, 1.0 / 12.0),
+            (3, 6.0 / 12.0),
+            (4, 1.0 / 12.0),
+            (5, 1.0 / 12.0),
+        ] {
+            assert!((share(rows, &lefts) - expected).abs() < 0.09, "{rows} rows");
+            assert_eq!(share(rows, &lefts) > 0.0, expected > 0.0, "{rows} rows");
         }
-        assert_eq!(share(0, &lefts), 0.0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! feature, in histograms or in sorted rows.
 
 use crate::criterion::Criterion;
-use crate::sorted::SortedRows;
+use crate::sorted::{Place, SortedRows};
 use crate::split::{BestSplit, Feature, FeatureHistogram, LeafLimits, SplitRule};
 use crate::tally::{Count, TallyLayout, add, clear, copy};
 use crate::tree::{CodeSet, insert};
@@ -139,56 +139,91 @@ impl<L: TallyLayout> SplitSearch<L> {
         }
     }
 
+    /// Codes are split by their order, those of a category also into subsets.
     fn search_all<C: Criterion>(
         &mut self,
         feature: FeatureHistogram<'_, L::Count>,
         total: &[L::Count],
     ) {
-        match feature.feature.column.coding.is_ordered() {
-            true => {
-                let missing = feature.missing();
-                let last = feature.codes.len() - 1;
-                // Missing values go right, which includes the split of them from
-                // all others.
-                let end = if feature.has_missing { last + 1 } else { last };
-                clear(&mut self.left);
-                if let Some(at) = self.sweep::<C>(feature, end, total, 0.0) {
-                    self.best.rule = SplitRule::Threshold {
-                        last_left: feature.last_left(at),
-                        missing_left: feature.has_missing.then_some(false),
-                    };
-                }
-                if feature.has_missing {
-                    let stride = self.layout.stride();
-                    copy(&mut self.left, feature.tally(missing, stride));
-                    if let Some(at) = self.sweep::<C>(feature, last, total, 0.0) {
-                        self.best.rule = SplitRule::Threshold {
-                            last_left: feature.last_left(at),
-                            missing_left: Some(true),
-                        };
-                    }
-                }
-            }
-            false => {
-                let mut codes = [0_u8; 256];
-                let (codes, present) = all_codes(&feature, &mut codes);
-                self.layout.sort_codes(codes, feature.histogram, total);
-                let sorted = FeatureHistogram {
-                    codes,
-                    has_missing: false,
-                    ..feature
+        let place = self.search_in_order::<C>(feature, total);
+        if feature.feature.column.coding.is_ordered() {
+            if let Some(Place { at, missing_left }) = place {
+                self.best.rule = SplitRule::Threshold {
+                    last_left: feature.last_left(at),
+                    missing_left: feature.has_missing.then_some(missing_left),
                 };
-                let noise_gain = self.noise_factor * self.layout.noise_gain::<C>(total);
-                let penalty = noise_gain * noise_multiple(sorted.codes.len());
-                clear(&mut self.left);
-                if let Some(at) = self.sweep::<C>(sorted, sorted.codes.len() - 1, total, penalty) {
-                    let mut left = CodeSet::default();
-                    sorted.codes[..=at]
-                        .iter()
-                        .for_each(|&code| insert(&mut left, code));
-                    self.best.rule = SplitRule::Subset { left, present };
-                }
             }
+            return;
+        }
+        let mut codes = [0_u8; 256];
+        let (codes, present) = all_codes(&feature, &mut codes);
+        if let Some(Place { at, missing_left }) = place {
+            let mut left = set_of(&feature.codes[..=at]);
+            if missing_left {
+                insert(&mut left, feature.missing());
+            }
+            self.best.rule = SplitRule::Subset { left, present };
+        }
+        self.search_subsets::<C>(feature, codes, present, total);
+    }
+
+    /// Searches the splits of codes by their order, with missing values on either
+    /// side. Returns the place of the best, if one is better than the best so far.
+    fn search_in_order<C: Criterion>(
+        &mut self,
+        feature: FeatureHistogram<'_, L::Count>,
+        total: &[L::Count],
+    ) -> Option<Place> {
+        let last = feature.codes.len() - 1;
+        // Missing values go right, which includes the split of them from all
+        // others.
+        let end = if feature.has_missing { last + 1 } else { last };
+        clear(&mut self.left);
+        let right = self.sweep::<C>(feature, end, total, 0.0);
+        let mut left = None;
+        if feature.has_missing {
+            let stride = self.layout.stride();
+            copy(&mut self.left, feature.tally(feature.missing(), stride));
+            left = self.sweep::<C>(feature, last, total, 0.0);
+        }
+        // The second, if it was found, is the better one.
+        let place = |at, missing_left| Place { at, missing_left };
+        left.map(|at| place(at, true))
+            .or(right.map(|at| place(at, false)))
+    }
+
+    /// Searches the splits of the categories `codes`, which include missing values,
+    /// into two subsets. Their purity is compared after a penalty for the number of
+    /// subsets ([`noise_multiple`]); a split by the order of the labels, of which
+    /// there are few, has none. So subsets are preferred only where the rows of the
+    /// node are evidence enough.
+    fn search_subsets<C: Criterion>(
+        &mut self,
+        feature: FeatureHistogram<'_, L::Count>,
+        codes: &mut [u8],
+        present: CodeSet,
+        total: &[L::Count],
+    ) {
+        if codes.len() < 3 {
+            // Two categories are split by their order.
+            return;
+        }
+        let noise_gain = self.noise_factor * self.layout.noise_gain::<C>(total);
+        let penalty = noise_gain * noise_multiple(codes.len());
+        if C::pure(self.layout.weight(total)) - penalty <= self.best.score {
+            // Not even a split into pure sides would be the best.
+            return;
+        }
+        self.layout.sort_codes(codes, feature.histogram, total);
+        let sorted = FeatureHistogram {
+            codes,
+            has_missing: false,
+            ..feature
+        };
+        clear(&mut self.left);
+        if let Some(at) = self.sweep::<C>(sorted, sorted.codes.len() - 1, total, penalty) {
+            let left = set_of(&sorted.codes[..=at]);
+            self.best.rule = SplitRule::Subset { left, present };
         }
     }
 
@@ -247,7 +282,8 @@ impl<L: TallyLayout> SplitSearch<L> {
 /// expected to have on a target without relation to the feature, beyond that
 /// of two categories, plus one standard deviation. Without this penalty,
 /// categories of few rows each would be preferred to more informative
-/// features, and the forest would overfit.
+/// features and to splits by the order of the labels, and the forest would
+/// overfit.
 ///
 /// The halves of `n` standard normal deviates that are sorted and split at
 /// zero have their means at `sqrt(2 / pi)` from zero. So the split explains
@@ -273,9 +309,15 @@ fn all_codes<'b, W: Count>(
         number += 1;
     }
     let codes = &mut buffer[..number];
-    let mut present = CodeSet::default();
-    codes.iter().for_each(|&code| insert(&mut present, code));
+    let present = set_of(codes);
     (codes, present)
+}
+
+/// Codes as a set.
+fn set_of(codes: &[u8]) -> CodeSet {
+    let mut set = CodeSet::default();
+    codes.iter().for_each(|&code| insert(&mut set, code));
+    set
 }
 
 #[cfg(test)]
@@ -353,6 +395,46 @@ mod tests {
             prop_assert!(difference <= 1e-12 * (1.0 + histogram.purity.abs()));
         }
         Ok(())
+    }
+
+    /// The best split of a category by its histogram of draws and positives.
+    fn split_of_category(counts: &[[u64; 2]]) -> BestSplit<u64> {
+        let labels: Vec<String> = (0..counts.len()).map(|label| label.to_string()).collect();
+        let mut bins = Bins::new(0);
+        bins.push_categories("c", &labels, &[]).unwrap();
+        let word = |[draws, positives]: [u64; 2]| draws + (positives << 24);
+        let mut histogram: Vec<u64> = counts.iter().copied().map(word).collect();
+        let total = [histogram.iter().sum()];
+        histogram.push(0);
+        let mut present = PresentCodes::NONE;
+        present.set_from_histogram(&histogram, histogram.len());
+        let feature = FeatureHistogram {
+            feature: Feature {
+                index: 0,
+                column: &bins.columns()[0],
+                bins: None,
+            },
+            histogram: &histogram,
+            codes: present.codes(),
+            has_missing: false,
+        };
+        let mut search = SplitSearch::new(BinaryLayout::<false>::new());
+        assert!(search.search::<Gini>(feature, &total));
+        search.best
+    }
+
+    /// Ten labels whose shares of class 1 are 0.4 and 0.6 in turn. The subsets of
+    /// five labels leave 0.89 less impurity a five rows than the first label against
+    /// the rest. The penalty is 3.9.
+    #[test]
+    fn a_category_is_split_into_subsets_where_its_rows_are_evidence_enough() {
+        let counts = |rows: u64| [[5 * rows, 2 * rows], [5 * rows, 3 * rows]].repeat(5);
+        let split = |left| SplitRule::Subset {
+            left: [left, 0, 0, 0],
+            present: [0b11_1111_1111, 0, 0, 0],
+        };
+        assert_eq!(split_of_category(&counts(4)).rule, split(0b1));
+        assert_eq!(split_of_category(&counts(5)).rule, split(0b01_0101_0101));
     }
 
     proptest! {

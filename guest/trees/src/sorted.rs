@@ -46,7 +46,7 @@ pub(crate) struct SortedRows {
     sides: Vec<[u32; 2]>,
 }
 
-/// A split of sorted rows.
+/// A split of ordered codes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     /// The index of the last code on the left, among those that occur.

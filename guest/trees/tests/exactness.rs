@@ -122,7 +122,7 @@ fn data() -> impl Strategy<Value = Data> {
             1 => Just(f64::NAN),
         ];
         let category = prop_oneof![9 => 0..6_u32, 1 => Just(u32::MAX)];
-        // Few labels are split into subsets, many by their order.
+        // Few labels are split into subsets or by their order, many by their order.
         let categories = (prop::bool::ANY, prop::collection::vec(category, rows));
         (
             prop::collection::vec(prop::collection::vec(number, rows), a),

@@ -18,32 +18,16 @@ pub struct FoldClasses {
 }
 
 impl FoldClasses {
-    /// Those of all splits. `classes` is the class of each row, an index into the
+    /// Those of all splits. `class` gives the class of a row, an index into the
     /// sorted labels, of which there are `count`.
     pub(super) fn all(
         assignment: &Assignment,
-        classes: impl Iterator<Item = usize>,
+        class: impl Fn(usize) -> usize + Sync,
         count: usize,
     ) -> Vec<Self> {
-        let folds = assignment.folds as usize;
-        let mut test = vec![vec![0; count]; folds];
-        let mut all = vec![0; count];
-        for (fold, class) in assignment.fold.iter().zip(classes) {
-            let Some(fold) = fold else { continue };
-            all[class] += 1;
-            if let Some(test) = usize::try_from(*fold)
-                .ok()
-                .and_then(|fold| test.get_mut(fold))
-            {
-                test[class] += 1;
-            }
-        }
-        let train = |test: &Vec<u64>| all.iter().zip(test).map(|(all, test)| all - test).collect();
-        test.into_iter()
-            .map(|test| Self {
-                train: train(&test),
-                test,
-            })
+        let of_splits = assignment.count_classes(class, count).into_iter();
+        of_splits
+            .map(|(test, train)| Self { test, train })
             .collect()
     }
 
@@ -126,10 +110,35 @@ pub(super) fn warnings(plan: &Plan, folds: &[FoldClasses], labels: &[String]) ->
 pub fn remedy(cv: &Cv) -> &'static str {
     match cv {
         Cv::KFold { .. } => "give each fold its share of every class: `method: stratified_k_fold`",
-        Cv::StratifiedKFold { .. } => {
+        Cv::RepeatedKFold { .. } => {
+            "give each fold its share of every class: `method: repeated_stratified_k_fold`"
+        }
+        Cv::ShuffleSplit { .. } => {
+            "give each split its share of every class: `method: stratified_shuffle_split`"
+        }
+        Cv::GroupKFold { .. } => {
+            "give each fold about its share of every class: `method: stratified_group_k_fold`"
+        }
+        Cv::StratifiedKFold { .. }
+        | Cv::RepeatedStratifiedKFold { .. }
+        | Cv::StratifiedGroupKFold { .. } => {
             "ask for fewer folds, leave rare classes out, or choose metrics that need no class, \
              such as `accuracy`"
         }
+        Cv::StratifiedShuffleSplit { .. } | Cv::GroupShuffleSplit { .. } => {
+            "test more with `test_size`, or choose metrics that need no class, such as `accuracy`"
+        }
+        Cv::LeaveOneOut {} | Cv::LeavePOut { .. } => {
+            "so few test rows take a metric that needs no class, such as `accuracy`"
+        }
+        Cv::LeaveOneGroupOut {} | Cv::LeavePGroupsOut { .. } => {
+            "leave out more groups (`method: stratified_group_k_fold`), or choose metrics that \
+             need no class, such as `accuracy`"
+        }
+        Cv::TimeSeriesSplit { .. } => {
+            "ask for fewer splits, or choose metrics that need no class, such as `accuracy`"
+        }
         Cv::PredefinedSplit { .. } => "give each fold rows of every class",
+        Cv::Columns { .. } => "give each split rows of every class",
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::columns::check_folds;
-use super::cv::{CV, Cv, HOLDOUT, Holdout};
+use super::columns::check_splitter;
+use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
@@ -41,7 +41,7 @@ section! {
         /// of these two.
         trainers: Vec<TrainerSearch> = default(&TRAINERS, "[]").aka(&["estimators", "models"]),
         /// The cross-validation splits. Default for a target of numbers: `k_fold` of 5.
-        cv: Cv = default(&CV, "{method: stratified_k_fold, n_splits: 5}")
+        cv: Cv = default(&CV, "{}")
             .aka(&["cross_validation", "folds", "splits"]),
         /// A metric or a list of metrics, by scikit-learn's names. Default for a target of
         /// numbers: `r2`.
@@ -143,7 +143,8 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
             None => drop(read.remove("refit")),
         }
     }
-    check_folds(root, &mut cx.found);
+    cv::check(root, &mut cx.found);
+    check_splitter(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
     Sections {
         dataset: section(&read, "dataset"),

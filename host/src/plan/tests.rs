@@ -148,6 +148,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 learn: None,
                 positive: None,
                 columns: Default::default(),
+                groups: None,
                 missing_target: MissingTarget::Error,
             },
             holdout: None,

@@ -133,6 +133,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             columns: Default::default(),
             learn: None,
             positive: Some("1".to_owned()),
+            groups: None,
             missing_target: Default::default(),
         },
         holdout: None,
