@@ -25,7 +25,8 @@ pub const EXACT_ROWS: usize = 10_000;
 
 /// See [`EXACT_ROWS`]. With few features, each has to separate many rows. With
 /// more, 255 bins of each separate as many rows as all of their numbers, in less
-/// time.
+/// time. Does not hold for numeric targets, whose trees in small tables are
+/// scikit-learn's.
 pub const EXACT_FEATURES: usize = 8;
 
 /// The number of classes from which on every distinct number has a bin of its
@@ -274,9 +275,9 @@ impl Bins {
     }
 
     /// The bins of a dataset with `rows` rows, without features yet, of which
-    /// there will be `features`, for a target of `classes` classes.
+    /// there will be `features`, for a target of `classes` classes; 0 for numbers.
     pub fn of_table(rows: usize, features: usize, classes: usize) -> Self {
-        let is_small = rows <= EXACT_ROWS && features <= EXACT_FEATURES;
+        let is_small = rows <= EXACT_ROWS && (features <= EXACT_FEATURES || classes == 0);
         Self {
             rows,
             is_exact: is_small || classes >= EXACT_CLASSES,

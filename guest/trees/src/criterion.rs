@@ -1,8 +1,11 @@
-//! [`Criterion`]: impurity measures, those of scikit-learn
+//! [`Criterion`]: impurity measures of classes, those of scikit-learn
 //! (<https://scikit-learn.org/1.9/modules/tree.html#classification-criteria>),
 //! written as what a split maximises over its two sides.
 
 use std::sync::LazyLock;
+
+/// The tolerance of comparisons of impurities, as in scikit-learn.
+pub(crate) const EPSILON: f64 = f64::EPSILON;
 
 /// An impurity measure of a node with class weights `w_k` of sum `w`. A
 /// node's *purity* is `w (c - impurity)` with a constant `c`, so that the best

@@ -16,7 +16,6 @@
 
 use crate::bins::Column;
 use crate::codes::{Code, CodesRef, with_codes};
-use crate::criterion::Criterion;
 use crate::entries::{BoundedSlice, Entry};
 use crate::random::{Key, Rng};
 use crate::search::SplitSearch;
@@ -27,7 +26,7 @@ use crate::tree::{CodeSet, contains, insert};
 impl<L: TallyLayout> SplitSearch<L> {
     /// Draws one split of a feature by a key of the node, and evaluates it.
     /// Returns whether the feature is not constant.
-    pub(crate) fn draw<C: Criterion>(
+    pub(crate) fn draw(
         &mut self,
         index: usize,
         column: &Column,
@@ -52,8 +51,12 @@ impl<L: TallyLayout> SplitSearch<L> {
         if !is_split || !(limits.is_met_by_all() || limits.is_met(layout, left, total)) {
             return true;
         }
-        let purity = layout.split_purity::<C>(left, total);
-        let best = &mut self.best;
+        let purity = if L::BY_ROWS {
+            self.purity_by_rows(rule, column.coding.missing(), codes, entries)
+        } else {
+            self.layout.split_purity(&self.left, total)
+        };
+        let Self { best, left, .. } = self;
         if purity > best.score {
             best.score = purity;
             best.purity = purity;
@@ -206,7 +209,7 @@ mod tests {
     use crate::binary::BinaryLayout;
     use crate::bins::Bins;
     use crate::criterion::Gini;
-    use crate::sample::Sample;
+    use crate::sample::{ClassRows, ClassSample, RowSource as _};
     use crate::split::BestSplit;
 
     const TOTAL: u64 = 6 + (3 << 24);
@@ -227,14 +230,20 @@ mod tests {
     /// The splits of six rows, three of each class, that many keys draw.
     fn drawn(bins: &Bins) -> Vec<(bool, BestSplit<u64>)> {
         let rows: Vec<u32> = (0..6).collect();
-        let sample = Sample::new(bins, &[0, 1, 0, 1, 0, 1], 2, &rows).unwrap();
-        let mut entries = sample.new_entries();
-        sample.take_all(&[1.0; 2], &mut entries);
+        let sample = ClassSample::new(bins, &[0, 1, 0, 1, 0, 1], 2, &rows).unwrap();
+        let rows = ClassRows {
+            sample: &sample,
+            class_weights: vec![1.0; 2],
+            balance_drawn: false,
+        };
+        let mut layout = BinaryLayout::<Gini, false>::new();
+        let mut entries = rows.new_entries();
+        rows.take(None, &mut layout, &mut entries);
         let draw = |key: u64| {
-            let mut search = SplitSearch::new(BinaryLayout::<false>::new());
+            let mut search = SplitSearch::new(BinaryLayout::<Gini, false>::new());
             let (column, codes) = (&bins.columns()[0], bins.codes(0));
             let (all, key) = (entries.slice(0..6), Key::new(key));
-            let varies = search.draw::<Gini>(0, column, codes, all, &[TOTAL], key);
+            let varies = search.draw(0, column, codes, all, &[TOTAL], key);
             (varies, search.best)
         };
         (0..400).map(draw).collect()
