@@ -1,14 +1,36 @@
-//! Algorithms of linfa as trainers, and a baseline: [`LinfaDecisionTree`] and
-//! [`Dummy`].
+//! Estimators as trainers: linear models, nearest neighbours, naive Bayes, support
+//! vector machines, partial least squares, baselines, and linfa's decision tree.
+//!
+//! Parameters, defaults and definitions are scikit-learn's; `docs/estimators.md`
+//! lists them with the differences.
 
+mod algebra;
+mod classes;
+mod describe;
 pub mod dummy;
 pub mod label;
+pub mod linear;
+pub mod linear_regression;
+pub mod ridge;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 
+use fanout_sdk::Dense;
+
+pub use classes::Occurring;
 pub use dummy::Dummy;
+pub use linear_regression::LinearRegression;
+pub use ridge::{Ridge, RidgeClassifier};
 pub use tree::LinfaDecisionTree;
 
 fanout_sdk::export! {
     guest: concat!("linfa ", env!("CARGO_PKG_VERSION")),
-    trainers: [LinfaDecisionTree, Dummy],
+    trainers: [
+        LinfaDecisionTree,
+        Dummy,
+        Dense<LinearRegression>,
+        Dense<Ridge>,
+        Dense<RidgeClassifier>,
+    ],
 }

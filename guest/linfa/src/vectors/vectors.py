@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Writes *.json beside itself: what scikit-learn's estimators predict on some
+tables. Run it with scikit-learn 1.9:
+
+    python guest/linfa/src/vectors/vectors.py
+
+A case fits one estimator on the training rows of a table and predicts its test
+rows. Where an iterative optimiser decides, scikit-learn runs to a tolerance far
+below that of the case, so that the optimum is compared.
+"""
+
+import json
+import pathlib
+import warnings
+
+import numpy as np
+import sklearn
+from sklearn import dummy, linear_model, naive_bayes, neighbors, svm
+from sklearn.cross_decomposition import PLSRegression
+
+assert sklearn.__version__.startswith("1.9."), sklearn.__version__
+warnings.simplefilter("ignore")
+
+HERE = pathlib.Path(__file__).parent
+
+
+def number(name, values):
+    return {"name": name, "values": [float(value) for value in values]}
+
+
+def coded(name, codes, column_of, offsets=None, scales=None):
+    """A one-hot block: `column_of` has, by level, its column or null."""
+    count = 1 + max(column for column in column_of if column is not None)
+    return {
+        "name": name,
+        "codes": [int(code) for code in codes],
+        "column_of": column_of,
+        "offsets": offsets or [0.0] * count,
+        "scales": scales or [1.0] * count,
+    }
+
+
+def targets(random, score, rows):
+    """A target of numbers, one of two classes and one of three, with some noise."""
+    score = (score - score.mean()) / (score.std() or 1.0)
+    noisy = score + random.randn(rows)
+    return {
+        "numbers": [float(y) for y in (3 + 2 * score + 0.5 * random.randn(rows)).round(3)],
+        "two": [int(y) for y in noisy > 0.4],
+        "three": [int(y) for y in np.digitize(noisy, [-0.5, 0.7])],
+    }
+
+
+def table(random, rows, columns, score, every=4):
+    test = list(range(1, rows, every))
+    return {
+        "columns": columns,
+        "train": [row for row in range(rows) if row not in test],
+        "test": test,
+        "weights": [float(w) for w in random.randint(0, 4, rows) * 0.5 + 0.25],
+        "targets": targets(random, score, rows),
+    }
+
+
+def tables():
+    random = np.random.RandomState(11)
+    made = {}
+    x = random.randn(80, 5).round(3) * [1, 100, 0.01, 1, 5] + [0, 2013, 1, 0, -3]
+    score = x[:, 0] + (x[:, 1] - 2013) / 100 - (x[:, 2] - 1) * 100
+    columns = [number(f"x{at}", x[:, at].round(5)) for at in range(5)]
+    made["plain"] = table(random, 80, columns, score)
+
+    x = random.randn(120, 3).round(3)
+    port, size, kind = (random.randint(0, levels, 120) for levels in (6, 3, 4))
+    columns = [
+        number("x0", x[:, 0]),
+        coded("port", port, [0, 1, 2, 3, 4, 5]),
+        number("x1", x[:, 1]),
+        coded("size", size, [None, 0, 1]),
+        coded("kind", kind, [0, 1, 1, 2], [-0.5, 0.25, -0.1], [2.0, 1.5, 3.0]),
+        number("x2", x[:, 2]),
+    ]
+    made["coded"] = table(random, 120, columns, x[:, 0] + 0.5 * (port % 3) - (kind == 2))
+
+    x = random.randn(60, 2).round(3)
+    columns = [
+        number("a", x[:, 0]),
+        number("b", x[:, 1]),
+        number("sum", (x[:, 0] + x[:, 1]).round(3)),
+        number("constant", [0.1] * 60),
+        number("twice", 2 * x[:, 0]),
+        coded("pair", random.randint(0, 2, 60), [0, 1]),
+    ]
+    made["deficient"] = table(random, 60, columns, x[:, 0] - x[:, 1])
+
+    x = random.randn(32, 45).round(3)
+    columns = [number(f"x{at}", x[:, at]) for at in range(45)]
+    made["wide"] = table(random, 32, columns, x[:, 0] - x[:, 1])
+
+    x = random.randint(0, 6, (90, 4))
+    columns = [number(f"n{at}", x[:, at]) for at in range(4)]
+    made["counts"] = table(random, 90, columns, x[:, 0] - x[:, 2] + 0.01 * x[:, 1])
+
+    x = random.randn(60, 2).round(3)
+    made["separable"] = table(random, 60, [number("a", x[:, 0]), number("b", x[:, 1])], x[:, 0])
+    made["separable"]["targets"]["two"] = [int(y) for y in x[:, 0] + 0.2 * x[:, 1] > 0.1]
+    made["separable"]["targets"]["three"] = [
+        int(y) for y in np.digitize(x[:, 0] + 0.2 * x[:, 1], [-0.5, 0.5])
+    ]
+    return made
+
+
+def dense(of):
+    columns = []
+    for column in of["columns"]:
+        if "values" in column:
+            columns.append(np.array(column["values"]))
+            continue
+        for at, (offset, scale) in enumerate(zip(column["offsets"], column["scales"])):
+            inside = np.array([column["column_of"][code] == at for code in column["codes"]])
+            columns.append(offset + scale * inside)
+    return np.column_stack(columns)
+
+
+TABLES = tables()
+
+
+def case(name, target, params, estimator, weighted=False, values="predict", tolerance=1e-6):
+    """`values` is the method whose result is compared."""
+    of = TABLES[name]
+    x, train, test = dense(of), of["train"], of["test"]
+    y = np.array(of["targets"][target])
+    extra = {"sample_weight": np.array(of["weights"])[train]} if weighted else {}
+    estimator.fit(x[train], y[train], **extra)
+    found = np.asarray(getattr(estimator, values)(x[test]))
+    if values == "predict_proba" and found.shape[1] == 2:
+        found = found[:, 1]
+    return {
+        "table": name,
+        "target": target,
+        "params": params,
+        "weighted": weighted,
+        "expected": [float(f"{value:.12g}") for value in found.ravel()],
+        "tolerance": tolerance,
+    }
+
+
+def write(name, cases):
+    text = ",\n".join(json.dumps(case) for case in cases)
+    (HERE / f"{name}.json").write_text(f"[\n{text}\n]\n")
+
+
+def labels(weights):
+    """Weights by label, as scikit-learn takes them for labels that are numbers."""
+    if isinstance(weights, dict):
+        return {int(label): weight for label, weight in weights.items()}
+    return weights
+
+
+ALL = ["plain", "coded", "deficient", "wide", "counts"]
+
+
+def least_squares():
+    cases = []
+    for name in ALL:
+        for weighted in [False, True]:
+            for fit_intercept in [True, False]:
+                params = {"fit_intercept": fit_intercept}
+                made = linear_model.LinearRegression(**params)
+                cases.append(case(name, "numbers", params, made, weighted))
+    write("linear_regression", cases)
+
+    cases = []
+    for name in ALL:
+        for weighted in [False, True]:
+            for fit_intercept in [True, False]:
+                for alpha in [0.0, 1e-3, 1.0, 50.0]:
+                    # Without a penalty scikit-learn divides by rounding errors if
+                    # columns are dependent.
+                    if alpha == 0.0 and name in ["coded", "deficient", "wide"]:
+                        continue
+                    params = {"alpha": alpha, "fit_intercept": fit_intercept}
+                    made = linear_model.Ridge(**params)
+                    cases.append(case(name, "numbers", params, made, weighted))
+    write("ridge", cases)
+
+    cases = []
+    for name in ["plain", "coded", "wide"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                for weights in [None, "balanced", {"0": 3.0, "1": 0.5}]:
+                    for alpha in [0.1, 10.0]:
+                        params = {"alpha": alpha, "class_weight": weights}
+                        made = linear_model.RidgeClassifier(
+                            alpha=alpha, class_weight=labels(weights)
+                        )
+                        cases.append(
+                            case(name, target, params, made, weighted, "decision_function")
+                        )
+    write("ridge_classifier", cases)
+
+
+def main():
+    (HERE / "tables.json").write_text(json.dumps(TABLES) + "\n")
+    least_squares()
+
+
+if __name__ == "__main__":
+    main()
