@@ -77,6 +77,11 @@ impl<'a> Classes<'a> {
         self.occurring.labels.len()
     }
 
+    /// All labels, sorted.
+    pub(crate) fn labels(&self) -> &'a [String] {
+        self.labels
+    }
+
     /// The weights of the occurring classes by the parameter `class_weight`.
     ///
     /// # Errors

@@ -6,11 +6,16 @@
 
 mod algebra;
 mod classes;
+mod descent;
 mod describe;
 pub mod dummy;
+pub mod elastic_net;
 pub mod label;
 pub mod linear;
 pub mod linear_regression;
+pub mod logistic;
+pub mod naive_bayes;
+pub mod neighbors;
 pub mod ridge;
 #[cfg(test)]
 mod tests;
@@ -20,7 +25,11 @@ use fanout_sdk::Dense;
 
 pub use classes::Occurring;
 pub use dummy::Dummy;
+pub use elastic_net::{ElasticNet, Lasso};
 pub use linear_regression::LinearRegression;
+pub use logistic::LogisticRegression;
+pub use naive_bayes::{GaussianNaiveBayes, MultinomialNaiveBayes};
+pub use neighbors::{NeighborsClassifier, NeighborsRegressor};
 pub use ridge::{Ridge, RidgeClassifier};
 pub use tree::LinfaDecisionTree;
 
@@ -32,5 +41,12 @@ fanout_sdk::export! {
         Dense<LinearRegression>,
         Dense<Ridge>,
         Dense<RidgeClassifier>,
+        Dense<Lasso>,
+        Dense<ElasticNet>,
+        Dense<LogisticRegression>,
+        Dense<NeighborsClassifier>,
+        Dense<NeighborsRegressor>,
+        Dense<GaussianNaiveBayes>,
+        Dense<MultinomialNaiveBayes>,
     ],
 }

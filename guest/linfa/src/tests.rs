@@ -252,3 +252,30 @@ vectors!(ridge_classifier, RidgeClassifier, |model, matrix, rows| {
     assert_eq!(classes.len(), rows.len());
     decisions
 });
+vectors!(lasso, Lasso, predicted::<Lasso>);
+vectors!(elastic_net, ElasticNet, predicted::<ElasticNet>);
+vectors!(
+    logistic_regression,
+    LogisticRegression,
+    predicted::<LogisticRegression>
+);
+vectors!(
+    k_neighbors_classes,
+    NeighborsClassifier,
+    predicted::<NeighborsClassifier>
+);
+vectors!(
+    k_neighbors_numbers,
+    NeighborsRegressor,
+    predicted::<NeighborsRegressor>
+);
+vectors!(
+    gaussian_nb,
+    GaussianNaiveBayes,
+    predicted::<GaussianNaiveBayes>
+);
+vectors!(
+    multinomial_nb,
+    MultinomialNaiveBayes,
+    predicted::<MultinomialNaiveBayes>
+);

@@ -200,9 +200,142 @@ def least_squares():
     write("ridge_classifier", cases)
 
 
+def elastic_net():
+    cases = []
+    for name in ALL:
+        for weighted in [False, True]:
+            for fit_intercept in [True, False]:
+                for alpha in [0.003, 0.1, 1.0]:
+                    params = {"alpha": alpha, "fit_intercept": fit_intercept}
+                    params |= {"tol": 1e-12, "max_iter": 100000}
+                    made = linear_model.Lasso(**params)
+                    cases.append(case(name, "numbers", params, made, weighted))
+    write("lasso", cases)
+
+    cases = []
+    for name in ALL:
+        for weighted in [False, True]:
+            for alpha in [0.01, 0.5]:
+                for l1_ratio in [0.0, 0.2, 0.5, 1.0]:
+                    params = {"alpha": alpha, "l1_ratio": l1_ratio}
+                    params |= {"tol": 1e-12, "max_iter": 100000}
+                    # Coordinate descent is slow without an l1 penalty.
+                    made = linear_model.ElasticNet(**params)
+                    if l1_ratio == 0.0:
+                        of = TABLES[name]
+                        rows = np.array(of["weights"])[of["train"]] if weighted else of["train"]
+                        total = rows.sum() if weighted else len(rows)
+                        made = linear_model.Ridge(alpha * total)
+                    cases.append(case(name, "numbers", params, made, weighted))
+    # The default tolerance: its duality gap bounds what may differ.
+    for name in ["plain", "coded"]:
+        made = linear_model.ElasticNet(alpha=0.05)
+        cases.append(case(name, "numbers", {"alpha": 0.05}, made, tolerance=0.02))
+    write("elastic_net", cases)
+
+
+def logistic():
+    cases = []
+    tight = {"tol": 1e-10, "max_iter": 10000}
+
+    def add(name, target, params, weighted=False, tolerance=1e-6, **other):
+        given = params | other
+        given["class_weight"] = labels(given.get("class_weight"))
+        if given.get("penalty", "") is None:
+            given = given | {"C": np.inf}
+        if "solver" not in given:
+            given["solver"] = "newton-cholesky" if target == "two" else "lbfgs"
+        given.pop("penalty", None)
+        made = linear_model.LogisticRegression(**given)
+        cases.append(case(name, target, params, made, weighted, "predict_proba", tolerance))
+
+    for name in ["coded", "deficient", "wide", "counts", "separable"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                for c in [0.01, 1.0, 30.0]:
+                    add(name, target, tight | {"C": c}, weighted, solver="newton-cg")
+    for target in ["two", "three"]:
+        for c in [0.1, 10.0]:
+            add("plain", target, tight | {"C": c}, solver="newton-cholesky")
+        for weights in ["balanced", {"0": 3.0, "1": 0.5}]:
+            for weighted in [False, True]:
+                params = tight | {"class_weight": weights}
+                add("coded", target, params, weighted, solver="newton-cg")
+        params = tight | {"fit_intercept": False}
+        add("coded", target, params, True, solver="newton-cg")
+        params = tight | {"penalty": None}
+        add("counts", target, params, True, solver="newton-cholesky")
+    # Penalties with l1: saga, which penalises no intercept either.
+    for name in ["counts", "deficient", "separable"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                for c, l1_ratio in [(0.1, 1.0), (1.0, 1.0), (1.0, 0.5), (10.0, 0.3)]:
+                    params = tight | {"C": c, "l1_ratio": l1_ratio}
+                    more = {"solver": "saga", "tol": 1e-11, "max_iter": 200000}
+                    add(name, target, params, weighted, 2e-6, **more)
+    # The default tolerance of both sides decides.
+    for target in ["two", "three"]:
+        add("coded", target, {}, tolerance=2e-3)
+    write("logistic_regression", cases)
+
+
+def k_neighbors():
+    for target, kind, targets in [
+        ("classes", neighbors.KNeighborsClassifier, ["two", "three"]),
+        ("numbers", neighbors.KNeighborsRegressor, ["numbers"]),
+    ]:
+        cases = []
+        # Not of `counts`: of equal distances scikit-learn's choice is not defined.
+        for name in ["plain", "coded", "wide"]:
+            for of in targets:
+                for weights in ["uniform", "distance"]:
+                    metrics = [{}, {"p": 1}, {"p": 3}, {"metric": "manhattan"}]
+                    for metric in metrics + [{"metric": "euclidean"}]:
+                        for count in [1, 4, 5, 20]:
+                            if count not in [1, 5] and len(metric) > 0:
+                                continue
+                            params = {"n_neighbors": count, "weights": weights} | metric
+                            made = kind(**params, algorithm="brute")
+                            values = "predict" if of == "numbers" else "predict_proba"
+                            cases.append(case(name, of, params, made, values=values))
+        write(f"k_neighbors_{target}", cases)
+
+
+def bayes():
+    cases = []
+    for name in ["plain", "coded", "counts", "wide"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                for smoothing in [1e-9, 1e-2]:
+                    params = {"var_smoothing": smoothing}
+                    made = naive_bayes.GaussianNB(**params)
+                    cases.append(case(name, target, params, made, weighted, "predict_proba"))
+    params = {"priors": {"0": 0.2, "1": 0.3, "2": 0.5}}
+    made = naive_bayes.GaussianNB(priors=[0.2, 0.3, 0.5])
+    cases.append(case("plain", "three", params, made, True, "predict_proba"))
+    write("gaussian_nb", cases)
+
+    cases = []
+    for target in ["two", "three"]:
+        for weighted in [False, True]:
+            for params in [{}, {"alpha": 0.1}, {"alpha": 0.0, "force_alpha": False}]:
+                for fit_prior in [True, False]:
+                    params = params | {"fit_prior": fit_prior}
+                    made = naive_bayes.MultinomialNB(**params)
+                    cases.append(case("counts", target, params, made, weighted, "predict_proba"))
+    params = {"class_prior": {"0": 0.25, "1": 0.75}}
+    made = naive_bayes.MultinomialNB(class_prior=[0.25, 0.75])
+    cases.append(case("counts", "two", params, made, True, "predict_proba"))
+    write("multinomial_nb", cases)
+
+
 def main():
     (HERE / "tables.json").write_text(json.dumps(TABLES) + "\n")
     least_squares()
+    elastic_net()
+    logistic()
+    k_neighbors()
+    bayes()
 
 
 if __name__ == "__main__":

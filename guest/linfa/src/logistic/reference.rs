@@ -1,0 +1,165 @@
+//! [`Reference`]: the point where fits begin, and the Hessian there.
+
+use super::design::Design;
+use super::likelihood::{Likelihood, Losses};
+use super::newton::{self, Preconditioner, Stop};
+use crate::algebra::Cholesky;
+
+/// The greatest number of columns of which all products are taken. With more, the
+/// diagonal of the Hessian has to do.
+const COLUMNS: usize = 1500;
+
+/// The least number of rows of the sample, and of rows per column.
+const SAMPLE: usize = 8192;
+const SAMPLE_PER_COLUMN: usize = 40;
+
+/// The optimum for `C` of 1 on a sample of the rows, and the Hessian of the losses
+/// of all rows there. It depends on the rows, their classes and weights alone.
+#[derive(Debug)]
+pub(super) struct Reference {
+    point: Vec<f64>,
+    hessian: Hessian,
+}
+
+#[derive(Debug)]
+enum Hessian {
+    /// By output: its block of the diagonal.
+    Blocks(Vec<Vec<f64>>),
+    Diagonal(Vec<f64>),
+}
+
+impl Reference {
+    pub(super) fn new(design: &Design<'_>, likelihood: &Likelihood) -> Self {
+        let zero = vec![0.0; design.width() * likelihood.outputs];
+        let enough = SAMPLE.max(SAMPLE_PER_COLUMN * design.width());
+        let stride = design.rows.len() / enough;
+        let point = if design.width() > COLUMNS {
+            zero
+        } else if stride > 1 {
+            let rows: Vec<u32> = (0..design.rows.len() as u32).step_by(stride).collect();
+            let (matrix, likelihood) = (design.matrix.take(&rows), likelihood.take(&rows));
+            let sample = Design {
+                matrix: &matrix,
+                rows: matrix.all_rows(),
+                means: design.means.clone(),
+                fit_intercept: design.fit_intercept,
+            };
+            // The sample stands for all rows, beside which a penalty of 1 is as
+            // small as this.
+            optimum(&sample, &likelihood, 1.0 / stride as f64, zero)
+        } else {
+            optimum(design, likelihood, 1.0, zero)
+        };
+        let losses = likelihood.losses(&newton::outputs(design, &point));
+        Self {
+            hessian: Hessian::new(design, likelihood, &losses),
+            point,
+        }
+    }
+
+    /// Minimises the losses plus `l2 / 2 ‖b‖²`.
+    pub(super) fn minimise(
+        &self,
+        design: &Design<'_>,
+        likelihood: &Likelihood,
+        l2: f64,
+        stop: &Stop,
+    ) -> Vec<f64> {
+        let mut is_first = true;
+        newton::minimise(design, likelihood, l2, self.point.clone(), stop, |_| {
+            let first = std::mem::take(&mut is_first);
+            first.then(|| self.hessian.preconditioner(design, l2))
+        })
+    }
+}
+
+/// The optimum, roughly, by Newton steps with a new Hessian each.
+fn optimum(design: &Design<'_>, likelihood: &Likelihood, l2: f64, zero: Vec<f64>) -> Vec<f64> {
+    let stop = Stop {
+        gradient: 1e-3 * likelihood.weight(),
+        steps: 20,
+    };
+    newton::minimise(design, likelihood, l2, zero, &stop, |losses| {
+        Some(Hessian::new(design, likelihood, losses).preconditioner(design, l2))
+    })
+}
+
+impl Hessian {
+    fn new(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
+        let curvatures = (0..likelihood.outputs).map(|output| likelihood.curvature(losses, output));
+        if design.width() <= COLUMNS {
+            return Self::Blocks(curvatures.map(|d| design.weighted_gram(&d)).collect());
+        }
+        let diagonal = curvatures.flat_map(|curvature| {
+            let moments = design.matrix.moments(&design.rows, Some(&curvature));
+            let squares = moments.iter().zip(&design.means).map(|(moments, mean)| {
+                let from_mean = moments.mean - mean;
+                moments.weight * (moments.variance + from_mean * from_mean)
+            });
+            let total: f64 = curvature.iter().sum();
+            squares.chain([total]).collect::<Vec<f64>>()
+        });
+        Self::Diagonal(diagonal.collect())
+    }
+
+    /// The inverse of the Hessian plus `l2` on its diagonal.
+    fn preconditioner(&self, design: &Design<'_>, l2: f64) -> Preconditioner {
+        let width = design.width();
+        match self {
+            Self::Blocks(blocks) => {
+                let factors: Option<Vec<Cholesky>> = blocks
+                    .iter()
+                    .map(|block| factorise(width, block, l2))
+                    .collect();
+                factors.map_or_else(
+                    || {
+                        let entries = blocks
+                            .iter()
+                            .flat_map(|block| block.iter().step_by(width + 1));
+                        of_diagonal(entries, width, l2)
+                    },
+                    Preconditioner::Blocks,
+                )
+            }
+            Self::Diagonal(diagonal) => of_diagonal(diagonal.iter(), width, l2),
+        }
+    }
+}
+
+/// A factor of a block plus `l2`, or plus what makes it positive definite: columns
+/// may be dependent if there is no penalty.
+fn factorise(width: usize, block: &[f64], l2: f64) -> Option<Cholesky> {
+    let most = block.iter().step_by(width + 1).copied().fold(0.0, f64::max);
+    let mut jitter = 0.0;
+    for _ in 0..4 {
+        let mut matrix = block.to_vec();
+        for column in 0..width {
+            let entry = &mut matrix[column * width + column];
+            if column + 1 < width {
+                *entry += l2;
+            }
+            *entry += jitter * *entry + jitter * 1e-6 * most;
+        }
+        if let Some(factor) = Cholesky::new(width, matrix) {
+            return Some(factor);
+        }
+        jitter = if jitter == 0.0 { 1e-10 } else { jitter * 1e3 };
+    }
+    None
+}
+
+fn of_diagonal<'a>(
+    entries: impl Iterator<Item = &'a f64>,
+    width: usize,
+    l2: f64,
+) -> Preconditioner {
+    let inverse = entries.enumerate().map(|(at, entry)| {
+        let entry = if at % width + 1 < width {
+            entry + l2
+        } else {
+            *entry
+        };
+        if entry > 0.0 { 1.0 / entry } else { 1.0 }
+    });
+    Preconditioner::Diagonal(inverse.collect())
+}
