@@ -13,10 +13,14 @@ pub mod elastic_net;
 pub mod label;
 pub mod linear;
 pub mod linear_regression;
+pub mod linear_svc;
 pub mod logistic;
 pub mod naive_bayes;
 pub mod neighbors;
+pub mod pls_regression;
+mod random;
 pub mod ridge;
+mod rows;
 #[cfg(test)]
 mod tests;
 pub mod tree;
@@ -27,9 +31,11 @@ pub use classes::Occurring;
 pub use dummy::Dummy;
 pub use elastic_net::{ElasticNet, Lasso};
 pub use linear_regression::LinearRegression;
+pub use linear_svc::LinearSvc;
 pub use logistic::LogisticRegression;
 pub use naive_bayes::{GaussianNaiveBayes, MultinomialNaiveBayes};
 pub use neighbors::{NeighborsClassifier, NeighborsRegressor};
+pub use pls_regression::PlsRegression;
 pub use ridge::{Ridge, RidgeClassifier};
 pub use tree::LinfaDecisionTree;
 
@@ -48,5 +54,7 @@ fanout_sdk::export! {
         Dense<NeighborsRegressor>,
         Dense<GaussianNaiveBayes>,
         Dense<MultinomialNaiveBayes>,
+        Dense<LinearSvc>,
+        Dense<PlsRegression>,
     ],
 }

@@ -180,11 +180,14 @@ fn families_are_exact<T: DenseTrainer>(json: &str) {
     let tables = tables();
     let cases: Vec<Case> = serde_json::from_str(json).unwrap();
     let mut seen = 0;
-    for case in &cases {
+    for (at, case) in cases.iter().enumerate() {
         let same = |other: &&Case| {
             (&other.table, &other.target, other.weighted)
                 == (&case.table, &case.target, case.weighted)
         };
+        if cases[..at].iter().any(|before| same(&before)) {
+            continue;
+        }
         let family: Vec<Params> = cases
             .iter()
             .filter(same)
@@ -279,3 +282,7 @@ vectors!(
     MultinomialNaiveBayes,
     predicted::<MultinomialNaiveBayes>
 );
+vectors!(linear_svc, LinearSvc, |model, matrix, rows| {
+    model.linear.decisions(matrix, rows)
+});
+vectors!(pls_regression, PlsRegression, predicted::<PlsRegression>);

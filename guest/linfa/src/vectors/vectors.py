@@ -329,6 +329,44 @@ def bayes():
     write("multinomial_nb", cases)
 
 
+def linear_svc():
+    cases = []
+    for name in ["coded", "wide", "counts", "separable"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                for weights in [None, "balanced", {"0": 3.0, "1": 0.5}]:
+                    params = {"C": 0.5, "class_weight": weights, "tol": 1e-10}
+                    params |= {"max_iter": 1000000}
+                    given = params | {"class_weight": labels(weights)}
+                    made = svm.LinearSVC(**given, dual=False)
+                    cases.append(case(name, target, params, made, weighted, "decision_function"))
+        params = {"fit_intercept": False, "tol": 1e-10, "max_iter": 1000000}
+        made = svm.LinearSVC(**params, dual=False)
+        cases.append(case(name, "two", params, made, True, "decision_function"))
+    for name in ["coded", "counts"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                # Its dual's gradient bounds what may differ.
+                params = {"loss": "hinge", "C": 0.5, "tol": 1e-9, "max_iter": 1000000}
+                params |= {"intercept_scaling": 2.0}
+                made = svm.LinearSVC(**params, random_state=0)
+                cases.append(
+                    case(name, target, params, made, weighted, "decision_function", 1e-5)
+                )
+    write("linear_svc", cases)
+
+
+def partial_least_squares():
+    cases = []
+    for name in ["plain", "coded", "wide", "counts"]:
+        for scale in [True, False]:
+            for count in [1, 2, 3, 4]:
+                params = {"n_components": count, "scale": scale}
+                made = PLSRegression(**params)
+                cases.append(case(name, "numbers", params, made))
+    write("pls_regression", cases)
+
+
 def main():
     (HERE / "tables.json").write_text(json.dumps(TABLES) + "\n")
     least_squares()
@@ -336,6 +374,8 @@ def main():
     logistic()
     k_neighbors()
     bayes()
+    linear_svc()
+    partial_least_squares()
 
 
 if __name__ == "__main__":
