@@ -47,7 +47,12 @@ fn read(folder: &Path, name: &str) -> (Matrix, Target, Target) {
     }
     let classes = Target::Classes {
         classes: (0..header.classes).map(|class| class.to_string()).collect(),
-        codes: columns.next().unwrap().iter().map(|&code| code as u32).collect(),
+        codes: columns
+            .next()
+            .unwrap()
+            .iter()
+            .map(|&code| code as u32)
+            .collect(),
     };
     let numbers = Target::Numbers(columns.next().unwrap());
     (Matrix::new(header.rows, blocks), classes, numbers)
@@ -98,7 +103,8 @@ fn fit<T: DenseTrainer>(matrix: &Matrix, target: &Target, changes: serde_json::V
 
 /// k from 1 to 50 by two weights on one of three folds.
 fn all_neighbors(matrix: &Matrix, target: &Target) {
-    let (test, train): (Vec<u32>, Vec<u32>) = matrix.all_rows().iter().partition(|row| *row % 3 == 0);
+    let (test, train): (Vec<u32>, Vec<u32>) =
+        matrix.all_rows().iter().partition(|row| *row % 3 == 0);
     let mut candidates = Vec::new();
     for count in 1..=50 {
         for weights in ["uniform", "distance"] {
@@ -132,7 +138,9 @@ fn encode(matrix: &Matrix, target: &Target) -> Matrix {
         test: &[],
         weights: None,
     };
-    Pipeline::fit(&steps, matrix, &rows, &mut StepCache::new(0)).unwrap().1
+    Pipeline::fit(&steps, matrix, &rows, &mut StepCache::new(0))
+        .unwrap()
+        .1
 }
 
 fn main() {
@@ -149,7 +157,9 @@ fn main() {
         ("elastic_net", _) => fit::<ElasticNet>(&matrix, &numbers, json!({"alpha": 0.01})),
         ("gaussian_nb", _) => fit::<GaussianNaiveBayes>(&matrix, &classes, json!({})),
         ("linear_svc", _) => fit::<LinearSvc>(&matrix, &classes, json!({})),
-        ("pls_regression", _) => fit::<PlsRegression>(&matrix, &numbers, json!({"n_components": 5})),
+        ("pls_regression", _) => {
+            fit::<PlsRegression>(&matrix, &numbers, json!({"n_components": 5}))
+        }
         ("k_neighbors", _) => all_neighbors(&matrix, &classes),
         (name, _) => panic!("no estimator `{name}`"),
     }

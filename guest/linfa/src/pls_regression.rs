@@ -128,7 +128,11 @@ impl Components {
         let scales: Vec<f64> = (0..size)
             .map(|column| {
                 let deviation = (normal.gram[column * size + column] / rows).sqrt();
-                if scale && deviation > 0.0 { deviation } else { 1.0 }
+                if scale && deviation > 0.0 {
+                    deviation
+                } else {
+                    1.0
+                }
             })
             .collect();
         for (row, scale) in normal.gram.chunks_exact_mut(size).zip(&scales) {

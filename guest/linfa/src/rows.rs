@@ -88,7 +88,11 @@ impl Rows {
     /// The sum of squares of a row.
     pub(crate) fn square(&self, row: usize) -> f64 {
         let dense: f64 = self.values(row).iter().map(|value| value * value).sum();
-        let coded: f64 = self.coded.iter().map(|block| block[row].1 * block[row].1).sum();
+        let coded: f64 = self
+            .coded
+            .iter()
+            .map(|block| block[row].1 * block[row].1)
+            .sum();
         dense + coded
     }
 }

@@ -63,7 +63,11 @@ pub(super) fn minimise(problem: &Problem<'_>, seed: u64) -> Vec<f64> {
             continue;
         }
         high = if most > 0.0 { most } else { f64::INFINITY };
-        low = if least < 0.0 { least } else { f64::NEG_INFINITY };
+        low = if least < 0.0 {
+            least
+        } else {
+            f64::NEG_INFINITY
+        };
     }
     point
 }

@@ -1,5 +1,8 @@
 //! [`Reference`]: the point where fits begin, and the Hessian there.
 
+use fanout_sdk::Matrix;
+use fanout_sdk::matrix::Block;
+
 use super::design::Design;
 use super::likelihood::{Likelihood, Losses};
 use super::newton::{self, Preconditioner, Stop};
@@ -13,8 +16,16 @@ const COLUMNS: usize = 1500;
 const SAMPLE: usize = 8192;
 const SAMPLE_PER_COLUMN: usize = 40;
 
-/// The optimum for `C` of 1 on a sample of the rows, and the Hessian of the losses
-/// of all rows there. It depends on the rows, their classes and weights alone.
+/// How much longer than a product with a vector the products of all columns may
+/// take, for the Hessian of all rows to be worth it.
+const PRODUCTS: f64 = 10.0;
+
+/// A point near the optimum for `C` of 1, and the Hessian of the losses there. It
+/// depends on the rows, their classes and weights alone.
+///
+/// The point is the optimum on a sample of the rows, and a Newton step or two on all
+/// rows from there; these are left out where the Hessian of all rows takes longer
+/// than the conjugate gradients that it saves.
 #[derive(Debug)]
 pub(super) struct Reference {
     point: Vec<f64>,
@@ -31,30 +42,40 @@ enum Hessian {
 impl Reference {
     pub(super) fn new(design: &Design<'_>, likelihood: &Likelihood) -> Self {
         let zero = vec![0.0; design.width() * likelihood.outputs];
+        if design.width() > COLUMNS {
+            return Self::at(design, likelihood, zero, 1.0);
+        }
         let enough = SAMPLE.max(SAMPLE_PER_COLUMN * design.width());
         let stride = design.rows.len() / enough;
-        let point = if design.width() > COLUMNS {
-            zero
-        } else if stride > 1 {
-            let rows: Vec<u32> = (0..design.rows.len() as u32).step_by(stride).collect();
-            let (matrix, likelihood) = (design.matrix.take(&rows), likelihood.take(&rows));
-            let sample = Design {
-                matrix: &matrix,
-                rows: matrix.all_rows(),
-                means: design.means.clone(),
-                fit_intercept: design.fit_intercept,
-            };
-            // The sample stands for all rows, beside which a penalty of 1 is as
-            // small as this.
-            optimum(&sample, &likelihood, 1.0 / stride as f64, zero)
-        } else {
-            optimum(design, likelihood, 1.0, zero)
-        };
-        let losses = likelihood.losses(&newton::outputs(design, &point));
-        Self {
-            hessian: Hessian::new(design, likelihood, &losses),
-            point,
+        if stride <= 1 {
+            let point = optimum(design, likelihood, 1.0, zero, 1e-3);
+            return Self::at(design, likelihood, point, 1.0);
         }
+        let rows: Vec<u32> = (0..design.rows.len() as u32).step_by(stride).collect();
+        let (matrix, of_sample) = (design.matrix.take(&rows), likelihood.take(&rows));
+        let sample = Design {
+            matrix: &matrix,
+            rows: matrix.all_rows(),
+            means: design.means.clone(),
+            fit_intercept: design.fit_intercept,
+        };
+        // The sample stands for all rows, beside which a penalty of 1 is as small as
+        // this.
+        let times = design.rows.len() as f64 / rows.len() as f64;
+        let point = optimum(&sample, &of_sample, 1.0 / times, zero, 1e-3);
+        if gram_cost(design.matrix) > PRODUCTS {
+            return Self::at(&sample, &of_sample, point, times);
+        }
+        let point = optimum(design, likelihood, 1.0, point, 3e-4);
+        Self::at(design, likelihood, point, 1.0)
+    }
+
+    /// At a point, of rows each of which stands for `times`.
+    fn at(design: &Design<'_>, likelihood: &Likelihood, point: Vec<f64>, times: f64) -> Self {
+        let losses = likelihood.losses(&newton::outputs(design, &point));
+        let mut hessian = Hessian::new(design, likelihood, &losses);
+        hessian.scale(times);
+        Self { point, hessian }
     }
 
     /// Minimises the losses plus `l2 / 2 ‖b‖²`.
@@ -73,15 +94,32 @@ impl Reference {
     }
 }
 
-/// The optimum, roughly, by Newton steps with a new Hessian each.
-fn optimum(design: &Design<'_>, likelihood: &Likelihood, l2: f64, zero: Vec<f64>) -> Vec<f64> {
+/// The optimum, to this mean gradient, by Newton steps with a new Hessian each.
+fn optimum(
+    design: &Design<'_>,
+    likelihood: &Likelihood,
+    l2: f64,
+    start: Vec<f64>,
+    gradient: f64,
+) -> Vec<f64> {
     let stop = Stop {
-        gradient: 1e-3 * likelihood.weight(),
+        gradient: gradient * likelihood.weight(),
         steps: 20,
     };
-    newton::minimise(design, likelihood, l2, zero, &stop, |losses| {
+    newton::minimise(design, likelihood, l2, start, &stop, |losses| {
         Some(Hessian::new(design, likelihood, losses).preconditioner(design, l2))
     })
+}
+
+/// The time that the products of all columns take, as a multiple of that of `X b`
+/// and `Xᵀ r`, roughly: a tile of dense products does four at the time of another's
+/// one.
+fn gram_cost(matrix: &Matrix) -> f64 {
+    let is_coded = |block: &&Block| matches!(block, Block::Coded(_));
+    let coded = matrix.blocks().iter().filter(is_coded).count() as f64;
+    let dense = matrix.blocks().len() as f64 - coded;
+    let gram = dense * dense / 8.0 + coded * (dense + coded / 2.0);
+    gram / (3.0 * (dense + coded))
 }
 
 impl Hessian {
@@ -100,6 +138,17 @@ impl Hessian {
             squares.chain([total]).collect::<Vec<f64>>()
         });
         Self::Diagonal(diagonal.collect())
+    }
+
+    /// Multiplies all entries.
+    fn scale(&mut self, factor: f64) {
+        match self {
+            Self::Blocks(blocks) => {
+                let entries = blocks.iter_mut().flatten();
+                entries.for_each(|entry| *entry *= factor);
+            }
+            Self::Diagonal(diagonal) => diagonal.iter_mut().for_each(|entry| *entry *= factor),
+        }
     }
 
     /// The inverse of the Hessian plus `l2` on its diagonal.

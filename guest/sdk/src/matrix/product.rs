@@ -76,8 +76,15 @@ impl Matrix {
                         }
                     }
                     Term::Coded(block, by_level) => with_codes!(block.codes(), codes => {
-                        for (sum, &row) in sums.iter_mut().zip(rows) {
-                            *sum += by_level[usize::from_code(codes[row as usize])];
+                        if consecutive && let Some(&first) = rows.first() {
+                            let codes = &codes[first as usize..][..rows.len()];
+                            for (sum, &code) in sums.iter_mut().zip(codes) {
+                                *sum += by_level[usize::from_code(code)];
+                            }
+                        } else {
+                            for (sum, &row) in sums.iter_mut().zip(rows) {
+                                *sum += by_level[usize::from_code(codes[row as usize])];
+                            }
                         }
                     }),
                 }
