@@ -204,12 +204,13 @@ def native_arguments(store, splits):
     arguments = [dataset, partition]
     for split in range(splits):
         task = {
-            "contract": 1,
+            "contract": 2,
             "trainer": plan["trainer"]["name"],
             "params": plan["trainer"]["params"],
             "candidates": [{}],
             "split": {"column": column, "test": split},
             "target": plan["dataset"]["target"],
+            "learning": "binary",
             "positive": str(plan["dataset"]["positive"]),
             "scoring": plan["scoring"],
         }

@@ -14,7 +14,7 @@ use crate::nats::server::Nats;
 use arrow_schema::{Field, Schema};
 use fanout::dataset::{self, Prepared};
 use fanout::digest::Digest;
-use fanout::expand::{Data, Expansion};
+use fanout::expand::{Data, Estimator, Expansion, Inputs};
 use fanout::guest::GuestFile;
 use fanout::plan::DataWay;
 use fanout::plan::{self, CheckedPlan};
@@ -64,7 +64,7 @@ fn case() -> &'static Case {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/data/breast_cancer.csv");
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
-        draft.check_trainer(&trainers);
+        draft.check_trainers(&trainers, None);
         let schema = dataset::read_schema(draft.dataset().unwrap(), &"memory://".into()).unwrap();
         let field = |column: &dataset::SourceColumn| {
             Field::new(&column.name, column.data_type.clone(), true)
@@ -74,11 +74,35 @@ fn case() -> &'static Case {
         let plan = draft.finish().unwrap();
         let mut trainers = trainers.into_iter();
         Case {
-            trainer: trainers.find(|t| t.name == plan.trainer.name).unwrap(),
+            trainer: trainers
+                .find(|t| plan.trainer_names() == [t.name.as_str()])
+                .unwrap(),
             plan,
             guest: Arc::new(guest),
         }
     })
+}
+
+impl Case {
+    fn inputs(&self, prepared: &Prepared) -> Inputs {
+        self.inputs_of(self.guest.digest(), prepared)
+    }
+
+    /// The same, with the trainer of another guest.
+    fn inputs_of(&self, guest: Digest, prepared: &Prepared) -> Inputs {
+        Inputs {
+            arms: vec![Estimator {
+                trainer: self.trainer.clone(),
+                guest,
+            }],
+            learning: prepared.learning,
+            data: Data {
+                dataset: prepared.dataset,
+                splits: prepared.splits,
+            },
+            splits: prepared.folds.clone(),
+        }
+    }
 }
 
 /// A store with the dataset, and the tasks.
@@ -93,13 +117,7 @@ impl PoolFixture {
         let case = case();
         let store = Store::open("memory://").unwrap();
         let prepared = dataset::prepare(&case.plan, &store).unwrap();
-        let data = Data {
-            guest: case.guest.digest(),
-            dataset: prepared.dataset,
-            splits: prepared.splits,
-        };
-        let folds = prepared.folds.clone();
-        let expansion = Expansion::new(&case.plan, &case.trainer, &data, folds, 2);
+        let expansion = Expansion::new(&case.plan, &case.inputs(&prepared), 2);
         assert_eq!(expansion.tasks.len(), TASKS);
         Self {
             store,
@@ -122,7 +140,12 @@ type DynPool = dyn Pool<Error = PoolError> + Send;
 type MakePool = dyn Fn(PoolContext) -> Box<DynPool>;
 
 fn local(context: PoolContext) -> LocalPool {
-    LocalPool::new(case().guest.clone(), context, TaskLimits::default(), 2)
+    LocalPool::new(
+        vec![case().guest.clone()],
+        context,
+        TaskLimits::default(),
+        2,
+    )
 }
 
 fn http(url: &str, context: PoolContext) -> HttpPool {
@@ -152,12 +175,7 @@ impl Workers {
         let store = context.record.store().clone();
         let case = case();
         let prepared = dataset::prepare(&case.plan, &Store::open("memory://").unwrap()).unwrap();
-        let data = Data {
-            guest: case.guest.digest(),
-            dataset: prepared.dataset,
-            splits: prepared.splits,
-        };
-        let manifest = Manifest::new(&case.plan, &case.trainer, &prepared, data);
+        let manifest = Manifest::new(&case.plan, case.inputs(&prepared), &prepared);
         let file = GuestFile::embedded().find(|file| file.name == "trees");
         let guest = file.unwrap();
         let key = Key::guest(&guest.digest);
@@ -470,15 +488,17 @@ fn the_local_pool_keeps_the_contract_near_the_store_and_far() {
 /// A run by two local workers with a component of `guests/examples` as their
 /// guest, which is asked to share the dataset.
 fn of_example(sandbox: &Sandbox, name: &str) -> WorkersRun {
-    let fixture = PoolFixture::new();
+    let mut fixture = PoolFixture::new();
     let wasm = &components()[name];
     let guest = Arc::new(sandbox.load(wasm, Digest::of(wasm)).unwrap());
+    let inputs = case().inputs_of(guest.digest(), &fixture.prepared);
+    fixture.expansion = Expansion::new(&case().plan, &inputs, 2);
     let limits = TaskLimits {
         timeout: Duration::from_secs(5),
         ..TaskLimits::default()
     };
     let work = fixture.context(&Cancel::default());
-    let pool = LocalPool::new(guest, work, limits, 2).shared_from(0);
+    let pool = LocalPool::new(vec![guest], work, limits, 2).shared_from(0);
     let run = run_by_workers(&pool, &fixture.expansion);
     let (fits, made) = &run.fits;
     assert_eq!((fits.len(), *made), (2 * TASKS, 2 * TASKS));

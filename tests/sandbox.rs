@@ -14,7 +14,7 @@ use fanout::digest::Digest;
 use fanout::error::chained;
 use fanout::sandbox::{Cache, Guest, GuestError, Instance, Sandbox};
 use fanout::task::{Cancel, TaskFault, TaskLimits};
-use fanout_contract::{CONTRACT, Fault, Params, Split, Task};
+use fanout_contract::{CONTRACT, Fault, Learning, Params, Split, Task};
 use wasm_encoder::Module;
 
 const LIMITS: TaskLimits = TaskLimits {
@@ -46,9 +46,13 @@ fn task(trainer: &str) -> Task {
             train: Default::default(),
         },
         target: "y".to_owned(),
+        learning: Learning::Binary,
         positive: None,
+        weight: None,
         scoring: vec!["accuracy".to_owned(), "roc_auc".to_owned()],
         train_score: false,
+        outputs: Vec::new(),
+        part: None,
     }
 }
 
@@ -92,14 +96,14 @@ fn every_component_is_refused_or_contained() {
         ("import_random", Refused("wasi:random/")),
         ("import_unknown", Refused("imports")),
         ("lack_http", Refused("wasi:http/incoming-handler@0.2")),
-        ("lack_trainer", Refused("fanout:trainer/trainer@0.1.0")),
+        ("lack_trainer", Refused("fanout:trainer/trainer@0.2.0")),
         ("large_values", Runs),
         ("open_exhaust_memory", NotOpened("out_of_memory")),
         ("open_fault", NotOpened("invalid_dataset")),
         ("open_loop", NotOpened("timed_out")),
         ("open_slow", Runs),
         ("open_trap", NotOpened("trapped")),
-        ("other_trainer", Refused("fanout:trainer/trainer@0.1.0")),
+        ("other_trainer", Refused("fanout:trainer/trainer@0.2.0")),
         ("share_fault", Runs),
         ("share_loop", Runs),
         ("share_trap", Runs),
@@ -217,7 +221,7 @@ fn shared_data_models_and_predictions_may_be_large() {
     };
     on_worker(|| {
         let mut instance = opened(&guest, ROOMY);
-        let shared = instance.share("honest").unwrap();
+        let shared = instance.share(&task("honest")).unwrap();
         assert!(of(b's', &shared));
         let mut adopted = Instance::new(&guest, ROOMY, Cancel::default()).unwrap();
         adopted.adopt(&shared).unwrap();

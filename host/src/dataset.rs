@@ -6,7 +6,7 @@
 
 use arrow_array::{Int32Array, RecordBatch};
 use bytes::Bytes;
-use fanout_contract::{ColumnKind, Layout, Learning, Split};
+use fanout_contract::{ColumnKind, Layout, Learning, Role, Split};
 use rustc_hash::FxHashMap;
 
 use crate::digest::Digest;
@@ -122,6 +122,16 @@ pub struct Prepared {
     pub repaired: Vec<Key>,
 }
 
+impl Prepared {
+    /// The number of features.
+    pub fn features(&self) -> usize {
+        let columns = self.layout.columns.iter();
+        columns
+            .filter(|column| column.role == Role::Feature)
+            .count()
+    }
+}
+
 /// How a source is read. It changes time and memory, never the dataset.
 #[derive(Clone, Copy, Debug)]
 struct ReadOptions {
@@ -144,6 +154,25 @@ impl Default for ReadOptions {
 /// the location of the plan's store.
 pub fn read_schema(plan: &DatasetPlan, store: &Location) -> Result<SourceSchema, SourceError> {
     Source::open(plan, store, CHUNK_BYTES)?.schema()
+}
+
+/// Whether the target of a plan's source is of numbers by itself: of a type for
+/// reals, with a value that is not whole. Reads the target's column up to the first
+/// such value. `store` is the location of the plan's store.
+pub fn has_fractional_target(plan: &DatasetPlan, store: &Location) -> Result<bool, DatasetError> {
+    let mut source = Source::open(plan, store, CHUNK_BYTES)?;
+    loop {
+        let mut columns = source.columns().iter();
+        // That it is not there is told when the columns are checked.
+        let Some(target) = columns.position(|column| column.name == plan.target) else {
+            return Ok(false);
+        };
+        match encode::has_fractions(&source, target, BATCH_VALUES) {
+            Err(BatchError::TypeTooNarrow) => source.infer_from_all_rows()?,
+            Err(BatchError::Source(error)) => return Err(error.into()),
+            Ok(found) => return Ok(found),
+        }
+    }
 }
 
 /// Reads the plan's source, and writes the dataset and the splits to the store

@@ -14,42 +14,87 @@ mod search;
 mod tests;
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Range;
 
-use fanout_contract::{CONTRACT, Params, Scores, Split, Task, TrainerDescription};
+use fanout_contract::{CONTRACT, Learning, Params, Scores, Split, Task, TrainerDescription};
 use serde::{Deserialize, Serialize};
 
-pub use candidates::Candidates;
+pub use candidates::{Candidates, TRAINER};
 
 use crate::digest::Digest;
-use crate::plan::Plan;
+use crate::plan::{ArmPlan, Plan};
 use ids::TaskIds;
 
 /// The candidates, splits and tasks of a run.
 #[derive(Clone, Debug)]
 pub struct Expansion {
-    /// The candidates in the order of `cv_results_`: the searched
-    /// hyper-parameters alone.
+    /// The candidates of all arms in the order of `cv_results_`: the searched
+    /// hyper-parameters alone, and the trainer where there are several arms.
     pub candidates: Candidates,
     /// The splits, in order.
     pub splits: Vec<Split>,
     /// The metrics, in the plan's order.
     pub scoring: Vec<String>,
-    /// The tasks, the costliest first by an estimate.
+    /// The tasks, the costliest of each arm first by an estimate.
     pub tasks: Vec<TaskSpec>,
-    ids: TaskIds,
-    template: Task,
+    arms: Vec<Arm>,
 }
 
-/// The guest and the data of all tasks of a run.
+/// What the tasks of a run are made from, beside its plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// By arm of the plan: the estimator.
+    pub arms: Vec<Estimator>,
+    /// The kind of the target.
+    pub learning: Learning,
+    /// The dataset and the splits.
+    pub data: Data,
+    /// The splits of the search, in order.
+    pub splits: Vec<Split>,
+}
+
+impl Inputs {
+    /// The guests of all arms, each once.
+    pub fn guests(&self) -> Vec<Digest> {
+        let mut guests = Vec::new();
+        for estimator in &self.arms {
+            if !guests.contains(&estimator.guest) {
+                guests.push(estimator.guest);
+            }
+        }
+        guests
+    }
+}
+
+/// A trainer, and the guest that offers it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimator {
+    /// What the guest says of the trainer.
+    pub trainer: TrainerDescription,
+    /// The guest.
+    pub guest: Digest,
+}
+
+/// The data of all tasks of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// The guest.
-    pub guest: Digest,
     /// The dataset's Parquet file.
     pub dataset: Digest,
     /// The splits' Parquet file.
     pub splits: Digest,
+}
+
+/// One trainer with its search.
+#[derive(Clone, Debug)]
+struct Arm {
+    guest: Digest,
+    /// Its candidates among those of the run.
+    candidates: Range<u32>,
+    ids: TaskIds,
+    template: Task,
 }
 
 /// One family, or a part of one, on one split.
@@ -60,7 +105,7 @@ pub struct TaskSpec {
     pub id: Digest,
     /// The index of the split.
     pub split: u32,
-    /// The indices of the candidates, ascending.
+    /// The indices of the candidates, ascending; all of one arm.
     pub candidates: Vec<u32>,
 }
 
@@ -71,54 +116,60 @@ impl Expansion {
     /// A task's id depends only on what decides its scores: not on how the plan
     /// writes hyper-parameters, what else it searches, the order of tasks, or
     /// the number of workers.
-    pub fn new(
-        plan: &Plan,
-        trainer: &TrainerDescription,
-        data: &Data,
-        splits: Vec<Split>,
-        workers: usize,
-    ) -> Self {
-        let mut expansion = Self::without_tasks(plan, trainer, data, splits);
+    pub fn new(plan: &Plan, inputs: &Inputs, workers: usize) -> Self {
+        let mut expansion = Self::without_tasks(plan, inputs);
         let candidates = &expansion.candidates;
-        let mut families = family::group(candidates, trainer, plan.families);
+        let mut families = Vec::new();
+        for ((arm, planned), estimator) in expansion.arms.iter().zip(plan.arms()).zip(&inputs.arms)
+        {
+            let trainer = &estimator.trainer;
+            let range = arm.candidates.clone();
+            let mut own = family::group(candidates, range, trainer, plan.families);
+            family::sort_by_cost(&mut own, candidates, &planned.trainer.params, trainer);
+            families.append(&mut own);
+        }
         family::split(&mut families, expansion.splits.len(), workers);
-        family::sort_by_cost(&mut families, candidates, &plan.trainer.params, trainer);
         expansion.tasks = expansion.specs(families);
         expansion
     }
 
     /// The candidates and splits alone, for a worker that receives its tasks in
     /// messages.
-    pub fn without_tasks(
-        plan: &Plan,
-        trainer: &TrainerDescription,
-        data: &Data,
-        splits: Vec<Split>,
-    ) -> Self {
-        let candidates = Candidates::of(&plan.search);
-        let template = Task {
-            contract: CONTRACT,
-            trainer: plan.trainer.name.clone(),
-            params: plan.trainer.params.clone(),
-            candidates: Vec::new(),
-            split: Split {
-                column: String::new(),
-                test: None,
-                train: Default::default(),
-            },
-            target: plan.dataset.target.clone(),
-            positive: plan.dataset.positive.clone(),
-            scoring: plan.scoring.clone(),
-            train_score: plan.return_train_score,
-        };
+    pub fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
+        let candidates = Candidates::of_arms(plan.arms());
+        let arms = plan.arms().zip(&inputs.arms).enumerate();
+        let arms = arms.map(|(index, (planned, estimator))| {
+            let template = template(plan, planned, inputs.learning);
+            Arm {
+                guest: estimator.guest,
+                candidates: candidates.range(index),
+                ids: TaskIds::new(
+                    &candidates,
+                    planned.search.names(),
+                    estimator,
+                    plan.families,
+                    &inputs.data,
+                    &template,
+                ),
+                template,
+            }
+        });
         Self {
-            ids: TaskIds::new(&candidates, trainer, plan.families, data, &template),
+            arms: arms.collect(),
             candidates,
-            splits,
+            splits: inputs.splits.clone(),
             scoring: plan.scoring.clone(),
             tasks: Vec::new(),
-            template,
         }
+    }
+
+    fn arm(&self, candidate: u32) -> &Arm {
+        &self.arms[self.candidates.arm(candidate as usize)]
+    }
+
+    /// The guest of candidate `index`.
+    pub fn guest(&self, index: usize) -> Digest {
+        self.arm(self::index(index)).guest
     }
 
     /// The task of these candidates on a split; `None` if one of them or the split
@@ -131,7 +182,10 @@ impl Expansion {
         }
         let (&first, rest) = candidates.split_first()?;
         let (mut text, on) = (String::new(), canonical(on));
-        let mut id = |candidate| self.ids.id(&self.candidates, candidate, &on, &mut text);
+        let mut id = |candidate| {
+            let ids = &self.arm(candidate).ids;
+            ids.id(&self.candidates, candidate, &on, &mut text)
+        };
         let task = id(first);
         rest.iter().all(|&other| id(other) == task).then_some(())?;
         Some(TaskSpec {
@@ -154,8 +208,8 @@ impl Expansion {
     /// All hyper-parameters that the plan sets for candidate `index`, fixed and
     /// searched.
     pub fn params(&self, index: usize) -> Params {
-        let mut params = self.template.params.clone();
-        params.extend(self.candidates.get(index));
+        let mut params = self.arm(self::index(index)).template.params.clone();
+        params.extend(self.candidates.searched(index));
         params
     }
 
@@ -170,7 +224,7 @@ impl Expansion {
             split, candidates, ..
         } = spec;
         let (shared, own) = self.candidates.columns(candidates);
-        let mut task = self.template.clone();
+        let mut task = self.arm(candidates[0]).template.clone();
         task.params
             .extend(self.candidates.cells(candidates[0] as usize, &shared));
         let own = |&candidate: &u32| self.candidates.cells(candidate as usize, &own).collect();
@@ -181,7 +235,7 @@ impl Expansion {
 
     /// The document of a task outside the search: `candidate` alone, on `split`.
     pub fn single(&self, candidate: usize, split: &Split) -> Task {
-        let mut task = self.template.clone();
+        let mut task = self.arm(index(candidate)).template.clone();
         task.params = self.params(candidate);
         task.candidates = vec![Params::new()];
         task.split = split.clone();
@@ -192,14 +246,16 @@ impl Expansion {
     pub fn id(&self, candidate: usize, split: &Split) -> Digest {
         let mut text = String::new();
         let split = canonical(split);
-        self.ids
-            .id(&self.candidates, index(candidate), &split, &mut text)
+        let candidate = index(candidate);
+        let ids = &self.arm(candidate).ids;
+        ids.id(&self.candidates, candidate, &split, &mut text)
     }
 
     /// The key of `candidate` among the fits of its task: its nested
     /// hyper-parameters, defaults included, as an object in canonical JSON.
     pub fn key(&self, candidate: usize) -> String {
-        self.ids.key(&self.candidates, index(candidate))
+        let candidate = index(candidate);
+        self.arm(candidate).ids.key(&self.candidates, candidate)
     }
 
     /// The scores of a fit on its test rows, by metric in the plan's order.
@@ -233,10 +289,9 @@ impl Expansion {
         let mut specs = Vec::with_capacity(families.len() * splits.len());
         let mut text = String::new();
         for candidates in families {
+            let ids = &self.arm(candidates[0]).ids;
             for (split, written) in splits.iter().enumerate() {
-                let id = self
-                    .ids
-                    .id(&self.candidates, candidates[0], written, &mut text);
+                let id = ids.id(&self.candidates, candidates[0], written, &mut text);
                 specs.push(TaskSpec {
                     id,
                     split: index(split),
@@ -245,6 +300,29 @@ impl Expansion {
             }
         }
         specs
+    }
+}
+
+/// The task of an arm without its candidates and its split.
+fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
+    Task {
+        contract: CONTRACT,
+        trainer: arm.trainer.name.clone(),
+        params: arm.trainer.params.clone(),
+        candidates: Vec::new(),
+        split: Split {
+            column: String::new(),
+            test: None,
+            train: Default::default(),
+        },
+        target: plan.dataset.target.clone(),
+        learning,
+        positive: plan.dataset.positive.clone(),
+        weight: None,
+        scoring: plan.scoring.clone(),
+        train_score: plan.return_train_score,
+        outputs: Vec::new(),
+        part: None,
     }
 }
 

@@ -59,7 +59,7 @@ pub fn plan(bytes: &[u8]) {
 }
 
 fn check(mut draft: Draft, trainers: &[TrainerDescription]) {
-    draft.check_trainer(trainers);
+    draft.check_trainers(trainers, None);
     let fields = COLUMNS.map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(fields.to_vec()));
     match draft.finish() {
@@ -100,7 +100,7 @@ pub(crate) static SOURCE_PLAN: LazyLock<Plan> = LazyLock::new(|| {
                         cv: {method: k_fold, n_splits: 2}\n\
                         scoring: [accuracy]\n";
     let mut draft = Draft::parse(Path::new("/plan.yaml"), PLAN, &[], Path::new("/"));
-    draft.check_trainer(&TRAINERS);
+    draft.check_trainers(&TRAINERS, None);
     let fields = COLUMNS.map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(fields.to_vec()));
     let plan = draft.finish().expect("the plan has no mistake");
@@ -132,6 +132,7 @@ pub fn contract(bytes: &[u8]) {
             "candidates": [{"max_depth": 2}, {"max_depth": 4}],
             "split": {"column": "fold", "test": 0},
             "target": "cancelled",
+            "learning": "binary",
             "scoring": ["roc_auc", "accuracy"],
             "train_score": train_score,
         }))

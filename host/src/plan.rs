@@ -47,7 +47,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::Schema;
-use fanout_contract::TrainerDescription;
+use fanout_contract::{Learning, TrainerDescription};
 
 use form::Context;
 use mistake::{Found, Place};
@@ -57,7 +57,7 @@ use source::PlanSource;
 use crate::store::Location;
 
 pub use cv::{Cv, Holdout};
-pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, MissingTarget, SourceFormat};
+pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
 pub use json_schema::json_schema;
 pub use location::store_url;
@@ -67,7 +67,7 @@ pub use pool::{DataWay, HttpPlan, NatsPlan, PoolPlan};
 pub use quantity::{duration, size};
 pub use reading::{ColumnKind, ColumnPlan, Order};
 pub use root::{Limits, Plan};
-pub use search::{Search, TrainerPlan};
+pub use search::{ArmPlan, Search, TrainerPlan, TrainerSearch};
 pub use values::Values;
 pub(crate) use values::rounded;
 
@@ -206,9 +206,9 @@ impl Draft {
         }
     }
 
-    /// The `trainer` section; `None` where it has a mistake.
-    pub fn trainer(&self) -> Option<&TrainerPlan> {
-        self.sections.trainer.as_ref()
+    /// The trainers, without those that have a mistake.
+    pub fn trainers(&self) -> &[TrainerPlan] {
+        &self.sections.trainers
     }
 
     /// The `pool` section; `None` where it has a mistake.
@@ -231,12 +231,13 @@ impl Draft {
         self.sections.dataset.as_ref()
     }
 
-    /// Checks the trainer's name and the hyper-parameters. `trainers` are those
-    /// of the plan's guest, or of all built-in guests.
-    pub fn check_trainer(&mut self, trainers: &[TrainerDescription]) {
+    /// Checks the trainers' names and the hyper-parameters. `trainers` are those
+    /// of the plan's guests and of all built-in guests; `learning` says whether
+    /// classes or numbers are learnt, where that is known.
+    pub fn check_trainers(&mut self, trainers: &[TrainerDescription], learning: Option<Learning>) {
         self.trainer_checked = true;
         if let Some(root) = &self.source.root {
-            trainer::check(root, trainers, &mut self.found);
+            trainer::check(root, trainers, learning, &mut self.found);
         }
     }
 
@@ -291,6 +292,31 @@ pub struct CheckedPlan {
 }
 
 impl CheckedPlan {
+    /// The plan for targets of the kind `learning`: what it says of the target, and
+    /// the defaults of splits and metrics.
+    pub fn for_target(mut self, learning: Learning) -> Self {
+        let is_given = |field: &str| {
+            let root = self.source.root.as_ref();
+            root.is_some_and(|root| root.entry(field).is_some())
+        };
+        if learning == Learning::Regression {
+            if !is_given("cv") {
+                self.plan.cv = Cv::KFold {
+                    n_splits: 5,
+                    shuffle: false,
+                    random_state: 0,
+                };
+            }
+            if !is_given("scoring") {
+                self.plan.scoring = vec!["r2".to_owned()];
+                let refit = &mut self.plan.refit;
+                *refit = refit.take().map(|_| "r2".to_owned());
+            }
+            self.plan.dataset.learn = Some(Learn::Regression);
+        }
+        self
+    }
+
     /// A mistake that only the data shows, at the field `path` of the plan
     /// (`cv.n_splits`, `dataset.features.2`).
     pub fn mistake(

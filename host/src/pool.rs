@@ -69,6 +69,9 @@ pub enum PoolError {
         /// Why the last one was returned.
         reason: String,
     },
+    /// A task is of a guest that the pool was not given.
+    #[error("a task is of a guest that its run does not name")]
+    OtherGuest,
     /// A remote worker is to run a task that is not of the run's manifest.
     #[error("a task outside the run's manifest can't be sent to workers")]
     Unnamed,

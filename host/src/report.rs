@@ -76,6 +76,8 @@ pub struct Best {
     pub mean: f64,
     /// The standard deviation over the splits.
     pub std: f64,
+    /// Its trainer.
+    pub trainer: String,
     /// Its hyper-parameters, those that the plan fixes included.
     pub params: Params,
     /// Its searched hyper-parameters alone; scikit-learn's `best_params_`.
@@ -117,8 +119,9 @@ impl Report {
         let ranked_by = self.ranked_by();
         let index = self.results.best(ranked_by)?;
         let ranking = &self.results.metrics[ranked_by];
-        let searched = self.candidates.get(index);
-        let mut params = self.plan.trainer.params.clone();
+        let searched = self.candidates.searched(index);
+        let arm = self.plan.arms().nth(self.candidates.arm(index))?;
+        let mut params = arm.trainer.params.clone();
         params.extend(searched.clone());
         let scores = self.results.metrics.iter().map(|metric| {
             let score = BestScore {
@@ -134,6 +137,7 @@ impl Report {
             index,
             mean: ranking.test.mean[index],
             std: ranking.test.std[index],
+            trainer: arm.trainer.name.clone(),
             params,
             searched,
             scores: scores.collect(),

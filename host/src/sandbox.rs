@@ -34,7 +34,7 @@ mod bindings {
 }
 
 /// The interface by which the host calls a guest.
-pub const TRAINER: &str = "fanout:trainer/trainer@0.1.0";
+pub const TRAINER: &str = "fanout:trainer/trainer@0.2.0";
 /// The interface by which a FaaS calls a guest, without its patch version.
 pub const HANDLER: &str = "wasi:http/incoming-handler@0.2";
 /// The packages that a guest may import from.

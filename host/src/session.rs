@@ -15,7 +15,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use crate::dataset::{self, Prepared};
-use crate::expand::{Data, Expansion};
+use crate::expand::Expansion;
 use crate::plan::CheckedPlan;
 use crate::report::{Report, Usage, files};
 use crate::run::event::{Event, Listeners};
@@ -27,7 +27,7 @@ use crate::task::Cancel;
 use pools::{Pools, Remote};
 
 pub use error::SessionError;
-pub use load::{LoadedPlan, load};
+pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use pools::queue_settings;
 
@@ -76,30 +76,21 @@ pub fn execute(
     store.probe()?;
     store.mark_layout()?;
     let prepared = prepare(loaded, &store, listeners)?;
-    let plan = &loaded.suited(&prepared)?;
-    let data = Data {
-        guest: loaded.guest.digest(),
-        dataset: prepared.dataset,
-        splits: prepared.splits,
-    };
+    let SuitedPlan { plan, inputs } = &loaded.suited(&prepared)?;
     // What the tasks need is stored before the manifest that names it, and the
     // manifest before the tasks.
-    let key = Key::guest(&data.guest);
-    let settled = store.settle(&key, data.guest, loaded.component.clone())?;
-    if settled == Settled::Repaired {
-        listeners.emit(Event::ObjectRepaired { key });
+    for LoadedGuest { guest, component } in &loaded.guests {
+        let key = Key::guest(&guest.digest());
+        let settled = store.settle(&key, guest.digest(), component.clone())?;
+        if settled == Settled::Repaired {
+            listeners.emit(Event::ObjectRepaired { key });
+        }
     }
-    let manifest = Manifest::new(plan, &loaded.trainer, &prepared, data);
+    let manifest = Manifest::new(plan, inputs.clone(), &prepared);
     let digests = manifest.digests();
     let key = Key::plan(&digests.run);
     let settled = store.settle(&key, digests.run, manifest.bytes())?;
-    let mut expansion = Expansion::new(
-        plan,
-        &loaded.trainer,
-        &manifest.data,
-        prepared.folds.clone(),
-        workers,
-    );
+    let mut expansion = Expansion::new(plan, inputs, workers);
     match settled {
         Settled::Written => {}
         // Another run of the same plan may be under way.
@@ -167,7 +158,7 @@ fn prepare(
     let prepared = dataset::prepare(&loaded.plan, store)?;
     listeners.emit(Event::DatasetPrepared {
         rows: prepared.rows,
-        features: prepared.layout.columns.len() - 1,
+        features: prepared.features(),
         reused: prepared.reused,
         wall: started.elapsed(),
     });
@@ -212,7 +203,9 @@ fn export(
     // Without a folder there is nowhere to write the model.
     if let Some(folder) = folder {
         let task = expansion.single(best, &prepared.refit);
-        let model = pools.local.fit(&task)?.map_err(SessionError::Refit)?;
+        let guest = expansion.guest(best);
+        let model = pools.local.fit(guest, &task)?;
+        let model = model.map_err(SessionError::Refit)?;
         let path = folder.join(files::MODEL);
         files::replace(&path, |output| output.write_all(&model))?;
         report.model = Some(files::MODEL.into());

@@ -144,7 +144,9 @@ impl StoreError {
             Self::Damaged { .. } => {
                 Some("remove it (`fanout gc --damaged --yes`) and run again: it is made anew")
             }
-            Self::Layout { .. } => Some("use the version of fanout that made it, or another store"),
+            Self::Layout { .. } => Some(
+                "name another store; `fanout gc --yes` removes what an earlier version left in this one",
+            ),
             Self::MacKey(error) => Some(error.remedy()),
             Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
         }

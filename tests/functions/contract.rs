@@ -11,7 +11,8 @@ use fanout::plan;
 use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
-    Answer, CONTRACT, Description, Fault, Param, ParamKind, Params, Scores, Split, Task, Train,
+    Abilities, Answer, CONTRACT, Cost, Description, Fault, Learning, Output, Param, ParamKind,
+    Params, Part, Scores, Split, Task, Train,
 };
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
@@ -160,9 +161,13 @@ fn task() -> Task {
             train: Train::Before,
         },
         target: "diagnosis".to_owned(),
+        learning: Learning::Binary,
         positive: Some("malignant".to_owned()),
+        weight: Some("age".to_owned()),
         scoring: vec!["roc_auc".to_owned(), "accuracy".to_owned()],
         train_score: true,
+        outputs: vec![Output::Predictions],
+        part: Some(Part { start: 0, end: 10 }),
     }
 }
 
@@ -170,7 +175,12 @@ fn task() -> Task {
 fn good_task() -> Task {
     let mut task = task();
     task.split.test = Some(1);
-    task
+    Task {
+        weight: None,
+        outputs: Vec::new(),
+        part: None,
+        ..task
+    }
 }
 
 #[test]
@@ -387,6 +397,7 @@ fn the_schemas_of_openapi_are_the_types() {
         default: Value::Null,
         meaning: "How a split is measured.".to_owned(),
         nested: true,
+        cost: Cost::Linear,
     };
     let value = |document: &dyn erased::Document| document.value();
     fits("Task", value(&task()));
@@ -403,7 +414,8 @@ fn the_schemas_of_openapi_are_the_types() {
     fits("Param", value(&param));
     fits(
         "Trainer",
-        json!({"name": "t", "summary": "", "tasks": ["binary", "multiclass", "regression"], "params": [value(&param)]}),
+        json!({"name": "t", "summary": "", "tasks": ["binary", "multiclass", "regression"],
+            "abilities": value(&Abilities::default()), "parts": "criterion", "params": [value(&param)]}),
     );
     fits(
         "Description",

@@ -15,7 +15,7 @@ use fanout::run::tasks::Tasks;
 use fanout::sandbox::{Cache, Sandbox};
 use fanout::store::Store;
 use fanout::task::{Cancel, Outcome, TaskFault, TaskLimits, WantedFits};
-use fanout_contract::{CONTRACT, Params, Split, Task};
+use fanout_contract::{CONTRACT, Learning, Params, Split, Task};
 use fanout_guest_build::{Compiler, Targets};
 
 use crate::functions::server::{Kind, Server};
@@ -39,6 +39,11 @@ impl Tasks for One {
     fn task(&self, _index: usize) -> Task {
         self.0.clone()
     }
+
+    // Endpoints run one guest.
+    fn guest(&self, _index: usize) -> Digest {
+        Digest::of(b"hostile")
+    }
 }
 
 fn task(trainer: &str) -> One {
@@ -56,9 +61,13 @@ fn task(trainer: &str) -> One {
             train: Default::default(),
         },
         target: "y".to_owned(),
+        learning: Learning::Binary,
         positive: None,
+        weight: None,
         scoring: vec!["accuracy".to_owned(), "roc_auc".to_owned()],
         train_score: false,
+        outputs: Vec::new(),
+        part: None,
     })
 }
 

@@ -17,7 +17,7 @@ pub use metric::Metric;
 pub use step::{Columns, StepDescription, Takes, TaskStep};
 
 /// The version of the contract. A guest refuses tasks of other versions.
-pub const CONTRACT: u32 = 1;
+pub const CONTRACT: u32 = 2;
 
 /// The key of a Parquet file's metadata whose value is the dataset's [`Layout`] as
 /// JSON.
@@ -35,8 +35,18 @@ pub struct Description {
     pub contract: u32,
     /// The name and the version of the guest, to be shown.
     pub guest: String,
-    /// The trainers, of different names.
+    /// The trainers. Two of one name have no kind of target in common: one learns
+    /// classes, the other numbers.
     pub trainers: Vec<TrainerDescription>,
+}
+
+impl Description {
+    /// The place of the trainer `name` for targets of the kind `learning`: of those
+    /// of that name, the one that learns classes, or the one that learns numbers.
+    pub fn place(&self, name: &str, learning: Learning) -> Option<usize> {
+        let mut trainers = self.trainers.iter();
+        trainers.position(|trainer| trainer.name == name && trainer.learns(learning))
+    }
 }
 
 /// One estimator of a guest.
@@ -49,11 +59,63 @@ pub struct TrainerDescription {
     pub summary: String,
     /// The kinds of target that it supports.
     pub tasks: Vec<Learning>,
+    /// What it takes and gives.
+    #[serde(default)]
+    pub abilities: Abilities,
+    /// The hyper-parameter whose value counts the parts of a model that can be
+    /// fitted apart, such as `n_estimators`; `None` if a model has no parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<String>,
     /// The hyper-parameters, in the order in which they are shown.
     pub params: Vec<Param>,
 }
 
+/// What a trainer takes and gives, so that a host finds before any fit that it
+/// can't serve a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Abilities {
+    /// Whether features may have missing values.
+    pub missing: bool,
+    /// Whether it takes categories as they are. Else a step has to encode them.
+    pub categories: bool,
+    /// Whether it takes weights of the rows.
+    pub weights: bool,
+    /// Whether it predicts probabilities of classes, not classes alone.
+    pub probabilities: bool,
+}
+
+impl Default for Abilities {
+    /// All but weights.
+    fn default() -> Self {
+        Self {
+            missing: true,
+            categories: true,
+            weights: false,
+            probabilities: true,
+        }
+    }
+}
+
 impl TrainerDescription {
+    /// A trainer with the default [`Abilities`], whose models have no parts.
+    pub fn new(name: &str, summary: &str, tasks: Vec<Learning>, params: Vec<Param>) -> Self {
+        Self {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            tasks,
+            abilities: Abilities::default(),
+            parts: None,
+            params,
+        }
+    }
+
+    /// Whether it learns classes, or numbers, as targets of the kind `learning` are.
+    pub fn learns(&self, learning: Learning) -> bool {
+        let mut tasks = self.tasks.iter();
+        tasks.any(|task| task.is_classes() == learning.is_classes())
+    }
+
     /// The hyper-parameter `name`, if there is one.
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
@@ -70,6 +132,13 @@ pub enum Learning {
     Multiclass,
     /// A number.
     Regression,
+}
+
+impl Learning {
+    /// Whether the target is of classes, not a number.
+    pub fn is_classes(self) -> bool {
+        self != Self::Regression
+    }
 }
 
 /// A hyper-parameter. A value is valid if one of `kinds` allows it.
@@ -89,6 +158,29 @@ pub struct Param {
     /// nested hyper-parameters form a family.
     #[serde(default)]
     pub nested: bool,
+    /// How the time of a fit grows with the value.
+    #[serde(default, skip_serializing_if = "Cost::is_none")]
+    pub cost: Cost,
+}
+
+/// How the time of a fit grows with the value of a hyper-parameter. A host runs
+/// the costliest tasks first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// It does not, or not in a way that can be said.
+    #[default]
+    None,
+    /// In proportion to it; `null` stands for more than any number.
+    Linear,
+    /// In proportion to its logarithm.
+    Log,
+}
+
+impl Cost {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// A kind of values of a hyper-parameter. Bounds are inclusive unless stated
@@ -160,18 +252,62 @@ pub struct Task {
     pub candidates: Vec<Params>,
     /// The training and test rows.
     pub split: Split,
-    /// The name of the target column.
+    /// The name of the target column. Rows in which it is null take no part.
     pub target: String,
+    /// The kind of the target: a category column for classes, a number column for
+    /// regression.
+    pub learning: Learning,
     /// The label of the positive class of two classes; if `None`, the last of the
     /// sorted labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
+    /// The name of the column of the rows' weights, for fits and scores; if `None`,
+    /// all rows weigh the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
     /// The metrics, by the names of scikit-learn's scorers.
     #[serde(default)]
     pub scoring: Vec<String>,
     /// Whether the training rows are scored as well.
     #[serde(default)]
     pub train_score: bool,
+    /// What is wanted beside the scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Output>,
+    /// The part of a model that a fit is to make; if `None`, the whole model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+impl Output {
+    /// The name, as it is serialised.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Predictions => "predictions",
+        }
+    }
+}
+
+/// A part of a model: a range of what [`TrainerDescription::parts`] counts, such as
+/// the trees 0 to 63 of 1,000. The parts of a model, merged in order, are the very
+/// model that one fit makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The first.
+    pub start: u32,
+    /// The one behind the last.
+    pub end: u32,
+}
+
+/// What a task gives beside its scores: an artifact of each candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// The predictions of the test rows by each candidate: a Parquet file with a
+    /// column `row`, the indices of the rows in the dataset, ascending, and the
+    /// columns of a prediction.
+    Predictions,
 }
 
 /// A train/test partition: a column of the splits file, which has an integer for
@@ -299,8 +435,10 @@ pub struct Column {
 pub enum Role {
     /// An input of the model.
     Feature,
-    /// A value to predict; never null.
+    /// A value to predict.
     Target,
+    /// The weights of the rows: numbers of at least 0, never null.
+    Weight,
 }
 
 /// The kind of a column and its representation. Null is a missing value.

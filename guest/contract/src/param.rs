@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::{Param, ParamKind};
+use crate::{Cost, Param, ParamKind};
 
 impl Param {
     /// A hyper-parameter that is not nested.
@@ -14,6 +14,7 @@ impl Param {
             default,
             meaning: meaning.to_owned(),
             nested: false,
+            cost: Cost::None,
         }
     }
 
@@ -23,6 +24,11 @@ impl Param {
             nested: true,
             ..self
         }
+    }
+
+    /// The same hyper-parameter, whose value the time of a fit grows with.
+    pub fn costs(self, cost: Cost) -> Self {
+        Self { cost, ..self }
     }
 
     /// The values that are allowed, as text: "`null` or a whole number of at least

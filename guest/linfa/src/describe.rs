@@ -1,27 +1,46 @@
 //! Descriptions of estimators and their hyper-parameters, and the values of these.
 
-use fanout_sdk::{Learning, Param, ParamKind, Params, TrainerDescription};
+use fanout_sdk::{Abilities, Learning, Param, ParamKind, Params, TrainerDescription};
 use serde_json::Value;
 
-/// The kinds of target of a classifier.
-pub(crate) const CLASSES: [Learning; 2] = [Learning::Binary, Learning::Multiclass];
-
-/// The kind of target of a regressor.
-pub(crate) const NUMBERS: [Learning; 1] = [Learning::Regression];
+/// What a dense estimator predicts and takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// Classes alone, of weighted rows.
+    Classes,
+    /// Probabilities of classes, of weighted rows.
+    Probabilities,
+    /// Numbers, of weighted rows.
+    Numbers,
+    /// Probabilities of classes; it takes no weights.
+    UnweightedProbabilities,
+    /// Numbers; it takes no weights.
+    UnweightedNumbers,
+}
 
 /// The description of a dense estimator, which takes neither missing values nor
 /// categories.
 pub(crate) fn dense(
     name: &str,
     summary: &str,
-    tasks: &[Learning],
+    gives: Gives,
     params: Vec<Param>,
 ) -> TrainerDescription {
+    let tasks = match gives {
+        Gives::Numbers | Gives::UnweightedNumbers => vec![Learning::Regression],
+        _ => vec![Learning::Binary, Learning::Multiclass],
+    };
     TrainerDescription {
-        name: name.to_owned(),
-        summary: summary.to_owned(),
-        tasks: tasks.to_vec(),
-        params,
+        abilities: Abilities {
+            missing: false,
+            categories: false,
+            weights: !matches!(
+                gives,
+                Gives::UnweightedProbabilities | Gives::UnweightedNumbers
+            ),
+            probabilities: gives != Gives::Classes,
+        },
+        ..TrainerDescription::new(name, summary, tasks, params)
     }
 }
 

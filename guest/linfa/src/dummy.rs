@@ -73,11 +73,11 @@ impl Trainer for Dummy {
             max: None,
             above_min: false,
         };
-        TrainerDescription {
-            name: "dummy".to_owned(),
-            summary: "A baseline that ignores the features.".to_owned(),
-            tasks: vec![Learning::Binary, Learning::Multiclass],
-            params: vec![
+        TrainerDescription::new(
+            "dummy",
+            "A baseline that ignores the features.",
+            vec![Learning::Binary, Learning::Multiclass],
+            vec![
                 Param::new(
                     "strategy",
                     vec![ParamKind::Choice {
@@ -103,7 +103,7 @@ impl Trainer for Dummy {
                     "The label that strategy `constant` predicts.",
                 ),
             ],
-        }
+        )
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::algebra::{Cholesky, dot};
 use crate::descent::{Descent, Quadratic};
-use crate::describe::{NUMBERS, Values, at_least, choice, count, dense, fit_intercept, share};
+use crate::describe::{Gives, Values, at_least, choice, count, dense, fit_intercept, share};
 use crate::linear::{LinearModel, NormalEquations};
 use crate::linear_regression::least_squares;
 
@@ -201,7 +201,7 @@ impl DenseTrainer for ElasticNet {
             "elastic_net",
             "Least squares with an l1 and an l2 penalty, by coordinate descent; all candidates \
              share one pass over the rows (ours, not linfa's: weights, coded columns).",
-            &NUMBERS,
+            Gives::Numbers,
             parameters(Some(l1_ratio.nested())),
         )
     }
@@ -236,7 +236,7 @@ impl DenseTrainer for Lasso {
             "lasso",
             "Least squares with an l1 penalty, by coordinate descent; all values of `alpha` share \
              one pass over the rows (ours, not linfa's: weights, coded columns).",
-            &NUMBERS,
+            Gives::Numbers,
             parameters(None),
         )
     }

@@ -6,7 +6,7 @@ use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
 use fanout_sdk::{Fault, Matrix, Params, PredictionValues, TrainerDescription};
 
 use crate::algebra::LeastSquares;
-use crate::describe::{NUMBERS, Values, dense, fit_intercept};
+use crate::describe::{Gives, Values, dense, fit_intercept};
 use crate::linear::{LinearModel, NormalEquations};
 
 /// scikit-learn's `LinearRegression`: least squares, of least norm where columns
@@ -30,7 +30,7 @@ impl DenseTrainer for LinearRegression {
             "linear_regression",
             "Ordinary least squares, of least norm for dependent columns (ours, not linfa's: \
              weights, coded columns, any rank).",
-            &NUMBERS,
+            Gives::Numbers,
             vec![fit_intercept()],
         )
     }

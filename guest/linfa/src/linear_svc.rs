@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::classes::{Balance, Classes, Occurring};
-use crate::describe::{
-    CLASSES, Values, choice, class_weight, count, dense, fit_intercept, positive,
-};
+use crate::describe::{Gives, Values, choice, class_weight, count, dense, fit_intercept, positive};
 use crate::linear::LinearModel;
 
 mod dual;
@@ -82,7 +80,7 @@ impl DenseTrainer for LinearSvc {
             "linear_svc",
             "Linear support vector machines (ours, not linfa's: squared hinge, weights, several \
              classes, coded columns). Predicts classes, no probabilities.",
-            &CLASSES,
+            Gives::Classes,
             vec![
                 Param::new(
                     "C",

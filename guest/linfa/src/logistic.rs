@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{
-    CLASSES, Values, choice, class_weight, count, dense, fit_intercept, positive, share,
+    Gives, Values, choice, class_weight, count, dense, fit_intercept, positive, share,
 };
 use crate::linear::LinearModel;
 
@@ -150,7 +150,7 @@ impl DenseTrainer for LogisticRegression {
             "logistic_regression",
             "Binary and multinomial logistic regression with an l2, l1 or elastic-net penalty, by \
              Newton's method (ours, not linfa's: weights, coded columns, l1).",
-            &CLASSES,
+            Gives::Probabilities,
             vec![
                 Param::new(
                     "C",

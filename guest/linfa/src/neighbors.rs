@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer, EachPrediction};
-use fanout_sdk::{Fault, Learning, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::classes::{Classes, Occurring};
-use crate::describe::{CLASSES, NUMBERS, Values, at_least, choice, count, dense};
+use crate::describe::{Gives, Values, at_least, choice, count, dense};
 
 mod index;
 mod nearest;
@@ -234,13 +234,13 @@ fn evaluate(
     Ok(fits)
 }
 
-fn description(tasks: &[Learning]) -> TrainerDescription {
+fn description(gives: Gives) -> TrainerDescription {
     dense(
         "k_neighbors",
         "The nearest training rows, by a tree or by all distances, whichever is sooner; all \
          candidates of one metric share one search (ours, not linfa's: ties, weights, coded \
          columns, speed).",
-        tasks,
+        gives,
         vec![
             Param::new(
                 "n_neighbors",
@@ -276,7 +276,7 @@ impl DenseTrainer for NeighborsClassifier {
     type Model = NeighborsModel;
 
     fn description() -> TrainerDescription {
-        description(&CLASSES)
+        description(Gives::UnweightedProbabilities)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {
@@ -307,7 +307,7 @@ impl DenseTrainer for NeighborsRegressor {
     type Model = NeighborsModel;
 
     fn description() -> TrainerDescription {
-        description(&NUMBERS)
+        description(Gives::UnweightedNumbers)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {

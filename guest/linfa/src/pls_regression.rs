@@ -7,7 +7,7 @@ use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, Trai
 use serde_json::json;
 
 use crate::algebra::{add, dot};
-use crate::describe::{NUMBERS, Values, count, dense};
+use crate::describe::{Gives, Values, count, dense};
 use crate::linear::{LinearModel, NormalEquations};
 
 /// scikit-learn's `PLSRegression` for one target.
@@ -32,7 +32,7 @@ impl DenseTrainer for PlsRegression {
             "pls_regression",
             "Partial least squares; all numbers of components share one fit (ours, not linfa's: \
              coded columns, nested components).",
-            &NUMBERS,
+            Gives::UnweightedNumbers,
             vec![
                 Param::new(
                     "n_components",

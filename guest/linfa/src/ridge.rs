@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::algebra::{Cholesky, dot};
 use crate::classes::{Balance, Classes, Occurring};
-use crate::describe::{CLASSES, NUMBERS, Values, at_least, class_weight, dense, fit_intercept};
+use crate::describe::{Gives, Values, at_least, class_weight, dense, fit_intercept};
 use crate::linear::{LinearModel, NormalEquations, column_means, mean, model};
 use crate::linear_regression::least_squares;
 
@@ -275,7 +275,7 @@ impl DenseTrainer for Ridge {
             "ridge",
             "Least squares with an l2 penalty; all values of `alpha` share one pass over the \
              rows (ours, not linfa's: weights, coded columns, more columns than rows).",
-            &NUMBERS,
+            Gives::Numbers,
             vec![alpha(), fit_intercept()],
         )
     }
@@ -337,7 +337,7 @@ impl DenseTrainer for RidgeClassifier {
             "ridge_classifier",
             "Least squares with an l2 penalty on targets of -1 and 1, one per class (ours: linfa \
              has none). Predicts classes, no probabilities.",
-            &CLASSES,
+            Gives::Classes,
             vec![alpha(), fit_intercept(), class_weight()],
         )
     }

@@ -6,8 +6,8 @@
 use std::convert::Infallible;
 
 use fanout_sdk::{
-    Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
-    Schema, Scorer, Table, Target, Trainer, TrainerDescription,
+    Abilities, Cost, Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf,
+    PredictionValues, Schema, Scorer, Table, Target, Trainer, TrainerDescription,
 };
 use linfa::ParamGuard;
 use linfa::prelude::{Dataset, Fit, Predict};
@@ -60,11 +60,11 @@ impl Trainer for LinfaDecisionTree {
         let quality = ParamKind::Choice {
             of: vec!["gini".to_owned(), "entropy".to_owned()],
         };
-        TrainerDescription {
-            name: "linfa_decision_tree".to_owned(),
-            summary: "The decision tree of linfa-trees: exact splits, no probabilities.".to_owned(),
-            tasks: vec![Learning::Binary, Learning::Multiclass],
-            params: vec![
+        let description = TrainerDescription::new(
+            "linfa_decision_tree",
+            "The decision tree of linfa-trees: exact splits, no probabilities.",
+            vec![Learning::Binary, Learning::Multiclass],
+            vec![
                 Param::new(
                     "split_quality",
                     vec![quality],
@@ -76,7 +76,8 @@ impl Trainer for LinfaDecisionTree {
                     vec![ParamKind::Null, depth],
                     Value::Null,
                     "The maximum depth of the tree; null for no limit.",
-                ),
+                )
+                .costs(Cost::Linear),
                 Param::new(
                     "min_weight_split",
                     vec![number(0.0, false)],
@@ -96,6 +97,14 @@ impl Trainer for LinfaDecisionTree {
                     "The minimum impurity decrease of a split.",
                 ),
             ],
+        );
+        TrainerDescription {
+            abilities: Abilities {
+                missing: false,
+                probabilities: false,
+                ..Abilities::default()
+            },
+            ..description
         }
     }
 

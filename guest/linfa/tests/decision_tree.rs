@@ -147,7 +147,9 @@ fn agree(found: &[u32], linfa: &[Option<u32>]) {
 #[test]
 fn the_trainer_predicts_as_linfa() {
     let table = table();
-    let target = table.target("class").unwrap();
+    let target = table
+        .target("class", fanout_sdk::Learning::Multiclass)
+        .unwrap();
     let Target::Classes { codes, .. } = &target else {
         panic!("{target:?}");
     };
@@ -173,6 +175,8 @@ fn the_trainer_predicts_as_linfa() {
     let job = |candidates| Job {
         candidates,
         target: &target,
+        weights: None,
+        part: None,
         train: &train,
         test: &test,
     };

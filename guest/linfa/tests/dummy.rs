@@ -15,18 +15,22 @@ fn table() -> Table {
         role,
         kind,
     };
-    let targets = |value: fn(u32) -> f64| Values::Number((0..ROWS).map(value).collect());
-    let target = |name| column(name, Role::Target, ColumnKind::Number);
+    let target = |name: &str, labels: &[&str], code: fn(u32) -> u32| {
+        let labels = labels.iter().map(ToString::to_string).collect();
+        (
+            column(name, Role::Target, ColumnKind::Category { labels }),
+            Values::Category((0..ROWS).map(code).collect()),
+        )
+    };
     Table::from_columns(vec![
         (
             column("x", Role::Feature, ColumnKind::Number),
-            targets(f64::from),
+            Values::Number((0..ROWS).map(f64::from).collect()),
         ),
-        (target("two"), targets(|row| f64::from(row % 4 == 0))),
-        (
-            target("three"),
-            targets(|row| [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0][row as usize % 10]),
-        ),
+        target("two", &["0", "1"], |row| u32::from(row % 4 == 0)),
+        target("three", &["0", "1", "2"], |row| {
+            [0, 0, 1, 1, 1, 1, 1, 2, 2, 2][row as usize % 10]
+        }),
     ])
     .unwrap()
 }
@@ -65,11 +69,13 @@ fn predicted(target: &str, set: &[(&str, Value)]) -> Result<Vec<f64>, Fault> {
         set.iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone())),
     );
-    let target = table.target(target)?;
+    let target = table.target(target, fanout_sdk::Learning::Multiclass)?;
     let rows: Vec<u32> = (0..ROWS).collect();
     let job = Job {
         candidates: &[params],
         target: &target,
+        weights: None,
+        part: None,
         train: &rows,
         test: &rows,
     };

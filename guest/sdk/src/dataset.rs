@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task};
 use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe};
+use crate::outputs::{Artifact, Recorder};
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::task::{candidates, other_contract};
@@ -34,11 +35,17 @@ pub struct Dataset {
     /// `None` if the dataset was adopted.
     table: Option<Table>,
     splits: Splits,
-    /// By name, and whether the target was read as numbers for a regressor.
-    targets: RefCell<BTreeMap<(String, bool), Rc<Target>>>,
+    /// By name.
+    targets: RefCell<BTreeMap<String, Rc<Target>>>,
+    /// By name.
+    weights: RefCell<BTreeMap<String, Rc<Vec<f64>>>>,
     /// The latest first.
-    selections: RefCell<VecDeque<(Split, Rc<Rows>)>>,
+    selections: RefCell<VecDeque<(Selection, Rc<Rows>)>>,
 }
+
+/// A split, and the target whose missing values leave rows out of it, if it has
+/// any.
+type Selection = (Split, Option<String>);
 
 /// A trainer with its prepared data.
 struct TrainerSlot {
@@ -59,6 +66,7 @@ impl std::fmt::Debug for TrainerSlot {
 struct Model {
     contract: u32,
     trainer: String,
+    learning: Learning,
     bytes: Vec<u8>,
 }
 
@@ -67,10 +75,13 @@ struct Model {
 struct SharedHead<'a> {
     contract: u32,
     trainer: &'a str,
+    learning: Learning,
     /// The Parquet file of the splits.
     splits: &'a [u8],
-    /// All targets of the table, by name.
-    targets: Vec<(Cow<'a, str>, Cow<'a, Target>)>,
+    /// The target with its name.
+    target: (&'a str, Cow<'a, Target>),
+    /// The weights with their name.
+    weights: Option<(&'a str, Cow<'a, [f64]>)>,
 }
 
 /// A task that was checked, with the data that its fit needs.
@@ -79,7 +90,17 @@ struct CheckedTask<'a> {
     task: Task,
     candidates: Vec<Params>,
     target: Rc<Target>,
+    weights: Option<Rc<Vec<f64>>>,
     rows: Rc<Rows>,
+}
+
+/// What [`Dataset::evaluate`] gives.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// An [`Answer`] as JSON.
+    pub answer: String,
+    /// The outputs that the task asks for, in the order of the candidates.
+    pub artifacts: Vec<Artifact>,
 }
 
 impl Dataset {
@@ -113,40 +134,43 @@ impl Dataset {
             table,
             splits,
             targets: RefCell::default(),
+            weights: RefCell::default(),
             selections: RefCell::default(),
         }
     }
 
-    /// Serialises the prepared data of one trainer, with the targets and the
-    /// splits, so that other instances of this guest can [`Dataset::adopt`] it
+    /// Serialises what tasks of the trainer, target and weights of `task` (JSON)
+    /// need, so that other instances of this guest can [`Dataset::adopt`] it
     /// without decoding the Parquet file.
     ///
     /// # Errors
-    /// If the guest has no such trainer, the dataset was itself adopted, or a
-    /// column can't be read.
-    pub fn share(&self, trainer: &str) -> Result<Vec<u8>, Fault> {
-        let (slot, description) = self.trainer(trainer)?;
-        let targets: Vec<(&str, Rc<Target>)> = self
-            .table()?
-            .target_names()
-            .map(|name| Ok((name, self.target(description, name)?)))
-            .collect::<Result<_, Fault>>()?;
+    /// If the task is invalid, the dataset was itself adopted, or a column can't be
+    /// read.
+    pub fn share(&self, task: &str) -> Result<Vec<u8>, Fault> {
+        let task = task::read(task)?;
+        let (slot, _) = self.trainer(&task.trainer, task.learning)?;
+        self.table()?;
+        let target = self.target(&task)?;
+        let weights = self.weights(&task)?;
         let shared = SharedHead {
             contract: CONTRACT,
-            trainer,
+            trainer: &task.trainer,
+            learning: task.learning,
             splits: self.splits.bytes(),
-            targets: targets
-                .iter()
-                .map(|(name, target)| (Cow::from(*name), Cow::Borrowed(&**target)))
-                .collect(),
+            target: (&task.target, Cow::Borrowed(&*target)),
+            weights: weights.as_ref().map(|weights| {
+                let name = task.weight.as_deref().unwrap_or_default();
+                (name, Cow::Borrowed(weights.as_slice()))
+            }),
         };
         let head = postcard::to_allocvec(&shared).map_err(cannot_share)?;
         slot.offer.share(self.prepared(slot)?, head)
     }
 
     /// Opens what [`Dataset::share`] of another instance of this guest returned.
-    /// The dataset answers tasks of that trainer, with bit-identical results; it
-    /// has no table, so that it serves no other trainer and predicts nothing.
+    /// The dataset answers tasks of that trainer, target and weights, with
+    /// bit-identical results; it has no table, so that it serves no other and
+    /// predicts nothing.
     ///
     /// # Errors
     /// If `shared` was not returned by [`Dataset::share`] of the same guest.
@@ -158,14 +182,19 @@ impl Dataset {
         }
         let splits = Splits::open(Bytes::copy_from_slice(head.splits))?;
         let dataset = Self::new::<G>(None, splits);
-        let (slot, trainer) = dataset.trainer(head.trainer)?;
+        let (slot, _) = dataset.trainer(head.trainer, head.learning)?;
         let data = slot.offer.adopt(prepared)?;
         slot.prepared.get_or_init(|| data);
-        let regressor = is_regressor(trainer);
-        let targets = head.targets.into_iter();
-        let targets = targets
-            .map(|(name, target)| ((name.into_owned(), regressor), Rc::new(target.into_owned())));
-        dataset.targets.borrow_mut().extend(targets);
+        let (name, target) = head.target;
+        let target = Rc::new(target.into_owned());
+        dataset.targets.borrow_mut().insert(name.to_owned(), target);
+        if let Some((name, weights)) = head.weights {
+            let weights = Rc::new(weights.into_owned());
+            dataset
+                .weights
+                .borrow_mut()
+                .insert(name.to_owned(), weights);
+        }
         Ok(dataset)
     }
 
@@ -177,13 +206,12 @@ impl Dataset {
         })
     }
 
-    /// Fits the candidates of a [`Task`] (JSON) and scores them. Returns an
-    /// [`Answer`] (JSON).
+    /// Fits the candidates of a [`Task`] (JSON) and scores them.
     ///
     /// # Errors
     /// If the task is invalid, does not fit the dataset or the trainer, or the
     /// fit fails.
-    pub fn evaluate(&self, task: &str) -> Result<String, Fault> {
+    pub fn evaluate(&self, task: &str) -> Result<Evaluation, Fault> {
         let checked = self.check(task)?;
         if checked.task.split.test.is_none() {
             return Err(Fault::InvalidTask(
@@ -191,22 +219,30 @@ impl Dataset {
                     .to_owned(),
             ));
         }
-        let mut scoring = Scoring::new(&checked.task, &checked.target, &checked.rows)?;
+        let scoring = Scoring::new(&checked.task, &checked.target, &checked.rows)?;
+        let (outputs, classes) = (&checked.task.outputs, checked.target.classes());
+        let mut recorder = Recorder::new(scoring, outputs, classes, &checked.rows.test);
         let data = self.prepared(checked.slot)?;
         let fits = checked
             .slot
             .offer
-            .evaluate(data, &checked.job(), &mut scoring)?;
+            .evaluate(data, &checked.job(), &mut recorder)?;
+        let (scoring, artifacts) = recorder.finish();
         let answer = Answer {
             contract: CONTRACT,
             fits,
             scores: scoring.finish()?,
         };
-        Ok(serde_json::to_string(&answer).expect("an answer has text keys and finite numbers"))
+        let answer = serde_json::to_string(&answer);
+        Ok(Evaluation {
+            answer: answer.expect("an answer has text keys and finite numbers"),
+            artifacts,
+        })
     }
 
     /// Fits the first candidate of a [`Task`] (JSON) on its training rows.
-    /// Returns the model, in a format that only this guest reads.
+    /// Returns the model, or the part of it that the task asks for, in a format
+    /// that only this guest reads.
     ///
     /// # Errors
     /// As [`Dataset::evaluate`].
@@ -216,13 +252,44 @@ impl Dataset {
             .slot
             .offer
             .fit(self.prepared(checked.slot)?, &checked.job())?;
-        let model = Model {
+        Model {
             contract: CONTRACT,
             trainer: checked.task.trainer,
+            learning: checked.task.learning,
             bytes,
+        }
+        .write()
+    }
+
+    /// The model of the parts of one fit, which [`Dataset::fit`] returned, in
+    /// order.
+    ///
+    /// # Errors
+    /// If these are not all parts of one model of this guest.
+    pub fn merge<G: Guest>(parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
+        let parts: Vec<Model> = parts
+            .iter()
+            .map(|part| Model::read(part))
+            .collect::<Result<_, _>>()?;
+        let Some(first) = parts.first() else {
+            return Err(Fault::InvalidTask("there are no parts to merge".to_owned()));
         };
-        postcard::to_allocvec(&model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+        let (trainer, learning) = (first.trainer.clone(), first.learning);
+        let mut others = parts.iter();
+        if others.any(|part| part.trainer != trainer || part.learning != learning) {
+            let message = "the parts are of several trainers".to_owned();
+            return Err(Fault::InvalidTask(message));
+        }
+        let description = describe::<G>();
+        let slot = find(&description, &trainer, learning)?;
+        let parts: Vec<Vec<u8>> = parts.into_iter().map(|part| part.bytes).collect();
+        Model {
+            contract: CONTRACT,
+            trainer,
+            learning,
+            bytes: G::TRAINERS[slot].merge(&parts)?,
+        }
+        .write()
     }
 
     /// Predicts every row with a model from [`Dataset::fit`]. Returns a Parquet
@@ -233,47 +300,57 @@ impl Dataset {
     /// If the model is not one of this guest, the dataset lacks a feature, or
     /// it was adopted.
     pub fn predict(&self, model: &[u8]) -> Result<Vec<u8>, Fault> {
-        let model: Model = postcard::from_bytes(model).map_err(|error| {
-            Fault::InvalidTask(format!("the model is not one of this guest: {error}"))
-        })?;
-        if model.contract != CONTRACT {
-            return Err(other_contract("model", model.contract));
-        }
-        let (slot, _) = self.trainer(&model.trainer)?;
+        let model = Model::read(model)?;
+        let (slot, _) = self.trainer(&model.trainer, model.learning)?;
         let table = self.table()?;
         let predictions = slot.offer.predict(&model.bytes, table)?;
-        prediction::to_parquet(&predictions, table.rows())
+        prediction::of_table(&predictions, table.rows())
     }
 
     fn check(&self, json: &str) -> Result<CheckedTask<'_>, Fault> {
         let task = task::read(json)?;
-        let (slot, trainer) = self.trainer(&task.trainer)?;
+        let (slot, trainer) = self.trainer(&task.trainer, task.learning)?;
         let candidates = candidates(trainer, &task)?;
-        let target = self.target(trainer, &task.target)?;
-        let rows = self.rows(&task.split)?;
+        if task.weight.is_some() && !trainer.abilities.weights {
+            return Err(Fault::InvalidTask(format!(
+                "trainer `{}` takes no weights of rows",
+                trainer.name
+            )));
+        }
+        if task.part.is_some() && trainer.parts.is_none() {
+            return Err(Fault::InvalidTask(format!(
+                "models of trainer `{}` have no parts",
+                trainer.name
+            )));
+        }
+        let target = self.target(&task)?;
+        if !trainer.tasks.contains(&target.learning()) {
+            return Err(Fault::InvalidTask(format!(
+                "trainer `{}` does not support the target `{}`, which has {} classes",
+                trainer.name,
+                task.target,
+                target.classes().len()
+            )));
+        }
+        let weights = self.weights(&task)?;
+        let rows = self.rows(&task, &target)?;
         Ok(CheckedTask {
             slot,
             task,
             candidates,
             target,
+            weights,
             rows,
         })
     }
 
-    fn trainer(&self, name: &str) -> Result<(&TrainerSlot, &TrainerDescription), Fault> {
-        let trainers = &self.description.trainers;
-        let found = self.slots.iter().zip(trainers);
-        found
-            .into_iter()
-            .find(|(_, trainer)| trainer.name == name)
-            .ok_or_else(|| {
-                let names: Vec<&str> = trainers.iter().map(|t| t.name.as_str()).collect();
-                Fault::InvalidTask(format!(
-                    "guest `{}` has no trainer `{name}`; its trainers are `{}`",
-                    self.description.guest,
-                    names.join("`, `")
-                ))
-            })
+    fn trainer(
+        &self,
+        name: &str,
+        learning: Learning,
+    ) -> Result<(&TrainerSlot, &TrainerDescription), Fault> {
+        let place = find(&self.description, name, learning)?;
+        Ok((&self.slots[place], &self.description.trainers[place]))
     }
 
     fn prepared<'a>(&self, slot: &'a TrainerSlot) -> Result<&'a dyn Any, Fault> {
@@ -284,50 +361,95 @@ impl Dataset {
         Ok(&**slot.prepared.get_or_init(|| data))
     }
 
-    /// The target `name` as the trainer takes it: as numbers for a trainer that
-    /// does regression only.
-    fn target(&self, trainer: &TrainerDescription, name: &str) -> Result<Rc<Target>, Fault> {
-        let regressor = is_regressor(trainer);
-        let key = (name.to_owned(), regressor);
-        let known = self.targets.borrow().get(&key).cloned();
-        let target = match known {
-            Some(target) => target,
-            None => {
-                let table = self.table()?;
-                let target = Rc::new(if regressor {
-                    Target::Numbers(table.numbers(name)?)
-                } else {
-                    table.target(name)?
-                });
-                self.targets.borrow_mut().insert(key, Rc::clone(&target));
-                target
-            }
-        };
-        let learning = target.learning();
-        if trainer.tasks.contains(&learning) {
-            return Ok(target);
+    fn target(&self, task: &Task) -> Result<Rc<Target>, Fault> {
+        let name = &task.target;
+        if let Some(target) = self.targets.borrow().get(name)
+            && target.learning().is_classes() == task.learning.is_classes()
+        {
+            return Ok(Rc::clone(target));
         }
-        Err(Fault::InvalidTask(format!(
-            "trainer `{}` does not support the target `{name}`, which {}",
-            trainer.name,
-            match learning {
-                Learning::Binary => "has two classes".to_owned(),
-                Learning::Multiclass => format!("has {} classes", target.classes().len()),
-                Learning::Regression => "is numeric".to_owned(),
-            }
-        )))
+        let target = Rc::new(self.table()?.target(name, task.learning)?);
+        let mut targets = self.targets.borrow_mut();
+        targets.insert(name.clone(), Rc::clone(&target));
+        Ok(target)
     }
 
-    /// The rows of a split.
-    fn rows(&self, split: &Split) -> Result<Rc<Rows>, Fault> {
+    fn weights(&self, task: &Task) -> Result<Option<Rc<Vec<f64>>>, Fault> {
+        let Some(name) = &task.weight else {
+            return Ok(None);
+        };
+        if let Some(weights) = self.weights.borrow().get(name) {
+            return Ok(Some(Rc::clone(weights)));
+        }
+        let weights = Rc::new(self.table()?.weights(name)?);
+        let mut known = self.weights.borrow_mut();
+        known.insert(name.clone(), Rc::clone(&weights));
+        Ok(Some(weights))
+    }
+
+    /// The rows of a task's split that have a target.
+    fn rows(&self, task: &Task, target: &Target) -> Result<Rc<Rows>, Fault> {
+        let with_gaps = target.has_missing().then(|| task.target.clone());
+        let selection: Selection = (task.split.clone(), with_gaps);
         let mut selections = self.selections.borrow_mut();
-        if let Some((_, rows)) = selections.iter().find(|(known, _)| known == split) {
+        if let Some((_, rows)) = selections.iter().find(|(known, _)| *known == selection) {
             return Ok(Rc::clone(rows));
         }
-        let rows = Rc::new(self.splits.select(split)?);
+        let mut rows = self.splits.select(&task.split)?;
+        if let (split, Some(name)) = &selection {
+            rows.train.retain(|&row| target.has(row));
+            rows.test.retain(|&row| target.has(row));
+            if rows.train.is_empty() || (rows.test.is_empty() && split.test.is_some()) {
+                return Err(Fault::InvalidTask(format!(
+                    "the split has training or test rows, but none of these has the target `{name}`"
+                )));
+            }
+        }
+        let rows = Rc::new(rows);
         selections.truncate(SELECTIONS - 1);
-        selections.push_front((split.clone(), Rc::clone(&rows)));
+        selections.push_front((selection, Rc::clone(&rows)));
         Ok(rows)
+    }
+}
+
+/// The place of the trainer `name` for targets of the kind `learning`.
+fn find(description: &Description, name: &str, learning: Learning) -> Result<usize, Fault> {
+    if let Some(place) = description.place(name, learning) {
+        return Ok(place);
+    }
+    let trainers = description.trainers.iter();
+    let mut names: Vec<&str> = trainers.map(|trainer| trainer.name.as_str()).collect();
+    let message = match learning {
+        Learning::Regression if names.contains(&name) => {
+            format!("trainer `{name}` does not learn numbers")
+        }
+        _ if names.contains(&name) => format!("trainer `{name}` does not learn classes"),
+        _ => {
+            names.dedup();
+            format!(
+                "guest `{}` has no trainer `{name}`; its trainers are `{}`",
+                description.guest,
+                names.join("`, `")
+            )
+        }
+    };
+    Err(Fault::InvalidTask(message))
+}
+
+impl Model {
+    fn write(&self) -> Result<Vec<u8>, Fault> {
+        postcard::to_allocvec(self)
+            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        let model: Self = postcard::from_bytes(bytes).map_err(|error| {
+            Fault::InvalidTask(format!("the model is not one of this guest: {error}"))
+        })?;
+        if model.contract != CONTRACT {
+            return Err(other_contract("model", model.contract));
+        }
+        Ok(model)
     }
 }
 
@@ -336,15 +458,12 @@ impl CheckedTask<'_> {
         Job {
             candidates: &self.candidates,
             target: &self.target,
+            weights: self.weights.as_ref().map(|weights| weights.as_slice()),
             train: &self.rows.train,
             test: &self.rows.test,
+            part: self.task.part,
         }
     }
-}
-
-/// Whether a trainer does regression only.
-fn is_regressor(trainer: &TrainerDescription) -> bool {
-    trainer.tasks.iter().all(|t| *t == Learning::Regression)
 }
 
 #[cfg(test)]
@@ -364,11 +483,12 @@ mod tests {
     /// A valid task with some fields replaced.
     fn task(changes: Value) -> String {
         let mut task = json!({
-            "contract": 1,
+            "contract": 2,
             "trainer": "echo",
             "candidates": [{}],
             "split": {"column": "fold", "test": 1},
             "target": "y",
+            "learning": "binary",
             "scoring": ["accuracy", "roc_auc"],
         });
         for (key, value) in changes.as_object().unwrap() {
@@ -379,7 +499,7 @@ mod tests {
 
     fn answer(changes: Value) -> Value {
         let answer = open().evaluate(&task(changes)).unwrap();
-        serde_json::from_str(&answer).unwrap()
+        serde_json::from_str(&answer.answer).unwrap()
     }
 
     fn refusal(changes: Value) -> String {
@@ -391,7 +511,7 @@ mod tests {
         // The test rows are 3 to 5: 0.2 no, 0.7 no, 0.4 yes.
         assert_eq!(
             answer(json!({"candidates": [{}, {"bias": 0.2}], "params": {"bias": -0.3}})),
-            json!({"contract": 1, "fits": 1, "scores": [
+            json!({"contract": 2, "fits": 1, "scores": [
                 {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
                 {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
             ]})
@@ -443,12 +563,12 @@ mod tests {
     #[test]
     fn an_invalid_task_is_an_error() {
         assert_eq!(
-            refusal(json!({"contract": 2, "new": {}})),
-            "invalid task: the task is of contract 2, but this guest implements contract 1"
+            refusal(json!({"contract": 3, "new": {}})),
+            "invalid task: the task is of contract 3, but this guest implements contract 2"
         );
         assert_eq!(
-            refusal(json!({"contract": 2})),
-            "invalid task: the task is of contract 2, but this guest implements contract 1"
+            refusal(json!({"contract": 3})),
+            "invalid task: the task is of contract 3, but this guest implements contract 2"
         );
         assert!(refusal(json!({"new": {}})).contains("unknown field `new`"));
         assert_eq!(
@@ -540,7 +660,7 @@ mod tests {
     #[test]
     fn an_adopted_dataset_gives_the_same_answers() {
         let dataset = open();
-        let shared = dataset.share("echo").unwrap();
+        let shared = dataset.share(&task(json!({}))).unwrap();
         let before = PREPARED.get();
         let adopted = Dataset::adopt::<EchoGuest>(&shared).unwrap();
         for fold in [0, 1] {
@@ -552,19 +672,19 @@ mod tests {
         let model = dataset.fit(&task(json!({}))).unwrap();
         for refused in [
             adopted.predict(&model).unwrap_err(),
-            adopted.share("echo").unwrap_err(),
+            adopted.share(&task(json!({}))).unwrap_err(),
         ] {
             assert_eq!(
                 refused.to_string(),
                 "invalid dataset: the dataset was adopted for one trainer and has no table"
             );
         }
-        assert!(dataset.share("forest").is_err());
+        assert!(dataset.share(&task(json!({"trainer": "forest"}))).is_err());
     }
 
     #[test]
     fn invalid_shared_bytes_are_an_error() {
-        let shared = open().share("echo").unwrap();
+        let shared = open().share(&task(json!({}))).unwrap();
         for end in 0..shared.len() {
             assert!(
                 Dataset::adopt::<EchoGuest>(&shared[..end]).is_err(),
@@ -576,7 +696,7 @@ mod tests {
         let refused = Dataset::adopt::<EchoGuest>(&other).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "invalid task: the dataset is of contract 2, but this guest implements contract 1"
+            "invalid task: the dataset is of contract 3, but this guest implements contract 2"
         );
     }
 
@@ -588,16 +708,17 @@ mod tests {
             let model = Model {
                 contract,
                 trainer: trainer.to_owned(),
+                learning: Learning::Binary,
                 bytes: vec![],
             };
             refused(&postcard::to_allocvec(&model).unwrap())
         };
         assert_eq!(
-            other(2, "echo"),
-            "invalid task: the model is of contract 2, but this guest implements contract 1"
+            other(3, "echo"),
+            "invalid task: the model is of contract 3, but this guest implements contract 2"
         );
         assert_eq!(
-            other(1, "forest"),
+            other(2, "forest"),
             "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`"
         );
     }

@@ -160,11 +160,11 @@ impl Trainer for Echo {
 
     fn description() -> TrainerDescription {
         let param = |name, kind, default| Param::new(name, vec![kind], default, "");
-        TrainerDescription {
-            name: "echo".to_owned(),
-            summary: String::new(),
-            tasks: vec![Learning::Binary],
-            params: vec![
+        TrainerDescription::new(
+            "echo",
+            "",
+            vec![Learning::Binary],
+            vec![
                 param(
                     "bias",
                     ParamKind::Float {
@@ -176,7 +176,7 @@ impl Trainer for Echo {
                 ),
                 param("forget", ParamKind::Bool, serde_json::json!(false)),
             ],
-        }
+        )
     }
 
     fn prepare(table: &Table) -> Result<Vec<f64>, Fault> {

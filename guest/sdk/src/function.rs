@@ -9,12 +9,15 @@
 //! can substitute the dataset of the next one.
 
 use std::cell::RefCell;
+use std::iter;
 use std::rc::Rc;
 
-use crate::Fault;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Evaluation};
 use crate::guest::{Guest, describe};
-use crate::request::{Fetch, FileSource, HttpRequest, Location, Refusal, Request};
+use crate::request::{Fetch, FileSource, HttpRequest, Location, Refusal, Request, digest_of};
+use crate::{Fault, multipart};
+
+const JSON: &str = "application/json";
 
 /// A guest as a function over HTTP. It keeps the dataset that it opened last,
 /// for platforms that keep an instance between requests.
@@ -31,7 +34,7 @@ struct KeptDataset {
     dataset: Rc<Dataset>,
 }
 
-/// An HTTP response. Its body is JSON.
+/// An HTTP response.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status.
@@ -40,8 +43,12 @@ pub struct HttpResponse {
     pub allow: Option<&'static str>,
     /// The header `fanout-dataset`, for requests with a dataset.
     pub dataset: Option<DatasetStatus>,
-    /// A `Description` or an `Answer` for status 200, else a `Fault`.
-    pub body: String,
+    /// The header `content-type`: JSON, or `multipart/form-data` for an answer with
+    /// artifacts.
+    pub content_type: String,
+    /// A `Description` or an `Answer` for status 200, else a `Fault`. With artifacts:
+    /// the parts `answer` and `predictions-<candidate>`.
+    pub body: Vec<u8>,
 }
 
 /// How an instance got the dataset of a request.
@@ -113,7 +120,10 @@ impl Function {
             }
         };
         let response = match dataset.evaluate(&request.task) {
-            Ok(answer) => HttpResponse::ok(answer),
+            Ok(Evaluation { answer, artifacts }) if artifacts.is_empty() => {
+                HttpResponse::ok(answer)
+            }
+            Ok(evaluation) => HttpResponse::with_artifacts(&evaluation),
             Err(fault) => HttpResponse::refusal(422, &fault),
         };
         HttpResponse {
@@ -178,21 +188,43 @@ impl KeptDataset {
 }
 
 impl HttpResponse {
-    fn ok(body: String) -> Self {
+    fn ok(json: String) -> Self {
         Self {
             status: 200,
             allow: None,
             dataset: None,
+            content_type: JSON.to_owned(),
+            body: json.into_bytes(),
+        }
+    }
+
+    fn with_artifacts(evaluation: &Evaluation) -> Self {
+        let names: Vec<String> = evaluation
+            .artifacts
+            .iter()
+            .map(|artifact| format!("{}-{}", artifact.output.name(), artifact.candidate))
+            .collect();
+        let artifacts = evaluation.artifacts.iter();
+        let artifacts = names
+            .iter()
+            .zip(artifacts)
+            .map(|(name, artifact)| (name.as_str(), artifact.bytes.as_slice()));
+        let answer = ("answer", evaluation.answer.as_bytes());
+        let parts: Vec<(&str, &[u8])> = iter::once(answer).chain(artifacts).collect();
+        // A digest occurs in no file by chance.
+        let boundary = digest_of(evaluation.answer.as_bytes());
+        let (content_type, body) = multipart::write(&boundary, &parts);
+        Self {
+            content_type,
             body,
+            ..Self::ok(String::new())
         }
     }
 
     fn refusal(status: u16, fault: &Fault) -> Self {
         Self {
             status,
-            allow: None,
-            dataset: None,
-            body: serde_json::to_string(fault).expect("a fault is two strings"),
+            ..Self::ok(serde_json::to_string(fault).expect("a fault is two strings"))
         }
     }
 

@@ -19,7 +19,7 @@ use crate::contract::{Answer, CONTRACT, Split, Train};
 use crate::fixture::{EchoGuest, files};
 use crate::function::Function;
 use crate::request::HttpRequest;
-use crate::{Dataset, Fault, Table};
+use crate::{Dataset, Fault, Learning, Table};
 
 /// A dataset: its Parquet file, and its splits' Parquet file after it. What
 /// was opened must be decoded or refused, and an instance that adopts it must
@@ -45,8 +45,8 @@ fn read_dataset(bytes: &[u8]) {
             }
         }
         for name in table.target_names() {
-            let _ = table.numbers(name);
-            let _ = table.target(name);
+            let _ = table.target(name, Learning::Regression);
+            let _ = table.target(name, Learning::Binary);
             target = name.to_owned();
         }
     }
@@ -121,9 +121,9 @@ fn request(bytes: &[u8]) {
     let function = Function::default();
     let first = post(&function);
     if first.status == 200 {
-        serde_json::from_str::<Answer>(&first.body).expect("an answer is of the contract");
+        serde_json::from_slice::<Answer>(&first.body).expect("an answer is of the contract");
     } else {
-        serde_json::from_str::<Fault>(&first.body).expect("a refusal is of the contract");
+        serde_json::from_slice::<Fault>(&first.body).expect("a refusal is of the contract");
     }
     let again = post(&function);
     assert_eq!((again.status, again.body), (first.status, first.body));
@@ -147,7 +147,7 @@ fn in_memory(bytes: Bytes) -> Body<'static> {
 /// The answer, which must be of the contract.
 fn evaluate(dataset: &Dataset, task: &str) -> Result<Answer, Fault> {
     let answer = dataset.evaluate(task)?;
-    Ok(serde_json::from_str(&answer).expect("an answer is of the contract"))
+    Ok(serde_json::from_str(&answer.answer).expect("an answer is of the contract"))
 }
 
 /// Calls `read`, and ends quietly where it panics in the source of another

@@ -7,6 +7,8 @@ use std::any::Any;
 use std::marker::PhantomData;
 
 use postcard::ser_flavors::Size;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::contract::{CONTRACT, Description};
 use crate::trainer::PredictionBuf;
@@ -17,7 +19,7 @@ use crate::{Fault, Job, Scorer, Table, Trainer, TrainerDescription};
 pub trait Guest: 'static {
     /// The name and the version of the guest, to be shown.
     const NAME: &'static str;
-    /// The trainers, of different names.
+    /// The trainers. Two of one name have no kind of target in common.
     const TRAINERS: &'static [&'static dyn Offer];
 }
 
@@ -70,8 +72,21 @@ pub trait Offer {
     ) -> Result<u32, Fault>;
     /// See [`Trainer::fit`]. Returns the model in postcard's format.
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault>;
+    /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`], as is what is
+    /// returned.
+    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault>;
     /// See [`Trainer::predict`]; `model` is the result of [`Offer::fit`].
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
+}
+
+fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    postcard::to_allocvec(model)
+        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+}
+
+fn read_model<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Fault> {
+    postcard::from_bytes(bytes)
+        .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
 }
 
 /// The [`Offer`] of trainer `T`.
@@ -123,15 +138,16 @@ impl<T: Trainer> Offer for Offered<T> {
     }
 
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault> {
-        let model = T::fit(Self::prepared(data), job)?;
-        postcard::to_allocvec(&model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+        model_bytes(&T::fit(Self::prepared(data), job)?)
+    }
+
+    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
+        let parts = parts.iter().map(|part| read_model(part));
+        model_bytes(&T::merge(parts.collect::<Result<_, _>>()?)?)
     }
 
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault> {
-        let model = postcard::from_bytes(model)
-            .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))?;
-        T::predict(&model, table)
+        T::predict(&read_model(model)?, table)
     }
 }
 

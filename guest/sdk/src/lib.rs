@@ -50,12 +50,12 @@
 //!     type Model = f64;
 //!
 //!     fn description() -> TrainerDescription {
-//!         TrainerDescription {
-//!             name: "mean".to_owned(),
-//!             summary: "Predicts the mean of the training rows.".to_owned(),
-//!             tasks: vec![Learning::Regression],
-//!             params: vec![],
-//!         }
+//!         TrainerDescription::new(
+//!             "mean",
+//!             "Predicts the mean of the training rows.",
+//!             vec![Learning::Regression],
+//!             vec![],
+//!         )
 //!     }
 //!
 //!     fn prepare(_: &Table) -> Result<(), Fault> {
@@ -103,6 +103,7 @@ pub mod dataset;
 pub mod dense;
 #[cfg(target_family = "wasm")]
 pub mod doors;
+pub mod eigen;
 mod file;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(test), expect(dead_code, reason = "some of it is for the tests"))]
@@ -116,6 +117,7 @@ pub mod matrix;
 pub mod metrics;
 mod multipart;
 mod normal;
+mod outputs;
 pub mod pipeline;
 mod prediction;
 pub mod request;
@@ -128,12 +130,15 @@ pub mod target;
 mod task;
 pub mod trainer;
 
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Evaluation};
 pub use dense::{Dense, DenseData, DenseTarget, DenseTrainer};
 pub use fanout_contract as contract;
-pub use fanout_contract::{Fault, Learning, Param, ParamKind, Params, TrainerDescription};
+pub use fanout_contract::{
+    Abilities, Cost, Fault, Learning, Param, ParamKind, Params, TrainerDescription,
+};
 pub use guest::Guest;
 pub use matrix::Matrix;
+pub use outputs::Artifact;
 pub use pipeline::{Pipeline, StepCache};
 pub use schema::Schema;
 pub use table::{Feature, Table, Values};

@@ -18,8 +18,8 @@
 //!
 //! | operation | function |
 //! | --- | --- |
-//! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`] |
-//! | `Xᵀ r` | [`Matrix::transposed_multiply`] |
+//! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
+//! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
 //! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
 //! | weighted means and variances | [`Matrix::moments`] |
 //! | squared norms of rows | [`Matrix::squared_norms`] |
@@ -43,6 +43,7 @@ pub use coded::{CodedBlock, CodedColumn, Codes};
 pub use gram::Gram;
 pub use index::{ColumnIndex, ColumnRef};
 pub use moments::Moments;
+pub(crate) use product::dot;
 pub use shared::Shared;
 
 mod coded;
@@ -232,6 +233,12 @@ impl Matrix {
         self.first_of(rows, f64::is_nan)
     }
 
+    /// The name of the first column of numbers that is infinite in one of `rows`,
+    /// and that row.
+    pub fn first_infinite(&self, rows: &[u32]) -> Option<(&str, u32)> {
+        self.first_of(rows, f64::is_infinite)
+    }
+
     /// The name of the first column with such a number in one of `rows`, and that
     /// row.
     fn first_of(&self, rows: &[u32], is_such: fn(f64) -> bool) -> Option<(&str, u32)> {
@@ -269,7 +276,7 @@ impl Matrix {
                  (counted from 0); add the step `simple_imputer`"
             )));
         }
-        if let Some((name, row)) = self.first_of(rows, f64::is_infinite) {
+        if let Some((name, row)) = self.first_infinite(rows) {
             return Err(Fault::InvalidDataset(format!(
                 "`{who}` takes no infinite numbers, but column `{name}` is infinite in row {row} \
                  (counted from 0)"

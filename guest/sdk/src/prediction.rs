@@ -1,9 +1,10 @@
-//! [`to_parquet`]: predictions as a Parquet file.
+//! Predictions as Parquet files: [`of_table`] of every row of a table, [`of_rows`]
+//! of some.
 
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -18,16 +19,38 @@ use crate::trainer::{Prediction, PredictionBuf};
 ///
 /// # Errors
 /// If the predictions are not one per row, or of an unknown class.
-pub(crate) fn to_parquet(predictions: &PredictionBuf, rows: usize) -> Result<Vec<u8>, Fault> {
-    let classes = &predictions.classes;
+pub(crate) fn of_table(predictions: &PredictionBuf, rows: usize) -> Result<Vec<u8>, Fault> {
     let values = predictions.as_prediction();
+    to_parquet(None, rows, &predictions.classes, values)
+}
+
+/// The same, preceded by a column `row` with the indices `rows` of the rows that
+/// are predicted. `classes` are none for numbers.
+///
+/// # Errors
+/// As [`of_table`].
+pub(crate) fn of_rows(
+    rows: &[u32],
+    classes: &[String],
+    values: Prediction<'_>,
+) -> Result<Vec<u8>, Fault> {
+    let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    to_parquet(Some(&numbers), rows.len(), classes, values)
+}
+
+fn to_parquet(
+    numbers: Option<&[i32]>,
+    rows: usize,
+    classes: &[String],
+    values: Prediction<'_>,
+) -> Result<Vec<u8>, Fault> {
     if values.rows(classes.len()) != Some(rows) {
         return Err(Fault::Failed(format!(
             "the trainer did not give one prediction for each of {rows} rows"
         )));
     }
     let written = match values {
-        Prediction::Numbers(numbers) => write(&[], Column::Numbers(numbers), &[]),
+        Prediction::Numbers(predicted) => write(numbers, &[], Column::Numbers(predicted), &[]),
         _ => {
             let mut labels = Vec::with_capacity(rows);
             for class in values.classes(classes.len()).iter() {
@@ -55,7 +78,7 @@ pub(crate) fn to_parquet(predictions: &PredictionBuf, rows: usize) -> Result<Vec
                     .collect(),
                 Prediction::Classes(_) | Prediction::Numbers(_) => Vec::new(),
             };
-            write(classes, Column::Labels(&labels), &probabilities)
+            write(numbers, classes, Column::Labels(&labels), &probabilities)
         }
     };
     written.map_err(|error| Fault::Failed(format!("the predictions can't be written: {error}")))
@@ -67,6 +90,7 @@ enum Column<'a> {
 }
 
 fn write(
+    rows: Option<&[i32]>,
     classes: &[String],
     prediction: Column<'_>,
     probabilities: &[Vec<f64>],
@@ -82,7 +106,12 @@ fn write(
             .with_logical_type(Some(LogicalType::String))
             .build()?,
     };
-    let mut fields = vec![Arc::new(first)];
+    let mut fields = Vec::new();
+    if rows.is_some() {
+        let row = Type::primitive_type_builder("row", Physical::INT32);
+        fields.push(Arc::new(row.with_repetition(Repetition::REQUIRED).build()?));
+    }
+    fields.push(Arc::new(first));
     for (label, _) in classes.iter().zip(probabilities) {
         fields.push(Arc::new(double(&format!("probability_{label}"))?));
     }
@@ -94,6 +123,12 @@ fn write(
         .build();
     let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
     let mut group = writer.next_row_group()?;
+    if let Some(rows) = rows
+        && let Some(mut column) = group.next_column()?
+    {
+        column.typed::<Int32Type>().write_batch(rows, None, None)?;
+        column.close()?;
+    }
     let mut columns = probabilities.iter();
     let mut first = Some(prediction);
     while let Some(mut column) = group.next_column()? {

@@ -371,7 +371,8 @@ mod tests {
         /// The scores of the prediction as one of test rows.
         fn score(&self) -> Result<Values, Fault> {
             let task = serde_json::json!({
-                "contract": 1,
+                "contract": 2,
+                "learning": self.target().learning(),
                 "trainer": "oracle",
                 "candidates": [{}],
                 "split": {"column": "fold", "test": 0},

@@ -2,7 +2,7 @@
 //! rows of a [`Matrix`]. Names, parameters, defaults and definitions are
 //! scikit-learn's; `docs/steps.md` lists the differences.
 //!
-//! A step is a type that implements [`Step`]. [`FittedStep`] is any of them, after
+//! A step is a type that implements `Step`. [`FittedStep`] is any of them, after
 //! its fit; it is part of a model. [`crate::Pipeline`] selects the columns and
 //! runs steps in order.
 
@@ -15,15 +15,18 @@ use crate::{Fault, Matrix, Params, Target};
 
 mod bins;
 mod categories;
+mod components;
 mod folds;
 mod imputer;
 mod normalizer;
 mod one_hot;
 mod order;
 mod ordinal;
+mod polynomial;
 mod power;
 mod quantile;
 mod scalers;
+mod selection;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -276,6 +279,12 @@ steps! {
     OrdinalEncoder = ordinal::OrdinalEncoder,
     TargetEncoder = target::TargetEncoder,
     KBinsDiscretizer = bins::KBinsDiscretizer,
+    PolynomialFeatures = polynomial::PolynomialFeatures,
+    Pca = components::Pca,
+    TruncatedSvd = components::TruncatedSvd,
+    VarianceThreshold = selection::VarianceThreshold,
+    SelectKBest = selection::SelectKBest,
+    SelectPercentile = selection::SelectPercentile,
 }
 
 /// The fault of a step that there is not.

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::Fault;
 use crate::contract::{CONTRACT, Column, ColumnKind, LAYOUT_KEY, Layout, Role};
 use crate::file::ColumnFile;
 use crate::labels::sort_order;
 use crate::matrix::{CategoryColumn, Matrix};
-use crate::target::{Target, category_classes, integer_classes};
+use crate::target::{Target, category_classes};
+use crate::{Fault, Learning};
 
 /// A table of features and targets. It holds the compressed bytes of its file.
 #[derive(Debug)]
@@ -237,40 +237,62 @@ impl Table {
         targets.map(|column| column.name.as_str())
     }
 
-    /// Decodes the target column `name`. A category, or a column of integers
-    /// only, is a target of classes; any other column one of numbers.
+    /// Decodes the target column `name`: a category as classes, numbers as
+    /// numbers.
     ///
     /// # Errors
-    /// If there is no such target, a value is missing, or there is only one
-    /// class.
-    pub fn target(&self, name: &str) -> Result<Target, Fault> {
-        let (classes, codes) = match self.stored_target(name)? {
-            (Values::Number(numbers), _) => {
-                if numbers.iter().any(|number| number.fract() != 0.0) {
-                    return Ok(Target::Numbers(numbers));
+    /// If there is no such target, it is not of the kind `learning`, or there is
+    /// only one class.
+    pub fn target(&self, name: &str, learning: Learning) -> Result<Target, Fault> {
+        match (self.stored_target(name)?, learning.is_classes()) {
+            ((Values::Number(numbers), _), false) => Ok(Target::Numbers(numbers)),
+            ((Values::Category(codes), labels), true) => {
+                let (classes, codes) = category_classes(codes, labels);
+                match classes.as_slice() {
+                    [] => Err(Fault::InvalidDataset(format!(
+                        "target `{name}` has no value in any row"
+                    ))),
+                    [one] => Err(Fault::InvalidDataset(format!(
+                        "target `{name}` is `{one}` in every row; a classifier needs at least two \
+                         classes"
+                    ))),
+                    _ => Ok(Target::Classes { classes, codes }),
                 }
-                integer_classes(&numbers)
             }
-            (Values::Category(codes), labels) => category_classes(codes, labels),
-        };
-        match classes.as_slice() {
-            [] => Err(Fault::InvalidDataset("the dataset has no rows".to_owned())),
-            [one] => Err(Fault::InvalidDataset(format!(
-                "target `{name}` is `{one}` in every row; a classifier needs at least two classes"
+            ((Values::Number(_), _), true) => Err(Fault::InvalidTask(format!(
+                "target `{name}` is numeric; a classifier needs a category"
             ))),
-            _ => Ok(Target::Classes { classes, codes }),
+            ((Values::Category(_), _), false) => Err(Fault::InvalidTask(format!(
+                "target `{name}` is a category; a regressor needs numbers"
+            ))),
         }
     }
 
-    /// Decodes the target column `name` as numbers.
+    /// Decodes the column `name` of weights.
     ///
     /// # Errors
-    /// If there is no such target, a value is missing, or it is a category.
-    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, Fault> {
-        match self.stored_target(name)? {
-            (Values::Number(numbers), _) => Ok(numbers),
-            (Values::Category(_), _) => Err(Fault::InvalidTask(format!(
-                "target `{name}` is a category; a regressor needs numbers"
+    /// If there is no such column of weights, or a weight is not a number of at
+    /// least 0.
+    pub fn weights(&self, name: &str) -> Result<Vec<f64>, Fault> {
+        let place = self
+            .columns
+            .iter()
+            .position(|column| column.role == Role::Weight && column.name == name)
+            .ok_or_else(|| {
+                Fault::InvalidTask(format!("the dataset has no column `{name}` of weights"))
+            })?;
+        let Values::Number(weights) = self.stored(place)? else {
+            return Err(Fault::InvalidDataset(format!(
+                "the weights `{name}` are a category"
+            )));
+        };
+        let is_weight = |weight: f64| weight >= 0.0 && weight.is_finite();
+        match weights.iter().position(|&weight| !is_weight(weight)) {
+            None => Ok(weights),
+            Some(row) => Err(Fault::InvalidDataset(format!(
+                "the weight `{name}` of row {row} (counted from 0) is {}, not a number of at \
+                 least 0",
+                weights[row]
             ))),
         }
     }
@@ -289,15 +311,6 @@ impl Table {
                 ))
             })?;
         let values = self.stored(place)?;
-        let missing = match &values {
-            Values::Number(numbers) => numbers.iter().position(|number| number.is_nan()),
-            Values::Category(codes) => codes.iter().position(|code| *code == Values::MISSING),
-        };
-        if let Some(row) = missing {
-            return Err(Fault::InvalidDataset(format!(
-                "target `{name}` is missing in row {row} (counted from 0); drop such rows first"
-            )));
-        }
         let labels: &[String] = match &self.columns[place].kind {
             ColumnKind::Number => &[],
             ColumnKind::Category { labels } => labels,

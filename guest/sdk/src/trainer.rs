@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::contract::Part;
 use crate::{Fault, Params, Table, Target, TrainerDescription};
 
 /// An estimator of a guest. Its functions are pure: their results depend on
@@ -52,6 +53,20 @@ pub trait Trainer: 'static {
     /// As [`Trainer::evaluate`].
     fn fit(data: &Self::Prepared, job: &Job<'_>) -> Result<Self::Model, Fault>;
 
+    /// The model of the parts of a fit ([`Job::part`]), in order and without gaps:
+    /// bit for bit that of the whole fit.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidTask`] if models have no parts, or these are not the parts of
+    /// one fit.
+    fn merge(parts: Vec<Self::Model>) -> Result<Self::Model, Fault> {
+        let _ = parts;
+        let name = Self::description().name;
+        Err(Fault::InvalidTask(format!(
+            "models of trainer `{name}` have no parts"
+        )))
+    }
+
     /// Predicts every row of a table. Its features may be in another order than
     /// those of the training table, and its categories may have other codes:
     /// features are matched by name, categories by label ([`crate::Schema`]).
@@ -69,12 +84,18 @@ pub struct Job<'a> {
     /// The candidates, at least one. Candidates that the host grouped differ only
     /// in nested hyper-parameters, but a trainer has to accept any others.
     pub candidates: &'a [Params],
-    /// The target of all rows of the table.
+    /// The target of all rows of the table. Training and test rows have a value.
     pub target: &'a Target,
+    /// The weights of all rows of the table, finite and at least 0; `None` if all
+    /// rows weigh the same. Only for trainers that say that they take weights.
+    pub weights: Option<&'a [f64]>,
     /// The indices of the training rows, ascending; at least one.
     pub train: &'a [u32],
     /// The indices of the test rows, ascending; none for a fit.
     pub test: &'a [u32],
+    /// The part of the model that a fit is to make; `None` for the whole model, and
+    /// for trainers that do not say that models have parts.
+    pub part: Option<Part>,
 }
 
 /// Takes the predictions of one candidate after the other, so that a trainer

@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dataset = Dataset::open::<Component>(table.into(), splits.into())?;
     let answers = tasks
         .iter()
-        .map(|task| dataset.evaluate(task))
-        .collect::<Result<Vec<String>, _>>()?;
+        .map(|task| Ok(dataset.evaluate(task)?.answer))
+        .collect::<Result<Vec<String>, Box<dyn Error>>>()?;
     let seconds = started.elapsed().as_secs_f64();
 
     let answers = answers

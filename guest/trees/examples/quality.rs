@@ -161,6 +161,8 @@ fn score<T: Trainer<Prepared = Bins>>(data: &Data, params: &Params) -> Result<f6
         let job = Job {
             candidates: std::slice::from_ref(params),
             target: &data.target,
+            weights: None,
+            part: None,
             train: &train,
             test: &test,
         };

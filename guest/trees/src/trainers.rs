@@ -3,7 +3,7 @@
 
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
-    Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
+    Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
     TrainerDescription, Values,
 };
 use linfa::ParamGuard;
@@ -199,12 +199,8 @@ fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
 }
 
 fn describe(name: &str, summary: &str, params: Vec<Param>) -> TrainerDescription {
-    TrainerDescription {
-        name: name.to_owned(),
-        summary: summary.to_owned(),
-        tasks: vec![Learning::Binary, Learning::Multiclass],
-        params,
-    }
+    let tasks = vec![Learning::Binary, Learning::Multiclass];
+    TrainerDescription::new(name, summary, tasks, params)
 }
 
 fn describe_random_forest() -> TrainerDescription {
@@ -281,6 +277,7 @@ fn n_estimators() -> Param {
         "The number of trees.",
     )
     .nested()
+    .costs(Cost::Linear)
 }
 
 fn bootstrap(default: bool) -> Param {
@@ -317,7 +314,8 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
             Value::Null,
             "The maximum depth of a tree; null for no limit.",
         )
-        .nested(),
+        .nested()
+        .costs(Cost::Linear),
         Param::new(
             "min_samples_split",
             vec![from(2), share(Some(1.0))],
@@ -357,7 +355,8 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
             Value::Null,
             "The maximum number of leaves of a tree, which then grows best-first; null for no \
              limit. If it is set, `n_estimators` is the only nested hyper-parameter.",
-        ),
+        )
+        .costs(Cost::Linear),
         Param::new(
             "min_impurity_decrease",
             vec![number(0.0, None)],

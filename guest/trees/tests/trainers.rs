@@ -120,12 +120,14 @@ struct Fitted<T: Trainer> {
 
 /// Evaluates and fits one candidate on two thirds of the rows.
 fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fitted<T>, Fault> {
-    let target = table.target(target)?;
+    let target = table.target(target, fanout_sdk::Learning::Multiclass)?;
     let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row / 6 % 3 == 2);
     let data = T::prepare(table)?;
     let job = Job {
         candidates: &[candidate],
         target: &target,
+        weights: None,
+        part: None,
         train: &train,
         test: &test,
     };
@@ -365,7 +367,7 @@ fn a_numeric_target_is_an_error() {
     let refused = run::<DecisionTree>(&table, "delay", params::<DecisionTree>(&[]));
     assert_eq!(
         refused.err().unwrap().to_string(),
-        "invalid task: the target is numeric, but this trainer is a classifier"
+        "invalid task: target `delay` is numeric; a classifier needs a category"
     );
 }
 
@@ -393,11 +395,15 @@ fn shared_data_and_models_round_trip() {
         let shared = offer.share(&*data, Vec::new()).unwrap();
         let adopted = offer.adopt(&shared).unwrap();
         assert_eq!(offer.share(&*adopted, Vec::new()).unwrap(), shared);
-        let target = table.target("where").unwrap();
+        let target = table
+            .target("where", fanout_sdk::Learning::Multiclass)
+            .unwrap();
         let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row % 3 == 2);
         let job = Job {
             candidates: &[params::<T>(&[])],
             target: &target,
+            weights: None,
+            part: None,
             train: &train,
             test: &test,
         };

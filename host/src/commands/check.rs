@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use clap::Args;
 use fanout::dataset::{self, ColumnSummary, Prepared};
-use fanout::expand::{Data, Expansion};
-use fanout::plan::{CheckedPlan, PoolPlan};
+use fanout::expand::Expansion;
+use fanout::plan::PoolPlan;
 use fanout::report::Usage;
 use fanout::report::human::{aligned, bytes, clip, count, counted};
 
 use super::plan::PlanArguments;
 use super::{CommandError, print};
-use fanout::session::{LoadedPlan, MemoryEstimate};
+use fanout::session::{LoadedPlan, MemoryEstimate, SuitedPlan};
 
 /// Find every mistake in a plan, or say what it would run.
 #[derive(Debug, Args)]
@@ -26,27 +26,21 @@ impl Check {
         let loaded = self.plan.load()?;
         // A check leaves no trace in the store.
         let prepared = dataset::examine(&loaded.plan)?;
-        let plan = loaded.suited(&prepared)?;
-        print(&summary(&loaded, &plan, &prepared)?);
+        let suited = loaded.suited(&prepared)?;
+        print(&summary(&loaded, &suited, &prepared)?);
         Ok(())
     }
 }
 
 fn summary(
     loaded: &LoadedPlan,
-    plan: &CheckedPlan,
+    SuitedPlan { plan, inputs }: &SuitedPlan,
     prepared: &Prepared,
 ) -> Result<String, CommandError> {
-    let data = Data {
-        guest: loaded.guest.digest(),
-        dataset: prepared.dataset,
-        splits: prepared.splits,
-    };
-    let splits = prepared.folds.clone();
-    let expansion = Expansion::new(plan, &loaded.trainer, &data, splits, loaded.workers);
+    let expansion = Expansion::new(plan, inputs, loaded.workers);
     let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
     let families = expansion.tasks.len() / splits.max(1);
-    let (rows, features) = (prepared.rows, prepared.layout.columns.len() - 1);
+    let (rows, features) = (prepared.rows, prepared.features());
     let workers = loaded.workers.min(expansion.tasks.len());
     // What an endpoint needs is the platform's; only the refit is made here.
     let here = match plan.pool {
@@ -55,7 +49,7 @@ fn summary(
     };
     // A run reads the table as this check did.
     let held = Usage::since(Instant::now()).peak_memory.unwrap_or(40 << 20);
-    let estimate = |workers| MemoryEstimate::new(plan, &loaded.trainer, prepared, workers, held);
+    let estimate = |workers| MemoryEstimate::new(plan, inputs, prepared, workers, held);
     let memory = |workers| bytes(estimate(workers).search);
     let mut memory = match here {
         0 | 1 => format!("about {}", memory(1)),
@@ -78,7 +72,7 @@ fn summary(
         counted(features, "feature")
     )?;
     writeln!(text, "target      {}", target(loaded, prepared))?;
-    writeln!(text, "trainer     {}", plan.trainer.name)?;
+    writeln!(text, "trainer     {}", plan.trainer_names().join(", "))?;
     writeln!(text, "candidates  {}", count(candidates))?;
     writeln!(text, "splits      {splits}")?;
     writeln!(text, "fits        {}", count(expansion.fits()))?;

@@ -9,13 +9,15 @@ use clap::Args;
 use fanout::report::human::{bytes, counted};
 use fanout::run::history::History;
 use fanout::run::sweep::{Rules, Sweep};
+use fanout::store::Store;
 
 use super::store::{StoreArgument, ago, parse_age};
 use super::{CommandError, print};
 
 /// Remove what no kept run names; without --yes, only say what.
 ///
-/// Every run is kept unless it is dropped. Objects younger than --younger
+/// A store of an earlier version of fanout goes as a whole. Else every run is kept
+/// unless it is dropped. Objects younger than --younger
 /// stay in any case, since a run that is about to begin may be writing them.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
@@ -42,6 +44,9 @@ pub(crate) struct Gc {
 impl Gc {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let store = self.store.open()?;
+        if let Some(layout) = store.older_layout()? {
+            return self.sweep_older(&store, layout);
+        }
         let now = SystemTime::now();
         let history = History::open(&store)?;
         let mut drop = BTreeSet::new();
@@ -90,6 +95,27 @@ impl Gc {
             writeln!(text, "removed {removed}; {kept} kept")?;
         } else {
             writeln!(text, "{kept} kept; nothing was removed: --yes removes")?;
+        }
+        print(&text);
+        Ok(())
+    }
+
+    /// Removes all of a store of an earlier version.
+    fn sweep_older(&self, store: &Store, layout: u64) -> Result<(), CommandError> {
+        let sweep = Sweep::of_older_layout(store)?;
+        let url = store.url();
+        let mut text = format!(
+            "the store `{url}` has layout {layout}, of an earlier version: nothing in it is read\n"
+        );
+        for (what, (count, size)) in sweep.counts() {
+            let what = counted(count, what);
+            writeln!(text, "removes {what}, {}", bytes(size))?;
+        }
+        if self.yes {
+            let removed = counted(sweep.remove_all(store)?, "object");
+            writeln!(text, "removed {removed}")?;
+        } else {
+            writeln!(text, "nothing was removed: --yes removes")?;
         }
         print(&text);
         Ok(())

@@ -32,7 +32,7 @@ pub(super) struct Row {
     /// The run's id.
     run: String,
     name: String,
-    trainer: String,
+    trainers: Vec<String>,
     dataset: String,
     rows: u64,
     candidates: usize,
@@ -130,9 +130,13 @@ pub(super) fn row(
     };
     Ok(Row {
         run: entry.run.to_string(),
+        trainers: plan
+            .trainer_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         name: plan.name,
-        trainer: plan.trainer.name,
-        dataset: manifest.data.dataset.to_string(),
+        dataset: manifest.inputs.data.dataset.to_string(),
         rows: manifest.rows,
         candidates,
         splits,
@@ -169,7 +173,7 @@ pub(super) fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> 
         lines.push([
             row.run[..12].to_owned(),
             row.name.clone(),
-            row.trainer.clone(),
+            row.trainers.join(", "),
             format!("{} x {}", count(row.candidates), count(row.splits)),
             state,
             best.unwrap_or_else(|| "-".to_owned()),

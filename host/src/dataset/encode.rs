@@ -21,11 +21,11 @@ use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING};
 use super::labels::{find_label, one_of, sorted_labels};
 use super::reads::{ReadColumn, Reads};
 use super::source::{BatchError, Source, SourceColumn, type_name};
-use crate::plan::{Cv, DatasetPlan, MissingTarget, Order};
+use crate::plan::{Cv, DatasetPlan, Learn, MissingTarget, Order};
 use ordered::OrderedEncoder;
-use scan::{all_labels, has_fractions};
+use scan::all_labels;
 use selection::{Feature, Selection};
-use storage::{storage_type, to_storage};
+use storage::{is_numeric, storage_type, to_storage};
 
 mod error;
 mod ordered;
@@ -35,6 +35,7 @@ mod storage;
 
 pub use error::EncodeError;
 pub(super) use error::StreamError;
+pub(super) use scan::has_fractions;
 
 /// A column of the source that is read.
 #[derive(Debug)]
@@ -192,7 +193,19 @@ impl Encoder {
             });
         }
         let at = input(*target);
-        let origin = if has_fractions(source, *target, batch)? {
+        let is_number = match plan.learn {
+            Some(Learn::Regression) => true,
+            Some(Learn::Classification) => false,
+            None => has_fractions(source, *target, batch)?,
+        };
+        let origin = if is_number {
+            if !is_numeric(&columns[*target].data_type) {
+                return Err(EncodeError::TargetNotNumeric {
+                    name: plan.target.clone(),
+                    data_type: type_name(&columns[*target].data_type),
+                }
+                .into());
+            }
             if plan.positive.is_some() {
                 return Err(EncodeError::PositiveNumber {
                     name: plan.target.clone(),

@@ -61,15 +61,17 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             categorical: Vec::new(),
             columns: Default::default(),
             target: target.to_owned(),
+            learn: None,
             positive: None,
             missing_target: Default::default(),
         },
         holdout: None,
-        trainer: TrainerPlan {
+        trainer: Some(TrainerPlan {
             name: "none".to_owned(),
             guest: None,
             params: Default::default(),
-        },
+        }),
+        trainers: Vec::new(),
         search: Search::List {
             candidates: Vec::new(),
         },

@@ -1,12 +1,17 @@
 //! [`Candidates`]: the settings of the hyper-parameters that a search tries, as
 //! indices into the distinct values.
 
+use std::ops::Range;
+
 use fanout_contract::Params;
 use serde_json::Value as Json;
 
 mod builder;
 
 pub(super) use builder::{Axis, CandidatesBuilder};
+
+/// The column of the trainer's name where there are several arms.
+pub const TRAINER: &str = "trainer";
 
 /// The cell of a hyper-parameter that a candidate does not set.
 const UNSET: u32 = u32::MAX;
@@ -24,9 +29,60 @@ pub struct Candidates {
     /// `values`, or [`UNSET`].
     cells: Vec<u32>,
     len: usize,
+    /// The first candidate of each arm but the first, ascending.
+    later_arms: Vec<u32>,
 }
 
 impl Candidates {
+    /// The candidates of several arms, one after the other, with their trainers as
+    /// a column; those of one arm as they are.
+    pub(super) fn joined(arms: Vec<(&str, Self)>) -> Self {
+        let mut arms = arms;
+        if arms.len() == 1
+            && let Some((_, only)) = arms.pop()
+        {
+            return only;
+        }
+        let names = arms.iter().flat_map(|(_, arm)| &arm.names);
+        let trainer = TRAINER.to_owned();
+        let mut builder = CandidatesBuilder::new(names.chain([&trainer]));
+        for (name, arm) in &arms {
+            builder.add_arm(name, arm);
+        }
+        builder.finish()
+    }
+
+    /// The index of the arm of candidate `index`.
+    pub fn arm(&self, index: usize) -> usize {
+        self.later_arms
+            .partition_point(|&first| first as usize <= index)
+    }
+
+    /// The candidates of an arm.
+    pub(super) fn range(&self, arm: usize) -> Range<u32> {
+        let start = match arm {
+            0 => 0,
+            later => self.later_arms[later - 1],
+        };
+        let end = self.later_arms.get(arm).copied();
+        start..end.unwrap_or(self.len as u32)
+    }
+
+    /// Whether a column is a hyper-parameter, not the trainer's name.
+    fn is_searched(&self, column: usize) -> bool {
+        self.later_arms.is_empty() || self.names[column] != TRAINER
+    }
+
+    /// The searched hyper-parameters of candidate `index`.
+    pub fn searched(&self, index: usize) -> Params {
+        let all: Vec<usize> = self.searched_columns().collect();
+        self.cells(index, &all).collect()
+    }
+
+    fn searched_columns(&self) -> impl Iterator<Item = usize> {
+        (0..self.names.len()).filter(|&column| self.is_searched(column))
+    }
+
     /// The number of candidates.
     pub fn len(&self) -> usize {
         self.len
@@ -42,7 +98,7 @@ impl Candidates {
         &self.names
     }
 
-    /// Candidate `index`.
+    /// Candidate `index`; where there are several arms, with its trainer.
     ///
     /// # Panics
     ///
@@ -102,10 +158,11 @@ impl Candidates {
         })
     }
 
-    /// The columns in which all of `candidates` have one value, and the others.
+    /// The hyper-parameters of which all of `candidates` have one value, and the
+    /// others, as columns.
     pub(super) fn columns(&self, candidates: &[u32]) -> (Vec<usize>, Vec<usize>) {
         let first = self.row(candidates[0] as usize);
-        (0..self.names.len()).partition(|&column| {
+        self.searched_columns().partition(|&column| {
             candidates
                 .iter()
                 .all(|&candidate| self.row(candidate as usize)[column] == first[column])

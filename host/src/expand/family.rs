@@ -2,41 +2,33 @@
 //! split for more workers and sorted by cost; none of it changes a score.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use fanout_contract::{Params, TrainerDescription};
+use fanout_contract::{Cost, Param, Params, TrainerDescription};
 use serde_json::Value as Json;
 
 use super::Candidates;
 
-/// Hyper-parameters that the cost of a fit is proportional to, by their names in
-/// scikit-learn.
-const COST_PARAMS: [&str; 5] = [
-    "n_estimators",
-    "max_iter",
-    "n_iter",
-    "max_depth",
-    "max_leaf_nodes",
-];
-
-/// The depth that stands for an unbounded tree: more than any bound in use.
+/// The value that stands for `null`, no limit: more than any limit in use.
 const UNBOUNDED: f64 = 64.0;
 
-/// Groups candidates that differ only in nested hyper-parameters; without
-/// `sharing`, each is alone. In the order of their first members.
+/// Groups those candidates of `range`, an arm's, that differ only in nested
+/// hyper-parameters; without `sharing`, each is alone. In the order of their first
+/// members.
 pub(super) fn group(
     candidates: &Candidates,
+    range: Range<u32>,
     trainer: &TrainerDescription,
     sharing: bool,
 ) -> Vec<Vec<u32>> {
     let nested = |name: &String| trainer.param(name).is_some_and(|param| param.nested);
     let nested: Vec<bool> = candidates.names().iter().map(nested).collect();
-    let all = 0..candidates.len() as u32;
     if !sharing || !nested.contains(&true) {
-        return all.map(|index| vec![index]).collect();
+        return range.map(|index| vec![index]).collect();
     }
     let mut families: Vec<Vec<u32>> = Vec::new();
     let mut known: HashMap<Box<[u32]>, usize> = HashMap::new();
-    for index in all {
+    for index in range {
         let row = candidates.row(index as usize).iter().enumerate();
         let key = row
             .filter(|(column, _)| !nested[*column])
@@ -102,20 +94,20 @@ pub(super) fn split(families: &mut Vec<Vec<u32>>, splits: usize, workers: usize)
 }
 
 /// Estimates the cost of a candidate's fit relative to others.
-struct CostModel {
+struct CostModel<'a> {
     /// The searched hyper-parameters that decide the cost, and their weights for
     /// candidates that do not set them.
-    columns: Vec<(&'static str, f64)>,
+    columns: Vec<(&'a Param, f64)>,
 }
 
-impl CostModel {
-    fn new(candidates: &Candidates, fixed: &Params, trainer: &TrainerDescription) -> Self {
-        let searched = COST_PARAMS
-            .into_iter()
-            .filter(|name| candidates.names().iter().any(|known| known == name));
-        let columns = searched.map(|name| {
-            let default = trainer.param(name).map(|param| &param.default);
-            (name, fixed.get(name).or(default).map_or(1.0, weight))
+impl<'a> CostModel<'a> {
+    fn new(candidates: &Candidates, fixed: &Params, trainer: &'a TrainerDescription) -> Self {
+        let costly = trainer.params.iter();
+        let costly = costly
+            .filter(|param| param.cost != Cost::None && candidates.names().contains(&param.name));
+        let columns = costly.map(|param| {
+            let value = fixed.get(&param.name).unwrap_or(&param.default);
+            (param, weight(param.cost, value))
         });
         Self {
             columns: columns.collect(),
@@ -123,18 +115,23 @@ impl CostModel {
     }
 
     fn of(&self, candidates: &Candidates, candidate: u32) -> f64 {
-        let weights = self.columns.iter().map(|(name, default)| {
+        let weights = self.columns.iter().map(|(param, default)| {
             candidates
-                .value(candidate as usize, name)
-                .map_or(*default, weight)
+                .value(candidate as usize, &param.name)
+                .map_or(*default, |value| weight(param.cost, value))
         });
         weights.product()
     }
 }
 
-fn weight(value: &Json) -> f64 {
-    match value {
+fn weight(cost: Cost, value: &Json) -> f64 {
+    let value = match value {
         Json::Null => UNBOUNDED,
         value => value.as_f64().filter(|value| *value > 0.0).unwrap_or(1.0),
+    };
+    match cost {
+        Cost::None => 1.0,
+        Cost::Linear => value,
+        Cost::Log => (1.0 + value).ln(),
     }
 }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use fanout_contract::{Param, ParamKind, Params, Task, TrainerDescription};
+use fanout_contract::{Param, ParamKind, Params, Task};
 use serde_json::{Value, json};
 
-use super::{Candidates, Data, canonical};
+use super::{Candidates, Data, Estimator, canonical};
 use crate::digest::{Digest, Hasher};
 
 /// Makes the ids and keys of one expansion.
@@ -42,20 +42,22 @@ struct IdParam {
 }
 
 impl TaskIds {
-    /// `template` holds what all tasks share; with `families`, nested
-    /// hyper-parameters are part of the keys, else of the ids.
-    pub(super) fn new(
+    /// Of an arm whose search names the hyper-parameters `searched`. `template`
+    /// holds what all its tasks share; with `families`, nested hyper-parameters are
+    /// part of the keys, else of the ids.
+    pub(super) fn new<'a>(
         candidates: &Candidates,
-        trainer: &TrainerDescription,
+        searched: impl Iterator<Item = &'a String>,
+        Estimator { trainer, guest }: &'a Estimator,
         families: bool,
         data: &Data,
-        template: &Task,
+        template: &'a Task,
     ) -> Self {
         let names: BTreeSet<&String> = trainer
             .params
             .iter()
             .map(|param| &param.name)
-            .chain(candidates.names())
+            .chain(searched)
             .chain(template.params.keys())
             .collect();
         let (nested, shared) = names
@@ -80,8 +82,9 @@ impl TaskIds {
         let contract = template.contract;
         head.update(
             format!(
-                r#"{{"data":{},"task":{{"contract":{contract},"params":"#,
-                canonical(data)
+                r#"{{"data":{},"guest":"{guest}","task":{{"contract":{contract},"learning":{},"params":"#,
+                canonical(data),
+                canonical(&template.learning),
             )
             .as_bytes(),
         );
@@ -94,6 +97,7 @@ impl TaskIds {
             "target": template.target,
             "train_score": template.train_score,
             "trainer": template.trainer,
+            "weight": template.weight,
         }));
         Self {
             shared: params(shared),

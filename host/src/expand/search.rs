@@ -1,4 +1,4 @@
-//! [`Candidates::of`]: the candidates of a plan's search.
+//! [`Candidates::of_arms`]: the candidates of a plan's searches.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,15 @@ use fanout_contract::Params;
 
 use super::candidates::{Axis, Candidates, CandidatesBuilder};
 use super::sampler;
-use crate::plan::{Search, Values};
+use crate::plan::{ArmPlan, Search, Values};
 
 impl Candidates {
+    /// The candidates of a plan's arms, one after the other.
+    pub fn of_arms<'p>(arms: impl Iterator<Item = ArmPlan<'p>>) -> Self {
+        let arms = arms.map(|arm| (arm.trainer.name.as_str(), Self::of(arm.search)));
+        Self::joined(arms.collect())
+    }
+
     /// The candidates of a search:
     ///
     /// - grid: every combination in the order of scikit-learn's

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use arrow_schema::{DataType, Field, Schema};
-use fanout_contract::{Learning, Param, ParamKind, Train};
+use fanout_contract::{Cost, Learning, Param, ParamKind, Train};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -30,28 +30,46 @@ fn trainer() -> TrainerDescription {
         default,
         meaning: String::new(),
         nested,
+        cost: if nested { Cost::Linear } else { Cost::None },
     };
-    TrainerDescription {
-        name: "forest".to_owned(),
-        summary: String::new(),
-        tasks: vec![Learning::Binary],
-        params: vec![
+    TrainerDescription::new(
+        "forest",
+        "",
+        vec![Learning::Binary],
+        vec![
             param("n_estimators", true, json!(100)),
             param("max_depth", true, json!(null)),
             param("criterion", false, json!("gini")),
             param("max_features", false, json!(1.0)),
             param("random_state", false, json!(0)),
         ],
-    }
+    )
+}
+
+/// Another trainer, with hyper-parameters of its own.
+fn linear() -> TrainerDescription {
+    let float = ParamKind::Float {
+        min: None,
+        max: None,
+        above_min: false,
+    };
+    let param = |name: &str| Param::new(name, vec![float.clone()], json!(1.0), "");
+    let params = vec![param("C").nested(), param("max_features")];
+    TrainerDescription::new("linear", "", vec![Learning::Binary], params)
 }
 
 /// A checked plan with these lines beside the usual ones.
 fn plan(more: &str) -> CheckedPlan {
-    let text = format!(
-        "dataset: {{source: a.csv, target: y}}\ntrainer: {{name: forest, params: {{random_state: 7}}}}\n{more}\n"
-    );
+    whole_plan(&format!(
+        "trainer: {{name: forest, params: {{random_state: 7}}}}\n{more}"
+    ))
+}
+
+/// A checked plan of these lines and a dataset.
+fn whole_plan(more: &str) -> CheckedPlan {
+    let text = format!("dataset: {{source: a.csv, target: y}}\n{more}\n");
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
-    draft.check_trainer(&[trainer()]);
+    draft.check_trainers(&[trainer(), linear()], None);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     draft.finish().unwrap_or_else(|error| panic!("{error}"))
@@ -59,7 +77,6 @@ fn plan(more: &str) -> CheckedPlan {
 
 fn data() -> Data {
     Data {
-        guest: Digest::of(b"guest"),
         dataset: Digest::of(b"dataset"),
         splits: Digest::of(b"splits"),
     }
@@ -76,7 +93,24 @@ fn splits(count: i32) -> Vec<Split> {
 }
 
 fn expand(more: &str, folds: i32, workers: usize) -> Expansion {
-    Expansion::new(&plan(more), &trainer(), &data(), splits(folds), workers)
+    expand_arms(&plan(more), vec![estimator(trainer())], folds, workers)
+}
+
+fn estimator(trainer: TrainerDescription) -> Estimator {
+    Estimator {
+        guest: Digest::of(trainer.name.as_bytes()),
+        trainer,
+    }
+}
+
+fn expand_arms(plan: &Plan, arms: Vec<Estimator>, folds: i32, workers: usize) -> Expansion {
+    let inputs = Inputs {
+        arms,
+        learning: Learning::Binary,
+        data: data(),
+        splits: splits(folds),
+    };
+    Expansion::new(plan, &inputs, workers)
 }
 
 fn listed(expansion: &Expansion) -> Vec<Value> {
@@ -204,13 +238,15 @@ fn documented_id(expansion: &Expansion, candidate: usize, split: &Split, familie
         .collect();
     params.extend(expansion.params(candidate));
     params.retain(|name, _| !families || !matches!(name.as_str(), "n_estimators" | "max_depth"));
-    let template = &expansion.template;
+    let template = &expansion.arms[0].template;
     let mut scoring = template.scoring.clone();
     scoring.sort();
     Digest::of_json(&json!({
         "data": data(),
+        "guest": Digest::of(b"forest"),
         "task": {
             "contract": CONTRACT,
+            "learning": template.learning,
             "trainer": template.trainer,
             "params": params,
             "split": split,
@@ -218,6 +254,7 @@ fn documented_id(expansion: &Expansion, candidate: usize, split: &Split, familie
             "positive": template.positive,
             "scoring": scoring,
             "train_score": template.train_score,
+            "weight": template.weight,
         },
     }))
 }
@@ -393,4 +430,78 @@ proptest! {
         let fits: BTreeSet<&String> = known.values().collect();
         prop_assert_eq!(fits.len(), known.len());
     }
+}
+
+/// A forest of two depths, and a linear model of three strengths.
+const ARMS: &str = "trainers:
+- trainer: {name: forest}
+  search: {params: {max_depth: [1, 2], max_features: [0.5]}}
+- trainer: {name: linear, params: {max_features: 0.5}}
+  search: {params: {C: [1, 2.0, 4]}}
+";
+
+#[test]
+fn several_trainers_are_one_list_of_candidates() {
+    let arms = vec![estimator(trainer()), estimator(linear())];
+    let expansion = expand_arms(&whole_plan(ARMS), arms, 2, 1);
+    assert_eq!(
+        expansion.candidates.names(),
+        ["C", "max_depth", "max_features", "trainer"]
+    );
+    assert_eq!(
+        listed(&expansion),
+        [
+            json!({"trainer": "forest", "max_depth": 1, "max_features": 0.5}),
+            json!({"trainer": "forest", "max_depth": 2, "max_features": 0.5}),
+            json!({"trainer": "linear", "C": 1}),
+            json!({"trainer": "linear", "C": 2.0}),
+            json!({"trainer": "linear", "C": 4}),
+        ]
+    );
+    // A family a split of each.
+    let tasks: Vec<(&str, &[u32])> = (expansion.tasks.iter())
+        .map(|task| {
+            (
+                expansion.arm(task.candidates[0]).template.trainer.as_str(),
+                &*task.candidates,
+            )
+        })
+        .collect();
+    let (forest, linear): (&[u32], &[u32]) = (&[0, 1], &[2, 3, 4]);
+    assert_eq!(
+        tasks,
+        [
+            ("forest", forest),
+            ("forest", forest),
+            ("linear", linear),
+            ("linear", linear)
+        ]
+    );
+    let task = expansion.task(2);
+    assert_eq!(json!(task.params), json!({"max_features": 0.5}));
+    assert_eq!(
+        json!(task.candidates),
+        json!([{"C": 1}, {"C": 2.0}, {"C": 4}])
+    );
+    assert_eq!(expansion.guest(4), Digest::of(b"linear"));
+    assert_eq!(
+        json!(expansion.params(0)),
+        json!({"max_depth": 1, "max_features": 0.5})
+    );
+}
+
+#[test]
+fn a_fit_has_the_same_name_beside_other_trainers() {
+    let alone = whole_plan(
+        "trainer: {name: linear, params: {max_features: 0.5}}\nsearch: {params: {C: [4, 1]}}",
+    );
+    let alone = expand_arms(&alone, vec![estimator(linear())], 2, 1);
+    let arms = vec![estimator(trainer()), estimator(linear())];
+    let beside = expand_arms(&whole_plan(ARMS), arms, 2, 1);
+    for split in &alone.splits {
+        assert_eq!(alone.id(0, split), beside.id(4, split));
+        assert_eq!(alone.id(1, split), beside.id(2, split));
+    }
+    assert_eq!((alone.key(0), alone.key(1)), (beside.key(4), beside.key(2)));
+    assert_ne!(alone.key(0), alone.key(1));
 }

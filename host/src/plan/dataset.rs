@@ -40,6 +40,11 @@ section! {
             .aka(&["dtype", "dtypes", "types", "schema"]),
         /// The column to predict.
         target: String = required(&LABEL).aka(&["label", "y", "targets", "class"]),
+        /// Whether the target is of classes (`classification`) or a number (`regression`).
+        /// Default: `regression` for numbers with fractions, and where the trainers learn
+        /// numbers alone.
+        #[serde(default)]
+        learn: Option<Learn> = optional(&LEARN).aka(&["task", "problem", "objective"]),
         /// The label of the positive class, where there are two. Default: the last of the
         /// sorted labels.
         positive: Option<String> = optional(&LABEL)
@@ -87,6 +92,16 @@ pub enum SourceFormat {
     Arrow,
 }
 
+/// What the target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learn {
+    /// One of several classes.
+    Classification,
+    /// A number.
+    Regression,
+}
+
 /// What rows without a target are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,6 +135,12 @@ static FORMAT: Choice = Choice(&[
     ("csv", "Comma-separated values, or with another delimiter."),
     ("parquet", "Apache Parquet."),
     ("arrow", "Arrow's IPC file or stream format (Feather 2)."),
+]);
+
+#[rustfmt::skip] // a row a choice
+static LEARN: Choice = Choice(&[
+    ("classification", "The target is one of several classes."),
+    ("regression", "The target is a number."),
 ]);
 
 #[rustfmt::skip] // a row a choice

@@ -6,7 +6,7 @@ use fanout_contract::{ParamKind, Params, TrainerDescription};
 use serde_json::{Map, Value as Json};
 
 use super::values::Values;
-use super::{CheckedPlan, PlanError, Search};
+use super::{CheckedPlan, PlanError, Search, TrainerPlan};
 
 impl CheckedPlan {
     /// The plan with the labels that it names (`positive`, and the keys of maps of
@@ -18,62 +18,86 @@ impl CheckedPlan {
     /// [`PlanError::Mistakes`]: there is no such class.
     pub fn with_labels(
         &self,
-        trainer: &TrainerDescription,
+        trainers: &[&TrainerDescription],
         find: impl Fn(&str) -> Option<String>,
         known: &str,
     ) -> Result<Self, PlanError> {
-        let weighs = |name: &str| {
-            let param = trainer.param(name);
-            param.is_some_and(|param| param.kinds.contains(&ParamKind::Weights))
-        };
-        let one = |name: &str, value: &mut Json| match value {
-            Json::Object(weights) if weighs(name) => relabel(weights, &find),
-            _ => Ok(()),
-        };
-        let all = |params: &mut Params| {
-            let mut params = params.iter_mut();
-            params.try_for_each(|(name, value)| one(name, value).map_err(|m| (name.clone(), m)))
-        };
-        let lists = |params: &mut BTreeMap<String, Values>| {
-            params
-                .iter_mut()
-                .try_for_each(|(name, values)| match values {
-                    Values::List(values) => {
-                        let mut values = values.iter_mut();
-                        values.try_for_each(|value| one(name, value).map_err(|m| (name.clone(), m)))
-                    }
-                    _ => Ok(()),
-                })
-        };
-        let mistake = |path: &str, (name, message): (String, String)| {
-            let message = format!("`{name}` {message}");
-            self.mistake(
-                &format!("{path}.{name}"),
-                message,
-                Some(format!("a class is {known}")),
-            )
-        };
         let mut plan = self.plan.clone();
         if let Some(positive) = &mut plan.dataset.positive
             && let Some(label) = find(positive)
         {
             *positive = label;
         }
-        all(&mut plan.trainer.params).map_err(|found| mistake("trainer.params", found))?;
-        let searched = match &mut plan.search {
-            Search::Grid { params } => params.iter_mut().try_for_each(lists),
-            Search::Random { params, .. } => lists(params),
-            Search::List { candidates } => candidates.iter_mut().try_for_each(all),
+        let mistake = |(path, name, message): (String, String, String)| {
+            let message = format!("`{name}` {message}");
+            let hint = format!("a class is {known}");
+            self.mistake(&format!("{path}.{name}"), message, Some(hint))
         };
-        let path = match plan.search {
-            Search::List { .. } => "search.candidates",
-            _ => "search.params",
-        };
-        searched.map_err(|found| mistake(path, found))?;
+        let mut trainers = trainers.iter();
+        if let (Some(arm), Some(trainer)) = (&mut plan.trainer, trainers.as_slice().first()) {
+            trainers.next();
+            relabel_arm("", trainer, arm, &mut plan.search, &find).map_err(mistake)?;
+        }
+        for (index, (arm, trainer)) in plan.trainers.iter_mut().zip(trainers).enumerate() {
+            let path = format!("trainers.{index}.");
+            relabel_arm(&path, trainer, &mut arm.trainer, &mut arm.search, &find)
+                .map_err(mistake)?;
+        }
         Ok(Self {
             plan,
             source: self.source.clone(),
         })
+    }
+}
+
+/// Writes the labels in the hyper-parameters of one trainer and its search as the
+/// data has them. An error is the path of a section, the hyper-parameter, and what
+/// is wrong.
+fn relabel_arm(
+    path: &str,
+    trainer: &TrainerDescription,
+    fixed: &mut TrainerPlan,
+    search: &mut Search,
+    find: &impl Fn(&str) -> Option<String>,
+) -> Result<(), (String, String, String)> {
+    let weighs = |name: &str| {
+        let param = trainer.param(name);
+        param.is_some_and(|param| param.kinds.contains(&ParamKind::Weights))
+    };
+    let one = |name: &str, value: &mut Json| match value {
+        Json::Object(weights) if weighs(name) => relabel(weights, find),
+        _ => Ok(()),
+    };
+    let all = |params: &mut Params| {
+        let mut params = params.iter_mut();
+        params.try_for_each(|(name, value)| one(name, value).map_err(|m| (name.clone(), m)))
+    };
+    let lists = |params: &mut BTreeMap<String, Values>| {
+        params
+            .iter_mut()
+            .try_for_each(|(name, values)| match values {
+                Values::List(values) => {
+                    let mut values = values.iter_mut();
+                    values.try_for_each(|value| one(name, value).map_err(|m| (name.clone(), m)))
+                }
+                _ => Ok(()),
+            })
+    };
+    let at = |section: &str| {
+        let path = format!("{path}{section}");
+        move |(name, message)| (path, name, message)
+    };
+    all(&mut fixed.params).map_err(at("trainer.params"))?;
+    match search {
+        Search::Grid { params } => params
+            .iter_mut()
+            .try_for_each(lists)
+            .map_err(at("search.params")),
+        Search::Random { params, .. } => lists(params).map_err(at("search.params")),
+        Search::List { candidates } => candidates
+            .iter_mut()
+            .try_for_each(all)
+            .map_err(at("search.candidates")),
     }
 }
 

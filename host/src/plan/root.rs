@@ -16,7 +16,9 @@ use super::mistake::Place;
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
 use super::scalar::{Bool, LABEL, Period, Size, Text};
-use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
+use super::search::{
+    ArmPlan, SEARCH, Search, TRAINER, TRAINERS, TrainerPlan, TrainerSearch, check_trainers,
+};
 use super::table::section;
 use crate::store::Location;
 
@@ -31,14 +33,18 @@ section! {
         /// Rows kept apart from the search, to score the refitted model once. Default: none.
         holdout: Option<Holdout> = optional(&HOLDOUT).aka(&["test", "test_size", "train_test_split"]),
         /// The estimator, such as `{name: random_forest}`.
-        trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        trainer: Option<TrainerPlan> = optional(&TRAINER).aka(&["estimator", "model", "algorithm"]),
         /// The candidates. Default: one, with the trainer's `params`.
         search: Search = default(&SEARCH, "{method: list, candidates: [{}]}")
             .aka(&["grid_search", "tuning"]),
-        /// The cross-validation splits.
+        /// Several estimators in one search, each with its own `trainer` and `search`; in place
+        /// of these two.
+        trainers: Vec<TrainerSearch> = default(&TRAINERS, "[]").aka(&["estimators", "models"]),
+        /// The cross-validation splits. Default for a target of numbers: `k_fold` of 5.
         cv: Cv = default(&CV, "{method: stratified_k_fold, n_splits: 5}")
             .aka(&["cross_validation", "folds", "splits"]),
-        /// A metric or a list of metrics, by scikit-learn's names.
+        /// A metric or a list of metrics, by scikit-learn's names. Default for a target of
+        /// numbers: `r2`.
         scoring: Vec<String> = default(&SCORING, "[accuracy]")
             .aka(&["metric", "metrics", "score", "scorer"]),
         /// The metric that chooses the candidate to refit on all rows of the search; `true`:
@@ -62,6 +68,27 @@ section! {
             .aka(&["limit", "resources"]),
         /// The folder of the result files, relative to the working directory. Default: no files.
         output: Option<PathBuf> = optional(&Text).aka(&["out", "output_dir", "results"]),
+    }
+}
+
+impl Plan {
+    /// The trainers with their searches, in the plan's order.
+    pub fn arms(&self) -> impl ExactSizeIterator<Item = ArmPlan<'_>> {
+        let one = self.trainer.as_ref().map(|trainer| ArmPlan {
+            trainer,
+            search: &self.search,
+        });
+        let several = self
+            .trainers
+            .iter()
+            .map(|TrainerSearch { trainer, search }| ArmPlan { trainer, search });
+        let arms: Vec<ArmPlan<'_>> = one.into_iter().chain(several).collect();
+        arms.into_iter()
+    }
+
+    /// The names of the trainers, in the plan's order.
+    pub fn trainer_names(&self) -> Vec<&str> {
+        self.arms().map(|arm| arm.trainer.name.as_str()).collect()
     }
 }
 
@@ -90,7 +117,8 @@ const MAX_TIMEOUT: u64 = 7 * 24 * 3_600_000;
 pub(super) struct Sections {
     pub(super) plan: Option<Plan>,
     pub(super) dataset: Option<DatasetPlan>,
-    pub(super) trainer: Option<TrainerPlan>,
+    /// The trainers of all arms.
+    pub(super) trainers: Vec<TrainerPlan>,
     pub(super) pool: Option<PoolPlan>,
     pub(super) store: Option<Location>,
     pub(super) limits: Option<Limits>,
@@ -116,14 +144,24 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         }
     }
     check_folds(root, &mut cx.found);
+    let estimators = check_trainers(root, &mut cx.found);
     Sections {
         dataset: section(&read, "dataset"),
-        trainer: section(&read, "trainer"),
+        trainers: trainers(&read),
         pool: section(&read, "pool"),
         store: section(&read, "store"),
         limits: section(&read, "limits"),
-        plan: (read.len() == PLAN.fields.len()).then(|| built(read.into())),
+        plan: (read.len() == PLAN.fields.len() && estimators).then(|| built(read.into())),
     }
+}
+
+/// The trainers of all arms, as far as they were read.
+fn trainers(read: &Map<String, Json>) -> Vec<TrainerPlan> {
+    let several: Option<Vec<TrainerSearch>> = section(read, "trainers");
+    let several = several.unwrap_or_default().into_iter();
+    let several = several.map(|search| search.trainer);
+    let one: Option<Option<TrainerPlan>> = section(read, "trainer");
+    one.flatten().into_iter().chain(several).collect()
 }
 
 fn section<T: DeserializeOwned>(read: &Map<String, Json>, name: &str) -> Option<T> {

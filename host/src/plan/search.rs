@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
 use super::list::List;
-use super::node::{Content, Entry};
+use super::mistake::{Found, Place};
+use super::node::{Content, Entry, Node};
 use super::scalar::{FILE, Int, SEED, Text};
 use super::table::{section, tagged};
 use super::values::{Values, values};
@@ -28,6 +29,76 @@ section! {
         /// them.
         params: Params = default(&FixedParams, "{}")
             .aka(&["hyperparameters", "parameters", "args"]),
+    }
+}
+
+section! {
+    /// One estimator of several, and its candidates.
+    pub struct TrainerSearch = TRAINER_SEARCH("trainers") {
+        /// The estimator, such as `{name: random_forest}`.
+        trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        /// The candidates. Default: one, with the trainer's `params`.
+        search: Search = default(&SEARCH, "{method: list, candidates: [{}]}")
+            .aka(&["grid_search", "tuning"]),
+    }
+}
+
+#[rustfmt::skip] // one row
+pub(super) static TRAINERS: List = List::new(&TRAINER_SEARCH, "maps of `trainer` and `search`", "trainer");
+
+/// One trainer of a plan with its search.
+#[derive(Clone, Copy, Debug)]
+pub struct ArmPlan<'p> {
+    /// The estimator.
+    pub trainer: &'p TrainerPlan,
+    /// Its candidates.
+    pub search: &'p Search,
+}
+
+impl Search {
+    /// The hyper-parameters that any candidate sets, some more than once.
+    pub fn names(&self) -> Box<dyn Iterator<Item = &String> + '_> {
+        match self {
+            Self::Grid { params } => Box::new(params.iter().flat_map(BTreeMap::keys)),
+            Self::Random { params, .. } => Box::new(params.keys()),
+            Self::List { candidates } => Box::new(candidates.iter().flat_map(BTreeMap::keys)),
+        }
+    }
+}
+
+/// Checks that a plan has one trainer, or a list of several. Returns whether it has.
+pub(super) fn check_trainers(root: &Node, found: &mut Found) -> bool {
+    match (root.entry("trainer"), root.entry("trainers")) {
+        (None, None) => {
+            // A name from elsewhere was noted, with the one that it has here.
+            let elsewhere = ["estimator", "estimators", "model", "models", "algorithm"];
+            let mut entries = root.entries().iter();
+            if entries.any(|entry| elsewhere.contains(&entry.key.as_str())) {
+                return false;
+            }
+            let message = "the plan lacks the trainer";
+            let hint = "add `trainer: {name: random_forest}`, or several as `trainers`";
+            found.note(Place::Plan, message).hint(hint);
+            false
+        }
+        (Some(_), None) => true,
+        (one, Some(several)) => {
+            let search = root.entry("search");
+            let both = one.map(|entry| ("trainer", entry));
+            let both = both.or(search.map(|entry| ("search", entry)));
+            if let Some((name, entry)) = both {
+                let message = format!("the plan has both `{name}` and `trainers`");
+                let hint = "put `trainer` and `search` into an item of `trainers`";
+                found.note(entry.place, message).hint(hint);
+                return false;
+            }
+            if several.value.items().is_empty() {
+                let hint = "write at least one, such as `[{trainer: {name: random_forest}}]`";
+                found.note(several.place, "`trainers` is empty").hint(hint);
+                return false;
+            }
+            true
+        }
     }
 }
 

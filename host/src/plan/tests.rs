@@ -145,16 +145,18 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 drop: Vec::new(),
                 categorical: Vec::new(),
                 target: "y".to_owned(),
+                learn: None,
                 positive: None,
                 columns: Default::default(),
                 missing_target: MissingTarget::Error,
             },
             holdout: None,
-            trainer: TrainerPlan {
+            trainer: Some(TrainerPlan {
                 name: "random_forest".to_owned(),
                 guest: None,
                 params: Default::default(),
-            },
+            }),
+            trainers: Vec::new(),
             search: Search::List {
                 candidates: vec![Default::default()]
             },
@@ -213,7 +215,7 @@ fn every_form_is_read() {
         })
     );
     assert_eq!(
-        json!(plan.trainer.params),
+        json!(plan.trainer.unwrap().params),
         json!({"random_state": 10, "class_weight": {"0": 1, "1": 5.5}})
     );
     let Search::Grid { params } = &plan.search else {
@@ -330,7 +332,12 @@ fn options_stand_over_the_plan() {
         ["roc_auc", "average_precision", "f1"]
     );
     assert_eq!(
-        json!(set(&["trainer.params.max_depth=null"]).trainer.params)["max_depth"],
+        json!(
+            set(&["trainer.params.max_depth=null"])
+                .trainer
+                .unwrap()
+                .params
+        )["max_depth"],
         json!(null)
     );
     assert_eq!(set(&["name=a=b"]).name, "a=b");
@@ -407,7 +414,7 @@ fn a_mistake_in_an_option_names_the_option() {
 #[test]
 fn a_mistake_of_the_data_is_shown_in_the_plan() {
     let mut draft = parse(&format!("{LEAST}cv: {{n_splits: 9}}\n"), &[]);
-    draft.check_trainer(&trainers());
+    draft.check_trainers(&trainers(), None);
     let columns = ["x", "y"].map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(columns.to_vec()));
     let plan = draft.finish().unwrap();
@@ -512,7 +519,7 @@ proptest! {
     ) {
         let text = edited(EVERY_FORM, &edits);
         let mut draft = parse(&text, &options(&[&option]));
-        draft.check_trainer(&trainers());
+        draft.check_trainers(&trainers(), None);
         let columns = ["month", "day", "origin", "dest", "carrier", "distance", "cancelled"];
         draft.check_columns(&Schema::new(columns.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()));
         match draft.finish() {

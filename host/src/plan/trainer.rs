@@ -5,7 +5,7 @@
 //! those of a plan that could not be built.
 
 use fanout_contract::metric::Compares;
-use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
+use fanout_contract::{Learning, Metric, Param, ParamKind, TrainerDescription};
 use serde_json::Value as Json;
 
 use super::mistake::{Found, Place};
@@ -13,16 +13,41 @@ use super::node::{Atom, Content, Entry, Node};
 use super::suggest::{all_of, did_you_mean, one_of};
 use super::values::{Values, values_again};
 
-pub(super) fn check(root: &Node, trainers: &[TrainerDescription], found: &mut Found) {
-    let Some(node) = root.get(&["trainer", "name"]) else {
+/// Checks every trainer of a plan. A target of classes is learnt, or one of
+/// numbers, where `learning` is known.
+pub(super) fn check(
+    root: &Node,
+    trainers: &[TrainerDescription],
+    learning: Option<Learning>,
+    found: &mut Found,
+) {
+    check_arm(root, root, trainers, learning, found);
+    for arm in items(root, &["trainers"]) {
+        check_arm(root, arm, trainers, learning, found);
+    }
+}
+
+/// Checks the trainer and the search of `arm`.
+fn check_arm(
+    root: &Node,
+    arm: &Node,
+    trainers: &[TrainerDescription],
+    learning: Option<Learning>,
+    found: &mut Found,
+) {
+    let Some(node) = arm.get(&["trainer", "name"]) else {
         return;
     };
     let Some(Atom::Text(name)) = node.atom() else {
         return;
     };
-    let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
-        let names = || trainers.iter().map(|trainer| trainer.name.as_str());
-        let guest = root.get(&["trainer", "guest"]).and_then(Node::label);
+    let named = || trainers.iter().filter(|trainer| trainer.name == name);
+    let suited = named().find(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
+    let Some(trainer) = suited.or_else(|| named().next()) else {
+        let mut names: Vec<&str> = trainers.iter().map(|known| known.name.as_str()).collect();
+        names.dedup();
+        let names = || names.iter().copied();
+        let guest = arm.get(&["trainer", "guest"]).and_then(Node::label);
         let message = match guest {
             Some(guest) => format!("the guest `{guest}` offers no trainer `{name}`"),
             None => format!("no guest offers a trainer `{name}`"),
@@ -33,7 +58,7 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], found: &mut Fo
         return;
     };
     check_metrics(root, trainer, found);
-    let fixed = root
+    let fixed = arm
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);
     for entry in fixed {
@@ -42,7 +67,7 @@ pub(super) fn check(root: &Node, trainers: &[TrainerDescription], found: &mut Fo
         }
     }
     let maps = |field| {
-        items(root, &["search", field])
+        items(arm, &["search", field])
             .iter()
             .flat_map(Node::entries)
     };

@@ -13,6 +13,7 @@ use super::feed::{Job, Reports, TaskFeed};
 use super::files::Files;
 use super::threads::WorkerThreads;
 use super::{PoolContext, PoolError};
+use crate::digest::Digest;
 use crate::run::event::Event;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
@@ -27,7 +28,7 @@ pub const SHARED_FROM: usize = 16 << 20;
 /// Runs tasks in this process.
 #[derive(Debug)]
 pub struct LocalPool {
-    guest: Arc<Guest>,
+    guests: Vec<Arc<Guest>>,
     context: PoolContext,
     limits: TaskLimits,
     workers: usize,
@@ -40,7 +41,14 @@ pub struct LocalPool {
     opening: Mutex<Opening>,
     shared_from: usize,
     /// Instances with the dataset open that no worker holds.
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<OpenGuest>>,
+}
+
+/// An instance with the dataset open, and its guest.
+#[derive(Debug)]
+struct OpenGuest {
+    guest: Digest,
+    instance: Instance,
 }
 
 /// How the next worker's instance opens the dataset. Decoding costs time and,
@@ -68,16 +76,16 @@ enum Decoded {
 }
 
 impl LocalPool {
-    /// A pool of `workers` threads. Nothing is started yet.
+    /// A pool of `workers` threads for tasks of `guests`. Nothing is started yet.
     pub fn new(
-        guest: Arc<Guest>,
+        guests: Vec<Arc<Guest>>,
         context: PoolContext,
         limits: TaskLimits,
         workers: usize,
     ) -> Self {
         Self {
             remote_store: context.record.store().at_once() > 1,
-            guest,
+            guests,
             context,
             limits,
             workers: workers.max(1),
@@ -133,14 +141,14 @@ impl LocalPool {
         std::mem::replace(&mut *collected, Ok(Vec::new()))
     }
 
-    /// Fits one model, of a task with one candidate. The model is in the
+    /// Fits one model, of a task of `guest` with one candidate. The model is in the
     /// guest's own form.
-    pub fn fit(&self, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
+    pub fn fit(&self, guest: Digest, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
         std::thread::scope(|scope| {
             let fit = || {
-                let idle = self.idle().pop();
+                let idle = self.take_idle(guest);
                 // Nobody else needs what this instance decodes.
-                let instance = idle.map_or_else(|| self.decode(), |idle| Ok(Ok(idle)));
+                let instance = idle.map_or_else(|| self.decode(guest), |idle| Ok(Ok(idle)));
                 let mut instance = match instance? {
                     Ok(instance) => instance,
                     Err(fault) => return Ok(Err(fault)),
@@ -150,7 +158,7 @@ impl LocalPool {
                 }
                 let model = instance.fit(task);
                 if !instance.is_spent() {
-                    self.idle().push(instance);
+                    self.idle().push(OpenGuest { guest, instance });
                 }
                 Ok(model)
             };
@@ -162,34 +170,44 @@ impl LocalPool {
         })
     }
 
-    /// Calls the worker's instance, or an idle one, or a new one. An instance
-    /// that was stopped in the middle of the call is dropped.
+    /// Calls the worker's instance of `guest`, or an idle one, or a new one. An
+    /// instance that was stopped in the middle of the call is dropped.
     fn with_instance<T>(
         &self,
-        held: &mut Option<Instance>,
+        held: &mut Option<OpenGuest>,
+        guest: Digest,
         task: &Task,
         emit: &dyn Fn(Event),
         call: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
     ) -> Result<Result<T, TaskFault>, PoolError> {
-        let mut instance = match held.take().or_else(|| self.idle().pop()) {
+        let other = |held: &mut OpenGuest| held.guest != guest;
+        self.idle().extend(held.take_if(other));
+        let taken = held.take().map(|held| held.instance);
+        let mut instance = match taken.or_else(|| self.take_idle(guest)) {
             Some(instance) => instance,
-            None => match self.open(&task.trainer, emit)? {
+            None => match self.open(guest, task, emit)? {
                 Ok(instance) => instance,
                 Err(fault) => return Ok(Err(fault)),
             },
         };
         let result = call(&mut instance);
         if !instance.is_spent() {
-            *held = Some(instance);
+            *held = Some(OpenGuest { guest, instance });
         }
         Ok(result)
     }
 
-    /// A new instance with the dataset open for tasks of a trainer; all tasks
-    /// of a run have the same trainer.
+    fn take_idle(&self, guest: Digest) -> Option<Instance> {
+        let mut idle = self.idle();
+        let at = idle.iter().position(|idle| idle.guest == guest)?;
+        Some(idle.swap_remove(at).instance)
+    }
+
+    /// A new instance with the dataset open for tasks like `task`.
     fn open(
         &self,
-        trainer: &str,
+        guest: Digest,
+        task: &Task,
         emit: &dyn Fn(Event),
     ) -> Result<Result<Instance, TaskFault>, PoolError> {
         let mut opening = self.opening();
@@ -206,11 +224,11 @@ impl LocalPool {
             Opening::First | Opening::Each => Opening::Each,
         };
         let opened = match how {
-            Opening::First => match self.decode_for_all(trainer, emit)? {
+            Opening::First => match self.decode_for_all(guest, task, emit)? {
                 Decoded::Shared(shared) => {
                     *opening = Opening::Adopt(Arc::clone(&shared));
                     drop(opening);
-                    self.adopt(&shared, emit)?
+                    self.adopt(guest, &shared, emit)?
                 }
                 Decoded::Own(opened) => {
                     *opening = Opening::Each;
@@ -219,11 +237,11 @@ impl LocalPool {
             },
             Opening::Adopt(shared) => {
                 drop(opening);
-                self.adopt(&shared, emit)?
+                self.adopt(guest, &shared, emit)?
             }
             Opening::Each => {
                 drop(opening);
-                self.decode()?
+                self.decode(guest)?
             }
         };
         // Every worker has what it needs of the files in its guest's memory. A
@@ -240,20 +258,25 @@ impl LocalPool {
         Ok(table.len() >= self.shared_from)
     }
 
-    fn decode_for_all(&self, trainer: &str, emit: &dyn Fn(Event)) -> Result<Decoded, PoolError> {
-        let mut instance = match self.decode()? {
+    fn decode_for_all(
+        &self,
+        guest: Digest,
+        task: &Task,
+        emit: &dyn Fn(Event),
+    ) -> Result<Decoded, PoolError> {
+        let mut instance = match self.decode(guest)? {
             Ok(instance) => instance,
             Err(fault) => return Ok(Decoded::Own(Err(fault))),
         };
         if !self.remote_store {
             self.files.release();
         }
-        Ok(match instance.share(trainer) {
+        Ok(match instance.share(task) {
             Ok(shared) => Decoded::Shared(Arc::new(shared)),
             Err(fault) => {
                 report_sharing(&fault, emit);
                 if instance.is_spent() {
-                    Decoded::Own(self.decode()?)
+                    Decoded::Own(self.decode(guest)?)
                 } else {
                     Decoded::Own(Ok(instance))
                 }
@@ -265,40 +288,45 @@ impl LocalPool {
     /// not adopt that, it decodes the dataset itself.
     fn adopt(
         &self,
+        guest: Digest,
         shared: &[u8],
         emit: &dyn Fn(Event),
     ) -> Result<Result<Instance, TaskFault>, PoolError> {
-        let adopted = self.fresh().and_then(|mut fresh| {
+        let adopted = self.fresh(guest)?.and_then(|mut fresh| {
             fresh.adopt(shared)?;
             Ok(fresh)
         });
         match adopted {
             Err(fault) if fault != TaskFault::Cancelled => {
                 report_sharing(&fault, emit);
-                self.decode()
+                self.decode(guest)
             }
             adopted => Ok(adopted),
         }
     }
 
     /// A new instance that has decoded the dataset.
-    fn decode(&self) -> Result<Result<Instance, TaskFault>, PoolError> {
+    fn decode(&self, guest: Digest) -> Result<Result<Instance, TaskFault>, PoolError> {
         let (table, splits) = self.files.get(&self.context)?;
-        Ok(self.fresh().and_then(|mut fresh| {
+        Ok(self.fresh(guest)?.and_then(|mut fresh| {
             fresh.open(&table, &splits)?;
             Ok(fresh)
         }))
     }
 
-    fn fresh(&self) -> Result<Instance, TaskFault> {
-        Instance::new(&self.guest, self.limits, self.context.cancel.clone())
+    fn fresh(&self, guest: Digest) -> Result<Result<Instance, TaskFault>, PoolError> {
+        let mut guests = self.guests.iter();
+        let guest = guests.find(|known| known.digest() == guest);
+        let guest = guest.ok_or(PoolError::OtherGuest)?;
+        let cancel = self.context.cancel.clone();
+        Ok(Instance::new(guest, self.limits, cancel))
     }
 
     fn opening(&self) -> MutexGuard<'_, Opening> {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<OpenGuest>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -329,7 +357,7 @@ impl LocalPool {
         &self,
         tasks: &dyn Tasks,
         job: &Job,
-        held: &mut Option<Instance>,
+        held: &mut Option<OpenGuest>,
         feed: &TaskFeed<'_>,
     ) -> Result<Outcome, PoolError> {
         let started = Instant::now();
@@ -338,7 +366,10 @@ impl LocalPool {
             // Where no more is wanted, the next task says so.
             feed.report(PoolEvent::of_worker(feed.worker(), event));
         };
-        let result = self.with_instance(held, &task, &emit, |instance| instance.evaluate(&task))?;
+        let guest = tasks.guest(job.task);
+        let result = self.with_instance(held, guest, &task, &emit, |instance| {
+            instance.evaluate(&task)
+        })?;
         Ok(Outcome {
             result,
             wall: started.elapsed(),

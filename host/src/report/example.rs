@@ -85,7 +85,7 @@ pub(super) fn report() -> Report {
         plan: plan(scoring.to_vec()),
         digests: Digests {
             run: digest("run"),
-            guest: digest("guest"),
+            guests: vec![digest("guest")],
             dataset: digest("dataset"),
             splits: digest("splits"),
         },
@@ -131,15 +131,17 @@ fn plan(scoring: Vec<String>) -> Plan {
             categorical: vec![],
             target: "cancelled".to_owned(),
             columns: Default::default(),
+            learn: None,
             positive: Some("1".to_owned()),
             missing_target: Default::default(),
         },
         holdout: None,
-        trainer: TrainerPlan {
+        trainer: Some(TrainerPlan {
             name: "random_forest".to_owned(),
             guest: None,
             params: params(json!({"random_state": 10})),
-        },
+        }),
+        trainers: vec![],
         search: Search::List { candidates: vec![] },
         cv: Cv::KFold {
             n_splits: 2,

@@ -77,7 +77,6 @@ struct BestDocument<'a> {
     format: u32,
     name: &'a str,
     run: &'a crate::digest::Digest,
-    trainer: &'a str,
     best: Option<super::Best>,
 }
 
@@ -136,7 +135,6 @@ pub fn write_best(folder: &Path, report: &Report) -> Result<PathBuf, FilesError>
         format: FORMAT,
         name: &report.plan.name,
         run: &report.digests.run,
-        trainer: &report.plan.trainer.name,
         best: report.best(),
     };
     let path = folder.join("best.json");

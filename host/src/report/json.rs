@@ -6,8 +6,8 @@
 //! | `format` | the version of this layout: [`FORMAT`] |
 //! | `fanout` | the version of the program |
 //! | `name` | the plan's name |
-//! | `trainer` | the trainer's name |
-//! | `digests` | `run`, `guest`, `dataset`, `splits`: each 64 hexadecimal digits |
+//! | `trainers` | the trainers' names, in the plan's order |
+//! | `digests` | `run`, `guests` (a list), `dataset`, `splits`: each 64 hexadecimal digits |
 //! | `candidates`, `splits` | how many |
 //! | `fits` | `served`, `made`, `reused`, `failed`: see [`FitCounts`](crate::reduce::FitCounts) |
 //! | `metrics` | the metrics' names, in the plan's order |
@@ -34,14 +34,14 @@ use crate::reduce::Failures;
 use crate::run::manifest::Digests;
 
 /// The version of the object's layout.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
     format: u32,
     fanout: &'static str,
     name: &'a str,
-    trainer: &'a str,
+    trainers: Vec<&'a str>,
     digests: &'a Digests,
     candidates: usize,
     splits: usize,
@@ -100,7 +100,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
         format: FORMAT,
         fanout: env!("CARGO_PKG_VERSION"),
         name: &report.plan.name,
-        trainer: &report.plan.trainer.name,
+        trainers: report.plan.trainer_names(),
         digests: &report.digests,
         candidates: results.candidates,
         splits: results.splits,

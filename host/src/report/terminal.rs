@@ -104,7 +104,7 @@ fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result 
     let head = format!(
         "{}: {}, {} x {} = {}",
         report.plan.name,
-        report.plan.trainer.name,
+        report.plan.trainer_names().join(", "),
         counted(results.candidates, "candidate"),
         counted(results.splits, "split"),
         counted(results.candidates * results.splits, "fit"),

@@ -4,13 +4,13 @@
 //! no clock.
 
 use bytes::Bytes;
-use fanout_contract::{Split, TrainerDescription};
+use fanout_contract::Split;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::dataset::Prepared;
 use crate::digest::Digest;
-use crate::expand::{Data, Expansion};
+use crate::expand::{Expansion, Inputs};
 use crate::plan::{Limits, Plan, PoolPlan};
 use crate::store::{Key, LAYOUT, Location};
 use crate::task::TaskLimits;
@@ -22,16 +22,12 @@ pub struct Manifest {
     layout: u32,
     /// The resolved plan, without what decides no score.
     plan: Map<String, Value>,
-    /// What the guest says of the trainer.
-    pub trainer: TrainerDescription,
-    /// The guest, the dataset and the splits.
-    pub data: Data,
+    /// What the tasks are made from beside the plan.
+    pub inputs: Inputs,
     /// Rows of the dataset.
     pub rows: u64,
     /// Features of the dataset.
     pub features: usize,
-    /// The splits of the search, in order.
-    pub splits: Vec<Split>,
     /// The split on which the hold-out rows are scored.
     pub holdout: Option<Split>,
 }
@@ -41,8 +37,8 @@ pub struct Manifest {
 pub struct Digests {
     /// The run's own: that of its resolved plan.
     pub run: Digest,
-    /// The guest component's.
-    pub guest: Digest,
+    /// Those of the guest components.
+    pub guests: Vec<Digest>,
     /// The dataset's.
     pub dataset: Digest,
     /// The splits'.
@@ -75,24 +71,18 @@ pub enum ManifestError {
 const APART: [&str; 4] = ["pool", "store", "output", "limits"];
 
 impl Manifest {
-    /// The manifest of a plan, its dataset and its trainer.
-    pub fn new(plan: &Plan, trainer: &TrainerDescription, prepared: &Prepared, data: Data) -> Self {
+    /// The manifest of a plan, its dataset and its trainers.
+    pub fn new(plan: &Plan, inputs: Inputs, prepared: &Prepared) -> Self {
         let mut fields = fields(plan);
         fields.retain(|name, _| !APART.contains(&name.as_str()));
         // Digests replace the paths of files.
-        for (section, field) in [("dataset", "source"), ("trainer", "guest")] {
-            if let Some(Value::Object(section)) = fields.get_mut(section) {
-                section.remove(field);
-            }
-        }
+        set_paths(&mut fields, None);
         Self {
             layout: LAYOUT,
             plan: fields,
-            trainer: trainer.clone(),
-            data,
+            inputs,
             rows: prepared.rows,
-            features: prepared.layout.columns.len() - 1,
-            splits: prepared.folds.clone(),
+            features: prepared.features(),
             holdout: prepared.holdout.clone(),
         }
     }
@@ -106,9 +96,9 @@ impl Manifest {
     pub fn digests(&self) -> Digests {
         Digests {
             run: self.run(),
-            guest: self.data.guest,
-            dataset: self.data.dataset,
-            splits: self.data.splits,
+            guests: self.inputs.guests(),
+            dataset: self.inputs.data.dataset,
+            splits: self.inputs.data.splits,
         }
     }
 
@@ -154,27 +144,43 @@ impl Manifest {
             ),
         ];
         fields.extend(apart.map(|(name, value)| (name.to_owned(), value)));
-        for (section, field, value) in [
-            ("dataset", "source", Value::from("")),
-            ("trainer", "guest", Value::Null),
-        ] {
-            if let Some(Value::Object(section)) = fields.get_mut(section) {
-                section.insert(field.to_owned(), value);
-            }
-        }
+        set_paths(&mut fields, Some((Value::from(""), Value::Null)));
         serde_json::from_value(Value::Object(fields))
     }
 
     /// The run's candidates and splits, without its tasks.
     pub fn outline(&self) -> Expansion {
-        let splits = self.splits.clone();
-        Expansion::without_tasks(&self.plan(), &self.trainer, &self.data, splits)
+        Expansion::without_tasks(&self.plan(), &self.inputs)
     }
 
     /// The run's tasks, families split for `workers`.
     pub fn expand(&self, workers: usize) -> Expansion {
-        let splits = self.splits.clone();
-        Expansion::new(&self.plan(), &self.trainer, &self.data, splits, workers)
+        Expansion::new(&self.plan(), &self.inputs, workers)
+    }
+}
+
+/// Sets the path of the source and those of all guests, or removes them.
+fn set_paths(plan: &mut Map<String, Value>, paths: Option<(Value, Value)>) {
+    let (source, guest) = paths.unzip();
+    let set = |section: &mut Value, field: &str, value: &Option<Value>| {
+        if let Value::Object(section) = section {
+            match value {
+                Some(value) => section.insert(field.to_owned(), value.clone()),
+                None => section.remove(field),
+            };
+        }
+    };
+    if let Some(dataset) = plan.get_mut("dataset") {
+        set(dataset, "source", &source);
+    }
+    if let Some(trainer) = plan.get_mut("trainer") {
+        set(trainer, "guest", &guest);
+    }
+    if let Some(Value::Array(trainers)) = plan.get_mut("trainers") {
+        let trainers = trainers.iter_mut();
+        for trainer in trainers.filter_map(|arm| arm.get_mut("trainer")) {
+            set(trainer, "guest", &guest);
+        }
     }
 }
 

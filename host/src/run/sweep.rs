@@ -110,6 +110,36 @@ impl Sweep {
         Ok(sweep)
     }
 
+    /// All that an earlier version of fanout left in a store, which this one does
+    /// not read. Objects outside of the layout are not fanout's.
+    pub fn of_older_layout(store: &Store) -> Result<Self, HistoryError> {
+        let listed = store.list("")?.into_iter();
+        let mut sweep = Self {
+            objects: listed
+                .filter(|object| object.key.kind().is_some())
+                .collect(),
+            ..Self::default()
+        };
+        // The mark goes last, so that half a sweep is known for what it is.
+        sweep
+            .objects
+            .sort_by_key(|object| (object.key.kind() == Some(Kind::Layout), object.key.clone()));
+        Ok(sweep)
+    }
+
+    /// Removes all of them. Returns how many objects went.
+    pub fn remove_all(&self, store: &Store) -> Result<usize, HistoryError> {
+        let keys: Vec<Key> = self
+            .objects
+            .iter()
+            .map(|object| object.key.clone())
+            .collect();
+        for keys in keys.chunks(AT_A_TIME) {
+            store.delete_many(keys)?;
+        }
+        Ok(keys.len())
+    }
+
     /// Objects and bytes by what they are, for people.
     pub fn counts(&self) -> BTreeMap<&'static str, (usize, u64)> {
         let mut counts: BTreeMap<&'static str, (usize, u64)> = BTreeMap::new();
@@ -127,7 +157,7 @@ impl Sweep {
                 Some(Kind::Result(_)) => "run summary",
                 Some(Kind::Part(..)) => "task result",
                 Some(Kind::Scratch(_)) => "trial object",
-                // These are never swept.
+                // These are swept with the whole store alone.
                 Some(Kind::Layout | Kind::Probe) | None => "other object",
             };
             add(what, object.bytes);
@@ -175,11 +205,12 @@ impl Named {
         for run in kept.filter(|run| !rules.drop.contains(run)) {
             let manifest = history.manifest(&run)?;
             named.runs.insert(run);
-            named.files.extend([
-                Kind::Guest(manifest.data.guest),
-                Kind::Dataset(manifest.data.dataset),
-                Kind::Splits(manifest.data.splits),
-            ]);
+            let data = &manifest.inputs.data;
+            named
+                .files
+                .extend([Kind::Dataset(data.dataset), Kind::Splits(data.splits)]);
+            let guests = manifest.inputs.guests().into_iter();
+            named.files.extend(guests.map(Kind::Guest));
             let expansion = manifest.expand(1);
             for task in &expansion.tasks {
                 named.tasks.insert(task.id);

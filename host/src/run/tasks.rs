@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use fanout_contract::{Split, Task};
 
+use crate::digest::Digest;
 use crate::expand::{Expansion, TaskSpec};
 use crate::task::WantedFits;
 
@@ -21,6 +22,9 @@ pub trait Tasks: Sync {
     fn wanted(&self, index: usize) -> WantedFits;
     /// The document of task `index`.
     fn task(&self, index: usize) -> Task;
+
+    /// The guest that runs task `index`.
+    fn guest(&self, index: usize) -> Digest;
     /// The place of task `index` in its run's manifest, where it has one.
     fn spec(&self, _index: usize) -> Option<&TaskSpec> {
         None
@@ -38,6 +42,10 @@ impl Tasks for Expansion {
 
     fn task(&self, index: usize) -> Task {
         Self::task(self, index)
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        Self::guest(self, self.tasks[index].candidates[0] as usize)
     }
 
     fn spec(&self, index: usize) -> Option<&TaskSpec> {
@@ -80,6 +88,7 @@ pub(super) fn finished_part<'a>(task: &'a TaskSpec, positions: &[u32]) -> Cow<'a
 pub struct SingleTask {
     wanted: WantedFits,
     task: Task,
+    guest: Digest,
 }
 
 impl SingleTask {
@@ -88,6 +97,7 @@ impl SingleTask {
         Self {
             wanted: wanted(expansion, spec),
             task: expansion.document(spec),
+            guest: expansion.guest(spec.candidates[0] as usize),
         }
     }
 
@@ -96,6 +106,7 @@ impl SingleTask {
         Self {
             wanted: wanted_fit(expansion, candidate, split),
             task: expansion.single(candidate, split),
+            guest: expansion.guest(candidate),
         }
     }
 }
@@ -111,5 +122,9 @@ impl Tasks for SingleTask {
 
     fn task(&self, _index: usize) -> Task {
         self.task.clone()
+    }
+
+    fn guest(&self, _index: usize) -> Digest {
+        self.guest
     }
 }

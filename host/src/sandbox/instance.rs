@@ -78,20 +78,21 @@ impl Instance {
         Ok(())
     }
 
-    /// Serialises the trainer's prepared data (for example binned features), in
+    /// Serialises what tasks like `task` need (for example binned features), in
     /// the guest's own form, for [`Instance::adopt`] of other instances of the
     /// same guest.
-    pub fn share(&mut self, trainer: &str) -> Result<Vec<u8>, TaskFault> {
+    pub fn share(&mut self, task: &Task) -> Result<Vec<u8>, TaskFault> {
+        let text = json(task);
         let dataset = self.dataset()?;
         self.call(self.memory(), |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
-            door.dataset().call_share(store, dataset, trainer)
+            door.dataset().call_share(store, dataset, &text)
         })?
         .map_err(refused)
     }
 
     /// Opens the dataset that another instance of the same guest shared, for
-    /// tasks of that trainer alone.
+    /// such tasks alone.
     pub fn adopt(&mut self, shared: &[u8]) -> Result<(), TaskFault> {
         let adopted = self.call(FAULT, |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
@@ -105,13 +106,18 @@ impl Instance {
     pub fn evaluate(&mut self, task: &Task) -> Result<Answer, TaskFault> {
         let text = json(task);
         let dataset = self.dataset()?;
-        let answer = self
+        let evaluation = self
             .call(answer_bound(task), |bindings, store| {
                 let trainer = bindings.fanout_trainer_trainer();
                 trainer.dataset().call_evaluate(store, dataset, &text)
             })?
             .map_err(refused)?;
-        checked(&answer, task).map_err(|message| TaskFault::MalformedAnswer { message })
+        let malformed = |message| TaskFault::MalformedAnswer { message };
+        if let Some(artifact) = evaluation.artifacts.first() {
+            let message = format!("an output `{}` that was not asked for", artifact.output);
+            return Err(malformed(clipped(message)));
+        }
+        checked(&evaluation.answer, task).map_err(malformed)
     }
 
     /// Fits the task's first candidate; the model is in the guest's own form.

@@ -1,7 +1,7 @@
 //! [`OfferedGuest`]: a guest, loaded, with its description; embedded in this
 //! program or from a file.
 
-use std::iter;
+use std::borrow::Cow;
 use std::path::Path;
 
 use fanout_contract::{Description, TrainerDescription};
@@ -27,16 +27,17 @@ impl OfferedGuest {
         GuestFile::embedded().map(|file| Self::load(sandbox, file))
     }
 
-    /// The guest at `path`, or the embedded ones.
-    pub fn of_plan<'s>(
-        sandbox: &'s Sandbox,
-        path: Option<&Path>,
-    ) -> Box<dyn Iterator<Item = Result<Self, SessionError>> + 's> {
-        match path {
-            Some(path) => Box::new(iter::once(
-                read_guest(path).and_then(|file| Self::load(sandbox, file)),
-            )),
-            None => Box::new(Self::embedded(sandbox)),
+    /// The guest at `path`, loaded.
+    pub fn at(sandbox: &Sandbox, path: &Path) -> Result<Self, SessionError> {
+        Self::load(sandbox, read_guest(path)?)
+    }
+
+    /// Whether this is the guest at `path`, or without a path, an embedded one.
+    pub fn is_at(&self, path: Option<&Path>) -> bool {
+        match (path, &self.file.wasm) {
+            (None, Cow::Borrowed(_)) => true,
+            (Some(path), Cow::Owned(_)) => self.file.name == path.display().to_string(),
+            _ => false,
         }
     }
 

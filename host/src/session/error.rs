@@ -174,7 +174,10 @@ impl SessionError {
 fn pool_kind(error: &PoolError) -> ErrorKind {
     match error {
         PoolError::Store(_) | PoolError::Missing { .. } => ErrorKind::Store,
-        PoolError::Worker(_) | PoolError::Client(_) | PoolError::Unnamed => ErrorKind::Internal,
+        PoolError::Worker(_)
+        | PoolError::Client(_)
+        | PoolError::OtherGuest
+        | PoolError::Unnamed => ErrorKind::Internal,
         PoolError::Endpoint(_)
         | PoolError::Queue(_)
         | PoolError::AllReturned { .. }
@@ -195,6 +198,7 @@ fn pool_hint(error: &PoolError) -> Option<String> {
         PoolError::Unsigned { .. } => "set `pool.data: body`, or use a store of a cloud",
         PoolError::Worker(_)
         | PoolError::Client(_)
+        | PoolError::OtherGuest
         | PoolError::Unnamed
         | PoolError::Authority { .. } => return None,
     };

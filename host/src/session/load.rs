@@ -12,9 +12,12 @@ use fanout_contract::{Learning, TrainerDescription};
 
 use super::SessionError;
 use super::catalogue::OfferedGuest;
-use crate::dataset::{self, DatasetError, Prepared};
-use crate::expand::Candidates;
-use crate::plan::{self, CheckedPlan, Override, PlanError, PoolPlan, TrainerPlan};
+use crate::dataset::{self, DatasetError, Prepared, SourceSchema};
+use crate::digest::Digest;
+use crate::expand::{Candidates, Data, Estimator, Inputs};
+use crate::plan::{
+    self, CheckedPlan, DatasetPlan, Learn, Override, PlanError, PoolPlan, TrainerPlan,
+};
 use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::store::Location;
 
@@ -23,14 +26,22 @@ use crate::store::Location;
 pub struct LoadedPlan {
     /// The plan.
     pub plan: CheckedPlan,
-    /// The description of its trainer.
-    pub trainer: TrainerDescription,
-    /// The guest that offers the trainer.
-    pub guest: Arc<Guest>,
-    /// The guest's component file.
-    pub component: Bytes,
+    /// By arm of the plan: its trainer, as its guest describes it. Two where one
+    /// learns classes and another of the same name numbers.
+    trainers: Vec<(Digest, Vec<TrainerDescription>)>,
+    /// The guests that offer the trainers, each once.
+    pub guests: Vec<LoadedGuest>,
     /// How many tasks run at a time, as far as the plan says.
     pub workers: usize,
+}
+
+/// A guest of a plan.
+#[derive(Clone, Debug)]
+pub struct LoadedGuest {
+    /// The compiled guest.
+    pub guest: Arc<Guest>,
+    /// Its component file.
+    pub component: Bytes,
 }
 
 /// Reads the plan in `file`, with the fields of `overrides` set over it, and
@@ -49,25 +60,34 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
         Some(PoolPlan::Nats(nats)) => (nats.workers.unwrap_or(1), 1),
         None => (cores, cores),
     };
-    let sandbox = Sandbox::new(instances + 1, default_cache())?;
-    let choice = Choice::find(&sandbox, draft.trainer())?;
-    draft.check_trainer(&choice.trainers);
+    // A worker keeps an instance of each guest, and there are no more than arms.
+    let arms = draft.trainers().len().max(1);
+    let sandbox = Sandbox::new(instances * arms + 1, default_cache())?;
+    let choice = Choice::find(&sandbox, draft.trainers())?;
     let store = draft
         .store()
         .map_or_else(|| "memory://".into(), Location::from);
-    let Some(dataset) = draft.dataset() else {
+    let looked = draft
+        .dataset()
+        .map(|dataset| look(dataset, &choice, &store));
+    let learning = match &looked {
+        Some(Ok((_, learning))) => *learning,
+        _ => None,
+    };
+    draft.check_trainers(&choice.trainers, learning);
+    let Some(looked) = looked else {
         return Err(draft
             .error()
             .expect("a plan without a dataset has a mistake")
             .into());
     };
-    let schema = match dataset::read_schema(dataset, &store) {
-        Ok(schema) => schema,
+    let schema = match looked {
+        Ok((schema, _)) => schema,
         // A mistake of the plan may be why.
         Err(error) => {
             return Err(match draft.error() {
                 Some(mistakes) => mistakes.into(),
-                None => DatasetError::from(error).into(),
+                None => error.into(),
             });
         }
     };
@@ -79,59 +99,125 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
             .collect::<Vec<_>>(),
     ));
     let plan = draft.finish()?;
-    let found = choice
-        .trainers
-        .into_iter()
-        .find(|known| known.name == plan.trainer.name);
-    let (Some(trainer), Some((guest, component))) = (found, choice.guest) else {
-        unreachable!("a checked plan's trainer is known")
+    let plan = match learning {
+        Some(learning) => plan.for_target(learning),
+        None => plan,
     };
+    if let (PoolPlan::Http(_), [_, _, ..]) = (&plan.pool, choice.guests.as_slice()) {
+        let message = "the endpoints serve one guest, and the trainers are of several";
+        let hint = "use the pool `local` or `nats`, or a plan for each guest".to_owned();
+        return Err(plan.mistake("pool", message, Some(hint)).into());
+    }
     Ok(LoadedPlan {
         plan,
-        trainer,
-        guest: Arc::new(guest),
-        component,
+        trainers: choice.arms,
+        guests: choice.guests,
         workers,
     })
 }
 
+/// The columns of the source, and the kind of its target as far as it is known: what
+/// the plan says, or what all trainers learn, or what the numbers are.
+fn look(
+    dataset: &DatasetPlan,
+    choice: &Choice,
+    store: &Location,
+) -> Result<(SourceSchema, Option<Learning>), DatasetError> {
+    let schema = dataset::read_schema(dataset, store)?;
+    let learn_numbers = |of: fn(&TrainerDescription) -> bool| {
+        let mut arms = choice.arms.iter();
+        !choice.arms.is_empty() && arms.all(|(_, trainers)| trainers.iter().all(of))
+    };
+    let regressors = learn_numbers(|trainer| !trainer.learns(Learning::Multiclass));
+    let learning = match dataset.learn {
+        Some(Learn::Regression) => Some(Learning::Regression),
+        // Whether there are two classes or more, only the data shows.
+        Some(Learn::Classification) => None,
+        None if regressors => Some(Learning::Regression),
+        None => dataset::has_fractional_target(dataset, store)?.then_some(Learning::Regression),
+    };
+    Ok((schema, learning))
+}
+
 impl LoadedPlan {
-    /// The plan as it suits the data: trainer and metrics are checked against the
+    /// The plan as it suits the data: trainers and metrics are checked against the
     /// target, and the labels that the plan names are those of the data.
-    pub fn suited(&self, prepared: &Prepared) -> Result<CheckedPlan, PlanError> {
-        self.check_target(prepared)?;
+    pub fn suited(&self, prepared: &Prepared) -> Result<SuitedPlan, PlanError> {
+        let arms = self.estimators(prepared)?;
+        self.check_metrics(prepared)?;
         let classes = &prepared.classes;
         let find = |given: &str| {
             let label = dataset::find_label(classes, given)?;
             Some(classes[label].clone())
         };
-        self.plan
-            .with_labels(&self.trainer, find, &dataset::one_of(classes))
+        let trainers: Vec<&TrainerDescription> = arms.iter().map(|arm| &arm.trainer).collect();
+        let plan = self
+            .plan
+            .with_labels(&trainers, find, &dataset::one_of(classes))?;
+        let inputs = Inputs {
+            arms,
+            learning: prepared.learning,
+            data: Data {
+                dataset: prepared.dataset,
+                splits: prepared.splits,
+            },
+            splits: prepared.folds.clone(),
+        };
+        Ok(SuitedPlan { plan, inputs })
     }
 
     /// What of the plan's request is cut, one sentence each.
     pub fn cut(&self) -> Vec<String> {
-        let cut = Candidates::cut(&self.plan.search);
+        let cut = self
+            .plan
+            .arms()
+            .filter_map(|arm| Candidates::cut(arm.search));
         let sentence = cut.map(|(wanted, combinations)| {
             format!(
                 "`search.n_iter` asks for {wanted} candidates, and the lists have {combinations} \
                  combinations: these are tried, each once"
             )
         });
-        sentence.into_iter().collect()
+        sentence.collect()
     }
 
-    fn check_target(&self, prepared: &Prepared) -> Result<(), PlanError> {
+    /// By arm: the trainer that learns what the target is.
+    fn estimators(&self, prepared: &Prepared) -> Result<Vec<Estimator>, PlanError> {
         let (plan, learning) = (&self.plan, prepared.learning);
         let target = &plan.dataset.target;
-        if !self.trainer.tasks.contains(&learning) {
-            let message = format!(
-                "`{}` does not learn from {}, such as `{target}`",
-                self.trainer.name,
-                kind_of_target(learning)
-            );
-            return Err(plan.mistake("trainer.name", message, None));
+        let is_assumed = plan.dataset.learn != Some(Learn::Regression);
+        if learning == Learning::Regression && is_assumed {
+            let message = format!("the target `{target}` has numbers with fractions further on");
+            let hint = "add `learn: regression`".to_owned();
+            return Err(plan.mistake("dataset.target", message, Some(hint)));
         }
+        let arms = plan.arms().zip(&self.trainers).enumerate();
+        let arms = arms.map(|(index, (arm, (guest, trainers)))| {
+            let mut suited = trainers.iter();
+            let trainer = suited.find(|trainer| trainer.tasks.contains(&learning));
+            let trainer = trainer.ok_or_else(|| {
+                let message = format!(
+                    "`{}` does not learn from {}, such as `{target}`",
+                    arm.trainer.name,
+                    kind_of_target(learning)
+                );
+                let path = match plan.trainer {
+                    Some(_) => "trainer.name".to_owned(),
+                    None => format!("trainers.{index}.trainer.name"),
+                };
+                plan.mistake(&path, message, None)
+            })?;
+            Ok(Estimator {
+                trainer: trainer.clone(),
+                guest: *guest,
+            })
+        });
+        arms.collect()
+    }
+
+    fn check_metrics(&self, prepared: &Prepared) -> Result<(), PlanError> {
+        let (plan, learning) = (&self.plan, prepared.learning);
+        let target = &plan.dataset.target;
         for name in &plan.scoring {
             let metric = Metric::named(name);
             if let Some(metric) = metric.filter(|metric| !metric.suits(learning)) {
@@ -147,6 +233,15 @@ impl LoadedPlan {
     }
 }
 
+/// A plan as it suits its data, and what its tasks are made from.
+#[derive(Debug)]
+pub struct SuitedPlan {
+    /// The plan.
+    pub plan: CheckedPlan,
+    /// The rest of what its tasks are made from.
+    pub inputs: Inputs,
+}
+
 fn kind_of_target(learning: Learning) -> &'static str {
     match learning {
         Learning::Binary => "a target of two classes",
@@ -155,31 +250,66 @@ fn kind_of_target(learning: Learning) -> &'static str {
     }
 }
 
-/// The trainers that a plan may choose from, up to the guest that offers the
-/// one that it chose.
+/// The trainers that a plan may choose from, and those that it chose.
+#[derive(Default)]
 struct Choice {
     trainers: Vec<TrainerDescription>,
-    guest: Option<(Guest, Bytes)>,
+    /// By arm: the guest and the trainers of the chosen name, none where no guest
+    /// offers it.
+    arms: Vec<(Digest, Vec<TrainerDescription>)>,
+    guests: Vec<LoadedGuest>,
 }
 
 impl Choice {
-    fn find(sandbox: &Sandbox, trainer: Option<&TrainerPlan>) -> Result<Self, SessionError> {
-        let mut choice = Self {
-            trainers: Vec::new(),
-            guest: None,
+    /// Loads the guests up to those that offer `chosen`.
+    fn find(sandbox: &Sandbox, chosen: &[TrainerPlan]) -> Result<Self, SessionError> {
+        let mut choice = Self::default();
+        let mut embedded = OfferedGuest::embedded(sandbox);
+        let mut offers: Vec<OfferedGuest> = Vec::new();
+        for trainer in chosen {
+            let path = trainer.guest.as_deref();
+            let offers_it =
+                |offered: &OfferedGuest| offered.is_at(path) && offered.offers(&trainer.name);
+            let mut found = offers.iter().position(offers_it);
+            match path {
+                Some(path) if !offers.iter().any(|known| known.is_at(Some(path))) => {
+                    offers.push(OfferedGuest::at(sandbox, path)?);
+                    found = offers.iter().position(offers_it);
+                }
+                Some(_) => {}
+                None => {
+                    while found.is_none()
+                        && let Some(next) = embedded.next()
+                    {
+                        offers.push(next?);
+                        found = offers.iter().position(offers_it);
+                    }
+                }
+            }
+            let Some(found) = found else { continue };
+            let offered = &offers[found];
+            let named = offered.description.trainers.iter();
+            let named = named.filter(|known| known.name == trainer.name);
+            let digest = offered.guest.digest();
+            choice.arms.push((digest, named.cloned().collect()));
+        }
+        let is_chosen = |offered: &OfferedGuest| {
+            let digest = offered.guest.digest();
+            choice.arms.iter().any(|(guest, _)| *guest == digest)
         };
-        let path = trainer.and_then(|trainer| trainer.guest.as_deref());
-        for offered in OfferedGuest::of_plan(sandbox, path) {
-            let offered = offered?;
-            let chosen = trainer.is_some_and(|trainer| offered.offers(&trainer.name));
-            choice.trainers.extend(offered.description.trainers);
-            if chosen {
+        for offered in offers {
+            choice
+                .trainers
+                .extend(offered.description.trainers.iter().cloned());
+            if is_chosen(&offered) {
                 let component = match offered.file.wasm {
                     Cow::Borrowed(embedded) => Bytes::from_static(embedded),
                     Cow::Owned(read) => read.into(),
                 };
-                choice.guest = Some((offered.guest, component));
-                break;
+                choice.guests.push(LoadedGuest {
+                    guest: Arc::new(offered.guest),
+                    component,
+                });
             }
         }
         Ok(choice)

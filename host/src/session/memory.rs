@@ -9,8 +9,8 @@ use fanout_contract::TrainerDescription;
 use serde_json::Value;
 
 use crate::dataset::{ColumnSummary, Prepared, Reads};
-use crate::expand::Candidates;
-use crate::plan::Plan;
+use crate::expand::{Candidates, Inputs};
+use crate::plan::{ArmPlan, Plan};
 use crate::pool::SHARED_FROM;
 
 /// The most values of a feature that trees keep in one byte a row.
@@ -82,12 +82,15 @@ impl MemoryEstimate {
     /// what this process held while it read the table, as a run does.
     pub fn new(
         plan: &Plan,
-        trainer: &TrainerDescription,
+        inputs: &Inputs,
         prepared: &Prepared,
         workers: usize,
         held: u64,
     ) -> Self {
-        let trees = Trees::largest(plan, trainer, prepared.rows);
+        let arms = plan.arms().zip(&inputs.arms);
+        let trees = arms
+            .filter_map(|(arm, estimator)| Trees::largest(arm, &estimator.trainer, prepared.rows))
+            .reduce(Trees::or);
         let (rows, workers) = (prepared.rows, workers as u64);
         let columns = prepared.summary.columns.iter();
         let columns: u64 = columns.map(|column| code(column, prepared)).sum();
@@ -151,11 +154,21 @@ fn levels(column: &ColumnSummary) -> u64 {
 }
 
 impl Trees {
+    /// Each as great as in one of both.
+    fn or(self, other: Self) -> Self {
+        Self {
+            count: self.count.max(other.count),
+            deep: self.deep || other.deep,
+            whole: self.whole.max(other.whole),
+            leaves: self.leaves.max(other.leaves),
+        }
+    }
+
     /// `None` for a trainer that grows none.
-    fn largest(plan: &Plan, trainer: &TrainerDescription, rows: u64) -> Option<Self> {
+    fn largest(arm: ArmPlan<'_>, trainer: &TrainerDescription, rows: u64) -> Option<Self> {
         trainer.param("max_depth")?;
-        let candidates = Candidates::of(&plan.search);
-        let fixed = &plan.trainer.params;
+        let candidates = Candidates::of(arm.search);
+        let fixed = &arm.trainer.params;
         // The greatest of each, wherever they occur: from above.
         let all = |name: &str| -> Vec<Value> {
             let searched = candidates.values(name);

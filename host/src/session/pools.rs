@@ -1,6 +1,7 @@
 //! [`Pools`]: the pool that the plan names for the search, and workers of this
 //! process for what always runs here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{LoadedPlan, Options, SessionError};
@@ -135,7 +136,8 @@ impl Pools {
         let remote: Option<Box<dyn Pool<Error = PoolError>>> = match remote {
             None => None,
             Some(Remote::Http(settings)) => {
-                let description = loaded.guest.describe()?;
+                // A checked plan for endpoints has one guest.
+                let description = loaded.guests[0].guest.describe()?;
                 let pool = HttpPool::new(settings, description, context.clone(), limits)?;
                 Some(Box::new(match files.clone() {
                     Some((table, splits)) => pool.with_files(table, splits),
@@ -148,7 +150,15 @@ impl Pools {
             }
         };
         let here = if remote.is_some() { 1 } else { workers };
-        let local = LocalPool::new(loaded.guest.clone(), context, limits, here);
+        let guests = loaded.guests.iter();
+        let guests = guests.map(|loaded| Arc::clone(&loaded.guest)).collect();
+        let local = LocalPool::new(guests, context, limits, here);
+        let local = if loaded.plan.arms().len() > 1 {
+            // What is shared serves one trainer.
+            local.shared_from(usize::MAX)
+        } else {
+            local
+        };
         let local = match files {
             Some((table, splits)) => local.with_files(table, splits),
             None => local,

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 
 /// The version of the layout, and of every document in the store. A store of
 /// another version is refused.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// The name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -54,8 +54,7 @@ impl Store {
         let Some(bytes) = self.get(&Key::layout())? else {
             return Ok(());
         };
-        let mark: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
-        let layout = mark.and_then(|mark| mark.get("layout").cloned());
+        let layout = layout_of(&bytes);
         if layout == Some(LAYOUT.into()) {
             return Ok(());
         }
@@ -67,6 +66,18 @@ impl Store {
             ),
         })
     }
+
+    /// The version of the store's layout, if it is one before ours.
+    pub fn older_layout(&self) -> Result<Option<u64>, StoreError> {
+        let bytes = self.get(&Key::layout())?;
+        let layout = bytes.and_then(|bytes| layout_of(&bytes)?.as_u64());
+        Ok(layout.filter(|layout| *layout < LAYOUT.into()))
+    }
+}
+
+fn layout_of(mark: &[u8]) -> Option<serde_json::Value> {
+    let mark: serde_json::Value = serde_json::from_slice(mark).ok()?;
+    mark.get("layout").cloned()
 }
 
 #[cfg(test)]
@@ -93,12 +104,14 @@ mod tests {
         store.check_layout().unwrap();
         store.mark_layout().unwrap();
         store.mark_layout().unwrap();
-        for other in ["{\"layout\":2}", "{\"layout\":", "text"] {
+        for other in ["{\"layout\":1}", "{\"layout\":3}", "{\"layout\":", "text"] {
             store
                 .replace(&Key::layout(), Bytes::from_static(other.as_bytes()))
                 .unwrap();
             let error = store.mark_layout().unwrap_err();
             assert!(matches!(error, StoreError::Layout { .. }), "{error}");
+            let older = store.older_layout().unwrap();
+            assert_eq!(older, other.contains('1').then_some(1));
         }
     }
 }

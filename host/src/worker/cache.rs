@@ -1,6 +1,7 @@
 //! [`WorkerCache`]: the runs whose tasks a worker had last, and the pools with
 //! their guests and datasets.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use crate::pool::{LocalPool, PoolContext};
 use crate::queue::message::TaskMessage;
 use crate::run::manifest::{Manifest, ManifestError};
 use crate::run::record::Record;
-use crate::sandbox::{GuestError, Sandbox};
+use crate::sandbox::{Guest, GuestError, Sandbox};
 use crate::store::{Key, Store, StoreError};
 use crate::task::{Cancel, TaskLimits};
 
@@ -65,12 +66,15 @@ pub(super) struct TaskContext {
 struct Run {
     expansion: Arc<Expansion>,
     data: Data,
+    arms: Vec<(Digest, String)>,
 }
 
 /// What distinguishes two pools.
 #[derive(Clone, PartialEq)]
 struct PoolKey {
     data: Data,
+    /// The guest and the name of each trainer.
+    arms: Vec<(Digest, String)>,
     limits: TaskLimits,
     fresh: bool,
 }
@@ -128,6 +132,7 @@ impl WorkerCache {
         };
         let key = PoolKey {
             data: run.data.clone(),
+            arms: run.arms.clone(),
             limits: task.limits(),
             fresh: task.fresh,
         };
@@ -168,9 +173,12 @@ impl WorkerCache {
             run: *id,
         })?;
         let manifest = Manifest::read(&bytes, id)?;
+        let arms = manifest.inputs.arms.iter();
+        let arms = arms.map(|arm| (arm.guest, arm.trainer.name.clone()));
         let run = Arc::new(Run {
             expansion: Arc::new(manifest.outline()),
-            data: manifest.data,
+            arms: arms.collect(),
+            data: manifest.inputs.data,
         });
         keep(&mut self.entries().runs, *id, &run, RUNS);
         Ok(run)
@@ -178,12 +186,14 @@ impl WorkerCache {
 
     fn load_pool(&self, key: PoolKey) -> Result<Arc<LocalPool>, WorkerCacheError> {
         let data = &key.data;
-        let component = self.object(Key::guest(&data.guest), data.guest)?;
-        let guest = self.sandbox.load(&component, data.guest);
-        let guest = guest.map_err(|source| WorkerCacheError::Guest {
-            guest: data.guest,
-            source,
-        })?;
+        let each: BTreeSet<Digest> = key.arms.iter().map(|(guest, _)| *guest).collect();
+        let guests = each.into_iter().map(|guest| {
+            let component = self.object(Key::guest(&guest), guest)?;
+            let loaded = self.sandbox.load(&component, guest);
+            let loaded = loaded.map_err(|source| WorkerCacheError::Guest { guest, source })?;
+            Ok(Arc::new(loaded))
+        });
+        let guests: Vec<Arc<Guest>> = guests.collect::<Result<_, WorkerCacheError>>()?;
         let table = self.object(Key::dataset(&data.dataset), data.dataset)?;
         let splits = self.object(Key::splits(&data.splits), data.splits)?;
         let context = PoolContext {
@@ -192,8 +202,13 @@ impl WorkerCache {
             splits: data.splits,
             cancel: self.cancel.clone(),
         };
-        let pool = LocalPool::new(Arc::new(guest), context, key.limits, self.slots);
-        let pool = Arc::new(pool.with_files(table, splits));
+        let pool = LocalPool::new(guests, context, key.limits, self.slots);
+        let pool = pool.with_files(table, splits);
+        // What is shared serves one trainer.
+        let pool = Arc::new(match key.arms.len() {
+            1 => pool,
+            _ => pool.shared_from(usize::MAX),
+        });
         keep(&mut self.entries().pools, key, &pool, POOLS);
         Ok(pool)
     }

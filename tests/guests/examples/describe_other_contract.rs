@@ -8,7 +8,7 @@ struct Component;
 
 impl Guest for Component {
     fn describe() -> String {
-        description(&["honest"]).replacen(r#""contract":1"#, r#""contract":99"#, 1)
+        description(&["honest"]).replacen(r#""contract":2"#, r#""contract":99"#, 1)
     }
 }
 

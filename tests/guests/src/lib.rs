@@ -57,6 +57,11 @@ pub trait Guest: 'static {
         Ok(answer(task))
     }
 
+    /// What comes beside an answer.
+    fn artifacts() -> Vec<door::Artifact> {
+        Vec::new()
+    }
+
     /// Fits a model: the task's trainer is all that it holds.
     fn fit(task: &Task) -> Result<Vec<u8>, Fault> {
         Self::evaluate(task)?;
@@ -95,12 +100,19 @@ impl<G: Guest> door::GuestDataset for Opened<G> {
         Ok(door::Dataset::new(Self(std::marker::PhantomData)))
     }
 
-    fn evaluate(&self, task: String) -> Result<String, Fault> {
-        G::evaluate(&read(&task)?)
+    fn evaluate(&self, task: String) -> Result<door::Evaluation, Fault> {
+        Ok(door::Evaluation {
+            answer: G::evaluate(&read(&task)?)?,
+            artifacts: G::artifacts(),
+        })
     }
 
     fn fit(&self, task: String) -> Result<Vec<u8>, Fault> {
         G::fit(&read(&task)?)
+    }
+
+    fn merge(_parts: Vec<Vec<u8>>) -> Result<Vec<u8>, Fault> {
+        Err(Fault::InvalidTask("there are no parts".to_owned()))
     }
 
     fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, Fault> {
@@ -138,18 +150,12 @@ macro_rules! export {
 /// A good description of some trainers. Each takes `number`, which tells
 /// candidates apart, and `fail`.
 pub fn description(trainers: &[&str]) -> String {
-    let param = |name: &str, kind, default: serde_json::Value| Param {
-        name: name.to_owned(),
-        kinds: vec![kind],
-        default,
-        meaning: format!("{name}."),
-        nested: false,
+    let param = |name: &str, kind, default: serde_json::Value| {
+        Param::new(name, vec![kind], default, &format!("{name}."))
     };
-    let trainer = |name: &&str| TrainerDescription {
-        name: (*name).to_owned(),
-        summary: "Breaks the contract.".to_owned(),
-        tasks: vec![Learning::Binary, Learning::Multiclass, Learning::Regression],
-        params: vec![
+    let tasks = vec![Learning::Binary, Learning::Multiclass, Learning::Regression];
+    let trainer = |name: &&str| {
+        let params = vec![
             param(
                 "number",
                 ParamKind::Int {
@@ -159,7 +165,8 @@ pub fn description(trainers: &[&str]) -> String {
                 0.into(),
             ),
             param("fail", ParamKind::Bool, false.into()),
-        ],
+        ];
+        TrainerDescription::new(name, "Breaks the contract.", tasks.clone(), params)
     };
     let description = Description {
         contract: CONTRACT,

@@ -37,24 +37,44 @@ impl<'a> Design<'a> {
 
     /// The products of all rows with the coefficients of one output.
     pub(super) fn multiply(&self, coefficients: &[f64]) -> Vec<f64> {
-        let (columns, intercept) = coefficients.split_at(self.means.len());
-        let centre: f64 = columns.iter().zip(&self.means).map(|(b, m)| b * m).sum();
+        self.multiply_many(&[coefficients]).remove(0)
+    }
+
+    /// The products of all rows with the coefficients of each output.
+    pub(super) fn multiply_many(&self, outputs: &[&[f64]]) -> Vec<Vec<f64>> {
+        let columns: Vec<&[f64]> = outputs.iter().map(|o| &o[..self.means.len()]).collect();
+        let constant = |(output, columns): (&&[f64], &&[f64])| {
+            let centre: f64 = columns.iter().zip(&self.means).map(|(b, m)| b * m).sum();
+            vec![output[self.means.len()] - centre; self.rows.len()]
+        };
+        let mut products: Vec<Vec<f64>> = outputs.iter().zip(&columns).map(constant).collect();
+        let mut slices: Vec<&mut [f64]> = products.iter_mut().map(Vec::as_mut_slice).collect();
         self.matrix
-            .multiply(&self.rows, columns, intercept[0] - centre)
+            .multiply_add_many(&self.rows, &columns, &mut slices);
+        products
     }
 
     /// The products of all columns with a vector.
     pub(super) fn transposed_multiply(&self, vector: &[f64]) -> Vec<f64> {
-        let mut products = self.matrix.transposed_multiply(&self.rows, vector);
-        if !self.fit_intercept {
-            products.push(0.0);
-            return products;
+        let vectors = [vector.to_vec()];
+        self.transposed_multiply_many(&vectors).remove(0)
+    }
+
+    /// The products of all columns with each vector.
+    pub(super) fn transposed_multiply_many(&self, vectors: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let slices: Vec<&[f64]> = vectors.iter().map(Vec::as_slice).collect();
+        let mut products = self.matrix.transposed_multiply_many(&self.rows, &slices);
+        for (products, vector) in products.iter_mut().zip(vectors) {
+            if !self.fit_intercept {
+                products.push(0.0);
+                continue;
+            }
+            let total: f64 = vector.iter().sum();
+            for (product, mean) in products.iter_mut().zip(&self.means) {
+                *product -= mean * total;
+            }
+            products.push(total);
         }
-        let total: f64 = vector.iter().sum();
-        for (product, mean) in products.iter_mut().zip(&self.means) {
-            *product -= mean * total;
-        }
-        products.push(total);
         products
     }
 

@@ -47,16 +47,13 @@ const GRADIENTS: usize = 200;
 
 /// The products of all rows with a point, by output.
 pub(super) fn outputs(design: &Design<'_>, point: &[f64]) -> Vec<Vec<f64>> {
-    let outputs = point.chunks_exact(design.width());
-    outputs.map(|output| design.multiply(output)).collect()
+    let outputs: Vec<&[f64]> = point.chunks_exact(design.width()).collect();
+    design.multiply_many(&outputs)
 }
 
 /// `l2 b` added to the gradient of the losses.
 pub(super) fn gradient(design: &Design<'_>, losses: &Losses, point: &[f64], l2: f64) -> Vec<f64> {
-    let mut gradient = Vec::with_capacity(point.len());
-    for residuals in &losses.residuals {
-        gradient.extend(design.transposed_multiply(residuals));
-    }
+    let mut gradient = design.transposed_multiply_many(&losses.residuals).concat();
     add_penalty(design, &mut gradient, l2, point);
     gradient
 }
@@ -179,10 +176,7 @@ fn solve(
         let along = outputs(design, &search);
         let mut curved = along.clone();
         likelihood.curve(losses, &mut curved);
-        let mut product = Vec::with_capacity(search.len());
-        for curved in &curved {
-            product.extend(design.transposed_multiply(curved));
-        }
+        let mut product = design.transposed_multiply_many(&curved).concat();
         add_penalty(design, &mut product, l2, &search);
         let curvature = dot(&search, &product);
         // A direction without curvature is one of rounding errors.

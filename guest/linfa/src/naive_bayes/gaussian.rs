@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{given_priors, of_log_likelihoods, prior_kinds, rows_by_class};
 use crate::classes::{Classes, Occurring};
-use crate::describe::{CLASSES, Values, at_least, dense};
+use crate::describe::{Gives, Values, at_least, dense};
 
 /// scikit-learn's `GaussianNB`.
 ///
@@ -41,7 +41,7 @@ impl DenseTrainer for GaussianNaiveBayes {
             "gaussian_nb",
             "Naive Bayes with normal distributions (ours, not linfa's: weights, probabilities, \
              coded columns).",
-            &CLASSES,
+            Gives::Probabilities,
             vec![
                 Param::new(
                     "priors",

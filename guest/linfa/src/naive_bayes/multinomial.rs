@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{given_priors, of_log_likelihoods, prior_kinds, rows_by_class};
 use crate::classes::{Classes, Occurring};
-use crate::describe::{CLASSES, Values, at_least, dense};
+use crate::describe::{Gives, Values, at_least, dense};
 use crate::linear::LinearModel;
 
 /// scikit-learn's `MultinomialNB`, for columns of counts.
@@ -39,7 +39,7 @@ impl DenseTrainer for MultinomialNaiveBayes {
         dense(
             "multinomial_nb",
             "Naive Bayes for counts (ours, not linfa's: weights, priors, coded columns).",
-            &CLASSES,
+            Gives::Probabilities,
             vec![
                 Param::new(
                     "alpha",

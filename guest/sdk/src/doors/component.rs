@@ -52,20 +52,34 @@ impl<G: Guest> GuestDataset for OpenDataset<G> {
         )?))
     }
 
-    fn share(&self, trainer: String) -> Result<Vec<u8>, trainer::Fault> {
-        Ok(self.dataset.share(&trainer)?)
+    fn share(&self, task: String) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.dataset.share(&task)?)
     }
 
     fn adopt(shared: Vec<u8>) -> Result<trainer::Dataset, trainer::Fault> {
         Ok(Self::resource(Dataset::adopt::<G>(&shared)?))
     }
 
-    fn evaluate(&self, task: String) -> Result<String, trainer::Fault> {
-        Ok(self.dataset.evaluate(&task)?)
+    fn evaluate(&self, task: String) -> Result<trainer::Evaluation, trainer::Fault> {
+        let evaluation = self.dataset.evaluate(&task)?;
+        let artifacts = evaluation.artifacts.into_iter();
+        let artifacts = artifacts.map(|artifact| trainer::Artifact {
+            output: artifact.output.name().to_owned(),
+            candidate: artifact.candidate,
+            bytes: artifact.bytes,
+        });
+        Ok(trainer::Evaluation {
+            answer: evaluation.answer,
+            artifacts: artifacts.collect(),
+        })
     }
 
     fn fit(&self, task: String) -> Result<Vec<u8>, trainer::Fault> {
         Ok(self.dataset.fit(&task)?)
+    }
+
+    fn merge(parts: Vec<Vec<u8>>) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(Dataset::merge::<G>(&parts)?)
     }
 
     fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {

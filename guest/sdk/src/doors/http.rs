@@ -113,7 +113,7 @@ impl Read for BodyStream {
 fn write(response: &HttpResponse, outparam: ResponseOutparam) {
     let headers = Fields::new();
     let length = response.body.len().to_string();
-    let _ = headers.append("content-type", b"application/json");
+    let _ = headers.append("content-type", response.content_type.as_bytes());
     let _ = headers.append("content-length", length.as_bytes());
     if let Some(methods) = response.allow {
         let _ = headers.append("allow", methods.as_bytes());
@@ -126,7 +126,7 @@ fn write(response: &HttpResponse, outparam: ResponseOutparam) {
     let body = outgoing.body().expect("the body is taken once");
     ResponseOutparam::set(outparam, Ok(outgoing));
     if let Ok(mut stream) = body.write() {
-        let _ = stream.write_all(response.body.as_bytes());
+        let _ = stream.write_all(&response.body);
         let _ = stream.flush();
     }
     let _ = OutgoingBody::finish(body, None);

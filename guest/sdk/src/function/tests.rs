@@ -4,13 +4,17 @@ use bytes::Bytes;
 
 use super::*;
 use crate::body::Body;
+use crate::contract::Answer;
+use crate::file::ColumnFile;
 use crate::fixture::{EchoGuest, PREPARED, files};
+use crate::multipart::Parts;
 use crate::request::{MAX_BODY_BYTES, MAX_FILE_BYTES, digest_of};
 
-const TASK: &str = r#"{"contract": 1, "trainer": "echo", "candidates": [{}],
-    "split": {"column": "fold", "test": 1}, "target": "y", "scoring": ["accuracy"]}"#;
+const TASK: &str = r#"{"contract": 2, "trainer": "echo", "candidates": [{}],
+    "split": {"column": "fold", "test": 1}, "target": "y", "learning": "binary",
+    "scoring": ["accuracy"]}"#;
 const ANSWER: &str =
-    r#"{"contract":1,"fits":1,"scores":[{"test":{"accuracy":0.3333333333333333}}]}"#;
+    r#"{"contract":2,"fits":1,"scores":[{"test":{"accuracy":0.3333333333333333}}]}"#;
 
 fn form(parts: &[(&str, &[u8])]) -> Bytes {
     let mut body = Vec::new();
@@ -56,7 +60,7 @@ fn scored(status: DatasetStatus) -> HttpResponse {
 
 /// The status, and the message of the `Fault` in the body.
 fn refused(response: &HttpResponse) -> (u16, String) {
-    let fault: Fault = serde_json::from_str(&response.body).unwrap();
+    let fault: Fault = serde_json::from_slice(&response.body).unwrap();
     (response.status, fault.to_string())
 }
 
@@ -70,7 +74,7 @@ fn get_answers_the_description() {
     };
     let response = Function::default().answer::<EchoGuest>(request, &no_fetch);
     assert_eq!(response.status, 200);
-    let description: crate::contract::Description = serde_json::from_str(&response.body).unwrap();
+    let description: crate::contract::Description = serde_json::from_slice(&response.body).unwrap();
     assert_eq!(description, describe::<EchoGuest>());
 }
 
@@ -375,4 +379,33 @@ fn a_file_above_the_limit_is_not_fetched() {
                 .to_owned()
         )
     );
+}
+
+#[test]
+fn predictions_come_as_parts_beside_the_answer() {
+    let (table, splits) = files();
+    let wanted = TASK.replace("}]", "}], \"outputs\": [\"predictions\"]");
+    let parts = [
+        ("task", wanted.as_bytes()),
+        ("dataset", &table),
+        ("splits", &splits),
+    ];
+    let response = post(&Function::default(), &parts, &no_fetch);
+    assert_eq!(response.status, 200);
+    let parts = Parts::read(&response.content_type, &response.body.into()).unwrap();
+    assert_eq!(
+        parts.names().collect::<Vec<_>>(),
+        ["answer", "predictions-0"]
+    );
+    let answer: Answer = serde_json::from_slice(parts.get("answer").unwrap()).unwrap();
+    assert_eq!(answer.scores.len(), 1);
+    let file = ColumnFile::open("predictions", parts.get("predictions-0").unwrap().clone());
+    let file = file.unwrap();
+    let names: Vec<&str> = file.names().collect();
+    assert_eq!(
+        names,
+        ["row", "prediction", "probability_no", "probability_yes"]
+    );
+    // The test rows of fold 1.
+    assert_eq!(file.ints(0).unwrap(), [3, 4, 5].map(Some));
 }

@@ -3,12 +3,20 @@
 use super::coded::{FromCode, with_codes};
 use super::{Block, CHUNK, CodedBlock, Matrix, chunk_of, is_consecutive, not_encoded};
 
-/// What a block adds to a product.
-enum Term<'a> {
-    /// A column and its coefficient.
-    Dense(&'a [f64], f64),
-    /// A block, and what a row gets by level.
-    Coded(&'a CodedBlock, Vec<f64>),
+/// What a coded block adds to a product.
+struct CodedTerm<'a> {
+    block: &'a CodedBlock,
+    /// By level.
+    by_level: Vec<f64>,
+}
+
+/// A product with one vector of coefficients.
+struct Product<'a> {
+    /// What the offsets of coded columns add to each row.
+    constant: f64,
+    /// Columns of numbers with their coefficients, without those of 0.
+    dense: Vec<(&'a [f64], f64)>,
+    coded: Vec<CodedTerm<'a>>,
 }
 
 impl Matrix {
@@ -30,26 +38,54 @@ impl Matrix {
     /// # Panics
     /// As [`Self::multiply`].
     pub fn multiply_add(&self, rows: &[u32], coefficients: &[f64], out: &mut [f64]) {
+        self.multiply_add_many(rows, &[coefficients], &mut [out]);
+    }
+
+    /// [`Self::multiply_add`] for several vectors of coefficients, such as those of
+    /// classes, to the same bits: a chunk of rows is read once for all of them.
+    ///
+    /// # Panics
+    /// As [`Self::multiply`], and if there is not one of `out` for each.
+    pub fn multiply_add_many(&self, rows: &[u32], coefficients: &[&[f64]], out: &mut [&mut [f64]]) {
+        assert_eq!(coefficients.len(), out.len(), "one result for each vector");
+        let products = coefficients
+            .iter()
+            .map(|coefficients| self.product(coefficients));
+        let products: Vec<Product<'_>> = products.collect();
+        let mut start = 0;
+        for rows in rows.chunks(CHUNK) {
+            let consecutive = is_consecutive(rows);
+            for (product, out) in products.iter().zip(out.iter_mut()) {
+                product.add(rows, consecutive, &mut out[start..start + rows.len()]);
+            }
+            start += rows.len();
+        }
+        assert!(out.iter().all(|out| out.len() == start), "one result a row");
+    }
+
+    fn product(&self, coefficients: &[f64]) -> Product<'_> {
         assert_eq!(
             coefficients.len(),
             self.columns(),
             "one coefficient a column"
         );
-        assert_eq!(out.len(), rows.len(), "one result a row");
-        let mut constant = 0.0;
-        let mut terms = Vec::new();
+        let mut product = Product {
+            constant: 0.0,
+            dense: Vec::new(),
+            coded: Vec::new(),
+        };
         for (first, block) in self.numbered() {
             match block {
                 Block::Number(column) => {
                     if coefficients[first] != 0.0 {
-                        terms.push(Term::Dense(&column.values, coefficients[first]));
+                        product.dense.push((&column.values, coefficients[first]));
                     }
                 }
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
                     let coefficients = &coefficients[first..][..block.columns().len()];
                     for (column, coefficient) in block.columns().iter().zip(coefficients) {
-                        constant += column.offset * coefficient;
+                        product.constant += column.offset * coefficient;
                     }
                     let by_level = block.column_of().iter().map(|&column| {
                         if column == CodedBlock::NONE {
@@ -58,41 +94,14 @@ impl Matrix {
                         let column = column as usize;
                         block.columns()[column].scale * coefficients[column]
                     });
-                    terms.push(Term::Coded(block, by_level.collect()));
+                    product.coded.push(CodedTerm {
+                        block,
+                        by_level: by_level.collect(),
+                    });
                 }
             }
         }
-        let mut buffer = [0.0; CHUNK];
-        for (rows, out) in rows.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
-            let consecutive = is_consecutive(rows);
-            let mut sums = [constant; CHUNK];
-            let sums = &mut sums[..rows.len()];
-            for term in &terms {
-                match term {
-                    Term::Dense(values, coefficient) => {
-                        let values = chunk_of(values, rows, consecutive, &mut buffer);
-                        for (sum, value) in sums.iter_mut().zip(values) {
-                            *sum += coefficient * value;
-                        }
-                    }
-                    Term::Coded(block, by_level) => with_codes!(block.codes(), codes => {
-                        if consecutive && let Some(&first) = rows.first() {
-                            let codes = &codes[first as usize..][..rows.len()];
-                            for (sum, &code) in sums.iter_mut().zip(codes) {
-                                *sum += by_level[usize::from_code(code)];
-                            }
-                        } else {
-                            for (sum, &row) in sums.iter_mut().zip(rows) {
-                                *sum += by_level[usize::from_code(codes[row as usize])];
-                            }
-                        }
-                    }),
-                }
-            }
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out += *sum;
-            }
-        }
+        product
     }
 
     /// `Xᵀ r`, one number per column. `vector` has one entry per entry of `rows`.
@@ -100,40 +109,59 @@ impl Matrix {
     /// # Panics
     /// If the lengths do not fit, or a column is a category.
     pub fn transposed_multiply(&self, rows: &[u32], vector: &[f64]) -> Vec<f64> {
-        assert_eq!(vector.len(), rows.len(), "one number a row");
-        let total = sum(vector);
+        self.transposed_multiply_many(rows, &[vector]).remove(0)
+    }
+
+    /// [`Self::transposed_multiply`] for several vectors, to the same bits: a chunk
+    /// of rows is read once for all of them.
+    ///
+    /// # Panics
+    /// As [`Self::transposed_multiply`].
+    pub fn transposed_multiply_many(&self, rows: &[u32], vectors: &[&[f64]]) -> Vec<Vec<f64>> {
+        assert!(
+            vectors.iter().all(|vector| vector.len() == rows.len()),
+            "one number a row"
+        );
         let consecutive: Vec<bool> = rows.chunks(CHUNK).map(is_consecutive).collect();
+        let totals: Vec<f64> = vectors.iter().map(|vector| sum(vector)).collect();
         let mut buffer = [0.0; CHUNK];
         let mut slots = [0; CHUNK];
-        let mut out = Vec::with_capacity(self.columns());
+        let mut out = vec![Vec::with_capacity(self.columns()); vectors.len()];
         for block in self.blocks() {
             match block {
                 Block::Number(column) => {
-                    let mut product = 0.0;
-                    let chunks = rows.chunks(CHUNK).zip(vector.chunks(CHUNK));
-                    for ((rows, vector), &consecutive) in chunks.zip(&consecutive) {
+                    let mut products = vec![0.0; vectors.len()];
+                    for (at, (rows, &consecutive)) in
+                        rows.chunks(CHUNK).zip(&consecutive).enumerate()
+                    {
                         let values = chunk_of(&column.values, rows, consecutive, &mut buffer);
-                        product += dot(values, vector);
+                        for (product, vector) in products.iter_mut().zip(vectors) {
+                            *product += dot(values, &vector[at * CHUNK..][..rows.len()]);
+                        }
                     }
-                    out.push(product);
+                    out.iter_mut()
+                        .zip(products)
+                        .for_each(|(out, product)| out.push(product));
                 }
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
                     let none = block.columns().len();
-                    let mut sums = vec![0.0; none + 1];
-                    for (rows, vector) in rows.chunks(CHUNK).zip(vector.chunks(CHUNK)) {
+                    let mut sums = vec![vec![0.0; none + 1]; vectors.len()];
+                    for (at, rows) in rows.chunks(CHUNK).enumerate() {
                         block.slots(rows, none as u32, &mut slots);
-                        for (&slot, value) in slots.iter().zip(vector) {
-                            sums[slot as usize] += value;
+                        for (sums, vector) in sums.iter_mut().zip(vectors) {
+                            let vector = &vector[at * CHUNK..][..rows.len()];
+                            for (&slot, value) in slots.iter().zip(vector) {
+                                sums[slot as usize] += value;
+                            }
                         }
                     }
-                    out.extend(
-                        block
-                            .columns()
-                            .iter()
-                            .zip(sums)
-                            .map(|(column, sum)| column.offset * total + column.scale * sum),
-                    );
+                    for ((out, sums), total) in out.iter_mut().zip(sums).zip(&totals) {
+                        let columns = block.columns().iter().zip(sums);
+                        out.extend(
+                            columns.map(|(column, sum)| column.offset * total + column.scale * sum),
+                        );
+                    }
                 }
             }
         }
@@ -220,9 +248,54 @@ impl Matrix {
     }
 }
 
+impl Product<'_> {
+    /// Adds the product of a chunk of rows to `out`.
+    fn add(&self, rows: &[u32], consecutive: bool, out: &mut [f64]) {
+        let mut buffers = [[0.0; CHUNK]; 4];
+        let mut sums = [self.constant; CHUNK];
+        let sums = &mut sums[..rows.len()];
+        // Four columns at a time, since each pass reads and writes all sums.
+        let (fours, others) = self.dense.as_chunks::<4>();
+        for [a, b, c, d] in fours {
+            let [in_a, in_b, in_c, in_d] = &mut buffers;
+            let (values_a, a) = (chunk_of(a.0, rows, consecutive, in_a), a.1);
+            let (values_b, b) = (chunk_of(b.0, rows, consecutive, in_b), b.1);
+            let (values_c, c) = (chunk_of(c.0, rows, consecutive, in_c), c.1);
+            let (values_d, d) = (chunk_of(d.0, rows, consecutive, in_d), d.1);
+            let values = values_a.iter().zip(values_b).zip(values_c).zip(values_d);
+            for (sum, (((x_a, x_b), x_c), x_d)) in sums.iter_mut().zip(values) {
+                *sum += (a * x_a + b * x_b) + (c * x_c + d * x_d);
+            }
+        }
+        for &(values, coefficient) in others {
+            let values = chunk_of(values, rows, consecutive, &mut buffers[0]);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += coefficient * value;
+            }
+        }
+        for CodedTerm { block, by_level } in &self.coded {
+            with_codes!(block.codes(), codes => {
+                if consecutive && let Some(&first) = rows.first() {
+                    let codes = &codes[first as usize..][..rows.len()];
+                    for (sum, &code) in sums.iter_mut().zip(codes) {
+                        *sum += by_level[usize::from_code(code)];
+                    }
+                } else {
+                    for (sum, &row) in sums.iter_mut().zip(rows) {
+                        *sum += by_level[usize::from_code(codes[row as usize])];
+                    }
+                }
+            });
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out += *sum;
+        }
+    }
+}
+
 /// The inner product of two vectors of one length: four sums of every fourth
 /// product, added in pairs.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (a_head, a_tail) = a.as_chunks::<4>();
     let (b_head, b_tail) = b.as_chunks::<4>();

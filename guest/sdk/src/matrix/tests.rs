@@ -99,6 +99,15 @@ proptest! {
             let expected: f64 = dense.iter().zip(&target).map(|(row, y)| row[column] * y).sum();
             assert_near(found, expected);
         }
+        let other: Vec<f64> = coefficients.iter().map(|b| b * b).collect();
+        let mut many = [vec![0.5; rows.len()], vec![0.25; rows.len()]];
+        let [first, second] = &mut many;
+        matrix.multiply_add_many(&rows, &[&coefficients, &other], &mut [first, second]);
+        prop_assert_eq!(&many[0], &matrix.multiply(&rows, &coefficients, 0.5));
+        prop_assert_eq!(&many[1], &matrix.multiply(&rows, &other, 0.25));
+        let many = matrix.transposed_multiply_many(&rows, &[&weights, &target]);
+        prop_assert_eq!(&many[0], &matrix.transposed_multiply(&rows, &weights));
+        prop_assert_eq!(&many[1], &matrix.transposed_multiply(&rows, &target));
         let mut gathered = vec![0.0; rows.len() * columns];
         matrix.gather(&rows, &mut gathered);
         prop_assert_eq!(&gathered, &dense.concat());

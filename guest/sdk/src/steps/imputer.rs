@@ -93,22 +93,28 @@ impl Step for SimpleImputer {
     fn fit(fit: &Fit<'_>) -> Result<Self, Fault> {
         let add_indicator = fit.params.is("add_indicator");
         let mut columns = Vec::new();
-        for (place, name) in fit.matrix.places().into_iter().zip(fit.matrix.names()) {
-            let (fill, missing) = match &fit.matrix.blocks()[place.block] {
-                Block::Number(_) => {
-                    let values = Ordered::new(fit.matrix, place, fit.train);
-                    (
-                        number(fit.params, name, &values)?,
-                        fit.train.len() - values.len(),
-                    )
-                }
-                Block::Category(column) => label(fit.params, column, fit.train)?,
-                Block::Coded(_) => (Some(Fill::Nothing), 0),
+        for block in fit.matrix.blocks() {
+            let mut push = |(fill, missing)| {
+                columns.push(Column {
+                    fill,
+                    indicator: add_indicator && missing > 0,
+                });
             };
-            columns.push(Column {
-                fill,
-                indicator: add_indicator && missing > 0,
-            });
+            match block {
+                Block::Number(column) => {
+                    for values in Ordered::of_block(block, fit.train) {
+                        let missing = fit.train.len() - values.len();
+                        push((number(fit.params, &column.name, &values)?, missing));
+                    }
+                }
+                Block::Category(column) => push(label(fit.params, column, fit.train)?),
+                Block::Coded(block) => {
+                    block
+                        .columns()
+                        .iter()
+                        .for_each(|_| push((Some(Fill::Nothing), 0)));
+                }
+            }
         }
         Ok(Self { columns })
     }

@@ -1,7 +1,7 @@
 //! [`Ordered`]: the values of a column in order, for medians and quantiles.
 
 use crate::Matrix;
-use crate::matrix::{Block, Place};
+use crate::matrix::{Block, CodedBlock};
 
 /// The values of a column in some rows, ascending, without missing ones.
 #[derive(Debug)]
@@ -12,31 +12,69 @@ pub(super) enum Ordered {
     Two([(f64, usize); 2]),
 }
 
+/// The least and the greatest value of each column of a matrix of numbers in some
+/// rows, NaN for a column that is missing in all of them.
+pub(super) fn extremes<'a>(
+    matrix: &'a Matrix,
+    rows: &'a [u32],
+) -> impl Iterator<Item = (f64, f64)> + 'a {
+    matrix.blocks().iter().flat_map(|block| match block {
+        Block::Number(column) => {
+            let values = rows.iter().map(|&row| column.values[row as usize]);
+            // `min` and `max` skip NaN.
+            vec![
+                values.fold((f64::NAN, f64::NAN), |(least, greatest), value| {
+                    (least.min(value), greatest.max(value))
+                }),
+            ]
+        }
+        block => {
+            let columns = Ordered::of_block(block, rows).into_iter();
+            columns.map(|values| (values.min(), values.max())).collect()
+        }
+    })
+}
+
 impl Ordered {
-    /// The values of column `place` of a matrix.
-    pub(super) fn new(matrix: &Matrix, place: Place, rows: &[u32]) -> Self {
-        match &matrix.blocks()[place.block] {
-            Block::Coded(block) => {
-                let mut inside = 0;
-                for &row in rows {
-                    let level = block.codes().get(row as usize);
-                    inside += usize::from(block.column_of()[level as usize] == place.column as u32);
-                }
-                let column = &block.columns()[place.column];
-                let mut values = [
-                    (column.offset, rows.len() - inside),
-                    (column.offset + column.scale, inside),
-                ];
-                values.sort_by(|a, b| a.0.total_cmp(&b.0));
-                Self::Two(values)
-            }
-            block => {
-                let mut values = block.values(place.column, rows);
-                values.retain(|value| !value.is_nan());
-                values.sort_unstable_by(f64::total_cmp);
-                Self::Values(values)
+    /// The values of each column of a matrix of numbers.
+    pub(super) fn columns<'a>(
+        matrix: &'a Matrix,
+        rows: &'a [u32],
+    ) -> impl Iterator<Item = Self> + 'a {
+        matrix
+            .blocks()
+            .iter()
+            .flat_map(|block| Self::of_block(block, rows))
+    }
+
+    /// The values of each column of a block of numbers.
+    pub(super) fn of_block(block: &Block, rows: &[u32]) -> Vec<Self> {
+        let Block::Coded(coded) = block else {
+            let mut values = block.values(0, rows);
+            values.retain(|value| !value.is_nan());
+            values.sort_unstable_by(f64::total_cmp);
+            return vec![Self::Values(values)];
+        };
+        let mut by_level = vec![0; coded.column_of().len()];
+        for &row in rows {
+            by_level[coded.codes().get(row as usize) as usize] += 1;
+        }
+        let mut inside = vec![0; coded.columns().len()];
+        for (&column, count) in coded.column_of().iter().zip(by_level) {
+            if column != CodedBlock::NONE {
+                inside[column as usize] += count;
             }
         }
+        let columns = coded.columns().iter().zip(inside);
+        let columns = columns.map(|(column, inside)| {
+            let mut values = [
+                (column.offset, rows.len() - inside),
+                (column.offset + column.scale, inside),
+            ];
+            values.sort_by(|a, b| a.0.total_cmp(&b.0));
+            Self::Two(values)
+        });
+        columns.collect()
     }
 
     /// The number of values.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::Ordered;
+use super::order::{Ordered, extremes};
 use super::scalers::is_constant;
 use super::{Fit, Step, choice, describe, map_values, switch};
 use crate::contract::StepDescription;
@@ -56,9 +56,9 @@ impl Step for PowerTransformer {
         };
         check_positive(method, fit.matrix, fit.train)?;
         let standardize = fit.params.is("standardize");
-        let places = fit.matrix.places().into_iter().zip(fit.matrix.names());
-        let columns = places.map(|(place, name)| {
-            let values = Ordered::new(fit.matrix, place, fit.train).counted();
+        let ordered = Ordered::columns(fit.matrix, fit.train).zip(fit.matrix.names());
+        let columns = ordered.map(|(values, name)| {
+            let values = values.counted();
             let sample = Sample { method, values };
             let (mean, variance) = sample.moments(|x| x);
             let constant = is_constant(variance, mean, sample.weight());
@@ -113,8 +113,7 @@ fn check_positive(method: Method, matrix: &Matrix, rows: &[u32]) -> Result<(), F
     if method == Method::YeoJohnson {
         return Ok(());
     }
-    for (place, name) in matrix.places().into_iter().zip(matrix.names()) {
-        let least = Ordered::new(matrix, place, rows).min();
+    for ((least, _), name) in extremes(matrix, rows).zip(matrix.names()) {
         if least <= 0.0 {
             return Err(Fault::Failed(format!(
                 "`box-cox` takes numbers above 0 only, but column `{name}` has {least}; use \

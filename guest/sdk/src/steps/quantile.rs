@@ -48,9 +48,7 @@ impl Step for QuantileTransformer {
             .whole("n_quantiles")
             .unwrap_or(1)
             .min(fit.train.len());
-        let places = fit.matrix.places().into_iter();
-        let quantiles = places.map(|place| {
-            let values = Ordered::new(fit.matrix, place, fit.train);
+        let quantiles = Ordered::columns(fit.matrix, fit.train).map(|values| {
             (0..count)
                 .map(|at| values.quantile(share(at, count)))
                 .collect()

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::order::Ordered;
+use super::order::{Ordered, extremes};
 use super::{Fit, Step, describe, map_values, switch};
 use crate::contract::{Param, ParamKind, StepDescription};
 use crate::normal::quantile as normal_quantile;
@@ -127,7 +127,7 @@ impl Step for MinMaxScaler {
 
     fn fit(fit: &Fit<'_>) -> Result<Self, Fault> {
         let (low, high) = fit.params.pair("feature_range");
-        let columns = extremes(fit).map(|(least, greatest)| {
+        let columns = extremes(fit.matrix, fit.train).map(|(least, greatest)| {
             let scale = (high - low) / divisor(greatest - least);
             (scale, low - least * scale)
         });
@@ -188,20 +188,17 @@ impl Step for RobustScaler {
         } else {
             1.0
         };
-        let columns = fit.matrix.places().into_iter().map(|place| {
-            let values = Ordered::new(fit.matrix, place, fit.train);
-            Centred {
-                centre: if fit.params.is("with_centering") {
-                    values.median()
-                } else {
-                    0.0
-                },
-                scale: if fit.params.is("with_scaling") {
-                    divisor(values.quantile(high) - values.quantile(low)) / adjust
-                } else {
-                    1.0
-                },
-            }
+        let columns = Ordered::columns(fit.matrix, fit.train).map(|values| Centred {
+            centre: if fit.params.is("with_centering") {
+                values.median()
+            } else {
+                0.0
+            },
+            scale: if fit.params.is("with_scaling") {
+                divisor(values.quantile(high) - values.quantile(low)) / adjust
+            } else {
+                1.0
+            },
         });
         Ok(Self {
             columns: columns.collect(),
@@ -235,7 +232,7 @@ impl Step for MaxAbsScaler {
     }
 
     fn fit(fit: &Fit<'_>) -> Result<Self, Fault> {
-        let columns = extremes(fit).map(|(least, greatest)| Centred {
+        let columns = extremes(fit.matrix, fit.train).map(|(least, greatest)| Centred {
             centre: 0.0,
             scale: divisor(least.abs().max(greatest.abs())),
         });
@@ -252,21 +249,4 @@ impl Step for MaxAbsScaler {
         }
         Ok(map_values(&scaled, |_| |x: f64| x.clamp(-1.0, 1.0)))
     }
-}
-
-/// The least and the greatest value of each column in the training rows, NaN for a
-/// column that is missing in all of them.
-fn extremes<'a>(fit: &'a Fit<'_>) -> impl Iterator<Item = (f64, f64)> + 'a {
-    fit.matrix.places().into_iter().map(|place| {
-        use crate::matrix::Block;
-        if let Block::Number(column) = &fit.matrix.blocks()[place.block] {
-            let values = fit.train.iter().map(|&row| column.values[row as usize]);
-            // `min` and `max` skip NaN.
-            return values.fold((f64::NAN, f64::NAN), |(least, greatest), value| {
-                (least.min(value), greatest.max(value))
-            });
-        }
-        let values = Ordered::new(fit.matrix, place, fit.train);
-        (values.min(), values.max())
-    })
 }

@@ -4,10 +4,10 @@
 use serde::Deserialize;
 
 use super::*;
+use crate::Table;
 use crate::contract::{Columns, TaskStep};
 use crate::matrix::{CategoryColumn, Shared};
 use crate::pipeline::{FitRows, Pipeline, StepCache};
-use crate::{Params, Table};
 
 /// A value of a table or an expected one.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,9 +31,7 @@ struct Tables {
 #[serde(deny_unknown_fields)]
 struct Case {
     table: String,
-    step: String,
-    params: Params,
-    columns: Columns,
+    steps: Vec<TaskStep>,
     target: Option<String>,
     weighted: bool,
     /// Above 1e-9 where an optimiser decides.
@@ -128,9 +126,8 @@ fn compare(json: &str) {
     let mut errors = Vec::new();
     for case in cases {
         let title = format!(
-            "{} {} on `{}`",
-            case.step,
-            serde_json::to_string(&case.params).unwrap(),
+            "{} on `{}`",
+            serde_json::to_string(&case.steps).unwrap(),
             case.table
         );
         if let Err(error) = compare_case(&tables, &case) {
@@ -146,12 +143,6 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
         Some(name) => target(&tables.targets[name]),
         None => Target::Numbers(vec![f64::NAN; matrix.rows()]),
     };
-    let step = TaskStep {
-        name: case.step.clone(),
-        step: case.step.clone(),
-        columns: case.columns.clone(),
-        params: case.params.clone(),
-    };
     let rows = FitRows {
         key: "",
         target: &target,
@@ -159,16 +150,20 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
         test: &tables.test,
         weights: case.weighted.then_some(tables.weights.as_slice()),
     };
-    let steps = [step];
-    let (pipeline, out) = match (fit(&steps, &matrix, &rows), &case.error) {
+    let (pipeline, out) = match (fit(&case.steps, &matrix, &rows), &case.error) {
         (Err(_), Some(_)) => return Ok(()),
         (Err(fault), None) => return Err(fault.to_string()),
         (Ok(_), Some(error)) => return Err(format!("no fault, but scikit-learn says {error}")),
         (Ok(fitted), None) => fitted,
     };
-    // With columns selected by name the others follow.
-    let rest = match &case.columns {
-        Columns::Names(names) => matrix.columns() - names.len(),
+    // One transformer of selected columns: the others follow.
+    let rest = match case.steps.as_slice() {
+        [
+            TaskStep {
+                columns: Columns::Names(names),
+                ..
+            },
+        ] => matrix.columns() - names.len(),
         _ => 0,
     };
     let own = out.columns() - rest;
@@ -195,7 +190,7 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
             }
         }
     }
-    check_test_rows(&steps, &matrix, &rows, &pipeline, &out)
+    check_test_rows(&case.steps, &matrix, &rows, &pipeline, &out)
 }
 
 fn fit(
@@ -285,4 +280,71 @@ fn the_target_encoder_equals_that_of_scikit_learn() {
 #[test]
 fn bins_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/bins.json"));
+}
+
+#[test]
+fn products_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/products.json"));
+}
+
+#[test]
+fn components_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/components.json"));
+}
+
+#[test]
+fn selections_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/selection.json"));
+}
+
+#[test]
+fn chains_of_steps_equal_those_of_scikit_learn() {
+    compare(include_str!("vectors/chains.json"));
+}
+
+#[test]
+fn the_documentation_lists_every_parameter_and_its_default() {
+    let page = include_str!("../../../../docs/steps.md");
+    let mut listed = Vec::new();
+    let mut step = "";
+    for row in page
+        .lines()
+        .filter(|line| line.starts_with("| `") || line.starts_with("| | `"))
+    {
+        let cells: Vec<&str> = row
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect();
+        let [_, name, param, default, ..] = cells.as_slice() else {
+            continue;
+        };
+        if !name.is_empty() {
+            step = name;
+        }
+        listed.push((step.to_owned(), (*param).to_owned(), (*default).to_owned()));
+    }
+    let described = descriptions().into_iter().flat_map(|step| {
+        let params = step.params.into_iter();
+        params.map(move |param| (step.name.clone(), param.name, param.default.to_string()))
+    });
+    for param in described {
+        assert!(listed.contains(&param), "{param:?}");
+    }
+}
+
+#[test]
+fn defaults_are_allowed_and_texts_are_complete() {
+    for step in descriptions() {
+        assert!(step.summary.ends_with('.'), "{}", step.name);
+        for param in &step.params {
+            assert_eq!(param.check(&param.default), Ok(()), "{}", step.name);
+            assert!(
+                param.meaning.ends_with('.'),
+                "{} of {}",
+                param.name,
+                step.name
+            );
+        }
+        assert_eq!(description(&step.name), Ok(step));
+    }
 }

@@ -111,14 +111,14 @@ fn an_invalid_layout_is_an_error() {
     );
     assert!(refused(Some("{")).starts_with("invalid dataset: the dataset's layout can't be"));
     assert_eq!(
-        refused(Some(r#"{"contract": 2, "columns": []}"#)),
-        "invalid dataset: the dataset's layout is of contract 2, but this guest implements contract 1"
+        refused(Some(r#"{"contract": 3, "columns": []}"#)),
+        "invalid dataset: the dataset's layout is of contract 3, but this guest implements contract 2"
     );
     assert_eq!(
-        refused(Some(r#"{"contract": 1, "columns": []}"#)),
+        refused(Some(r#"{"contract": 2, "columns": []}"#)),
         "invalid dataset: the dataset's layout names the columns ``, but the file has `x`"
     );
-    let target = r#"{"contract": 1, "columns": [
+    let target = r#"{"contract": 2, "columns": [
         {"name": "x", "role": "target", "kind": {"kind": "number"}}]}"#;
     assert_eq!(
         refused(Some(target)),
@@ -179,7 +179,8 @@ fn with_target(labels: Option<&[&str]>, cells: Cells, rows: usize) -> Table {
 #[test]
 fn classes_are_the_labels_that_occur_sorted() {
     let codes = Cells::Int(vec![Some(3), Some(0), Some(1), Some(3)]);
-    let target = with_target(Some(&["10", "2", "unseen", "b"]), codes, 4).target("y");
+    let target =
+        with_target(Some(&["10", "2", "unseen", "b"]), codes, 4).target("y", Learning::Multiclass);
     let Ok(Target::Classes { classes, codes }) = target else {
         panic!("{target:?}");
     };
@@ -188,52 +189,74 @@ fn classes_are_the_labels_that_occur_sorted() {
 }
 
 #[test]
-fn integers_are_classes() {
-    let numbers = Cells::Double([10.0, -0.0, 9.0, 0.0, -1.0].map(Some).to_vec());
-    let target = with_target(None, numbers, 5).target("y").unwrap();
-    assert_eq!(target.classes(), ["-1", "0", "9", "10"]);
-    assert_eq!(target.learning(), Learning::Multiclass);
-    let bits = Cells::Bool(vec![Some(true), Some(false)]);
-    let target = with_target(None, bits, 2).target("y").unwrap();
-    assert_eq!(target.classes(), ["0", "1"]);
-    assert_eq!(target.learning(), Learning::Binary);
+fn a_target_of_numbers_is_read_as_numbers() {
+    let table = with_target(None, Cells::Double([1.5, 2.0].map(Some).to_vec()), 2);
+    let numbers = Target::Numbers(vec![1.5, 2.0]);
+    assert_eq!(table.target("y", Learning::Regression), Ok(numbers));
+    assert_eq!(
+        message(table.target("y", Learning::Binary)),
+        "invalid task: target `y` is numeric; a classifier needs a category"
+    );
 }
 
 #[test]
-fn other_numbers_are_a_target_of_numbers() {
-    let table = with_target(None, Cells::Double([1.5, 2.0].map(Some).to_vec()), 2);
-    let numbers = vec![1.5, 2.0];
-    assert_eq!(table.target("y"), Ok(Target::Numbers(numbers.clone())));
-    assert_eq!(table.numbers("y"), Ok(numbers));
+fn rows_without_a_target_are_known() {
+    let codes = Cells::Int(vec![Some(1), None, Some(0)]);
+    let target = with_target(Some(&["b", "a"]), codes, 3).target("y", Learning::Binary);
+    let target = target.unwrap();
+    let Target::Classes { codes, .. } = &target else {
+        panic!("{target:?}")
+    };
+    assert_eq!(codes, &[0, Target::MISSING, 1]);
+    assert!(target.has_missing() && !target.has(1) && target.has(2));
+}
+
+#[test]
+fn weights_are_numbers_of_at_least_0() {
+    let weights = |cells: Cells| {
+        let x = Cells::Double(vec![Some(1.0); 2]);
+        let columns = [feature(x), (column("w", Role::Weight, None), cells)];
+        open(&columns).weights("w")
+    };
+    assert_eq!(
+        weights(Cells::Int(vec![Some(0), Some(3)])),
+        Ok(vec![0.0, 3.0])
+    );
+    for (refused, shown) in [
+        (Some(-1.0), "-1"),
+        (None, "NaN"),
+        (Some(f64::INFINITY), "inf"),
+    ] {
+        assert_eq!(
+            message(weights(Cells::Double(vec![Some(1.0), refused]))),
+            format!(
+                "invalid dataset: the weight `w` of row 1 (counted from 0) is {shown}, not a \
+                 number of at least 0"
+            )
+        );
+    }
 }
 
 #[test]
 fn an_invalid_target_is_an_error() {
-    let missing = with_target(None, Cells::Int(vec![Some(1), None]), 2);
+    let classes = |table: &Table, name| message(table.target(name, Learning::Binary));
+    let one = with_target(Some(&["1"]), Cells::Int(vec![Some(0), Some(0)]), 2);
     assert_eq!(
-        message(missing.target("y")),
-        "invalid dataset: target `y` is missing in row 1 (counted from 0); drop such rows \
-         first"
-    );
-    let missing = with_target(Some(&["a", "b"]), Cells::Int(vec![None, Some(1)]), 2);
-    assert!(message(missing.target("y")).contains("missing in row 0"));
-    let one = with_target(None, Cells::Int(vec![Some(1), Some(1)]), 2);
-    assert_eq!(
-        message(one.target("y")),
+        classes(&one, "y"),
         "invalid dataset: target `y` is `1` in every row; a classifier needs at least two classes"
     );
     assert_eq!(
-        message(one.target("x")),
+        classes(&one, "x"),
         "invalid task: the dataset has no target `x`; its targets are `y`"
     );
-    let empty = with_target(None, Cells::Int(vec![]), 0);
+    let empty = with_target(Some(&["1"]), Cells::Int(vec![]), 0);
     assert_eq!(
-        message(empty.target("y")),
-        "invalid dataset: the dataset has no rows"
+        classes(&empty, "y"),
+        "invalid dataset: target `y` has no value in any row"
     );
     let category = with_target(Some(&["a"]), Cells::Int(vec![Some(0)]), 1);
     assert_eq!(
-        message(category.numbers("y")),
+        message(category.target("y", Learning::Regression)),
         "invalid task: target `y` is a category; a regressor needs numbers"
     );
 }

@@ -120,12 +120,23 @@ pub enum EncodeError {
     },
     /// A positive class for a regression target.
     #[error(
-        "the target `{name}` holds numbers with fractions, so it is a regression target and has \
-         no positive class; leave `positive` out"
+        "the target `{name}` is a number, a regression target, which has no positive class; \
+         leave `positive` out"
     )]
     PositiveNumber {
         /// The target.
         name: String,
+    },
+    /// A regression target that holds no numbers.
+    #[error(
+        "the target `{name}` is to be learnt as a number, but it holds {data_type}; name a column \
+         of numbers, or leave `learn: regression` out"
+    )]
+    TargetNotNumeric {
+        /// The target.
+        name: String,
+        /// The type of its values.
+        data_type: String,
     },
 }
 

@@ -30,7 +30,7 @@ pub(super) fn all_labels(
 }
 
 /// Whether a column holds a number that is not whole.
-pub(super) fn has_fractions(
+pub(in crate::dataset) fn has_fractions(
     source: &Source,
     column: usize,
     batch: usize,

@@ -37,6 +37,11 @@ pub(super) fn storage_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
+/// Whether a column holds numbers or truth values, not dates, times or texts.
+pub(super) fn is_numeric(data_type: &DataType) -> bool {
+    data_type.is_numeric() || *data_type == DataType::Boolean
+}
+
 /// Casts a column to its storage type; texts to [`DataType::Utf8`], or to a
 /// dictionary with 32-bit keys if the source has one. `None` if a value does
 /// not fit.

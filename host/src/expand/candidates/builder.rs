@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use fanout_contract::Params;
 use serde_json::Value as Json;
 
-use super::{Candidates, UNSET};
+use super::{Candidates, TRAINER, UNSET};
 
 /// Builds [`Candidates`].
 pub(in crate::expand) struct CandidatesBuilder {
@@ -105,6 +105,39 @@ impl CandidatesBuilder {
             }
             candidates.len += 1;
         }
+    }
+
+    /// Adds the candidates of an arm, whose trainer is called `name`.
+    pub(super) fn add_arm(&mut self, name: &str, arm: &Candidates) {
+        if self.candidates.len > 0 {
+            let first = u32::try_from(self.candidates.len).expect("candidates fit in 32 bits");
+            self.candidates.later_arms.push(first);
+        }
+        let column = |all: &Candidates, name: &str| {
+            let found = all.names.binary_search_by(|known| known.as_str().cmp(name));
+            found.expect("every name has a column")
+        };
+        let trainer = column(&self.candidates, TRAINER);
+        let trainer_cell = self.cell(trainer, &name.into());
+        // By column of the arm: the column here, and the cells of its values.
+        let columns: Vec<(usize, Vec<u32>)> = (arm.names.iter().zip(&arm.values))
+            .map(|(name, values)| {
+                let column = column(&self.candidates, name);
+                let cells = values.iter().map(|value| self.cell(column, value));
+                (column, cells.collect())
+            })
+            .collect();
+        let width = self.candidates.names.len();
+        for index in 0..arm.len {
+            let start = self.candidates.cells.len();
+            self.candidates.cells.resize(start + width, UNSET);
+            self.candidates.cells[start + trainer] = trainer_cell;
+            for (&cell, (column, cells)) in arm.row(index).iter().zip(&columns) {
+                let cell = cells.get(cell as usize).copied().unwrap_or(UNSET);
+                self.candidates.cells[start + column] = cell;
+            }
+        }
+        self.candidates.len += arm.len;
     }
 
     /// Adds one candidate.

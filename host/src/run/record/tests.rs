@@ -219,7 +219,7 @@ fn without_a_key_a_part_is_what_it_was() {
     let key = Key::part(&wanted(&[]).task, 0);
     let bytes = store.get(&key).unwrap().unwrap();
     let text = std::str::from_utf8(&bytes).unwrap();
-    let (before, after) = text.split_once(r#""part":{"layout":1,"#).unwrap();
+    let (before, after) = text.split_once(r#""part":{"layout":2,"#).unwrap();
     assert_eq!(before.len(), r#"{"digest":"","#.len() + 64);
     assert!(after.ends_with("}}\n"), "{text}");
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::digest::Digest;
-use crate::expand::Data;
+use crate::expand::{Data, Estimator, Inputs};
 use crate::plan::Draft;
 
 const MOST: TaskLimits = TaskLimits {
@@ -26,13 +26,10 @@ fn expansion() -> Expansion {
         default: json!(1),
         meaning: String::new(),
         nested,
+        cost: Default::default(),
     };
-    let trainer = TrainerDescription {
-        name: "forest".to_owned(),
-        summary: String::new(),
-        tasks: vec![Learning::Binary],
-        params: vec![param("n_estimators", true), param("random_state", false)],
-    };
+    let params = vec![param("n_estimators", true), param("random_state", false)];
+    let trainer = TrainerDescription::new("forest", "", vec![Learning::Binary], params);
     let text = "
 dataset: {source: a.csv, target: y}
 trainer: {name: forest}
@@ -40,22 +37,29 @@ search: {params: {n_estimators: [1, 2, 3, 4], random_state: [1, 2, 3]}}
 cv: {method: k_fold, n_splits: 2}
 ";
     let mut draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
-    draft.check_trainer(std::slice::from_ref(&trainer));
+    draft.check_trainers(std::slice::from_ref(&trainer), None);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     let plan = draft.finish().unwrap_or_else(|error| panic!("{error}"));
     let digest = Digest::of(b"any");
-    let data = Data {
-        guest: digest,
-        dataset: digest,
-        splits: digest,
-    };
     let splits = (0..2).map(|test| Split {
         column: "fold".to_owned(),
         test: Some(test),
         train: Train::Rest,
     });
-    Expansion::new(&plan, &trainer, &data, splits.collect(), 1)
+    let inputs = Inputs {
+        arms: vec![Estimator {
+            trainer,
+            guest: digest,
+        }],
+        learning: Learning::Binary,
+        data: Data {
+            dataset: digest,
+            splits: digest,
+        },
+        splits: splits.collect(),
+    };
+    Expansion::new(&plan, &inputs, 1)
 }
 
 fn message(expansion: &Expansion, index: usize) -> TaskMessage {

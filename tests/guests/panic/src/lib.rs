@@ -14,12 +14,7 @@ impl Trainer for Panics {
     type Model = ();
 
     fn description() -> TrainerDescription {
-        TrainerDescription {
-            name: "panics".to_owned(),
-            summary: "Panics.".to_owned(),
-            tasks: vec![Learning::Binary],
-            params: Vec::new(),
-        }
+        TrainerDescription::new("panics", "Panics.", vec![Learning::Binary], Vec::new())
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {

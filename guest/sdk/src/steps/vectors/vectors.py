@@ -102,6 +102,10 @@ def tables():
         "late": pd.DataFrame({"size": late}),
         "mixed": pd.concat([missing[["normal", "ties"]], unseen, numbers[["both"]]], axis=1),
         "three": numbers[["normal", "ties", "binary"]],
+        # More columns than training rows.
+        "wide": pd.DataFrame(
+            {f"w{column}": random.randn(ROWS).round(3) for column in range(44)}
+        ),
     }
 
 
@@ -146,11 +150,10 @@ def case(table, step, params, columns="all", target=None, weighted=False, **tran
     transformer = estimator(step, given)
     if hasattr(transformer, "sparse_output"):
         transformer.set_params(sparse_output=False)
+    selected = "all" if columns == "all" else {"names": columns}
     made = {
         "table": table,
-        "step": step,
-        "params": params,
-        "columns": "all" if columns == "all" else {"names": columns},
+        "steps": [{"name": step, "step": step, "columns": selected, "params": params}],
         "target": target,
         "weighted": weighted,
     }
@@ -169,6 +172,92 @@ def case(table, step, params, columns="all", target=None, weighted=False, **tran
         "names": [str(name) for name in names],
         "values": [plain(column) for column in np.concatenate([train, test]).T],
     }
+
+
+SELECTORS = {
+    "all": lambda frame: list(frame.columns),
+    "numeric": make_column_selector(dtype_include=np.number),
+    "categorical": make_column_selector(dtype_include=object),
+}
+
+
+def chain(table, *steps, target=None):
+    """A case of several steps, each `(step, columns, params)` with parameters that
+    scikit-learn spells otherwise as a fourth."""
+    made, stages = [], []
+    for number, (step, columns, params, *more) in enumerate(steps):
+        selector = SELECTORS.get(columns) if isinstance(columns, str) else columns
+        selected = columns
+        if isinstance(columns, list):
+            selected = {"names": columns}
+        elif selector is None:
+            selector = make_column_selector(pattern=columns.replace("*", ".*") + "$")
+            selected = {"pattern": columns}
+        given = {**params, **(more[0] if more else {})}
+        given = {name: value for name, value in given.items() if value != "OMIT"}
+        transformer = estimator(step, given)
+        if hasattr(transformer, "sparse_output"):
+            transformer.set_params(sparse_output=False)
+        transformer = ColumnTransformer(
+            [("only", transformer, selector)],
+            remainder="passthrough",
+            verbose_feature_names_out=False,
+        )
+        stages.append((str(number), transformer.set_output(transform="pandas")))
+        made.append({"name": str(number), "step": step, "columns": selected, "params": params})
+    frame, y = tables()[table], None if target is None else targets(table)[target]
+    pipeline = Pipeline(stages)
+    train = pipeline.fit_transform(frame.iloc[TRAIN], None if y is None else y[TRAIN])
+    test = pipeline.transform(frame.iloc[TEST])
+    return {
+        "table": table,
+        "steps": made,
+        "target": target,
+        "weighted": False,
+        "names": list(train.columns),
+        "values": [plain(column) for column in np.concatenate([train, test]).T],
+    }
+
+
+def chains():
+    impute = ("simple_imputer", "numeric", {"strategy": "median", "add_indicator": True})
+    onehot = ("one_hot_encoder", "categorical", {"handle_unknown": "ignore"})
+    yield chain("mixed", impute, onehot, ("standard_scaler", "all", {}))
+    for scaler in ["min_max_scaler", "robust_scaler", "max_abs_scaler"]:
+        rare = {"handle_unknown": "infrequent_if_exist", "min_frequency": 6, "drop": "first"}
+        encode = ("one_hot_encoder", ["hue", "size", "colour"], rare)
+        scale = (scaler, "*_*", {})
+        threshold = ("variance_threshold", "all", {"threshold": 0.05})
+        yield chain("mixed", encode, ("standard_scaler", "colour*", {}), scale, threshold)
+    for step, params, *more in [
+        ("pca", {"n_components": 3}),
+        ("truncated_svd", {"n_components": 3}, {"algorithm": "arpack", "random_state": 0}),
+        ("normalizer", {}),
+        ("normalizer", {"norm": "l1"}),
+        ("polynomial_features", {"degree": 2, "interaction_only": True}),
+        ("quantile_transformer", {"output_distribution": "normal", "n_quantiles": 9}),
+        ("power_transformer", {}),
+        ("k_bins_discretizer", {"encode": "ordinal", "strategy": "uniform"}),
+        ("ordinal_encoder", {"handle_unknown": "use_encoded_value", "unknown_value": -1}),
+        ("simple_imputer", {"add_indicator": True}),
+    ]:
+        loose = {"tolerance": 2e-6} if step == "power_transformer" else {}
+        scale = ("standard_scaler", ["colour_blue", "both", "hue_nan"], {})
+        yield chain("mixed", impute, onehot, scale, (step, "all", params, *more)) | loose
+    for score, k in [("f_classif", 5), ("f_classif", 2), ("chi2", 4)]:
+        best = {"score_func": score, "k": k}
+        spelled = {"score_func": getattr(feature_selection, score)}
+        scale = ("min_max_scaler", "all", {})
+        select = ("select_k_best", "all", best, spelled)
+        yield chain("mixed", impute, onehot, scale, select, target="three")
+    fitted = ("target_encoder", "categorical", {"shuffle": False})
+    for target, folds in [("numbers", KFold(5)), ("three", StratifiedKFold(5))]:
+        encode = (*fitted, {"cv": folds, "shuffle": "OMIT"})
+        square = ("polynomial_features", ["both", "size" if target == "numbers" else "size_1"], {})
+        yield chain("mixed", impute, encode, square, target=target)
+    frequent = ("simple_imputer", "categorical", {"strategy": "most_frequent"})
+    use = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+    yield chain("mixed", frequent, ("ordinal_encoder", "categorical", use))
 
 
 def scalers():
@@ -302,6 +391,68 @@ def bins():
     yield case("missing", "k_bins_discretizer", {})
 
 
+def products():
+    for params in [
+        {},
+        {"degree": 3},
+        {"degree": 3, "interaction_only": True},
+        {"degree": 2, "include_bias": False},
+        {"degree": 0},
+        {"degree": 0, "include_bias": False},
+        {"degree": [2, 3]},
+    ]:
+        spelled = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+        yield case("three", "polynomial_features", params, **spelled)
+    yield case("missing", "polynomial_features", {})
+
+
+def components():
+    few = ["normal", "skewed", "ties", "binary"]
+    for n in [{}, {"n_components": 1}, {"n_components": 3}, {"n_components": 0.9}]:
+        for whiten in [False, True]:
+            params = {**n, "whiten": whiten}
+            yield case("numbers", "pca", params, few)
+        # Directions of no variance, of which constant columns have two, are any.
+        varying = ["normal", "year", "skewed", "ties", "binary", "both"]
+        yield case("numbers", "pca", n, varying)
+    yield case("three", "pca", {"n_components": 4})
+    yield case("wide", "pca", {"n_components": 5})
+    yield case("wide", "pca", {"n_components": 39, "whiten": True})
+    params = {"n_components": 4}
+    yield case("wide", "truncated_svd", params, algorithm="arpack", random_state=0)
+    yield case("missing", "pca", {})
+    for n in [1, 2, 3]:
+        params = {"n_components": n}
+        # The algorithm that is exact.
+        yield case("numbers", "truncated_svd", params, few, algorithm="arpack", random_state=0)
+    yield case("three", "truncated_svd", {"n_components": 4})
+
+
+def selection():
+    for threshold in [0.0, 0.3, 2.0, 1e9]:
+        yield case("missing", "variance_threshold", {"threshold": threshold})
+        yield case("numbers", "variance_threshold", {"threshold": threshold})
+    functions = feature_selection
+    # `fixed` is constant, but has an F-value of rounding errors in scikit-learn.
+    others = ["normal", "year", "skewed", "ties", "binary", "constant", "both"]
+    for score, table, names in [
+        ("f_classif", "numbers", ["two", "three", "rare"]),
+        ("f_regression", "numbers", ["numbers", "two"]),
+        ("chi2", "counts", ["two", "three"]),
+        ("chi2", "numbers", ["two"]),
+    ]:
+        function = {"score_func": getattr(functions, score)}
+        for target in names:
+            for k in [0, 1, 2, 4, "all"]:
+                params = {"score_func": score, "k": k}
+                columns = others if score == "f_classif" else "all"
+                yield case(table, "select_k_best", params, columns, target, **function)
+            for percentile in [0, 10, 30, 62.5, 100]:
+                params = {"score_func": score, "percentile": percentile}
+                columns = others if score == "f_classif" else "all"
+                yield case(table, "select_percentile", params, columns, target, **function)
+
+
 def main():
     frames = tables()
     data = {
@@ -339,7 +490,7 @@ def write(name, data):
     (HERE / f"{name}.json").write_text(text)
 
 
-GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins]
+GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins, products, components, selection, chains]
 
 if __name__ == "__main__":
     main()
