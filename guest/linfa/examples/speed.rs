@@ -160,6 +160,8 @@ fn main() {
         ("pls_regression", _) => {
             fit::<PlsRegression>(&matrix, &numbers, json!({"n_components": 5}))
         }
+        ("svc", _) => fit::<Svc>(&matrix, &classes, json!({})),
+        ("svr", _) => fit::<Svr>(&matrix, &numbers, json!({})),
         ("k_neighbors", _) => all_neighbors(&matrix, &classes),
         (name, _) => panic!("no estimator `{name}`"),
     }

@@ -9,6 +9,7 @@ mod classes;
 mod descent;
 mod describe;
 pub mod dummy;
+pub mod dummy_regressor;
 pub mod elastic_net;
 pub mod label;
 pub mod linear;
@@ -18,9 +19,11 @@ pub mod logistic;
 pub mod naive_bayes;
 pub mod neighbors;
 pub mod pls_regression;
+pub mod points;
 mod random;
 pub mod ridge;
 mod rows;
+pub mod svm;
 #[cfg(test)]
 mod tests;
 pub mod tree;
@@ -29,6 +32,7 @@ use fanout_sdk::Dense;
 
 pub use classes::Occurring;
 pub use dummy::Dummy;
+pub use dummy_regressor::DummyRegressor;
 pub use elastic_net::{ElasticNet, Lasso};
 pub use linear_regression::LinearRegression;
 pub use linear_svc::LinearSvc;
@@ -37,6 +41,7 @@ pub use naive_bayes::{GaussianNaiveBayes, MultinomialNaiveBayes};
 pub use neighbors::{NeighborsClassifier, NeighborsRegressor};
 pub use pls_regression::PlsRegression;
 pub use ridge::{Ridge, RidgeClassifier};
+pub use svm::{Svc, Svr};
 pub use tree::LinfaDecisionTree;
 
 fanout_sdk::export! {
@@ -44,6 +49,7 @@ fanout_sdk::export! {
     trainers: [
         LinfaDecisionTree,
         Dummy,
+        DummyRegressor,
         Dense<LinearRegression>,
         Dense<Ridge>,
         Dense<RidgeClassifier>,
@@ -56,5 +62,7 @@ fanout_sdk::export! {
         Dense<MultinomialNaiveBayes>,
         Dense<LinearSvc>,
         Dense<PlsRegression>,
+        Dense<Svc>,
+        Dense<Svr>,
     ],
 }

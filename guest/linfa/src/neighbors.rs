@@ -12,11 +12,10 @@ use crate::describe::{Gives, Values, at_least, choice, count, dense};
 
 mod index;
 mod nearest;
-mod points;
 mod tree;
 
+pub use crate::points::{Metric, Points};
 pub use index::Index;
-pub use points::{Metric, Points};
 pub use tree::Tree;
 
 use nearest::Neighbor;

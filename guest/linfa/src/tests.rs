@@ -8,6 +8,7 @@ use fanout_sdk::matrix::{Block, CodedBlock, CodedColumn, Codes};
 use fanout_sdk::{Matrix, Params, Prediction, PredictionValues, Target};
 use serde::Deserialize;
 
+use crate::svm::SvcModel;
 use crate::*;
 
 #[derive(Deserialize)]
@@ -286,3 +287,5 @@ vectors!(linear_svc, LinearSvc, |model, matrix, rows| {
     model.linear.decisions(matrix, rows)
 });
 vectors!(pls_regression, PlsRegression, predicted::<PlsRegression>);
+vectors!(svc, Svc, SvcModel::decisions);
+vectors!(svr, Svr, predicted::<Svr>);

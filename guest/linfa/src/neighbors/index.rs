@@ -4,8 +4,8 @@ use fanout_sdk::Matrix;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::{Nearest, Neighbor};
-use super::points::{LANES, Metric, Points, Query, queries};
 use super::tree::{self, Tree};
+use crate::points::{LANES, Metric, Points, Query, queries};
 
 /// Packs of points that stay in the cache while a group of queries passes them.
 const PACKS: usize = 16;

@@ -5,7 +5,7 @@ use fanout_sdk::matrix::Block;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::Nearest;
-use super::points::{LANES, Metric, Points, Query};
+use crate::points::{LANES, Metric, Points, Query};
 
 /// The greatest number of columns of a tree: with more, boxes exclude little.
 const COLUMNS: usize = 15;

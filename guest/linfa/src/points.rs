@@ -5,7 +5,7 @@ use fanout_sdk::matrix::{Block, CodedBlock};
 use serde::{Deserialize, Serialize};
 
 /// The number of points whose distances are computed at a time.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// A Minkowski metric.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub enum Metric {
 
 impl Metric {
     /// The metric of order `p`.
-    pub(super) fn of_order(p: f64) -> Self {
+    pub(crate) fn of_order(p: f64) -> Self {
         if p == 1.0 {
             Self::Manhattan
         } else if p == 2.0 {
@@ -32,7 +32,7 @@ impl Metric {
 
     /// What a difference adds to the sum.
     #[inline(always)]
-    pub(super) fn term(self, difference: f64) -> f64 {
+    pub(crate) fn term(self, difference: f64) -> f64 {
         match self {
             Self::Manhattan => difference.abs(),
             Self::Euclidean => difference * difference,
@@ -41,7 +41,7 @@ impl Metric {
     }
 
     /// The distance of a sum.
-    pub(super) fn distance(self, sum: f64) -> f64 {
+    pub(crate) fn distance(self, sum: f64) -> f64 {
         match self {
             Self::Manhattan => sum,
             Self::Euclidean => sum.sqrt(),
@@ -65,14 +65,20 @@ pub struct Points {
 struct CodedPoints {
     /// By point, padded to whole packs: its column, or the number of columns.
     codes: Vec<u32>,
-    /// By column, 0 behind them: what is added where its value is the only one.
+    /// By column, 0 behind them: what is added to a distance where its value is the
+    /// only one.
     terms: Vec<f64>,
+    /// By column, 0 behind them: what its value adds to an inner product, and what
+    /// it adds if both points have it.
+    products: Vec<(f64, f64)>,
+    /// The inner product of two points without a column.
+    outside: f64,
 }
 
 /// One point that distances are taken from.
 #[derive(Clone, Debug)]
-pub(super) struct Query {
-    pub(super) values: Vec<f64>,
+pub(crate) struct Query {
+    pub(crate) values: Vec<f64>,
     codes: Vec<u32>,
 }
 
@@ -105,7 +111,7 @@ fn code(block: &CodedBlock, row: u32) -> u32 {
 }
 
 /// Rows of a matrix as queries.
-pub(super) fn queries<'a>(matrix: &'a Matrix, rows: &'a [u32]) -> impl Iterator<Item = Query> + 'a {
+pub(crate) fn queries<'a>(matrix: &'a Matrix, rows: &'a [u32]) -> impl Iterator<Item = Query> + 'a {
     let columns = Columns::of(matrix);
     rows.iter().map(move |&row| Query {
         values: columns
@@ -119,7 +125,7 @@ pub(super) fn queries<'a>(matrix: &'a Matrix, rows: &'a [u32]) -> impl Iterator<
 
 impl Points {
     /// The rows of a list, in its order.
-    pub(super) fn new(matrix: &Matrix, rows: &[u32], metric: Metric) -> Self {
+    pub(crate) fn new(matrix: &Matrix, rows: &[u32], metric: Metric) -> Self {
         let columns = Columns::of(matrix);
         let dimensions = columns.dense.len();
         let packs = rows.len().div_ceil(LANES);
@@ -135,11 +141,18 @@ impl Points {
                 .columns()
                 .iter()
                 .map(|column| metric.term(column.scale));
+            let columns = block.columns().iter();
+            let products = columns
+                .clone()
+                .map(|column| (column.scale * column.offset, column.scale * column.scale));
+            let outside = columns.map(|column| column.offset * column.offset);
             let mut codes: Vec<u32> = rows.iter().map(|&row| code(block, row)).collect();
             codes.resize(packs * LANES, block.columns().len() as u32);
             CodedPoints {
                 codes,
                 terms: terms.chain([0.0]).collect(),
+                products: products.chain([(0.0, 0.0)]).collect(),
+                outside: outside.sum(),
             }
         });
         Self {
@@ -151,19 +164,19 @@ impl Points {
     }
 
     /// The number of points.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     /// The number of packs.
-    pub(super) fn packs(&self) -> usize {
+    pub(crate) fn packs(&self) -> usize {
         self.count.div_ceil(LANES)
     }
 
     /// The sums of the terms between a query and the points of a pack. Those behind
     /// the last point have no meaning.
     #[inline(always)]
-    pub(super) fn sums(&self, pack: usize, query: &Query, metric: Metric) -> [f64; LANES] {
+    pub(crate) fn sums(&self, pack: usize, query: &Query, metric: Metric) -> [f64; LANES] {
         let mut sums = [0.0; LANES];
         let size = self.dimensions * LANES;
         let packed: &[[f64; LANES]] = self.packed[pack * size..][..size].as_chunks().0;
@@ -180,6 +193,32 @@ impl Points {
             for (sum, &code) in sums.iter_mut().zip(codes) {
                 if code != own {
                     *sum += term + block.terms[code as usize];
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl Points {
+    /// The inner products of a query and the points of a pack. Those behind the last
+    /// point have no meaning.
+    pub(crate) fn products(&self, pack: usize, query: &Query) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        let size = self.dimensions * LANES;
+        let packed: &[[f64; LANES]] = self.packed[pack * size..][..size].as_chunks().0;
+        for (values, query) in packed.iter().zip(&query.values) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value * query;
+            }
+        }
+        for (block, &own) in self.coded.iter().zip(&query.codes) {
+            let codes = &block.codes[pack * LANES..][..LANES];
+            let (of_own, both) = block.products[own as usize];
+            for (sum, &code) in sums.iter_mut().zip(codes) {
+                *sum += block.outside + of_own + block.products[code as usize].0;
+                if code == own {
+                    *sum += both;
                 }
             }
         }
