@@ -11,6 +11,7 @@ mod describe;
 pub mod dummy;
 pub mod dummy_regressor;
 pub mod elastic_net;
+mod exponential;
 pub mod label;
 pub mod linear;
 pub mod linear_regression;

@@ -12,6 +12,8 @@ use crate::describe::{Gives, Values, at_least, choice, count, dense};
 
 mod index;
 mod nearest;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use crate::points::{Metric, Points};

@@ -1,5 +1,7 @@
 //! [`Likelihood`]: the negative logarithm of the likelihood of the training rows.
 
+use crate::exponential::exp;
+
 /// The losses of the training rows. With one output it is the probability of class
 /// 1, else there is an output per class.
 #[derive(Clone, Debug)]
@@ -57,11 +59,12 @@ impl Likelihood {
         let mut loss = 0.0;
         let mut residuals = vec![0.0; output.len()];
         let mut probabilities = vec![0.0; output.len()];
+        let mut small: Vec<f64> = output.iter().map(|x| -x.abs()).collect();
+        exp(&mut small);
         for (row, (&x, &code)) in output.iter().zip(&self.codes).enumerate() {
-            let weight = self.row_weight(row);
+            let (weight, small) = (self.row_weight(row), small[row]);
             // log(1 + exp(x)) - x y, without overflow.
             let y = f64::from(code);
-            let small = libm::exp(-x.abs());
             let signed = if code == 1 { -x } else { x };
             loss += weight * (libm::log1p(small) + signed.max(0.0));
             let probability = if x >= 0.0 { 1.0 } else { small } / (1.0 + small);
@@ -137,8 +140,11 @@ fn softmax(row: &mut [f64]) -> f64 {
     let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for value in row.iter_mut() {
-        *value = libm::exp(*value - greatest);
-        sum += *value;
+        *value -= greatest;
+    }
+    exp(row);
+    for value in row.iter() {
+        sum += value;
     }
     row.iter_mut().for_each(|value| *value /= sum);
     greatest + libm::log(sum)
@@ -165,12 +171,12 @@ mod tests {
         };
         let halves: Vec<f64> = output.iter().map(|x| x / 2.0).collect();
         let negated = halves.iter().map(|x| -x).collect();
-        let one = likelihood(1).losses(&[output.clone()]);
+        let one = likelihood(1).losses(std::slice::from_ref(&output));
         let two = likelihood(2).losses(&[negated, halves]);
         assert!((one.loss - two.loss).abs() < 1e-12);
-        for row in 0..4 {
+        for (row, x) in output.iter().enumerate() {
             assert!((one.residuals[0][row] - two.residuals[1][row]).abs() < 1e-12);
-            assert!((one.probabilities[0][row] - sigmoid(output[row])).abs() < 1e-15);
+            assert!((one.probabilities[0][row] - sigmoid(*x)).abs() < 1e-15);
         }
     }
 }

@@ -106,8 +106,13 @@ fn optimum(
         gradient: gradient * likelihood.weight(),
         steps: 20,
     };
+    // With many outputs a Hessian takes as long as many conjugate gradients.
+    let every = if likelihood.outputs > 1 { 2 } else { 1 };
+    let mut step = 0;
     newton::minimise(design, likelihood, l2, start, &stop, |losses| {
-        Some(Hessian::new(design, likelihood, losses).preconditioner(design, l2))
+        step += 1;
+        let is_due = (step - 1) % every == 0;
+        is_due.then(|| Hessian::new(design, likelihood, losses).preconditioner(design, l2))
     })
 }
 
@@ -126,7 +131,17 @@ impl Hessian {
     fn new(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
         let curvatures = (0..likelihood.outputs).map(|output| likelihood.curvature(losses, output));
         if design.width() <= COLUMNS {
-            return Self::Blocks(curvatures.map(|d| design.weighted_gram(&d)).collect());
+            let mut blocks: Vec<Vec<f64>> = Vec::with_capacity(likelihood.outputs);
+            let mut last: Vec<f64> = Vec::new();
+            for curvature in curvatures {
+                // Where all outputs are 0, their curvatures are the same.
+                match blocks.last() {
+                    Some(block) if curvature == last => blocks.push(block.clone()),
+                    _ => blocks.push(design.weighted_gram(&curvature)),
+                }
+                last = curvature;
+            }
+            return Self::Blocks(blocks);
         }
         let diagonal = curvatures.flat_map(|curvature| {
             let moments = design.matrix.moments(&design.rows, Some(&curvature));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::describe::Values;
+use crate::exponential::exp;
 use crate::points::{LANES, Metric, Points, Query};
 
 /// A kernel of two rows.
@@ -126,11 +127,15 @@ impl Vectors {
                 _ => self.0.products(pack, query),
             };
             let real = (self.0.count() - pack * LANES).min(LANES);
-            for value in &mut values[..real] {
-                *value = match kernel {
-                    Kernel::Rbf { gamma } => libm::exp(-gamma * *value),
-                    kernel => kernel.of_product(*value),
-                };
+            match kernel {
+                Kernel::Rbf { gamma } => {
+                    values.iter_mut().for_each(|value| *value *= -gamma);
+                    exp(&mut values);
+                }
+                kernel => {
+                    let products = values.iter_mut();
+                    products.for_each(|value| *value = kernel.of_product(*value));
+                }
             }
             out.extend_from_slice(&values[..real]);
         }

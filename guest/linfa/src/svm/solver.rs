@@ -234,6 +234,9 @@ impl<'a> Cache<'a> {
     /// The kernel of each row and itself.
     fn diagonal(&self) -> Vec<f64> {
         let (matrix, rows) = (self.problem.matrix, self.problem.rows);
+        if let Kernel::Rbf { .. } = self.problem.kernel {
+            return vec![1.0; rows.len()];
+        }
         let own = |(query, row): (&Query, &u32)| {
             let mut value = Vec::new();
             let alone = Vectors::new(matrix, &[*row]);
