@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
-    Fault, Job, Learning, Param, ParamKind, Params, Prediction, Scorer, Table, Target, Trainer,
-    TrainerDescription,
+    Abilities, Fault, Job, Learning, Param, ParamKind, Params, Prediction, Scorer, Table, Target,
+    Trainer, TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Trainer for Dummy {
             max: None,
             above_min: false,
         };
-        TrainerDescription::new(
+        let description = TrainerDescription::new(
             "dummy",
             "A baseline that ignores the features.",
             vec![Learning::Binary, Learning::Multiclass],
@@ -103,7 +103,14 @@ impl Trainer for Dummy {
                     "The label that strategy `constant` predicts.",
                 ),
             ],
-        )
+        );
+        TrainerDescription {
+            abilities: Abilities {
+                weights: true,
+                ..Abilities::default()
+            },
+            ..description
+        }
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {
@@ -160,20 +167,19 @@ fn score(
     })
 }
 
-/// The class labels, and the class frequencies of the training rows.
+/// The class labels, and the shares of the classes in the training rows' weights.
 fn frequencies<'a>(job: &Job<'a>) -> Result<(&'a [String], Vec<f64>), Fault> {
     let Target::Classes { classes, codes } = job.target else {
         return Err(Fault::InvalidTask(
             "`dummy` is a classifier, but the target is numeric".to_owned(),
         ));
     };
-    let mut counts = vec![0u32; classes.len()];
-    for row in job.train {
-        counts[codes[*row as usize] as usize] += 1;
+    let mut counts = vec![0.0; classes.len()];
+    for &row in job.train {
+        counts[codes[row as usize] as usize] += job.weights.map_or(1.0, |w| w[row as usize]);
     }
-    let rows = job.train.len() as f64;
-    let shares = counts.iter().map(|count| f64::from(*count) / rows);
-    Ok((classes, shares.collect()))
+    let total: f64 = counts.iter().sum();
+    Ok((classes, counts.iter().map(|count| count / total).collect()))
 }
 
 impl Strategy {

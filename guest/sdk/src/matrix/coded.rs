@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CHUNK, Shared};
+use super::{CHUNK, Shared, is_consecutive};
 
 /// One code per row, in the narrowest type that holds the number of levels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -216,9 +216,17 @@ impl CodedBlock {
     /// The index of the column of each of `rows`, `none` for no column.
     pub(super) fn slots(&self, rows: &[u32], none: u32, out: &mut [u32; CHUNK]) {
         let column_of = self.column_of.as_slice();
+        let consecutive = is_consecutive(rows);
         with_codes!(&self.codes, codes => {
-            for (slot, &row) in out.iter_mut().zip(rows) {
-                *slot = column_of[usize::from_code(codes[row as usize])].min(none);
+            if consecutive && let Some(&first) = rows.first() {
+                let codes = &codes[first as usize..][..rows.len()];
+                for (slot, &code) in out.iter_mut().zip(codes) {
+                    *slot = column_of[usize::from_code(code)].min(none);
+                }
+            } else {
+                for (slot, &row) in out.iter_mut().zip(rows) {
+                    *slot = column_of[usize::from_code(codes[row as usize])].min(none);
+                }
             }
         });
     }

@@ -275,8 +275,15 @@ impl Product<'_> {
         }
         for CodedTerm { block, by_level } in &self.coded {
             with_codes!(block.codes(), codes => {
-                for (sum, &row) in sums.iter_mut().zip(rows) {
-                    *sum += by_level[usize::from_code(codes[row as usize])];
+                if consecutive && let Some(&first) = rows.first() {
+                    let codes = &codes[first as usize..][..rows.len()];
+                    for (sum, &code) in sums.iter_mut().zip(codes) {
+                        *sum += by_level[usize::from_code(code)];
+                    }
+                } else {
+                    for (sum, &row) in sums.iter_mut().zip(rows) {
+                        *sum += by_level[usize::from_code(codes[row as usize])];
+                    }
                 }
             });
         }

@@ -1,0 +1,221 @@
+//! [`GaussianNaiveBayes`]: normal distributions of each column in each class.
+
+use std::convert::Infallible;
+use std::f64::consts::PI;
+
+use fanout_sdk::dense::{DenseData, DenseTrainer};
+use fanout_sdk::matrix::{Block, CodedBlock};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{given_priors, of_log_likelihoods, prior_kinds, rows_by_class};
+use crate::classes::{Classes, Occurring};
+use crate::describe::{Gives, Values, at_least, dense};
+
+/// scikit-learn's `GaussianNB`.
+///
+/// | parameter | default | meaning |
+/// | --- | --- | --- |
+/// | `priors` | null | the probabilities of the classes, by label; null: their shares of the weights |
+/// | `var_smoothing` | 1e-9 | this share of the greatest variance of a column is added to all variances (nested) |
+#[derive(Debug)]
+pub struct GaussianNaiveBayes(Infallible);
+
+/// A fitted [`GaussianNaiveBayes`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GaussianModel {
+    classes: Occurring,
+    /// By class: the logarithm of the prior probability.
+    log_priors: Vec<f64>,
+    /// By class, then by column.
+    means: Vec<Vec<f64>>,
+    variances: Vec<Vec<f64>>,
+}
+
+impl DenseTrainer for GaussianNaiveBayes {
+    type Model = GaussianModel;
+
+    fn description() -> TrainerDescription {
+        dense(
+            "gaussian_nb",
+            "Naive Bayes with normal distributions (ours, not linfa's: weights, probabilities, \
+             coded columns).",
+            Gives::Probabilities,
+            vec![
+                Param::new(
+                    "priors",
+                    prior_kinds(),
+                    Value::Null,
+                    "The probabilities of the classes, by label; null: their shares of the \
+                     training rows' weights.",
+                ),
+                Param::new(
+                    "var_smoothing",
+                    vec![at_least(0.0)],
+                    json!(1e-9),
+                    "This share of the greatest variance of a column is added to all variances.",
+                )
+                .nested(),
+            ],
+        )
+    }
+
+    fn fit(data: &DenseData<'_>, params: &Params) -> Result<GaussianModel, Fault> {
+        Statistics::new(data)?.model(params)
+    }
+
+    fn fit_all(
+        data: &DenseData<'_>,
+        candidates: &[Params],
+        each: &mut dyn FnMut(usize, GaussianModel) -> Result<(), Fault>,
+    ) -> Result<u32, Fault> {
+        let statistics = Statistics::new(data)?;
+        for (candidate, params) in candidates.iter().enumerate() {
+            each(candidate, statistics.model(params)?)?;
+        }
+        Ok(candidates.len() as u32)
+    }
+
+    fn predict(
+        model: &GaussianModel,
+        matrix: &Matrix,
+        rows: &[u32],
+    ) -> Result<PredictionValues, Fault> {
+        let classes = model
+            .log_priors
+            .iter()
+            .zip(&model.means)
+            .zip(&model.variances);
+        let by_class: Vec<Vec<f64>> = classes
+            .map(|((prior, means), variances)| {
+                log_likelihoods(matrix, rows, *prior, means, variances)
+            })
+            .collect();
+        Ok(of_log_likelihoods(&model.classes, &by_class))
+    }
+}
+
+/// What all candidates share.
+struct Statistics<'a> {
+    classes: Classes<'a>,
+    /// By class: the share of the weights.
+    shares: Vec<f64>,
+    means: Vec<Vec<f64>>,
+    variances: Vec<Vec<f64>>,
+    /// The greatest variance of a column over all training rows, without weights.
+    greatest: f64,
+}
+
+impl<'a> Statistics<'a> {
+    fn new(data: &DenseData<'a>) -> Result<Self, Fault> {
+        let classes = Classes::of::<GaussianNaiveBayes>(data, 1)?;
+        let all = data.matrix.moments(data.train, None);
+        let greatest = all
+            .iter()
+            .fold(0.0, |most, column| f64::max(most, column.variance));
+        let mut totals = Vec::new();
+        let (mut means, mut variances) = (Vec::new(), Vec::new());
+        for places in rows_by_class(&classes) {
+            let rows: Vec<u32> = places.iter().map(|&place| data.train[place]).collect();
+            let weights: Option<Vec<f64>> = data
+                .weights
+                .as_ref()
+                .map(|weights| places.iter().map(|&place| weights[place]).collect());
+            let moments = data.matrix.moments(&rows, weights.as_deref());
+            totals.push(moments[0].weight);
+            means.push(moments.iter().map(|column| column.mean).collect());
+            variances.push(moments.iter().map(|column| column.variance).collect());
+        }
+        let total: f64 = totals.iter().sum();
+        Ok(Self {
+            classes,
+            shares: totals.into_iter().map(|weight| weight / total).collect(),
+            means,
+            variances,
+            greatest,
+        })
+    }
+
+    fn model(&self, params: &Params) -> Result<GaussianModel, Fault> {
+        let given = given_priors(&self.classes, params, "priors")?;
+        let priors = given.as_ref().unwrap_or(&self.shares).iter();
+        let smoothing = params.number("var_smoothing") * self.greatest;
+        let smoothed = self.variances.iter().map(|class| {
+            let class = class.iter();
+            class.map(|variance| variance + smoothing).collect()
+        });
+        Ok(GaussianModel {
+            classes: self.classes.occurring.clone(),
+            log_priors: priors.map(|prior| libm::log(*prior)).collect(),
+            means: self.means.clone(),
+            variances: smoothed.collect(),
+        })
+    }
+}
+
+/// The logarithm of the likelihood of each row in one class times its prior.
+fn log_likelihoods(
+    matrix: &Matrix,
+    rows: &[u32],
+    log_prior: f64,
+    means: &[f64],
+    variances: &[f64],
+) -> Vec<f64> {
+    let mut constant = log_prior;
+    for variance in variances {
+        constant -= 0.5 * libm::log(2.0 * PI * variance);
+    }
+    let term = |column: usize, value: f64| {
+        let from_mean = value - means[column];
+        -0.5 * from_mean * from_mean / variances[column]
+    };
+    let mut out = vec![0.0; rows.len()];
+    let mut first = 0;
+    for block in matrix.blocks() {
+        match block {
+            Block::Number(column) => {
+                for (out, &row) in out.iter_mut().zip(rows) {
+                    *out += term(first, column.values[row as usize]);
+                }
+            }
+            Block::Coded(block) => {
+                // By column of the row: the terms of all columns of the block.
+                let columns = block.columns().iter().enumerate();
+                let outside: Vec<f64> = columns
+                    .clone()
+                    .map(|(index, column)| term(first + index, column.offset))
+                    .collect();
+                let none: f64 = outside.iter().sum();
+                let by_column: Vec<f64> = columns
+                    .map(|(index, column)| {
+                        let rest: f64 = outside
+                            .iter()
+                            .enumerate()
+                            .filter(|(other, _)| *other != index)
+                            .map(|(_, term)| term)
+                            .sum();
+                        rest + term(first + index, column.offset + column.scale)
+                    })
+                    .collect();
+                let by_level: Vec<f64> = block
+                    .column_of()
+                    .iter()
+                    .map(|&column| match column {
+                        CodedBlock::NONE => none,
+                        column => by_column[column as usize],
+                    })
+                    .collect();
+                for (out, &row) in out.iter_mut().zip(rows) {
+                    *out += by_level[block.codes().get(row as usize) as usize];
+                }
+            }
+            Block::Category(column) => {
+                unreachable!("`{}` was checked to be of numbers", column.name)
+            }
+        }
+        first += block.columns();
+    }
+    out.iter_mut().for_each(|value| *value += constant);
+    out
+}
