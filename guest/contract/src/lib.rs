@@ -7,12 +7,14 @@
 
 pub mod metric;
 mod param;
+pub mod step;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use step::{Columns, StepDescription, Takes, TaskStep};
 
 /// The version of the contract. A guest refuses tasks of other versions.
 pub const CONTRACT: u32 = 2;
@@ -36,6 +38,9 @@ pub struct Description {
     /// The trainers. Two of one name have no kind of target in common: one learns
     /// classes, the other numbers.
     pub trainers: Vec<TrainerDescription>,
+    /// The steps that it offers before any of its trainers, of different names.
+    #[serde(default)]
+    pub steps: Vec<StepDescription>,
 }
 
 impl Description {
@@ -219,6 +224,15 @@ pub enum ParamKind {
     },
     /// Any string.
     Text,
+    /// A list of two finite numbers, the lesser first.
+    Pair {
+        /// The minimum of both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<f64>,
+        /// The maximum of both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<f64>,
+    },
     /// An object from class labels to weights of at least 0.
     Weights,
 }
@@ -232,8 +246,12 @@ pub struct Task {
     pub contract: u32,
     /// The trainer's name.
     pub trainer: String,
+    /// The steps that features pass before the trainer, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<TaskStep>,
     /// The hyper-parameters that all candidates share. Others have their
-    /// defaults.
+    /// defaults. `<step>__<parameter>` is a parameter of a step, by the step's name
+    /// in the task.
     #[serde(default)]
     pub params: Params,
     /// One entry per candidate: the hyper-parameters in which they differ. There

@@ -95,6 +95,13 @@ impl ParamKind {
                 .as_str()
                 .is_some_and(|text| of.iter().any(|choice| choice == text)),
             Self::Text => value.is_string(),
+            Self::Pair { min, max } => {
+                let numbers = value.as_array().map(|list| list.iter().map(Value::as_f64));
+                let numbers = numbers.and_then(Iterator::collect::<Option<Vec<f64>>>);
+                matches!(numbers.as_deref(), Some([low, high]) if low < high
+                    && min.is_none_or(|min| *low >= min)
+                    && max.is_none_or(|max| *high <= max))
+            }
             Self::Weights => value.as_object().is_some_and(|weights| {
                 weights
                     .values()
@@ -132,6 +139,12 @@ impl ParamKind {
             }],
             Self::Choice { of } => of.iter().map(|choice| format!("`{choice}`")).collect(),
             Self::Text => vec!["a text".to_owned()],
+            Self::Pair { min, max } => vec![match (min, max) {
+                (Some(min), Some(max)) => {
+                    format!("a list of two numbers from {min:?} to {max:?}, the lesser first")
+                }
+                _ => "a list of two numbers, the lesser first".to_owned(),
+            }],
             Self::Weights => {
                 vec!["a map from class label to a weight of at least 0".to_owned()]
             }
@@ -241,6 +254,21 @@ mod tests {
             "`max_features` takes a map from class label to a weight of at least 0, not the list \
              `[1]`"
         );
+        let pair = param(vec![ParamKind::Pair {
+            min: Some(0.0),
+            max: Some(100.0),
+        }]);
+        assert!(pair.check(&json!([25, 75.5])).is_ok());
+        for refused in [
+            json!([75, 25]),
+            json!([25]),
+            json!([1, 2, 3]),
+            json!([-1, 2]),
+            json!([1, "2"]),
+            json!(3),
+        ] {
+            assert!(pair.check(&refused).is_err(), "{refused}");
+        }
         assert!(param(vec![ParamKind::Bool]).check(&json!(true)).is_ok());
         assert!(param(vec![ParamKind::Bool]).check(&json!(1)).is_err());
     }

@@ -98,10 +98,13 @@
 //! To test a trainer, pass it a [`Table::from_columns`] and a [`Job`], or whole
 //! files and tasks to a [`Dataset`].
 
+mod behind;
 pub mod body;
 pub mod dataset;
+pub mod dense;
 #[cfg(target_family = "wasm")]
 pub mod doors;
+pub mod eigen;
 mod file;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(test), expect(dead_code, reason = "some of it is for the tests"))]
@@ -111,26 +114,33 @@ pub mod function;
 pub mod fuzzing;
 pub mod guest;
 mod labels;
+pub mod matrix;
 pub mod metrics;
 mod multipart;
+mod normal;
 mod outputs;
+pub mod pipeline;
 mod prediction;
 pub mod request;
 pub mod schema;
 mod scoring;
 mod splits;
+pub mod steps;
 pub mod table;
 pub mod target;
 mod task;
 pub mod trainer;
 
 pub use dataset::{Dataset, Evaluation};
+pub use dense::{Dense, DenseData, DenseTarget, DenseTrainer};
 pub use fanout_contract as contract;
 pub use fanout_contract::{
     Abilities, Cost, Fault, Learning, Param, ParamKind, Params, TrainerDescription,
 };
 pub use guest::Guest;
+pub use matrix::Matrix;
 pub use outputs::Artifact;
+pub use pipeline::{Pipeline, StepCache};
 pub use schema::Schema;
 pub use table::{Feature, Table, Values};
 pub use target::Target;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{CONTRACT, Column, ColumnKind, LAYOUT_KEY, Layout, Role};
 use crate::file::ColumnFile;
 use crate::labels::sort_order;
+use crate::matrix::{CategoryColumn, Matrix};
 use crate::target::{Target, category_classes};
 use crate::{Fault, Learning};
 
@@ -33,6 +34,8 @@ pub struct Table {
 enum Source {
     File(ColumnFile),
     Memory(Vec<Values>),
+    /// The columns of a matrix, all of them features.
+    Matrix(Matrix),
 }
 
 /// The name and the kind of a feature.
@@ -56,7 +59,7 @@ pub enum Values {
 
 impl Values {
     /// The code of a missing category.
-    pub const MISSING: u32 = u32::MAX;
+    pub const MISSING: u32 = CategoryColumn::MISSING;
 
     /// The number of rows.
     pub fn len(&self) -> usize {
@@ -195,6 +198,7 @@ impl Table {
     fn stored(&self, place: usize) -> Result<Values, Fault> {
         let file = match &self.source {
             Source::Memory(columns) => return Ok(columns[place].clone()),
+            Source::Matrix(matrix) => return Ok(matrix_values(matrix, place)),
             Source::File(file) => file,
         };
         let labels = match &self.columns[place].kind {
@@ -347,6 +351,9 @@ fn layout(file: &ColumnFile) -> Result<Layout, Fault> {
     }
     Ok(layout)
 }
+
+mod matrix;
+use matrix::matrix_values;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,443 @@
+//! [`Matrix`]: the design matrix of a pipeline, rows × named columns.
+//!
+//! A matrix is a list of blocks: [`Block::Number`] is one column of numbers (NaN
+//! is missing), [`Block::Category`] one column of categories that is not encoded
+//! yet, and [`Block::Coded`] a one-hot encoded category: one code a row for any
+//! number of columns. Blocks are shared between matrices, so that a step that
+//! passes a column on copies nothing, and no operation makes a dense copy of a
+//! coded block.
+//!
+//! # For estimators
+//!
+//! Columns are numbered from 0 in the order of [`Matrix::names`]. Every operation
+//! takes `rows`, a list of row indices (in any order, repetitions allowed), and
+//! its vectors have one entry per entry of `rows`. An estimator that passes over
+//! its training rows often should take them out once with [`Matrix::take`] and
+//! number them `0..rows()` ([`Matrix::all_rows`]); consecutive rows are read as
+//! slices.
+//!
+//! | operation | function |
+//! | --- | --- |
+//! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
+//! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
+//! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
+//! | weighted means and variances | [`Matrix::moments`] |
+//! | squared norms of rows | [`Matrix::squared_norms`] |
+//! | rows as a dense buffer, for kernels and distances | [`Matrix::gather`] |
+//! | one column, for coordinate descent | [`ColumnIndex`] |
+//! | one column as numbers | [`Matrix::column`] |
+//!
+//! These panic if the matrix has a [`Block::Category`]; call
+//! [`Matrix::check_numbers`] first (an adapter of `DenseTrainer` does). NaN is
+//! carried through, except where a function says that it skips it.
+//!
+//! Sums over rows are taken over blocks of [`CHUNK`] entries of `rows` in a fixed
+//! order of additions, which depends on neither the memory layout nor the
+//! processor: the same arguments give the same bits natively and in WebAssembly.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Fault;
+
+pub use coded::{CodedBlock, CodedColumn, Codes};
+pub use gram::Gram;
+pub use index::{ColumnIndex, ColumnRef};
+pub use moments::Moments;
+pub(crate) use product::dot;
+pub use shared::Shared;
+
+mod coded;
+mod gram;
+mod index;
+mod moments;
+mod product;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+/// The number of entries of a list of rows that are summed at a time.
+pub const CHUNK: usize = 256;
+
+/// Rows × named columns, as blocks. See the [module](self).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Matrix {
+    rows: usize,
+    blocks: Vec<Block>,
+}
+
+/// One or more neighbouring columns of a [`Matrix`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Block {
+    /// One column of numbers; NaN is missing.
+    Number(NumberColumn),
+    /// One column of categories that is not encoded.
+    Category(CategoryColumn),
+    /// The columns of a one-hot encoded category.
+    Coded(CodedBlock),
+}
+
+/// A column of numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NumberColumn {
+    /// The column's name.
+    pub name: String,
+    /// One number per row; NaN is missing.
+    pub values: Shared<Vec<f64>>,
+}
+
+/// A column of categories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CategoryColumn {
+    /// The column's name.
+    pub name: String,
+    /// The labels, sorted as those of [`crate::Feature`]. Some may occur in no
+    /// row.
+    pub labels: Shared<Vec<String>>,
+    /// One index into `labels` per row; [`Self::MISSING`] is missing.
+    pub codes: Shared<Vec<u32>>,
+}
+
+impl CategoryColumn {
+    /// The code of a missing category.
+    pub const MISSING: u32 = u32::MAX;
+}
+
+/// The place of a column: its block, and its number within the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) block: usize,
+    pub(crate) column: usize,
+}
+
+impl Block {
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        match self {
+            Self::Number(_) | Self::Category(_) => 1,
+            Self::Coded(block) => block.columns().len(),
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Number(column) => column.values.len(),
+            Self::Category(column) => column.codes.len(),
+            Self::Coded(block) => block.codes().len(),
+        }
+    }
+
+    /// A column of numbers.
+    pub fn number(name: impl Into<String>, values: Vec<f64>) -> Self {
+        Self::Number(NumberColumn {
+            name: name.into(),
+            values: Shared::new(values),
+        })
+    }
+
+    /// The name of column `column` of the block.
+    pub fn name(&self, column: usize) -> &str {
+        match self {
+            Self::Number(number) => &number.name,
+            Self::Category(category) => &category.name,
+            Self::Coded(block) => &block.columns()[column].name,
+        }
+    }
+
+    /// The names of the columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        (0..self.columns()).map(|column| self.name(column))
+    }
+
+    /// The rows of the block in the order of a list.
+    fn take(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Number(column) => Self::Number(NumberColumn {
+                name: column.name.clone(),
+                values: Shared::new(
+                    rows.iter()
+                        .map(|&row| column.values[row as usize])
+                        .collect(),
+                ),
+            }),
+            Self::Category(column) => Self::Category(CategoryColumn {
+                name: column.name.clone(),
+                labels: column.labels.clone(),
+                codes: Shared::new(rows.iter().map(|&row| column.codes[row as usize]).collect()),
+            }),
+            Self::Coded(block) => Self::Coded(block.take(rows)),
+        }
+    }
+}
+
+impl Matrix {
+    /// A matrix of blocks of `rows` rows each.
+    ///
+    /// # Panics
+    /// If a block has another number of rows.
+    pub fn new(rows: usize, blocks: Vec<Block>) -> Self {
+        assert!(
+            blocks.iter().all(|block| block.rows() == rows),
+            "every block of a matrix has its {rows} rows"
+        );
+        Self { rows, blocks }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The indices of all rows.
+    pub fn all_rows(&self) -> Vec<u32> {
+        (0..self.rows as u32).collect()
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.blocks.iter().map(Block::columns).sum()
+    }
+
+    /// The names of the columns, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().flat_map(Block::names)
+    }
+
+    /// The blocks, in order.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The bytes that the columns take. What is shared with other matrices, or
+    /// by two blocks of this one, counts each time.
+    pub fn bytes(&self) -> usize {
+        let bytes = self.blocks.iter().map(|block| match block {
+            Block::Number(column) => column.values.len() * 8,
+            Block::Category(column) => column.codes.len() * 4,
+            Block::Coded(block) => block.codes().bytes(),
+        });
+        bytes.sum()
+    }
+
+    /// The name of the first column of categories that is not encoded.
+    pub fn first_category(&self) -> Option<&str> {
+        self.blocks.iter().find_map(|block| match block {
+            Block::Category(column) => Some(column.name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The name of the first column of numbers that is missing in one of `rows`,
+    /// and that row.
+    pub fn first_missing(&self, rows: &[u32]) -> Option<(&str, u32)> {
+        self.first_of(rows, f64::is_nan)
+    }
+
+    /// The name of the first column of numbers that is infinite in one of `rows`,
+    /// and that row.
+    pub fn first_infinite(&self, rows: &[u32]) -> Option<(&str, u32)> {
+        self.first_of(rows, f64::is_infinite)
+    }
+
+    /// The name of the first column with such a number in one of `rows`, and that
+    /// row.
+    fn first_of(&self, rows: &[u32], is_such: fn(f64) -> bool) -> Option<(&str, u32)> {
+        self.blocks.iter().find_map(|block| match block {
+            Block::Number(column) => rows
+                .iter()
+                .find(|&&row| is_such(column.values[row as usize]))
+                .map(|&row| (column.name.as_str(), row)),
+            _ => None,
+        })
+    }
+
+    /// Checks that an estimator of numbers can take the matrix: that there is a
+    /// column, all categories are encoded, and no number of `rows` is missing or
+    /// infinite.
+    /// `who` is the estimator's name.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidDataset`] that names the column and the step to add.
+    pub fn check_numbers(&self, who: &str, rows: &[u32]) -> Result<(), Fault> {
+        if self.columns() == 0 {
+            return Err(Fault::InvalidDataset(format!(
+                "`{who}` has no column to learn from: the steps before it leave none"
+            )));
+        }
+        if let Some(name) = self.first_category() {
+            return Err(Fault::InvalidDataset(format!(
+                "`{who}` takes numbers, but column `{name}` is a category; add the step \
+                 `one_hot_encoder` (or `ordinal_encoder`, `target_encoder`)"
+            )));
+        }
+        if let Some((name, row)) = self.first_missing(rows) {
+            return Err(Fault::InvalidDataset(format!(
+                "`{who}` takes no missing values, but column `{name}` is missing in row {row} \
+                 (counted from 0); add the step `simple_imputer`"
+            )));
+        }
+        if let Some((name, row)) = self.first_infinite(rows) {
+            return Err(Fault::InvalidDataset(format!(
+                "`{who}` takes no infinite numbers, but column `{name}` is infinite in row {row} \
+                 (counted from 0)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The rows of a list, as a matrix of their own: row `i` of it is row
+    /// `rows[i]` of this one. Copies 8 bytes per row and column of numbers, and a
+    /// code per row and coded block.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        Self {
+            rows: rows.len(),
+            blocks: self.blocks.iter().map(|block| block.take(rows)).collect(),
+        }
+    }
+
+    /// The columns of a list, in its order. Copies no values: neighbouring columns
+    /// of a coded block stay one block.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    #[must_use]
+    pub fn select(&self, columns: &[usize]) -> Self {
+        let places = self.places();
+        let mut blocks = Vec::new();
+        let mut at = 0;
+        while at < columns.len() {
+            let Place { block, column } = places[columns[at]];
+            let Block::Coded(coded) = &self.blocks[block] else {
+                blocks.push(self.blocks[block].clone());
+                at += 1;
+                continue;
+            };
+            let mut kept = vec![column];
+            while let Some(place) = columns.get(at + kept.len()).map(|&next| places[next])
+                && place.block == block
+                && !kept.contains(&place.column)
+            {
+                kept.push(place.column);
+            }
+            at += kept.len();
+            blocks.push(Block::Coded(coded.select(&kept)));
+        }
+        Self {
+            rows: self.rows,
+            blocks,
+        }
+    }
+
+    /// The columns of this matrix, and after them those of `other`, which has as
+    /// many rows.
+    ///
+    /// # Panics
+    /// If the numbers of rows differ.
+    #[must_use]
+    pub fn beside(mut self, other: Self) -> Self {
+        assert_eq!(self.rows, other.rows, "both matrices have the same rows");
+        self.blocks.extend(other.blocks);
+        self
+    }
+
+    /// The values of column `column` in `rows`; a column of categories gives its
+    /// codes, NaN if missing.
+    pub fn column(&self, column: usize, rows: &[u32]) -> Vec<f64> {
+        let Place { block, column } = self.place(column);
+        self.blocks[block].values(column, rows)
+    }
+
+    /// The same columns under other names.
+    #[must_use]
+    pub fn renamed(mut self, mut rename: impl FnMut(&str) -> String) -> Self {
+        for block in &mut self.blocks {
+            match block {
+                Block::Number(column) => column.name = rename(&column.name),
+                Block::Category(column) => column.name = rename(&column.name),
+                Block::Coded(block) => block.rename(&mut rename),
+            }
+        }
+        self
+    }
+
+    /// The block and the column within it, by column.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let blocks = self.blocks.iter().enumerate();
+        blocks
+            .flat_map(|(block, of)| (0..of.columns()).map(move |column| Place { block, column }))
+            .collect()
+    }
+
+    /// The place of one column.
+    fn place(&self, mut column: usize) -> Place {
+        for (block, of) in self.blocks.iter().enumerate() {
+            if column < of.columns() {
+                return Place { block, column };
+            }
+            column -= of.columns();
+        }
+        panic!("the matrix has no column {column} after its last block");
+    }
+
+    /// The blocks with the number of the first column of each.
+    fn numbered(&self) -> impl Iterator<Item = (usize, &Block)> {
+        self.blocks.iter().scan(0, |next, block| {
+            let first = *next;
+            *next += block.columns();
+            Some((first, block))
+        })
+    }
+}
+
+impl Block {
+    /// The values of one column of the block in `rows`, as [`Matrix::column`].
+    pub(crate) fn values(&self, column: usize, rows: &[u32]) -> Vec<f64> {
+        match self {
+            Self::Number(number) => rows
+                .iter()
+                .map(|&row| number.values[row as usize])
+                .collect(),
+            Self::Category(category) => rows
+                .iter()
+                .map(|&row| match category.codes[row as usize] {
+                    CategoryColumn::MISSING => f64::NAN,
+                    code => f64::from(code),
+                })
+                .collect(),
+            Self::Coded(block) => block.values(column, rows),
+        }
+    }
+}
+
+/// The panic of an operation on numbers for a matrix with categories.
+fn not_encoded(column: &CategoryColumn) -> ! {
+    panic!(
+        "column `{}` is a category: `Matrix::check_numbers` is called before numbers are read",
+        column.name
+    )
+}
+
+/// Whether the entries of a list are consecutive rows, so that columns can be
+/// read as slices.
+fn is_consecutive(rows: &[u32]) -> bool {
+    rows.windows(2)
+        .all(|pair| pair[1] == pair[0].wrapping_add(1))
+}
+
+/// The values of `rows` of a column: a slice of it if the rows are consecutive,
+/// else gathered into `buffer`.
+fn chunk_of<'a>(
+    values: &'a [f64],
+    rows: &[u32],
+    consecutive: bool,
+    buffer: &'a mut [f64; CHUNK],
+) -> &'a [f64] {
+    if consecutive && let Some(&first) = rows.first() {
+        return &values[first as usize..][..rows.len()];
+    }
+    for (cell, &row) in buffer.iter_mut().zip(rows) {
+        *cell = values[row as usize];
+    }
+    &buffer[..rows.len()]
+}

@@ -1,0 +1,114 @@
+//! Weighted means and variances of the columns of a [`Matrix`].
+
+use super::product::{dot, sum};
+use super::{Block, CHUNK, Matrix, NumberColumn, chunk_of, is_consecutive, not_encoded};
+
+/// The moments of one column over some rows. Missing values are skipped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments {
+    /// The sum of the weights of the rows that are not missing.
+    pub weight: f64,
+    /// The weighted mean; NaN if the weight is 0.
+    pub mean: f64,
+    /// The weighted mean of the squared deviations from the mean (the population's
+    /// variance, of scikit-learn's scalers); NaN if the weight is 0.
+    pub variance: f64,
+}
+
+impl Matrix {
+    /// The moments of each column. `weights` has one entry per entry of `rows`;
+    /// without weights all are 1.
+    ///
+    /// # Panics
+    /// If the lengths differ, or a column is a category.
+    pub fn moments(&self, rows: &[u32], weights: Option<&[f64]>) -> Vec<Moments> {
+        assert!(
+            weights.is_none_or(|weights| weights.len() == rows.len()),
+            "one weight a row"
+        );
+        let total = weights.map_or(rows.len() as f64, sum);
+        let mut out = Vec::with_capacity(self.columns());
+        for block in self.blocks() {
+            match block {
+                Block::Number(column) => out.push(of_numbers(column, rows, weights)),
+                Block::Category(column) => not_encoded(column),
+                Block::Coded(block) => {
+                    let none = block.columns().len();
+                    let mut slots = [0; CHUNK];
+                    let mut counts = vec![0.0; none + 1];
+                    for (at, rows) in rows.chunks(CHUNK).enumerate() {
+                        block.slots(rows, none as u32, &mut slots);
+                        let slots = &slots[..rows.len()];
+                        match weights {
+                            None => slots.iter().for_each(|&slot| counts[slot as usize] += 1.0),
+                            Some(weights) => {
+                                for (&slot, weight) in slots.iter().zip(&weights[at * CHUNK..]) {
+                                    counts[slot as usize] += weight;
+                                }
+                            }
+                        }
+                    }
+                    out.extend(block.columns().iter().zip(counts).map(|(column, count)| {
+                        let share = count / total;
+                        Moments {
+                            weight: total,
+                            mean: column.offset + column.scale * share,
+                            variance: column.scale * column.scale * share * (1.0 - share),
+                        }
+                    }));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The moments of a column of numbers, in two passes: the mean, then the
+/// deviations from it, corrected by their mean.
+fn of_numbers(column: &NumberColumn, rows: &[u32], weights: Option<&[f64]>) -> Moments {
+    let mut buffer = [0.0; CHUNK];
+    let (mut kept, mut kept_weights) = ([0.0; CHUNK], [1.0; CHUNK]);
+    let ones = [1.0; CHUNK];
+    // Sums `f` of the values that are not missing, times the weights.
+    let mut pass = |centre: f64| {
+        let (mut weight, mut first, mut second) = (0.0, 0.0, 0.0);
+        for (at, rows) in rows.chunks(CHUNK).enumerate() {
+            let values = chunk_of(&column.values, rows, is_consecutive(rows), &mut buffer);
+            let mut len = 0;
+            for (place, value) in values
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| !value.is_nan())
+            {
+                kept[len] = value - centre;
+                if let Some(weights) = weights {
+                    kept_weights[len] = weights[at * CHUNK + place];
+                }
+                len += 1;
+            }
+            let kept = &mut kept[..len];
+            let kept_weights = &kept_weights[..len];
+            weight += dot(kept_weights, &ones[..len]);
+            first += dot(kept, kept_weights);
+            kept.iter_mut().for_each(|value| *value *= *value);
+            second += dot(kept, kept_weights);
+        }
+        (weight, first, second)
+    };
+    let (weight, sum, _) = pass(0.0);
+    if weight == 0.0 {
+        // The sign of 0 / 0 depends on the processor.
+        return Moments {
+            weight,
+            mean: f64::NAN,
+            variance: f64::NAN,
+        };
+    }
+    let mean = sum / weight;
+    let (_, rest, squares) = pass(mean);
+    Moments {
+        weight,
+        mean,
+        variance: ((squares - rest * rest / weight) / weight).max(0.0),
+    }
+}
