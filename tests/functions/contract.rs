@@ -164,10 +164,11 @@ fn task() -> Task {
         learning: Learning::Binary,
         positive: Some("malignant".to_owned()),
         weight: Some("age".to_owned()),
-        scoring: vec!["roc_auc".to_owned(), "accuracy".to_owned()],
+        scoring: vec!["roc_auc".into(), "accuracy".into()],
         train_score: true,
         outputs: vec![Output::Predictions],
         part: Some(Part { start: 0, end: 10 }),
+        steps: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod metric;
 mod param;
+mod score;
 pub mod step;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use score::Score;
 pub use step::{Columns, StepDescription, Takes, TaskStep};
 
 /// The version of the contract. A guest refuses tasks of other versions.
@@ -235,6 +237,11 @@ pub enum ParamKind {
     },
     /// An object from class labels to weights of at least 0.
     Weights,
+    /// The label of a class, as text.
+    Label,
+    /// An object from true class labels to objects from predicted class labels to
+    /// costs, which are finite numbers.
+    Costs,
 }
 
 /// A unit of work for a guest: the candidates of one family, on one split, for one
@@ -272,9 +279,9 @@ pub struct Task {
     /// all rows weigh the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
-    /// The metrics, by the names of scikit-learn's scorers.
+    /// The metrics, of different names.
     #[serde(default)]
-    pub scoring: Vec<String>,
+    pub scoring: Vec<Score>,
     /// Whether the training rows are scored as well.
     #[serde(default)]
     pub train_score: bool,
@@ -370,8 +377,8 @@ pub struct Answer {
     pub scores: Vec<Scores>,
 }
 
-/// The scores of one candidate on one split, by metric. `None` for a metric that is
-/// undefined on these rows.
+/// The scores of one candidate on one split, by the name of the [`Score`]. `None`
+/// for a metric that is undefined on these rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scores {

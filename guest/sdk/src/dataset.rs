@@ -235,7 +235,8 @@ impl Dataset {
                     .to_owned(),
             ));
         }
-        let scoring = Scoring::new(&checked.task, &checked.target, &checked.rows)?;
+        let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
+        let scoring = Scoring::new(&checked.task, &checked.target, &checked.rows, weights)?;
         let (outputs, classes) = (&checked.task.outputs, checked.target.classes());
         let mut recorder = Recorder::new(scoring, outputs, classes, &checked.rows.test);
         let fits = if checked.task.steps.is_empty() {
@@ -564,7 +565,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fixture::{EchoGuest, PREPARED, files, splits};
+    use crate::contract::Role;
+    use crate::fixture::{Cells, EchoGuest, PREPARED, column, dataset, files, splits};
 
     fn open() -> Dataset {
         let (table, splits) = files();
@@ -606,6 +608,39 @@ mod tests {
                 {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
                 {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
             ]})
+        );
+    }
+
+    #[test]
+    fn rows_are_scored_by_their_weights() {
+        let number = |values: [f64; 6]| Cells::Double(values.map(Some).to_vec());
+        let y = Cells::Int([0, 1, 1, 0, 0, 1].map(Some).to_vec());
+        let table = dataset(&[
+            (
+                column("x", Role::Feature, None),
+                number([0.1, 0.9, 0.8, 0.2, 0.7, 0.4]),
+            ),
+            (
+                column("w", Role::Weight, None),
+                number([1.0, 1.0, 1.0, 3.0, 1.0, 4.0]),
+            ),
+            (column("y", Role::Target, Some(&["no", "yes"])), y),
+        ]);
+        let (_, splits) = files();
+        let dataset = Dataset::open::<EchoGuest>(table, splits).unwrap();
+        let scores = |changes: Value| -> Value {
+            let answer = dataset.evaluate(&task(changes)).unwrap().answer;
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            answer["scores"][0].clone()
+        };
+        // 0.2 no of weight 3, 0.7 no of weight 1, 0.4 yes of weight 4.
+        assert_eq!(
+            scores(json!({"weight": "w"})),
+            json!({"test": {"accuracy": 3.0 / 8.0, "roc_auc": 0.75}})
+        );
+        assert_eq!(
+            scores(json!({})),
+            json!({"test": {"accuracy": 1.0 / 3.0, "roc_auc": 0.5}})
         );
     }
 

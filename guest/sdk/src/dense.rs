@@ -65,17 +65,25 @@ pub trait DenseTrainer: 'static {
     /// A fitted estimator; see [`Trainer::Model`] for its format.
     type Model: Serialize + DeserializeOwned;
 
-    /// The name, the kinds of target and the hyper-parameters of the estimator.
+    /// Whether the estimator takes numbers only, neither missing nor infinite. If
+    /// not, it overrides [`DenseTrainer::check`].
+    const NEEDS_NUMBERS: bool = true;
+
+    /// The name, the kinds of target, the abilities and the hyper-parameters of the
+    /// estimator. [`Dense`] says that neither missing values nor categories are taken
+    /// if [`DenseTrainer::NEEDS_NUMBERS`] is set.
     fn description() -> TrainerDescription;
 
-    /// Checks that the estimator can take the matrix, before any fit. `rows` are the
-    /// training and test rows. By default all columns have to be numbers, neither
-    /// missing nor infinite.
+    /// Checks that the estimator can take the matrix, before any fit. `rows` are
+    /// training or test rows.
     ///
     /// # Errors
     /// [`Fault::InvalidDataset`] that says which step to add.
     fn check(matrix: &Matrix, rows: &[u32]) -> Result<(), Fault> {
-        matrix.check_numbers(&Self::description().name, rows)
+        if Self::NEEDS_NUMBERS {
+            matrix.check_numbers(&Self::description().name, rows)?;
+        }
+        Ok(())
     }
 
     /// Fits one candidate on the training rows. `params` has every hyper-parameter of
@@ -239,7 +247,12 @@ impl<T: DenseTrainer> Trainer for Dense<T> {
     type Model = DenseModel<T::Model>;
 
     fn description() -> TrainerDescription {
-        T::description()
+        let mut description = T::description();
+        if T::NEEDS_NUMBERS {
+            description.abilities.missing = false;
+            description.abilities.categories = false;
+        }
+        description
     }
 
     fn prepare(table: &Table) -> Result<Matrix, Fault> {

@@ -2,14 +2,13 @@
 //!
 //! # Use in a task
 //!
-//! 1. [`divide_params`] sets the searched parameters of steps (`impute__strategy`),
-//!    and [`check`] finds mistakes in steps without data.
+//! 1. [`check`] finds mistakes in steps without data.
 //! 2. [`Pipeline::fit`] fits the steps on the training rows of a [`Matrix`] (the
 //!    dataset's, [`Matrix::of`], kept once per dataset), and returns the fitted
 //!    pipeline, which is part of a model, with the matrix for the estimator. A
 //!    [`StepCache`] keeps what several candidates share: a prefix of equal steps
 //!    on one split is fitted once.
-//! 3. Any [`crate::Trainer`] prepares [`Table::of_matrix`] of that matrix and is
+//! 3. [`crate::Trainer::prepare_matrix`] prepares that matrix, and the trainer is
 //!    fitted on it with the rows of the task.
 //! 4. [`Pipeline::apply`] transforms another table, for predictions.
 //!
@@ -22,7 +21,7 @@
 //! parameters (`n_components`, `k`) is fitted once, at the widest of their values,
 //! and its narrower fits are cut out of that.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +29,12 @@ use crate::contract::step::matches_pattern;
 use crate::contract::{Columns, StepDescription, Takes, TaskStep};
 use crate::matrix::Block;
 use crate::steps::{self, Fit, FittedStep, StepParams};
-use crate::{Fault, Matrix, Params, Table, Target};
+use crate::{Fault, Matrix, Table, Target};
 
+pub use cache::StepCache;
+use cache::{CachedStep, prefix_key, split_key};
+
+mod cache;
 #[cfg(test)]
 mod tests;
 
@@ -96,24 +99,6 @@ pub fn check(steps: &[TaskStep]) -> Result<(), Fault> {
         resolve(step)?;
     }
     Ok(())
-}
-
-/// Divides the hyper-parameters of a candidate: those named `<step>__<parameter>`
-/// are set in a copy of `steps`, all others are the trainer's.
-pub fn divide_params(steps: &[TaskStep], candidate: &Params) -> (Vec<TaskStep>, Params) {
-    let mut steps = steps.to_vec();
-    let mut own = Params::new();
-    for (name, value) in candidate {
-        let of_step = steps.iter_mut().find_map(|step| {
-            let param = name.strip_prefix(step.name.as_str())?.strip_prefix("__")?;
-            Some((step, param))
-        });
-        match of_step {
-            Some((step, param)) => step.params.insert(param.to_owned(), value.clone()),
-            None => own.insert(name.clone(), value.clone()),
-        };
-    }
-    (steps, own)
 }
 
 /// The description of a step and its parameters, with defaults.
@@ -425,8 +410,7 @@ fn fit_step(
         };
         let own_columns = out.columns();
         fitted.step = Some(one);
-        cache.fits += 1;
-        cache.keep(CachedStep {
+        cache.add(CachedStep {
             key: key.clone(),
             params: params_of_fit.clone(),
             own_columns,
@@ -438,148 +422,4 @@ fn fit_step(
         }
     }
     result.map_err(fault)
-}
-
-/// The key of a step without its nested parameters, and these.
-fn split_key(before: &str, step: &TaskStep, description: &StepDescription) -> (String, Params) {
-    let mut outer = step.clone();
-    let mut nested = Params::new();
-    for param in description.params.iter().filter(|param| param.nested) {
-        let value = outer.params.remove(&param.name);
-        nested.insert(
-            param.name.clone(),
-            value.unwrap_or_else(|| param.default.clone()),
-        );
-    }
-    (prefix_key(before, &outer), nested)
-}
-
-/// The key of some steps and one after them.
-fn prefix_key(before: &str, step: &TaskStep) -> String {
-    let json = serde_json::to_string(step).expect("a step has text keys and finite numbers");
-    format!("{before}\n{json}")
-}
-
-/// Fitted steps that several candidates share, with the matrices that they leave,
-/// for one matrix of features.
-/// The matrices share columns with each other. An entry is found by the key of
-/// [`FitRows`] and the JSON of the steps up to it.
-#[derive(Debug)]
-pub struct StepCache {
-    capacity: usize,
-    /// The latest first.
-    entries: VecDeque<CachedStep>,
-    /// By key without nested parameters: the values of these.
-    expected: BTreeMap<String, Vec<Params>>,
-    fits: u64,
-}
-
-#[derive(Debug)]
-struct CachedStep {
-    key: String,
-    params: StepParams,
-    /// The number of columns of the output that the step made; the others passed.
-    own_columns: usize,
-    fitted: FittedTaskStep,
-    output: Matrix,
-}
-
-impl StepCache {
-    /// A cache of the `capacity` steps that were used last. With 0 only the step
-    /// that is being fitted is kept.
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            entries: VecDeque::new(),
-            expected: BTreeMap::new(),
-            fits: 0,
-        }
-    }
-
-    /// Notes the steps of candidates that will be fitted on rows of the key `key`,
-    /// so that a step with nested parameters is fitted at the widest of their
-    /// values. Replaces what was noted before.
-    ///
-    /// # Errors
-    /// As [`check`].
-    pub fn expect<'a>(
-        &mut self,
-        key: &str,
-        candidates: impl IntoIterator<Item = &'a [TaskStep]>,
-    ) -> Result<(), Fault> {
-        self.expected.clear();
-        for steps in candidates {
-            check(steps)?;
-            let mut before = key.to_owned();
-            for step in steps {
-                let (description, _) = resolve(step)?;
-                let (key, nested) = split_key(&before, step, &description);
-                if !nested.is_empty() {
-                    let all = self.expected.entry(key).or_default();
-                    if !all.contains(&nested) {
-                        all.push(nested);
-                    }
-                }
-                before = prefix_key(&before, step);
-            }
-        }
-        Ok(())
-    }
-
-    /// The number of steps that were fitted, not found here.
-    pub fn fits(&self) -> u64 {
-        self.fits
-    }
-
-    /// Forgets all fitted steps.
-    pub fn clear(&mut self) {
-        self.entries.clear();
-    }
-
-    /// The widest of the expected values of nested parameters and the given ones.
-    fn widest(&self, key: &str, step: &str, params: &StepParams) -> StepParams {
-        let mut all = vec![params.clone()];
-        for nested in self.expected.get(key).into_iter().flatten() {
-            let other = nested.iter().fold(params.clone(), |params, (name, value)| {
-                params.with(name, value.clone())
-            });
-            if !all.contains(&other) {
-                all.push(other);
-            }
-        }
-        match all.as_slice() {
-            [one] => one.clone(),
-            all => steps::widest(step, all),
-        }
-    }
-
-    /// The fit of a step, or one cut out of a wider fit.
-    fn find(&mut self, key: &str, params: &StepParams) -> Option<(FittedTaskStep, Matrix)> {
-        let place = self.entries.iter().position(|entry| entry.key == key)?;
-        let entry = self.entries.remove(place)?;
-        let found = entry.narrowed(params);
-        self.keep(entry);
-        found
-    }
-
-    fn keep(&mut self, entry: CachedStep) {
-        self.entries.retain(|other| other.key != entry.key);
-        self.entries.truncate(self.capacity.saturating_sub(1));
-        self.entries.push_front(entry);
-    }
-}
-
-impl CachedStep {
-    fn narrowed(&self, params: &StepParams) -> Option<(FittedTaskStep, Matrix)> {
-        if self.params == *params {
-            return Some((self.fitted.clone(), self.output.clone()));
-        }
-        let (step, mut columns) = self.fitted.step.as_ref()?.narrowed(params)?;
-        columns.extend(self.own_columns..self.output.columns());
-        let fitted = FittedTaskStep {
-            step: Some(step),
-            ..self.fitted.clone()
-        };
-        Some((fitted, self.output.select(&columns)))
-    }
 }

@@ -2,7 +2,7 @@
 //! rows of a [`Matrix`]. Names, parameters, defaults and definitions are
 //! scikit-learn's; `docs/steps.md` lists the differences.
 //!
-//! A step is a type that implements [`Step`]. [`FittedStep`] is any of them, after
+//! A step is a type that implements `Step`. [`FittedStep`] is any of them, after
 //! its fit; it is part of a model. [`crate::Pipeline`] selects the columns and
 //! runs steps in order.
 

@@ -57,13 +57,18 @@ fn of<'l>(rows: &[u64], labels: &'l [String], is: impl Fn(u64) -> bool) -> Vec<&
 }
 
 /// Whether a metric is not defined on rows that lack a class.
-fn needs_every_class(metric: Metric, classes: usize) -> bool {
+fn needs_every_class(metric: &Metric, classes: usize) -> bool {
     match metric {
         Metric::RocAuc
         | Metric::RocAucOvr { .. }
         | Metric::RocAucOvo { .. }
-        | Metric::NegLogLoss => true,
-        Metric::NegBrierScore => classes > 2,
+        | Metric::NegLogLoss
+        | Metric::D2LogLoss
+        | Metric::D2Brier
+        | Metric::TopKAccuracy { .. }
+        | Metric::PositiveLikelihoodRatio
+        | Metric::NegNegativeLikelihoodRatio => true,
+        Metric::NegBrierScore | Metric::AveragePrecision => classes > 2,
         _ => false,
     }
 }
@@ -74,10 +79,11 @@ pub(super) fn warnings(plan: &Plan, folds: &[FoldClasses], labels: &[String]) ->
     let undefined: Vec<String> = plan
         .scoring
         .iter()
-        .filter(|name| {
-            Metric::named(name).is_some_and(|metric| needs_every_class(metric, labels.len()))
+        .filter(|score| {
+            let metric = score.resolve();
+            metric.is_ok_and(|metric| needs_every_class(&metric, labels.len()))
         })
-        .cloned()
+        .map(|score| score.name.clone())
         .collect();
     let lacking = |(split, fold): (usize, &FoldClasses)| Some((split, fold.lacking(labels)?));
     let lacking: Vec<(usize, String)> = folds.iter().enumerate().filter_map(lacking).collect();

@@ -83,7 +83,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             shuffle: true,
             random_state: 7,
         },
-        scoring: vec!["accuracy".to_owned()],
+        scoring: vec!["accuracy".into()],
         refit: None,
         return_train_score: false,
         error_score: ErrorScore::Nan,

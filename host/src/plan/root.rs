@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fanout_contract::Score;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
@@ -11,7 +12,7 @@ use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
-use super::metric::{ErrorScore, FailedScore, Refit, SCORING, Switch, resolve_refit};
+use super::metric::{ErrorScore, FailedScore, Refit, Scoring, Switch, resolve_refit};
 use super::mistake::Place;
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
@@ -43,9 +44,10 @@ section! {
         /// The cross-validation splits. Default for a target of numbers: `k_fold` of 5.
         cv: Cv = default(&CV, "{}")
             .aka(&["cross_validation", "folds", "splits"]),
-        /// A metric or a list of metrics, by scikit-learn's names. Default for a target of
-        /// numbers: `r2`.
-        scoring: Vec<String> = default(&SCORING, "[accuracy]")
+        /// A metric or a list of metrics, by scikit-learn's names; with parameters such as
+        /// `{metric: top_k_accuracy, params: {k: 3}}`. `fanout metrics` lists them. Default for
+        /// a target of numbers: `r2`.
+        scoring: Vec<Score> = default(&Scoring, "[accuracy]")
             .aka(&["metric", "metrics", "score", "scorer"]),
         /// The metric that chooses the candidate to refit on all rows of the search; `true`:
         /// the first of `scoring`; `false`: no model is made.

@@ -149,7 +149,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             shuffle: false,
             random_state: 0,
         },
-        scoring,
+        scoring: scoring.iter().map(|name| name.as_str().into()).collect(),
         refit: Some("roc_auc".to_owned()),
         return_train_score: false,
         error_score: ErrorScore::Nan,

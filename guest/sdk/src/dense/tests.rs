@@ -1,8 +1,9 @@
 //! A dense trainer behind the adapter.
 
 use super::*;
-use crate::contract::{Column, ColumnKind, Role};
-use crate::{Learning, Values};
+use crate::contract::{Column, ColumnKind, Role, TaskStep};
+use crate::pipeline::FitRows;
+use crate::{Learning, StepCache, Values};
 
 /// The slope through the origin of the first column.
 struct Slope;
@@ -11,7 +12,7 @@ impl DenseTrainer for Slope {
     type Model = f64;
 
     fn description() -> TrainerDescription {
-        TrainerDescription::new("slope", "", vec![Learning::Regression], vec![])
+        TrainerDescription::new("slope", "A slope.", vec![Learning::Regression], vec![])
     }
 
     fn fit(data: &DenseData<'_>, _: &Params) -> Result<f64, Fault> {
@@ -79,16 +80,19 @@ impl Scorer for Kept {
 
 #[test]
 fn a_dense_trainer_is_a_trainer() {
+    let abilities = Dense::<Slope>::description().abilities;
+    assert!(!abilities.missing && !abilities.categories);
     let matrix = prepared(vec![1.0, 2.0, 3.0, f64::NAN]);
-    let target = Target::Numbers(vec![2.0, 4.0, 0.0, f64::NAN]);
+    // The second row has no weight.
+    let target = Target::Numbers(vec![2.0, 7.0, 0.0, f64::NAN]);
     let candidates = [Params::new(), Params::new()];
     let job = Job {
         candidates: &candidates,
         target: &target,
-        weights: None,
-        part: None,
+        weights: Some(&[1.0, 0.0, 5.0, 5.0]),
         train: &[0, 1],
         test: &[2],
+        part: None,
     };
     let mut kept = Kept::default();
     assert_eq!(Dense::<Slope>::evaluate(&matrix, &job, &mut kept), Ok(2));
@@ -114,9 +118,9 @@ fn a_missing_value_of_a_training_or_test_row_is_a_fault() {
             candidates: &candidates,
             target: &target,
             weights: None,
-            part: None,
             train,
             test,
+            part: None,
         };
         let fault = Dense::<Slope>::evaluate(&matrix, &job, &mut Kept::default());
         assert_eq!(
@@ -125,4 +129,47 @@ fn a_missing_value_of_a_training_or_test_row_is_a_fault() {
              (counted from 0); add the step `simple_imputer`"
         );
     }
+}
+
+/// The way of a task with steps: its parts for a fit, and for the prediction of
+/// another table.
+#[test]
+fn a_trainer_is_fitted_behind_steps() {
+    let steps: Vec<TaskStep> = serde_json::from_value(serde_json::json!([
+        {"name": "impute", "step": "simple_imputer"},
+        {"name": "scale", "step": "min_max_scaler"},
+    ]))
+    .unwrap();
+    let table = Table::from_columns(vec![column("x", vec![0.0, 4.0, f64::NAN, 8.0])]).unwrap();
+    let target = Target::Numbers(vec![0.0, 6.0, 1.0, 12.0]);
+    let (train, test) = ([0, 1, 3], [2]);
+    let rows = FitRows {
+        key: "y and the split",
+        target: &target,
+        train: &train,
+        test: &test,
+        weights: None,
+    };
+    let matrix = Matrix::of(&table).unwrap();
+    let fitted = Pipeline::fit(&steps, &matrix, &rows, &mut StepCache::new(8));
+    let (pipeline, prepared) = fitted.unwrap();
+    let data = Dense::<Slope>::prepare_matrix(&prepared).unwrap();
+    let candidates = [Params::new()];
+    let job = Job {
+        candidates: &candidates,
+        target: &target,
+        weights: None,
+        train: &train,
+        test: &test,
+        part: None,
+    };
+    let mut kept = Kept::default();
+    Dense::<Slope>::evaluate(&data, &job, &mut kept).unwrap();
+    assert_eq!(kept.test, [(0, vec![6.0])]);
+
+    let model = Dense::<Slope>::fit(&data, &job).unwrap();
+    let other = Table::from_columns(vec![column("x", vec![2.0, f64::NAN])]).unwrap();
+    let other = pipeline.apply(&other).unwrap();
+    let predicted = Dense::<Slope>::predict_matrix(&model, &other).unwrap();
+    assert_eq!(numbers(predicted.as_prediction()), [3.0, 6.0]);
 }

@@ -74,17 +74,22 @@ fn of_numbers(column: &NumberColumn, rows: &[u32], weights: Option<&[f64]>) -> M
         let (mut weight, mut first, mut second) = (0.0, 0.0, 0.0);
         for (at, rows) in rows.chunks(CHUNK).enumerate() {
             let values = chunk_of(&column.values, rows, is_consecutive(rows), &mut buffer);
+            let weights = weights.map(|weights| &weights[at * CHUNK..][..rows.len()]);
             let mut len = 0;
-            for (place, value) in values
-                .iter()
-                .enumerate()
-                .filter(|(_, value)| !value.is_nan())
-            {
-                kept[len] = value - centre;
-                if let Some(weights) = weights {
-                    kept_weights[len] = weights[at * CHUNK + place];
+            if values.iter().any(|value| value.is_nan()) {
+                for (place, value) in values.iter().enumerate() {
+                    if !value.is_nan() {
+                        kept[len] = value - centre;
+                        kept_weights[len] = weights.map_or(1.0, |weights| weights[place]);
+                        len += 1;
+                    }
                 }
-                len += 1;
+            } else {
+                len = values.len();
+                for (kept, value) in kept.iter_mut().zip(values) {
+                    *kept = value - centre;
+                }
+                kept_weights[..len].copy_from_slice(weights.unwrap_or(&ones[..len]));
             }
             let kept = &mut kept[..len];
             let kept_weights = &kept_weights[..len];
