@@ -64,7 +64,7 @@ fn case() -> &'static Case {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/data/breast_cancer.csv");
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
-        draft.check_trainers(&trainers, None);
+        draft.check_trainers(&trainers, &[], None);
         let schema = dataset::read_schema(draft.dataset().unwrap(), &"memory://".into()).unwrap();
         let field = |column: &dataset::SourceColumn| {
             Field::new(&column.name, column.data_type.clone(), true)
@@ -92,6 +92,7 @@ impl Case {
     fn inputs_of(&self, guest: Digest, prepared: &Prepared) -> Inputs {
         Inputs {
             arms: vec![Estimator {
+                steps: Vec::new(),
                 trainer: self.trainer.clone(),
                 guest,
             }],

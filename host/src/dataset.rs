@@ -131,6 +131,12 @@ impl Prepared {
             .filter(|column| column.role == Role::Feature)
             .count()
     }
+
+    /// Whether the column `name` of the dataset is a feature.
+    pub fn is_feature(&self, name: &str) -> bool {
+        let mut columns = self.layout.columns.iter();
+        columns.any(|column| column.role == Role::Feature && column.name == name)
+    }
 }
 
 /// How a source is read. It changes time and memory, never the dataset.

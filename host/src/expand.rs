@@ -10,20 +10,24 @@ mod family;
 mod ids;
 mod sampler;
 mod search;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
-use fanout_contract::{CONTRACT, Learning, Params, Scores, Split, Task, TrainerDescription};
+use fanout_contract::{
+    CONTRACT, Learning, Param, Params, Scores, Split, StepDescription, Task, TrainerDescription,
+};
 use serde::{Deserialize, Serialize};
 
 pub use candidates::{Candidates, TRAINER};
 
 use crate::digest::Digest;
-use crate::plan::{ArmPlan, Plan};
+use crate::plan::{ArmPlan, Plan, StepPlan};
 use ids::TaskIds;
+use steps::ArmSteps;
 
 /// The candidates, splits and tasks of a run.
 #[derive(Clone, Debug)]
@@ -73,8 +77,24 @@ impl Inputs {
 pub struct Estimator {
     /// What the guest says of the trainer.
     pub trainer: TrainerDescription,
+    /// By step of the arm: what the guest says of those to choose from.
+    #[serde(default)]
+    pub steps: Vec<Vec<StepDescription>>,
     /// The guest.
     pub guest: Digest,
+}
+
+impl Estimator {
+    /// The hyper-parameter `key` of the trainer, or of one of `steps`, those of the
+    /// arm.
+    pub(crate) fn param(&self, steps: &[StepPlan], key: &str) -> Option<&Param> {
+        self.trainer.param(key).or_else(|| {
+            let (name, param) = key.split_once("__")?;
+            let step = steps.iter().position(|step| step.name() == name)?;
+            let mut offered = self.steps.get(step)?.iter();
+            offered.find_map(|offered| offered.param(param))
+        })
+    }
 }
 
 /// The data of all tasks of a run.
@@ -94,7 +114,9 @@ struct Arm {
     /// Its candidates among those of the run.
     candidates: Range<u32>,
     ids: TaskIds,
+    /// Its steps are the first of each choice.
     template: Task,
+    steps: ArmSteps,
 }
 
 /// One family, or a part of one, on one split.
@@ -124,7 +146,11 @@ impl Expansion {
         {
             let trainer = &estimator.trainer;
             let range = arm.candidates.clone();
-            let mut own = family::group(candidates, range, trainer, plan.families);
+            let nested = |name: &str| {
+                let param = estimator.param(planned.steps, name);
+                param.is_some_and(|param| param.nested)
+            };
+            let mut own = family::group(candidates, range, nested, plan.families);
             family::sort_by_cost(&mut own, candidates, &planned.trainer.params, trainer);
             families.append(&mut own);
         }
@@ -145,13 +171,14 @@ impl Expansion {
                 candidates: candidates.range(index),
                 ids: TaskIds::new(
                     &candidates,
-                    planned.search.names(),
+                    planned,
                     estimator,
                     plan.families,
                     &inputs.data,
                     &template,
                 ),
                 template,
+                steps: ArmSteps::new(planned.steps, estimator),
             }
         });
         Self {
@@ -234,6 +261,7 @@ impl Expansion {
         let own = |&candidate: &u32| self.candidates.cells(candidate as usize, &own).collect();
         task.candidates = candidates.iter().map(own).collect();
         task.split = self.splits[*split as usize].clone();
+        self.arm(candidates[0]).steps.resolve(&mut task);
         task
     }
 
@@ -243,6 +271,7 @@ impl Expansion {
         task.params = self.params(candidate);
         task.candidates = vec![Params::new()];
         task.split = split.clone();
+        self.arm(index(candidate)).steps.resolve(&mut task);
         task
     }
 
@@ -322,12 +351,12 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         target: plan.dataset.target.clone(),
         learning,
         positive: plan.dataset.positive.clone(),
-        weight: None,
+        weight: plan.dataset.weight.clone(),
         scoring: plan.scoring.clone(),
         train_score: plan.return_train_score,
         outputs: Vec::new(),
         part: None,
-        steps: Vec::new(),
+        steps: steps::of_plan(arm.steps),
     }
 }
 

@@ -35,6 +35,7 @@ mod scalar;
 mod search;
 mod section;
 mod source;
+mod steps;
 mod suggest;
 mod syntax;
 mod syntax_error;
@@ -48,7 +49,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::Schema;
-use fanout_contract::{Learning, TrainerDescription};
+use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
 use form::Context;
 use mistake::{Found, Place};
@@ -70,6 +71,7 @@ pub use quantity::{duration, size};
 pub use reading::{ColumnKind, ColumnPlan, Order};
 pub use root::{Limits, Plan};
 pub use search::{ArmPlan, Search, TrainerPlan, TrainerSearch};
+pub use steps::{NONE, StepPlan};
 pub use values::Values;
 pub(crate) use values::rounded;
 
@@ -233,13 +235,18 @@ impl Draft {
         self.sections.dataset.as_ref()
     }
 
-    /// Checks the trainers' names and the hyper-parameters. `trainers` are those
-    /// of the plan's guests and of all built-in guests; `learning` says whether
+    /// Checks the trainers' names, the steps and the hyper-parameters. `trainers`
+    /// and `steps` are those of the plan's guests and of all built-in guests; `learning` says whether
     /// classes or numbers are learnt, where that is known.
-    pub fn check_trainers(&mut self, trainers: &[TrainerDescription], learning: Option<Learning>) {
+    pub fn check_trainers(
+        &mut self,
+        trainers: &[TrainerDescription],
+        steps: &[StepDescription],
+        learning: Option<Learning>,
+    ) {
         self.trainer_checked = true;
         if let Some(root) = &self.source.root {
-            trainer::check(root, trainers, learning, &mut self.found);
+            trainer::check(root, trainers, steps, learning, &mut self.found);
         }
     }
 

@@ -126,6 +126,7 @@ impl Encoder {
         let Selection {
             features,
             target,
+            weight,
             splitter,
             categorical,
             ..
@@ -192,6 +193,22 @@ impl Encoder {
                 name: name.clone(),
                 role: Role::Feature,
                 origin,
+                example: None,
+            });
+        }
+        if let Some(weight) = weight {
+            let (name, kind) = (&columns[*weight].name, &columns[*weight].data_type);
+            if !is_numeric(kind) {
+                return Err(EncodeError::WeightNotNumeric {
+                    name: name.clone(),
+                    data_type: type_name(kind),
+                }
+                .into());
+            }
+            outputs.push(OutputColumn {
+                name: name.clone(),
+                role: Role::Weight,
+                origin: Origin::Number(input(*weight)),
                 example: None,
             });
         }
@@ -276,7 +293,7 @@ impl Encoder {
                     .expect("unsupported types were refused"),
                 Origin::Category(_) | Origin::Ordered(..) | Origin::Concat(..) => DataType::Int32,
             };
-            let nullable = output.role != Role::Target && self.is_nullable(&output.origin);
+            let nullable = output.role == Role::Feature && self.is_nullable(&output.origin);
             Field::new(&output.name, data_type, nullable)
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -450,6 +467,7 @@ impl Encoder {
                 ..
             })
         );
+        self.check_weights(&columns, kept)?;
         let splitter = self.splitter_values(&codes, kept)?;
         let classes = (!is_number).then(|| std::mem::take(&mut codes[self.target]));
         self.check_target(
@@ -464,17 +482,46 @@ impl Encoder {
         })
     }
 
+    /// The number of a row of a batch in the source, from 1, where `kept` are the rows
+    /// that were not left out.
+    fn source_row(&self, row: usize, kept: Option<&BooleanArray>) -> u64 {
+        let kept_rows = kept.map(|kept| kept.values().set_indices().nth(row));
+        self.rows + kept_rows.flatten().unwrap_or(row) as u64 + 1
+    }
+
+    /// Checks that the weights are finite numbers of at least 0.
+    fn check_weights(
+        &self,
+        columns: &[ArrayRef],
+        kept: Option<&BooleanArray>,
+    ) -> Result<(), EncodeError> {
+        let weights = self.outputs.iter().zip(columns);
+        for (output, column) in weights.filter(|(output, _)| output.role == Role::Weight) {
+            let values = cast(column, &DataType::Float64).expect("numbers are cast to reals");
+            let values = values.as_primitive::<Float64Type>();
+            let is_weight =
+                |value: Option<f64>| value.is_some_and(|value| value >= 0.0 && value.is_finite());
+            if let Some(row) = values.iter().position(|value| !is_weight(value)) {
+                return Err(EncodeError::NotAWeight {
+                    name: output.name.clone(),
+                    row: self.source_row(row, kept),
+                    value: match values.is_null(row) {
+                        true => "no value".to_owned(),
+                        false => format!("`{}`", values.value(row)),
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// What the splitter's columns hold, given the codes of each input.
     fn splitter_values(
         &self,
         codes: &[Vec<u32>],
         kept: Option<&BooleanArray>,
     ) -> Result<SplitterValues, EncodeError> {
-        // The row of the source, counted from 1.
-        let row = |row: usize| {
-            let kept_rows = kept.map(|kept| kept.values().set_indices().nth(row));
-            self.rows + kept_rows.flatten().unwrap_or(row) as u64 + 1
-        };
+        let row = |row: usize| self.source_row(row, kept);
         let name = |input: usize| self.inputs[input].name.clone();
         Ok(match &self.splitter {
             SplitterInputs::None => SplitterValues::None,

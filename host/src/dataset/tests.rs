@@ -64,6 +64,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             columns: Default::default(),
             target: target.to_owned(),
             learn: None,
+            weight: None,
             positive: None,
             groups: None,
             missing_target: Default::default(),
@@ -75,6 +76,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             params: Default::default(),
         }),
         trainers: Vec::new(),
+        steps: Vec::new(),
         search: Search::List {
             candidates: Vec::new(),
         },

@@ -12,17 +12,16 @@ use super::Candidates;
 /// The value that stands for `null`, no limit: more than any limit in use.
 const UNBOUNDED: f64 = 64.0;
 
-/// Groups those candidates of `range`, an arm's, that differ only in nested
+/// Groups those candidates of `range`, an arm's, that differ only in `nested`
 /// hyper-parameters; without `sharing`, each is alone. In the order of their first
 /// members.
 pub(super) fn group(
     candidates: &Candidates,
     range: Range<u32>,
-    trainer: &TrainerDescription,
+    nested: impl Fn(&str) -> bool,
     sharing: bool,
 ) -> Vec<Vec<u32>> {
-    let nested = |name: &String| trainer.param(name).is_some_and(|param| param.nested);
-    let nested: Vec<bool> = candidates.names().iter().map(nested).collect();
+    let nested: Vec<bool> = candidates.names().iter().map(|name| nested(name)).collect();
     if !sharing || !nested.contains(&true) {
         return range.map(|index| vec![index]).collect();
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Candidates, Data, Estimator, canonical};
 use crate::digest::{Digest, Hasher};
+use crate::plan::ArmPlan;
 
 /// Makes the ids and keys of one expansion.
 #[derive(Clone, Debug)]
@@ -42,37 +43,60 @@ struct IdParam {
 }
 
 impl TaskIds {
-    /// Of an arm whose search names the hyper-parameters `searched`. `template`
-    /// holds what all its tasks share; with `families`, nested hyper-parameters are
-    /// part of the keys, else of the ids.
-    pub(super) fn new<'a>(
+    /// The ids and keys of an arm. `template` holds what all its tasks share; with
+    /// `families`, nested hyper-parameters are part of the keys, else of the ids.
+    ///
+    /// The parameters of steps, and the choices among them, are hyper-parameters
+    /// here, defaults included, whether they are searched or not.
+    pub(super) fn new(
         candidates: &Candidates,
-        searched: impl Iterator<Item = &'a String>,
-        Estimator { trainer, guest }: &'a Estimator,
+        arm: ArmPlan<'_>,
+        estimator: &Estimator,
         families: bool,
         data: &Data,
-        template: &'a Task,
+        template: &Task,
     ) -> Self {
-        let names: BTreeSet<&String> = trainer
-            .params
-            .iter()
-            .map(|param| &param.name)
-            .chain(searched)
-            .chain(template.params.keys())
-            .collect();
+        let guest = &estimator.guest;
+        let mut fixed = template.params.clone();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for (step, offered) in arm.steps.iter().zip(&estimator.steps) {
+            let name = step.name();
+            if step.choices().is_some() {
+                fixed.insert(name.to_owned(), step.step[0].clone().into());
+            }
+            let own = step.params.iter();
+            fixed.extend(own.map(|(param, value)| (format!("{name}__{param}"), value.clone())));
+            let params = offered.iter().flat_map(|offered| &offered.params);
+            names.extend(params.map(|param| format!("{name}__{}", param.name)));
+        }
+        names.extend(
+            estimator
+                .trainer
+                .params
+                .iter()
+                .map(|param| param.name.clone()),
+        );
+        names.extend(arm.searched().names().cloned());
+        names.extend(fixed.keys().cloned());
         let (nested, shared) = names
-            .into_iter()
+            .iter()
             .map(|name| {
-                let param = trainer.param(name);
+                let param = estimator.param(arm.steps, name);
                 let nested = families && param.is_some_and(|param| param.nested);
-                (
-                    nested,
-                    IdParam::new(name, param, candidates, &template.params),
-                )
+                (nested, IdParam::new(name, param, candidates, &fixed))
             })
             .partition::<Vec<_>, _>(|(nested, _)| *nested);
         let params =
             |params: Vec<(bool, IdParam)>| params.into_iter().map(|(_, param)| param).collect();
+        let steps: Vec<Value> = (arm.steps.iter())
+            .map(|step| {
+                let of = match step.choices() {
+                    Some(_) => Value::Null,
+                    None => step.step[0].clone().into(),
+                };
+                json!({"columns": step.columns, "name": step.name(), "step": of})
+            })
+            .collect();
 
         // The fields of a task, sorted by name: those before `params`, those between
         // it and `split`, and those after it.
@@ -94,6 +118,7 @@ impl TaskIds {
         };
         let middle = inner(json!({"positive": template.positive, "scoring": scoring}));
         let tail = inner(json!({
+            "steps": steps,
             "target": template.target,
             "train_score": template.train_score,
             "trainer": template.trainer,

@@ -69,7 +69,7 @@ fn plan(more: &str) -> CheckedPlan {
 fn whole_plan(more: &str) -> CheckedPlan {
     let text = format!("dataset: {{source: a.csv, target: y}}\n{more}\n");
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
-    draft.check_trainers(&[trainer(), linear()], None);
+    draft.check_trainers(&[trainer(), linear()], &[], None);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     draft.finish().unwrap_or_else(|error| panic!("{error}"))
@@ -99,6 +99,7 @@ fn expand(more: &str, folds: i32, workers: usize) -> Expansion {
 fn estimator(trainer: TrainerDescription) -> Estimator {
     Estimator {
         guest: Digest::of(trainer.name.as_bytes()),
+        steps: Vec::new(),
         trainer,
     }
 }
@@ -250,6 +251,7 @@ fn documented_id(expansion: &Expansion, candidate: usize, split: &Split, familie
             "trainer": template.trainer,
             "params": params,
             "split": split,
+            "steps": [],
             "target": template.target,
             "positive": template.positive,
             "scoring": scoring,

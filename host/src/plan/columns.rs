@@ -14,6 +14,8 @@ const LISTED: usize = 12;
 #[derive(Clone, Copy, PartialEq)]
 enum Role {
     Target,
+    /// It holds the weight of each row.
+    Weight,
     /// It holds the group of each row.
     Groups,
     /// It holds the fold of each row.
@@ -37,6 +39,7 @@ impl Role {
     fn field(self) -> &'static str {
         match self {
             Self::Target => "dataset.target",
+            Self::Weight => "dataset.weight",
             Self::Groups => "dataset.groups",
             Self::Fold => "cv.column",
             Self::Split => "cv.columns",
@@ -52,9 +55,10 @@ impl Role {
         matches!(self, Self::Feature | Self::Part | Self::Derived)
     }
 
-    /// What the splitter reads of it, in a message.
+    /// What the splitter or the fits read of it that no feature is, in a message.
     fn of_splitter(self) -> Option<&'static str> {
         match self {
+            Self::Weight => Some("holds the weights"),
             Self::Groups => Some("holds the groups"),
             Self::Fold => Some("names the folds"),
             Self::Split => Some("is a split"),
@@ -77,6 +81,7 @@ fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
     let items = |name| field(name).map_or(&[][..], Node::items).iter();
     let mut nodes: Vec<(Role, &Node)> = Vec::new();
     nodes.extend(field("target").map(|node| (Role::Target, node)));
+    nodes.extend(field("weight").map(|node| (Role::Weight, node)));
     nodes.extend(field("groups").map(|node| (Role::Groups, node)));
     for item in items("features") {
         let parts = item.get(&["concat"]).map_or(&[][..], Node::items);
@@ -163,6 +168,10 @@ pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
         let unused = "remove it: the target is not a feature, and its labels are classes";
         let (message, hint) = match role {
             Role::Target | Role::Fold | Role::Split | Role::Read => continue,
+            Role::Weight => {
+                let message = format!("`weight` names the target `{target}`");
+                (message, "name the column that holds the weight of each row")
+            }
             Role::Groups => {
                 let message = format!("`groups` names the target `{target}`");
                 (message, "name the column that holds the group of each row")
@@ -186,8 +195,9 @@ pub(super) fn check_splitter(root: &Node, found: &mut Found) {
         return;
     };
     let names = dataset_names(dataset);
-    let groups = names.iter().filter(|named| named.role == Role::Groups);
-    for of_splitter in groups.copied().chain(splitter_names(root)) {
+    let of_rows = |named: &&Named<'_>| matches!(named.role, Role::Groups | Role::Weight);
+    let of_rows = names.iter().filter(of_rows);
+    for of_splitter in of_rows.copied().chain(splitter_names(root)) {
         check_role(of_splitter, &names, found);
     }
 }
@@ -202,8 +212,9 @@ fn check_role(of_splitter: Named<'_>, names: &[Named<'_>], found: &mut Found) {
         if *name != of_splitter.name {
             continue;
         }
-        // That `groups` names the target is told by `check_dataset`.
-        if *role == Role::Target && of_splitter.role != Role::Groups {
+        // That these name the target is told by `check_dataset`.
+        let told = matches!(of_splitter.role, Role::Groups | Role::Weight);
+        if *role == Role::Target && !told {
             let message = format!("`{field}` names the target `{name}`");
             let hint = match of_splitter.role {
                 Role::Split => "name the columns that say which rows are trained on and tested",

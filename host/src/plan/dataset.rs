@@ -45,6 +45,11 @@ section! {
         /// numbers alone.
         #[serde(default)]
         learn: Option<Learn> = optional(&LEARN).aka(&["task", "problem", "objective"]),
+        /// The column of the rows' weights, for fits and scores: numbers of at least 0. It is no
+        /// feature. Default: all rows weigh the same.
+        #[serde(default)]
+        weight: Option<String> = optional(&LABEL)
+            .aka(&["weights", "sample_weight", "sample_weights"]),
         /// The label of the positive class, where there are two. Default: the last of the
         /// sorted labels.
         positive: Option<String> = optional(&LABEL)

@@ -20,6 +20,7 @@ use super::scalar::{Bool, LABEL, Period, Size, Text};
 use super::search::{
     ArmPlan, SEARCH, Search, TRAINER, TRAINERS, TrainerPlan, TrainerSearch, check_trainers,
 };
+use super::steps::{STEPS, StepPlan};
 use super::table::section;
 use crate::store::Location;
 
@@ -35,6 +36,9 @@ section! {
         holdout: Option<Holdout> = optional(&HOLDOUT).aka(&["test", "test_size", "train_test_split"]),
         /// The estimator, such as `{name: random_forest}`.
         trainer: Option<TrainerPlan> = optional(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        /// The steps that features pass before the trainer, in order, fitted on the training
+        /// rows of each split alone: `[{step: simple_imputer}, {step: standard_scaler}]`.
+        steps: Vec<StepPlan> = default(&STEPS, "[]").aka(&["pipeline", "preprocessing"]),
         /// The candidates. Default: one, with the trainer's `params`.
         search: Search = default(&SEARCH, "{method: list, candidates: [{}]}")
             .aka(&["grid_search", "tuning"]),
@@ -78,12 +82,14 @@ impl Plan {
     pub fn arms(&self) -> impl ExactSizeIterator<Item = ArmPlan<'_>> {
         let one = self.trainer.as_ref().map(|trainer| ArmPlan {
             trainer,
+            steps: &self.steps,
             search: &self.search,
         });
-        let several = self
-            .trainers
-            .iter()
-            .map(|TrainerSearch { trainer, search }| ArmPlan { trainer, search });
+        let several = self.trainers.iter().map(|arm| ArmPlan {
+            trainer: &arm.trainer,
+            steps: arm.steps.as_ref().unwrap_or(&self.steps),
+            search: &arm.search,
+        });
         let arms: Vec<ArmPlan<'_>> = one.into_iter().chain(several).collect();
         arms.into_iter()
     }

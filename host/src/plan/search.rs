@@ -1,5 +1,6 @@
 //! The `trainer` and `search` sections: hyper-parameters, fixed and searched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use super::list::List;
 use super::mistake::{Found, Place};
 use super::node::{Content, Entry, Node};
 use super::scalar::{FILE, Int, SEED, Text};
+use super::steps::{STEPS, StepPlan};
 use super::table::{section, tagged};
 use super::values::{Values, values};
 
@@ -37,6 +39,8 @@ section! {
     pub struct TrainerSearch = TRAINER_SEARCH("trainers") {
         /// The estimator, such as `{name: random_forest}`.
         trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        /// The steps that features pass before it. Default: those of the plan.
+        steps: Option<Vec<StepPlan>> = optional(&STEPS).aka(&["pipeline", "preprocessing"]),
         /// The candidates. Default: one, with the trainer's `params`.
         search: Search = default(&SEARCH, "{method: list, candidates: [{}]}")
             .aka(&["grid_search", "tuning"]),
@@ -51,8 +55,34 @@ pub(super) static TRAINERS: List = List::new(&TRAINER_SEARCH, "maps of `trainer`
 pub struct ArmPlan<'p> {
     /// The estimator.
     pub trainer: &'p TrainerPlan,
+    /// The steps that features pass before it.
+    pub steps: &'p [StepPlan],
     /// Its candidates.
     pub search: &'p Search,
+}
+
+impl<'p> ArmPlan<'p> {
+    /// The search, with the choices of steps among the values to try.
+    pub fn searched(&self) -> Cow<'p, Search> {
+        let choices = self.steps.iter().filter_map(|step| {
+            let choices = step.choices()?.iter().cloned().map(Json::from);
+            Some((step.name(), Values::List(choices.collect())))
+        });
+        let mut search = Cow::Borrowed(self.search);
+        for (name, values) in choices {
+            let add = |params: &mut BTreeMap<String, Values>| {
+                params
+                    .entry(name.to_owned())
+                    .or_insert_with(|| values.clone());
+            };
+            match search.to_mut() {
+                Search::Grid { params } => params.iter_mut().for_each(add),
+                Search::Random { params, .. } => add(params),
+                Search::List { .. } => {}
+            }
+        }
+        search
+    }
 }
 
 impl Search {
@@ -133,7 +163,7 @@ tagged! {
 
 /// A map from hyper-parameter to value.
 #[derive(Debug)]
-struct FixedParams;
+pub(super) struct FixedParams;
 
 impl Form for FixedParams {
     fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {

@@ -147,6 +147,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 categorical: Vec::new(),
                 target: "y".to_owned(),
                 learn: None,
+                weight: None,
                 positive: None,
                 columns: Default::default(),
                 groups: None,
@@ -159,6 +160,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 params: Default::default(),
             }),
             trainers: Vec::new(),
+            steps: Vec::new(),
             search: Search::List {
                 candidates: vec![Default::default()]
             },
@@ -423,7 +425,7 @@ fn a_mistake_in_an_option_names_the_option() {
 #[test]
 fn a_mistake_of_the_data_is_shown_in_the_plan() {
     let mut draft = parse(&format!("{LEAST}cv: {{n_splits: 9}}\n"), &[]);
-    draft.check_trainers(&trainers(), None);
+    draft.check_trainers(&trainers(), &[], None);
     let columns = ["x", "y"].map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(columns.to_vec()));
     let plan = draft.finish().unwrap();
@@ -528,7 +530,7 @@ proptest! {
     ) {
         let text = edited(EVERY_FORM, &edits);
         let mut draft = parse(&text, &options(&[&option]));
-        draft.check_trainers(&trainers(), None);
+        draft.check_trainers(&trainers(), &[], None);
         let columns = ["month", "day", "origin", "dest", "carrier", "distance", "cancelled"];
         draft.check_columns(&Schema::new(columns.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()));
         match draft.finish() {

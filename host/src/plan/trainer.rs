@@ -4,14 +4,17 @@
 //! It works on the tree, not on a plan, so that its mistakes are shown beside
 //! those of a plan that could not be built.
 
+use std::borrow::Cow;
+
 use fanout_contract::metric::Compares;
-use fanout_contract::{Learning, Param, ParamKind, TrainerDescription};
+use fanout_contract::{Learning, Param, ParamKind, StepDescription, TrainerDescription};
 use serde_json::Value as Json;
 
 use super::metric::metrics_again;
 use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Entry, Node};
 use super::param::refuse;
+use super::steps::{self, CheckedStep, FoundParam};
 use super::suggest::{all_of, did_you_mean, one_of};
 use super::values::{Values, values_again};
 
@@ -20,12 +23,26 @@ use super::values::{Values, values_again};
 pub(super) fn check(
     root: &Node,
     trainers: &[TrainerDescription],
+    steps: &[StepDescription],
     learning: Option<Learning>,
     found: &mut Found,
 ) {
-    check_arm(root, root, trainers, learning, found);
+    let own = |arm: &Node| {
+        let own = arm.entry("steps").filter(|own| !own.value.is_null());
+        own.map(|own| own.value.items().to_vec())
+    };
+    let refuse = |param: &Param, node: &Node, found: &mut Found| check_value(param, node, found);
+    let shared = own(root).unwrap_or_default();
+    let shared = steps::check(&shared, steps, found, &refuse);
+    check_arm(root, root, trainers, &shared, learning, found);
     for arm in items(root, &["trainers"]) {
-        check_arm(root, arm, trainers, learning, found);
+        match own(arm) {
+            Some(own) => {
+                let own = steps::check(&own, steps, found, &refuse);
+                check_arm(root, arm, trainers, &own, learning, found);
+            }
+            None => check_arm(root, arm, trainers, &shared, learning, found),
+        }
     }
 }
 
@@ -34,6 +51,7 @@ fn check_arm(
     root: &Node,
     arm: &Node,
     trainers: &[TrainerDescription],
+    steps: &[CheckedStep<'_>],
     learning: Option<Learning>,
     found: &mut Found,
 ) {
@@ -64,8 +82,8 @@ fn check_arm(
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);
     for entry in fixed {
-        if let Some(param) = param(trainer, entry, found) {
-            check_value(param, &entry.value, found);
+        if let Some(param) = param(trainer, &[], entry, found) {
+            check_value(&param, &entry.value, found);
         }
     }
     let maps = |field| {
@@ -85,9 +103,9 @@ fn check_arm(
             let hint = format!("remove one of them; it is fixed {line}");
             found.note(entry.place, message).hint(hint);
         }
-        match param(trainer, entry, found) {
-            Some(param) if searched => check_values(param, &entry.value, found),
-            Some(param) => check_value(param, &entry.value, found),
+        match param(trainer, steps, entry, found) {
+            Some(param) if searched => check_values(&param, &entry.value, found),
+            Some(param) => check_value(&param, &entry.value, found),
             None => {}
         }
     }
@@ -130,19 +148,35 @@ fn check_metrics(root: &Node, trainer: &TrainerDescription, found: &mut Found) {
 
 fn param<'t>(
     trainer: &'t TrainerDescription,
+    steps: &[CheckedStep<'t>],
     entry: &Entry,
     found: &mut Found,
-) -> Option<&'t Param> {
-    let param = trainer.param(&entry.key);
+) -> Option<Cow<'t, Param>> {
+    let key = &entry.key;
+    if let Some(of_step) = steps.iter().find_map(|step| step.param(key)) {
+        return Some(match of_step {
+            FoundParam::Known(param) => Cow::Borrowed(param),
+            FoundParam::Choice(param) => Cow::Owned(param),
+        });
+    }
+    let param = trainer.param(key);
     if param.is_none() {
-        let (name, key) = (&trainer.name, &entry.key);
-        let names = trainer.params.iter().map(|param| param.name.as_str());
-        let hint = elsewhere(key, trainer).or_else(|| did_you_mean(key, names));
+        let name = &trainer.name;
+        let own = trainer.params.iter().map(|param| param.name.clone());
+        let names: Vec<String> = own
+            .chain(steps.iter().flat_map(CheckedStep::keys))
+            .collect();
+        let hint = elsewhere(key, trainer);
+        let hint = hint.or_else(|| did_you_mean(key, names.iter().map(String::as_str)));
         let hint = hint.unwrap_or_else(|| format!("`fanout guest describe {name}` lists them"));
-        let message = format!("`{name}` has no hyper-parameter `{key}`");
+        let step = key.split_once("__").map(|(step, _)| step);
+        let message = match step.and_then(|name| steps.iter().find(|step| step.name == name)) {
+            Some(step) => format!("the step `{}` has no parameter for `{key}`", step.name),
+            None => format!("`{name}` has no hyper-parameter `{key}`"),
+        };
         found.note(entry.place, message).hint(hint);
     }
-    param
+    param.map(Cow::Borrowed)
 }
 
 /// The name here of a hyper-parameter of other libraries.

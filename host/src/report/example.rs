@@ -132,6 +132,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             target: "cancelled".to_owned(),
             columns: Default::default(),
             learn: None,
+            weight: None,
             positive: Some("1".to_owned()),
             groups: None,
             missing_target: Default::default(),
@@ -143,6 +144,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             params: params(json!({"random_state": 10})),
         }),
         trainers: vec![],
+        steps: Vec::new(),
         search: Search::List { candidates: vec![] },
         cv: Cv::KFold {
             n_splits: 2,

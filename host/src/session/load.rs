@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
 use bytes::Bytes;
-use fanout_contract::metric::Metric;
-use fanout_contract::{Learning, TrainerDescription};
+use fanout_contract::metric::{Compares, Metric};
+use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
 use super::SessionError;
 use super::catalogue::OfferedGuest;
-use crate::dataset::{self, DatasetError, Prepared, SourceSchema};
+use crate::dataset::{self, ColumnSummary, DatasetError, Prepared, Reads, SourceSchema};
 use crate::digest::Digest;
 use crate::expand::{Candidates, Data, Estimator, Inputs};
 use crate::plan::{
@@ -26,13 +26,29 @@ use crate::store::Location;
 pub struct LoadedPlan {
     /// The plan.
     pub plan: CheckedPlan,
-    /// By arm of the plan: its trainer, as its guest describes it. Two where one
-    /// learns classes and another of the same name numbers.
-    trainers: Vec<(Digest, Vec<TrainerDescription>)>,
+    /// By arm of the plan: what its guest offers.
+    offers: Vec<Offer>,
     /// The guests that offer the trainers, each once.
     pub guests: Vec<LoadedGuest>,
     /// How many tasks run at a time, as far as the plan says.
     pub workers: usize,
+}
+
+/// The step that fills in missing values.
+const IMPUTER: &str = "simple_imputer";
+
+/// The steps that make numbers of categories.
+const ENCODERS: [&str; 3] = ["one_hot_encoder", "ordinal_encoder", "target_encoder"];
+
+/// What a guest offers to an arm.
+#[derive(Clone, Debug)]
+struct Offer {
+    guest: Digest,
+    /// The trainers of the chosen name: two where one learns classes and the other
+    /// numbers.
+    trainers: Vec<TrainerDescription>,
+    /// All its steps.
+    steps: Vec<StepDescription>,
 }
 
 /// A guest of a plan.
@@ -74,7 +90,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
         Some(Ok((_, learning))) => *learning,
         _ => None,
     };
-    draft.check_trainers(&choice.trainers, learning);
+    draft.check_trainers(&choice.trainers, &choice.steps, learning);
     let Some(looked) = looked else {
         return Err(draft
             .error()
@@ -110,7 +126,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
     }
     Ok(LoadedPlan {
         plan,
-        trainers: choice.arms,
+        offers: choice.arms,
         guests: choice.guests,
         workers,
     })
@@ -126,7 +142,7 @@ fn look(
     let schema = dataset::read_schema(dataset, store)?;
     let learn_numbers = |of: fn(&TrainerDescription) -> bool| {
         let mut arms = choice.arms.iter();
-        !choice.arms.is_empty() && arms.all(|(_, trainers)| trainers.iter().all(of))
+        !choice.arms.is_empty() && arms.all(|offer| offer.trainers.iter().all(of))
     };
     let regressors = learn_numbers(|trainer| !trainer.learns(Learning::Multiclass));
     let learning = match dataset.learn {
@@ -145,6 +161,7 @@ impl LoadedPlan {
     pub fn suited(&self, prepared: &Prepared) -> Result<SuitedPlan, PlanError> {
         let arms = self.estimators(prepared)?;
         self.check_metrics(prepared)?;
+        self.check_abilities(&arms, prepared)?;
         let classes = &prepared.classes;
         let find = |given: &str| {
             let label = dataset::find_label(classes, given)?;
@@ -180,7 +197,7 @@ impl LoadedPlan {
         let cut = self
             .plan
             .arms()
-            .filter_map(|arm| Candidates::cut(arm.search));
+            .filter_map(|arm| Candidates::cut(&arm.searched()));
         let sentence = cut.map(|(wanted, combinations)| {
             format!(
                 "`search.n_iter` asks for {wanted} candidates, and the lists have {combinations} \
@@ -200,9 +217,9 @@ impl LoadedPlan {
             let hint = "add `learn: regression`".to_owned();
             return Err(plan.mistake("dataset.target", message, Some(hint)));
         }
-        let arms = plan.arms().zip(&self.trainers).enumerate();
-        let arms = arms.map(|(index, (arm, (guest, trainers)))| {
-            let mut suited = trainers.iter();
+        let arms = plan.arms().zip(&self.offers).enumerate();
+        let arms = arms.map(|(index, (arm, offer))| {
+            let mut suited = offer.trainers.iter();
             let trainer = suited.find(|trainer| trainer.tasks.contains(&learning));
             let trainer = trainer.ok_or_else(|| {
                 let message = format!(
@@ -216,12 +233,78 @@ impl LoadedPlan {
                 };
                 plan.mistake(&path, message, None)
             })?;
+            let steps = arm.steps.iter().map(|step| {
+                let offered = offer.steps.iter();
+                let offered = offered.filter(|known| step.step.contains(&known.name));
+                offered.cloned().collect()
+            });
             Ok(Estimator {
                 trainer: trainer.clone(),
-                guest: *guest,
+                steps: steps.collect(),
+                guest: offer.guest,
             })
         });
         arms.collect()
+    }
+
+    /// Checks that each trainer takes the features as its steps leave them, and the
+    /// weights, and predicts what the metrics compare.
+    fn check_abilities(&self, arms: &[Estimator], prepared: &Prepared) -> Result<(), PlanError> {
+        let plan = &self.plan;
+        let columns = prepared.summary.columns.iter();
+        let features: Vec<_> = columns
+            .filter(|column| prepared.is_feature(&column.name))
+            .collect();
+        for (index, (arm, estimator)) in plan.arms().zip(arms).enumerate() {
+            let (name, abilities) = (&estimator.trainer.name, estimator.trainer.abilities);
+            let path = match plan.trainer {
+                Some(_) => "trainer.name".to_owned(),
+                None => format!("trainers.{index}.trainer.name"),
+            };
+            let has = |steps: &[&str]| {
+                let mut named = arm.steps.iter().flat_map(|step| &step.step);
+                named.any(|step| steps.contains(&step.as_str()))
+            };
+            let mistake = |message: String, hint: &str| {
+                Err(plan.mistake(&path, message, Some(hint.to_owned())))
+            };
+            let missing = features.iter().find(|column| column.missing > 0);
+            if let Some(column) = missing.filter(|_| !abilities.missing && !has(&[IMPUTER])) {
+                let message = format!(
+                    "`{name}` takes no missing values, and `{}` has {}",
+                    column.name, column.missing
+                );
+                return mistake(message, "add the step `simple_imputer`");
+            }
+            let is_category = |column: &&&ColumnSummary| matches!(column.reads, Reads::Category(_));
+            let category = features.iter().find(is_category);
+            if let Some(column) = category.filter(|_| !abilities.categories && !has(&ENCODERS)) {
+                let message = format!(
+                    "`{name}` takes numbers, and `{}` is a category",
+                    column.name
+                );
+                return mistake(
+                    message,
+                    "add the step `one_hot_encoder`, or another encoder",
+                );
+            }
+            if let Some(weight) = plan.dataset.weight.as_ref().filter(|_| !abilities.weights) {
+                let message = format!("`{name}` takes no weights, and `weight` is `{weight}`");
+                return mistake(message, "remove `weight`, or choose another trainer");
+            }
+            let compared = plan.scoring.iter().find(|score| {
+                let metric = score.resolve().ok();
+                metric.is_some_and(|metric| metric.compares() == Compares::Probabilities)
+            });
+            if let Some(score) = compared.filter(|_| !abilities.probabilities) {
+                let message = format!(
+                    "`{name}` predicts no probabilities, which `{}` compares",
+                    score.name
+                );
+                return mistake(message, "use metrics of classes, such as `accuracy`");
+            }
+        }
+        Ok(())
     }
 
     fn check_metrics(&self, prepared: &Prepared) -> Result<(), PlanError> {
@@ -264,9 +347,9 @@ fn kind_of_target(learning: Learning) -> &'static str {
 #[derive(Default)]
 struct Choice {
     trainers: Vec<TrainerDescription>,
-    /// By arm: the guest and the trainers of the chosen name, none where no guest
-    /// offers it.
-    arms: Vec<(Digest, Vec<TrainerDescription>)>,
+    steps: Vec<StepDescription>,
+    /// By arm, without those whose trainer no guest offers.
+    arms: Vec<Offer>,
     guests: Vec<LoadedGuest>,
 }
 
@@ -300,17 +383,25 @@ impl Choice {
             let offered = &offers[found];
             let named = offered.description.trainers.iter();
             let named = named.filter(|known| known.name == trainer.name);
-            let digest = offered.guest.digest();
-            choice.arms.push((digest, named.cloned().collect()));
+            choice.arms.push(Offer {
+                guest: offered.guest.digest(),
+                trainers: named.cloned().collect(),
+                steps: offered.description.steps.clone(),
+            });
         }
         let is_chosen = |offered: &OfferedGuest| {
             let digest = offered.guest.digest();
-            choice.arms.iter().any(|(guest, _)| *guest == digest)
+            choice.arms.iter().any(|offer| offer.guest == digest)
         };
         for offered in offers {
             choice
                 .trainers
                 .extend(offered.description.trainers.iter().cloned());
+            for step in &offered.description.steps {
+                if !choice.steps.iter().any(|known| known.name == step.name) {
+                    choice.steps.push(step.clone());
+                }
+            }
             if is_chosen(&offered) {
                 let component = match offered.file.wasm {
                     Cow::Borrowed(embedded) => Bytes::from_static(embedded),

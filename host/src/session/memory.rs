@@ -167,7 +167,7 @@ impl Trees {
     /// `None` for a trainer that grows none.
     fn largest(arm: ArmPlan<'_>, trainer: &TrainerDescription, rows: u64) -> Option<Self> {
         trainer.param("max_depth")?;
-        let candidates = Candidates::of(arm.search);
+        let candidates = Candidates::of(&arm.searched());
         let fixed = &arm.trainer.params;
         // The greatest of each, wherever they occur: from above.
         let all = |name: &str| -> Vec<Value> {

@@ -153,8 +153,9 @@ impl Pools {
         let guests = loaded.guests.iter();
         let guests = guests.map(|loaded| Arc::clone(&loaded.guest)).collect();
         let local = LocalPool::new(guests, context, limits, here);
-        let local = if loaded.plan.arms().len() > 1 {
-            // What is shared serves one trainer.
+        let mut arms = loaded.plan.arms();
+        let local = if arms.len() > 1 || arms.any(|arm| !arm.steps.is_empty()) {
+            // What is shared serves one trainer, and holds no table for steps.
             local.shared_from(usize::MAX)
         } else {
             local

@@ -67,6 +67,9 @@ struct Run {
     expansion: Arc<Expansion>,
     data: Data,
     arms: Vec<(Digest, String)>,
+    /// Whether what one instance decoded serves the others, too: there is one
+    /// trainer, and no steps.
+    is_shared: bool,
 }
 
 /// What distinguishes two pools.
@@ -75,6 +78,7 @@ struct PoolKey {
     data: Data,
     /// The guest and the name of each trainer.
     arms: Vec<(Digest, String)>,
+    is_shared: bool,
     limits: TaskLimits,
     fresh: bool,
 }
@@ -133,6 +137,7 @@ impl WorkerCache {
         let key = PoolKey {
             data: run.data.clone(),
             arms: run.arms.clone(),
+            is_shared: run.is_shared,
             limits: task.limits(),
             fresh: task.fresh,
         };
@@ -177,6 +182,7 @@ impl WorkerCache {
         let arms = arms.map(|arm| (arm.guest, arm.trainer.name.clone()));
         let run = Arc::new(Run {
             expansion: Arc::new(manifest.outline()),
+            is_shared: arms.len() == 1 && manifest.inputs.arms[0].steps.is_empty(),
             arms: arms.collect(),
             data: manifest.inputs.data,
         });
@@ -204,10 +210,9 @@ impl WorkerCache {
         };
         let pool = LocalPool::new(guests, context, key.limits, self.slots);
         let pool = pool.with_files(table, splits);
-        // What is shared serves one trainer.
-        let pool = Arc::new(match key.arms.len() {
-            1 => pool,
-            _ => pool.shared_from(usize::MAX),
+        let pool = Arc::new(match key.is_shared {
+            true => pool,
+            false => pool.shared_from(usize::MAX),
         });
         keep(&mut self.entries().pools, key, &pool, POOLS);
         Ok(pool)

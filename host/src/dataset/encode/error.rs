@@ -152,6 +152,27 @@ pub enum EncodeError {
         /// The target.
         name: String,
     },
+    /// The column of the weights holds no numbers.
+    #[error("the column `{name}` of the weights holds {data_type}, not numbers")]
+    WeightNotNumeric {
+        /// The column.
+        name: String,
+        /// The type of its values.
+        data_type: String,
+    },
+    /// A weight is not a number of at least 0.
+    #[error(
+        "the column `{name}` of the weights holds {value} in row {row} (the first row of data is \
+         1); a weight is a number of at least 0"
+    )]
+    NotAWeight {
+        /// The column.
+        name: String,
+        /// The row.
+        row: u64,
+        /// What it holds.
+        value: String,
+    },
     /// A regression target that holds no numbers.
     #[error(
         "the target `{name}` is to be learnt as a number, but it holds {data_type}; name a column \

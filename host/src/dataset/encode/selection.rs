@@ -10,6 +10,8 @@ use crate::plan::{Cv, DatasetPlan, FeaturePlan};
 pub(super) struct Selection<'p> {
     pub(super) features: Vec<Feature<'p>>,
     pub(super) target: usize,
+    /// The column of the weights.
+    pub(super) weight: Option<usize>,
     /// Those that the splitter reads.
     pub(super) splitter: SplitterInputs,
     /// Those that the plan calls categorical.
@@ -55,14 +57,18 @@ impl<'p> Selection<'p> {
         let groups = plan.groups.as_deref();
         let groups = groups.map(|name| find(name, "the column of the groups"));
         let groups = groups.transpose()?;
+        let weight = plan.weight.as_deref();
+        let weight = weight.map(|name| find(name, "the column of the weights"));
+        let weight = weight.transpose()?;
         let dropped = find_all(&plan.drop, "in `drop`")?;
         let categorical = find_all(&plan.categorical, "in `categorical`")?;
         let (mut features, mut indices) = (Vec::new(), Vec::new());
         match &plan.features {
             None => {
                 for (index, column) in columns.iter().enumerate() {
-                    let of_splitter = splitter.all().contains(&index) || Some(index) == groups;
-                    if index == target || of_splitter || dropped.contains(&index) {
+                    let of_rows = Some(index) == groups || Some(index) == weight;
+                    let of_splitter = splitter.all().contains(&index);
+                    if index == target || of_splitter || of_rows || dropped.contains(&index) {
                         continue;
                     }
                     let name = column.name.clone();
@@ -116,6 +122,7 @@ impl<'p> Selection<'p> {
         Ok(Self {
             features,
             target,
+            weight,
             splitter,
             categorical,
             indices,
@@ -128,6 +135,7 @@ impl<'p> Selection<'p> {
         let mut projection: Vec<usize> = parts
             .copied()
             .chain([self.target])
+            .chain(self.weight)
             .chain(self.splitter.all().iter().copied())
             .collect();
         projection.sort_unstable();
