@@ -17,6 +17,7 @@ mod reading;
 mod resume;
 mod run;
 mod sandbox;
+mod splitters;
 mod stores;
 mod structure;
 

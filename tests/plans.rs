@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use fanout::plan;
 use fanout_contract::TrainerDescription;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where the corpus lies; mistakes name files from here.
 fn corpus() -> PathBuf {
@@ -115,7 +115,7 @@ fn every_valid_plan_is_taken() {
 }
 
 /// A plan as JSON, for the schema.
-fn json(file: &Path) -> Value {
+fn plan_as_json(file: &Path) -> Value {
     plan::to_json(&fs::read_to_string(corpus().join(file)).unwrap()).unwrap()
 }
 
@@ -127,7 +127,7 @@ fn the_schema_takes_what_the_program_takes() {
             .chain(files("../../plans", "yaml"))
         {
             assert_eq!(
-                schema::violations(&schema, &json(&plan)),
+                schema::violations(&schema, &plan_as_json(&plan)),
                 [""; 0],
                 "{}",
                 plan.display()
@@ -162,11 +162,39 @@ fn with_one_more(plan: &Value) -> Vec<(String, Value)> {
 }
 
 #[test]
+fn the_schema_refuses_metrics_that_the_program_refuses() {
+    let schema = plan::json_schema(&[]);
+    for score in [
+        json!("auc"),
+        json!("fbeta"),
+        json!({"metric": "fbeta"}),
+        json!({"metric": "fbeta", "params": {}}),
+        json!({"metric": "fbeta", "params": {"beta": -1}}),
+        json!({"metric": "accuracy", "params": {"k": 1}}),
+        json!({"metric": "top_k_accuracy", "params": {"k": 0}}),
+        json!({"metric": "cohen_kappa", "params": {"weights": "cubic"}}),
+        json!({"metric": "neg_mean_tweedie_deviance", "params": {"power": 0.5}}),
+        json!({"metric": "neg_mean_cost", "params": {"costs": {"a": 1}}}),
+        json!({"params": {"beta": 2}}),
+    ] {
+        let plan = json!({
+            "dataset": {"source": "a.csv", "target": "y"},
+            "trainer": {"name": "dummy"},
+            "scoring": [score],
+        });
+        assert_ne!(schema::violations(&schema, &plan), [""; 0], "{score}");
+        let file = Path::new("a.yaml");
+        let draft = plan::Draft::parse(file, &plan.to_string(), &[], Path::new("/here"));
+        assert!(draft.error().is_some(), "{score}");
+    }
+}
+
+#[test]
 fn an_unknown_field_is_refused_by_both() {
     let schema = plan::json_schema(&[]);
     let mut tried = 0;
     for file in files("valid", "yaml") {
-        for (path, plan) in with_one_more(&json(&file)) {
+        for (path, plan) in with_one_more(&plan_as_json(&file)) {
             // What is a hyper-parameter or a class is for the trainer to say.
             let open = ["/trainer/params", "/search/params", "/search/candidates"];
             let is_open = open.iter().any(|open| path.starts_with(open));
@@ -179,7 +207,9 @@ fn an_unknown_field_is_refused_by_both() {
                     .keys()
                     .any(|key| key.contains("range") || key.contains("uniform"));
             // Columns have any names.
-            if (is_open && !is_values) || path == "/dataset/columns" {
+            // Labels have any names too.
+            let is_costs = path.contains("/params/costs");
+            if (is_open && !is_values) || path == "/dataset/columns" || is_costs {
                 continue;
             }
             tried += 1;
@@ -189,8 +219,13 @@ fn an_unknown_field_is_refused_by_both() {
                 .error()
                 .map(|error| error.to_string())
                 .unwrap_or_default();
+            let parameters = path.starts_with("/scoring/") && path.ends_with("/params");
+            let message = match parameters {
+                true => "has no parameter `no_such_field`",
+                false => "unknown field `no_such_field`",
+            };
             assert!(
-                error.contains("unknown field `no_such_field`"),
+                error.contains(message),
                 "{} {path}: {error}",
                 file.display()
             );

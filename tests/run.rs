@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::{Fanout, example, made, scores, text};
 use fanout::run::event::{Event, StampedEvent};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn the_examples_run() {
@@ -42,6 +42,88 @@ fn the_library_runs_a_plan_alone() {
     );
     let params = best["best"]["params"].to_string();
     assert!(text.trim_end().ends_with(&params), "{text} {params}");
+}
+
+#[test]
+fn metrics_with_parameters_are_scored_and_choose_the_best() {
+    let fanout = Fanout::new();
+    let rows: String = (0..60)
+        .map(|row| format!("{},{},{}\n", row * 7 % 11, row * 5 % 13, row % 3 / 2))
+        .collect();
+    fanout.write("table.csv", &format!("a,b,class\n{rows}"));
+    let plan = fanout.write(
+        "plan.yaml",
+        "dataset: {source: table.csv, target: class}\n\
+         trainer: {name: decision_tree}\n\
+         search: {params: {max_depth: [1, 2, 6]}}\n\
+         cv: {method: stratified_k_fold, n_splits: 3}\n\
+         scoring:\n\
+         - accuracy\n\
+         - {metric: fbeta, name: f2, params: {beta: 2}}\n\
+         - {metric: top_k_accuracy, params: {k: 2}}\n\
+         - {metric: recall, name: specificity, params: {pos_label: 0}}\n\
+         - {metric: neg_mean_cost, params: {costs: {0: {1: 1}, 1: {0: 1}}}}\n\
+         refit: f2\noutput: out\n",
+    );
+    let report = fanout.json(&[&plan]);
+    assert_eq!(report["ranked_by"], "f2");
+    let names = json!([
+        "accuracy",
+        "f2",
+        "top_k_accuracy(k=2)",
+        "specificity",
+        "neg_mean_cost"
+    ]);
+    assert_eq!(report["metrics"], names);
+    let results = fanout.here.path().join("out/cv_results.csv");
+    let results = std::fs::read_to_string(results).unwrap();
+    let mut lines = results.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let column = |name: &str| header.iter().position(|known| *known == name).unwrap();
+    let (accuracy, cost) = (
+        column("mean_test_accuracy"),
+        column("mean_test_neg_mean_cost"),
+    );
+    let top = column("mean_test_top_k_accuracy(k=2)");
+    let mut candidates = 0;
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let number = |column: usize| cells[column].parse::<f64>().unwrap();
+        // A cost of 1 a wrong prediction is what accuracy lacks of 1.
+        assert!(
+            (number(accuracy) - 1.0 - number(cost)).abs() < 1e-12,
+            "{line}"
+        );
+        assert_eq!(number(top), 1.0);
+        candidates += 1;
+    }
+    assert_eq!(candidates, 3);
+    // How parameters are written makes no other task.
+    let again = fanout.json(&[&plan, "--set", "scoring.1.params.beta=2.0"]);
+    assert_eq!(again["fits"]["reused"], again["fits"]["served"]);
+}
+
+#[test]
+fn metrics_are_listed_and_documented() {
+    let fanout = Fanout::new();
+    let list = fanout.text(&["metrics"]);
+    let listed: Value = serde_json::from_str(&fanout.text(&["metrics", "--json"])).unwrap();
+    let page = include_str!("../docs/metrics.md");
+    let metrics = listed.as_array().unwrap();
+    assert!(metrics.len() >= 50);
+    for metric in metrics {
+        let name = metric["name"].as_str().unwrap();
+        assert!(list.contains(&format!("\n  {name}: ")), "{name}: {list}");
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+        for param in metric["params"].as_array().unwrap() {
+            let param = param["name"].as_str().unwrap();
+            assert!(page.contains(&format!("`{param}")), "{name}: {param}");
+        }
+    }
+    assert!(
+        list.lines().all(|line| line.chars().count() <= 80),
+        "{list}"
+    );
 }
 
 #[test]

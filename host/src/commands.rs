@@ -7,6 +7,7 @@ mod doctor;
 mod gc;
 mod guest;
 mod interrupt;
+mod metrics;
 mod nats;
 mod plan;
 mod run;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Gc(gc::Gc),
     /// Print the JSON Schema of a plan, for editors.
     Schema(schema::Schema),
+    /// List the metrics that a plan may name, and what they need.
+    Metrics(metrics::Metrics),
     /// Show what guests offer and whether they keep the contract.
     #[command(subcommand)]
     Guest(guest::Guest),
@@ -73,6 +76,7 @@ impl Command {
             Self::Show(show) => show.run(),
             Self::Gc(gc) => gc.run(),
             Self::Schema(schema) => schema.run(),
+            Self::Metrics(metrics) => metrics.run(),
             Self::Guest(guest) => guest.run(),
         }
     }

@@ -4,18 +4,18 @@
 //! The source is streamed in batches and never held as a whole; [`Prepared`]
 //! says what memory holds.
 
-use arrow_array::{Int32Array, RecordBatch};
+use arrow_array::RecordBatch;
 use bytes::Bytes;
 use fanout_contract::{ColumnKind, Layout, Learning, Role, Split};
 use rustc_hash::FxHashMap;
 
 use crate::digest::Digest;
-use crate::plan::{DatasetPlan, Plan};
+use crate::plan::{Cv, DatasetPlan, Plan};
 use crate::store::{Key, Location, Settled, Store, StoreError};
-use encode::{Encoder, EncoderOutput, StreamError};
+use encode::{Encoder, EncoderOutput, SplitterValues, StreamError};
 use reads::ReadColumn;
 use source::{BatchError, CHUNK_BYTES, Source};
-use split::{Assignment, FoldColumn, Target};
+use split::{Assignment, Coded, Marks, SplitterColumns, Target};
 use statistics::RowSample;
 use summary::SummaryBuilder;
 use writer::{Content, DatasetWriter, WrittenFile};
@@ -76,8 +76,9 @@ pub enum DatasetError {
 /// A dataset in the store.
 ///
 /// [`prepare`] holds in memory: two batches of at most 16 MiB, one compressed
-/// row group of the Parquet file, the labels of all categories, 12 bytes a row
-/// for classes, folds and hold-out, and at most 60 MiB for the summary. The
+/// row group of the Parquet file, the labels of all categories, 13 bytes a row
+/// for classes, groups, folds and hold-out, or 2 bits a row and split where
+/// splits overlap, and at most 60 MiB for the summary. The
 /// compressed file is held in memory up to 64 MiB, and in a temporary file
 /// beyond that.
 #[derive(Clone, Debug)]
@@ -199,7 +200,7 @@ fn prepare_with(
         .map_err(DatasetError::Threads)?;
     let encoded = threads.install(|| -> Result<_, DatasetError> {
         let encoded = encode_source(plan, options.chunk_bytes, store.is_some())?;
-        let splits = writer::write_splits(&split_columns(&encoded.assignment))?;
+        let splits = writer::write_splits(&encoded.assignment.columns())?;
         Ok((encoded, splits))
     });
     drop(threads);
@@ -237,8 +238,7 @@ fn prepare_with(
 
     let classes = finished
         .classes
-        .as_deref()
-        .map(labels::sorted_labels)
+        .map(|classes| labels::sorted_labels(&classes.labels))
         .unwrap_or_default();
     Ok(Prepared {
         dataset: dataset.digest,
@@ -258,7 +258,7 @@ fn prepare_with(
         refit: assignment.refit(),
         holdout: assignment.holdout(),
         rows: summary.rows,
-        search_rows: assignment.fold.iter().flatten().count() as u64,
+        search_rows: assignment.search_rows as u64,
         summary,
         reused: !written,
         repaired,
@@ -313,7 +313,10 @@ struct Streamed {
     sample: RowSample,
     rows: usize,
     classes: Vec<u32>,
-    folds: Vec<u32>,
+    /// The group or the fold of each row, where a column holds them.
+    codes: Vec<u32>,
+    /// The user's splits.
+    marks: Vec<Marks>,
 }
 
 /// Parses batches while those before them are encoded and written. What
@@ -324,7 +327,8 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
     let schema = encoder.schema();
     let mut summary = SummaryBuilder::new(schema.fields().len(), source.rows());
     let mut writer = DatasetWriter::new(schema, keep);
-    let (mut rows, mut classes, mut folds) = (0, Vec::new(), Vec::new());
+    let (mut rows, mut classes, mut codes) = (0, Vec::new(), Vec::new());
+    let mut marks: Vec<Marks> = Vec::new();
     let projection = encoder.projection().to_vec();
     let mut batches = source.batches(&projection, batch_rows);
     let mut take = |batch: Result<RecordBatch, BatchError>| -> Result<(), StreamError> {
@@ -342,7 +346,15 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
         );
         written?;
         classes.extend(encoded.classes.into_iter().flatten());
-        folds.extend(encoded.folds.into_iter().flatten());
+        match encoded.splitter {
+            SplitterValues::None => {}
+            SplitterValues::Codes(of_batch) => codes.extend(of_batch),
+            SplitterValues::Marks(of_batch) => {
+                marks.resize_with(of_batch.len(), Marks::default);
+                let columns = marks.iter_mut().zip(of_batch);
+                columns.for_each(|(marks, of_batch)| of_batch.iter().for_each(|m| marks.push(*m)));
+            }
+        }
         Ok(())
     };
     let mut ready = batches.next_batches();
@@ -373,7 +385,8 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
         sample,
         rows,
         classes,
-        folds,
+        codes,
+        marks,
     })
 }
 
@@ -426,40 +439,57 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         sample,
         rows,
         classes,
-        folds,
+        codes,
+        marks,
     } = streamed;
     let target = Target {
         rows,
         classes: finished
             .classes
-            .as_deref()
-            .map(|labels| (classes.as_slice(), labels)),
-    };
-    let folds = finished.fold_labels.as_deref().map(|labels| FoldColumn {
-        codes: &folds,
-        labels,
-    });
-    let assignment = split::assign(&plan.cv, plan.holdout.as_ref(), target, folds)?;
-    for (class, count) in &assignment.rare_classes {
-        let label = finished
-            .classes
             .as_ref()
-            .map(|labels| labels[*class as usize].clone());
+            .map(|set| Coded::of(&classes, set)),
+    };
+    let columns = match &finished.splitter_labels {
+        Some(set) => SplitterColumns::Values(Coded::of(&codes, set)),
+        None if finished.splits.is_empty() => SplitterColumns::None,
+        None => SplitterColumns::Marks(finished.splits.iter().cloned().zip(marks).collect()),
+    };
+    let assignment = split::assign(&plan.cv, plan.holdout.as_ref(), target, columns)?;
+    let labels = finished.classes.as_ref().map(|set| set.labels.as_slice());
+    let labels = labels.unwrap_or_default();
+    for (class, count) in &assignment.rare_classes {
         summary.warnings.push(Warning::FewerRowsThanFolds {
-            label: label.unwrap_or_default(),
+            label: labels[*class as usize].clone(),
             count: *count as u64,
-            folds: assignment.folds,
+            folds: plan.cv.folds().unwrap_or_default(),
         });
+    }
+    if let Some(column) = &plan.dataset.groups
+        && !plan.cv.takes_groups()
+        && !matches!(&plan.cv, Cv::PredefinedSplit { column: folds } if folds == column)
+    {
+        summary.warnings.push(Warning::GroupsIgnored {
+            column: column.clone(),
+            method: plan.cv.method(),
+        });
+    }
+    if let (Some(column), Some(_), true) =
+        (&plan.dataset.groups, &plan.holdout, plan.cv.takes_groups())
+    {
+        let column = column.clone();
+        summary.warnings.push(Warning::GroupsInHoldout { column });
     }
     let told = single::warnings(&sample, &summary, &plan.cv, &assignment);
     summary.warnings.extend(told);
-    let labels = finished.classes.as_deref().unwrap_or_default();
     let sorted = labels::sorted_labels(labels);
     let place: FxHashMap<&str, usize> =
         (0..).zip(&sorted).map(|(at, l)| (l.as_str(), at)).collect();
     let places: Vec<usize> = labels.iter().map(|label| place[label.as_str()]).collect();
-    let of_rows = classes.iter().map(|class| places[*class as usize]);
-    let fold_classes = FoldClasses::all(&assignment, of_rows, sorted.len());
+    let class = |row: usize| {
+        let class = classes.get(row);
+        class.map_or(0, |class| places[*class as usize])
+    };
+    let fold_classes = FoldClasses::all(&assignment, class, sorted.len());
     let told = folds::warnings(plan, &fold_classes, &sorted);
     summary.warnings.extend(told);
     Ok(EncodedDataset {
@@ -469,18 +499,6 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         assignment,
         fold_classes,
     })
-}
-
-/// The columns of the splits file.
-fn split_columns(assignment: &Assignment) -> Vec<(&'static str, Int32Array)> {
-    let fold = (split::FOLD, assignment.fold.iter().copied().collect());
-    let holdout = assignment.holdout.as_ref().map(|held_out| {
-        (
-            split::HOLDOUT,
-            held_out.iter().map(|held| Some(i32::from(*held))).collect(),
-        )
-    });
-    std::iter::once(fold).chain(holdout).collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub struct Expansion {
     pub candidates: Candidates,
     /// The splits, in order.
     pub splits: Vec<Split>,
-    /// The metrics, in the plan's order.
+    /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
     /// The tasks, the costliest of each arm first by an estimate.
     pub tasks: Vec<TaskSpec>,
@@ -158,7 +158,11 @@ impl Expansion {
             arms: arms.collect(),
             candidates,
             splits: inputs.splits.clone(),
-            scoring: plan.scoring.clone(),
+            scoring: plan
+                .scoring
+                .iter()
+                .map(|score| score.name.clone())
+                .collect(),
             tasks: Vec::new(),
         }
     }
@@ -323,6 +327,7 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         train_score: plan.return_train_score,
         outputs: Vec::new(),
         part: None,
+        steps: Vec::new(),
     }
 }
 

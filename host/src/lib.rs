@@ -28,6 +28,7 @@ pub mod expand;
 pub mod fuzzing;
 pub mod guest;
 mod jitter;
+mod numpy;
 pub mod plan;
 pub mod pool;
 pub mod queue;

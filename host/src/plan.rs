@@ -26,6 +26,7 @@ mod metric;
 mod mistake;
 mod node;
 mod option;
+mod param;
 mod pool;
 mod quantity;
 mod reading;
@@ -56,7 +57,8 @@ use source::PlanSource;
 
 use crate::store::Location;
 
-pub use cv::{Cv, Holdout};
+pub use columns::matching;
+pub use cv::{Cv, Holdout, SplitSize};
 pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
 pub use json_schema::json_schema;
@@ -292,6 +294,16 @@ pub struct CheckedPlan {
 }
 
 impl CheckedPlan {
+    /// The path of an item of `scoring`, which may stand for a list of itself.
+    pub fn score_path(&self, index: usize) -> String {
+        let scoring = self.source.root.as_ref();
+        let scoring = scoring.and_then(|root| root.get(&["scoring"]));
+        match scoring.is_some_and(|scoring| !scoring.items().is_empty()) {
+            true => format!("scoring.{index}"),
+            false => "scoring".to_owned(),
+        }
+    }
+
     /// The plan for targets of the kind `learning`: what it says of the target, and
     /// the defaults of splits and metrics.
     pub fn for_target(mut self, learning: Learning) -> Self {
@@ -308,7 +320,7 @@ impl CheckedPlan {
                 };
             }
             if !is_given("scoring") {
-                self.plan.scoring = vec!["r2".to_owned()];
+                self.plan.scoring = vec!["r2".into()];
                 let refit = &mut self.plan.refit;
                 *refit = refit.take().map(|_| "r2".to_owned());
             }

@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use fanout_contract::{Answer, Scores};
 
 use crate::expand::TaskSpec;
+use crate::numpy;
 use crate::plan::ErrorScore;
 use crate::task::{Outcome, TaskFault};
-
-mod numpy;
 
 /// The scores of a search as they arrive, in any order.
 #[derive(Clone, Debug)]

@@ -164,10 +164,11 @@ fn task() -> Task {
         learning: Learning::Binary,
         positive: Some("malignant".to_owned()),
         weight: Some("age".to_owned()),
-        scoring: vec!["roc_auc".to_owned(), "accuracy".to_owned()],
+        scoring: vec!["roc_auc".into(), "accuracy".into()],
         train_score: true,
         outputs: vec![Output::Predictions],
         part: Some(Part { start: 0, end: 10 }),
+        steps: Vec::new(),
     }
 }
 
@@ -402,6 +403,16 @@ fn the_schemas_of_openapi_are_the_types() {
     let value = |document: &dyn erased::Document| document.value();
     fits("Task", value(&task()));
     fits("Split", value(&task().split));
+    fits(
+        "Split",
+        value(&Split {
+            train: Train::Column {
+                name: "half".to_owned(),
+                value: 1,
+            },
+            ..task().split
+        }),
+    );
     fits("Scores", value(&scores));
     fits(
         "Answer",

@@ -64,10 +64,11 @@ fn task(trainer: &str) -> One {
         learning: Learning::Binary,
         positive: None,
         weight: None,
-        scoring: vec!["accuracy".to_owned(), "roc_auc".to_owned()],
+        scoring: vec!["accuracy".into(), "roc_auc".into()],
         train_score: false,
         outputs: Vec::new(),
         part: None,
+        steps: Vec::new(),
     })
 }
 

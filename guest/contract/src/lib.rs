@@ -7,6 +7,7 @@
 
 pub mod metric;
 mod param;
+mod score;
 pub mod step;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use score::Score;
 pub use step::{Columns, StepDescription, Takes, TaskStep};
 
 /// The version of the contract. A guest refuses tasks of other versions.
@@ -38,6 +40,9 @@ pub struct Description {
     /// The trainers. Two of one name have no kind of target in common: one learns
     /// classes, the other numbers.
     pub trainers: Vec<TrainerDescription>,
+    /// The steps that it offers before any of its trainers, of different names.
+    #[serde(default)]
+    pub steps: Vec<StepDescription>,
 }
 
 impl Description {
@@ -232,6 +237,11 @@ pub enum ParamKind {
     },
     /// An object from class labels to weights of at least 0.
     Weights,
+    /// The label of a class, as text.
+    Label,
+    /// An object from true class labels to objects from predicted class labels to
+    /// costs, which are finite numbers.
+    Costs,
 }
 
 /// A unit of work for a guest: the candidates of one family, on one split, for one
@@ -243,8 +253,12 @@ pub struct Task {
     pub contract: u32,
     /// The trainer's name.
     pub trainer: String,
+    /// The steps that features pass before the trainer, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<TaskStep>,
     /// The hyper-parameters that all candidates share. Others have their
-    /// defaults.
+    /// defaults. `<step>__<parameter>` is a parameter of a step, by the step's name
+    /// in the task.
     #[serde(default)]
     pub params: Params,
     /// One entry per candidate: the hyper-parameters in which they differ. There
@@ -265,9 +279,9 @@ pub struct Task {
     /// all rows weigh the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
-    /// The metrics, by the names of scikit-learn's scorers.
+    /// The metrics, of different names.
     #[serde(default)]
-    pub scoring: Vec<String>,
+    pub scoring: Vec<Score>,
     /// Whether the training rows are scored as well.
     #[serde(default)]
     pub train_score: bool,
@@ -318,23 +332,31 @@ pub struct Split {
     /// The name of the column.
     pub column: String,
     /// The value of the test rows. If `None`, there are no test rows, and all rows
-    /// that take part are training rows.
+    /// that take part are training rows, unless `train` names others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<i32>,
-    /// Which of the other rows are training rows.
+    /// The training rows.
     #[serde(default, skip_serializing_if = "Train::is_rest")]
     pub train: Train,
 }
 
 /// The training rows of a [`Split`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Train {
     /// All rows that take part and are not test rows.
     #[default]
     Rest,
     /// The rows of lesser values than the test rows (time series).
     Before,
+    /// The rows of one value of a column of their own, whatever their value in
+    /// the split's column (learning curves, halving). None of them is a test row.
+    Column {
+        /// The name of the column.
+        name: String,
+        /// The value of the training rows.
+        value: i32,
+    },
 }
 
 impl Train {
@@ -355,8 +377,8 @@ pub struct Answer {
     pub scores: Vec<Scores>,
 }
 
-/// The scores of one candidate on one split, by metric. `None` for a metric that is
-/// undefined on these rows.
+/// The scores of one candidate on one split, by the name of the [`Score`]. `None`
+/// for a metric that is undefined on these rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scores {

@@ -38,6 +38,18 @@ impl Param {
         one_of(&phrases)
     }
 
+    /// Whether a value must be given: the default is not one that is allowed.
+    pub fn is_required(&self) -> bool {
+        self.check(&self.default).is_err()
+    }
+
+    /// Whether numbers are floats, however they are written.
+    pub fn takes_floats(&self) -> bool {
+        let takes = |kind: fn(&ParamKind) -> bool| self.kinds.iter().any(kind);
+        takes(|kind| matches!(kind, ParamKind::Float { .. } | ParamKind::Costs))
+            && !takes(|kind| matches!(kind, ParamKind::Int { .. }))
+    }
+
     /// Checks that one of the kinds allows `value`.
     ///
     /// # Errors
@@ -94,7 +106,14 @@ impl ParamKind {
             Self::Choice { of } => value
                 .as_str()
                 .is_some_and(|text| of.iter().any(|choice| choice == text)),
-            Self::Text => value.is_string(),
+            Self::Text | Self::Label => value.is_string(),
+            Self::Costs => value.as_object().is_some_and(|rows| {
+                let mut rows = rows.values();
+                rows.all(|row| {
+                    row.as_object()
+                        .is_some_and(|costs| costs.values().all(Value::is_number))
+                })
+            }),
             Self::Pair { min, max } => {
                 let numbers = value.as_array().map(|list| list.iter().map(Value::as_f64));
                 let numbers = numbers.and_then(Iterator::collect::<Option<Vec<f64>>>);
@@ -139,6 +158,11 @@ impl ParamKind {
             }],
             Self::Choice { of } => of.iter().map(|choice| format!("`{choice}`")).collect(),
             Self::Text => vec!["a text".to_owned()],
+            Self::Label => vec!["the label of a class".to_owned()],
+            Self::Costs => {
+                let map = "a map from true label to a map from predicted label to a cost";
+                vec![map.to_owned()]
+            }
             Self::Pair { min, max } => vec![match (min, max) {
                 (Some(min), Some(max)) => {
                     format!("a list of two numbers from {min:?} to {max:?}, the lesser first")

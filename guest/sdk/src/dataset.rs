@@ -13,13 +13,17 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task};
+use crate::behind::{BehindSteps, Members};
+use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task, TaskStep};
 use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe};
 use crate::outputs::{Artifact, Recorder};
+use crate::pipeline::FitRows;
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::task::{candidates, other_contract};
-use crate::{Fault, Job, Params, Table, Target, TrainerDescription, prediction, task};
+use crate::{
+    Fault, Job, Params, Pipeline, Scorer, Table, Target, TrainerDescription, prediction, task,
+};
 
 /// The number of selections of rows that are kept decoded. Tasks come split by
 /// split, and a selection takes 4 bytes per row.
@@ -39,6 +43,8 @@ pub struct Dataset {
     targets: RefCell<BTreeMap<String, Rc<Target>>>,
     /// By name.
     weights: RefCell<BTreeMap<String, Rc<Vec<f64>>>>,
+    /// The features behind steps.
+    behind: BehindSteps,
     /// The latest first.
     selections: RefCell<VecDeque<(Selection, Rc<Rows>)>>,
 }
@@ -67,6 +73,8 @@ struct Model {
     contract: u32,
     trainer: String,
     learning: Learning,
+    /// The fitted steps, if the task had any.
+    pipeline: Option<Pipeline>,
     bytes: Vec<u8>,
 }
 
@@ -86,9 +94,16 @@ struct SharedHead<'a> {
 
 /// A task that was checked, with the data that its fit needs.
 struct CheckedTask<'a> {
+    /// The place of the trainer.
+    place: usize,
     slot: &'a TrainerSlot,
     task: Task,
+    /// By candidate: the trainer's hyper-parameters.
     candidates: Vec<Params>,
+    /// By candidate: the steps.
+    steps: Vec<Vec<TaskStep>>,
+    /// Target and split, as a text.
+    rows_key: String,
     target: Rc<Target>,
     weights: Option<Rc<Vec<f64>>>,
     rows: Rc<Rows>,
@@ -135,6 +150,7 @@ impl Dataset {
             splits,
             targets: RefCell::default(),
             weights: RefCell::default(),
+            behind: BehindSteps::default(),
             selections: RefCell::default(),
         }
     }
@@ -219,14 +235,17 @@ impl Dataset {
                     .to_owned(),
             ));
         }
-        let scoring = Scoring::new(&checked.task, &checked.target, &checked.rows)?;
+        let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
+        let scoring = Scoring::new(&checked.task, &checked.target, &checked.rows, weights)?;
         let (outputs, classes) = (&checked.task.outputs, checked.target.classes());
         let mut recorder = Recorder::new(scoring, outputs, classes, &checked.rows.test);
-        let data = self.prepared(checked.slot)?;
-        let fits = checked
-            .slot
-            .offer
-            .evaluate(data, &checked.job(), &mut recorder)?;
+        let fits = if checked.task.steps.is_empty() {
+            let data = self.prepared(checked.slot)?;
+            let offer = checked.slot.offer;
+            offer.evaluate(data, &checked.job(), &mut recorder)?
+        } else {
+            self.evaluate_behind_steps(&checked, &mut recorder)?
+        };
         let (scoring, artifacts) = recorder.finish();
         let answer = Answer {
             contract: CONTRACT,
@@ -248,17 +267,62 @@ impl Dataset {
     /// As [`Dataset::evaluate`].
     pub fn fit(&self, task: &str) -> Result<Vec<u8>, Fault> {
         let checked = self.check(task)?;
-        let bytes = checked
-            .slot
-            .offer
-            .fit(self.prepared(checked.slot)?, &checked.job())?;
+        let (offer, job) = (checked.slot.offer, checked.job());
+        let (pipeline, bytes) = if checked.task.steps.is_empty() {
+            (None, offer.fit(self.prepared(checked.slot)?, &job)?)
+        } else {
+            let steps = &checked.steps[0];
+            let fitted = self.behind.fit(self.table()?, steps, &checked.fit_rows())?;
+            let data = offer.prepare_matrix(&fitted.1)?;
+            (Some(fitted.0), offer.fit(&*data, &job)?)
+        };
         Model {
             contract: CONTRACT,
             trainer: checked.task.trainer,
             learning: checked.task.learning,
+            pipeline,
             bytes,
         }
         .write()
+    }
+
+    /// Evaluates the candidates of a task with steps: those of equal steps
+    /// together. Returns the number of models that were fitted.
+    fn evaluate_behind_steps(
+        &self,
+        checked: &CheckedTask<'_>,
+        scorer: &mut dyn Scorer,
+    ) -> Result<u32, Fault> {
+        let table = self.table()?;
+        let each = checked.steps.iter().map(Vec::as_slice);
+        self.behind.expect(&checked.rows_key, each)?;
+        let mut groups: Vec<(&[TaskStep], Vec<usize>)> = Vec::new();
+        for (candidate, steps) in checked.steps.iter().enumerate() {
+            match groups.iter_mut().find(|(known, _)| known == steps) {
+                Some((_, members)) => members.push(candidate),
+                None => groups.push((steps, vec![candidate])),
+            }
+        }
+        let offer = checked.slot.offer;
+        let mut fits = 0;
+        for (steps, members) in groups {
+            let trainer = (checked.place, offer);
+            let data = (self.behind).prepared(trainer, table, steps, &checked.fit_rows())?;
+            let candidates: Vec<Params> = members
+                .iter()
+                .map(|&member| checked.candidates[member].clone())
+                .collect();
+            let job = Job {
+                candidates: &candidates,
+                ..checked.job()
+            };
+            let mut scorer = Members {
+                scorer: &mut *scorer,
+                members: &members,
+            };
+            fits += offer.evaluate(&*data, &job, &mut scorer)?;
+        }
+        Ok(fits)
     }
 
     /// The model of the parts of one fit, which [`Dataset::fit`] returned, in
@@ -282,11 +346,13 @@ impl Dataset {
         }
         let description = describe::<G>();
         let slot = find(&description, &trainer, learning)?;
+        let pipeline = first.pipeline.clone();
         let parts: Vec<Vec<u8>> = parts.into_iter().map(|part| part.bytes).collect();
         Model {
             contract: CONTRACT,
             trainer,
             learning,
+            pipeline,
             bytes: G::TRAINERS[slot].merge(&parts)?,
         }
         .write()
@@ -303,14 +369,24 @@ impl Dataset {
         let model = Model::read(model)?;
         let (slot, _) = self.trainer(&model.trainer, model.learning)?;
         let table = self.table()?;
-        let predictions = slot.offer.predict(&model.bytes, table)?;
+        let predictions = match &model.pipeline {
+            None => slot.offer.predict(&model.bytes, table)?,
+            Some(pipeline) => {
+                let matrix = pipeline.apply(table)?;
+                slot.offer.predict_matrix(&model.bytes, &matrix)?
+            }
+        };
         prediction::of_table(&predictions, table.rows())
     }
 
     fn check(&self, json: &str) -> Result<CheckedTask<'_>, Fault> {
         let task = task::read(json)?;
-        let (slot, trainer) = self.trainer(&task.trainer, task.learning)?;
-        let candidates = candidates(trainer, &task)?;
+        let place = find(&self.description, &task.trainer, task.learning)?;
+        let (slot, trainer) = (&self.slots[place], &self.description.trainers[place]);
+        let candidates = candidates(trainer, &task)?.into_iter();
+        let (candidates, steps) = candidates
+            .map(|candidate| (candidate.params, candidate.steps))
+            .unzip();
         if task.weight.is_some() && !trainer.abilities.weights {
             return Err(Fault::InvalidTask(format!(
                 "trainer `{}` takes no weights of rows",
@@ -334,10 +410,14 @@ impl Dataset {
         }
         let weights = self.weights(&task)?;
         let rows = self.rows(&task, &target)?;
+        let split = serde_json::to_string(&task.split).expect("a split has text keys");
         Ok(CheckedTask {
+            place,
             slot,
+            rows_key: format!("{} {split}", task.target),
             task,
             candidates,
+            steps,
             target,
             weights,
             rows,
@@ -454,6 +534,18 @@ impl Model {
 }
 
 impl CheckedTask<'_> {
+    /// The rows that steps are fitted on. As in scikit-learn, weights are the
+    /// estimator's alone.
+    fn fit_rows(&self) -> FitRows<'_> {
+        FitRows {
+            key: &self.rows_key,
+            target: &self.target,
+            train: &self.rows.train,
+            test: &self.rows.test,
+            weights: None,
+        }
+    }
+
     fn job(&self) -> Job<'_> {
         Job {
             candidates: &self.candidates,
@@ -473,7 +565,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fixture::{EchoGuest, PREPARED, files, splits};
+    use crate::contract::Role;
+    use crate::fixture::{Cells, EchoGuest, PREPARED, column, dataset, files, splits};
 
     fn open() -> Dataset {
         let (table, splits) = files();
@@ -515,6 +608,39 @@ mod tests {
                 {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
                 {"test": {"accuracy": 2.0 / 3.0, "roc_auc": 0.5}},
             ]})
+        );
+    }
+
+    #[test]
+    fn rows_are_scored_by_their_weights() {
+        let number = |values: [f64; 6]| Cells::Double(values.map(Some).to_vec());
+        let y = Cells::Int([0, 1, 1, 0, 0, 1].map(Some).to_vec());
+        let table = dataset(&[
+            (
+                column("x", Role::Feature, None),
+                number([0.1, 0.9, 0.8, 0.2, 0.7, 0.4]),
+            ),
+            (
+                column("w", Role::Weight, None),
+                number([1.0, 1.0, 1.0, 3.0, 1.0, 4.0]),
+            ),
+            (column("y", Role::Target, Some(&["no", "yes"])), y),
+        ]);
+        let (_, splits) = files();
+        let dataset = Dataset::open::<EchoGuest>(table, splits).unwrap();
+        let scores = |changes: Value| -> Value {
+            let answer = dataset.evaluate(&task(changes)).unwrap().answer;
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            answer["scores"][0].clone()
+        };
+        // 0.2 no of weight 3, 0.7 no of weight 1, 0.4 yes of weight 4.
+        assert_eq!(
+            scores(json!({"weight": "w"})),
+            json!({"test": {"accuracy": 3.0 / 8.0, "roc_auc": 0.75}})
+        );
+        assert_eq!(
+            scores(json!({})),
+            json!({"test": {"accuracy": 1.0 / 3.0, "roc_auc": 0.5}})
         );
     }
 
@@ -709,6 +835,7 @@ mod tests {
                 contract,
                 trainer: trainer.to_owned(),
                 learning: Learning::Binary,
+                pipeline: None,
                 bytes: vec![],
             };
             refused(&postcard::to_allocvec(&model).unwrap())
@@ -720,6 +847,48 @@ mod tests {
         assert_eq!(
             other(2, "forest"),
             "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`"
+        );
+    }
+
+    #[test]
+    fn steps_are_fitted_on_the_training_rows_and_are_part_of_the_model() {
+        let dataset = open();
+        let steps = json!([{"name": "scale", "step": "max_abs_scaler"}]);
+        // The training rows are 0 to 2, the greatest of which is 0.9.
+        let model = dataset.fit(&task(json!({"steps": steps}))).unwrap();
+        let file: Bytes = dataset.predict(&model).unwrap().into();
+        let file = crate::file::ColumnFile::open("predictions", file).unwrap();
+        let yes = file.numbers(2).unwrap();
+        for (found, x) in yes.iter().zip([0.1, 0.9, 0.8, 0.2, 0.7, 0.4]) {
+            assert!((found - x / 0.9).abs() < 1e-15, "{found} for {x}");
+        }
+        let scored = |changes: Value| {
+            let answer = dataset.evaluate(&task(changes)).unwrap().answer;
+            serde_json::from_str::<Value>(&answer).unwrap()
+        };
+        // A parameter of a step tells candidates apart; `none` of them is `echo`'s.
+        let steps = json!([{"name": "bin", "step": "k_bins_discretizer",
+            "params": {"encode": "ordinal", "strategy": "uniform"}}]);
+        let several = scored(json!({"steps": steps, "candidates": [
+            {"bin__n_bins": 2}, {"bin__n_bins": 5, "bias": -0.5}, {"bin__n_bins": 2, "bias": -0.5},
+        ]}));
+        assert_eq!(several["fits"], 2);
+        for (index, own) in [
+            json!({"bin__n_bins": 2}),
+            json!({"bin__n_bins": 5, "bias": -0.5}),
+            json!({"bin__n_bins": 2, "bias": -0.5}),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let alone = scored(json!({"steps": steps, "candidates": [own]}));
+            assert_eq!(alone["scores"][0], several["scores"][index]);
+        }
+        assert_eq!(
+            refusal(json!({"steps": [{"name": "scale", "step": "max_scaler"}]}))
+                .split(';')
+                .next(),
+            Some("invalid task: step `scale` (`max_scaler`): there is no step `max_scaler`")
         );
     }
 }

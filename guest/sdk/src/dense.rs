@@ -259,6 +259,10 @@ impl<T: DenseTrainer> Trainer for Dense<T> {
         Matrix::of(table)
     }
 
+    fn prepare_matrix(matrix: &Matrix) -> Result<Matrix, Fault> {
+        Ok(matrix.clone())
+    }
+
     fn evaluate(matrix: &Matrix, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
         Self::check(matrix, job)?;
         let data = DenseData::of(matrix, job);
@@ -287,12 +291,15 @@ impl<T: DenseTrainer> Trainer for Dense<T> {
     }
 
     fn predict(model: &Self::Model, table: &Table) -> Result<PredictionBuf, Fault> {
-        let matrix = model.features.apply(table)?;
+        Self::predict_matrix(model, &model.features.apply(table)?)
+    }
+
+    fn predict_matrix(model: &Self::Model, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
         let rows = matrix.all_rows();
-        T::check(&matrix, &rows)?;
+        T::check(matrix, &rows)?;
         Ok(PredictionBuf {
             classes: model.classes.clone(),
-            values: T::predict(&model.model, &matrix, &rows)?,
+            values: T::predict(&model.model, matrix, &rows)?,
         })
     }
 }

@@ -160,7 +160,7 @@ impl Trainer for Echo {
 
     fn description() -> TrainerDescription {
         let param = |name, kind, default| Param::new(name, vec![kind], default, "");
-        TrainerDescription::new(
+        let mut description = TrainerDescription::new(
             "echo",
             "",
             vec![Learning::Binary],
@@ -176,7 +176,9 @@ impl Trainer for Echo {
                 ),
                 param("forget", ParamKind::Bool, serde_json::json!(false)),
             ],
-        )
+        );
+        description.abilities.weights = true;
+        description
     }
 
     fn prepare(table: &Table) -> Result<Vec<f64>, Fault> {

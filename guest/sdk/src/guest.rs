@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::contract::{CONTRACT, Description};
+use crate::steps;
 use crate::trainer::PredictionBuf;
-use crate::{Fault, Job, Scorer, Table, Trainer, TrainerDescription};
+use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
 
 /// A component: its name and its trainers. Implemented by
 /// [`export!`](crate::export).
@@ -32,6 +33,7 @@ pub fn describe<G: Guest>() -> Description {
             .iter()
             .map(|offer| offer.description())
             .collect(),
+        steps: steps::descriptions(),
     }
 }
 
@@ -53,6 +55,8 @@ pub trait Offer {
     fn description(&self) -> TrainerDescription;
     /// See [`Trainer::prepare`].
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault>;
+    /// See [`Trainer::prepare_matrix`].
+    fn prepare_matrix(&self, matrix: &Matrix) -> Result<Box<dyn Any>, Fault>;
     /// Appends the result of [`Offer::prepare`] to `out`, in postcard's format.
     ///
     /// # Errors
@@ -77,6 +81,8 @@ pub trait Offer {
     fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault>;
     /// See [`Trainer::predict`]; `model` is the result of [`Offer::fit`].
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::predict_matrix`].
+    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault>;
 }
 
 fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
@@ -110,6 +116,10 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault> {
         Ok(Box::new(T::prepare(table)?))
+    }
+
+    fn prepare_matrix(&self, matrix: &Matrix) -> Result<Box<dyn Any>, Fault> {
+        Ok(Box::new(T::prepare_matrix(matrix)?))
     }
 
     fn share(&self, data: &dyn Any, mut out: Vec<u8>) -> Result<Vec<u8>, Fault> {
@@ -148,6 +158,10 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault> {
         T::predict(&read_model(model)?, table)
+    }
+
+    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault> {
+        T::predict_matrix(&read_model(model)?, matrix)
     }
 }
 

@@ -98,6 +98,7 @@
 //! To test a trainer, pass it a [`Table::from_columns`] and a [`Job`], or whole
 //! files and tasks to a [`Dataset`].
 
+mod behind;
 pub mod body;
 pub mod dataset;
 pub mod dense;

@@ -2,14 +2,13 @@
 //!
 //! # Use in a task
 //!
-//! 1. [`divide_params`] sets the searched parameters of steps (`impute__strategy`),
-//!    and [`check`] finds mistakes in steps without data.
+//! 1. [`check`] finds mistakes in steps without data.
 //! 2. [`Pipeline::fit`] fits the steps on the training rows of a [`Matrix`] (the
 //!    dataset's, [`Matrix::of`], kept once per dataset), and returns the fitted
 //!    pipeline, which is part of a model, with the matrix for the estimator. A
 //!    [`StepCache`] keeps what several candidates share: a prefix of equal steps
 //!    on one split is fitted once.
-//! 3. Any [`crate::Trainer`] prepares [`Table::of_matrix`] of that matrix and is
+//! 3. [`crate::Trainer::prepare_matrix`] prepares that matrix, and the trainer is
 //!    fitted on it with the rows of the task.
 //! 4. [`Pipeline::apply`] transforms another table, for predictions.
 //!
@@ -30,7 +29,7 @@ use crate::contract::step::matches_pattern;
 use crate::contract::{Columns, StepDescription, Takes, TaskStep};
 use crate::matrix::Block;
 use crate::steps::{self, Fit, FittedStep, StepParams};
-use crate::{Fault, Matrix, Params, Table, Target};
+use crate::{Fault, Matrix, Table, Target};
 
 pub use cache::StepCache;
 use cache::{CachedStep, prefix_key, split_key};
@@ -100,24 +99,6 @@ pub fn check(steps: &[TaskStep]) -> Result<(), Fault> {
         resolve(step)?;
     }
     Ok(())
-}
-
-/// Divides the hyper-parameters of a candidate: those named `<step>__<parameter>`
-/// are set in a copy of `steps`, all others are the trainer's.
-pub fn divide_params(steps: &[TaskStep], candidate: &Params) -> (Vec<TaskStep>, Params) {
-    let mut steps = steps.to_vec();
-    let mut own = Params::new();
-    for (name, value) in candidate {
-        let of_step = steps.iter_mut().find_map(|step| {
-            let param = name.strip_prefix(step.name.as_str())?.strip_prefix("__")?;
-            Some((step, param))
-        });
-        match of_step {
-            Some((step, param)) => step.params.insert(param.to_owned(), value.clone()),
-            None => own.insert(name.clone(), value.clone()),
-        };
-    }
-    (steps, own)
 }
 
 /// The description of a step and its parameters, with defaults.

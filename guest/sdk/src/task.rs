@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::contract::{CONTRACT, Task};
+use crate::contract::{CONTRACT, Task, TaskStep};
 use crate::{Fault, Params, TrainerDescription};
 
 /// The field that tasks of every version of the contract have.
@@ -39,39 +39,60 @@ pub(crate) fn other_contract(what: &str, contract: u32) -> Fault {
     ))
 }
 
-/// The candidates of a task, each with all hyper-parameters: its own value, else
-/// that of the task, else the default.
+/// A candidate of a task: every hyper-parameter of the trainer, and the steps with
+/// the parameters that the candidate gives them.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) params: Params,
+    pub(crate) steps: Vec<TaskStep>,
+}
+
+/// The candidates of a task. The value of a hyper-parameter is that of the
+/// candidate, else that of the task, else the default.
 ///
 /// # Errors
 /// If a hyper-parameter is unknown or its value is out of range.
-pub(crate) fn candidates(trainer: &TrainerDescription, task: &Task) -> Result<Vec<Params>, Fault> {
-    let mut shared: Params = trainer
-        .params
-        .iter()
-        .map(|param| (param.name.clone(), param.default.clone()))
-        .collect();
-    set(trainer, &mut shared, &task.params)?;
+pub(crate) fn candidates(
+    trainer: &TrainerDescription,
+    task: &Task,
+) -> Result<Vec<Candidate>, Fault> {
+    let defaults = trainer.params.iter();
+    let mut shared = Candidate {
+        params: defaults
+            .map(|param| (param.name.clone(), param.default.clone()))
+            .collect(),
+        steps: task.steps.clone(),
+    };
+    shared.set(trainer, &task.params)?;
     let merged = task.candidates.iter().map(|own| {
         let mut candidate = shared.clone();
-        set(trainer, &mut candidate, own)?;
+        candidate.set(trainer, own)?;
         Ok(candidate)
     });
     merged.collect()
 }
 
-/// Sets hyper-parameters, after checking them.
-fn set(trainer: &TrainerDescription, params: &mut Params, own: &Params) -> Result<(), Fault> {
-    for (name, value) in own {
-        let param = trainer.param(name).ok_or_else(|| {
-            let names: Vec<&str> = trainer.params.iter().map(|p| p.name.as_str()).collect();
-            Fault::InvalidParams(format!(
-                "trainer `{}` has no hyper-parameter `{name}`; its hyper-parameters are `{}`",
-                trainer.name,
-                names.join("`, `")
-            ))
-        })?;
-        param.check(value).map_err(Fault::InvalidParams)?;
-        params.insert(name.clone(), value.clone());
+impl Candidate {
+    /// Sets hyper-parameters, after checking those of the trainer.
+    fn set(&mut self, trainer: &TrainerDescription, own: &Params) -> Result<(), Fault> {
+        for (name, value) in own {
+            if let Some((step, param)) = name.split_once("__")
+                && let Some(step) = self.steps.iter_mut().find(|known| known.name == step)
+            {
+                step.params.insert(param.to_owned(), value.clone());
+                continue;
+            }
+            let param = trainer.param(name).ok_or_else(|| {
+                let names: Vec<&str> = trainer.params.iter().map(|p| p.name.as_str()).collect();
+                Fault::InvalidParams(format!(
+                    "trainer `{}` has no hyper-parameter `{name}`; its hyper-parameters are `{}`",
+                    trainer.name,
+                    names.join("`, `")
+                ))
+            })?;
+            param.check(value).map_err(Fault::InvalidParams)?;
+            self.params.insert(name.clone(), value.clone());
+        }
+        Ok(())
     }
-    Ok(())
 }

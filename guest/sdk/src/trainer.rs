@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::contract::Part;
-use crate::{Fault, Params, Table, Target, TrainerDescription};
+use crate::{Fault, Matrix, Params, Table, Target, TrainerDescription};
 
 /// An estimator of a guest. Its functions are pure: their results depend on
 /// nothing but their arguments, since a task has to give the same bits on every
@@ -31,6 +31,14 @@ pub trait Trainer: 'static {
     /// # Errors
     /// If a feature can't be read, or the estimator does not support it.
     fn prepare(table: &Table) -> Result<Self::Prepared, Fault>;
+
+    /// Reads the features as the steps of a pipeline leave them.
+    ///
+    /// # Errors
+    /// As [`Trainer::prepare`].
+    fn prepare_matrix(matrix: &Matrix) -> Result<Self::Prepared, Fault> {
+        Self::prepare(&Table::of_matrix(matrix.clone())?)
+    }
 
     /// Fits every candidate of the job on the training rows, and passes its
     /// predictions to `scorer`: [`Scorer::test`] exactly once per candidate, and
@@ -74,6 +82,15 @@ pub trait Trainer: 'static {
     /// # Errors
     /// [`Fault::InvalidDataset`] if a feature is missing or of another kind.
     fn predict(model: &Self::Model, table: &Table) -> Result<PredictionBuf, Fault>;
+
+    /// Predicts every row of a matrix that the steps of the model's pipeline left,
+    /// which has the very columns that it was fitted on.
+    ///
+    /// # Errors
+    /// As [`Trainer::predict`].
+    fn predict_matrix(model: &Self::Model, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
+        Self::predict(model, &Table::of_matrix(matrix.clone())?)
+    }
 }
 
 /// The candidates of one family, on one split, for one target. Every candidate

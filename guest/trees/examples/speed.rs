@@ -143,11 +143,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 0);
     let labels = ["0".to_owned(), "1".to_owned()];
-    let training = TrainingSet {
-        labels: &labels,
-        codes: &flights.cancelled,
-        train: &train,
-    };
+    let training = TrainingSet::classes(&labels, &flights.cancelled, &train);
     let depth = (depth > 0).then_some(depth);
     let params = ForestParams::random_forest()
         .n_estimators(trees)

@@ -1,18 +1,24 @@
 //! [`BinaryLayout`]: tallies of two classes, packed into one `u64`.
 
-use crate::criterion::Criterion;
-use crate::tally::{TallyLayout, weighted_noise_gain};
+use std::marker::PhantomData;
+
+use crate::class_layout::{ClassLayout, weighted_noise_gain};
+use crate::criterion::{Criterion, EPSILON, INTEGER_DRAWS};
+use crate::integers;
+use crate::runs::{Place, Runs};
+use crate::tally::{LeafLimits, TallyLayout};
 
 /// Two classes in one word: the draws in the low bits, the draws of class 1
 /// in the middle, and, if `ROWS`, the number of distinct rows in the high
 /// bits. A payload is the lower half of what its row adds, so that the
 /// histogram loop has little to compute.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BinaryLayout<const ROWS: bool> {
+pub(crate) struct BinaryLayout<C, const ROWS: bool> {
     class_weights: [f64; 2],
+    criterion: PhantomData<C>,
 }
 
-impl<const ROWS: bool> BinaryLayout<ROWS> {
+impl<C: Criterion, const ROWS: bool> BinaryLayout<C, ROWS> {
     const SHIFT: u32 = if ROWS { 21 } else { 24 };
     const MASK: u64 = (1 << Self::SHIFT) - 1;
 
@@ -34,6 +40,7 @@ impl<const ROWS: bool> BinaryLayout<ROWS> {
     pub(crate) fn new() -> Self {
         Self {
             class_weights: [1.0; 2],
+            criterion: PhantomData,
         }
     }
 
@@ -57,45 +64,24 @@ impl<const ROWS: bool> BinaryLayout<ROWS> {
 #[expect(unsafe_code, reason = "the trait's condition")]
 // SAFETY: a tally is the one element `at`, whatever the class; both numbers
 // are constants.
-unsafe impl<const ROWS: bool> TallyLayout for BinaryLayout<ROWS> {
+unsafe impl<C: Criterion, const ROWS: bool> TallyLayout for BinaryLayout<C, ROWS> {
     type Count = u64;
+    type Payload = u32;
     type Increment = u64;
 
     const MAX_DRAWS: u16 = (1 << (32 - Self::SHIFT)) - 1;
-
-    fn set_class_weights(&mut self, weights: &[f64]) {
-        self.class_weights = [weights[0], weights[1]];
-    }
 
     fn classes(&self) -> usize {
         2
     }
 
-    fn is_unweighted(&self) -> bool {
-        self.class_weights == [1.0; 2]
-    }
-
-    fn draws_by_class(&self, tally: &[u64]) -> impl Iterator<Item = u32> {
-        let (draws, positives) = Self::draws_and_positives(tally[0]);
-        [(draws - positives) as u32, positives as u32].into_iter()
-    }
-
-    #[inline]
-    fn parts(payload: u32) -> (u32, u32) {
-        (
-            payload & Self::MASK as u32,
-            u32::from(payload >> Self::SHIFT != 0),
-        )
+    fn is_within(payload: u32, classes: usize) -> bool {
+        (Self::parts(payload).1 as usize) < classes
     }
 
     #[inline]
     fn stride(&self) -> usize {
         1
-    }
-
-    fn pack(draws: u16, class: u16) -> u32 {
-        let draws = u32::from(draws);
-        draws | if class == 0 { 0 } else { draws << Self::SHIFT }
     }
 
     #[inline]
@@ -141,13 +127,13 @@ unsafe impl<const ROWS: bool> TallyLayout for BinaryLayout<ROWS> {
     }
 
     #[inline]
-    fn purity<C: Criterion>(&self, tally: &[u64]) -> f64 {
+    fn purity(&self, tally: &[u64]) -> f64 {
         let (a, b) = self.weights_of(tally[0]);
         C::binary(a, b)
     }
 
     #[inline]
-    fn split_purity<C: Criterion>(&self, left: &[u64], total: &[u64]) -> f64 {
+    fn split_purity(&self, left: &[u64], total: &[u64]) -> f64 {
         let (a, b) = self.weights_of(left[0]);
         let (c, d) = self.weights_of(total[0] - left[0]);
         C::binary(a, b) + C::binary(c, d)
@@ -160,7 +146,15 @@ unsafe impl<const ROWS: bool> TallyLayout for BinaryLayout<ROWS> {
         (a + b, c + d)
     }
 
-    fn noise_gain<C: Criterion>(&self, tally: &[u64]) -> f64 {
+    fn greatest_purity(&self, tally: &[u64]) -> f64 {
+        C::pure(self.weight(tally))
+    }
+
+    fn may_be_impure(&self, tally: &[u64]) -> bool {
+        C::impurity(self.weight(tally), self.purity(tally)) > EPSILON
+    }
+
+    fn noise_gain(&self, tally: &[u64], _variance: f64) -> f64 {
         let (a, b) = self.weights_of(tally[0]);
         let share = b / (a + b);
         weighted_noise_gain::<C>(share, self.class_weights[1], self.class_weights[0])
@@ -173,9 +167,9 @@ unsafe impl<const ROWS: bool> TallyLayout for BinaryLayout<ROWS> {
         (positives_a | positives_b) == 0 || (draws_a == positives_a && draws_b == positives_b)
     }
 
-    fn push_proportions(&self, tally: &[u64], proportions: &mut Vec<f64>) {
+    fn push_values(&self, tally: &[u64], values: &mut Vec<f64>) {
         let (a, b) = self.weights_of(tally[0]);
-        proportions.push(b / (a + b));
+        values.push(b / (a + b));
     }
 
     /// Sorts by the proportion of class 1, which makes the best partition a
@@ -191,6 +185,57 @@ unsafe impl<const ROWS: bool> TallyLayout for BinaryLayout<ROWS> {
         for (code, &key) in codes.iter_mut().zip(keys.iter()) {
             *code = key as u8;
         }
+    }
+
+    /// Sorted and counted rows may differ in the rounding of scores. All smaller
+    /// nodes of classes of weight 1 are sorted: all criteria have integer forms
+    /// for them.
+    fn may_sort(&self, tally: &[u64]) -> bool {
+        self.is_unweighted() && self.draws(tally) < INTEGER_DRAWS as u32
+    }
+
+    fn has_integers(&self, tally: &[u64]) -> bool {
+        self.draws(tally) < C::INTEGER_LIMIT && self.is_unweighted()
+    }
+
+    fn search_integers(
+        &self,
+        runs: Runs<'_, u32>,
+        sides: &mut Vec<[u32; 2]>,
+        total: &[u64],
+        limits: LeafLimits,
+    ) -> Option<Place> {
+        integers::search::<Self>(runs, sides, self.draws_by_class(total), limits)
+    }
+}
+
+impl<C: Criterion, const ROWS: bool> ClassLayout for BinaryLayout<C, ROWS> {
+    type Criterion = C;
+
+    fn set_class_weights(&mut self, weights: &[f64]) {
+        self.class_weights = [weights[0], weights[1]];
+    }
+
+    fn is_unweighted(&self) -> bool {
+        self.class_weights == [1.0; 2]
+    }
+
+    fn draws_by_class(&self, tally: &[u64]) -> impl Iterator<Item = u32> {
+        let (draws, positives) = Self::draws_and_positives(tally[0]);
+        [(draws - positives) as u32, positives as u32].into_iter()
+    }
+
+    fn pack(draws: u16, class: u16) -> u32 {
+        let draws = u32::from(draws);
+        draws | if class == 0 { 0 } else { draws << Self::SHIFT }
+    }
+
+    #[inline]
+    fn parts(payload: u32) -> (u32, u32) {
+        (
+            payload & Self::MASK as u32,
+            u32::from(payload >> Self::SHIFT != 0),
+        )
     }
 }
 

@@ -14,18 +14,10 @@ use crate::quantiles;
 
 pub use crate::quantiles::MAX_NUMBER_BINS;
 
-/// The greatest number of labels of a category feature that is split into
-/// subsets. Two further codes stand for missing values and for labels that the
-/// training data did not have.
+/// The greatest number of labels of a category feature that may be split into
+/// subsets. Two further codes stand for missing
+/// values and for labels that the training data did not have.
 pub const MAX_SUBSET_LABELS: usize = 254;
-
-/// The number of labels up to which a category is always split into subsets.
-pub const FEW_LABELS: usize = 20;
-
-/// The number of rows that a label has on average where a category of more
-/// labels is split into subsets. With fewer rows, the best subset is the one
-/// that fits the noise best.
-pub const ROWS_PER_LABEL: usize = 500;
 
 /// The number of rows up to which every distinct number has a bin of its own, if
 /// there are no more than [`EXACT_FEATURES`] features.
@@ -33,7 +25,8 @@ pub const EXACT_ROWS: usize = 10_000;
 
 /// See [`EXACT_ROWS`]. With few features, each has to separate many rows. With
 /// more, 255 bins of each separate as many rows as all of their numbers, in less
-/// time.
+/// time. Does not hold for numeric targets, whose trees in small tables are
+/// scikit-learn's.
 pub const EXACT_FEATURES: usize = 8;
 
 /// The number of classes from which on every distinct number has a bin of its
@@ -94,8 +87,8 @@ pub enum Coding {
     Category {
         /// The labels.
         labels: Vec<String>,
-        /// Whether the labels are split by their order, as numbers are, and not
-        /// into subsets.
+        /// Whether the labels are split by their order alone, as numbers are, and
+        /// never into subsets.
         ordered: bool,
     },
 }
@@ -115,7 +108,7 @@ impl Coding {
         self.values() as u32
     }
 
-    /// Whether codes are split by their order.
+    /// Whether codes are split by their order alone.
     pub fn is_ordered(&self) -> bool {
         match self {
             Self::Number { .. } => true,
@@ -282,9 +275,9 @@ impl Bins {
     }
 
     /// The bins of a dataset with `rows` rows, without features yet, of which
-    /// there will be `features`, for a target of `classes` classes.
+    /// there will be `features`, for a target of `classes` classes; 0 for numbers.
     pub fn of_table(rows: usize, features: usize, classes: usize) -> Self {
-        let is_small = rows <= EXACT_ROWS && features <= EXACT_FEATURES;
+        let is_small = rows <= EXACT_ROWS && (features <= EXACT_FEATURES || classes == 0);
         Self {
             rows,
             is_exact: is_small || classes >= EXACT_CLASSES,
@@ -351,9 +344,9 @@ impl Bins {
     }
 
     /// Adds a feature of categories, one index into `labels` per row;
-    /// `u32::MAX` is missing. Up to [`FEW_LABELS`] labels are split into subsets;
-    /// up to [`MAX_SUBSET_LABELS`], where they have [`ROWS_PER_LABEL`] rows each.
-    /// Other labels are split by their order, all of them kept apart.
+    /// `u32::MAX` is missing. Up to [`MAX_SUBSET_LABELS`] labels are split by their
+    /// order or into subsets, which is chosen at each node; more labels by their
+    /// order. All are kept apart.
     ///
     /// # Errors
     /// If there is not one value per row, or an index is out of range.
@@ -374,7 +367,7 @@ impl Bins {
         }
         let coding = Coding::Category {
             labels: labels.to_vec(),
-            ordered: !has_subsets(labels.len(), self.rows),
+            ordered: labels.len() > MAX_SUBSET_LABELS,
         };
         let codes = coding.encode_categories(labels, values);
         let column = Column {
@@ -415,11 +408,6 @@ impl Bins {
             columns: self.codes.iter().map(|codes| codes.select(rows)).collect(),
         }
     }
-}
-
-/// Whether a category of `labels` labels in `rows` rows is split into subsets.
-fn has_subsets(labels: usize, rows: usize) -> bool {
-    labels <= FEW_LABELS || (labels <= MAX_SUBSET_LABELS && rows >= labels * ROWS_PER_LABEL)
 }
 
 /// The codes of selected rows, column by column.

@@ -1,8 +1,11 @@
-//! [`Criterion`]: impurity measures, those of scikit-learn
+//! [`Criterion`]: impurity measures of classes, those of scikit-learn
 //! (<https://scikit-learn.org/1.9/modules/tree.html#classification-criteria>),
 //! written as what a split maximises over its two sides.
 
 use std::sync::LazyLock;
+
+/// The tolerance of comparisons of impurities, as in scikit-learn.
+pub(crate) const EPSILON: f64 = f64::EPSILON;
 
 /// An impurity measure of a node with class weights `w_k` of sum `w`. A
 /// node's *purity* is `w (c - impurity)` with a constant `c`, so that the best
@@ -23,6 +26,9 @@ pub(crate) trait Criterion: Copy + 'static {
     fn multiclass(sum: f64, weights: impl Iterator<Item = f64>) -> f64;
     /// The same where every class has weight 1: `counts` are its draws.
     fn unweighted(sum: u32, counts: impl Iterator<Item = u32>) -> f64;
+    /// The purity of a node of a single class, of weight `weight`: no nodes of
+    /// that weight together have a greater one.
+    fn pure(weight: f64) -> f64;
     /// The impurity of a node, from its weight and purity.
     fn impurity(weight: f64, purity: f64) -> f64;
     /// The purity that a split into two random parts is expected to gain, for
@@ -78,6 +84,10 @@ impl Criterion for Gini {
     fn unweighted(sum: u32, counts: impl Iterator<Item = u32>) -> f64 {
         let squares = counts.map(|count| u64::from(count) * u64::from(count));
         squares.sum::<u64>() as f64 / f64::from(sum)
+    }
+
+    fn pure(weight: f64) -> f64 {
+        weight
     }
 
     fn impurity(weight: f64, purity: f64) -> f64 {
@@ -190,6 +200,10 @@ impl Criterion for Entropy {
         Self::multiclass(f64::from(sum), counts.map(f64::from))
     }
 
+    fn pure(_weight: f64) -> f64 {
+        0.0
+    }
+
     fn impurity(weight: f64, purity: f64) -> f64 {
         -purity / weight
     }
@@ -274,5 +288,7 @@ mod tests {
     fn a_pure_node_has_no_impurity() {
         assert_eq!(Gini::impurity(7.0, Gini::binary(7.0, 0.0)), 0.0);
         assert_eq!(Entropy::impurity(7.0, Entropy::binary(0.0, 7.0)), 0.0);
+        assert_eq!(Gini::impurity(7.0, Gini::pure(7.0)), 0.0);
+        assert_eq!(Entropy::impurity(7.0, Entropy::pure(7.0)), 0.0);
     }
 }

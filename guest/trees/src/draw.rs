@@ -3,8 +3,10 @@
 //! a histogram.
 //!
 //! An ordered feature is split at a threshold that is uniform between the least
-//! and the greatest value of the node, another one by a random subset of the
-//! categories in the node; missing values go to a random side. A split that
+//! and the greatest value of the node; another one, with equal probability, at
+//! such a threshold between its labels or by a random subset of the categories in
+//! the node. The labels of many tables have a meaningful order, those of others
+//! none. Missing values go to a random side. A split that
 //! leaves a side empty is rejected, and its feature counts as
 //! searched. So a node whose searched features each have a single value besides
 //! missing ones becomes a leaf by chance, before it is pure. scikit-learn draws
@@ -14,7 +16,6 @@
 
 use crate::bins::Column;
 use crate::codes::{Code, CodesRef, with_codes};
-use crate::criterion::Criterion;
 use crate::entries::{BoundedSlice, Entry};
 use crate::random::{Key, Rng};
 use crate::search::SplitSearch;
@@ -25,7 +26,7 @@ use crate::tree::{CodeSet, contains, insert};
 impl<L: TallyLayout> SplitSearch<L> {
     /// Draws one split of a feature by a key of the node, and evaluates it.
     /// Returns whether the feature is not constant.
-    pub(crate) fn draw<C: Criterion>(
+    pub(crate) fn draw(
         &mut self,
         index: usize,
         column: &Column,
@@ -40,7 +41,7 @@ impl<L: TallyLayout> SplitSearch<L> {
         } else {
             // Subsets are of codes of one byte.
             let codes = codes.narrow().unwrap_or_default();
-            self.draw_subset(column.coding.missing() as u8, codes, entries, &mut rng)
+            self.draw_subset(column, codes, entries, &mut rng)
         };
         let Some(rule) = rule else { return false };
         let (layout, left) = (&self.layout, &self.left);
@@ -50,8 +51,12 @@ impl<L: TallyLayout> SplitSearch<L> {
         if !is_split || !(limits.is_met_by_all() || limits.is_met(layout, left, total)) {
             return true;
         }
-        let purity = layout.split_purity::<C>(left, total);
-        let best = &mut self.best;
+        let purity = if L::BY_ROWS {
+            self.purity_by_rows(rule, column.coding.missing(), codes, entries)
+        } else {
+            self.layout.split_purity(&self.left, total)
+        };
+        let Self { best, left, .. } = self;
         if purity > best.score {
             best.score = purity;
             best.purity = purity;
@@ -96,15 +101,16 @@ impl<L: TallyLayout> SplitSearch<L> {
         })
     }
 
-    /// Draws a subset, and counts the left side; `None` if the feature is
-    /// constant.
+    /// Draws a subset, of the labels up to a threshold or of any, and counts the
+    /// left side; `None` if the feature is constant.
     fn draw_subset(
         &mut self,
-        missing: u8,
+        column: &Column,
         codes: &[u8],
         entries: BoundedSlice<'_, Entry<L>>,
         rng: &mut Rng,
     ) -> Option<SplitRule> {
+        let missing = column.coding.missing() as u8;
         let mut present = CodeSet::default();
         entries.for_each_code(codes, |_, code| insert(&mut present, code));
         let has_missing = contains(&present, missing);
@@ -118,9 +124,12 @@ impl<L: TallyLayout> SplitSearch<L> {
             return None;
         }
         let mut set = CodeSet::default();
-        for &code in random_subset(&mut list[..number], rng) {
-            insert(&mut set, code);
-        }
+        let list = &mut list[..number];
+        let chosen = match rng.below(2) {
+            0 => random_subset(list, rng),
+            _ => random_prefix(column, list, rng),
+        };
+        chosen.iter().for_each(|&code| insert(&mut set, code));
         if has_missing && rng.below(2) == 1 {
             insert(&mut set, missing);
         }
@@ -162,6 +171,13 @@ fn random_threshold(column: &Column, low: u32, high: u32, rng: &mut Rng) -> u32 
     column.code_at(from * (1.0 - share) + to * share, low, high)
 }
 
+/// The codes, which are ascending, up to a random threshold.
+fn random_prefix<'b>(column: &Column, codes: &'b [u8], rng: &mut Rng) -> &'b [u8] {
+    let (low, high) = (codes[0], codes[codes.len() - 1]);
+    let last_left = random_threshold(column, u32::from(low), u32::from(high), rng);
+    &codes[..codes.partition_point(|&code| u32::from(code) <= last_left)]
+}
+
 /// A uniformly random subset of codes, neither empty nor all of them; a single
 /// code itself.
 fn random_subset<'b>(codes: &'b mut [u8], rng: &mut Rng) -> &'b [u8] {
@@ -193,7 +209,7 @@ mod tests {
     use crate::binary::BinaryLayout;
     use crate::bins::Bins;
     use crate::criterion::Gini;
-    use crate::sample::Sample;
+    use crate::sample::{ClassRows, ClassSample, RowSource as _};
     use crate::split::BestSplit;
 
     const TOTAL: u64 = 6 + (3 << 24);
@@ -214,14 +230,20 @@ mod tests {
     /// The splits of six rows, three of each class, that many keys draw.
     fn drawn(bins: &Bins) -> Vec<(bool, BestSplit<u64>)> {
         let rows: Vec<u32> = (0..6).collect();
-        let sample = Sample::new(bins, &[0, 1, 0, 1, 0, 1], 2, &rows).unwrap();
-        let mut entries = sample.new_entries();
-        sample.take_all(&[1.0; 2], &mut entries);
+        let sample = ClassSample::new(bins, &[0, 1, 0, 1, 0, 1], 2, &rows).unwrap();
+        let rows = ClassRows {
+            sample: &sample,
+            class_weights: vec![1.0; 2],
+            balance_drawn: false,
+        };
+        let mut layout = BinaryLayout::<Gini, false>::new();
+        let mut entries = rows.new_entries();
+        rows.take(None, &mut layout, &mut entries);
         let draw = |key: u64| {
-            let mut search = SplitSearch::new(BinaryLayout::<false>::new());
+            let mut search = SplitSearch::new(BinaryLayout::<Gini, false>::new());
             let (column, codes) = (&bins.columns()[0], bins.codes(0));
             let (all, key) = (entries.slice(0..6), Key::new(key));
-            let varies = search.draw::<Gini>(0, column, codes, all, &[TOTAL], key);
+            let varies = search.draw(0, column, codes, all, &[TOTAL], key);
             (varies, search.best)
         };
         (0..400).map(draw).collect()
@@ -274,12 +296,22 @@ mod tests {
     }
 
     #[test]
-    fn every_subset_of_categories_is_drawn() {
+    fn categories_are_split_into_subsets_and_by_the_order_of_their_labels() {
+        // The labels 0, 1 and 3 have one, two and three rows. One in two splits is
+        // one of the six subsets; the others are at a threshold, which has one row
+        // on its left in one of three cases, else three.
         let lefts = lefts(&categories([0, 1, 1, 3, 3, 3]));
-        for rows in 1..=5 {
-            assert!(share(rows, &lefts) > 0.1, "{rows} rows");
+        for (rows, expected) in [
+            (0, 0.0),
+            (1, 3.0 / 12.0),
+            (2, 1.0 / 12.0),
+            (3, 6.0 / 12.0),
+            (4, 1.0 / 12.0),
+            (5, 1.0 / 12.0),
+        ] {
+            assert!((share(rows, &lefts) - expected).abs() < 0.09, "{rows} rows");
+            assert_eq!(share(rows, &lefts) > 0.0, expected > 0.0, "{rows} rows");
         }
-        assert_eq!(share(0, &lefts), 0.0);
     }
 
     #[test]

@@ -7,11 +7,11 @@
 //! alone against its columns.
 
 use std::fmt::Debug;
-use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
 use crate::chunks;
 use crate::codes::Code;
+use crate::payload::Payload;
 use crate::tally::TallyLayout;
 
 /// An item that stands for a row.
@@ -40,53 +40,51 @@ unsafe impl RowItem for u32 {
 }
 
 /// A row in a tree's sample: its number, and its payload in layout `L`.
-pub(crate) struct Entry<L> {
-    bits: u64,
-    layout: PhantomData<fn() -> L>,
+pub(crate) struct Entry<L: TallyLayout> {
+    packed: <L::Payload as Payload>::Entry,
 }
 
 impl<L: TallyLayout> Entry<L> {
-    /// An entry of row `row`, of class `class`, that was drawn `draws` times.
+    /// An entry of row `row`.
     #[inline]
-    pub(crate) fn new(row: u32, draws: u16, class: u16) -> Self {
+    pub(crate) fn new(row: u32, payload: L::Payload) -> Self {
         Self {
-            bits: u64::from(row) | (u64::from(L::pack(draws, class)) << 32),
-            layout: PhantomData,
+            packed: payload.entry(row),
         }
     }
 
-    /// What [`TallyLayout::pack`] made of the draws and the class.
+    /// What the row carries.
     #[inline]
-    pub(crate) fn payload(self) -> u32 {
-        (self.bits >> 32) as u32
+    pub(crate) fn payload(self) -> L::Payload {
+        L::Payload::of_entry(self.packed)
     }
 }
 
-impl<L> Clone for Entry<L> {
+impl<L: TallyLayout> Clone for Entry<L> {
     #[inline]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<L> Copy for Entry<L> {}
+impl<L: TallyLayout> Copy for Entry<L> {}
 
-impl<L> Debug for Entry<L> {
+impl<L: TallyLayout> Debug for Entry<L> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Entry({:#x})", self.bits)
+        write!(f, "Entry({:?})", self.packed)
     }
 }
 
 #[expect(unsafe_code, reason = "the trait's condition")]
-// SAFETY: the low half of the value.
+// SAFETY: a part of the value.
 unsafe impl<L: TallyLayout> RowItem for Entry<L> {
     #[inline]
     fn index(self) -> usize {
-        self.bits as u32 as usize
+        L::Payload::row(self.packed) as usize
     }
 
     fn is_within(self, bounds: Bounds) -> bool {
-        self.index() < bounds.rows && (L::parts(self.payload()).1 as usize) < bounds.classes
+        self.index() < bounds.rows && L::is_within(self.payload(), bounds.classes)
     }
 }
 
@@ -95,7 +93,7 @@ unsafe impl<L: TallyLayout> RowItem for Entry<L> {
 pub(crate) struct Bounds {
     /// Of the row numbers: the number of rows of the dataset.
     pub(crate) rows: usize,
-    /// Of the classes in the payloads of entries.
+    /// Of the classes in the payloads of entries; 0 for numbers.
     pub(crate) classes: usize,
 }
 

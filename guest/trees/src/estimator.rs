@@ -133,11 +133,7 @@ where
                 .unwrap_or_else(|| format!("feature-{index}"));
             bins.push_numbers(&name, &numbers(x, index))?;
         }
-        let training = TrainingSet {
-            labels: &label_names,
-            codes: &codes,
-            train: &rows,
-        };
+        let training = TrainingSet::classes(&label_names, &codes, &rows);
         let forest = forest::fit(&bins, training, self)?;
         Ok(ForestClassifier { labels, forest })
     }

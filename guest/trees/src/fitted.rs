@@ -18,9 +18,9 @@ pub(crate) struct FittedTree {
 /// The predictions of the leaves of a tree.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LeafValues {
-    /// Of two classes: the proportion of class 1, by node; 0 for a node that is
-    /// not a leaf.
-    Binary(Vec<f64>),
+    /// Of two classes the proportion of class 1, of numbers the number, by node;
+    /// 0 for a node that is not a leaf.
+    Single(Vec<f64>),
     /// Of more classes: the proportions above 0. A leaf of a deep tree has few,
     /// however many classes there are.
     Sparse {
@@ -41,7 +41,7 @@ impl FittedTree {
         let values = if width == 1 {
             let value =
                 |(node, values): (&Node, &[f64])| if node.is_leaf() { values[0] } else { 0.0 };
-            LeafValues::Binary(of_nodes.map(value).collect())
+            LeafValues::Single(of_nodes.map(value).collect())
         } else {
             let (mut starts, mut classes, mut values) = (vec![0], Vec::new(), Vec::new());
             for (node, of_node) in of_nodes {
@@ -70,7 +70,7 @@ impl LeafValues {
     /// row-major, of `width` numbers a row.
     fn add(&self, leaves: &[u32], width: usize, sums: &mut [f64]) {
         match self {
-            Self::Binary(values) => add_leaf_values(leaves, values, 1, sums),
+            Self::Single(values) => add_leaf_values(leaves, values, 1, sums),
             Self::Sparse {
                 starts,
                 classes,
@@ -89,9 +89,9 @@ impl LeafValues {
 }
 
 /// The number of numbers that a prediction has: the probability of class 1 for
-/// two classes, else one probability per class.
+/// two classes, one probability per class for more, one number without classes.
 pub(crate) fn width(classes: usize) -> usize {
-    if classes == 2 { 1 } else { classes }
+    if classes <= 2 { 1 } else { classes }
 }
 
 /// Adds the prediction of each row's leaf to the row's sums. `values` and `sums`

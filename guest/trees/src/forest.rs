@@ -7,13 +7,16 @@
 use fanout_sdk::{Fault, Prediction, Scorer};
 
 use crate::bins::{Bins, Codes};
+use crate::criterion::EPSILON;
 use crate::fitted::{FittedTree, add_leaf_values, width};
-use crate::grown::{EPSILON, GrownTree, NestedLimits};
+use crate::grown::{GrownTree, NestedLimits};
 use crate::model::Forest;
 use crate::params::ForestValidParams;
 use crate::resolved::{ResolveError, ResolvedParams, nested_limits};
 use crate::route::Router;
-use crate::sample::{Sample, SampleError};
+use crate::sample::SampleError;
+use crate::training::Training;
+pub use crate::training::{TrainingSet, TrainingTarget};
 
 /// The maximum number of bytes of predictions that are summed up at once.
 /// Threat: a large family that exhausts the memory of its task. Beyond, its
@@ -45,17 +48,6 @@ impl From<SampleError> for ForestError {
     }
 }
 
-/// A target of classes, and the training rows.
-#[derive(Clone, Copy, Debug)]
-pub struct TrainingSet<'a> {
-    /// The class labels.
-    pub labels: &'a [String],
-    /// The class of every row of the dataset, as an index into the labels.
-    pub codes: &'a [u32],
-    /// The indices of the training rows.
-    pub train: &'a [u32],
-}
-
 /// Fits all candidates and passes their predictions to `scorer`: for the rows
 /// `test`, and for the training rows if the scorer wants them. Returns the
 /// number of forests that were grown.
@@ -70,7 +62,9 @@ pub fn evaluate(
     candidates: &[ForestValidParams],
     scorer: &mut dyn Scorer,
 ) -> Result<u32, ForestError> {
-    let sample = Sample::new(bins, training.codes, training.labels.len(), training.train)?;
+    let rows = training.train;
+    let classes = training.number_of_classes();
+    let training = Training::new(bins, training)?;
     if let Some(&row) = test.iter().find(|&&row| row as usize >= bins.rows()) {
         return Err(ForestError::Row {
             row,
@@ -79,13 +73,13 @@ pub fn evaluate(
     }
     let mut sets = vec![ScoredRows::new(bins.select(test), false)];
     if scorer.wants_train() {
-        sets.push(ScoredRows::new(bins.select(training.train), true));
+        sets.push(ScoredRows::new(bins.select(rows), true));
     }
     let mut fits = 0;
-    for family in families(candidates, sample.len()) {
+    for family in families(candidates, rows.len()) {
         let params = &candidates[family.members[0].candidate];
-        let resolved = ResolvedParams::new(bins, &sample, training.labels, params)?;
-        fits += family.evaluate(&resolved, training.labels.len(), &mut sets, scorer)?;
+        let resolved = ResolvedParams::new(bins, &training, params)?;
+        fits += family.evaluate(&resolved, classes, &mut sets, scorer)?;
     }
     Ok(fits)
 }
@@ -100,19 +94,16 @@ pub fn fit(
     training: TrainingSet<'_>,
     params: &ForestValidParams,
 ) -> Result<Forest, ForestError> {
-    let sample = Sample::new(bins, training.codes, training.labels.len(), training.train)?;
-    let resolved = ResolvedParams::new(bins, &sample, training.labels, params)?;
+    let classes = training.number_of_classes();
+    let training = Training::new(bins, training)?;
+    let resolved = ResolvedParams::new(bins, &training, params)?;
     let mut grower = resolved.grower();
-    let limits = nested_limits(params, sample.len());
-    let width = width(training.labels.len());
+    let limits = nested_limits(params, training.len());
+    let width = width(classes);
     let trees = (0..params.n_estimators)
         .map(|index| Ok(FittedTree::new(grower.grow(index, limits)?, width)))
         .collect::<Result<_, ForestError>>()?;
-    Ok(Forest::new(
-        bins.columns().to_vec(),
-        training.labels.len() as u32,
-        trees,
-    ))
+    Ok(Forest::new(bins.columns().to_vec(), classes as u32, trees))
 }
 
 /// A candidate of a family.
@@ -322,11 +313,11 @@ fn prune_values(grown: &GrownTree, limits: NestedLimits, width: usize, values: &
     }
 }
 
-/// Class probabilities as a prediction.
+/// Class probabilities, or numbers without classes, as a prediction.
 fn prediction(classes: usize, means: &[f64]) -> Prediction<'_> {
-    if classes == 2 {
-        Prediction::Binary(means)
-    } else {
-        Prediction::Multiclass(means)
+    match classes {
+        0 => Prediction::Numbers(means),
+        2 => Prediction::Binary(means),
+        _ => Prediction::Multiclass(means),
     }
 }

@@ -3,25 +3,22 @@
 //! and the path from the root, and on nothing else.
 
 use std::collections::BinaryHeap;
-use std::marker::PhantomData;
 
-use crate::bins::Bins;
+use crate::bins::{Bins, EXACT_ROWS};
 use crate::chunks;
 use crate::codes::with_codes;
-use crate::criterion::Criterion;
+use crate::criterion::EPSILON;
 use crate::entries::{BoundedRows, Entry};
-use crate::grown::{
-    EPSILON, GrowTree, GrownTree, GrowthRules, NestedLimits, NodeStats, balanced_weights,
-};
+use crate::grown::{GrowTree, GrownTree, GrowthRules, NestedLimits, NodeStats};
 use crate::moving::move_rows;
 use crate::node_histograms::{BATCH, NodeHistograms};
 use crate::pending::{ChosenSplit, PendingNode, PendingSplit};
 use crate::random::Key;
-use crate::sample::{Sample, SampleError};
+use crate::sample::{RowSource, SampleError};
 use crate::search::SplitSearch;
-use crate::sorted::{MAX_DRAWS, SortedRows};
-use crate::split::{Feature, FeatureHistogram, LeafLimits, SplitRule};
-use crate::tally::{TallyLayout, copy, subtract};
+use crate::sorted::SortedRows;
+use crate::split::{Feature, FeatureHistogram, SplitRule};
+use crate::tally::{LeafLimits, TallyLayout, copy, subtract};
 use crate::tree::{NO_CODE, Node, Test};
 
 /// The child of a tree's key for its bootstrap sample.
@@ -35,7 +32,8 @@ const FEATURES: u64 = 2;
 const THRESHOLDS: u64 = 3;
 
 /// The number of rows from which on a node is split between bins of codes, where
-/// these have more than one byte. Smaller nodes are split between all codes.
+/// these have more than one byte. Smaller nodes are split between all codes, and
+/// so are all nodes of a numeric target in a small table ([`EXACT_ROWS`]).
 const COARSE_ROWS: usize = 128;
 
 /// The number of bins that occur in a node from which on it is split between
@@ -54,17 +52,16 @@ enum Way {
 }
 
 /// Grows trees on one sample by one set of rules.
-pub(crate) struct Grower<'a, L: TallyLayout, C> {
+pub(crate) struct Grower<'a, L: TallyLayout> {
     bins: &'a Bins,
-    sample: &'a Sample<'a>,
+    rows: Box<dyn RowSource<L> + 'a>,
     rules: &'a GrowthRules,
     limits: NestedLimits,
-    class_weights: Vec<f64>,
     /// The weight of the tree's sample.
     weight: f64,
     search: SplitSearch<L>,
     histograms: NodeHistograms<L::Count>,
-    sorted: SortedRows,
+    sorted: SortedRows<L::Payload>,
     /// The number of draws of each training row.
     draws: Vec<u16>,
     /// The rows of a node are in the first at an even depth, else in the
@@ -78,60 +75,58 @@ pub(crate) struct Grower<'a, L: TallyLayout, C> {
     swaps: Vec<u32>,
     right: Vec<L::Count>,
     grown: GrownTree,
-    criterion: PhantomData<C>,
+    /// The number of rows from which on a node is split between bins of codes.
+    coarse_rows: usize,
+    /// Whether categories are split into subsets.
+    has_subsets: bool,
 }
 
-impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
-    /// A grower for classes of weights `class_weights`.
+impl<'a, L: TallyLayout> Grower<'a, L> {
+    /// A grower of trees on samples of `rows`.
     pub(crate) fn new(
         bins: &'a Bins,
-        sample: &'a Sample<'a>,
+        rows: Box<dyn RowSource<L> + 'a>,
         rules: &'a GrowthRules,
-        class_weights: Vec<f64>,
         layout: L,
     ) -> Self {
         let stride = layout.stride();
+        let is_exact = L::BY_ROWS || (L::IS_NUMERIC && bins.rows() <= EXACT_ROWS);
+        let mut columns = bins.columns().iter();
         Self {
             bins,
-            sample,
             rules,
             limits: NestedLimits {
                 max_depth: 0,
                 min_rows: 0,
                 min_impurity_decrease: 0.0,
             },
-            class_weights,
             weight: 0.0,
             histograms: NodeHistograms::new(bins, stride),
-            sorted: SortedRows::new(layout.classes()),
+            sorted: SortedRows::new(),
             draws: Vec::new(),
-            entries: [sample.new_entries(), sample.new_entries()],
+            entries: [rows.new_entries(), rows.new_entries()],
+            rows,
             tallies: Vec::new(),
             features: (0..bins.columns().len() as u32).collect(),
             swaps: Vec::new(),
             right: vec![L::Count::default(); stride],
             grown: GrownTree::default(),
             search: SplitSearch::new(layout),
-            criterion: PhantomData,
+            coarse_rows: if is_exact { usize::MAX } else { COARSE_ROWS },
+            has_subsets: columns.any(|column| !column.coding.is_ordered()),
         }
     }
 
     /// Draws the sample of the tree of key `key`, and adds the root node.
     fn start_tree(&mut self, key: Key) -> Result<PendingNode, SampleError> {
         let [entries, other] = &mut self.entries;
+        let layout = &mut self.search.layout;
         match &self.rules.bootstrap {
-            None => {
-                self.sample.take_all(&self.class_weights, entries);
-                self.search.layout.set_class_weights(&self.class_weights);
-            }
+            None => self.rows.take(None, layout, entries),
             Some(bootstrap) => {
-                self.draws.resize(self.sample.len(), 0);
+                self.draws.resize(self.rows.len(), 0);
                 bootstrap.draw(key.child(ROWS), L::MAX_DRAWS, &mut self.draws)?;
-                self.sample.take_drawn(&self.draws, entries);
-                if self.rules.balance_drawn {
-                    let weights = balanced_weights(&self.sample.draws_by_class(&self.draws));
-                    self.search.layout.set_class_weights(&weights);
-                }
+                self.rows.take(Some(&self.draws), layout, entries);
             }
         }
         if entries.is_empty() {
@@ -154,14 +149,18 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         self.histograms.clear();
         self.grown.clear();
         self.push_node(0);
-        Ok(PendingNode {
+        let root = PendingNode {
             node: 0,
             depth: 0,
             start: 0,
             end,
             key: key.child(ROOT),
             slot: None,
-        })
+        };
+        if L::BY_ROWS {
+            self.set_value(root);
+        }
+        Ok(root)
     }
 
     /// Adds a leaf. Its tally is the last one of `tallies`.
@@ -174,12 +173,34 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             rows: 0,
             decrease: 0.0,
         });
-        layout.push_proportions(tally, &mut self.grown.values);
+        layout.push_values(tally, &mut self.grown.values);
+    }
+
+    /// The payloads of a node's rows.
+    fn rows_of(&mut self, pending: PendingNode) -> (&L, &mut [L::Payload]) {
+        let [rows, _] = &mut self.search.rows;
+        rows.clear();
+        let entries = &self.entries[pending.parity()][pending.range()];
+        rows.extend(entries.iter().map(|entry| entry.payload()));
+        (&self.search.layout, rows)
+    }
+
+    /// Computes the value of a node from its rows.
+    fn set_value(&mut self, pending: PendingNode) {
+        let (layout, rows) = self.rows_of(pending);
+        let value = layout.value_of_rows(rows);
+        self.grown.values[pending.node as usize] = value;
     }
 
     fn tally(&self, node: u32) -> &[L::Count] {
         let stride = self.search.layout.stride();
         &self.tallies[node as usize * stride..][..stride]
+    }
+
+    /// Whether some nodes are split by histograms.
+    fn counts(&self) -> bool {
+        let is_counted = |index| self.coarse_rows < usize::MAX || self.bins.coarse(index).is_none();
+        !L::BY_ROWS && (0..self.features.len()).any(is_counted)
     }
 
     /// Whether the tally and the depth of a node allow to split it.
@@ -190,8 +211,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             return false;
         }
         let weight = layout.weight(tally);
-        weight >= 2.0 * self.search.limits.weight
-            && C::impurity(weight, layout.purity::<C>(tally)) > EPSILON
+        weight >= 2.0 * self.search.limits.weight && layout.may_be_impure(tally)
     }
 
     /// Searches the best split of a node; `None` if it becomes a leaf. The tally
@@ -200,22 +220,42 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         if pending.end - pending.start < self.limits.min_rows {
             return None;
         }
+        if L::IS_NUMERIC {
+            let rows = || self.entries[pending.parity()][pending.range()].iter();
+            let payloads = || rows().map(|entry| entry.payload());
+            if L::is_pure(payloads()) {
+                return None;
+            }
+            if self.has_subsets && !self.rules.random_splits {
+                self.search.variance = self.search.layout.variance(payloads());
+            }
+        }
         self.search.best.clear();
         self.search_features(pending);
         let best = &self.search.best;
         if !best.is_some() {
             return None;
         }
-        let purity = self.search.layout.purity::<C>(self.tally(pending.node));
-        let decrease = (best.purity - purity) / self.weight;
-        if decrease + EPSILON < self.limits.min_impurity_decrease {
+        let decrease = (best.purity - self.purity(pending)) / self.weight;
+        let scaled = self.search.layout.scale_decrease(decrease);
+        if scaled + EPSILON < self.limits.min_impurity_decrease {
             return None;
         }
+        let best = &self.search.best;
         Some(ChosenSplit {
             feature: best.feature,
             rule: best.rule,
             decrease,
         })
+    }
+
+    /// The purity of a node.
+    fn purity(&mut self, pending: PendingNode) -> f64 {
+        if !L::BY_ROWS {
+            return self.search.layout.purity(self.tally(pending.node));
+        }
+        let (layout, rows) = self.rows_of(pending);
+        layout.purity_of_rows(rows)
     }
 
     /// Searches `max_features` random features, and further ones until one is
@@ -254,6 +294,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             tallies,
             features,
             rules,
+            coarse_rows,
             ..
         } = self;
         let features = &features[first..first + batch];
@@ -266,19 +307,21 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             for &index in features {
                 let index = index as usize;
                 let column = &bins.columns()[index];
-                varies |= search.draw::<C>(index, column, bins.codes(index), entries, total, key);
+                varies |= search.draw(index, column, bins.codes(index), entries, total, key);
             }
             return varies;
         }
         // Independent of whether there is a slot, which depends on other nodes:
         // sorted and counted rows may differ in the rounding of scores.
-        let may_sort = search.layout.is_unweighted() && search.layout.draws(total) < MAX_DRAWS;
+        let may_sort = search.layout.may_sort(total);
         let way = |index: usize| {
             let (coding, coarse) = (&bins.columns()[index].coding, bins.coarse(index));
             let values = bins.counted(index).1;
-            let is_faster = || SortedRows::is_faster(coding, values, entries.len(), stride);
+            let is_faster =
+                || SortedRows::<L::Payload>::is_faster(coding, values, entries.len(), stride);
             match coarse {
-                Some(_) if entries.len() < COARSE_ROWS => Way::Codes,
+                _ if L::BY_ROWS => Way::Codes,
+                Some(_) if entries.len() < *coarse_rows => Way::Codes,
                 Some(_) if may_sort && is_faster() => Way::Bins,
                 None if may_sort && is_faster() => Way::Codes,
                 _ => Way::Histogram,
@@ -320,7 +363,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
                         codes: present.codes(),
                         has_missing: present.has_missing,
                     };
-                    varies |= search.search::<C>(counted, total);
+                    varies |= search.search(counted, total);
                 }
                 let missing = feature.missing() as u8;
                 histograms.clear_batch_place(place, missing, pending.slot);
@@ -331,12 +374,15 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
                 if sorted.codes(feature.missing()).0.len() < COARSE_BINS {
                     way = Way::Codes;
                 } else {
-                    search.search_sorted::<C>(feature, sorted, total);
+                    search.search_sorted(feature, sorted, total);
                     varies = true;
                 }
             }
             if way == Way::Codes && sorted.sort(entries, bins.codes(index), feature.bins.take()) {
-                search.search_sorted::<C>(feature, sorted, total);
+                match L::BY_ROWS {
+                    true => search.search_rows(feature, sorted, total),
+                    false => search.search_sorted(feature, sorted, total),
+                }
                 varies = true;
             }
         }
@@ -376,7 +422,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         self.grown.stats[pending.node as usize] = NodeStats {
             depth: pending.depth,
             rows,
-            decrease: split.decrease,
+            decrease: self.search.layout.scale_decrease(split.decrease),
         };
         let may_split = [self.may_split(node, depth), self.may_split(node + 1, depth)];
         let mut children = [0, 1].map(|side| PendingNode {
@@ -387,11 +433,11 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
             key: pending.key.child(u64::from(side)),
             slot: None,
         });
-        if !may_split[0] && !may_split[1] {
+        if !may_split[0] && !may_split[1] && !L::BY_ROWS {
             self.histograms.release(pending.slot);
             return [None, None];
         }
-        let both = (may_split[0] && may_split[1]) || pending.slot.is_some();
+        let both = L::BY_ROWS || (may_split[0] && may_split[1]) || pending.slot.is_some();
         let number = self.move_rows(
             pending,
             split.feature,
@@ -401,6 +447,9 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
         if both {
             children[0].end = pending.start + number as u32;
             children[1].start = children[0].end;
+            if L::BY_ROWS {
+                children.into_iter().for_each(|child| self.set_value(child));
+            }
             if let Some(slot) = pending.slot {
                 self.pass_on_slot(slot, &mut children, may_split);
             }
@@ -547,7 +596,7 @@ impl<'a, L: TallyLayout, C: Criterion> Grower<'a, L, C> {
     }
 }
 
-impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
+impl<L: TallyLayout> GrowTree for Grower<'_, L> {
     fn grow(&mut self, index: u32, limits: NestedLimits) -> Result<&GrownTree, SampleError> {
         self.limits = limits;
         let mut root = self.start_tree(Key::new(self.rules.seed).child(u64::from(index)))?;
@@ -556,7 +605,7 @@ impl<L: TallyLayout, C: Criterion> GrowTree for Grower<'_, L, C> {
                 Some(leaves) => self.grow_best_first(root, leaves),
                 None => {
                     let is_whole = self.rules.max_features >= self.features.len();
-                    if is_whole && !self.rules.random_splits {
+                    if is_whole && !self.rules.random_splits && self.counts() {
                         let entries = self.entries[0].slice(root.range());
                         root.slot =
                             self.histograms

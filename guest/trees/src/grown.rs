@@ -1,11 +1,9 @@
 //! [`GrownTree`]: what growing a tree results in, and the limits and rules that
 //! determine it.
 
-use crate::sample::{Bootstrap, SampleError};
+use crate::bootstrap::Bootstrap;
+use crate::sample::SampleError;
 use crate::tree::Tree;
-
-/// The tolerance of comparisons of impurities, as in scikit-learn.
-pub(crate) const EPSILON: f64 = f64::EPSILON;
 
 /// The limits that nested hyper-parameters set: a tree that was grown to some
 /// limits contains the tree of any tighter ones.
@@ -47,8 +45,6 @@ pub(crate) struct GrowthRules {
     pub(crate) max_leaves: Option<u32>,
     /// How rows are drawn; `None` for every row once.
     pub(crate) bootstrap: Option<Bootstrap>,
-    /// Whether class weights are balanced over the rows that each tree drew.
-    pub(crate) balance_drawn: bool,
     /// The factor by which repeated draws increase the noise of a tally.
     pub(crate) noise_factor: f64,
 }
@@ -72,8 +68,8 @@ pub(crate) struct GrownTree {
     pub(crate) tree: Tree,
     /// One per node.
     pub(crate) stats: Vec<NodeStats>,
-    /// The class proportions of every node, row-major: for two classes that of
-    /// class 1, else one per class.
+    /// The predicted values of every node, row-major: for two classes the
+    /// proportion of class 1, for more one per class, for numbers one number.
     pub(crate) values: Vec<f64>,
 }
 
@@ -94,21 +90,4 @@ pub(crate) trait GrowTree {
     /// # Errors
     /// If the tree's sample is empty, or a row is drawn too often to be counted.
     fn grow(&mut self, index: u32, limits: NestedLimits) -> Result<&GrownTree, SampleError>;
-}
-
-/// Balanced class weights, as in scikit-learn: rows / (classes that occur *
-/// rows of the class). `counts` is the number of rows of each class.
-pub(crate) fn balanced_weights(counts: &[u32]) -> Vec<f64> {
-    let rows: f64 = counts.iter().map(|&count| f64::from(count)).sum();
-    let classes = counts.iter().filter(|&&count| count > 0).count() as f64;
-    counts
-        .iter()
-        .map(|&count| {
-            if count == 0 {
-                1.0
-            } else {
-                rows / (classes * f64::from(count))
-            }
-        })
-        .collect()
 }

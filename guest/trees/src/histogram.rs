@@ -80,15 +80,21 @@ pub(crate) fn fill_few<L: TallyLayout>(
 mod tests {
     use super::*;
     use crate::bins::Bins;
+    use crate::criterion::Gini;
     use crate::multiclass::MulticlassLayout;
-    use crate::sample::Sample;
+    use crate::sample::{ClassRows, ClassSample, RowSource as _};
 
     /// Adds four rows of three classes to the histogram of one column.
     fn counts(classes: usize, column: &[u8], room: usize) -> Vec<u32> {
-        let layout = MulticlassLayout::new(classes, false);
-        let sample = Sample::new(&Bins::new(4), &[0, 1, 2, 2], 3, &[0, 1, 2, 3]).unwrap();
-        let mut entries = sample.new_entries();
-        sample.take_all(&[1.0; 3], &mut entries);
+        let layout = MulticlassLayout::<Gini>::new(classes, false);
+        let sample = ClassSample::new(&Bins::new(4), &[0, 1, 2, 2], 3, &[0, 1, 2, 3]).unwrap();
+        let rows = ClassRows {
+            sample: &sample,
+            class_weights: vec![1.0; 3],
+            balance_drawn: false,
+        };
+        let mut entries = rows.new_entries();
+        rows.take(None, &mut MulticlassLayout::new(3, false), &mut entries);
         let mut counts = vec![0; room];
         fill(&layout, entries.slice(0..4), [column], [0], &mut counts);
         counts

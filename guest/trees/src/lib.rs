@@ -17,12 +17,14 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | `chunks`, `random`, `criterion`, `tree`, [`params`] | unrolled loops, random numbers, impurity measures, the tests of a tree, hyper-parameters |
+//! | `chunks`, `random`, `criterion`, `number_criterion`, `tree`, [`params`] | unrolled loops, random numbers, impurity measures, the tests of a tree, hyper-parameters |
 //! | `codes`, `quantiles`, `coarse`, [`bins`] | codes of one or four bytes; binning |
-//! | `tally`; `binary`, `multiclass` | counts of rows by class |
-//! | `entries`, `sample` | rows within checked bounds; training rows and bootstrap samples |
+//! | `fixed_point` | numeric targets and weights as whole numbers |
+//! | `payload`, `runs`; `tally`; `class_layout`; `integers` | what rows carry, and how it is added up |
+//! | `binary`, `multiclass`; `mean_layout`, `median_layout` | tallies of classes, and of numbers |
+//! | `entries`; `sample`, `number_sample`, `weighted_classes`; `training`; `bootstrap` | rows within checked bounds; training rows with their targets and weights; bootstrap samples |
 //! | `histogram` | the loop that counts rows |
-//! | `split`; `sorted`; `search`, `draw` | the best split of a node, and random ones |
+//! | `split`; `sorted`; `search`, `by_rows`, `draw` | the best split of a node, and random ones |
 //! | `node_histograms` | histograms of nodes, counted or by subtraction |
 //! | `grown`, `moving`; `pending`; `grower` | growing trees |
 //! | `resolved` | hyper-parameters resolved for given training rows |
@@ -32,7 +34,10 @@
 
 mod binary;
 pub mod bins;
+mod bootstrap;
+mod by_rows;
 mod chunks;
+mod class_layout;
 mod coarse;
 mod codes;
 mod criterion;
@@ -40,27 +45,37 @@ mod draw;
 mod entries;
 pub mod estimator;
 mod fitted;
+mod fixed_point;
 pub mod forest;
 mod grower;
 mod grown;
 mod histogram;
+mod integers;
+mod mean_layout;
+mod median_layout;
 pub mod model;
 mod moving;
 mod multiclass;
 mod node_histograms;
+mod number_criterion;
+mod number_sample;
 pub mod params;
+mod payload;
 mod pending;
 mod quantiles;
 mod random;
 mod resolved;
 mod route;
+mod runs;
 mod sample;
 mod search;
 mod sorted;
 mod split;
 mod tally;
 pub mod trainers;
+mod training;
 mod tree;
+mod weighted_classes;
 
 pub use bins::Bins;
 pub use estimator::ForestClassifier;

@@ -48,8 +48,8 @@ pub enum FeatureValues<'a> {
     },
 }
 
-/// A fitted forest. Its prediction for a row is the mean of the class
-/// proportions in the row's leaf of each tree.
+/// A fitted forest. Its prediction for a row is the mean of what the row's leaf of
+/// each tree predicts: class proportions, or a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ForestRecord", into = "ForestRecord")]
 pub struct Forest {
@@ -68,7 +68,7 @@ impl Forest {
         }
     }
 
-    /// The number of classes.
+    /// The number of classes; 0 if it predicts numbers.
     pub fn classes(&self) -> usize {
         self.classes as usize
     }
@@ -83,8 +83,8 @@ impl Forest {
         self.trees.len()
     }
 
-    /// Class probabilities of `rows` rows, row-major: of class 1 for two
-    /// classes, else of each class.
+    /// The predictions for `rows` rows, row-major: the probability of class 1 for
+    /// two classes, of each class for more, a number without classes.
     ///
     /// `feature` is called once per feature, with its index, its column and a
     /// function that takes the values of all rows.
@@ -147,6 +147,7 @@ fn encode(column: &Column, values: FeatureValues<'_>) -> Result<ColumnCodes, Pre
 #[serde(deny_unknown_fields)]
 struct ForestRecord {
     features: Vec<Column>,
+    /// 0 for numbers.
     classes: u32,
     trees: Vec<TreeRecord>,
 }
@@ -172,7 +173,8 @@ struct TreeRecord {
     counts: Vec<u32>,
     /// By such a proportion: its class.
     classes: Vec<u32>,
-    /// These proportions; of two classes, by leaf, the proportion of class 1.
+    /// These proportions; by leaf, of two classes the proportion of class 1, of
+    /// numbers the number.
     values: Vec<f64>,
 }
 
@@ -191,8 +193,8 @@ impl TryFrom<ForestRecord> for Forest {
     type Error = ModelError;
 
     fn try_from(record: ForestRecord) -> Result<Self, ModelError> {
-        if record.classes == 0 || record.trees.is_empty() {
-            return Err(ModelError::Damaged("it has no classes or no trees"));
+        if record.trees.is_empty() {
+            return Err(ModelError::Damaged("it has no trees"));
         }
         if !record
             .features
@@ -220,7 +222,7 @@ impl TreeRecord {
         let nodes = &fitted.tree.nodes;
         let (mut counts, mut classes) = (Vec::new(), Vec::new());
         let values = match &fitted.values {
-            LeafValues::Binary(values) => {
+            LeafValues::Single(values) => {
                 let of_leaves = nodes.iter().zip(values).filter(|(node, _)| node.is_leaf());
                 of_leaves.map(|(_, value)| *value).collect()
             }
@@ -279,7 +281,7 @@ impl TreeRecord {
             tree.sets.push(set);
         }
         let mut rest = self.feature.iter().zip(&self.cut).zip(&self.missing_left);
-        // Of two classes each leaf has one number.
+        // Of numbers, and of two classes, each leaf has one number.
         let mut counts = self.counts.iter().copied();
         let mut starts = vec![0];
         for (index, &left) in self.left.iter().enumerate() {
@@ -325,7 +327,7 @@ impl TreeRecord {
                 true => 0.0,
                 false => self.values[range.start as usize],
             };
-            LeafValues::Binary(starts.map(of_node).collect())
+            LeafValues::Single(starts.map(of_node).collect())
         } else {
             LeafValues::Sparse {
                 starts,

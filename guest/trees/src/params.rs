@@ -23,6 +23,17 @@ pub enum ParamsError {
         /// The values that are accepted.
         expected: &'static str,
     },
+    /// A criterion for targets of another kind.
+    #[error("`criterion` is `{criterion}`, but the target is {}", target.criteria())]
+    Criterion {
+        /// The criterion.
+        criterion: Impurity,
+        /// The kind of the target.
+        target: TargetKind,
+    },
+    /// `class_weight` for a numeric target.
+    #[error("`class_weight` is given, but the target is numeric and has no classes")]
+    ClassWeightOfNumbers,
     /// `max_samples` without `bootstrap`.
     #[error("`max_samples` needs `bootstrap: true`")]
     MaxSamplesWithoutBootstrap,
@@ -39,10 +50,54 @@ pub enum ParamsError {
 /// The impurity measure of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Impurity {
-    /// Gini impurity.
+    /// [`Self::Gini`] for classes, [`Self::SquaredError`] for numbers.
+    Auto,
+    /// Gini impurity, of classes.
     Gini,
-    /// Shannon entropy; `log_loss` is a synonym.
+    /// Shannon entropy, of classes; `log_loss` is a synonym.
     Entropy,
+    /// Mean squared error around the mean, of numbers; `friedman_mse` is a
+    /// synonym.
+    SquaredError,
+    /// Mean absolute error around the median, of numbers.
+    AbsoluteError,
+    /// Half the mean Poisson deviance, of numbers of at least 0.
+    Poisson,
+}
+
+impl std::fmt::Display for Impurity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Gini => "gini",
+            Self::Entropy => "entropy",
+            Self::SquaredError => "squared_error",
+            Self::AbsoluteError => "absolute_error",
+            Self::Poisson => "poisson",
+        })
+    }
+}
+
+/// The kind of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// Classes.
+    Classes,
+    /// Numbers.
+    Numbers,
+}
+
+impl TargetKind {
+    /// The criteria for a target of this kind.
+    fn criteria(self) -> &'static str {
+        match self {
+            Self::Classes => "of classes, which takes `gini`, `entropy` and `log_loss`",
+            Self::Numbers => {
+                "numeric, which takes `squared_error`, `friedman_mse`, `absolute_error` and \
+                 `poisson`"
+            }
+        }
+    }
 }
 
 /// Which splits of a feature are evaluated.
@@ -66,6 +121,8 @@ pub enum Amount {
 /// The number of random features that are searched for a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MaxFeatures {
+    /// [`Self::Sqrt`] for classes, [`Self::All`] for numbers.
+    Auto,
     /// The square root of the number of features, rounded down, at least 1.
     Sqrt,
     /// The binary logarithm of the number of features, rounded down, at least 1.
@@ -97,13 +154,13 @@ pub enum ClassWeight {
 /// | name | default | range | meaning |
 /// | --- | --- | --- | --- |
 /// | `n_estimators` | 100 (a tree: 1) | 1 or more | number of trees |
-/// | `criterion` | gini | [`Impurity`] | impurity measure |
+/// | `criterion` | auto: gini or squared_error | [`Impurity`] | impurity measure |
 /// | `splitter` | best (extra trees: random) | [`Splitter`] | splits that are evaluated |
 /// | `max_depth` | none | 1 or more | depth at which a node is a leaf |
 /// | `min_samples_split` | 2 | 2 or more rows, a share in (0, 1] | minimum number of distinct rows of a split node |
 /// | `min_samples_leaf` | 1 | 1 or more rows, a share in (0, 1) | minimum number of distinct rows of a leaf |
 /// | `min_weight_fraction_leaf` | 0 | 0 to 0.5 | minimum weight of a leaf, as a fraction of the sample's |
-/// | `max_features` | sqrt (a tree: all) | [`MaxFeatures`] | random features that are searched for a split |
+/// | `max_features` | auto: sqrt or all (a tree: all) | [`MaxFeatures`] | random features that are searched for a split |
 /// | `max_leaf_nodes` | none | 2 or more | maximum number of leaves; the tree grows best-first |
 /// | `min_impurity_decrease` | 0 | 0 or more | minimum weighted impurity decrease of a split |
 /// | `bootstrap` | true (else false) | | whether trees draw their rows with replacement |
@@ -166,13 +223,13 @@ impl ForestParams {
     pub fn random_forest() -> Self {
         Self(ForestValidParams {
             n_estimators: 100,
-            criterion: Impurity::Gini,
+            criterion: Impurity::Auto,
             splitter: Splitter::Best,
             max_depth: None,
             min_samples_split: Amount::Rows(2),
             min_samples_leaf: Amount::Rows(1),
             min_weight_fraction_leaf: 0.0,
-            max_features: MaxFeatures::Sqrt,
+            max_features: MaxFeatures::Auto,
             max_leaf_nodes: None,
             min_impurity_decrease: 0.0,
             bootstrap: true,
@@ -241,9 +298,13 @@ impl ForestParams {
                 }
                 "criterion" => {
                     to.criterion = match value.as_str() {
+                        Some("auto") => Impurity::Auto,
                         Some("gini") => Impurity::Gini,
                         Some("entropy" | "log_loss") => Impurity::Entropy,
-                        _ => return refuse("criterion", value, "`gini`, `entropy` or `log_loss`"),
+                        Some("squared_error" | "friedman_mse") => Impurity::SquaredError,
+                        Some("absolute_error") => Impurity::AbsoluteError,
+                        Some("poisson") => Impurity::Poisson,
+                        _ => return refuse("criterion", value, CRITERION),
                     }
                 }
                 "splitter" => {
@@ -306,12 +367,14 @@ impl ForestParams {
     }
 }
 
+const CRITERION: &str = "`auto`, `gini`, `entropy`, `log_loss`, `squared_error`, `friedman_mse`, \
+     `absolute_error` or `poisson`";
 const MIN_SAMPLES_SPLIT: &str =
     "a whole number of 2 or more rows, or a share of the rows above 0 and up to 1.0";
 const MIN_SAMPLES_LEAF: &str =
     "a whole number of 1 or more rows, or a share of the rows between 0 and 1";
 const MAX_SAMPLES: &str = "null, a whole number of 1 or more rows, or a share of the rows above 0";
-const MAX_FEATURES: &str = "`sqrt`, `log2`, null, a whole number of 1 or more features, or a share \
+const MAX_FEATURES: &str = "`auto`, `sqrt`, `log2`, null, a whole number of 1 or more features, or a share \
      of the features above 0 and up to 1.0";
 const CLASS_WEIGHT: &str =
     "null, `balanced`, `balanced_subsample`, or a weight of 0 or more for each label";
@@ -370,6 +433,7 @@ fn amount(
 fn max_features(value: &Value) -> Result<MaxFeatures, ParamsError> {
     match value {
         Value::Null => Ok(MaxFeatures::All),
+        Value::String(name) if name == "auto" => Ok(MaxFeatures::Auto),
         Value::String(name) if name == "sqrt" => Ok(MaxFeatures::Sqrt),
         Value::String(name) if name == "log2" => Ok(MaxFeatures::Log2),
         _ => Ok(match amount("max_features", value, MAX_FEATURES)? {

@@ -49,7 +49,8 @@ pub(crate) struct ChosenSplit {
     pub(crate) feature: usize,
     /// Which codes go left.
     pub(crate) rule: SplitRule,
-    /// The impurity decrease, weighted by the node's share of the weight.
+    /// The impurity decrease, weighted by the node's share of the weight, in the
+    /// unit of [`crate::tally::TallyLayout::purity`].
     pub(crate) decrease: f64,
 }
 

@@ -1,9 +1,9 @@
-//! [`Sample`]: the training rows of a forest with their classes, and the
-//! bootstrap samples that trees draw from them.
+//! [`RowSource`]: the training rows of a forest with what they carry in a layout;
+//! [`ClassSample`]: training rows with their classes.
 
 use crate::bins::Bins;
+use crate::class_layout::ClassLayout;
 use crate::entries::{BoundedRows, Bounds, Entry};
-use crate::random::{Key, Rng, scale};
 use crate::tally::TallyLayout;
 
 /// Errors of the training rows.
@@ -42,9 +42,40 @@ pub enum SampleError {
         /// The greatest possible number.
         limit: u64,
     },
-    /// All training rows have class weight 0.
-    #[error("`class_weight` gives no weight to any training row")]
+    /// All training rows have weight 0.
+    #[error("no training row has a weight above 0, by its class or by itself")]
     Weightless,
+    /// A training row has no target.
+    #[error("training row {row} has the target {target}, which is not finite")]
+    Target {
+        /// The row.
+        row: u32,
+        /// Its target.
+        target: f64,
+    },
+    /// A training row has a target that the criterion does not take.
+    #[error(
+        "`criterion` is `poisson`, which takes targets of 0 or more, but training row {row} has {target}"
+    )]
+    Negative {
+        /// The row.
+        row: u32,
+        /// Its target.
+        target: f64,
+    },
+    /// All targets are 0.
+    #[error(
+        "`criterion` is `poisson`, which needs a target above 0, but those of all training rows are 0"
+    )]
+    Zero,
+    /// A sample weight is negative or not finite.
+    #[error("training row {row} has the weight {weight}, but a weight is a number of 0 or more")]
+    Weight {
+        /// The row.
+        row: u32,
+        /// Its weight.
+        weight: f64,
+    },
     /// A tree drew one row more often than an entry can encode.
     #[error("`max_samples` drew one row more than {limit} times")]
     Overdrawn {
@@ -53,9 +84,35 @@ pub enum SampleError {
     },
 }
 
+/// The training rows of a forest in layout `L`.
+pub(crate) trait RowSource<L: TallyLayout> {
+    /// The number of training rows.
+    fn len(&self) -> usize;
+    /// An empty list for entries of these rows.
+    fn new_entries(&self) -> BoundedRows<Entry<L>>;
+    /// Fills `entries` with the rows that were drawn, given the number of draws of
+    /// each training row, at most [`TallyLayout::MAX_DRAWS`]; without `draws`, with
+    /// every row once, except those of weight 0.
+    fn take(&self, draws: Option<&[u16]>, layout: &mut L, entries: &mut BoundedRows<Entry<L>>);
+}
+
+/// Checks that there are training rows, all of them in the dataset.
+pub(crate) fn check_rows(bins: &Bins, rows: &[u32]) -> Result<(), SampleError> {
+    if rows.is_empty() {
+        return Err(SampleError::Empty);
+    }
+    match rows.iter().find(|&&row| row as usize >= bins.rows()) {
+        Some(&row) => Err(SampleError::Row {
+            row,
+            rows: bins.rows(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Training rows with their classes.
 #[derive(Debug)]
-pub(crate) struct Sample<'a> {
+pub(crate) struct ClassSample<'a> {
     /// Invariant: all are less than `bounds.rows`.
     rows: &'a [u32],
     /// One per row. Invariant: all are less than `bounds.classes`.
@@ -65,7 +122,7 @@ pub(crate) struct Sample<'a> {
     bounds: Bounds,
 }
 
-impl<'a> Sample<'a> {
+impl<'a> ClassSample<'a> {
     /// The sample of `rows`. `codes` holds the class of every row of the
     /// dataset.
     ///
@@ -78,21 +135,13 @@ impl<'a> Sample<'a> {
         classes: usize,
         rows: &'a [u32],
     ) -> Result<Self, SampleError> {
-        if rows.is_empty() {
-            return Err(SampleError::Empty);
-        }
+        check_rows(bins, rows)?;
         if classes > usize::from(u16::MAX) {
             return Err(SampleError::Classes { classes });
         }
         let mut counts = vec![0_u32; classes];
         let mut of_rows = Vec::with_capacity(rows.len());
         for &row in rows {
-            if row as usize >= bins.rows() {
-                return Err(SampleError::Row {
-                    row,
-                    rows: bins.rows(),
-                });
-            }
             let class = codes.get(row as usize).copied().unwrap_or(u32::MAX);
             *counts
                 .get_mut(class as usize)
@@ -108,11 +157,6 @@ impl<'a> Sample<'a> {
                 classes,
             },
         })
-    }
-
-    /// An empty list for entries of this sample.
-    pub(crate) fn new_entries<L: TallyLayout>(&self) -> BoundedRows<Entry<L>> {
-        BoundedRows::new(self.bounds)
     }
 
     /// The number of training rows.
@@ -134,188 +178,126 @@ impl<'a> Sample<'a> {
         counts
     }
 
-    /// Fills `entries` with every row once, except those of classes of weight
-    /// 0. `class_weights` has one weight per class.
-    #[expect(unsafe_code, reason = "the rows were checked once, by `new`")]
-    pub(crate) fn take_all<L: TallyLayout>(
-        &self,
-        class_weights: &[f64],
-        entries: &mut BoundedRows<Entry<L>>,
-    ) {
-        assert_eq!(entries.bounds(), self.bounds, "entries of another sample");
-        // SAFETY: the rows and classes of this sample are within its bounds.
-        unsafe {
-            entries.refill(|entries| {
-                entries.extend(
-                    self.rows
-                        .iter()
-                        .zip(&self.classes)
-                        .filter(|&(_, &class)| class_weights[usize::from(class)] > 0.0)
-                        .map(|(&row, &class)| Entry::new(row, 1, class)),
-                );
-            });
-        }
+    /// What all rows and classes are within.
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
-    /// Fills `entries` with the rows that were drawn. `draws` has the number
-    /// of draws of each training row, at most [`TallyLayout::MAX_DRAWS`].
-    #[expect(unsafe_code, reason = "the rows were checked once, by `new`")]
-    pub(crate) fn take_drawn<L: TallyLayout>(
-        &self,
-        draws: &[u16],
-        entries: &mut BoundedRows<Entry<L>>,
-    ) {
-        assert_eq!(entries.bounds(), self.bounds, "entries of another sample");
-        // SAFETY: the rows and classes of this sample are within its bounds;
-        // only what was written by `keep` is left.
-        unsafe { entries.refill(|entries| self.push_drawn(draws, entries)) }
+    /// The training rows.
+    pub(crate) fn rows(&self) -> &'a [u32] {
+        self.rows
     }
 
-    fn push_drawn<L: TallyLayout>(&self, draws: &[u16], entries: &mut Vec<Entry<L>>) {
-        entries.resize(self.rows.len(), Entry::new(0, 0, 0));
-        let mut kept = 0;
-        let mut keep = |row: u32, class: u16, draws: u16| {
-            // Always written, and kept if drawn: no branch to mispredict.
-            entries[kept] = Entry::new(row, draws, class);
-            kept += usize::from(draws > 0);
-        };
-        // In chunks for the reason given in `chunks`.
-        let (rows, last_rows) = self.rows.as_chunks::<8>();
-        let (classes, last_classes) = self.classes.as_chunks::<8>();
-        let (draws, last_draws) = draws.as_chunks::<8>();
-        for ((rows, classes), draws) in rows.iter().zip(classes).zip(draws) {
-            for ((&row, &class), &draws) in rows.iter().zip(classes).zip(draws) {
-                keep(row, class, draws);
-            }
-        }
-        for ((&row, &class), &draws) in last_rows.iter().zip(last_classes).zip(last_draws) {
-            keep(row, class, draws);
-        }
-        entries.truncate(kept);
+    /// The class of each training row.
+    pub(crate) fn classes(&self) -> &[u16] {
+        &self.classes
     }
 }
 
-/// How a tree draws its rows, with replacement.
+/// The rows of a [`ClassSample`] with class weights, in the layouts that count
+/// draws.
 #[derive(Debug)]
-pub(crate) enum Bootstrap {
-    /// All rows have the same probability.
-    Uniform {
-        /// The number of draws.
-        draws: u32,
-    },
-    /// The probability of a row is proportional to the weight of its class.
-    Weighted {
-        /// The number of draws.
-        draws: u32,
-        /// The cumulative probability of each class.
-        cumulative: Vec<f64>,
-        /// By class, the positions of its rows among the training rows.
-        positions: Vec<Vec<u32>>,
-    },
+pub(crate) struct ClassRows<'a> {
+    /// The rows.
+    pub(crate) sample: &'a ClassSample<'a>,
+    /// The weight of each class; 1 for all if rows are drawn by weight.
+    pub(crate) class_weights: Vec<f64>,
+    /// Whether class weights are balanced over the rows that each tree drew.
+    pub(crate) balance_drawn: bool,
 }
 
-impl Bootstrap {
-    /// Draws in proportion to `class_weights`, one per class.
-    pub(crate) fn weighted(sample: &Sample<'_>, draws: u32, class_weights: &[f64]) -> Self {
-        let mut positions = vec![Vec::new(); sample.counts.len()];
-        for (position, &class) in sample.classes.iter().enumerate() {
-            positions[usize::from(class)].push(position as u32);
-        }
-        let weights: Vec<f64> = sample
-            .counts
-            .iter()
-            .zip(class_weights)
-            .map(|(&count, weight)| f64::from(count) * weight)
-            .collect();
-        let total: f64 = weights.iter().sum();
-        let mut cumulative: Vec<f64> = weights
-            .iter()
-            .scan(0.0, |sum, weight| {
-                *sum += weight;
-                Some(*sum / total)
-            })
-            .collect();
-        // Rounding must not leave a gap below 1, which would draw from a class
-        // without rows.
-        if let Some(last) = weights.iter().rposition(|&weight| weight > 0.0) {
-            cumulative[last..].fill(1.0);
-        }
-        Self::Weighted {
-            draws,
-            cumulative,
-            positions,
-        }
+impl<L: ClassLayout> RowSource<L> for ClassRows<'_> {
+    fn len(&self) -> usize {
+        self.sample.rows.len()
     }
 
-    /// Writes the number of draws of each training row into `counts`.
-    ///
-    /// # Errors
-    /// If a row is drawn more than `limit` times.
-    pub(crate) fn draw(&self, key: Key, limit: u16, counts: &mut [u16]) -> Result<(), SampleError> {
-        counts.fill(0);
-        let mut rng = key.rng();
-        let rows = counts.len() as u32;
-        match self {
-            Self::Uniform { draws: number } => {
-                draw_uniform(&mut rng, *number, rows, limit, counts)?
+    fn new_entries(&self) -> BoundedRows<Entry<L>> {
+        BoundedRows::new(self.sample.bounds)
+    }
+
+    #[expect(unsafe_code, reason = "the rows were checked once, by `new`")]
+    fn take(&self, draws: Option<&[u16]>, layout: &mut L, entries: &mut BoundedRows<Entry<L>>) {
+        let ClassSample {
+            rows,
+            classes,
+            bounds,
+            ..
+        } = self.sample;
+        assert_eq!(entries.bounds(), *bounds, "entries of another sample");
+        let class_weights = &self.class_weights;
+        let Some(draws) = draws else {
+            layout.set_class_weights(class_weights);
+            let weighted = |class: u16| class_weights[usize::from(class)] > 0.0;
+            let of_rows = rows
+                .iter()
+                .zip(classes)
+                .filter(|&(_, &class)| weighted(class));
+            // SAFETY: the rows and classes of the sample are within its bounds.
+            unsafe {
+                entries.refill(|entries| {
+                    entries
+                        .extend(of_rows.map(|(&row, &class)| Entry::new(row, L::pack(1, class))));
+                });
             }
-            Self::Weighted {
-                draws: number,
-                cumulative,
-                positions,
-            } => {
-                for _ in 0..*number {
-                    let share = rng.next_f64();
-                    let class = cumulative.partition_point(|&upto| upto <= share);
-                    let positions = &positions[class];
-                    let position = positions[rng.below(positions.len() as u32) as usize];
-                    count(&mut counts[position as usize], limit)?;
-                }
-            }
+            return;
+        };
+        if self.balance_drawn {
+            layout.set_class_weights(&balanced_weights(&self.sample.draws_by_class(draws)));
         }
-        Ok(())
+        // SAFETY: as above; `push_drawn` leaves only rows that it was given.
+        unsafe {
+            entries.refill(|entries| push_drawn(rows, classes, draws, L::pack, entries));
+        }
     }
 }
 
-fn draw_uniform(
-    rng: &mut Rng,
-    number: u32,
-    rows: u32,
-    limit: u16,
-    counts: &mut [u16],
-) -> Result<(), SampleError> {
-    let mut left = number;
-    // In chunks of eight for the reason given in `chunks`.
-    while left >= 8 {
-        for _ in 0..4 {
-            let bits = rng.next_u64();
-            for half in [bits >> 32, bits & 0xffff_ffff] {
-                if let Some(row) = scale(half, rows) {
-                    count(&mut counts[row as usize], limit)?;
-                    left -= 1;
-                }
-            }
+/// Appends the rows that were drawn, with the payloads that `pack` makes of their
+/// draws and of what `of_rows` has for them.
+pub(crate) fn push_drawn<L: TallyLayout, T: Copy>(
+    rows: &[u32],
+    of_rows: &[T],
+    draws: &[u16],
+    pack: impl Fn(u16, T) -> L::Payload,
+    entries: &mut Vec<Entry<L>>,
+) {
+    let Some((&row, &of_row)) = rows.first().zip(of_rows.first()) else {
+        return;
+    };
+    entries.resize(rows.len(), Entry::new(row, pack(0, of_row)));
+    let mut kept = 0;
+    let mut keep = |row: u32, of_row: T, draws: u16| {
+        // Always written, and kept if drawn: no branch to mispredict.
+        entries[kept] = Entry::new(row, pack(draws, of_row));
+        kept += usize::from(draws > 0);
+    };
+    // In chunks for the reason given in `chunks`.
+    let (rows, last_rows) = rows.as_chunks::<8>();
+    let (of_rows, last_of_rows) = of_rows.as_chunks::<8>();
+    let (draws, last_draws) = draws.as_chunks::<8>();
+    for ((rows, of_rows), draws) in rows.iter().zip(of_rows).zip(draws) {
+        for ((&row, &of_row), &draws) in rows.iter().zip(of_rows).zip(draws) {
+            keep(row, of_row, draws);
         }
     }
-    while left > 0 {
-        let bits = rng.next_u64();
-        for half in [bits >> 32, bits & 0xffff_ffff] {
-            if left > 0
-                && let Some(row) = scale(half, rows)
-            {
-                count(&mut counts[row as usize], limit)?;
-                left -= 1;
-            }
-        }
+    for ((&row, &of_row), &draws) in last_rows.iter().zip(last_of_rows).zip(last_draws) {
+        keep(row, of_row, draws);
     }
-    Ok(())
+    entries.truncate(kept);
 }
 
-#[inline]
-fn count(draws: &mut u16, limit: u16) -> Result<(), SampleError> {
-    if *draws >= limit {
-        return Err(SampleError::Overdrawn { limit });
-    }
-    *draws += 1;
-    Ok(())
+/// Balanced class weights, as in scikit-learn: rows / (classes that occur *
+/// rows of the class). `counts` is the number of rows of each class.
+pub(crate) fn balanced_weights(counts: &[u32]) -> Vec<f64> {
+    let rows: f64 = counts.iter().map(|&count| f64::from(count)).sum();
+    let classes = counts.iter().filter(|&&count| count > 0).count() as f64;
+    counts
+        .iter()
+        .map(|&count| {
+            if count == 0 {
+                1.0
+            } else {
+                rows / (classes * f64::from(count))
+            }
+        })
+        .collect()
 }

@@ -3,39 +3,8 @@
 
 use crate::bins::Column;
 use crate::coarse::CoarseCodes;
-use crate::tally::{Count, TallyLayout};
+use crate::tally::Count;
 use crate::tree::{CodeSet, contains};
-
-/// The minimum of either side of a split.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct LeafLimits {
-    /// The minimum number of distinct rows.
-    pub(crate) rows: u32,
-    /// The minimum sum of the draws' class weights.
-    pub(crate) weight: f64,
-}
-
-impl LeafLimits {
-    /// Whether every split meets the limits.
-    pub(crate) fn is_met_by_all(self) -> bool {
-        self.rows <= 1 && self.weight <= 0.0
-    }
-
-    /// Whether the split of `total` into `left` and the rest meets the limits.
-    pub(crate) fn is_met<L: TallyLayout>(
-        self,
-        layout: &L,
-        left: &[L::Count],
-        total: &[L::Count],
-    ) -> bool {
-        let rows = layout.rows(left);
-        let (a, b) = layout.split_weights(left, total);
-        rows >= self.rows
-            && layout.rows(total) - rows >= self.rows
-            && a >= self.weight
-            && b >= self.weight
-    }
-}
 
 /// Which codes go left, in a split that is not yet part of a tree.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use crate::bins::{Bins, BinsError};
 use crate::forest::{self, ForestError, TrainingSet};
 use crate::model::{FeatureValues, Forest, PredictError};
-use crate::params::{ForestParams, ForestValidParams, ParamsError};
+use crate::params::{ForestParams, ForestValidParams};
 use crate::resolved::ResolveError;
+use crate::sample::SampleError;
 
 /// A random forest (Breiman: Random forests, 2001).
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +30,11 @@ pub struct ExtraTrees;
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionTree;
 
-/// A fitted forest with its class labels.
+/// A fitted forest with the class labels of its target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// The class labels, sorted.
+    /// The class labels, sorted; none for a numeric target.
     pub classes: Vec<String>,
     /// The trees.
     pub forest: Forest,
@@ -91,17 +92,12 @@ fn prepare(table: &Table) -> Result<Bins, Fault> {
     Ok(bins)
 }
 
-fn training_set<'a>(job: &Job<'a>) -> Result<TrainingSet<'a>, Fault> {
-    match job.target {
-        Target::Classes { classes, codes } => Ok(TrainingSet {
-            labels: classes,
-            codes,
-            train: job.train,
-        }),
-        Target::Numbers(_) => Err(Fault::InvalidTask(
-            "the target is numeric, but this trainer is a classifier".to_owned(),
-        )),
-    }
+fn training_set<'a>(job: &Job<'a>) -> TrainingSet<'a> {
+    let set = match job.target {
+        Target::Classes { classes, codes } => TrainingSet::classes(classes, codes, job.train),
+        Target::Numbers(numbers) => TrainingSet::numbers(numbers, job.train),
+    };
+    set.with_weights(job.weights)
 }
 
 fn check(params: &Params, defaults: &ForestParams) -> Result<ForestValidParams, Fault> {
@@ -114,9 +110,12 @@ fn check(params: &Params, defaults: &ForestParams) -> Result<ForestValidParams, 
 
 fn fault(error: ForestError) -> Fault {
     match error {
-        ForestError::Resolve(ResolveError::Params(error @ ParamsError::NoSuchClass { .. })) => {
+        ForestError::Resolve(ResolveError::Params(error)) => {
             Fault::InvalidParams(error.to_string())
         }
+        ForestError::Resolve(ResolveError::Sample(
+            error @ (SampleError::Negative { .. } | SampleError::Zero),
+        )) => Fault::InvalidParams(error.to_string()),
         ForestError::Score(fault) => fault,
         error => Fault::Failed(error.to_string()),
     }
@@ -133,17 +132,17 @@ fn evaluate(
         .iter()
         .map(|params| check(params, defaults))
         .collect::<Result<_, _>>()?;
-    forest::evaluate(bins, training_set(job)?, job.test, &candidates, scorer).map_err(fault)
+    forest::evaluate(bins, training_set(job), job.test, &candidates, scorer).map_err(fault)
 }
 
 fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fault> {
     let Some(params) = job.candidates.first() else {
         return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
     };
-    let training = training_set(job)?;
-    let forest = forest::fit(bins, training, &check(params, defaults)?).map_err(fault)?;
+    let params = check(params, defaults)?;
+    let forest = forest::fit(bins, training_set(job), &params).map_err(fault)?;
     Ok(Model {
-        classes: training.labels.to_vec(),
+        classes: job.target.classes().to_vec(),
         forest,
     })
 }
@@ -187,10 +186,10 @@ fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
             TableError::Predict(error) => Fault::InvalidDataset(error.to_string()),
             TableError::Table(fault) => fault,
         })?;
-    let values = if model.classes.len() == 2 {
-        PredictionValues::Binary(values)
-    } else {
-        PredictionValues::Multiclass(values)
+    let values = match model.classes.len() {
+        0 => PredictionValues::Numbers(values),
+        2 => PredictionValues::Binary(values),
+        _ => PredictionValues::Multiclass(values),
     };
     Ok(PredictionBuf {
         classes: model.classes.clone(),
@@ -199,13 +198,15 @@ fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
 }
 
 fn describe(name: &str, summary: &str, params: Vec<Param>) -> TrainerDescription {
-    let tasks = vec![Learning::Binary, Learning::Multiclass];
-    TrainerDescription::new(name, summary, tasks, params)
+    let tasks = vec![Learning::Binary, Learning::Multiclass, Learning::Regression];
+    let mut description = TrainerDescription::new(name, summary, tasks, params);
+    description.abilities.weights = true;
+    description
 }
 
 fn describe_random_forest() -> TrainerDescription {
     let mut params = vec![n_estimators()];
-    params.extend(shared(json!("sqrt"), &["balanced", "balanced_subsample"]));
+    params.extend(shared(json!("auto"), &["balanced", "balanced_subsample"]));
     params.extend([bootstrap(true), max_samples()]);
     describe(
         "random_forest",
@@ -216,7 +217,7 @@ fn describe_random_forest() -> TrainerDescription {
 
 fn describe_extra_trees() -> TrainerDescription {
     let mut params = vec![n_estimators()];
-    params.extend(shared(json!("sqrt"), &["balanced", "balanced_subsample"]));
+    params.extend(shared(json!("auto"), &["balanced", "balanced_subsample"]));
     params.extend([bootstrap(false), max_samples()]);
     describe(
         "extra_trees",
@@ -304,9 +305,21 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
     vec![
         Param::new(
             "criterion",
-            vec![choice(&["gini", "entropy", "log_loss"])],
-            json!("gini"),
-            "The impurity measure; `log_loss` is a synonym of `entropy`.",
+            vec![choice(&[
+                "auto",
+                "gini",
+                "entropy",
+                "log_loss",
+                "squared_error",
+                "friedman_mse",
+                "absolute_error",
+                "poisson",
+            ])],
+            json!("auto"),
+            "The impurity measure. For classes: `gini`, or `entropy`, of which `log_loss` is a \
+             synonym; for numbers: `squared_error`, of which `friedman_mse` is a synonym, \
+             `absolute_error`, or, if none is negative, `poisson`. `auto` is `gini` for classes \
+             and `squared_error` for numbers.",
         ),
         Param::new(
             "max_depth",
@@ -339,14 +352,14 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
         Param::new(
             "max_features",
             vec![
-                choice(&["sqrt", "log2"]),
+                choice(&["auto", "sqrt", "log2"]),
                 ParamKind::Null,
                 from(1),
                 share(Some(1.0)),
             ],
             max_features,
             "The number of random features that are searched for a split, absolute or as a \
-             fraction of all; null for all. If these are constant in a node, further ones are \
+             fraction of all; null for all; `auto` is `sqrt` for classes and all for numbers. If these are constant in a node, further ones are \
              searched.",
         ),
         Param::new(
@@ -368,7 +381,7 @@ fn shared(max_features: Value, balances: &[&str]) -> Vec<Param> {
             "class_weight",
             vec![ParamKind::Null, choice(balances), ParamKind::Weights],
             Value::Null,
-            "Class weights: a weight for each label (1 if not given), or weights inversely \
+            "For classes, class weights: a weight for each label (1 if not given), or weights inversely \
              proportional to the class frequencies. With `bootstrap`, rows are drawn in \
              proportion to their weight.",
         ),

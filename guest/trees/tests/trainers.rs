@@ -1,5 +1,5 @@
 //! The trainers through the sdk's [`Trainer`] trait, on tables with numbers,
-//! categories and missing values, of two and of more classes.
+//! categories and missing values: two classes, more classes, and numbers.
 
 use std::collections::BTreeMap;
 
@@ -87,16 +87,18 @@ struct Recorder {
     train: BTreeMap<usize, Vec<f64>>,
 }
 
-fn probabilities(prediction: Prediction<'_>) -> Vec<f64> {
+fn values(prediction: Prediction<'_>) -> Vec<f64> {
     match prediction {
-        Prediction::Binary(values) | Prediction::Multiclass(values) => values.to_vec(),
+        Prediction::Binary(values)
+        | Prediction::Multiclass(values)
+        | Prediction::Numbers(values) => values.to_vec(),
         other => panic!("a forest predicted {other:?}"),
     }
 }
 
 impl Scorer for Recorder {
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.test.insert(candidate, probabilities(prediction));
+        self.test.insert(candidate, values(prediction));
         Ok(())
     }
 
@@ -105,7 +107,7 @@ impl Scorer for Recorder {
     }
 
     fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.train.insert(candidate, probabilities(prediction));
+        self.train.insert(candidate, values(prediction));
         Ok(())
     }
 }
@@ -120,7 +122,11 @@ struct Fitted<T: Trainer> {
 
 /// Evaluates and fits one candidate on two thirds of the rows.
 fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fitted<T>, Fault> {
-    let target = table.target(target, fanout_sdk::Learning::Multiclass)?;
+    let learning = match target {
+        "delay" => fanout_sdk::Learning::Regression,
+        _ => fanout_sdk::Learning::Multiclass,
+    };
+    let target = table.target(target, learning)?;
     let (test, train): (Vec<u32>, Vec<u32>) = (0..ROWS).partition(|row| row / 6 % 3 == 2);
     let data = T::prepare(table)?;
     let job = Job {
@@ -167,7 +173,7 @@ fn learns<T: Trainer>(set: &[(&str, Value)]) {
         let share = accuracy(&predicted, &fitted.target);
         assert!(share > 0.9, "{trainer} on `{name}`: {share}");
 
-        let all = probabilities(predicted.as_prediction());
+        let all = values(predicted.as_prediction());
         assert_eq!(all.len(), ROWS as usize * width);
         assert!(all.iter().all(|p| (0.0..=1.0).contains(p)));
         for row in all.chunks_exact(width).filter(|_| width > 1) {
@@ -200,7 +206,7 @@ fn a_model_finds_features_by_name_and_categories_by_label() {
         params::<RandomForest>(&[("n_estimators", json!(10))]),
     )
     .unwrap();
-    let expected = probabilities(predict::<RandomForest>(&fitted.model, &table).as_prediction());
+    let expected = values(predict::<RandomForest>(&fitted.model, &table).as_prediction());
     // Features in another order, labels with other codes, no target.
     let other = Table::from_columns(vec![
         number("distance", distance),
@@ -219,7 +225,7 @@ fn a_model_finds_features_by_name_and_categories_by_label() {
     ])
     .unwrap();
     let found = predict::<RandomForest>(&fitted.model, &other);
-    assert_eq!(probabilities(found.as_prediction()), expected);
+    assert_eq!(values(found.as_prediction()), expected);
 
     let refused = |columns| {
         let table = Table::from_columns(columns).unwrap();
@@ -249,7 +255,7 @@ fn rows_with_an_unknown_label_are_predicted() {
         number("distance", distance),
     ])
     .unwrap();
-    let predicted = probabilities(predict::<DecisionTree>(&fitted.model, &unknown).as_prediction());
+    let predicted = values(predict::<DecisionTree>(&fitted.model, &unknown).as_prediction());
     for row in predicted.chunks_exact(4) {
         assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     }
@@ -278,7 +284,7 @@ fn constant_prediction_with<T: Trainer>(target: &str, set: &[(&str, Value)]) -> 
     .unwrap();
     let set = [set, &[("random_state", json!(3))]].concat();
     let fitted = run::<T>(&table, target, params::<T>(&set)).unwrap();
-    let predicted = probabilities(predict::<T>(&fitted.model, &table).as_prediction());
+    let predicted = values(predict::<T>(&fitted.model, &table).as_prediction());
     let width = predicted.len() / ROWS as usize;
     predicted[..width].to_vec()
 }
@@ -359,15 +365,103 @@ fn a_weight_for_an_unknown_class_is_an_error() {
     );
 }
 
+/// A table with a numeric target, `delay`, that is a function of the features, of
+/// at least `least`.
+fn delays(least: f64) -> Table {
+    let delay = |row: u32| {
+        let near = if distance(row).is_nan() || distance(row) < 30.0 {
+            40.0
+        } else {
+            0.0
+        };
+        least + near + f64::from(port(row).min(3)) * 100.0
+    };
+    let mut target = number("delay", delay);
+    target.0.role = Role::Target;
+    Table::from_columns(vec![
+        category("port", Role::Feature, &["JFK", "EWR", "LGA"], port),
+        number("distance", distance),
+        target,
+    ])
+    .unwrap()
+}
+
+fn learns_numbers<T: Trainer>(set: &[(&str, Value)]) {
+    let table = delays(7.0);
+    let fitted = run::<T>(&table, "delay", params::<T>(set)).unwrap();
+    let predicted = predict::<T>(&fitted.model, &table);
+    assert!(predicted.classes.is_empty());
+    let all = values(predicted.as_prediction());
+    let Target::Numbers(truth) = &fitted.target else {
+        panic!("{:?}", fitted.target);
+    };
+    let mean = truth.iter().sum::<f64>() / f64::from(ROWS);
+    let squares = |of: &dyn Fn(usize) -> f64| -> f64 {
+        fitted
+            .test
+            .iter()
+            .map(|&row| (truth[row as usize] - of(row as usize)).powi(2))
+            .sum()
+    };
+    let r2 = 1.0 - squares(&|row| all[row]) / squares(&|_| mean);
+    assert!(r2 > 0.9, "{} {set:?}: {r2}", T::description().name);
+    let of = |rows: &[u32]| -> Vec<f64> { rows.iter().map(|&row| all[row as usize]).collect() };
+    assert_eq!(fitted.recorded.test[&0], of(&fitted.test));
+    assert_eq!(fitted.recorded.train[&0], of(&fitted.train));
+    let stored = serde_json::to_string(&fitted.model).unwrap();
+    let restored: T::Model = serde_json::from_str(&stored).unwrap();
+    assert_eq!(values(predict::<T>(&restored, &table).as_prediction()), all);
+}
+
 #[test]
-fn a_numeric_target_is_an_error() {
-    let mut late = number("delay", |row| f64::from(row) + 0.5);
-    late.0.role = Role::Target;
-    let table = Table::from_columns(vec![number("distance", distance), late]).unwrap();
-    let refused = run::<DecisionTree>(&table, "delay", params::<DecisionTree>(&[]));
+fn trainers_learn_numbers() {
+    for criterion in [
+        "auto",
+        "squared_error",
+        "friedman_mse",
+        "absolute_error",
+        "poisson",
+    ] {
+        let criterion = ("criterion", json!(criterion));
+        let forest = [criterion.clone(), ("n_estimators", json!(40))];
+        learns_numbers::<DecisionTree>(&[criterion]);
+        learns_numbers::<RandomForest>(&forest);
+        learns_numbers::<ExtraTrees>(&forest);
+    }
+}
+
+#[test]
+fn a_criterion_for_another_kind_of_target_is_an_error() {
+    let refused = |table: &Table, target: &str, set: &[(&str, Value)]| {
+        let refused = run::<RandomForest>(table, target, params::<RandomForest>(set));
+        refused.err().unwrap().to_string()
+    };
     assert_eq!(
-        refused.err().unwrap().to_string(),
-        "invalid task: target `delay` is numeric; a classifier needs a category"
+        refused(&delays(0.0), "delay", &[("criterion", json!("gini"))]),
+        "invalid hyper-parameters: `criterion` is `gini`, but the target is numeric, which takes \
+         `squared_error`, `friedman_mse`, `absolute_error` and `poisson`"
+    );
+    assert_eq!(
+        refused(&table(), "late", &[("criterion", json!("absolute_error"))]),
+        "invalid hyper-parameters: `criterion` is `absolute_error`, but the target is of classes, \
+         which takes `gini`, `entropy` and `log_loss`"
+    );
+    assert_eq!(
+        refused(
+            &delays(0.0),
+            "delay",
+            &[("class_weight", json!("balanced"))]
+        ),
+        "invalid hyper-parameters: `class_weight` is given, but the target is numeric and has no \
+         classes"
+    );
+    let negative = refused(&delays(-50.0), "delay", &[("criterion", json!("poisson"))]);
+    assert!(
+        negative.starts_with(
+            "invalid hyper-parameters: `criterion` is `poisson`, which takes targets of 0 or \
+             more, but training row "
+        ),
+        "{negative}"
     );
 }
 
@@ -379,8 +473,8 @@ fn a_deserialised_model_predicts_the_same() {
     let stored = serde_json::to_string(&fitted.model).unwrap();
     let restored: <ExtraTrees as Trainer>::Model = serde_json::from_str(&stored).unwrap();
     assert_eq!(
-        probabilities(predict::<ExtraTrees>(&restored, &table).as_prediction()),
-        probabilities(predict::<ExtraTrees>(&fitted.model, &table).as_prediction())
+        values(predict::<ExtraTrees>(&restored, &table).as_prediction()),
+        values(predict::<ExtraTrees>(&fitted.model, &table).as_prediction())
     );
 }
 
@@ -416,7 +510,7 @@ fn shared_data_and_models_round_trip() {
         let model = offer.fit(&*data, &job).unwrap();
         assert_eq!(offer.fit(&*adopted, &job).unwrap(), model);
         let predicted = offer.predict(&model, &table).unwrap();
-        let predicted = probabilities(predicted.as_prediction());
+        let predicted = values(predicted.as_prediction());
         let of_test = test.iter().flat_map(|&row| {
             let start = row as usize * target.classes().len();
             &predicted[start..start + target.classes().len()]

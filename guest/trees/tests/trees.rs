@@ -4,7 +4,7 @@
 //! The trees are read from their serialised form, and traversed by code that
 //! is independent of the crate's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fanout_trees::forest::{self, TrainingSet};
 use fanout_trees::params::{Amount, ClassWeight, Impurity};
@@ -20,6 +20,8 @@ struct Data {
     labels: Vec<String>,
     classes: Vec<String>,
     codes: Vec<u32>,
+    /// The number that each class stands for, where the target is numeric.
+    numbers: Option<Vec<f64>>,
     train: Vec<u32>,
 }
 
@@ -33,6 +35,19 @@ enum Values {
 
 impl Data {
     fn fit(&self, params: ForestParams) -> Grown<'_> {
+        self.fit_weighted(params, None)
+    }
+
+    /// Fits rows with the weight of their class.
+    fn fit_weighted(&self, params: ForestParams, weights: Option<&[f64]>) -> Grown<'_> {
+        let of_rows = |of_classes: &[f64]| -> Vec<f64> {
+            self.codes
+                .iter()
+                .map(|&code| of_classes[code as usize])
+                .collect()
+        };
+        let weights = weights.map(of_rows);
+        let targets = self.numbers.as_deref().map(of_rows);
         let mut bins = Bins::new(self.codes.len());
         for (index, column) in self.columns.iter().enumerate() {
             let name = format!("feature {index}");
@@ -43,11 +58,11 @@ impl Data {
                 }
             }
         }
-        let training = TrainingSet {
-            labels: &self.classes,
-            codes: &self.codes,
-            train: &self.train,
+        let training = match &targets {
+            None => TrainingSet::classes(&self.classes, &self.codes, &self.train),
+            Some(targets) => TrainingSet::numbers(targets, &self.train),
         };
+        let training = training.with_weights(weights.as_deref());
         let forest = forest::fit(&bins, training, &params.check().unwrap()).unwrap();
         Grown::new(self, &forest)
     }
@@ -77,19 +92,50 @@ impl Data {
     }
 }
 
-/// The impurity of a node times its weight.
-fn impurity(criterion: Impurity, tally: &[f64]) -> f64 {
-    let sum: f64 = tally.iter().sum();
-    if sum == 0.0 {
-        return 0.0;
-    }
-    let shares = tally.iter().map(|weight| weight / sum);
-    sum * match criterion {
-        Impurity::Gini => 1.0 - shares.map(|p| p * p).sum::<f64>(),
-        Impurity::Entropy => -shares
-            .filter(|&p| p > 0.0)
-            .map(|p| p * p.log2())
-            .sum::<f64>(),
+impl Data {
+    /// The impurity of a node times its weight.
+    fn impurity(&self, criterion: Impurity, tally: &[f64]) -> f64 {
+        let sum: f64 = tally.iter().sum();
+        if sum == 0.0 {
+            return 0.0;
+        }
+        let numbers = self.numbers.as_deref().unwrap_or_default();
+        let of_numbers = || tally.iter().zip(numbers);
+        let mean = of_numbers().map(|(weight, y)| weight * y).sum::<f64>() / sum;
+        let around = |center: f64| {
+            of_numbers()
+                .map(|(weight, y)| weight * (y - center).abs())
+                .sum::<f64>()
+        };
+        let shares = tally.iter().map(|weight| weight / sum);
+        match criterion {
+            Impurity::Gini => sum * (1.0 - shares.map(|p| p * p).sum::<f64>()),
+            Impurity::Entropy => {
+                -sum * shares
+                    .filter(|&p| p > 0.0)
+                    .map(|p| p * p.log2())
+                    .sum::<f64>()
+            }
+            Impurity::SquaredError => of_numbers()
+                .map(|(weight, y)| weight * (y - mean).powi(2))
+                .sum(),
+            // A median is one of the numbers.
+            Impurity::AbsoluteError => {
+                let centers = of_numbers().filter(|(weight, _)| **weight > 0.0);
+                centers
+                    .map(|(_, &y)| around(y))
+                    .fold(f64::INFINITY, f64::min)
+            }
+            // A node whose targets are all 0 is not allowed.
+            Impurity::Poisson if mean <= 0.0 => f64::INFINITY,
+            Impurity::Poisson => {
+                let positive = of_numbers().filter(|(_, y)| **y > 0.0);
+                positive
+                    .map(|(weight, y)| weight * y * (y / mean).ln())
+                    .sum()
+            }
+            Impurity::Auto => panic!("no measure"),
+        }
     }
 }
 
@@ -209,8 +255,26 @@ struct Least {
     weight: f64,
 }
 
-/// The least sum of impurities after any split of `rows`; `None` if there is no
-/// split.
+/// What is subtracted from the gain of a split of `categories` categories of `rows`
+/// into any two subsets: a multiple of the gain of a split by chance.
+fn noise(data: &Data, rows: &[u32], criterion: Impurity, categories: usize) -> f64 {
+    use std::f64::consts::{FRAC_2_PI, LOG2_E};
+    let tally = data.tally(rows, &vec![1.0; data.classes.len()]);
+    let positive = tally[1] / rows.len() as f64;
+    let by_chance = match criterion {
+        Impurity::SquaredError => data.impurity(criterion, &tally) / rows.len() as f64,
+        Impurity::Gini => 2.0 * positive * (1.0 - positive),
+        Impurity::Entropy => LOG2_E / 2.0,
+        other => panic!("no splits by `{other}` into subsets are checked"),
+    };
+    let beyond_two = categories.saturating_sub(2) as f64;
+    let variance = 4.0 * FRAC_2_PI * (1.0 - FRAC_2_PI) * beyond_two;
+    by_chance * (FRAC_2_PI * beyond_two + variance.sqrt())
+}
+
+/// The sum of impurities after the best split of `rows`; `None` if there is no
+/// split. The best leaves the least, a split of a category into any subsets after
+/// what is subtracted for noise.
 fn best(
     data: &Data,
     rows: &[u32],
@@ -218,17 +282,21 @@ fn best(
     weights: &[f64],
     least: Least,
 ) -> Option<f64> {
-    let mut best: Option<f64> = None;
-    let mut look = |goes_left: &dyn Fn(u32) -> bool| {
+    let mut best: Option<(f64, f64)> = None;
+    let mut look = |penalty: f64, goes_left: &dyn Fn(u32) -> bool| {
         let (left, right): (Vec<u32>, Vec<u32>) = rows.iter().partition(|&&row| goes_left(row));
         let sides = [left, right].map(|side| (side.len(), data.tally(&side, weights)));
         let enough = sides.iter().all(|(rows, tally)| {
             *rows >= least.rows.max(1) && tally.iter().sum::<f64>() >= least.weight
         });
         if enough {
-            let left = sides.iter().map(|(_, tally)| impurity(criterion, tally));
+            let left = sides
+                .iter()
+                .map(|(_, tally)| data.impurity(criterion, tally));
             let left: f64 = left.sum();
-            best = Some(best.map_or(left, |best| best.min(left)));
+            if best.is_none_or(|(score, _)| left + penalty < score) {
+                best = Some((left + penalty, left));
+            }
         }
     };
     for column in &data.columns {
@@ -238,23 +306,30 @@ fn best(
                 let infinite = f64::NEG_INFINITY;
                 let thresholds = rows.iter().map(|&row| value(row)).chain([infinite]);
                 for threshold in thresholds.filter(|threshold| !threshold.is_nan()) {
-                    look(&|row| value(row) <= threshold);
-                    look(&|row| value(row).is_nan() || value(row) <= threshold);
+                    look(0.0, &|row| value(row) <= threshold);
+                    look(0.0, &|row| value(row).is_nan() || value(row) <= threshold);
                 }
             }
             Values::Category(values) => {
                 // Missing values are a category of their own.
+                let missing = data.labels.len();
                 let category = |row: u32| match values[row as usize] {
-                    u32::MAX => data.labels.len(),
+                    u32::MAX => missing,
                     label => label as usize,
                 };
-                for set in 0..1_u32 << (data.labels.len() + 1) {
-                    look(&|row| set >> category(row) & 1 == 1);
+                let present: BTreeSet<usize> = rows.iter().map(|&row| category(row)).collect();
+                let penalty = noise(data, rows, criterion, present.len());
+                for set in 0..1_u32 << (missing + 1) {
+                    let is_left = |category: usize| set >> category & 1 == 1;
+                    let labels = present.range(..missing).map(|&label| is_left(label));
+                    let is_by_order = labels.is_sorted_by(|a, b| a >= b);
+                    let penalty = if is_by_order { 0.0 } else { penalty };
+                    look(penalty, &|row| is_left(category(row)));
                 }
             }
         }
     }
-    best
+    best.map(|(_, left)| left)
 }
 
 fn numbers(classes: usize) -> impl Strategy<Value = Data> {
@@ -269,11 +344,11 @@ fn numbers(classes: usize) -> impl Strategy<Value = Data> {
     })
 }
 
-fn category() -> impl Strategy<Value = Data> {
-    (6..60_usize).prop_flat_map(|rows| {
+fn category(classes: usize) -> impl Strategy<Value = Data> {
+    (6..60_usize).prop_flat_map(move |rows| {
         let value = prop_oneof![8 => 0..5_u32, 1 => Just(u32::MAX)];
         let column = prop::collection::vec(value, rows).prop_map(Values::Category);
-        table(column.prop_map(|column| vec![column]), rows, 2)
+        table(column.prop_map(|column| vec![column]), rows, classes)
     })
 }
 
@@ -292,6 +367,7 @@ fn table(
             .filter(|&row| row == 0 || takes_part[row as usize])
             .collect(),
         codes,
+        numbers: None,
     })
 }
 
@@ -303,21 +379,26 @@ fn limits() -> impl Strategy<Value = (u64, f64, Option<u32>)> {
 }
 
 /// Checks that every split of a tree is the best, and that no leaf could be
-/// split.
+/// split. `weights` are of classes, or, if `are_of_rows`, given as the sample
+/// weights of their rows.
 fn check(
     data: &Data,
     criterion: Impurity,
-    weights: &[f64],
+    (weights, are_of_rows): (&[f64], bool),
     (leaf, fraction, depth): (u64, f64, Option<u32>),
 ) -> Result<(), TestCaseError> {
     let by_label = data.classes.iter().cloned().zip(weights.iter().copied());
+    let (class_weight, row_weights) = match (are_of_rows, &data.numbers) {
+        (false, None) => (ClassWeight::ByLabel(by_label.collect()), None),
+        _ => (ClassWeight::Equal, are_of_rows.then_some(weights)),
+    };
     let params = ForestParams::decision_tree()
         .criterion(criterion)
-        .class_weight(ClassWeight::ByLabel(by_label.collect()))
+        .class_weight(class_weight)
         .min_samples_leaf(Amount::Rows(leaf))
         .min_weight_fraction_leaf(fraction)
         .max_depth(depth);
-    let grown = data.fit(params);
+    let grown = data.fit_weighted(params, row_weights);
     let total: f64 = data.tally(&data.train, weights).iter().sum();
     let least = Least {
         rows: leaf as usize,
@@ -325,7 +406,7 @@ fn check(
     };
     for node in grown.nodes(0) {
         let tally = data.tally(&node.rows, weights);
-        let before = impurity(criterion, &tally);
+        let before = data.impurity(criterion, &tally);
         // Rounding decides whether a weight that equals the limit meets it.
         let slack = |factor: f64| Least {
             weight: least.weight * factor,
@@ -346,7 +427,7 @@ fn check(
             let tally = data.tally(side, weights);
             prop_assert!(side.len() >= least.rows);
             prop_assert!(tally.iter().sum::<f64>() >= slack(1.0 - 1e-9).weight);
-            after += impurity(criterion, &tally);
+            after += data.impurity(criterion, &tally);
         }
         let (loose, tight) = (loose.unwrap(), tight.unwrap_or(f64::INFINITY));
         prop_assert!(
@@ -355,6 +436,23 @@ fn check(
         );
     }
     Ok(())
+}
+
+/// Classes as numbers, the first of them 0.
+fn with_numbers(data: Data) -> Data {
+    let numbers = [0.0, 1.0, 2.5, 3.25, 7.0, 40.0];
+    Data {
+        numbers: Some(numbers[..data.classes.len()].to_vec()),
+        ..data
+    }
+}
+
+fn criterion_of_numbers() -> impl Strategy<Value = Impurity> {
+    prop_oneof![
+        Just(Impurity::SquaredError),
+        Just(Impurity::AbsoluteError),
+        Just(Impurity::Poisson),
+    ]
 }
 
 fn criterion() -> impl Strategy<Value = Impurity> {
@@ -368,31 +466,50 @@ proptest! {
     fn every_split_of_two_classes_is_the_best(
         data in numbers(2), criterion in criterion(), limits in limits(),
     ) {
-        check(&data, criterion, &[1.0, 1.0], limits)?;
+        check(&data, criterion, (&[1.0; 2], false), limits)?;
     }
 
     #[test]
     fn every_split_of_more_classes_is_the_best(
         data in numbers(4), criterion in criterion(), limits in limits(),
     ) {
-        check(&data, criterion, &[1.0; 4], limits)?;
+        check(&data, criterion, (&[1.0; 4], false), limits)?;
     }
 
     #[test]
     fn every_split_of_weighted_classes_is_the_best(
         data in numbers(3), criterion in criterion(), limits in limits(),
-        weights in prop::collection::vec(0.25..4.0_f64, 3),
+        weights in prop::collection::vec(0.25..4.0_f64, 3), are_of_rows in any::<bool>(),
     ) {
-        check(&data, criterion, &weights, limits)?;
+        check(&data, criterion, (&weights, are_of_rows), limits)?;
+    }
+
+    #[test]
+    fn every_split_of_numbers_is_the_best(
+        data in numbers(6).prop_map(with_numbers), criterion in criterion_of_numbers(),
+        limits in limits(), weights in prop::collection::vec(0.25..4.0_f64, 6),
+        are_of_rows in any::<bool>(),
+    ) {
+        let weights = if are_of_rows { weights } else { vec![1.0; 6] };
+        check(&data, criterion, (&weights, are_of_rows), limits)?;
+    }
+
+    // Sorting the categories by their means gives the best of all subsets
+    // (Breiman et al., 1984).
+    #[test]
+    fn every_split_of_a_category_by_numbers_is_the_best_by_order_or_of_all_subsets(
+        data in category(5).prop_map(with_numbers), depth in prop::option::of(1..5_u32),
+    ) {
+        check(&data, Impurity::SquaredError, (&[1.0; 5], false), (1, 0.0, depth))?;
     }
 
     // For two classes, sorting the categories by class proportion gives the
     // best of all subsets (Breiman et al., 1984).
     #[test]
-    fn every_split_of_a_category_is_the_best_of_all_subsets(
-        data in category(), criterion in criterion(), depth in prop::option::of(1..5_u32),
+    fn every_split_of_a_category_is_the_best_by_order_or_of_all_subsets(
+        data in category(2), criterion in criterion(), depth in prop::option::of(1..5_u32),
     ) {
-        check(&data, criterion, &[1.0, 1.0], (1, 0.0, depth))?;
+        check(&data, criterion, (&[1.0; 2], false), (1, 0.0, depth))?;
     }
 
     #[test]
@@ -403,7 +520,7 @@ proptest! {
         let nodes = whole.nodes(0);
         let by_rows: BTreeMap<&[u32], &Reached> =
             nodes.iter().map(|node| (node.rows.as_slice(), node)).collect();
-        let of = |rows: &[u32]| impurity(Impurity::Gini, &data.tally(rows, &[1.0; 3]));
+        let of = |rows: &[u32]| data.impurity(Impurity::Gini, &data.tally(rows, &[1.0; 3]));
         let gain = |node: &Reached| match node.sides() {
             Some([left, right]) => of(&node.rows) - of(&left) - of(&right),
             None => f64::NEG_INFINITY,
@@ -435,7 +552,7 @@ proptest! {
                     // value and missing ones may end a branch by chance.
                     None => {
                         let tally = data.tally(&node.rows, &[1.0; 3]);
-                        let pure = impurity(Impurity::Gini, &tally) < 1e-9;
+                        let pure = data.impurity(Impurity::Gini, &tally) < 1e-9;
                         let least = Least { rows: 1, weight: 0.0 };
                         let split = best(&data, &node.rows, Impurity::Gini, &[1.0; 3], least);
                         prop_assert!(pure || split.is_none() || data.ends_by_chance(&node.rows));
@@ -455,6 +572,7 @@ fn two_clusters() -> Data {
         labels: Vec::new(),
         classes: vec!["0".to_owned(), "1".to_owned()],
         codes,
+        numbers: None,
         train: (0..rows).collect(),
     }
 }
@@ -480,6 +598,7 @@ fn rows_of_distinct_values_are_separated_whatever_their_number() {
                 labels: (0..rows).map(|label| label.to_string()).collect(),
                 classes: (0..classes).map(|class| class.to_string()).collect(),
                 codes: (0..rows).map(|row| (random(row) >> 8) % classes).collect(),
+                numbers: None,
                 train: (0..rows).collect(),
             };
             let equal = vec![1.0; classes as usize];
@@ -494,7 +613,7 @@ fn rows_of_distinct_values_are_separated_whatever_their_number() {
                     .filter(|node| node.left.is_none())
                 {
                     let tally = data.tally(&node.rows, &equal);
-                    assert!(impurity(Impurity::Gini, &tally) < 1e-9);
+                    assert!(data.impurity(Impurity::Gini, &tally) < 1e-9);
                 }
             }
         }

@@ -82,7 +82,7 @@ fn list_trainers(trainers: &[TrainerDescription], text: &mut String) -> std::fmt
 
 /// `text` behind `first`, in lines of at most 80 columns; the following ones
 /// begin in column `indent`.
-fn wrapped(first: &str, text: &str, indent: usize) -> String {
+pub(super) fn wrapped(first: &str, text: &str, indent: usize) -> String {
     const WIDTH: usize = 80;
     let mut lines = first.to_owned();
     let (mut width, mut begins) = (first.chars().count(), true);
@@ -143,7 +143,7 @@ fn table(trainer: &TrainerDescription) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-fn learning(task: Learning) -> &'static str {
+pub(super) fn learning(task: Learning) -> &'static str {
     match task {
         Learning::Binary => "two classes",
         Learning::Multiclass => "more classes",

@@ -63,7 +63,7 @@ impl Run {
     }
 
     fn progress(&self, plan: &Plan) -> Progress {
-        let metric = &plan.scoring[ranking_metric(plan)];
+        let metric = &plan.scoring[ranking_metric(plan)].name;
         if self.quiet {
             Progress::quiet()
         } else if std::io::stderr().is_terminal() {

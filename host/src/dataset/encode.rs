@@ -18,24 +18,27 @@ use fanout_contract::{CONTRACT, Column, ColumnKind, Layout, Role};
 use rayon::prelude::*;
 
 use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING};
-use super::labels::{find_label, one_of, sorted_labels};
+use super::labels::{LabelSet, find_label, one_of, sorted_labels};
 use super::reads::{ReadColumn, Reads};
 use super::source::{BatchError, Source, SourceColumn, type_name};
 use crate::plan::{Cv, DatasetPlan, Learn, MissingTarget, Order};
 use ordered::OrderedEncoder;
 use scan::all_labels;
 use selection::{Feature, Selection};
+use splitter::SplitterInputs;
 use storage::{is_numeric, storage_type, to_storage};
 
 mod error;
 mod ordered;
 mod scan;
 mod selection;
+mod splitter;
 mod storage;
 
 pub use error::EncodeError;
 pub(super) use error::StreamError;
 pub(super) use scan::has_fractions;
+pub(super) use splitter::SplitterValues;
 
 /// A column of the source that is read.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ pub(super) struct Encoder {
     inputs: Vec<InputColumn>,
     outputs: Vec<OutputColumn>,
     target: usize,
-    fold: Option<usize>,
+    splitter: SplitterInputs,
     rows: u64,
     missing_target: MissingTarget,
     missing_targets: MissingTargets,
@@ -103,8 +106,8 @@ pub(super) struct EncodedBatch {
     pub(super) columns: Vec<ArrayRef>,
     /// The class of each row; `None` for a regression target.
     pub(super) classes: Option<Vec<u32>>,
-    /// The code of each row's fold, if a column names the folds.
-    pub(super) folds: Option<Vec<u32>>,
+    /// What the splitter's columns hold.
+    pub(super) splitter: SplitterValues,
 }
 
 impl Encoder {
@@ -123,7 +126,7 @@ impl Encoder {
         let Selection {
             features,
             target,
-            fold,
+            splitter,
             categorical,
             ..
         } = &selection;
@@ -236,9 +239,9 @@ impl Encoder {
                 }
             }
         }
-        let fold = fold.map(input);
-        if let Some(fold) = fold {
-            inputs[fold].categories = Some(CategoryEncoder::default());
+        let splitter = splitter.map(input);
+        for column in splitter.all() {
+            inputs[*column].categories = Some(CategoryEncoder::default());
         }
         Ok(Self {
             source_name,
@@ -246,7 +249,7 @@ impl Encoder {
             inputs,
             outputs,
             target: at,
-            fold,
+            splitter,
             rows: 0,
             missing_target: plan.missing_target,
             missing_targets: MissingTargets::default(),
@@ -333,16 +336,19 @@ impl Encoder {
     pub(super) fn encode(&mut self, batch: &RecordBatch) -> Result<EncodedBatch, StreamError> {
         let rows = batch.num_rows() as u64;
         let encoded = match self.with_target(batch)? {
-            None => self.encode_rows(batch),
-            Some(kept) => self.encode_rows(&kept),
+            None => self.encode_rows(batch, None),
+            Some((kept, rows)) => self.encode_rows(&kept, Some(&rows)),
         };
         self.rows += rows;
         encoded
     }
 
-    /// The rows that have a target, where those that have none are left out and
-    /// there are any.
-    fn with_target(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>, StreamError> {
+    /// The rows that have a target, and whether each row has, where those that have
+    /// none are left out and there are any.
+    fn with_target(
+        &mut self,
+        batch: &RecordBatch,
+    ) -> Result<Option<(RecordBatch, BooleanArray)>, StreamError> {
         if self.missing_target == MissingTarget::Error {
             return Ok(None);
         }
@@ -368,11 +374,17 @@ impl Encoder {
             return Ok(None);
         }
         self.missing_targets.count += missing as u64;
-        let batch = filter_record_batch(batch, &BooleanArray::from(kept));
-        Ok(Some(batch.expect("there is a mark for each row")))
+        let kept = BooleanArray::from(kept);
+        let batch = filter_record_batch(batch, &kept).expect("there is a mark for each row");
+        Ok(Some((batch, kept)))
     }
 
-    fn encode_rows(&mut self, batch: &RecordBatch) -> Result<EncodedBatch, StreamError> {
+    /// Encodes rows of a batch: all of them, or those that are `kept`.
+    fn encode_rows(
+        &mut self,
+        batch: &RecordBatch,
+        kept: Option<&BooleanArray>,
+    ) -> Result<EncodedBatch, StreamError> {
         let source_name = &self.source_name;
         let stored: Vec<_> = self
             .inputs
@@ -438,21 +450,57 @@ impl Encoder {
                 ..
             })
         );
+        let splitter = self.splitter_values(&codes, kept)?;
         let classes = (!is_number).then(|| std::mem::take(&mut codes[self.target]));
         self.check_target(
             classes.as_deref(),
             columns.last().expect("there is a target"),
         )?;
-        // The folds may be those of the target's own column.
-        let folds = self.fold.map(|fold| match &classes {
-            Some(classes) if fold == self.target => classes.clone(),
-            _ => std::mem::take(&mut codes[fold]),
-        });
         Ok(EncodedBatch {
             rows: batch.num_rows(),
             columns,
             classes,
-            folds,
+            splitter,
+        })
+    }
+
+    /// What the splitter's columns hold, given the codes of each input.
+    fn splitter_values(
+        &self,
+        codes: &[Vec<u32>],
+        kept: Option<&BooleanArray>,
+    ) -> Result<SplitterValues, EncodeError> {
+        // The row of the source, counted from 1.
+        let row = |row: usize| {
+            let kept_rows = kept.map(|kept| kept.values().set_indices().nth(row));
+            self.rows + kept_rows.flatten().unwrap_or(row) as u64 + 1
+        };
+        let name = |input: usize| self.inputs[input].name.clone();
+        Ok(match &self.splitter {
+            SplitterInputs::None => SplitterValues::None,
+            SplitterInputs::Folds(column) => SplitterValues::Codes(codes[*column].clone()),
+            SplitterInputs::Groups(column) => {
+                let codes = &codes[*column];
+                if let Some(missing) = codes.iter().position(|code| *code == MISSING) {
+                    let (name, row) = (name(*column), row(missing));
+                    return Err(EncodeError::MissingGroup { name, row });
+                }
+                SplitterValues::Codes(codes.clone())
+            }
+            SplitterInputs::Splits(columns) => {
+                let marks = columns.iter().map(|column| {
+                    let categories = self.inputs[*column].categories.as_ref();
+                    let labels = categories.expect("it has categories").labels();
+                    splitter::marks(&codes[*column], labels).map_err(|(at, label)| {
+                        EncodeError::NotAMark {
+                            name: name(*column),
+                            row: row(at),
+                            label,
+                        }
+                    })
+                });
+                SplitterValues::Marks(marks.collect::<Result<_, _>>()?)
+            }
         })
     }
 
@@ -534,14 +582,37 @@ impl Encoder {
         if self.is_missing_target() {
             return Err(self.missing_target());
         }
-        let texts = |labels: &Labels| labels.iter().map(|label| label.to_string()).collect();
+        let listed = |labels: &Labels| labels.iter().map(|label| label.to_string()).collect();
         let labels = |input: usize| {
             self.inputs[input]
                 .categories
                 .as_ref()
-                .map_or_else(Vec::new, |categories| texts(categories.labels()))
+                .map_or_else(Vec::new, |categories| listed(categories.labels()))
         };
-        let fold_labels = self.fold.map(labels);
+        let is_text = |input: usize| {
+            let kind = &self.inputs[input].data_type;
+            matches!(
+                kind,
+                DataType::Utf8
+                    | DataType::LargeUtf8
+                    | DataType::Utf8View
+                    | DataType::Dictionary(..)
+            )
+        };
+        let splitter_labels = match &self.splitter {
+            SplitterInputs::Folds(column) | SplitterInputs::Groups(column) => Some(LabelSet {
+                labels: labels(*column),
+                texts: is_text(*column),
+            }),
+            SplitterInputs::None | SplitterInputs::Splits(_) => None,
+        };
+        let splits = match &self.splitter {
+            SplitterInputs::Splits(columns) => columns.as_slice(),
+            _ => &[],
+        };
+        let splits = splits.iter().map(|input| self.inputs[*input].name.clone());
+        let splits = splits.collect();
+        let texts = is_text(self.target);
         let columns: Vec<Column> = self
             .outputs
             .iter()
@@ -554,7 +625,7 @@ impl Encoder {
                         labels: labels(*input),
                     },
                     Origin::Concat(_, concat) => ColumnKind::Category {
-                        labels: texts(concat.labels()),
+                        labels: listed(concat.labels()),
                     },
                 },
             })
@@ -576,7 +647,10 @@ impl Encoder {
                         labels: one_of(&sorted_labels(labels)),
                     });
                 }
-                Some(labels.clone())
+                Some(LabelSet {
+                    labels: labels.clone(),
+                    texts,
+                })
             }
             _ => None,
         };
@@ -587,7 +661,8 @@ impl Encoder {
         Ok(EncoderOutput {
             layout,
             classes,
-            fold_labels,
+            splitter_labels,
+            splits,
             missing_targets: self.missing_targets.count,
             source_rows: self.rows,
             indices: self.indices,
@@ -599,10 +674,12 @@ impl Encoder {
 #[derive(Debug)]
 pub(super) struct EncoderOutput {
     pub(super) layout: Layout,
-    /// The labels by code; `None` for a regression target.
-    pub(super) classes: Option<Vec<String>>,
-    /// The values of the column of the folds, by code.
-    pub(super) fold_labels: Option<Vec<String>>,
+    /// The classes; `None` for a regression target.
+    pub(super) classes: Option<LabelSet>,
+    /// The groups or the folds.
+    pub(super) splitter_labels: Option<LabelSet>,
+    /// The names of the columns of the user's splits.
+    pub(super) splits: Vec<String>,
     /// The number of rows that were left out, since they have no target.
     pub(super) missing_targets: u64,
     /// The number of rows of the source.

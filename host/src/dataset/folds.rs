@@ -18,32 +18,16 @@ pub struct FoldClasses {
 }
 
 impl FoldClasses {
-    /// Those of all splits. `classes` is the class of each row, an index into the
+    /// Those of all splits. `class` gives the class of a row, an index into the
     /// sorted labels, of which there are `count`.
     pub(super) fn all(
         assignment: &Assignment,
-        classes: impl Iterator<Item = usize>,
+        class: impl Fn(usize) -> usize + Sync,
         count: usize,
     ) -> Vec<Self> {
-        let folds = assignment.folds as usize;
-        let mut test = vec![vec![0; count]; folds];
-        let mut all = vec![0; count];
-        for (fold, class) in assignment.fold.iter().zip(classes) {
-            let Some(fold) = fold else { continue };
-            all[class] += 1;
-            if let Some(test) = usize::try_from(*fold)
-                .ok()
-                .and_then(|fold| test.get_mut(fold))
-            {
-                test[class] += 1;
-            }
-        }
-        let train = |test: &Vec<u64>| all.iter().zip(test).map(|(all, test)| all - test).collect();
-        test.into_iter()
-            .map(|test| Self {
-                train: train(&test),
-                test,
-            })
+        let of_splits = assignment.count_classes(class, count).into_iter();
+        of_splits
+            .map(|(test, train)| Self { test, train })
             .collect()
     }
 
@@ -73,13 +57,18 @@ fn of<'l>(rows: &[u64], labels: &'l [String], is: impl Fn(u64) -> bool) -> Vec<&
 }
 
 /// Whether a metric is not defined on rows that lack a class.
-fn needs_every_class(metric: Metric, classes: usize) -> bool {
+fn needs_every_class(metric: &Metric, classes: usize) -> bool {
     match metric {
         Metric::RocAuc
         | Metric::RocAucOvr { .. }
         | Metric::RocAucOvo { .. }
-        | Metric::NegLogLoss => true,
-        Metric::NegBrierScore => classes > 2,
+        | Metric::NegLogLoss
+        | Metric::D2LogLoss
+        | Metric::D2Brier
+        | Metric::TopKAccuracy { .. }
+        | Metric::PositiveLikelihoodRatio
+        | Metric::NegNegativeLikelihoodRatio => true,
+        Metric::NegBrierScore | Metric::AveragePrecision => classes > 2,
         _ => false,
     }
 }
@@ -90,10 +79,11 @@ pub(super) fn warnings(plan: &Plan, folds: &[FoldClasses], labels: &[String]) ->
     let undefined: Vec<String> = plan
         .scoring
         .iter()
-        .filter(|name| {
-            Metric::named(name).is_some_and(|metric| needs_every_class(metric, labels.len()))
+        .filter(|score| {
+            let metric = score.resolve();
+            metric.is_ok_and(|metric| needs_every_class(&metric, labels.len()))
         })
-        .cloned()
+        .map(|score| score.name.clone())
         .collect();
     let lacking = |(split, fold): (usize, &FoldClasses)| Some((split, fold.lacking(labels)?));
     let lacking: Vec<(usize, String)> = folds.iter().enumerate().filter_map(lacking).collect();
@@ -126,10 +116,35 @@ pub(super) fn warnings(plan: &Plan, folds: &[FoldClasses], labels: &[String]) ->
 pub fn remedy(cv: &Cv) -> &'static str {
     match cv {
         Cv::KFold { .. } => "give each fold its share of every class: `method: stratified_k_fold`",
-        Cv::StratifiedKFold { .. } => {
+        Cv::RepeatedKFold { .. } => {
+            "give each fold its share of every class: `method: repeated_stratified_k_fold`"
+        }
+        Cv::ShuffleSplit { .. } => {
+            "give each split its share of every class: `method: stratified_shuffle_split`"
+        }
+        Cv::GroupKFold { .. } => {
+            "give each fold about its share of every class: `method: stratified_group_k_fold`"
+        }
+        Cv::StratifiedKFold { .. }
+        | Cv::RepeatedStratifiedKFold { .. }
+        | Cv::StratifiedGroupKFold { .. } => {
             "ask for fewer folds, leave rare classes out, or choose metrics that need no class, \
              such as `accuracy`"
         }
+        Cv::StratifiedShuffleSplit { .. } | Cv::GroupShuffleSplit { .. } => {
+            "test more with `test_size`, or choose metrics that need no class, such as `accuracy`"
+        }
+        Cv::LeaveOneOut {} | Cv::LeavePOut { .. } => {
+            "so few test rows take a metric that needs no class, such as `accuracy`"
+        }
+        Cv::LeaveOneGroupOut {} | Cv::LeavePGroupsOut { .. } => {
+            "leave out more groups (`method: stratified_group_k_fold`), or choose metrics that \
+             need no class, such as `accuracy`"
+        }
+        Cv::TimeSeriesSplit { .. } => {
+            "ask for fewer splits, or choose metrics that need no class, such as `accuracy`"
+        }
         Cv::PredefinedSplit { .. } => "give each fold rows of every class",
+        Cv::Columns { .. } => "give each split rows of every class",
     }
 }

@@ -1,7 +1,16 @@
-//! Labels of classes and categories: their order, and which of them a plan
+//! Labels of classes and categories ([`LabelSet`]): their order, and which of them a plan
 //! names.
 
 use super::source::parse_bool;
+
+/// The values of a column of categories.
+#[derive(Debug)]
+pub(super) struct LabelSet {
+    /// The labels by code.
+    pub(super) labels: Vec<String>,
+    /// Whether the source's values are texts.
+    pub(super) texts: bool,
+}
 
 /// Sorts labels: as numbers if all of them are numbers, else as texts.
 pub(super) fn sorted_labels(labels: &[String]) -> Vec<String> {
@@ -17,6 +26,34 @@ pub(super) fn sorted_labels(labels: &[String]) -> Vec<String> {
         sorted.sort_unstable();
     }
     sorted
+}
+
+/// The place of each label in the order of `numpy.unique`: of numbers by value,
+/// of texts by code points.
+pub(super) fn ranks(labels: &[String], texts: bool) -> Vec<u32> {
+    fn places<K>(keys: &[K], order: impl Fn(&K, &K) -> std::cmp::Ordering) -> Vec<u32> {
+        let mut sorted: Vec<usize> = (0..keys.len()).collect();
+        sorted.sort_by(|a, b| order(&keys[*a], &keys[*b]));
+        let mut places = vec![0; keys.len()];
+        for (place, label) in (0..).zip(sorted) {
+            places[label] = place;
+        }
+        places
+    }
+    let parsed = labels.iter().map(|label| label.parse());
+    let whole: Option<Vec<i128>> = parsed.map(Result::ok).collect();
+    let reals = || -> Option<Vec<f64>> {
+        let parsed = labels.iter().map(|label| label.parse());
+        parsed.map(Result::ok).collect()
+    };
+    match (texts, whole) {
+        (false, Some(whole)) => places(&whole, Ord::cmp),
+        (false, None) => match reals() {
+            Some(reals) => places(&reals, f64::total_cmp),
+            None => places(labels, Ord::cmp),
+        },
+        (true, _) => places(labels, Ord::cmp),
+    }
 }
 
 /// The index of the label that `given` names: the same text, or else, where all
@@ -65,6 +102,24 @@ pub fn one_of(labels: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranks_are_those_of_numpy() {
+        let ranked = |labels: &[&str], texts| {
+            let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+            ranks(&labels, texts)
+        };
+        assert_eq!(ranked(&["10", "9", "-1"], false), [2, 1, 0]);
+        assert_eq!(ranked(&["10", "9", "-1"], true), [1, 2, 0]);
+        assert_eq!(ranked(&["0.5", "-2", "inf"], false), [1, 0, 2]);
+        // Neither is exact as a 64-bit real.
+        assert_eq!(
+            ranked(&["9007199254740993", "9007199254740992"], false),
+            [1, 0]
+        );
+        assert_eq!(ranked(&["2021-03-04", "2020-12-31"], false), [1, 0]);
+        assert_eq!(ranked(&["é", "z", "Z"], true), [2, 1, 0]);
+    }
 
     #[test]
     fn labels_are_found_by_value() {

@@ -53,7 +53,7 @@ pub(super) fn warnings(
     let features = summary.columns.len().saturating_sub(1);
     let classes = Labels::new(sample.classes.iter().map(|class| Some(*class)));
     let folds = is_blocks(cv).then(|| {
-        let fold = |row: &u64| assignment.fold[*row as usize].and_then(|f| u32::try_from(f).ok());
+        let fold = |row: &u64| assignment.fold(*row as usize);
         Labels::new(sample.rows.iter().map(fold))
     });
     let told: Vec<(Option<Told>, Option<Told>)> = (0..=features)
@@ -118,7 +118,7 @@ pub(super) fn warnings(
 fn is_blocks(cv: &Cv) -> bool {
     match cv {
         Cv::KFold { shuffle, .. } | Cv::StratifiedKFold { shuffle, .. } => !shuffle,
-        Cv::PredefinedSplit { .. } => false,
+        _ => false,
     }
 }
 

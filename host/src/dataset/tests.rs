@@ -22,7 +22,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::plan::{
-    CsvOptions, Cv, ErrorScore, FeaturePlan, Holdout, Limits, PoolPlan, Search, TrainerPlan,
+    CsvOptions, Cv, ErrorScore, FeaturePlan, Holdout, Limits, PoolPlan, Search, SplitSize,
+    TrainerPlan,
 };
 
 mod columns;
@@ -30,6 +31,7 @@ mod formats;
 mod measure;
 mod reading;
 mod remote;
+mod splitters;
 mod text;
 mod warnings;
 
@@ -63,6 +65,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             target: target.to_owned(),
             learn: None,
             positive: None,
+            groups: None,
             missing_target: Default::default(),
         },
         holdout: None,
@@ -80,7 +83,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             shuffle: true,
             random_state: 7,
         },
-        scoring: vec!["accuracy".to_owned()],
+        scoring: vec!["accuracy".into()],
         refit: None,
         return_train_score: false,
         error_score: ErrorScore::Nan,

@@ -135,6 +135,18 @@ pub enum Warning {
         /// The number of all rows.
         rows: u64,
     },
+    /// There is a column of groups, and the splitter takes none.
+    GroupsIgnored {
+        /// The column.
+        column: String,
+        /// The splitter.
+        method: &'static str,
+    },
+    /// The hold-out is drawn from rows, and the splits from groups.
+    GroupsInHoldout {
+        /// The column of the groups.
+        column: String,
+    },
     /// A class has fewer rows than there are folds, so that some have none of it.
     FewerRowsThanFolds {
         /// Its label.
@@ -271,6 +283,17 @@ impl fmt::Display for Warning {
             Self::RareClass { label, count, rows } => {
                 write!(f, "the class `{label}` has only {count} of {rows} rows")
             }
+            Self::GroupsIgnored { column, method } => write!(
+                f,
+                "`{method}` does not keep the groups of `{column}` together, so that a model may \
+                 be tested on a group that it was trained on; use `group_k_fold` or another \
+                 splitter of groups"
+            ),
+            Self::GroupsInHoldout { column } => write!(
+                f,
+                "the hold-out is drawn from rows, so that groups of `{column}` may be both in it \
+                 and in the search: its score does not tell how the model does on new groups"
+            ),
             Self::FewerRowsThanFolds {
                 label,
                 count,

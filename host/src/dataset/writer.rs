@@ -21,7 +21,7 @@ use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::ColumnPath;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef, Int32Array};
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat;
@@ -31,10 +31,14 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use tempfile::{SpooledData, SpooledTempFile};
 
+use super::split::SplitColumn;
 use crate::digest::{Digest, Hasher};
 
 /// The number of values of a row group, over all columns.
 const ROW_GROUP_VALUES: usize = 1 << 23;
+
+/// The most rows of a row group that is full.
+const MAX_GROUP_ROWS: usize = 1 << 20;
 
 /// The number of values that are written at a time, over all columns.
 const STEP_VALUES: usize = 1 << 21;
@@ -114,6 +118,10 @@ impl Write for DigestWriter {
 /// Writes a dataset. The file does not depend on how the rows are batched.
 pub(super) struct DatasetWriter {
     schema: SchemaRef,
+    /// Whether a column of integers is written with a dictionary; empty: none is.
+    coded: Vec<bool>,
+    /// The least number of rows of a row group.
+    group_rows: usize,
     /// The number of rows that are written at a time.
     step: usize,
     /// Rows that do not make a step yet, by column.
@@ -141,6 +149,8 @@ impl DatasetWriter {
     pub(super) fn new(schema: SchemaRef, keep: bool) -> Self {
         let columns = schema.fields().len();
         Self {
+            coded: Vec::new(),
+            group_rows: (ROW_GROUP_VALUES / columns.max(1)).clamp(1 << 14, MAX_GROUP_ROWS),
             step: (STEP_VALUES / columns.max(1)).clamp(256, 16_384),
             buffered: vec![Vec::new(); columns],
             rows: 0,
@@ -185,11 +195,34 @@ impl DatasetWriter {
             .collect::<Result<_, ArrowError>>()
             .map_err(|error| WriteError::Parquet(error.into()))?;
         self.buffered.iter_mut().for_each(Vec::clear);
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(OpenFile::new(&self.schema, &columns, self.step, self.keep)?),
-        };
+        if self.open.is_none() {
+            self.open = Some(self.new_file(&columns)?);
+        }
+        let open = self.open.as_mut().expect("it was opened");
         open.write(&self.schema, &columns, std::mem::take(&mut self.rows))
+    }
+
+    /// Opens a file whose encodings fit the first values.
+    fn new_file(&self, first: &[ArrayRef]) -> Result<OpenFile, WriteError> {
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(&self.schema, first, &self.coded))
+            // Guests read the layout instead.
+            .with_skip_arrow_metadata(true);
+        let sink = DigestWriter {
+            inner: self.keep.then(|| SpooledTempFile::new(MEMORY_BYTES)),
+            hasher: Hasher::new(),
+            size: 0,
+        };
+        let writer = ArrowWriter::try_new_with_options(sink, self.schema.clone(), options)?;
+        let (file, factory) = writer.into_serialized_writer()?;
+        Ok(OpenFile {
+            file,
+            factory,
+            columns: Vec::new(),
+            rows: 0,
+            // No step is in two row groups.
+            group_rows: self.group_rows.next_multiple_of(self.step),
+        })
     }
 
     /// Finishes the file; a dataset has a layout, a splits file has none.
@@ -197,9 +230,9 @@ impl DatasetWriter {
         if self.rows > 0 {
             self.flush()?;
         }
-        let mut open = match self.open {
+        let mut open = match self.open.take() {
             Some(open) => open,
-            None => OpenFile::new(&self.schema, &[], self.step, self.keep)?,
+            None => self.new_file(&[])?,
         };
         open.end_group()?;
         if let Some(layout) = layout {
@@ -229,34 +262,6 @@ impl DatasetWriter {
 }
 
 impl OpenFile {
-    fn new(
-        schema: &SchemaRef,
-        first: &[ArrayRef],
-        step: usize,
-        keep: bool,
-    ) -> Result<Self, WriteError> {
-        let group_rows = (ROW_GROUP_VALUES / schema.fields().len().max(1)).clamp(1 << 14, 1 << 20);
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties(schema, first))
-            // Guests read the layout instead.
-            .with_skip_arrow_metadata(true);
-        let sink = DigestWriter {
-            inner: keep.then(|| SpooledTempFile::new(MEMORY_BYTES)),
-            hasher: Hasher::new(),
-            size: 0,
-        };
-        let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)?;
-        let (file, factory) = writer.into_serialized_writer()?;
-        Ok(Self {
-            file,
-            factory,
-            columns: Vec::new(),
-            rows: 0,
-            // No step is in two row groups.
-            group_rows: group_rows.next_multiple_of(step),
-        })
-    }
-
     /// Writes a step, the columns in parallel.
     fn write(
         &mut self,
@@ -303,8 +308,9 @@ impl OpenFile {
     }
 }
 
-/// The encodings of the columns, decided by their first values.
-fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
+/// The encodings of the columns, decided by their first values, and by whether a
+/// column of integers is `coded`.
+fn properties(schema: &SchemaRef, first: &[ArrayRef], coded: &[bool]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         // Null counts: column chunks without a value are not read.
@@ -313,9 +319,12 @@ fn properties(schema: &SchemaRef, first: &[ArrayRef]) -> WriterProperties {
         .set_data_page_size_limit(PAGE_BYTES)
         .set_data_page_row_count_limit(usize::MAX)
         .set_dictionary_enabled(false);
-    for (field, column) in schema.fields().iter().zip(first) {
+    for (index, (field, column)) in schema.fields().iter().zip(first).enumerate() {
         let path = ColumnPath::new(vec![field.name().clone()]);
         properties = match field.data_type() {
+            DataType::Int32 if coded.get(index) == Some(&true) => {
+                properties.set_column_dictionary_enabled(path, true)
+            }
             DataType::Int32 | DataType::Int64 => {
                 properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
             }
@@ -351,17 +360,28 @@ fn has_repeated_values(column: &ArrayRef) -> bool {
     values.len() * 2 <= column.len()
 }
 
-/// Writes a splits file: columns of nullable 32-bit whole numbers.
-pub(super) fn write_splits(columns: &[(&str, Int32Array)]) -> Result<WrittenFile, WriteError> {
+/// Writes a splits file: columns of nullable 32-bit whole numbers. Their values are
+/// made as they are written.
+pub(super) fn write_splits(columns: &[&SplitColumn]) -> Result<WrittenFile, WriteError> {
+    let rows = columns.first().map_or(0, |column| column.rows());
     let fields = columns
         .iter()
-        .map(|(name, _)| Field::new(*name, DataType::Int32, true));
+        .map(|column| Field::new(&column.name, DataType::Int32, true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let mut writer = DatasetWriter::new(schema, true);
-    let columns = columns
-        .iter()
-        .map(|(_, column)| Arc::new(column.clone()) as ArrayRef);
-    writer.write(&columns.collect::<Vec<_>>())?;
+    writer.coded = columns.iter().map(|column| column.is_coded()).collect();
+    // A value takes some bits, so that the pages of a large row group are small;
+    // those of thousands of small groups would be lost in their headers.
+    writer.group_rows = MAX_GROUP_ROWS;
+    let mut from = 0;
+    while from < rows {
+        let to = rows.min(from + writer.step);
+        let values = columns
+            .par_iter()
+            .map(|column| Arc::new(column.array(from..to)) as ArrayRef);
+        writer.write(&values.collect::<Vec<_>>())?;
+        from = to;
+    }
     writer.finish(None)
 }
 

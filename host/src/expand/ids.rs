@@ -77,7 +77,7 @@ impl TaskIds {
         // The fields of a task, sorted by name: those before `params`, those between
         // it and `split`, and those after it.
         let mut scoring = template.scoring.clone();
-        scoring.sort_unstable();
+        scoring.sort_by(|a, b| a.name.cmp(&b.name));
         let mut head = Hasher::new();
         let contract = template.contract;
         head.update(

@@ -240,7 +240,7 @@ fn documented_id(expansion: &Expansion, candidate: usize, split: &Split, familie
     params.retain(|name, _| !families || !matches!(name.as_str(), "n_estimators" | "max_depth"));
     let template = &expansion.arms[0].template;
     let mut scoring = template.scoring.clone();
-    scoring.sort();
+    scoring.sort_by(|a, b| a.name.cmp(&b.name));
     Digest::of_json(&json!({
         "data": data(),
         "guest": Digest::of(b"forest"),

@@ -1,4 +1,4 @@
-//! The columns that a plan names: each has one role, is in the source, and has
+//! The columns that a plan names, by name or pattern: each has one role, is in the source, and has
 //! a type that a model can read.
 
 use arrow_schema::{DataType, Schema};
@@ -14,7 +14,12 @@ const LISTED: usize = 12;
 #[derive(Clone, Copy, PartialEq)]
 enum Role {
     Target,
+    /// It holds the group of each row.
+    Groups,
+    /// It holds the fold of each row.
     Fold,
+    /// It says of each row whether a split trains on it or tests it.
+    Split,
     /// The column is a feature.
     Feature,
     /// A feature is made of it.
@@ -32,7 +37,9 @@ impl Role {
     fn field(self) -> &'static str {
         match self {
             Self::Target => "dataset.target",
+            Self::Groups => "dataset.groups",
             Self::Fold => "cv.column",
+            Self::Split => "cv.columns",
             Self::Feature => "dataset.features",
             Self::Part | Self::Derived => "concat",
             Self::Drop => "dataset.drop",
@@ -44,9 +51,20 @@ impl Role {
     fn is_feature(self) -> bool {
         matches!(self, Self::Feature | Self::Part | Self::Derived)
     }
+
+    /// What the splitter reads of it, in a message.
+    fn of_splitter(self) -> Option<&'static str> {
+        match self {
+            Self::Groups => Some("holds the groups"),
+            Self::Fold => Some("names the folds"),
+            Self::Split => Some("is a split"),
+            _ => None,
+        }
+    }
 }
 
 /// A column's name in a plan.
+#[derive(Clone, Copy)]
 struct Named<'n> {
     role: Role,
     name: &'n str,
@@ -59,6 +77,7 @@ fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
     let items = |name| field(name).map_or(&[][..], Node::items).iter();
     let mut nodes: Vec<(Role, &Node)> = Vec::new();
     nodes.extend(field("target").map(|node| (Role::Target, node)));
+    nodes.extend(field("groups").map(|node| (Role::Groups, node)));
     for item in items("features") {
         let parts = item.get(&["concat"]).map_or(&[][..], Node::items);
         nodes.push((Role::Feature, item));
@@ -78,6 +97,41 @@ fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
         place: entry.place,
     });
     named.chain(read).collect()
+}
+
+/// Every name of a column in the `cv` section; patterns are not expanded.
+fn splitter_names(root: &Node) -> Vec<Named<'_>> {
+    let fold = root.get(&["cv", "column"]).map(|node| (Role::Fold, node));
+    let splits = root.get(&["cv", "columns"]);
+    // A name alone stands for a list of itself.
+    let splits = splits.map_or(&[][..], |node| match node.items() {
+        [] => std::slice::from_ref(node),
+        items => items,
+    });
+    let nodes = fold
+        .into_iter()
+        .chain(splits.iter().map(|node| (Role::Split, node)));
+    let named = nodes.filter_map(|(role, node)| {
+        let (name, place) = (node.label()?, node.place);
+        Some(Named { role, name, place })
+    });
+    named.collect()
+}
+
+/// The columns that a name or a pattern of names stands for: the column of that
+/// very name, or else those that match (`*` is any text, `?` one character,
+/// `[ab]` one of some), in the order of `columns`.
+pub fn matching<'c>(given: &str, columns: impl Iterator<Item = &'c str> + Clone) -> Vec<&'c str> {
+    let mut named = columns.clone().filter(|column| *column == given);
+    match (named.next(), glob::Pattern::new(given)) {
+        (Some(column), _) => vec![column],
+        (None, Ok(pattern)) => columns.filter(|column| pattern.matches(column)).collect(),
+        (None, Err(_)) => Vec::new(),
+    }
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
 }
 
 fn target<'n>(names: &[Named<'n>]) -> Option<&'n str> {
@@ -108,7 +162,11 @@ pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
         let leak = "remove it: a model that reads the answer learns nothing else";
         let unused = "remove it: the target is not a feature, and its labels are classes";
         let (message, hint) = match role {
-            Role::Target | Role::Fold | Role::Read => continue,
+            Role::Target | Role::Fold | Role::Split | Role::Read => continue,
+            Role::Groups => {
+                let message = format!("`groups` names the target `{target}`");
+                (message, "name the column that holds the group of each row")
+            }
             Role::Feature => (format!("the target `{target}` is among the features"), leak),
             Role::Part => (format!("a feature is made of the target `{target}`"), leak),
             Role::Derived => {
@@ -122,23 +180,40 @@ pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
     }
 }
 
-/// The column of the folds is neither a feature nor the target.
-pub(super) fn check_folds(root: &Node, found: &mut Found) {
-    let (Some(dataset), Some(fold)) = (root.get(&["dataset"]), root.get(&["cv", "column"])) else {
+/// The columns that the splitter reads are neither features nor the target.
+pub(super) fn check_splitter(root: &Node, found: &mut Found) {
+    let Some(dataset) = root.get(&["dataset"]) else {
         return;
     };
-    for Named { role, name, place } in dataset_names(dataset) {
-        if Some(name) != fold.label() {
+    let names = dataset_names(dataset);
+    let groups = names.iter().filter(|named| named.role == Role::Groups);
+    for of_splitter in groups.copied().chain(splitter_names(root)) {
+        check_role(of_splitter, &names, found);
+    }
+}
+
+/// Notes where a column that the splitter reads is the target or a feature.
+fn check_role(of_splitter: Named<'_>, names: &[Named<'_>], found: &mut Found) {
+    let Some(what) = of_splitter.role.of_splitter() else {
+        return;
+    };
+    let field = of_splitter.role.field();
+    for Named { role, name, place } in names {
+        if *name != of_splitter.name {
             continue;
         }
-        if role == Role::Target {
-            let message = format!("`cv.column` names the target `{name}`");
-            let hint = "name the column that holds the fold of each row";
-            found.note(fold.place, message).hint(hint);
+        // That `groups` names the target is told by `check_dataset`.
+        if *role == Role::Target && of_splitter.role != Role::Groups {
+            let message = format!("`{field}` names the target `{name}`");
+            let hint = match of_splitter.role {
+                Role::Split => "name the columns that say which rows are trained on and tested",
+                _ => "name the column that holds the fold of each row",
+            };
+            found.note(of_splitter.place, message).hint(hint);
         } else if role.is_feature() {
-            let message = format!("`{name}` names the folds (`cv.column`), and is a feature too");
+            let message = format!("`{name}` {what} (`{field}`), and is a feature too");
             found
-                .note(place, message)
+                .note(*place, message)
                 .hint("remove it from the features");
         }
     }
@@ -150,12 +225,31 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
         return;
     };
     let mut names = dataset_names(&dataset.value);
-    if let Some(node) = root.get(&["cv", "column"]) {
-        names.extend(node.label().map(|name| Named {
-            role: Role::Fold,
-            name,
-            place: node.place,
-        }));
+    let columns = || schema.fields().iter().map(|field| field.name().as_str());
+    for named in splitter_names(root) {
+        let matches = match named.role {
+            Role::Split => matching(named.name, columns()),
+            _ => Vec::new(),
+        };
+        match matches.as_slice() {
+            [] if named.role == Role::Split && is_pattern(named.name) => {
+                let (field, name) = (named.role.field(), named.name);
+                let message = format!("no column of the source matches `{name}` of `{field}`");
+                let hint = format!("it has {}", column_list(schema));
+                found.note(named.place, message).hint(hint);
+            }
+            [] => names.push(named),
+            matches => {
+                for name in matches {
+                    let of_splitter = Named { name, ..named };
+                    // Of a name, it was told when the text was read.
+                    if *name != named.name {
+                        check_role(of_splitter, &names, found);
+                    }
+                    names.push(of_splitter);
+                }
+            }
+        }
     }
     let known = |name: &str| schema.field_with_name(name).ok();
     for Named { role, name, place } in names.iter().filter(|named| named.role != Role::Derived) {
@@ -185,11 +279,10 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
     let is_feature = |name: &str| match listed {
         true => is(name, |role| matches!(role, Role::Feature | Role::Derived)),
         false => !is(name, |role| {
-            matches!(role, Role::Target | Role::Fold | Role::Drop)
+            role.of_splitter().is_some() || matches!(role, Role::Target | Role::Drop)
         }),
     };
-    let mut columns = schema.fields().iter().map(|field| field.name().as_str());
-    if !listed && target.and_then(known).is_some() && !columns.any(is_feature) {
+    if !listed && target.and_then(known).is_some() && !columns().any(is_feature) {
         let list = column_list(schema);
         let hint = wrong_delimiter(schema).unwrap_or_else(|| {
             format!("the source has {list}; name one or more in `features`, or drop fewer")

@@ -49,6 +49,10 @@ section! {
         /// sorted labels.
         positive: Option<String> = optional(&LABEL)
             .aka(&["pos_label", "positive_class", "positive_label"]),
+        /// The column that holds the group of each row, for the splitters that keep groups
+        /// together; it is not a feature.
+        #[serde(default)]
+        groups: Option<String> = optional(&LABEL).aka(&["group", "group_column"]),
         /// What rows without a target are: an `error`, or left out (`drop`).
         #[serde(default)]
         missing_target: MissingTarget = default(&MISSING_TARGET, "error"),

@@ -1,10 +1,12 @@
 //! [`json_schema`]: the JSON Schema of a plan, for editors, from the table of
 //! fields.
 
-use fanout_contract::{Metric, TrainerDescription};
+use fanout_contract::metric::MetricInfo;
+use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Form, Section};
+use super::metric::SCORE;
 use super::root::PLAN;
 use super::values::{DISTRIBUTIONS, RANGES};
 
@@ -24,7 +26,6 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
         let description = name["description"].take();
         *name = json!({"description": description, "anyOf": [{"enum": names}, {"type": "string"}]});
     }
-    let metrics: Vec<&str> = Metric::all().map(|(name, _)| name).collect();
     let mut values = vec![
         json!({"type": ["string", "number", "boolean", "null"]}),
         json!({"type": "array", "minItems": 1}),
@@ -33,7 +34,7 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     let mut drawn = values.clone();
     drawn.extend(DISTRIBUTIONS.iter().map(Section::schema));
     schema["$defs"] = json!({
-        "metric": {"enum": metrics},
+        "score": score(),
         "params": params(trainers, json!({})),
         "grid": params(trainers, json!({"$ref": "#/$defs/values"})),
         "distributions": params(trainers, json!({"$ref": "#/$defs/values_or_distribution"})),
@@ -41,6 +42,99 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
         "values_or_distribution": {"anyOf": drawn},
     });
     schema
+}
+
+fn metrics(kept: impl Fn(&MetricInfo) -> bool) -> Vec<&'static str> {
+    let kept = Metric::all().filter(|info| kept(info));
+    kept.map(|info| info.name).collect()
+}
+
+/// A metric's name, or a map of it with its parameters.
+fn score() -> Json {
+    let needs_none = |info: &MetricInfo| !info.params().iter().any(Param::is_required);
+    let has_none = metrics(|info| info.params().is_empty());
+    let map = |metric: Json, params: Json| {
+        let needed = params.get("required").is_some();
+        let mut schema = SCORE.schema();
+        for (name, narrow) in [("metric", metric), ("params", params)] {
+            let field = &mut schema["properties"][name];
+            let description = field["description"].take();
+            *field = narrow;
+            field["description"] = description;
+        }
+        if needed {
+            schema["required"] = json!(["metric", "params"]);
+        }
+        schema
+    };
+    let mut forms = vec![
+        json!({"enum": metrics(needs_none)}),
+        map(
+            json!({"enum": has_none}),
+            json!({"type": "object", "additionalProperties": false}),
+        ),
+    ];
+    for info in Metric::all().filter(|info| !info.params().is_empty()) {
+        let mut properties = Map::new();
+        for param in info.params() {
+            let mut property = json!({"anyOf": param.kinds.iter().map(kind).collect::<Vec<_>>()});
+            property["description"] = param.meaning.as_str().into();
+            if !param.is_required() {
+                property["default"] = param.default.clone();
+            }
+            properties.insert(param.name, property);
+        }
+        let mut params = json!({
+            "type": "object", "properties": properties, "additionalProperties": false,
+        });
+        let required = info.params().into_iter().filter(Param::is_required);
+        let required: Vec<String> = required.map(|param| param.name).collect();
+        if !required.is_empty() {
+            params["required"] = required.into();
+        }
+        forms.push(map(json!({"const": info.name}), params));
+    }
+    json!({"anyOf": forms})
+}
+
+/// The values of a kind.
+fn kind(kind: &ParamKind) -> Json {
+    let bounds = |of: &str, least: Json, most: Json, above: bool| {
+        let mut schema = json!({"type": of});
+        let minimum = if above { "exclusiveMinimum" } else { "minimum" };
+        for (keyword, bound) in [(minimum, least), ("maximum", most)] {
+            if !bound.is_null() {
+                schema[keyword] = bound;
+            }
+        }
+        schema
+    };
+    match kind {
+        ParamKind::Null => json!({"type": "null"}),
+        ParamKind::Bool => json!({"type": "boolean"}),
+        ParamKind::Int { min, max } => bounds("integer", json!(min), json!(max), false),
+        ParamKind::Float {
+            min,
+            max,
+            above_min,
+        } => bounds("number", json!(min), json!(max), *above_min),
+        ParamKind::Choice { of } => json!({"enum": of}),
+        ParamKind::Text => json!({"type": "string"}),
+        ParamKind::Pair { min, max } => json!({
+            "type": "array", "minItems": 2, "maxItems": 2,
+            "items": bounds("number", json!(min), json!(max), false),
+        }),
+        ParamKind::Label => json!({"type": ["string", "number", "boolean"]}),
+        ParamKind::Weights => {
+            json!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0}})
+        }
+        ParamKind::Costs => json!({
+            "type": "object",
+            "additionalProperties": {
+                "type": "object", "additionalProperties": {"type": "number"},
+            },
+        }),
+    }
 }
 
 /// A map from hyper-parameter to `value`.

@@ -33,6 +33,13 @@ impl CheckedPlan {
             let hint = format!("a class is {known}");
             self.mistake(&format!("{path}.{name}"), message, Some(hint))
         };
+        for (index, score) in plan.scoring.iter_mut().enumerate() {
+            for (name, value) in &mut score.params {
+                let path = format!("{}.params", self.score_path(index));
+                metric_labels(name, value, &find)
+                    .map_err(|message| mistake((path, name.clone(), message)))?;
+            }
+        }
         let mut trainers = trainers.iter();
         if let (Some(arm), Some(trainer)) = (&mut plan.trainer, trainers.as_slice().first()) {
             trainers.next();
@@ -47,6 +54,26 @@ impl CheckedPlan {
             plan,
             source: self.source.clone(),
         })
+    }
+}
+
+/// Writes the labels of a metric's parameter as the data has them.
+fn metric_labels(
+    name: &str,
+    value: &mut Json,
+    find: impl Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    match (name, value) {
+        ("costs", Json::Object(costs)) => {
+            relabel(costs, &find)?;
+            let mut rows = costs.values_mut().filter_map(Json::as_object_mut);
+            rows.try_for_each(|row| relabel(row, &find))
+        }
+        ("pos_label", Json::String(label)) => {
+            *label = find(label).ok_or_else(|| format!("is `{label}`, which no row has"))?;
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

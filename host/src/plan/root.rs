@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fanout_contract::Score;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::columns::check_folds;
-use super::cv::{CV, Cv, HOLDOUT, Holdout};
+use super::columns::check_splitter;
+use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
-use super::metric::{ErrorScore, FailedScore, Refit, SCORING, Switch, resolve_refit};
+use super::metric::{ErrorScore, FailedScore, Refit, Scoring, Switch, resolve_refit};
 use super::mistake::Place;
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
@@ -41,11 +42,12 @@ section! {
         /// of these two.
         trainers: Vec<TrainerSearch> = default(&TRAINERS, "[]").aka(&["estimators", "models"]),
         /// The cross-validation splits. Default for a target of numbers: `k_fold` of 5.
-        cv: Cv = default(&CV, "{method: stratified_k_fold, n_splits: 5}")
+        cv: Cv = default(&CV, "{}")
             .aka(&["cross_validation", "folds", "splits"]),
-        /// A metric or a list of metrics, by scikit-learn's names. Default for a target of
-        /// numbers: `r2`.
-        scoring: Vec<String> = default(&SCORING, "[accuracy]")
+        /// A metric or a list of metrics, by scikit-learn's names; with parameters such as
+        /// `{metric: top_k_accuracy, params: {k: 3}}`. `fanout metrics` lists them. Default for
+        /// a target of numbers: `r2`.
+        scoring: Vec<Score> = default(&Scoring, "[accuracy]")
             .aka(&["metric", "metrics", "score", "scorer"]),
         /// The metric that chooses the candidate to refit on all rows of the search; `true`:
         /// the first of `scoring`; `false`: no model is made.
@@ -143,7 +145,8 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
             None => drop(read.remove("refit")),
         }
     }
-    check_folds(root, &mut cx.found);
+    cv::check(root, &mut cx.found);
+    check_splitter(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
     Sections {
         dataset: section(&read, "dataset"),

@@ -34,7 +34,7 @@ macro_rules! tagged {
             $(#[doc = $kind:literal])+ $variant:ident = $variant_name:literal {$(
                 $(#[doc = $doc:literal])+
                 $name:ident: $of:ty = $row:ident($($arg:expr),+) $(.$more:ident($value:expr))*
-            ),+ $(,)?}
+            ),* $(,)?}
         ),+ $(,)?}
     ) => {
         $(#[doc = $about])+
@@ -44,7 +44,7 @@ macro_rules! tagged {
         pub enum $type {$(
             $(#[doc = $kind])+
             #[serde(rename = $variant_name)]
-            $variant {$( $(#[doc = $doc])+ $name: $of, )+},
+            $variant {$( $(#[doc = $doc])+ $name: $of, )*},
         )+}
 
         pub(super) static $table: Section = Section::new($path, concat!($($about),+), &[])
@@ -53,7 +53,7 @@ macro_rules! tagged {
                 about: concat!($($kind),+),
                 fields: &[$(
                     $row(stringify!($name), concat!($($doc),+), $($arg),+) $(.$more($value))*
-                ),+],
+                ),*],
             }),+]);
     };
 }

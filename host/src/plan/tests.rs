@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arrow_schema::{DataType, Field, Schema};
+use fanout_contract::Score;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -148,6 +149,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 learn: None,
                 positive: None,
                 columns: Default::default(),
+                groups: None,
                 missing_target: MissingTarget::Error,
             },
             holdout: None,
@@ -165,7 +167,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 shuffle: false,
                 random_state: 0
             },
-            scoring: vec!["accuracy".to_owned()],
+            scoring: vec!["accuracy".into()],
             refit: Some("accuracy".to_owned()),
             return_train_score: false,
             error_score: ErrorScore::Nan,
@@ -240,7 +242,10 @@ fn every_form_is_read() {
             random_state: 7
         }
     );
-    assert_eq!(plan.scoring, ["roc_auc", "average_precision", "accuracy"]);
+    assert_eq!(
+        plan.scoring,
+        ["roc_auc", "average_precision", "accuracy"].map(Score::from)
+    );
     assert_eq!(plan.refit.as_deref(), Some("roc_auc"));
     assert!(plan.return_train_score);
     assert_eq!(plan.pool, PoolPlan::Local { workers: Some(2) });
@@ -329,7 +334,7 @@ fn options_stand_over_the_plan() {
     );
     assert_eq!(
         set(&["scoring.2=f1"]).scoring,
-        ["roc_auc", "average_precision", "f1"]
+        ["roc_auc", "average_precision", "f1"].map(Score::from)
     );
     assert_eq!(
         json!(
@@ -397,9 +402,13 @@ fn a_mistake_in_an_option_names_the_option() {
     );
     assert_eq!(
         error(&options(&["scoring.0.x=f1"])),
-        "the plan `plans/some.yaml` has a mistake\n\n\
-         --set scoring.0.x=f1: `scoring` takes a metric's name, or a list of them, not a map\n \
-         |\n | --set scoring.0.x=f1\n |       ^^^^^^^"
+        "the plan `plans/some.yaml` has 2 mistakes\n\n\
+         --set scoring.0.x=f1: `scoring` lacks the field `metric`\n \
+         |\n | --set scoring.0.x=f1\n |       ^^^^^^^\n \
+         = `metric` is the metric's name. `fanout metrics` lists them\n\n\
+         --set scoring.0.x=f1: unknown field `0` in `scoring`\n \
+         |\n | --set scoring.0.x=f1\n |               ^\n \
+         = the fields of `scoring` are `metric`, `name` and `params`"
     );
     assert!(
         error(&options(&["trainer.name.x=f1"]))

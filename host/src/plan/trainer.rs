@@ -5,11 +5,13 @@
 //! those of a plan that could not be built.
 
 use fanout_contract::metric::Compares;
-use fanout_contract::{Learning, Metric, Param, ParamKind, TrainerDescription};
+use fanout_contract::{Learning, Param, ParamKind, TrainerDescription};
 use serde_json::Value as Json;
 
+use super::metric::metrics_again;
 use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Entry, Node};
+use super::param::refuse;
 use super::suggest::{all_of, did_you_mean, one_of};
 use super::values::{Values, values_again};
 
@@ -105,11 +107,7 @@ fn items<'n>(root: &'n Node, path: &[&str]) -> &'n [Node] {
 /// A metric must be defined for something that the trainer learns; which of
 /// them the target is, only the data shows.
 fn check_metrics(root: &Node, trainer: &TrainerDescription, found: &mut Found) {
-    for item in items(root, &["scoring"]) {
-        let Some(name) = item.label() else { continue };
-        let Some(metric) = Metric::named(name) else {
-            continue;
-        };
+    for (item, name, metric) in metrics_again(root) {
         if trainer.tasks.iter().any(|learning| metric.suits(*learning)) {
             continue;
         }
@@ -202,30 +200,4 @@ fn check_values(param: &Param, node: &Node, found: &mut Found) {
     // One value stands for all that are refused.
     let mut each = values.iter();
     each.find(|value| refuse(param, value, node.place, hint.clone(), found));
-}
-
-/// Notes a value that the trainer does not take; returns whether it did.
-fn refuse(
-    param: &Param,
-    value: &Json,
-    place: Place,
-    hint: Option<String>,
-    found: &mut Found,
-) -> bool {
-    let Err(message) = param.check(value) else {
-        return false;
-    };
-    let choices = param.kinds.iter().filter_map(|kind| match kind {
-        ParamKind::Choice { of } => Some(of.iter().map(String::as_str)),
-        _ => None,
-    });
-    let takes = |kind| param.kinds.contains(&kind);
-    let near = value.as_str().and_then(|text| match text {
-        "None" | "none" | "Null" if takes(ParamKind::Null) => Some("write `null`".to_owned()),
-        "True" | "yes" if takes(ParamKind::Bool) => Some("write `true`".to_owned()),
-        "False" | "no" if takes(ParamKind::Bool) => Some("write `false`".to_owned()),
-        _ => did_you_mean(text, choices.flatten()),
-    });
-    found.note(place, message).hint = near.or(hint);
-    true
 }

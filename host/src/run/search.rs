@@ -148,7 +148,7 @@ pub fn search<E>(
 pub fn ranking_metric(plan: &Plan) -> usize {
     let refit = plan.refit.as_ref();
     refit
-        .and_then(|refit| plan.scoring.iter().position(|name| name == refit))
+        .and_then(|refit| plan.scoring.iter().position(|score| score.name == *refit))
         .unwrap_or(0)
 }
 

@@ -1,7 +1,7 @@
 //! [`Instance`]: one living copy of a guest, and the translation of whatever
 //! it does into an answer or a [`TaskFault`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use fanout_contract::{Answer, CONTRACT, Fault, Task};
 use wasmtime::component::ResourceAny;
@@ -15,8 +15,8 @@ use crate::task::{Cancel, TaskFault, TaskLimits};
 
 /// Threat: a message of hundreds of megabytes, kept with every failed task.
 const MESSAGE: usize = 1000;
-/// Threat: an answer that takes far more memory parsed than as text. A
-/// candidate's scores by every metric there is are well below this.
+/// Threat: an answer that takes far more memory parsed than as text. What a
+/// candidate's scores may take more is known from their names.
 const ANSWER_A_CANDIDATE: usize = 16 << 10;
 /// Bytes of a description. Threat: one that is as large as the guest's memory,
 /// asked for before any limit of a plan is known.
@@ -204,7 +204,11 @@ pub(crate) fn clipped(mut message: String) -> String {
 
 /// More bytes than any answer to this task has.
 pub(crate) fn answer_bound(task: &Task) -> usize {
-    ANSWER_A_CANDIDATE * (task.candidates.len() + 1)
+    // A name, of which each byte may be escaped, and a number; of test and of
+    // training rows.
+    let scores = task.scoring.iter();
+    let scores: usize = scores.map(|score| 2 * (6 * score.name.len() + 32)).sum();
+    (ANSWER_A_CANDIDATE + scores) * (task.candidates.len() + 1)
 }
 
 fn too_large(bound: usize) -> String {
@@ -228,23 +232,18 @@ pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
         let (found, expected) = (answer.scores.len(), task.candidates.len());
         return Err(format!("scores of {found} candidates, not of {expected}"));
     }
+    let wanted: BTreeSet<&String> = task.scoring.iter().map(|score| &score.name).collect();
     for scores in &answer.scores {
-        if !scores.test.keys().eq(sorted(&task.scoring)) {
-            return Err(format!("test scores other than {:?}", task.scoring));
+        if !scores.test.keys().eq(wanted.iter().copied()) {
+            return Err(format!("test scores other than {wanted:?}"));
         }
-        let train: &[String] = if task.train_score { &task.scoring } else { &[] };
-        if !scores.train.keys().eq(sorted(train)) {
+        let train = wanted.iter().copied().filter(|_| task.train_score);
+        if !scores.train.keys().eq(train.clone()) {
+            let train: Vec<&String> = train.collect();
             return Err(format!("training scores other than {train:?}"));
         }
     }
     Ok(answer)
-}
-
-fn sorted(names: &[String]) -> std::collections::btree_set::IntoIter<&String> {
-    names
-        .iter()
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
 }
 
 /// What made the engine stop the guest, in a call whose result may have `bound`

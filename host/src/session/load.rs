@@ -154,6 +154,15 @@ impl LoadedPlan {
         let plan = self
             .plan
             .with_labels(&trainers, find, &dataset::one_of(classes))?;
+        for (index, score) in plan.scoring.iter().enumerate() {
+            if let Ok(Metric::NegMeanCost(costs)) = score.resolve()
+                && let Err(message) = costs.table(classes)
+            {
+                let path = format!("{}.params.costs", plan.score_path(index));
+                let hint = "name the cost of each wrong prediction, 0 if it costs nothing";
+                return Err(plan.mistake(&path, message, Some(hint.to_owned())));
+            }
+        }
         let inputs = Inputs {
             arms,
             learning: prepared.learning,
@@ -218,11 +227,12 @@ impl LoadedPlan {
     fn check_metrics(&self, prepared: &Prepared) -> Result<(), PlanError> {
         let (plan, learning) = (&self.plan, prepared.learning);
         let target = &plan.dataset.target;
-        for name in &plan.scoring {
-            let metric = Metric::named(name);
+        for score in &plan.scoring {
+            let metric = score.resolve().ok();
             if let Some(metric) = metric.filter(|metric| !metric.suits(learning)) {
                 let message = format!(
-                    "`{name}` is not for {}, such as `{target}`",
+                    "`{}` is not for {}, such as `{target}`",
+                    score.name,
                     kind_of_target(learning)
                 );
                 let hint = format!("use `{}`", metric.instead(learning).join("` or `"));

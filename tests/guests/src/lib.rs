@@ -184,8 +184,8 @@ pub fn answer(task: &Task) -> String {
 /// A good answer: every score is `score`.
 pub fn scored(task: &Task, score: f64) -> Answer {
     let scores = || -> BTreeMap<String, Option<f64>> {
-        let names = task.scoring.iter();
-        names.map(|name| (name.clone(), Some(score))).collect()
+        let wanted = task.scoring.iter();
+        wanted.map(|one| (one.name.clone(), Some(score))).collect()
     };
     let one = Scores {
         test: scores(),

@@ -153,7 +153,7 @@ fn a_trainer_is_fitted_behind_steps() {
     let matrix = Matrix::of(&table).unwrap();
     let fitted = Pipeline::fit(&steps, &matrix, &rows, &mut StepCache::new(8));
     let (pipeline, prepared) = fitted.unwrap();
-    let data = Dense::<Slope>::prepare(&Table::of_matrix(prepared).unwrap()).unwrap();
+    let data = Dense::<Slope>::prepare_matrix(&prepared).unwrap();
     let candidates = [Params::new()];
     let job = Job {
         candidates: &candidates,
@@ -169,7 +169,7 @@ fn a_trainer_is_fitted_behind_steps() {
 
     let model = Dense::<Slope>::fit(&data, &job).unwrap();
     let other = Table::from_columns(vec![column("x", vec![2.0, f64::NAN])]).unwrap();
-    let other = Table::of_matrix(pipeline.apply(&other).unwrap()).unwrap();
-    let predicted = Dense::<Slope>::predict(&model, &other).unwrap();
+    let other = pipeline.apply(&other).unwrap();
+    let predicted = Dense::<Slope>::predict_matrix(&model, &other).unwrap();
     assert_eq!(numbers(predicted.as_prediction()), [3.0, 6.0]);
 }

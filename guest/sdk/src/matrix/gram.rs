@@ -6,9 +6,15 @@
 
 use super::{Block, CHUNK, Matrix, chunk_of, is_consecutive, not_encoded};
 
-/// Columns of a tile of the product of the columns of numbers: with a chunk of
+/// The columns of a panel: a row of it is two vectors of the processor.
+const LANES: usize = 4;
+
+/// Panels of a tile of the product of the columns of numbers: with a chunk of
 /// rows 128 KiB, half of a small second-level cache.
-const TILE: usize = 64;
+const TILE: usize = 16;
+
+/// The values of the columns of a panel in the rows of a chunk.
+type Panel = [[f64; LANES]; CHUNK];
 
 /// `(X - s)ᵀ W (X - s)` and its like, for a diagonal matrix `W` of weights and a
 /// shift `s` of each column.
@@ -58,8 +64,8 @@ struct CodedSums<'a> {
     /// The number of columns, and the slot of rows without one.
     none: usize,
     slots: [u32; CHUNK],
-    /// By staged column, then by slot: the weighted sums.
-    sums: Vec<f64>,
+    /// By panel, then by slot: the weighted sums of the staged columns.
+    sums: Vec<[f64; LANES]>,
     /// By earlier coded block: the sums of weights of shape (its slots, slots).
     pairs: Vec<Vec<f64>>,
 }
@@ -111,129 +117,114 @@ impl Matrix {
         }
         // The staged columns: the dense ones, the targets, and ones.
         let staged = dense.len() + targets.len() + 1;
-        let width = staged.next_multiple_of(4);
+        let panels = staged.div_ceil(LANES);
         for at in 0..coded.len() {
             let (before, rest) = coded.split_at_mut(at);
             let own = rest[0].none + 1;
-            rest[0].sums = vec![0.0; staged * own];
+            rest[0].sums = vec![[0.0; LANES]; panels * own];
             rest[0].pairs = before
                 .iter()
                 .map(|other| vec![0.0; (other.none + 1) * own])
                 .collect();
         }
-        let mut right = vec![0.0; width * CHUNK];
-        let mut left = vec![0.0; width * CHUNK];
-        let mut products = vec![0.0; width * width];
+        let mut right: Vec<Panel> = vec![[[0.0; LANES]; CHUNK]; panels];
+        let mut left = right.clone();
+        let mut products = vec![[[0.0; LANES]; LANES]; panels * panels];
         let mut buffer = [0.0; CHUNK];
         let mut start = 0;
         for rows in rows.chunks(CHUNK) {
             let range = start..start + rows.len();
             start = range.end;
             let consecutive = is_consecutive(rows);
-            for (&(column, values), out) in dense.iter().zip(right.chunks_exact_mut(CHUNK)) {
-                let values = chunk_of(values, rows, consecutive, &mut buffer);
-                let shift = shift(column);
-                for (out, value) in out.iter_mut().zip(values) {
-                    *out = value - shift;
+            if rows.len() < CHUNK {
+                right.fill([[0.0; LANES]; CHUNK]);
+                left.fill([[0.0; LANES]; CHUNK]);
+            }
+            let mut stage = |at: usize, values: &[f64], shift: f64| {
+                let lane = at % LANES;
+                for (row, value) in right[at / LANES].iter_mut().zip(values) {
+                    row[lane] = value - shift;
                 }
-                out[rows.len()..].fill(0.0);
+            };
+            for (at, &(column, values)) in dense.iter().enumerate() {
+                let values = chunk_of(values, rows, consecutive, &mut buffer);
+                stage(at, values, shift(column));
             }
-            let others = right.chunks_exact_mut(CHUNK).skip(dense.len());
-            for (target, out) in targets.iter().zip(others) {
-                out[..rows.len()].copy_from_slice(&target[range.clone()]);
-                out[rows.len()..].fill(0.0);
+            for (at, target) in (dense.len()..).zip(targets) {
+                stage(at, &target[range.clone()], 0.0);
             }
-            let ones = &mut right[(staged - 1) * CHUNK..][..CHUNK];
-            ones[..rows.len()].fill(1.0);
-            ones[rows.len()..].fill(0.0);
+            stage(staged - 1, &[1.0; CHUNK][..rows.len()], 0.0);
             match weights {
                 None => left.copy_from_slice(&right),
                 Some(weights) => {
-                    let weights = &weights[range];
-                    for (left, right) in left.chunks_exact_mut(CHUNK).zip(right.chunks_exact(CHUNK))
-                    {
-                        for ((left, right), weight) in left.iter_mut().zip(right).zip(weights) {
-                            *left = weight * right;
+                    for (left, right) in left.iter_mut().zip(&right) {
+                        let rows = left.iter_mut().zip(right).zip(&weights[range.clone()]);
+                        for ((left, right), weight) in rows {
+                            *left = right.map(|value| weight * value);
                         }
-                        left[rows.len()..].fill(0.0);
                     }
                 }
             }
-            add_products(&left, &right, width, &mut products);
+            add_products(&left, &right, &mut products);
             add_coded(&mut coded, rows, &left, staged);
         }
         let dense: Vec<usize> = dense.iter().map(|(column, _)| *column).collect();
-        assemble(
-            columns,
-            &dense,
-            targets.len(),
-            &coded,
-            &products,
-            width,
-            shift,
-        )
+        assemble(columns, &dense, targets.len(), &coded, &products, shift)
     }
 }
 
-/// Adds the products of the staged columns of a chunk to the upper triangle of
-/// `products`, of shape (width, width).
-fn add_products(left: &[f64], right: &[f64], width: usize, products: &mut [f64]) {
-    for tile in (0..width).step_by(TILE) {
-        let tile_end = (tile + TILE).min(width);
-        for i in (0..tile_end).step_by(4) {
-            let left: &[[f64; CHUNK]] = left[i * CHUNK..][..4 * CHUNK].as_chunks().0;
-            for j in (tile.max(i)..tile_end).step_by(2) {
-                let right: &[[f64; CHUNK]] = right[j * CHUNK..][..2 * CHUNK].as_chunks().0;
-                let sums = kernel(
-                    [&left[0], &left[1], &left[2], &left[3]],
-                    [&right[0], &right[1]],
-                );
-                for (row, sums) in (i..).zip(sums) {
-                    products[row * width + j] += sums[0];
-                    products[row * width + j + 1] += sums[1];
-                }
+/// Adds the products of the staged columns of a chunk to `products`, by pairs of
+/// panels whose first is not behind its second.
+fn add_products(left: &[Panel], right: &[Panel], products: &mut [[[f64; LANES]; LANES]]) {
+    let panels = left.len();
+    for tile in (0..panels).step_by(TILE) {
+        let tile_end = (tile + TILE).min(panels);
+        for i in 0..tile_end {
+            for j in tile.max(i)..tile_end {
+                add_product(&left[i], &right[j], &mut products[i * panels + j]);
             }
         }
     }
 }
 
-/// The inner products of four columns with two. Even and odd rows are summed
-/// apart, since two numbers are a vector of the processor.
-fn kernel(left: [&[f64; CHUNK]; 4], right: [&[f64; CHUNK]; 2]) -> [[f64; 2]; 4] {
-    let mut sums = [[[0.0; 2]; 2]; 4];
-    for at in (0..CHUNK).step_by(2) {
-        for (sums, left) in sums.iter_mut().zip(left) {
-            for (sums, right) in sums.iter_mut().zip(right) {
-                sums[0] += left[at] * right[at];
-                sums[1] += left[at + 1] * right[at + 1];
+/// Adds the inner products of the columns of two panels, row after row.
+fn add_product(left: &Panel, right: &Panel, products: &mut [[f64; LANES]; LANES]) {
+    let mut sums = [[0.0; LANES]; LANES];
+    for (left, right) in left.iter().zip(right) {
+        for a in 0..LANES {
+            for b in 0..LANES {
+                sums[a][b] += left[a] * right[b];
             }
         }
     }
-    sums.map(|sums| sums.map(|lanes| lanes[0] + lanes[1]))
+    for (products, sums) in products.iter_mut().zip(sums) {
+        for (product, sum) in products.iter_mut().zip(sums) {
+            *product += sum;
+        }
+    }
 }
 
 /// Adds a chunk of rows to the sums of the coded blocks. `left` holds the weighted
 /// staged columns, the last of which is the weights.
-fn add_coded(coded: &mut [CodedSums<'_>], rows: &[u32], left: &[f64], staged: usize) {
-    let weights = &left[(staged - 1) * CHUNK..][..rows.len()];
+fn add_coded(coded: &mut [CodedSums<'_>], rows: &[u32], left: &[Panel], staged: usize) {
+    let (of_weights, lane) = (&left[(staged - 1) / LANES], (staged - 1) % LANES);
     for at in 0..coded.len() {
         let (before, rest) = coded.split_at_mut(at);
         let own = &mut rest[0];
         own.block.slots(rows, own.none as u32, &mut own.slots);
         let slots = &own.slots[..rows.len()];
         let width = own.none + 1;
-        for (sums, column) in own
-            .sums
-            .chunks_exact_mut(width)
-            .zip(left.chunks_exact(CHUNK))
-        {
-            for (&slot, value) in slots.iter().zip(column) {
-                sums[slot as usize] += value;
+        for (sums, panel) in own.sums.chunks_exact_mut(width).zip(left) {
+            for (&slot, values) in slots.iter().zip(panel) {
+                let sums = &mut sums[slot as usize];
+                for lane in 0..LANES {
+                    sums[lane] += values[lane];
+                }
             }
         }
         for (pairs, other) in own.pairs.iter_mut().zip(before) {
-            for ((&slot, &other), weight) in slots.iter().zip(&other.slots).zip(weights) {
-                pairs[other as usize * width + slot as usize] += weight;
+            for ((&slot, &other), weights) in slots.iter().zip(&other.slots).zip(of_weights) {
+                pairs[other as usize * width + slot as usize] += weights[lane];
             }
         }
     }
@@ -245,13 +236,16 @@ fn assemble(
     dense: &[usize],
     targets: usize,
     coded: &[CodedSums<'_>],
-    staged_products: &[f64],
-    width: usize,
+    staged_products: &[[[f64; LANES]; LANES]],
     shift: impl Fn(usize) -> f64,
 ) -> Gram {
     let staged = dense.len() + targets + 1;
     let ones = staged - 1;
-    let of_staged = |a: usize, b: usize| staged_products[a.min(b) * width + a.max(b)];
+    let panels = staged.div_ceil(LANES);
+    let of_staged = |a: usize, b: usize| {
+        let (a, b) = (a.min(b), a.max(b));
+        staged_products[a / LANES * panels + b / LANES][a % LANES][b % LANES]
+    };
     let weight = of_staged(ones, ones);
     let mut gram = Gram {
         columns,
@@ -288,14 +282,14 @@ fn assemble(
             (outside, outside + column.scale)
         };
         let count = |block: &CodedSums<'_>, index: usize| {
-            block.sums[(staged - 1) * (block.none + 1) + index]
+            block.sums[ones / LANES * (block.none + 1) + index][ones % LANES]
         };
         for index in 0..block.none {
             let (outside, inside) = values(block, index);
             let column = block.first + index;
             let own = count(block, index);
             let with_staged = |a: usize| {
-                let within = block.sums[a * slots + index];
+                let within = block.sums[a / LANES * slots + index][a % LANES];
                 within * inside + (of_staged(a.min(ones), ones) - within) * outside
             };
             for (a, &other) in dense.iter().enumerate() {

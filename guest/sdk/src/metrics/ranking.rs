@@ -1,9 +1,15 @@
 //! [`Ranking`]: rows ordered by score, and the metrics that depend on the order
-//! only.
+//! only; [`WeightedRanking`], the same of rows with weights; and the means of
+//! these over several classes ([`multiclass`]).
 //!
 //! Formulas: scikit-learn 1.9's `roc_auc_score` and
 //! `average_precision_score`. Areas are summed in integers, so that
 //! they do not depend on the order of the rows.
+
+pub mod multiclass;
+mod weighted;
+
+pub use weighted::WeightedRanking;
 
 /// The numbers of positive and negative rows of one score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,114 +176,6 @@ fn find_entry(places: &mut [ScoreCount], score: u64) -> &mut ScoreCount {
 
 fn occupied(places: Vec<ScoreCount>) -> impl Iterator<Item = ScoreCount> {
     places.into_iter().filter(|entry| entry.rows != [0; 2])
-}
-
-/// The mean over the classes of the area under the ROC curve of each class
-/// against the rest. `table` has shape (rows, classes), row-major. NaN if a class
-/// has no rows.
-pub fn roc_auc_ovr(truth: &[u32], table: &[f64], classes: usize, weighted: bool) -> f64 {
-    one_vs_rest(truth, table, classes, weighted, Ranking::roc_auc)
-}
-
-/// The mean over the classes of the average precision of each class against the
-/// rest. `table` has shape (rows, classes), row-major. NaN if a class has no rows.
-pub fn average_precision_ovr(truth: &[u32], table: &[f64], classes: usize) -> f64 {
-    one_vs_rest(truth, table, classes, false, Ranking::average_precision)
-}
-
-fn one_vs_rest(
-    truth: &[u32],
-    table: &[f64],
-    classes: usize,
-    weighted: bool,
-    metric: fn(&Ranking) -> f64,
-) -> f64 {
-    let Some(sizes) = sizes(truth, classes) else {
-        return f64::NAN;
-    };
-    let scores = (0..classes).map(|class| {
-        let column = table.iter().skip(class).step_by(classes);
-        let rows = column
-            .zip(truth)
-            .map(|(p, real)| (*p, *real as usize == class));
-        Ranking::of(rows).map_or(f64::NAN, |ranking| metric(&ranking))
-    });
-    if weighted {
-        weighted_mean(scores.zip(sizes.iter().copied()))
-    } else {
-        super::mean(scores)
-    }
-}
-
-/// The mean over all pairs of classes of the area under the ROC curve of each
-/// class against the other (Hand and Till, 2001). `table` has shape (rows,
-/// classes), row-major. NaN if a class has no rows.
-pub fn roc_auc_ovo(truth: &[u32], table: &[f64], classes: usize, weighted: bool) -> f64 {
-    let Some(sizes) = sizes(truth, classes) else {
-        return f64::NAN;
-    };
-    // areas[a][b]: the area of class a against class b, by the probability of a.
-    let areas: Option<Vec<Vec<f64>>> = (0..classes)
-        .map(|class| areas(truth, table, class, &sizes))
-        .collect();
-    let Some(areas) = areas else {
-        return f64::NAN;
-    };
-    let pairs = (0..classes).flat_map(|a| (a + 1..classes).map(move |b| (a, b)));
-    let scores = pairs.map(|(a, b)| ((areas[a][b] + areas[b][a]) / 2.0, sizes[a] + sizes[b]));
-    if weighted {
-        weighted_mean(scores)
-    } else {
-        super::mean(scores.map(|(score, _)| score))
-    }
-}
-
-/// The area of `class` against each other class, by the probability of `class`.
-/// `None` if a probability is NaN.
-fn areas(truth: &[u32], table: &[f64], class: usize, sizes: &[u64]) -> Option<Vec<f64>> {
-    let column = table.iter().skip(class).step_by(sizes.len());
-    let mut rows: Vec<(f64, u32)> = column.copied().zip(truth.iter().copied()).collect();
-    if rows.iter().any(|(score, _)| score.is_nan()) {
-        return None;
-    }
-    rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let mut halves = vec![0u128; sizes.len()];
-    let mut below = vec![0u64; sizes.len()];
-    let mut beside = vec![0u64; sizes.len()];
-    // `==` treats -0 and 0 as one score; they are neighbours in this order.
-    for group in rows.chunk_by(|a, b| a.0 == b.0) {
-        beside.fill(0);
-        group
-            .iter()
-            .for_each(|(_, real)| beside[*real as usize] += 1);
-        let own = u128::from(beside[class]);
-        for other in 0..sizes.len() {
-            halves[other] += own * u128::from(2 * below[other] + beside[other]);
-            below[other] += beside[other];
-        }
-    }
-    let others = halves.iter().zip(sizes);
-    Some(
-        others
-            .map(|(h, size)| area(*h, sizes[class], *size))
-            .collect(),
-    )
-}
-
-/// The number of rows of each class; `None` if one has no rows.
-fn sizes(truth: &[u32], classes: usize) -> Option<Vec<u64>> {
-    let mut sizes = vec![0; classes];
-    truth.iter().for_each(|class| sizes[*class as usize] += 1);
-    sizes.iter().all(|size| *size > 0).then_some(sizes)
-}
-
-fn weighted_mean(scores: impl Iterator<Item = (f64, u64)>) -> f64 {
-    let (mut sum, mut weights) = (0.0, 0.0);
-    for (score, weight) in scores {
-        sum += score * weight as f64;
-        weights += weight as f64;
-    }
-    sum / weights
 }
 
 #[cfg(test)]

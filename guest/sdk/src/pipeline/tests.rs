@@ -436,23 +436,6 @@ fn a_wider_fit_that_fails_fails_no_narrower_one() {
     );
 }
 
-#[test]
-fn searched_parameters_of_steps_are_told_from_the_trainers() {
-    let all = steps(json!([
-        {"name": "pca", "step": "pca", "params": {"whiten": true}},
-        {"name": "pca_2", "step": "pca"},
-    ]));
-    let candidate = json!({"pca__n_components": 2, "pca_2__whiten": true, "C": 1.0, "a__b": 3});
-    let candidate: Params = serde_json::from_value(candidate).unwrap();
-    let (found, own) = divide_params(&all, &candidate);
-    let expected = steps(json!([
-        {"name": "pca", "step": "pca", "params": {"whiten": true, "n_components": 2}},
-        {"name": "pca_2", "step": "pca", "params": {"whiten": true}},
-    ]));
-    assert_eq!(found, expected);
-    assert_eq!(json!(own), json!({"C": 1.0, "a__b": 3}));
-}
-
 /// The candidates of a nested parameter, with a step behind.
 fn nested(step: &str, param: &str, values: &[Value]) -> Vec<Vec<TaskStep>> {
     let candidate = |value: &Value| {

@@ -90,6 +90,31 @@ pub enum EncodeError {
         /// The order.
         labels: String,
     },
+    /// A row without a group.
+    #[error(
+        "row {row} (the first row of data is 1) has no group: the column `{name}` is missing \
+         there; fill it in, with a value of its own for a row that belongs to no other"
+    )]
+    MissingGroup {
+        /// The column of the groups.
+        name: String,
+        /// The row, from 1.
+        row: u64,
+    },
+    /// A value of one of the user's splits that says nothing.
+    #[error(
+        "the column `{name}` is a split of `cv.columns` and holds `{label}` in row {row} (the \
+         first row of data is 1); it takes `train` or 0, `test` or 1, and no value for a row that \
+         is neither"
+    )]
+    NotAMark {
+        /// The column.
+        name: String,
+        /// The row, from 1.
+        row: u64,
+        /// The value.
+        label: String,
+    },
     /// An infinite target.
     #[error("the target `{name}` is infinite in row {row} (the first row of data is 1)")]
     InfiniteTarget {

@@ -1,6 +1,7 @@
-//! [`Selection`]: the columns of a source that a plan makes features, target and
-//! folds of.
+//! [`Selection`]: the columns of a source that a plan makes features and target
+//! of, and those that its splitter reads.
 
+use super::splitter::SplitterInputs;
 use super::{EncodeError, one_of};
 use crate::dataset::source::SourceColumn;
 use crate::plan::{Cv, DatasetPlan, FeaturePlan};
@@ -9,8 +10,8 @@ use crate::plan::{Cv, DatasetPlan, FeaturePlan};
 pub(super) struct Selection<'p> {
     pub(super) features: Vec<Feature<'p>>,
     pub(super) target: usize,
-    /// The column that names the folds.
-    pub(super) fold: Option<usize>,
+    /// Those that the splitter reads.
+    pub(super) splitter: SplitterInputs,
     /// Those that the plan calls categorical.
     pub(super) categorical: Vec<usize>,
     /// The names of those that are the index of a table, and so no features.
@@ -48,17 +49,20 @@ impl<'p> Selection<'p> {
             found.collect::<Result<Vec<usize>, _>>()
         };
         let target = find(&plan.target, "the target")?;
-        let fold = match cv {
-            Cv::PredefinedSplit { column } => Some(find(column, "the column of the folds")?),
-            Cv::KFold { .. } | Cv::StratifiedKFold { .. } => None,
-        };
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let splitter = SplitterInputs::of(&names, plan, cv, find)?;
+        // Where the splitter takes no groups, their column is no feature either.
+        let groups = plan.groups.as_deref();
+        let groups = groups.map(|name| find(name, "the column of the groups"));
+        let groups = groups.transpose()?;
         let dropped = find_all(&plan.drop, "in `drop`")?;
         let categorical = find_all(&plan.categorical, "in `categorical`")?;
         let (mut features, mut indices) = (Vec::new(), Vec::new());
         match &plan.features {
             None => {
                 for (index, column) in columns.iter().enumerate() {
-                    if index == target || Some(index) == fold || dropped.contains(&index) {
+                    let of_splitter = splitter.all().contains(&index) || Some(index) == groups;
+                    if index == target || of_splitter || dropped.contains(&index) {
                         continue;
                     }
                     let name = column.name.clone();
@@ -112,7 +116,7 @@ impl<'p> Selection<'p> {
         Ok(Self {
             features,
             target,
-            fold,
+            splitter,
             categorical,
             indices,
         })
@@ -124,7 +128,7 @@ impl<'p> Selection<'p> {
         let mut projection: Vec<usize> = parts
             .copied()
             .chain([self.target])
-            .chain(self.fold)
+            .chain(self.splitter.all().iter().copied())
             .collect();
         projection.sort_unstable();
         projection.dedup();

@@ -115,16 +115,50 @@ fn measure_flights() {
         .iter()
         .flat_map(|b| b.classes.clone().unwrap())
         .collect();
-    let labels = ["0".to_owned(), "1".to_owned()];
+    let set = labels::LabelSet {
+        labels: vec!["0".to_owned(), "1".to_owned()],
+        texts: false,
+    };
     let target = Target {
         rows: classes.len(),
-        classes: Some((&classes, &labels)),
+        classes: Some(Coded::of(&classes, &set)),
     };
     let mut assignment = None;
     time("assign", &mut || {
-        assignment = Some(split::assign(&plan.cv, None, target, None).unwrap())
+        assignment = Some(split::assign(&plan.cv, None, target, SplitterColumns::None).unwrap())
     });
     time("splits", &mut || {
-        drop(writer::write_splits(&split_columns(assignment.as_ref().unwrap())).unwrap())
+        drop(writer::write_splits(&assignment.as_ref().unwrap().columns()).unwrap())
     });
+}
+
+/// The splits file of 1,000 shuffled splits of 100,000 rows.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+fn measure_shuffled_splits() {
+    for (train_size, test_size) in [(None, 0.1), (Some(SplitSize::Fraction(0.5)), 0.25)] {
+        let cv = Cv::ShuffleSplit {
+            n_splits: 1000,
+            test_size: Some(SplitSize::Fraction(test_size)),
+            train_size,
+            random_state: 0,
+        };
+        let target = Target {
+            rows: 100_000,
+            classes: None,
+        };
+        let start = std::time::Instant::now();
+        let found = split::assign(&cv, None, target, SplitterColumns::None).unwrap();
+        let assigned = start.elapsed();
+        let file = writer::write_splits(&found.columns()).unwrap();
+        println!(
+            "test {test_size}, train {train_size:?}: {} bytes, {:.3} bits a value; drawn in {:.1} s, \
+             written in {:.1} s",
+            file.size,
+            file.size as f64 * 8.0 / 1e8,
+            assigned.as_secs_f64(),
+            (start.elapsed() - assigned).as_secs_f64()
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! Warnings about a dataset.
 
+use fanout_contract::Score;
+
 use super::*;
 
 #[test]
@@ -221,7 +223,7 @@ fn metrics_that_splits_leave_undefined_are_foreseen() {
     let (_folder, path) = file("a.csv", format!("x,class\n{lines}"));
     let mut plan = blocks(&path, false);
     plan.scoring = ["roc_auc", "accuracy", "neg_log_loss"]
-        .map(str::to_owned)
+        .map(Score::from)
         .to_vec();
     let found = prepared(&plan).unwrap();
     assert_eq!(
@@ -231,6 +233,6 @@ fn metrics_that_splits_leave_undefined_are_foreseen() {
     );
     assert_eq!(found.fold_classes[2].test, [1, 2]);
     assert_eq!(found.fold_classes[2].train, [6, 3]);
-    plan.scoring = vec!["accuracy".to_owned()];
+    plan.scoring = vec!["accuracy".into()];
     assert_eq!(prepared(&plan).unwrap().summary.warnings, []);
 }

@@ -182,7 +182,8 @@ fn two_reports_of_one_run_are_the_same_bytes() {
 #[test]
 fn a_search_with_no_score_has_no_best() {
     let mut example = example::report();
-    let scoring = example.plan.scoring.clone();
+    let scoring = example.plan.scoring.iter().map(|score| score.name.clone());
+    let scoring: Vec<String> = scoring.collect();
     example.results = Scoreboard::new(6, 2, &scoring, false, ErrorScore::Nan).finish();
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &example).unwrap();

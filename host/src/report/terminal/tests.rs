@@ -191,7 +191,8 @@ fn colours_change_nothing_else() {
 #[test]
 fn a_search_with_no_score_says_so() {
     let mut example = example::report();
-    let scoring = example.plan.scoring.clone();
+    let scoring = example.plan.scoring.iter().map(|score| score.name.clone());
+    let scoring: Vec<String> = scoring.collect();
     example.results = Scoreboard::new(6, 2, &scoring, false, ErrorScore::Nan).finish();
     let report = Report {
         holdout: None,

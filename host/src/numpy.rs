@@ -2,12 +2,12 @@
 //! for equality, so that a mean must not depend on the order of summation.
 
 /// `numpy.mean`.
-pub(super) fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     pairwise_sum(values.iter().copied()) / values.len() as f64
 }
 
 /// `numpy.mean` and `numpy.std`, the population's.
-pub(super) fn mean_and_std(values: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_and_std(values: &[f64]) -> (f64, f64) {
     let mean = mean(values);
     let squares = values.iter().map(|value| (value - mean) * (value - mean));
     (mean, (pairwise_sum(squares) / values.len() as f64).sqrt())
