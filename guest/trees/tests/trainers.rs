@@ -122,6 +122,16 @@ struct Fitted<T: Trainer> {
 
 /// Evaluates and fits one candidate on two thirds of the rows.
 fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fitted<T>, Fault> {
+    run_weighted(table, target, candidate, None)
+}
+
+/// The same with the weights of all rows.
+fn run_weighted<T: Trainer>(
+    table: &Table,
+    target: &str,
+    candidate: Params,
+    weights: Option<&[f64]>,
+) -> Result<Fitted<T>, Fault> {
     let learning = match target {
         "delay" => fanout_sdk::Learning::Regression,
         _ => fanout_sdk::Learning::Multiclass,
@@ -132,7 +142,7 @@ fn run<T: Trainer>(table: &Table, target: &str, candidate: Params) -> Result<Fit
     let job = Job {
         candidates: &[candidate],
         target: &target,
-        weights: None,
+        weights,
         part: None,
         train: &train,
         test: &test,
@@ -428,6 +438,51 @@ fn trainers_learn_numbers() {
         learns_numbers::<RandomForest>(&forest);
         learns_numbers::<ExtraTrees>(&forest);
     }
+}
+
+/// Of rows that nothing separates, a tree predicts the weighted mean and the
+/// weighted class proportions; a forest draws rows in proportion to their weight.
+#[test]
+fn rows_count_by_their_weights() {
+    let mut target = number("delay", |row| f64::from(row % 3) * 10.0);
+    target.0.role = Role::Target;
+    let table = Table::from_columns(vec![
+        number("same", |_| 1.0),
+        target,
+        category("late", Role::Target, &["no", "yes"], |row| {
+            u32::from(row % 3 == 2)
+        }),
+    ])
+    .unwrap();
+    // Rows of delay 0 weigh nothing, those of 20 three times as much as those of 10.
+    let weights: Vec<f64> = (0..ROWS)
+        .map(|row| [0.0, 0.5, 1.5][row as usize % 3])
+        .collect();
+    fn predicted<T: Trainer>(table: &Table, target: &str, weights: &[f64]) -> f64 {
+        let params = params::<T>(&[("random_state", json!(1))]);
+        let fitted = run_weighted::<T>(table, target, params, Some(weights)).unwrap();
+        values(predict::<T>(&fitted.model, table).as_prediction())[0]
+    }
+    close(
+        &[predicted::<DecisionTree>(&table, "delay", &weights)],
+        &[17.5],
+    );
+    close(
+        &[predicted::<ExtraTrees>(&table, "delay", &weights)],
+        &[17.5],
+    );
+    close(
+        &[predicted::<DecisionTree>(&table, "late", &weights)],
+        &[0.75],
+    );
+    let forest = predicted::<RandomForest>(&table, "delay", &weights);
+    assert!((forest - 17.5).abs() < 0.5, "{forest}");
+    let forest = predicted::<RandomForest>(&table, "late", &weights);
+    assert!((forest - 0.75).abs() < 0.05, "{forest}");
+    let none = vec![0.0; ROWS as usize];
+    let params = params::<DecisionTree>(&[]);
+    let refused = run_weighted::<DecisionTree>(&table, "delay", params, Some(&none));
+    assert!(refused.is_err());
 }
 
 #[test]
