@@ -147,3 +147,12 @@ fn what_does_not_fit_the_data_is_refused() {
     );
     assert!(refusal(fitted::<Ridge>(&classes, &[])).contains("does not learn this kind of target"));
 }
+
+#[test]
+fn the_size_of_the_cache_changes_no_bit_of_a_machine() {
+    let numbers = Target::Numbers((0..12).map(|row| f64::from(row * row % 5)).collect());
+    let small = [("cache_size", json!(1e-6))];
+    let found = fitted::<Svr>(&numbers, &small).unwrap();
+    assert_eq!(found, fitted::<Svr>(&numbers, &[]).unwrap());
+    assert!(found.windows(2).any(|pair| pair[0] != pair[1]));
+}

@@ -24,7 +24,8 @@ pub(super) fn minimise(problem: &Problem<'_>) -> Vec<f64> {
         if norm(&gradient) <= enough {
             break;
         }
-        let direction = direction(problem, &gradient, &active);
+        let is_factorised = gradient.len() <= COLUMNS;
+        let direction = direction(problem, &gradient, &active, is_factorised);
         let slope = dot(&gradient, &direction);
         if slope >= 0.0 || slope.is_nan() {
             break;
@@ -89,10 +90,15 @@ fn gradient(problem: &Problem<'_>, point: &[f64], active: &Active) -> Vec<f64> {
 }
 
 /// Solves `(I + Xᵀ W X) d = -gradient` for the active rows.
-fn direction(problem: &Problem<'_>, gradient: &[f64], active: &Active) -> Vec<f64> {
+fn direction(
+    problem: &Problem<'_>,
+    gradient: &[f64],
+    active: &Active,
+    is_factorised: bool,
+) -> Vec<f64> {
     let size = gradient.len();
     let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
-    if size <= COLUMNS {
+    if is_factorised {
         let gram = problem
             .matrix
             .gram(&active.rows, Some(&active.weights), &[], None);
@@ -187,4 +193,42 @@ fn search(
         };
     }
     length
+}
+
+#[cfg(test)]
+mod tests {
+    use fanout_sdk::Matrix;
+    use fanout_sdk::matrix::Block;
+
+    use super::*;
+
+    #[test]
+    fn conjugate_gradients_find_the_direction_of_a_factorisation() {
+        let column = |factor: usize| {
+            (0..90)
+                .map(|row| (row * factor % 17) as f64 / 5.0)
+                .collect()
+        };
+        let blocks = vec![Block::number("a", column(3)), Block::number("b", column(7))];
+        let matrix = Matrix::new(90, blocks);
+        let rows = matrix.all_rows();
+        let problem = Problem {
+            matrix: &matrix,
+            rows: &rows,
+            signs: (0..90)
+                .map(|row| if row % 3 == 0 { 1.0 } else { -1.0 })
+                .collect(),
+            costs: (0..90).map(|row| f64::from(row % 4)).collect(),
+            constant: 1.0,
+            tol: 1e-4,
+            steps: 10,
+        };
+        let active = active(&problem, &[0.2; 90]);
+        let gradient = gradient(&problem, &[0.3, -0.1, 0.2], &active);
+        let exact = direction(&problem, &gradient, &active, true);
+        let found = direction(&problem, &gradient, &active, false);
+        for (found, exact) in found.iter().zip(&exact) {
+            assert!((found - exact).abs() < 1e-6, "{found}, {exact}");
+        }
+    }
 }

@@ -12,6 +12,10 @@ use crate::algebra::Cholesky;
 /// diagonal of the Hessian has to do.
 const COLUMNS: usize = 1500;
 
+/// The greatest number of entries of the blocks of all outputs: 64 MiB, of which
+/// there are some copies at a time.
+const ENTRIES: usize = 1 << 23;
+
 /// The least number of rows of the sample, and of rows per column.
 const SAMPLE: usize = 8192;
 const SAMPLE_PER_COLUMN: usize = 40;
@@ -39,18 +43,57 @@ enum Hessian {
     Diagonal(Vec<f64>),
 }
 
+/// How a [`Reference`] is found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    /// At coefficients of 0, with the diagonal of the Hessian.
+    Zero,
+    /// The optimum on all rows.
+    Rows,
+    /// The optimum on every so many rows, and on all from there.
+    SampleAndRows(usize),
+    /// The optimum on every so many rows, with their Hessian.
+    Sample(usize),
+}
+
+impl Way {
+    fn of(design: &Design<'_>, likelihood: &Likelihood) -> Self {
+        let width = design.width();
+        if width > COLUMNS || width * width * likelihood.outputs > ENTRIES {
+            return Self::Zero;
+        }
+        let stride = design.rows.len() / SAMPLE.max(SAMPLE_PER_COLUMN * width);
+        if stride <= 1 {
+            Self::Rows
+        } else if gram_cost(design.matrix) > PRODUCTS {
+            Self::Sample(stride)
+        } else {
+            Self::SampleAndRows(stride)
+        }
+    }
+}
+
 impl Reference {
     pub(super) fn new(design: &Design<'_>, likelihood: &Likelihood) -> Self {
+        Self::by(Way::of(design, likelihood), design, likelihood)
+    }
+
+    fn by(way: Way, design: &Design<'_>, likelihood: &Likelihood) -> Self {
         let zero = vec![0.0; design.width() * likelihood.outputs];
-        if design.width() > COLUMNS {
-            return Self::at(design, likelihood, zero, 1.0);
-        }
-        let enough = SAMPLE.max(SAMPLE_PER_COLUMN * design.width());
-        let stride = design.rows.len() / enough;
-        if stride <= 1 {
-            let point = optimum(design, likelihood, 1.0, zero, 1e-3);
-            return Self::at(design, likelihood, point, 1.0);
-        }
+        let stride = match way {
+            Way::Zero => {
+                let losses = likelihood.losses(&newton::outputs(design, &zero));
+                return Self {
+                    hessian: Hessian::diagonal(design, likelihood, &losses),
+                    point: zero,
+                };
+            }
+            Way::Rows => {
+                let point = optimum(design, likelihood, 1.0, zero, 1e-3);
+                return Self::at(design, likelihood, point, 1.0);
+            }
+            Way::SampleAndRows(stride) | Way::Sample(stride) => stride,
+        };
         let rows: Vec<u32> = (0..design.rows.len() as u32).step_by(stride).collect();
         let (matrix, of_sample) = (design.matrix.take(&rows), likelihood.take(&rows));
         let sample = Design {
@@ -63,7 +106,7 @@ impl Reference {
         // this.
         let times = design.rows.len() as f64 / rows.len() as f64;
         let point = optimum(&sample, &of_sample, 1.0 / times, zero, 1e-3);
-        if gram_cost(design.matrix) > PRODUCTS {
+        if matches!(way, Way::Sample(_)) {
             return Self::at(&sample, &of_sample, point, times);
         }
         let point = optimum(design, likelihood, 1.0, point, 3e-4);
@@ -128,22 +171,26 @@ fn gram_cost(matrix: &Matrix) -> f64 {
 }
 
 impl Hessian {
+    /// The blocks of all outputs.
     fn new(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
-        let curvatures = (0..likelihood.outputs).map(|output| likelihood.curvature(losses, output));
-        if design.width() <= COLUMNS {
-            let mut blocks: Vec<Vec<f64>> = Vec::with_capacity(likelihood.outputs);
-            let mut last: Vec<f64> = Vec::new();
-            for curvature in curvatures {
-                // Where all outputs are 0, their curvatures are the same.
-                match blocks.last() {
-                    Some(block) if curvature == last => blocks.push(block.clone()),
-                    _ => blocks.push(design.weighted_gram(&curvature)),
-                }
-                last = curvature;
+        let mut blocks: Vec<Vec<f64>> = Vec::with_capacity(likelihood.outputs);
+        let mut last: Vec<f64> = Vec::new();
+        for output in 0..likelihood.outputs {
+            let curvature = likelihood.curvature(losses, output);
+            // Where all outputs are 0, their curvatures are the same.
+            match blocks.last() {
+                Some(block) if curvature == last => blocks.push(block.clone()),
+                _ => blocks.push(design.weighted_gram(&curvature)),
             }
-            return Self::Blocks(blocks);
+            last = curvature;
         }
-        let diagonal = curvatures.flat_map(|curvature| {
+        Self::Blocks(blocks)
+    }
+
+    /// The diagonal alone.
+    fn diagonal(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
+        let of_output = |output| {
+            let curvature = likelihood.curvature(losses, output);
             let moments = design.matrix.moments(&design.rows, Some(&curvature));
             let squares = moments.iter().zip(&design.means).map(|(moments, mean)| {
                 let from_mean = moments.mean - mean;
@@ -151,8 +198,8 @@ impl Hessian {
             });
             let total: f64 = curvature.iter().sum();
             squares.chain([total]).collect::<Vec<f64>>()
-        });
-        Self::Diagonal(diagonal.collect())
+        };
+        Self::Diagonal((0..likelihood.outputs).flat_map(of_output).collect())
     }
 
     /// Multiplies all entries.
@@ -226,4 +273,59 @@ fn of_diagonal<'a>(
         if entry > 0.0 { 1.0 / entry } else { 1.0 }
     });
     Preconditioner::Diagonal(inverse.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// Every way leads to the same optimum, of two classes and of three.
+    #[test]
+    fn the_optimum_does_not_depend_on_the_reference() {
+        let mut random = Random::new(1);
+        let mut column = |levels: usize| {
+            let mut values: Vec<f64> = (0..600).map(|row| (row % levels) as f64).collect();
+            random.shuffle(&mut values);
+            values
+        };
+        let noise = column(5);
+        let columns = [column(600), column(7), column(2), column(40)];
+        let score = |row: usize| columns[0][row] / 150.0 - columns[1][row] + 1.5 * noise[row];
+        let blocks = columns.iter().zip(["a", "b", "c", "d"]);
+        let blocks = blocks.map(|(values, name)| Block::number(name, values.clone()));
+        let matrix = Matrix::new(600, blocks.collect());
+        for (outputs, bounds) in [(1, [1.5, f64::INFINITY]), (3, [1.0, 4.0])] {
+            let codes =
+                (0..600).map(|row| bounds.iter().filter(|b| score(row) > **b).count() as u32);
+            let likelihood = Likelihood {
+                codes: codes.collect(),
+                weights: Some(column(3)),
+                outputs,
+            };
+            let design = Design::new(&matrix, likelihood.weights.as_deref(), true);
+            assert_eq!(Way::of(&design, &likelihood), Way::Rows);
+            let stop = Stop {
+                gradient: 1e-10,
+                steps: 200,
+            };
+            let ways = [Way::Rows, Way::Zero, Way::SampleAndRows(4), Way::Sample(4)];
+            for l2 in [0.05, 1.0, 50.0] {
+                let optima = ways.map(|way| {
+                    let reference = Reference::by(way, &design, &likelihood);
+                    let point = reference.minimise(&design, &likelihood, l2, &stop);
+                    // Not outputs: a number added to all intercepts changes nothing.
+                    let losses = likelihood.losses(&newton::outputs(&design, &point));
+                    losses.residuals.concat()
+                });
+                for (way, optimum) in ways.iter().zip(&optima) {
+                    let worst = optimum
+                        .iter()
+                        .zip(&optima[0])
+                        .fold(0.0, |worst, (a, b)| f64::max(worst, (a - b).abs()));
+                    assert!(worst < 1e-7, "{way:?}, {outputs}, {l2}: {worst}");
+                }
+            }
+        }
+    }
 }

@@ -44,17 +44,27 @@ impl Problem<'_> {
         let mut cache = Cache::new(self, limits.cache);
         let diagonal = cache.diagonal();
         let mut duals = vec![0.0; count];
-        let mut gradient = self.linear.clone();
+        // By dual: its sign times the gradient, and the bounds that keep it.
+        let signed = self.signs.iter().zip(&self.linear);
+        let mut state = State {
+            signed: signed.map(|(sign, linear)| sign * linear).collect(),
+            rise: vec![0.0; count],
+            fall: vec![0.0; count],
+            scores: vec![0.0; count],
+        };
+        (0..count).for_each(|dual| self.mark(dual, 0.0, &mut state));
         for _ in 0..limits.steps {
-            let Some((i, row_i, j)) = self.select(&mut cache, &diagonal, &duals, &gradient, limits)
-            else {
+            let Some((i, row_i, j)) = self.select(&mut cache, &diagonal, &mut state, limits) else {
                 break;
             };
             let row_j = cache.row(j);
             let (before_i, before_j) = (duals[i], duals[j]);
             let cross = self.signs[i] * self.signs[j] * row_i[self.place(j)];
             let curvature = diagonal[self.place(i)] + diagonal[self.place(j)];
-            let (at_i, at_j) = (gradient[i], gradient[j]);
+            let (at_i, at_j) = (
+                state.signed[i] * self.signs[i],
+                state.signed[j] * self.signs[j],
+            );
             let (bound_i, bound_j) = (self.bounds[i], self.bounds[j]);
             let (mut a, mut b);
             if self.signs[i] != self.signs[j] {
@@ -89,20 +99,26 @@ impl Problem<'_> {
             (duals[i], duals[j]) = (a, b);
             let change_i = (a - before_i) * self.signs[i];
             let change_j = (b - before_j) * self.signs[j];
-            let halves = gradient
-                .chunks_mut(self.rows.len())
-                .zip(self.signs.chunks(self.rows.len()));
-            for (gradient, signs) in halves {
+            self.mark(i, a, &mut state);
+            self.mark(j, b, &mut state);
+            for signed in state.signed.chunks_mut(self.rows.len()) {
                 let rows = row_i.iter().zip(row_j.iter());
-                for ((g, sign), (in_i, in_j)) in gradient.iter_mut().zip(signs).zip(rows) {
-                    *g += sign * (in_i * change_i + in_j * change_j);
+                for (signed, (in_i, in_j)) in signed.iter_mut().zip(rows) {
+                    *signed += in_i * change_i + in_j * change_j;
                 }
             }
         }
         Solution {
-            offset: self.offset(&duals, &gradient),
+            offset: self.offset(&duals, &state.signed),
             duals,
         }
+    }
+
+    /// Notes where a dual can move to.
+    fn mark(&self, dual: usize, value: f64, state: &mut State) {
+        let bound = |can| if can { 0.0 } else { f64::INFINITY };
+        state.rise[dual] = bound(self.can_rise(dual, value));
+        state.fall[dual] = bound(self.can_fall(dual, value));
     }
 
     /// The row of a dual.
@@ -134,55 +150,51 @@ impl Problem<'_> {
 
     /// The pair of duals that violates the conditions of an optimum the most, by the
     /// decrease of the second order, and the kernel's row of the first. `None` if
-    /// none does by more than the tolerance.
+    /// none does by more than the tolerance. Of equal ones it is the last, as
+    /// libsvm's.
     fn select(
         &self,
         cache: &mut Cache<'_>,
         diagonal: &[f64],
-        duals: &[f64],
-        gradient: &[f64],
+        state: &mut State,
         limits: &Limits,
     ) -> Option<(usize, Rc<[f64]>, usize)> {
-        let (mut most, mut first) = (f64::NEG_INFINITY, None);
-        for (dual, (&value, g)) in duals.iter().zip(gradient).enumerate() {
-            let violation = -self.signs[dual] * g;
-            if violation >= most && self.can_rise(dual, value) {
-                (most, first) = (violation, Some(dual));
-            }
+        let State {
+            signed,
+            rise,
+            fall,
+            scores,
+        } = state;
+        for ((score, signed), rise) in scores.iter_mut().zip(signed.iter()).zip(rise.iter()) {
+            *score = -(signed + rise);
         }
-        let i = first?;
-        let row = cache.row(i);
-        let own = diagonal[self.place(i)];
-        let (mut other, mut second, mut best) = (f64::NEG_INFINITY, None, f64::INFINITY);
-        for (dual, (&value, g)) in duals.iter().zip(gradient).enumerate() {
-            if !self.can_fall(dual, value) {
-                continue;
-            }
-            let violation = self.signs[dual] * g;
-            other = f64::max(other, violation);
-            let both = most + violation;
-            if both > 0.0 {
-                let place = self.place(dual);
-                let curvature = positive(own + diagonal[place] - 2.0 * row[place]);
-                let decrease = -(both * both) / curvature;
-                if decrease <= best {
-                    (best, second) = (decrease, Some(dual));
-                }
-            }
+        let (i, most) = last_greatest(scores)?;
+        for ((score, signed), fall) in scores.iter_mut().zip(signed.iter()).zip(fall.iter()) {
+            *score = signed - fall;
         }
+        let (_, other) = last_greatest(scores)?;
         if most + other < limits.tol {
             return None;
         }
-        second.map(|j| (i, row, j))
+        let row = cache.row(i);
+        let own = diagonal[self.place(i)];
+        for scores in scores.chunks_mut(self.rows.len()) {
+            let curvatures = diagonal.iter().zip(row.iter());
+            for (score, (diagonal, cross)) in scores.iter_mut().zip(curvatures) {
+                let both = f64::max(most + *score, 0.0);
+                *score = both * both / positive(own + diagonal - 2.0 * cross);
+            }
+        }
+        let (j, decrease) = last_greatest(scores)?;
+        (decrease > 0.0).then_some((i, row, j))
     }
 
     /// The offset of the decision: the mean over duals within their bounds, or else
     /// the middle of what their bounds allow.
-    fn offset(&self, duals: &[f64], gradient: &[f64]) -> f64 {
+    fn offset(&self, duals: &[f64], signed: &[f64]) -> f64 {
         let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
         let (mut sum, mut count) = (0.0, 0.0);
-        for (dual, (&value, g)) in duals.iter().zip(gradient).enumerate() {
-            let signed = self.signs[dual] * g;
+        for (dual, (&value, &signed)) in duals.iter().zip(signed).enumerate() {
             match (self.can_rise(dual, value), self.can_fall(dual, value)) {
                 (true, true) => {
                     sum += signed;
@@ -199,6 +211,39 @@ impl Problem<'_> {
             0.5 * (low + high)
         }
     }
+}
+
+/// What the choice of a pair reads, by dual.
+struct State {
+    /// The sign times the gradient.
+    signed: Vec<f64>,
+    /// 0 where `sign a` can rise, else infinite.
+    rise: Vec<f64>,
+    /// 0 where `sign a` can fall, else infinite.
+    fall: Vec<f64>,
+    /// Room for what is compared.
+    scores: Vec<f64>,
+}
+
+/// The last place of the greatest number, and that number; `None` if all are
+/// negative infinity. Two passes without branches take less time than one with.
+fn last_greatest(numbers: &[f64]) -> Option<(usize, f64)> {
+    let mut lanes = [f64::NEG_INFINITY; 8];
+    let (chunks, rest) = numbers.as_chunks::<8>();
+    for chunk in chunks {
+        for (lane, &number) in lanes.iter_mut().zip(chunk) {
+            *lane = if number > *lane { number } else { *lane };
+        }
+    }
+    let all = lanes.iter().chain(rest);
+    let most = all.fold(
+        f64::NEG_INFINITY,
+        |most, &number| {
+            if number > most { number } else { most }
+        },
+    );
+    let place = numbers.iter().rposition(|&number| number == most)?;
+    (most > f64::NEG_INFINITY).then_some((place, most))
 }
 
 fn positive(curvature: f64) -> f64 {
