@@ -13,6 +13,7 @@
 //! of the source ([`Draft::check_columns`]). [`Draft::finish`] reports all
 //! mistakes at once. This module reads no data.
 
+mod arms;
 mod columns;
 mod cv;
 mod dataset;
@@ -58,6 +59,7 @@ use source::PlanSource;
 
 use crate::store::Location;
 
+pub use arms::{ArmPlan, TrainerSearch};
 pub use columns::matching;
 pub use cv::{Cv, Holdout, SplitSize};
 pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
@@ -70,7 +72,7 @@ pub use pool::{DataWay, HttpPlan, NatsPlan, PoolPlan};
 pub use quantity::{duration, size};
 pub use reading::{ColumnKind, ColumnPlan, Order};
 pub use root::{Limits, Plan};
-pub use search::{ArmPlan, Search, TrainerPlan, TrainerSearch};
+pub use search::{Search, TrainerPlan};
 pub use steps::{NONE, StepPlan};
 pub use values::Values;
 pub(crate) use values::rounded;

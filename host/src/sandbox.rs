@@ -88,7 +88,7 @@ pub enum GuestError {
     /// The description is not of the contract.
     #[error("the guest's description is malformed")]
     Description(#[source] serde_json::Error),
-    /// Two trainers have one name.
+    /// Two trainers for one kind of target have one name.
     #[error("the guest offers two trainers called `{name}`")]
     Twice {
         /// The name.
@@ -257,14 +257,16 @@ pub(crate) fn description(text: &str) -> Result<Description, GuestError> {
             found: description.contract,
         });
     }
+    // Two of one name may differ in what they learn.
     let mut names = HashSet::new();
-    if let Some(twice) = description
-        .trainers
-        .iter()
-        .find(|trainer| !names.insert(&trainer.name))
-    {
-        let name = twice.name.clone();
-        return Err(GuestError::Twice { name });
+    let trainers = description.trainers.iter();
+    let learns =
+        trainers.flat_map(|trainer| trainer.tasks.iter().map(|task| (&trainer.name, task)));
+    for (name, task) in learns {
+        if !names.insert((name, task)) {
+            let name = name.clone();
+            return Err(GuestError::Twice { name });
+        }
     }
     Ok(description)
 }

@@ -11,8 +11,8 @@ use fanout::plan;
 use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
-    Abilities, Answer, CONTRACT, Cost, Description, Fault, Learning, Output, Param, ParamKind,
-    Params, Part, Scores, Split, Task, Train,
+    Abilities, Answer, CONTRACT, Columns, Cost, Description, Fault, Learning, Output, Param,
+    ParamKind, Params, Part, Scores, Split, StepDescription, Takes, Task, TaskStep, Train,
 };
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
@@ -168,7 +168,12 @@ fn task() -> Task {
         train_score: true,
         outputs: vec![Output::Predictions],
         part: Some(Part { start: 0, end: 10 }),
-        steps: Vec::new(),
+        steps: vec![TaskStep {
+            name: "scale".to_owned(),
+            step: "standard_scaler".to_owned(),
+            columns: Columns::All,
+            params: Params::from([("with_mean".to_owned(), false.into())]),
+        }],
     }
 }
 
@@ -180,6 +185,7 @@ fn good_task() -> Task {
         weight: None,
         outputs: Vec::new(),
         part: None,
+        steps: Vec::new(),
         ..task
     }
 }
@@ -387,6 +393,12 @@ fn the_schemas_of_openapi_are_the_types() {
         },
         ParamKind::Text,
         ParamKind::Weights,
+        ParamKind::Label,
+        ParamKind::Costs,
+        ParamKind::Pair {
+            min: Some(0.0),
+            max: None,
+        },
     ];
     for kind in &kinds {
         let kind = serde_json::to_value(kind).unwrap();
@@ -402,6 +414,16 @@ fn the_schemas_of_openapi_are_the_types() {
     };
     let value = |document: &dyn erased::Document| document.value();
     fits("Task", value(&task()));
+    fits("Step", value(&task().steps[0]));
+    let step = StepDescription {
+        name: "s".to_owned(),
+        summary: String::new(),
+        takes: Takes::Any,
+        missing: false,
+        uses_target: true,
+        params: Vec::new(),
+    };
+    fits("StepDescription", value(&step));
     fits("Split", value(&task().split));
     fits(
         "Split",
@@ -430,7 +452,7 @@ fn the_schemas_of_openapi_are_the_types() {
     );
     fits(
         "Description",
-        json!({"contract": CONTRACT, "guest": "g", "trainers": []}),
+        json!({"contract": CONTRACT, "guest": "g", "trainers": [], "steps": []}),
     );
     for fault in [
         Fault::InvalidDataset(String::new()),
@@ -468,6 +490,8 @@ fn reads(name: &str, document: &Value) -> bool {
     }
     match name {
         "Task" => is::<Task>(document),
+        "Step" => is::<TaskStep>(document),
+        "StepDescription" => is::<StepDescription>(document),
         "Split" => is::<Split>(document),
         "Scores" => is::<Scores>(document),
         "Answer" => is::<Answer>(document),

@@ -7,7 +7,8 @@ use clap::Subcommand;
 use fanout::guest::GuestFile;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
 use fanout::session::catalogue::{OfferedGuest, read_guest};
-use fanout_contract::{Learning, TrainerDescription};
+use fanout_contract::{Learning, Param, StepDescription, Takes, TrainerDescription};
+use serde::Serialize;
 
 use super::{CommandError, print};
 use fanout::error::ErrorKind;
@@ -53,6 +54,7 @@ impl Guest {
 fn list() -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
     let mut text = String::new();
+    let mut steps: Vec<StepDescription> = Vec::new();
     for offered in OfferedGuest::embedded(&sandbox) {
         let OfferedGuest {
             file, description, ..
@@ -64,18 +66,47 @@ fn list() -> Result<(), CommandError> {
             file.name, description.guest
         )?;
         list_trainers(&description.trainers, &mut text)?;
+        steps = description.steps;
     }
+    // The sdk has them, so that all guests offer the same.
+    writeln!(text, "steps, before any of these")?;
+    list_names(
+        steps.iter().map(|step| (step.name.clone(), &*step.summary)),
+        &mut text,
+    )?;
     print(&text);
     Ok(())
 }
 
-/// A name and a sentence a trainer.
+/// A name, what it learns and a sentence a trainer.
 fn list_trainers(trainers: &[TrainerDescription], text: &mut String) -> std::fmt::Result {
-    let longest = trainers.iter().map(|trainer| trainer.name.len()).max();
+    let learns = |trainer: &TrainerDescription| {
+        let classes = trainer.learns(Learning::Multiclass) || trainer.learns(Learning::Binary);
+        match (classes, trainer.learns(Learning::Regression)) {
+            (true, true) => "classes, numbers",
+            (true, false) => "classes",
+            (false, _) => "numbers",
+        }
+    };
+    list_names(
+        trainers.iter().map(|trainer| {
+            let name = format!("{} ({})", trainer.name, learns(trainer));
+            (name, &*trainer.summary)
+        }),
+        text,
+    )
+}
+
+/// A line a name, with a sentence.
+fn list_names<'t>(
+    items: impl Iterator<Item = (String, &'t str)> + Clone,
+    text: &mut String,
+) -> std::fmt::Result {
+    let longest = items.clone().map(|(name, _)| name.len()).max();
     let column = 4 + longest.unwrap_or(0);
-    for trainer in trainers {
-        let name = format!("  {:<width$}", trainer.name, width = column - 2);
-        writeln!(text, "{}", wrapped(&name, &trainer.summary, column))?;
+    for (name, summary) in items {
+        let name = format!("  {name:<width$}", width = column - 2);
+        writeln!(text, "{}", wrapped(&name, summary, column))?;
     }
     Ok(())
 }
@@ -105,22 +136,39 @@ pub(super) fn wrapped(first: &str, text: &str, indent: usize) -> String {
 
 fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
-    let trainers = OfferedGuest::embedded_trainers(&sandbox)?;
-    let Some(trainer) = trainers.iter().find(|trainer| trainer.name == name) else {
-        let names: Vec<&str> = trainers.iter().map(|t| t.name.as_str()).collect();
-        let error = CommandError::new(ErrorKind::Usage, format!("no trainer is called `{name}`"));
+    let (mut trainers, mut steps) = (Vec::new(), Vec::new());
+    for guest in OfferedGuest::embedded(&sandbox) {
+        let description = guest?.description;
+        trainers.extend(description.trainers);
+        steps = description.steps;
+    }
+    let mut text = String::new();
+    for trainer in trainers.iter().filter(|trainer| trainer.name == name) {
+        match json {
+            true => text.push_str(&pretty(trainer)),
+            false => text.push_str(&table(trainer)?),
+        }
+    }
+    for step in steps.iter().filter(|step| step.name == name) {
+        match json {
+            true => text.push_str(&pretty(step)),
+            false => text.push_str(&step_table(step)?),
+        }
+    }
+    if text.is_empty() {
+        let names = trainers.iter().map(|trainer| trainer.name.as_str());
+        let mut names: Vec<&str> = names.chain(steps.iter().map(|step| &*step.name)).collect();
+        names.dedup();
+        let message = format!("no trainer or step is called `{name}`");
+        let error = CommandError::new(ErrorKind::Usage, message);
         return Err(error.hint(format!("the embedded guests offer {}", names.join(", "))));
-    };
-    print(&if json {
-        pretty(trainer)
-    } else {
-        table(trainer)?
-    });
+    }
+    print(&text);
     Ok(())
 }
 
-fn pretty(trainer: &TrainerDescription) -> String {
-    let mut text = serde_json::to_string_pretty(trainer).expect("a description is JSON");
+fn pretty(description: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(description).expect("a description is JSON");
     text.push('\n');
     text
 }
@@ -131,16 +179,34 @@ fn table(trainer: &TrainerDescription) -> Result<String, std::fmt::Error> {
     writeln!(text, "{}", wrapped(&title, &trainer.summary, 0))?;
     let learns: Vec<_> = trainer.tasks.iter().map(|&task| learning(task)).collect();
     writeln!(text, "targets: {}\n", learns.join(", "))?;
-    for param in &trainer.params {
+    list_params(&trainer.params, &mut text)?;
+    if trainer.params.iter().any(|param| param.nested) {
+        text.push_str("\nCandidates that differ only in nested hyper-parameters share one fit.\n");
+    }
+    Ok(text)
+}
+
+fn step_table(step: &StepDescription) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let title = format!("{}: ", step.name);
+    writeln!(text, "{}", wrapped(&title, &step.summary, 0))?;
+    let takes = match step.takes {
+        Takes::Numbers => "numbers",
+        Takes::Any => "numbers, categories",
+    };
+    writeln!(text, "columns: {takes}\n")?;
+    list_params(&step.params, &mut text)?;
+    Ok(text)
+}
+
+fn list_params(params: &[Param], text: &mut String) -> std::fmt::Result {
+    for param in params {
         let nested = if param.nested { "  (nested)" } else { "" };
         writeln!(text, "{} = {}{nested}", param.name, param.default)?;
         writeln!(text, "{}", wrapped("    ", &param.takes(), 4))?;
         writeln!(text, "{}", wrapped("    ", &param.meaning, 4))?;
     }
-    if trainer.params.iter().any(|param| param.nested) {
-        text.push_str("\nCandidates that differ only in nested hyper-parameters share one fit.\n");
-    }
-    Ok(text)
+    Ok(())
 }
 
 pub(super) fn learning(task: Learning) -> &'static str {

@@ -7,6 +7,7 @@ use fanout_contract::Score;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
+use super::arms::{ArmPlan, TRAINERS, TrainerSearch, check_trainers};
 use super::columns::check_splitter;
 use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
@@ -17,9 +18,7 @@ use super::mistake::Place;
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
 use super::scalar::{Bool, LABEL, Period, Size, Text};
-use super::search::{
-    ArmPlan, SEARCH, Search, TRAINER, TRAINERS, TrainerPlan, TrainerSearch, check_trainers,
-};
+use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
 use super::steps::{STEPS, StepPlan};
 use super::table::section;
 use crate::store::Location;

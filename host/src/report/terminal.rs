@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Report;
 use super::human::{bytes, clip, count, counted, duration, score};
+use crate::expand::TRAINER;
 use crate::reduce::MetricResults;
 
 /// How many candidates the table shows.
@@ -233,12 +234,10 @@ fn param_columns(report: &Report, shown: &[usize]) -> Vec<TableColumn> {
                 .all(|value| value.is_number() || value.is_null()),
         }
     };
-    candidates
-        .names()
-        .iter()
-        .filter(varies)
-        .map(column)
-        .collect()
+    let mut names: Vec<&String> = candidates.names().iter().filter(varies).collect();
+    // Of several trainers, which one it is tells most.
+    names.sort_by_key(|name| report.plan.arms().len() == 1 || *name != TRAINER);
+    names.into_iter().map(column).collect()
 }
 
 fn metric_column(metric: &MetricResults, shown: &[usize], deviations: bool) -> TableColumn {
@@ -304,7 +303,11 @@ fn best_candidate(
 ) -> fmt::Result {
     let head = format!("Best by {}", best.metric);
     let mean = format!("{} ± {}", score(best.mean), score(best.std));
-    writeln!(out, "\n{}: {mean}, with", style.paint(Paint::Bold, &head))?;
+    let with = match report.plan.arms().len() {
+        1 => "with".to_owned(),
+        _ => format!("{} with", best.trainer),
+    };
+    writeln!(out, "\n{}: {mean}, {with}", style.paint(Paint::Bold, &head))?;
     let width = best
         .params
         .keys()

@@ -172,6 +172,7 @@ pub fn description(trainers: &[&str]) -> String {
         contract: CONTRACT,
         guest: "hostile".to_owned(),
         trainers: trainers.iter().map(trainer).collect(),
+        steps: Vec::new(),
     };
     serde_json::to_string(&description).unwrap()
 }
