@@ -10,6 +10,7 @@ mod fire;
 mod functions;
 mod history;
 mod nats;
+mod pipelines;
 mod plans;
 mod pool;
 mod program;

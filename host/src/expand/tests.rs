@@ -507,3 +507,97 @@ fn a_fit_has_the_same_name_beside_other_trainers() {
     assert_eq!((alone.key(0), alone.key(1)), (beside.key(4), beside.key(2)));
     assert_ne!(alone.key(0), alone.key(1));
 }
+
+fn step(name: &str, params: Vec<Param>) -> StepDescription {
+    StepDescription {
+        name: name.to_owned(),
+        summary: String::new(),
+        takes: fanout_contract::Takes::Any,
+        missing: true,
+        uses_target: false,
+        params,
+    }
+}
+
+/// An expansion of the linear model behind a step `fill` and a choice `scale`.
+fn expand_steps(more: &str) -> Expansion {
+    let text = format!("trainer: {{name: linear}}\n{more}");
+    let bool_param = |name: &str| Param::new(name, vec![ParamKind::Bool], json!(true), "");
+    let components = ParamKind::Int {
+        min: Some(1),
+        max: None,
+    };
+    let components = Param::new("n_components", vec![components], json!(2), "").nested();
+    let fill = step("fill", vec![bool_param("indicator")]);
+    let scale = step("scaler", vec![bool_param("with_mean")]);
+    let pca = step("pca", vec![components]);
+    let steps = [fill.clone(), scale.clone(), pca.clone()];
+    let text = format!("dataset: {{source: a.csv, target: y}}\n{text}\n");
+    let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
+    draft.check_trainers(&[linear()], &steps, None);
+    let column = |name: &str| Field::new(name, DataType::Float64, true);
+    draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
+    let plan = draft.finish().unwrap_or_else(|error| panic!("{error}"));
+    let offered = plan.steps.iter().map(|step| {
+        let known = steps.iter().filter(|known| step.step.contains(&known.name));
+        known.cloned().collect()
+    });
+    let estimator = Estimator {
+        steps: offered.collect(),
+        ..estimator(linear())
+    };
+    expand_arms(&plan, vec![estimator], 1, 1)
+}
+
+#[test]
+fn a_task_has_the_steps_of_its_candidates() {
+    let expansion = expand_steps(
+        "steps: [{step: fill}, {name: scale, step: [scaler, pca, none]}]\n\
+         search: {params: {scale__n_components: [1, 2], scale__with_mean: [false], C: [1.0]}}",
+    );
+    assert_eq!(expansion.candidates.len(), 6);
+    // The components are nested, so that they are one family of each choice.
+    let tasks: Vec<Task> = (0..expansion.tasks.len())
+        .map(|at| expansion.task(at))
+        .collect();
+    let by_choice = |wanted: Option<&str>| {
+        let has = |task: &&Task| task.steps.get(1).map(|step| step.step.as_str()) == wanted;
+        tasks.iter().find(has).unwrap()
+    };
+    let scaler = by_choice(Some("scaler"));
+    assert_eq!(
+        json!(scaler.params),
+        json!({"C": 1.0, "scale__with_mean": false})
+    );
+    assert_eq!(json!(scaler.candidates), json!([{}, {}]));
+    let pca = by_choice(Some("pca"));
+    assert_eq!(json!(pca.params), json!({"C": 1.0}));
+    assert_eq!(
+        json!(pca.candidates),
+        json!([{"scale__n_components": 1}, {"scale__n_components": 2}])
+    );
+    let none = by_choice(None);
+    assert_eq!(
+        (none.steps.len(), json!(none.params)),
+        (1, json!({"C": 1.0}))
+    );
+}
+
+#[test]
+fn a_parameter_of_a_step_names_a_fit_however_it_is_written() {
+    let id = |more: &str| {
+        let expansion = expand_steps(more);
+        (expansion.tasks[0].id, expansion.key(0))
+    };
+    let fixed = id("steps: [{name: scale, step: pca, params: {n_components: 3}}]");
+    let searched =
+        id("steps: [{name: scale, step: pca}]\nsearch: {params: {scale__n_components: [3]}}");
+    let default = id("steps: [{name: scale, step: pca}]");
+    let named = id("steps: [{name: scale, step: pca, params: {n_components: 2}}]");
+    assert_eq!(fixed, searched);
+    assert_eq!(default, named);
+    // Nested, so that the key tells them apart.
+    assert_eq!(default.0, fixed.0);
+    assert_ne!(default.1, fixed.1);
+    assert_ne!(id("steps: [{name: scale, step: scaler}]").0, default.0);
+}
