@@ -1,6 +1,6 @@
 """Times single fits of the dense estimators against scikit-learn's on one core.
 
-    cargo build --release --manifest-path guest/Cargo.toml -p fanout-linfa --example speed
+    cargo build --release --manifest-path guest/Cargo.toml -p fanout-linfa --example estimators
     python bench/estimators.py            # needs bench/data (python bench/data.py)
 
 Both sides get the same rows: encoded by scikit-learn's one-hot encoder as a sparse
@@ -32,7 +32,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 warnings.simplefilter("ignore")
 HERE = pathlib.Path(__file__).resolve().parent
-SPEED = HERE.parent / "guest" / "target" / "release" / "examples" / "speed"
+SPEED = HERE.parent / "guest" / "target" / "release" / "examples" / "estimators"
 
 
 def flights():
