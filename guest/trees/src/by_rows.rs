@@ -4,7 +4,7 @@
 use crate::codes::{Code as _, CodesRef, with_codes};
 use crate::entries::{BoundedSlice, Entry};
 use crate::runs::Runs;
-use crate::search::{SplitSearch, noise_multiple};
+use crate::search::{Penalties, SplitSearch};
 use crate::sorted::SortedRows;
 use crate::split::{Feature, SplitRule};
 use crate::tally::{TallyLayout, clear, copy};
@@ -31,6 +31,11 @@ impl<L: TallyLayout> SplitSearch<L> {
             set
         };
         let mut order: Vec<usize> = (0..runs.len()).collect();
+        let penalties = if is_ordered {
+            Penalties::default()
+        } else {
+            self.penalties(order.len(), total)
+        };
         // Missing values go right, which includes the split of them from all
         // others; then left.
         for missing_left in [false, true] {
@@ -41,9 +46,8 @@ impl<L: TallyLayout> SplitSearch<L> {
                 order.rotate_right(1);
             }
             let first = usize::from(missing_left);
-            let Some(at) = self.sweep_rows(feature, runs, &order, first, total, 0.0) else {
-                continue;
-            };
+            let found = self.sweep_rows(feature, runs, &order, first, total, penalties.order);
+            let Some(at) = found else { continue };
             self.best.rule = if is_ordered {
                 let at = at - first;
                 SplitRule::Threshold {
@@ -62,9 +66,7 @@ impl<L: TallyLayout> SplitSearch<L> {
             return;
         }
         self.sort_by_medians(runs, &mut order);
-        let noise_gain = self.noise_factor * self.layout.noise_gain(total, self.variance);
-        let penalty = noise_gain * noise_multiple(order.len());
-        if let Some(at) = self.sweep_rows(feature, runs, &order, 0, total, penalty) {
+        if let Some(at) = self.sweep_rows(feature, runs, &order, 0, total, penalties.subsets) {
             self.best.rule = SplitRule::Subset {
                 left: of_indices(&order[..=at]),
                 present: of_indices(&order),

@@ -57,6 +57,7 @@ pub mod model;
 mod moving;
 mod multiclass;
 mod node_histograms;
+mod noise;
 mod number_criterion;
 mod number_sample;
 pub mod params;

@@ -5,7 +5,7 @@
 use std::marker::PhantomData;
 
 use crate::fixed_point::FixedPoint;
-use crate::number_criterion::{DESIGN_EFFECT, NumberCriterion};
+use crate::number_criterion::NumberCriterion;
 use crate::payload::NumberPayload;
 use crate::tally::{Count, TallyLayout};
 
@@ -207,7 +207,7 @@ unsafe impl<C: NumberCriterion, S: Sum, const ROWS: bool> TallyLayout for MeanLa
 
     fn noise_gain(&self, tally: &[S], variance: f64) -> f64 {
         let mean = tally[1].to_f64() / tally[0].to_f64() * self.per_step;
-        DESIGN_EFFECT * C::noise_gain(mean, variance)
+        C::noise_gain(mean, variance)
     }
 
     #[inline]

@@ -4,7 +4,6 @@
 //! exact integers.
 
 use crate::fixed_point::FixedPoint;
-use crate::number_criterion::DESIGN_EFFECT;
 use crate::payload::NumberPayload;
 use crate::tally::TallyLayout;
 
@@ -110,7 +109,7 @@ unsafe impl<const WEIGHTED: bool> TallyLayout for MedianLayout<WEIGHTED> {
     /// at the median, which is `1 / (2 b)` where errors are Laplace distributed
     /// with mean absolute error `b`. It is taken from the variance `2 b^2`.
     fn noise_gain(&self, _tally: &[i64], variance: f64) -> f64 {
-        DESIGN_EFFECT * 0.5 * (0.5 * variance).sqrt()
+        0.5 * (0.5 * variance).sqrt()
     }
 
     fn is_same_pure_class(&self, _a: &[i64], _b: &[i64]) -> bool {

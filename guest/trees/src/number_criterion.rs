@@ -4,13 +4,15 @@
 //! `friedman_mse` is `squared_error`, as in scikit-learn 1.9: both rank the splits
 //! of a node alike. `absolute_error` needs medians: see `median_layout`.
 
-/// The factor by which the gain of a random split of categories exceeds that of
+/// The factor by which the gain of a random split into subsets exceeds that of
 /// independent rows with a numeric target: rows of one category are often of one
 /// day, place or person, too (a survey's *design effect*). Measured: with 1, forests
 /// of 10 trees of depth 10 explain 0.223 of the variance of the arrival delays of
 /// flights, with 3 and 10 0.226, with 30 and more 0.231, as scikit-learn's without
 /// subsets do (0.230). The price is what subsets gain elsewhere: of the prices of
 /// houses in Ames, 0.873 with 1, and 0.864 with 10 and more (scikit-learn: 0.865).
+/// Splits by the order of the labels have the factor 1: with 30, forests explain less
+/// of the prices of diamonds (0.9746 and 0.9770).
 pub(crate) const DESIGN_EFFECT: f64 = 30.0;
 
 /// An impurity measure of a node of weight `w` whose weighted targets have the

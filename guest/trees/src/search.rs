@@ -1,6 +1,8 @@
 //! [`SplitSearch`]: the search for the best split of a node, feature by
 //! feature, in histograms or in sorted rows.
 
+use crate::noise::{order_multiple, subset_multiple};
+use crate::number_criterion::DESIGN_EFFECT;
 use crate::runs::Place;
 use crate::sorted::SortedRows;
 use crate::split::{BestSplit, Feature, FeatureHistogram, SplitRule};
@@ -154,8 +156,8 @@ impl<L: TallyLayout> SplitSearch<L> {
 
     /// Codes are split by their order, those of a category also into subsets.
     fn search_all(&mut self, feature: FeatureHistogram<'_, L::Count>, total: &[L::Count]) {
-        let place = self.search_in_order(feature, total);
         if feature.feature.column.coding.is_ordered() {
+            let place = self.search_in_order(feature, total, 0.0);
             if let Some(Place { at, missing_left }) = place {
                 self.best.rule = SplitRule::Threshold {
                     last_left: feature.last_left(at),
@@ -166,6 +168,8 @@ impl<L: TallyLayout> SplitSearch<L> {
         }
         let mut codes = [0_u8; 256];
         let (codes, present) = all_codes(&feature, &mut codes);
+        let penalties = self.penalties(codes.len(), total);
+        let place = self.search_in_order(feature, total, penalties.order);
         if let Some(Place { at, missing_left }) = place {
             let mut left = set_of(&feature.codes[..=at]);
             if missing_left {
@@ -173,27 +177,42 @@ impl<L: TallyLayout> SplitSearch<L> {
             }
             self.best.rule = SplitRule::Subset { left, present };
         }
-        self.search_subsets(feature, codes, present, total);
+        if codes.len() > 2 {
+            // Two categories are split by their order.
+            self.search_subsets(feature, codes, present, total, penalties.subsets);
+        }
+    }
+
+    /// The penalties of the splits of a node that has `categories` categories.
+    pub(crate) fn penalties(&self, categories: usize, total: &[L::Count]) -> Penalties {
+        let noise_gain = self.noise_factor * self.layout.noise_gain(total, self.variance);
+        let design_effect = if L::IS_NUMERIC { DESIGN_EFFECT } else { 1.0 };
+        Penalties {
+            order: noise_gain * order_multiple(categories),
+            subsets: noise_gain * design_effect * subset_multiple(categories),
+        }
     }
 
     /// Searches the splits of codes by their order, with missing values on either
-    /// side. Returns the place of the best, if one is better than the best so far.
+    /// side. Their purity is compared after the `penalty`. Returns the place of the
+    /// best, if one is better than the best so far.
     fn search_in_order(
         &mut self,
         feature: FeatureHistogram<'_, L::Count>,
         total: &[L::Count],
+        penalty: f64,
     ) -> Option<Place> {
         let last = feature.codes.len() - 1;
         // Missing values go right, which includes the split of them from all
         // others.
         let end = if feature.has_missing { last + 1 } else { last };
         clear(&mut self.left);
-        let right = self.sweep(feature, end, total, 0.0);
+        let right = self.sweep(feature, end, total, penalty);
         let mut left = None;
         if feature.has_missing {
             let stride = self.layout.stride();
             copy(&mut self.left, feature.tally(feature.missing(), stride));
-            left = self.sweep(feature, last, total, 0.0);
+            left = self.sweep(feature, last, total, penalty);
         }
         // The second, if it was found, is the better one.
         let place = |at, missing_left| Place { at, missing_left };
@@ -202,23 +221,17 @@ impl<L: TallyLayout> SplitSearch<L> {
     }
 
     /// Searches the splits of the categories `codes`, which include missing values,
-    /// into two subsets. Their purity is compared after a penalty for the number of
-    /// subsets ([`noise_multiple`]); a split by the order of the labels, of which
-    /// there are few, has none. So subsets are preferred only where the rows of the
-    /// node are evidence enough.
+    /// into two subsets. Their purity is compared after a `penalty` for the number
+    /// of subsets, so that subsets are preferred only where the rows of the node
+    /// are evidence enough.
     fn search_subsets(
         &mut self,
         feature: FeatureHistogram<'_, L::Count>,
         codes: &mut [u8],
         present: CodeSet,
         total: &[L::Count],
+        penalty: f64,
     ) {
-        if codes.len() < 3 {
-            // Two categories are split by their order.
-            return;
-        }
-        let noise_gain = self.noise_factor * self.layout.noise_gain(total, self.variance);
-        let penalty = noise_gain * noise_multiple(codes.len());
         if self.layout.greatest_purity(total) - penalty <= self.best.score {
             // Not even a split into pure sides would be the best.
             return;
@@ -286,23 +299,14 @@ impl<L: TallyLayout> SplitSearch<L> {
     }
 }
 
-/// The multiple of [`Criterion::noise_gain`] that is subtracted from the
-/// purity of the best split of `categories` categories: the gain that it is
-/// expected to have on a target without relation to the feature, beyond that
-/// of two categories, plus one standard deviation. Without this penalty,
-/// categories of few rows each would be preferred to more informative
-/// features and to splits by the order of the labels, and the forest would
-/// overfit.
-///
-/// The halves of `n` standard normal deviates that are sorted and split at
-/// zero have their means at `sqrt(2 / pi)` from zero. So the split explains
-/// `2 n / pi` of the variance, with a standard deviation of
-/// `2 sqrt(2 / pi) sqrt(1 - 2 / pi) sqrt(n)`.
-pub(crate) fn noise_multiple(categories: usize) -> f64 {
-    const MEAN: f64 = std::f64::consts::FRAC_2_PI;
-    let beyond_two = categories.saturating_sub(2) as f64;
-    let deviation = 2.0 * (MEAN * (1.0 - MEAN) * beyond_two).sqrt();
-    MEAN * beyond_two + deviation
+/// What is subtracted from the purity of a category's splits before they are
+/// compared with those of other features.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Penalties {
+    /// Of splits by the order of the labels.
+    pub(crate) order: f64,
+    /// Of splits into any two subsets.
+    pub(crate) subsets: f64,
 }
 
 /// The codes of a category feature in a node, including that of missing
@@ -442,7 +446,7 @@ mod tests {
 
     /// Ten labels whose shares of class 1 are 0.4 and 0.6 in turn. The subsets of
     /// five labels leave 0.89 less impurity a five rows than the first label against
-    /// the rest. The penalty is 3.9.
+    /// the rest. The penalties are 3.9 and 2.5.
     #[test]
     fn a_category_is_split_into_subsets_where_its_rows_are_evidence_enough() {
         let counts = |rows: u64| [[5 * rows, 2 * rows], [5 * rows, 3 * rows]].repeat(5);
@@ -450,8 +454,26 @@ mod tests {
             left: [left, 0, 0, 0],
             present: [0b11_1111_1111, 0, 0, 0],
         };
-        assert_eq!(split_of_category(&counts(4)).rule, split(0b1));
-        assert_eq!(split_of_category(&counts(5)).rule, split(0b01_0101_0101));
+        assert_eq!(split_of_category(&counts(1)).rule, split(0b1));
+        assert_eq!(split_of_category(&counts(2)).rule, split(0b01_0101_0101));
+    }
+
+    /// The first of eight labels differs from the others, which are alike.
+    #[test]
+    fn the_score_of_an_order_is_its_purity_less_the_noise() {
+        let counts = |labels: usize| [[20, 16]].into_iter().chain(vec![[20, 8]; labels - 1]);
+        let penalty = |labels: usize| {
+            let best = split_of_category(&counts(labels).collect::<Vec<_>>());
+            let SplitRule::Subset { left, .. } = best.rule else {
+                panic!("{:?}", best.rule);
+            };
+            assert_eq!(left, [1, 0, 0, 0]);
+            best.purity - best.score
+        };
+        assert_eq!(penalty(7), 0.0);
+        // 72 of 160 rows are of class 1.
+        let noise_gain = 2.0 * 0.45 * 0.55;
+        assert!((penalty(8) / noise_gain - order_multiple(8)).abs() < 1e-9);
     }
 
     proptest! {

@@ -255,27 +255,36 @@ struct Least {
     weight: f64,
 }
 
-/// What is subtracted from the gain of a split of `categories` categories of `rows`
-/// into any two subsets: a multiple of the gain of a split by chance.
-fn noise(data: &Data, rows: &[u32], criterion: Impurity, categories: usize) -> f64 {
+/// What is subtracted from the gain of a split of `categories` categories of `rows`,
+/// by the order of their labels and into any two subsets: multiples of the gain of
+/// a split by chance.
+fn noise(data: &Data, rows: &[u32], criterion: Impurity, categories: usize) -> [f64; 2] {
     use std::f64::consts::{FRAC_2_PI, LOG2_E};
     let tally = data.tally(rows, &vec![1.0; data.classes.len()]);
     let positive = tally[1] / rows.len() as f64;
     let by_chance = match criterion {
-        // Rows of a numeric target count as clusters of 30.
-        Impurity::SquaredError => 30.0 * data.impurity(criterion, &tally) / rows.len() as f64,
+        Impurity::SquaredError => data.impurity(criterion, &tally) / rows.len() as f64,
         Impurity::Gini => 2.0 * positive * (1.0 - positive),
         Impurity::Entropy => LOG2_E / 2.0,
         other => panic!("no splits by `{other}` into subsets are checked"),
     };
     let beyond_two = categories.saturating_sub(2) as f64;
     let variance = 4.0 * FRAC_2_PI * (1.0 - FRAC_2_PI) * beyond_two;
-    by_chance * (FRAC_2_PI * beyond_two + variance.sqrt())
+    let by_order = match categories {
+        ..8 => 0.0,
+        _ => 2.55 + 3.0 * (categories as f64).ln().ln(),
+    };
+    let mut by_subsets = FRAC_2_PI * beyond_two + variance.sqrt();
+    if criterion == Impurity::SquaredError {
+        // Rows of a numeric target count as clusters of 30.
+        by_subsets *= 30.0;
+    }
+    [by_order, by_subsets].map(|multiple| by_chance * multiple)
 }
 
 /// The sum of impurities after the best split of `rows`; `None` if there is no
-/// split. The best leaves the least, a split of a category into any subsets after
-/// what is subtracted for noise.
+/// split. The best leaves the least, a split of a category after what is
+/// subtracted for noise.
 fn best(
     data: &Data,
     rows: &[u32],
@@ -319,12 +328,17 @@ fn best(
                     label => label as usize,
                 };
                 let present: BTreeSet<usize> = rows.iter().map(|&row| category(row)).collect();
-                let penalty = noise(data, rows, criterion, present.len());
-                for set in 0..1_u32 << (missing + 1) {
-                    let is_left = |category: usize| set >> category & 1 == 1;
+                let [by_order, by_subsets] = noise(data, rows, criterion, present.len());
+                for set in 0..1_u32 << present.len() {
+                    let left: BTreeSet<usize> = present
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(at, &category)| (set >> at & 1 == 1).then_some(category))
+                        .collect();
+                    let is_left = |category: usize| left.contains(&category);
                     let labels = present.range(..missing).map(|&label| is_left(label));
                     let is_by_order = labels.is_sorted_by(|a, b| a >= b);
-                    let penalty = if is_by_order { 0.0 } else { penalty };
+                    let penalty = if is_by_order { by_order } else { by_subsets };
                     look(penalty, &|row| is_left(category(row)));
                 }
             }
@@ -345,12 +359,18 @@ fn numbers(classes: usize) -> impl Strategy<Value = Data> {
     })
 }
 
+/// A category and a number of few values. The order of few labels has no penalty,
+/// that of nine has one.
 fn category(classes: usize) -> impl Strategy<Value = Data> {
-    (6..60_usize).prop_flat_map(move |rows| {
-        let value = prop_oneof![8 => 0..5_u32, 1 => Just(u32::MAX)];
-        let column = prop::collection::vec(value, rows).prop_map(Values::Category);
-        table(column.prop_map(|column| vec![column]), rows, classes)
-    })
+    (6..60_usize, prop_oneof![2 => Just(5), 1 => Just(9_u32)]).prop_flat_map(
+        move |(rows, labels)| {
+            let value = prop_oneof![8 => 0..labels, 1 => Just(u32::MAX)];
+            let category = prop::collection::vec(value, rows).prop_map(Values::Category);
+            let number = prop::collection::vec((0..3).prop_map(f64::from), rows);
+            let columns = (category, number.prop_map(Values::Numbers));
+            table(columns.prop_map(|(a, b)| vec![a, b]), rows, classes)
+        },
+    )
 }
 
 fn table(
@@ -362,7 +382,7 @@ fn table(
     let takes_part = prop::collection::vec(prop::bool::weighted(0.9), rows);
     (columns, codes, takes_part).prop_map(move |(columns, codes, takes_part)| Data {
         columns,
-        labels: (0..5).map(|label| format!("label {label}")).collect(),
+        labels: (0..9).map(|label| format!("label {label}")).collect(),
         classes: (0..classes).map(|class| class.to_string()).collect(),
         train: (0..codes.len() as u32)
             .filter(|&row| row == 0 || takes_part[row as usize])
