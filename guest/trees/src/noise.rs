@@ -46,7 +46,7 @@ pub(crate) fn order_multiple(categories: usize) -> f64 {
 /// penalty. The cuts of fewer vary less by chance than those of most numbers, which
 /// compete without a penalty. The number is chosen by experiment: with a penalty
 /// from 6 labels on, forests ranked the rows of the résumés of `bench/tables.py`
-/// worse (ROC AUC by 0.011), and other tables no better.
+/// worse (ROC AUC by 0.011), and those of four other tables no better.
 const FREE_ORDERS: usize = 8;
 
 #[cfg(test)]
