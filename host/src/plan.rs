@@ -9,7 +9,7 @@
 //! (`table`): type, form, default, other names, and description.
 //!
 //! A plan is checked in three steps, as what they need becomes known: the
-//! text alone ([`read`]), the trainer ([`Draft::check_trainer`]), the columns
+//! text alone ([`read`]), the trainer ([`Draft::check_trainers`]), the columns
 //! of the source ([`Draft::check_columns`]). [`Draft::finish`] reports all
 //! mistakes at once. This module reads no data.
 
