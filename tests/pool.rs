@@ -65,7 +65,8 @@ fn case() -> &'static Case {
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
         draft.check_trainers(&trainers, &[], None);
-        let schema = dataset::read_schema(draft.dataset().unwrap(), &"memory://".into()).unwrap();
+        let schema = dataset::SourceLook::open(draft.dataset().unwrap(), &"memory://".into());
+        let schema = schema.and_then(|source| source.schema()).unwrap();
         let field = |column: &dataset::SourceColumn| {
             Field::new(&column.name, column.data_type.clone(), true)
         };

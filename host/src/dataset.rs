@@ -157,27 +157,41 @@ impl Default for ReadOptions {
     }
 }
 
-/// Finds the columns of a plan's source without reading all of it. `store` is
-/// the location of the plan's store.
-pub fn read_schema(plan: &DatasetPlan, store: &Location) -> Result<SourceSchema, SourceError> {
-    Source::open(plan, store, CHUNK_BYTES)?.schema()
+/// A plan's source, opened to be looked at before it is read.
+#[derive(Debug)]
+pub struct SourceLook {
+    source: Source,
+    target: String,
 }
 
-/// Whether the target of a plan's source is of numbers by itself: of a type for
-/// reals, with a value that is not whole. Reads the target's column up to the first
-/// such value. `store` is the location of the plan's store.
-pub fn has_fractional_target(plan: &DatasetPlan, store: &Location) -> Result<bool, DatasetError> {
-    let mut source = Source::open(plan, store, CHUNK_BYTES)?;
-    loop {
-        let mut columns = source.columns().iter();
-        // That it is not there is told when the columns are checked.
-        let Some(target) = columns.position(|column| column.name == plan.target) else {
-            return Ok(false);
-        };
-        match encode::has_fractions(&source, target, BATCH_VALUES) {
-            Err(BatchError::TypeTooNarrow) => source.infer_from_all_rows()?,
-            Err(BatchError::Source(error)) => return Err(error.into()),
-            Ok(found) => return Ok(found),
+impl SourceLook {
+    /// Opens the source of a plan. `store` is the location of the plan's store.
+    pub fn open(plan: &DatasetPlan, store: &Location) -> Result<Self, SourceError> {
+        Ok(Self {
+            source: Source::open(plan, store, CHUNK_BYTES)?,
+            target: plan.target.clone(),
+        })
+    }
+
+    /// The columns, without reading all rows.
+    pub fn schema(&self) -> Result<SourceSchema, SourceError> {
+        self.source.schema()
+    }
+
+    /// Whether the target is of numbers by itself: of a type for reals, with a value
+    /// that is not whole. Reads the target's column up to the first such value.
+    pub fn has_fractional_target(mut self) -> Result<bool, SourceError> {
+        loop {
+            let mut columns = self.source.columns().iter();
+            // That it is not there is told when the columns are checked.
+            let Some(target) = columns.position(|column| column.name == self.target) else {
+                return Ok(false);
+            };
+            match encode::has_fractions(&self.source, target, BATCH_VALUES) {
+                Err(BatchError::TypeTooNarrow) => self.source.infer_from_all_rows()?,
+                Err(BatchError::Source(error)) => return Err(error),
+                Ok(found) => return Ok(found),
+            }
         }
     }
 }

@@ -59,6 +59,12 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Whether what one instance prepared serves all tasks: there is one trainer, and
+    /// no steps, which need the table.
+    pub fn share_prepared(&self) -> bool {
+        matches!(self.arms.as_slice(), [arm] if arm.steps.is_empty())
+    }
+
     /// The guests of all arms, each once.
     pub fn guests(&self) -> Vec<Digest> {
         let mut guests = Vec::new();

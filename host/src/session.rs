@@ -106,6 +106,7 @@ pub fn execute(
         workers,
         remote,
         &prepared,
+        inputs,
         digests.run,
         record,
         options,

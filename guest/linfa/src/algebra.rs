@@ -28,3 +28,14 @@ pub(crate) fn add(to: &mut [f64], factor: f64, from: &[f64]) {
         *to += factor * from;
     }
 }
+
+/// Solves `Lᵀ x = b` in place, for the leading rows of a lower triangle of rows of
+/// `width` numbers.
+pub(crate) fn back_substitute(lower: &[f64], width: usize, b: &mut [f64]) {
+    for row in (0..b.len()).rev() {
+        let own = &lower[row * width..][..=row];
+        b[row] /= own[row];
+        let value = b[row];
+        add(&mut b[..row], -value, &own[..row]);
+    }
+}

@@ -7,7 +7,7 @@ use crate::runs::Runs;
 use crate::search::{Penalties, SplitSearch};
 use crate::sorted::SortedRows;
 use crate::split::{Feature, SplitRule};
-use crate::tally::{TallyLayout, clear, copy};
+use crate::tally::{TallyLayout, clear};
 use crate::tree::{CodeSet, contains, insert};
 
 impl<L: TallyLayout> SplitSearch<L> {
@@ -118,11 +118,7 @@ impl<L: TallyLayout> SplitSearch<L> {
             if at < first || !(limits.is_met_by_all() || limits.is_met(layout, left, total)) {
                 continue;
             }
-            if purity - penalty > best.score {
-                best.score = purity - penalty;
-                best.purity = purity;
-                best.feature = feature.index;
-                copy(&mut best.left, left);
+            if best.improve(feature.index, purity, penalty, left) {
                 found = Some(at);
             }
         }

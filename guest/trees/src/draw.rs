@@ -20,7 +20,7 @@ use crate::entries::{BoundedSlice, Entry};
 use crate::random::{Key, Rng};
 use crate::search::SplitSearch;
 use crate::split::SplitRule;
-use crate::tally::{TallyLayout, clear, copy};
+use crate::tally::{TallyLayout, clear};
 use crate::tree::{CodeSet, contains, insert};
 
 impl<L: TallyLayout> SplitSearch<L> {
@@ -56,13 +56,8 @@ impl<L: TallyLayout> SplitSearch<L> {
         } else {
             self.layout.split_purity(&self.left, total)
         };
-        let Self { best, left, .. } = self;
-        if purity > best.score {
-            best.score = purity;
-            best.purity = purity;
-            best.feature = index;
-            copy(&mut best.left, left);
-            best.rule = rule;
+        if self.best.improve(index, purity, 0.0, &self.left) {
+            self.best.rule = rule;
         }
         true
     }

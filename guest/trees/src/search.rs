@@ -89,12 +89,8 @@ impl<L: TallyLayout> SplitSearch<L> {
             self.layout.add(&mut self.left, L::unpack(payload));
         }
         let purity = self.layout.split_purity(&self.left, total);
-        if purity > self.best.score {
+        if self.best.improve(feature.index, purity, 0.0, &self.left) {
             let (codes, has_missing) = sorted.codes(missing);
-            self.best.score = purity;
-            self.best.purity = purity;
-            self.best.feature = feature.index;
-            copy(&mut self.best.left, &self.left);
             self.best.rule = SplitRule::Threshold {
                 last_left: feature.last_left(codes[place.at], codes.get(place.at + 1).copied()),
                 missing_left: has_missing.then_some(place.missing_left),
@@ -140,11 +136,7 @@ impl<L: TallyLayout> SplitSearch<L> {
                     continue;
                 }
                 let purity = layout.split_purity(left, total);
-                if purity > best.score {
-                    best.score = purity;
-                    best.purity = purity;
-                    best.feature = feature.index;
-                    copy(&mut best.left, left);
+                if best.improve(feature.index, purity, 0.0, left) {
                     best.rule = SplitRule::Threshold {
                         last_left: feature.last_left(codes[at], codes.get(at + 1).copied()),
                         missing_left: has_missing.then_some(missing_left),
@@ -287,11 +279,7 @@ impl<L: TallyLayout> SplitSearch<L> {
                 continue;
             }
             let purity = layout.split_purity(left, total);
-            if purity - penalty > best.score {
-                best.score = purity - penalty;
-                best.purity = purity;
-                best.feature = feature.feature.index;
-                copy(&mut best.left, left);
+            if best.improve(feature.feature.index, purity, penalty, left) {
                 found = Some(index);
             }
         }

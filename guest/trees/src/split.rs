@@ -3,7 +3,7 @@
 
 use crate::bins::Column;
 use crate::coarse::CoarseCodes;
-use crate::tally::Count;
+use crate::tally::{Count, copy};
 use crate::tree::{CodeSet, contains};
 
 /// Which codes go left, in a split that is not yet part of a tree.
@@ -59,6 +59,27 @@ impl<W: Count> BestSplit<W> {
     /// Forgets what was found.
     pub(crate) fn clear(&mut self) {
         self.score = f64::NEG_INFINITY;
+    }
+
+    /// Takes a split of `feature` whose left side is `left`, if it is better than the
+    /// best so far after `penalty`. Returns whether it is; its rule is then to be set.
+    #[inline]
+    pub(crate) fn improve(
+        &mut self,
+        feature: usize,
+        purity: f64,
+        penalty: f64,
+        left: &[W],
+    ) -> bool {
+        let score = purity - penalty;
+        let is_better = score > self.score;
+        if is_better {
+            self.score = score;
+            self.purity = purity;
+            self.feature = feature;
+            copy(&mut self.left, left);
+        }
+        is_better
     }
 
     /// Whether a split was found.

@@ -118,6 +118,11 @@ impl LocalPool {
         self
     }
 
+    /// The same, in which every worker decodes the dataset for itself.
+    pub fn unshared(self) -> Self {
+        self.shared_from(usize::MAX)
+    }
+
     /// Runs tasks on the calling thread, whose stack must be of
     /// [`THREAD_STACK`] bytes. Returns all reports.
     pub fn run_here(&self, tasks: &dyn Tasks) -> Result<Vec<PoolEvent>, PoolError> {

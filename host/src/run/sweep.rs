@@ -134,9 +134,7 @@ impl Sweep {
             .iter()
             .map(|object| object.key.clone())
             .collect();
-        for keys in keys.chunks(AT_A_TIME) {
-            store.delete_many(keys)?;
-        }
+        delete(store, &keys)?;
         Ok(keys.len())
     }
 
@@ -187,14 +185,20 @@ impl Sweep {
             .filter(goes)
             .map(|object| object.key.clone())
             .collect();
-        for keys in keys.chunks(AT_A_TIME) {
-            store.delete_many(keys)?;
-        }
+        delete(store, &keys)?;
         // Whoever wrote one of these is gone, or will find it gone and say so.
         let files = self.leftovers.iter();
         let removed = files.filter(|(path, _)| std::fs::remove_file(path).is_ok());
         Ok(keys.len() + removed.count())
     }
+}
+
+/// Removes objects, some at a time.
+fn delete(store: &Store, keys: &[Key]) -> Result<(), HistoryError> {
+    for keys in keys.chunks(AT_A_TIME) {
+        store.delete_many(keys)?;
+    }
+    Ok(())
 }
 
 impl Named {

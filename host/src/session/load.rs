@@ -12,7 +12,9 @@ use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
 use super::SessionError;
 use super::catalogue::OfferedGuest;
-use crate::dataset::{self, ColumnSummary, DatasetError, Prepared, Reads, SourceSchema};
+use crate::dataset::{
+    self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
+};
 use crate::digest::Digest;
 use crate::expand::{Candidates, Data, Estimator, Inputs};
 use crate::plan::{
@@ -139,7 +141,8 @@ fn look(
     choice: &Choice,
     store: &Location,
 ) -> Result<(SourceSchema, Option<Learning>), DatasetError> {
-    let schema = dataset::read_schema(dataset, store)?;
+    let source = SourceLook::open(dataset, store)?;
+    let schema = source.schema()?;
     let learn_numbers = |of: fn(&TrainerDescription) -> bool| {
         let mut arms = choice.arms.iter();
         !choice.arms.is_empty() && arms.all(|offer| offer.trainers.iter().all(of))
@@ -150,7 +153,9 @@ fn look(
         // Whether there are two classes or more, only the data shows.
         Some(Learn::Classification) => None,
         None if regressors => Some(Learning::Regression),
-        None => dataset::has_fractional_target(dataset, store)?.then_some(Learning::Regression),
+        None => source
+            .has_fractional_target()?
+            .then_some(Learning::Regression),
     };
     Ok((schema, learning))
 }
@@ -227,11 +232,7 @@ impl LoadedPlan {
                     arm.trainer.name,
                     kind_of_target(learning)
                 );
-                let path = match plan.trainer {
-                    Some(_) => "trainer.name".to_owned(),
-                    None => format!("trainers.{index}.trainer.name"),
-                };
-                plan.mistake(&path, message, None)
+                plan.mistake(&trainer_path(plan, index), message, None)
             })?;
             let steps = arm.steps.iter().map(|step| {
                 let offered = offer.steps.iter();
@@ -257,10 +258,7 @@ impl LoadedPlan {
             .collect();
         for (index, (arm, estimator)) in plan.arms().zip(arms).enumerate() {
             let (name, abilities) = (&estimator.trainer.name, estimator.trainer.abilities);
-            let path = match plan.trainer {
-                Some(_) => "trainer.name".to_owned(),
-                None => format!("trainers.{index}.trainer.name"),
-            };
+            let path = trainer_path(plan, index);
             let has = |steps: &[&str]| {
                 let mut named = arm.steps.iter().flat_map(|step| &step.step);
                 named.any(|step| steps.contains(&step.as_str()))
@@ -333,6 +331,14 @@ pub struct SuitedPlan {
     pub plan: CheckedPlan,
     /// The rest of what its tasks are made from.
     pub inputs: Inputs,
+}
+
+/// The path of the name of an arm's trainer in the plan.
+fn trainer_path(plan: &CheckedPlan, arm: usize) -> String {
+    match plan.trainer {
+        Some(_) => "trainer.name".to_owned(),
+        None => format!("trainers.{arm}.trainer.name"),
+    }
 }
 
 fn kind_of_target(learning: Learning) -> &'static str {

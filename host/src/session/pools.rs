@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{LoadedPlan, Options, SessionError};
 use crate::dataset::Prepared;
 use crate::digest::Digest;
+use crate::expand::Inputs;
 use crate::plan::{CheckedPlan, HttpPlan, NatsPlan, PoolPlan};
 use crate::pool::{HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, PoolContext, PoolError};
 use crate::queue::{Credentials, QueueSettings};
@@ -120,6 +121,7 @@ impl Pools {
         workers: usize,
         remote: Option<Remote>,
         prepared: &Prepared,
+        inputs: &Inputs,
         run: Digest,
         record: Record,
         options: &Options,
@@ -153,12 +155,9 @@ impl Pools {
         let guests = loaded.guests.iter();
         let guests = guests.map(|loaded| Arc::clone(&loaded.guest)).collect();
         let local = LocalPool::new(guests, context, limits, here);
-        let mut arms = loaded.plan.arms();
-        let local = if arms.len() > 1 || arms.any(|arm| !arm.steps.is_empty()) {
-            // What is shared serves one trainer, and holds no table for steps.
-            local.shared_from(usize::MAX)
-        } else {
-            local
+        let local = match inputs.share_prepared() {
+            true => local,
+            false => local.unshared(),
         };
         let local = match files {
             Some((table, splits)) => local.with_files(table, splits),

@@ -67,8 +67,7 @@ struct Run {
     expansion: Arc<Expansion>,
     data: Data,
     arms: Vec<(Digest, String)>,
-    /// Whether what one instance decoded serves the others, too: there is one
-    /// trainer, and no steps.
+    /// See [`Inputs::share_prepared`](crate::expand::Inputs::share_prepared).
     is_shared: bool,
 }
 
@@ -182,7 +181,7 @@ impl WorkerCache {
         let arms = arms.map(|arm| (arm.guest, arm.trainer.name.clone()));
         let run = Arc::new(Run {
             expansion: Arc::new(manifest.outline()),
-            is_shared: arms.len() == 1 && manifest.inputs.arms[0].steps.is_empty(),
+            is_shared: manifest.inputs.share_prepared(),
             arms: arms.collect(),
             data: manifest.inputs.data,
         });
@@ -212,7 +211,7 @@ impl WorkerCache {
         let pool = pool.with_files(table, splits);
         let pool = Arc::new(match key.is_shared {
             true => pool,
-            false => pool.shared_from(usize::MAX),
+            false => pool.unshared(),
         });
         keep(&mut self.entries().pools, key, &pool, POOLS);
         Ok(pool)

@@ -1,6 +1,6 @@
 //! [`Cholesky`]: the factorisation of a positive definite matrix.
 
-use super::{add, dot};
+use super::{back_substitute, dot};
 
 /// `A = L Lᵀ` of a symmetric positive definite matrix.
 #[derive(Clone, Debug)]
@@ -43,12 +43,7 @@ impl Cholesky {
             let own = &self.lower[row * size..][..=row];
             b[row] = (b[row] - dot(&own[..row], &b[..row])) / own[row];
         }
-        for row in (0..size).rev() {
-            let own = &self.lower[row * size..][..=row];
-            b[row] /= own[row];
-            let value = b[row];
-            add(&mut b[..row], -value, &own[..row]);
-        }
+        back_substitute(&self.lower, size, b);
     }
 }
 

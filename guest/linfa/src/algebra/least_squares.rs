@@ -1,6 +1,6 @@
 //! [`LeastSquares`]: solutions of least norm of normal equations.
 
-use super::{Cholesky, add, dot};
+use super::{Cholesky, add, back_substitute, dot};
 
 /// The share of a column's variance that other columns leave unexplained below
 /// which it counts as a linear combination of them. Rounding of a Gram matrix is
@@ -149,17 +149,6 @@ impl LeastSquares {
             }
         }
         out
-    }
-}
-
-/// Solves `Lᵀ x = b` in place, for the leading rows of a lower triangle of rows of
-/// `width` numbers.
-fn back_substitute(lower: &[f64], width: usize, b: &mut [f64]) {
-    for row in (0..b.len()).rev() {
-        let own = &lower[row * width..][..=row];
-        b[row] /= own[row];
-        let value = b[row];
-        add(&mut b[..row], -value, &own[..row]);
     }
 }
 

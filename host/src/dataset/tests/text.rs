@@ -40,7 +40,9 @@ fn types_are_those_of_all_values_however_late() {
     text.push_str("0.5,late,,1\n");
     let (_folder, path) = file("a.csv", text);
     let plan = plan(path, "class");
-    let schema = read_schema(&plan.dataset, &here()).unwrap();
+    let schema = SourceLook::open(&plan.dataset, &here())
+        .and_then(|source| source.schema())
+        .unwrap();
     assert_eq!((schema.rows, schema.files), (None, 1));
     let found = prepared(&plan).unwrap();
     assert_eq!(found.rows, 60_001);
