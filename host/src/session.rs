@@ -106,11 +106,14 @@ pub fn execute(
         workers,
         remote,
         &prepared,
-        inputs,
         digests.run,
         record,
         options,
     )?;
+    let pools = match inputs.share_prepared() {
+        true => pools,
+        false => pools.unshared(),
+    };
     let results = search(
         plan,
         digests.run,

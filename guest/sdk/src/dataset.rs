@@ -40,7 +40,7 @@ pub struct Dataset {
     table: Option<Table>,
     splits: Splits,
     /// By name.
-    targets: RefCell<BTreeMap<String, Rc<Target>>>,
+    targets: RefCell<BTreeMap<String, Rc<KnownTarget>>>,
     /// By name.
     weights: RefCell<BTreeMap<String, Rc<Vec<f64>>>>,
     /// The features behind steps.
@@ -52,6 +52,21 @@ pub struct Dataset {
 /// A split, and the target whose missing values leave rows out of it, if it has
 /// any.
 type Selection = (Split, Option<String>);
+
+/// A decoded target.
+#[derive(Debug)]
+struct KnownTarget {
+    values: Target,
+    /// Whether some rows have no value.
+    has_gaps: bool,
+}
+
+impl KnownTarget {
+    fn new(values: Target) -> Rc<Self> {
+        let has_gaps = values.has_missing();
+        Rc::new(Self { values, has_gaps })
+    }
+}
 
 /// A trainer with its prepared data.
 struct TrainerSlot {
@@ -102,9 +117,8 @@ struct CheckedTask<'a> {
     candidates: Vec<Params>,
     /// By candidate: the steps.
     steps: Vec<Vec<TaskStep>>,
-    /// Target and split, as a text.
-    rows_key: String,
-    target: Rc<Target>,
+
+    target: Rc<KnownTarget>,
     weights: Option<Rc<Vec<f64>>>,
     rows: Rc<Rows>,
 }
@@ -173,7 +187,7 @@ impl Dataset {
             trainer: &task.trainer,
             learning: task.learning,
             splits: self.splits.bytes(),
-            target: (&task.target, Cow::Borrowed(&*target)),
+            target: (&task.target, Cow::Borrowed(&target.values)),
             weights: weights.as_ref().map(|weights| {
                 let name = task.weight.as_deref().unwrap_or_default();
                 (name, Cow::Borrowed(weights.as_slice()))
@@ -202,7 +216,7 @@ impl Dataset {
         let data = slot.offer.adopt(prepared)?;
         slot.prepared.get_or_init(|| data);
         let (name, target) = head.target;
-        let target = Rc::new(target.into_owned());
+        let target = KnownTarget::new(target.into_owned());
         dataset.targets.borrow_mut().insert(name.to_owned(), target);
         if let Some((name, weights)) = head.weights {
             let weights = Rc::new(weights.into_owned());
@@ -236,8 +250,13 @@ impl Dataset {
             ));
         }
         let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
-        let scoring = Scoring::new(&checked.task, &checked.target, &checked.rows, weights)?;
-        let (outputs, classes) = (&checked.task.outputs, checked.target.classes());
+        let scoring = Scoring::new(
+            &checked.task,
+            &checked.target.values,
+            &checked.rows,
+            weights,
+        )?;
+        let (outputs, classes) = (&checked.task.outputs, checked.target.values.classes());
         let mut recorder = Recorder::new(scoring, outputs, classes, &checked.rows.test);
         let fits = if checked.task.steps.is_empty() {
             let data = self.prepared(checked.slot)?;
@@ -272,7 +291,10 @@ impl Dataset {
             (None, offer.fit(self.prepared(checked.slot)?, &job)?)
         } else {
             let steps = &checked.steps[0];
-            let fitted = self.behind.fit(self.table()?, steps, &checked.fit_rows())?;
+            let key = checked.rows_key();
+            let fitted = self
+                .behind
+                .fit(self.table()?, steps, &checked.fit_rows(&key))?;
             let data = offer.prepare_matrix(&fitted.1)?;
             (Some(fitted.0), offer.fit(&*data, &job)?)
         };
@@ -295,7 +317,8 @@ impl Dataset {
     ) -> Result<u32, Fault> {
         let table = self.table()?;
         let each = checked.steps.iter().map(Vec::as_slice);
-        self.behind.expect(&checked.rows_key, each)?;
+        let key = checked.rows_key();
+        self.behind.expect(&key, each)?;
         let mut groups: Vec<(&[TaskStep], Vec<usize>)> = Vec::new();
         for (candidate, steps) in checked.steps.iter().enumerate() {
             match groups.iter_mut().find(|(known, _)| known == steps) {
@@ -307,7 +330,7 @@ impl Dataset {
         let mut fits = 0;
         for (steps, members) in groups {
             let trainer = (checked.place, offer);
-            let data = (self.behind).prepared(trainer, table, steps, &checked.fit_rows())?;
+            let data = (self.behind).prepared(trainer, table, steps, &checked.fit_rows(&key))?;
             let candidates: Vec<Params> = members
                 .iter()
                 .map(|&member| checked.candidates[member].clone())
@@ -400,21 +423,19 @@ impl Dataset {
             )));
         }
         let target = self.target(&task)?;
-        if !trainer.tasks.contains(&target.learning()) {
+        if !trainer.tasks.contains(&target.values.learning()) {
             return Err(Fault::InvalidTask(format!(
                 "trainer `{}` does not support the target `{}`, which has {} classes",
                 trainer.name,
                 task.target,
-                target.classes().len()
+                target.values.classes().len()
             )));
         }
         let weights = self.weights(&task)?;
         let rows = self.rows(&task, &target)?;
-        let split = serde_json::to_string(&task.split).expect("a split has text keys");
         Ok(CheckedTask {
             place,
             slot,
-            rows_key: format!("{} {split}", task.target),
             task,
             candidates,
             steps,
@@ -441,14 +462,14 @@ impl Dataset {
         Ok(&**slot.prepared.get_or_init(|| data))
     }
 
-    fn target(&self, task: &Task) -> Result<Rc<Target>, Fault> {
+    fn target(&self, task: &Task) -> Result<Rc<KnownTarget>, Fault> {
         let name = &task.target;
         if let Some(target) = self.targets.borrow().get(name)
-            && target.learning().is_classes() == task.learning.is_classes()
+            && target.values.learning().is_classes() == task.learning.is_classes()
         {
             return Ok(Rc::clone(target));
         }
-        let target = Rc::new(self.table()?.target(name, task.learning)?);
+        let target = KnownTarget::new(self.table()?.target(name, task.learning)?);
         let mut targets = self.targets.borrow_mut();
         targets.insert(name.clone(), Rc::clone(&target));
         Ok(target)
@@ -468,8 +489,8 @@ impl Dataset {
     }
 
     /// The rows of a task's split that have a target.
-    fn rows(&self, task: &Task, target: &Target) -> Result<Rc<Rows>, Fault> {
-        let with_gaps = target.has_missing().then(|| task.target.clone());
+    fn rows(&self, task: &Task, target: &KnownTarget) -> Result<Rc<Rows>, Fault> {
+        let with_gaps = target.has_gaps.then(|| task.target.clone());
         let selection: Selection = (task.split.clone(), with_gaps);
         let mut selections = self.selections.borrow_mut();
         if let Some((_, rows)) = selections.iter().find(|(known, _)| *known == selection) {
@@ -477,8 +498,8 @@ impl Dataset {
         }
         let mut rows = self.splits.select(&task.split)?;
         if let (split, Some(name)) = &selection {
-            rows.train.retain(|&row| target.has(row));
-            rows.test.retain(|&row| target.has(row));
+            rows.train.retain(|&row| target.values.has(row));
+            rows.test.retain(|&row| target.values.has(row));
             if rows.train.is_empty() || (rows.test.is_empty() && split.test.is_some()) {
                 return Err(Fault::InvalidTask(format!(
                     "the split has training or test rows, but none of these has the target `{name}`"
@@ -534,12 +555,18 @@ impl Model {
 }
 
 impl CheckedTask<'_> {
-    /// The rows that steps are fitted on. As in scikit-learn, weights are the
-    /// estimator's alone.
-    fn fit_rows(&self) -> FitRows<'_> {
+    /// Target and split, as a text.
+    fn rows_key(&self) -> String {
+        let split = serde_json::to_string(&self.task.split).expect("a split has text keys");
+        format!("{} {split}", self.task.target)
+    }
+
+    /// The rows that steps are fitted on, of [`Self::rows_key`]. As in scikit-learn,
+    /// weights are the estimator's alone.
+    fn fit_rows<'k>(&'k self, key: &'k str) -> FitRows<'k> {
         FitRows {
-            key: &self.rows_key,
-            target: &self.target,
+            key,
+            target: &self.target.values,
             train: &self.rows.train,
             test: &self.rows.test,
             weights: None,
@@ -549,7 +576,7 @@ impl CheckedTask<'_> {
     fn job(&self) -> Job<'_> {
         Job {
             candidates: &self.candidates,
-            target: &self.target,
+            target: &self.target.values,
             weights: self.weights.as_ref().map(|weights| weights.as_slice()),
             train: &self.rows.train,
             test: &self.rows.test,

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::{LoadedPlan, Options, SessionError};
 use crate::dataset::Prepared;
 use crate::digest::Digest;
-use crate::expand::Inputs;
 use crate::plan::{CheckedPlan, HttpPlan, NatsPlan, PoolPlan};
 use crate::pool::{HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, PoolContext, PoolError};
 use crate::queue::{Credentials, QueueSettings};
@@ -121,7 +120,6 @@ impl Pools {
         workers: usize,
         remote: Option<Remote>,
         prepared: &Prepared,
-        inputs: &Inputs,
         run: Digest,
         record: Record,
         options: &Options,
@@ -155,15 +153,19 @@ impl Pools {
         let guests = loaded.guests.iter();
         let guests = guests.map(|loaded| Arc::clone(&loaded.guest)).collect();
         let local = LocalPool::new(guests, context, limits, here);
-        let local = match inputs.share_prepared() {
-            true => local,
-            false => local.unshared(),
-        };
         let local = match files {
             Some((table, splits)) => local.with_files(table, splits),
             None => local,
         };
         Ok(Self { remote, local })
+    }
+
+    /// The same, in which every worker of this process decodes the dataset for itself.
+    pub(super) fn unshared(self) -> Self {
+        Self {
+            local: self.local.unshared(),
+            ..self
+        }
     }
 
     /// The pool of the search.
