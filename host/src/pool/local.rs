@@ -185,8 +185,10 @@ impl LocalPool {
         emit: &dyn Fn(Event),
         call: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
     ) -> Result<Result<T, TaskFault>, PoolError> {
-        let other = |held: &mut OpenGuest| held.guest != guest;
-        self.idle().extend(held.take_if(other));
+        // The list of idle instances is locked only where one is to change hands.
+        if let Some(other) = held.take_if(|held| held.guest != guest) {
+            self.idle().push(other);
+        }
         let taken = held.take().map(|held| held.instance);
         let mut instance = match taken.or_else(|| self.take_idle(guest)) {
             Some(instance) => instance,
