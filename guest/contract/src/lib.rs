@@ -242,6 +242,10 @@ pub enum ParamKind {
     /// An object from true class labels to objects from predicted class labels to
     /// costs, which are finite numbers.
     Costs,
+    /// An object from the names of features to -1, 0 or 1.
+    Signs,
+    /// A list of lists of the names of features.
+    Sets,
 }
 
 /// A unit of work for a guest: the candidates of one family, on one split, for one

@@ -126,6 +126,17 @@ impl ParamKind {
                     .values()
                     .all(|weight| weight.as_f64().is_some_and(|w| w.is_finite() && w >= 0.0))
             }),
+            Self::Signs => value.as_object().is_some_and(|signs| {
+                let mut signs = signs.values();
+                signs.all(|sign| matches!(sign.as_i64(), Some(-1..=1)))
+            }),
+            Self::Sets => value.as_array().is_some_and(|sets| {
+                let names = |set: &Value| {
+                    set.as_array()
+                        .is_some_and(|set| set.iter().all(Value::is_string))
+                };
+                sets.iter().all(names)
+            }),
         }
     }
 }
@@ -172,6 +183,8 @@ impl ParamKind {
             Self::Weights => {
                 vec!["a map from class label to a weight of at least 0".to_owned()]
             }
+            Self::Signs => vec!["a map from feature to -1, 0 or 1".to_owned()],
+            Self::Sets => vec!["a list of lists of features".to_owned()],
         }
     }
 }

@@ -13,8 +13,8 @@ use std::error::Error;
 use std::time::Instant;
 
 use fanout_sdk::{Fault, Job, Params, Prediction, Scorer, Target, Trainer};
-use fanout_trees::Bins;
 use fanout_trees::trainers::{DecisionTree, ExtraTrees, RandomForest};
+use fanout_trees::{Bins, HistGradientBoosting};
 use serde_json::Value;
 
 /// A scorer of one candidate.
@@ -176,6 +176,12 @@ fn read(path: &str) -> Result<Data, Box<dyn Error>> {
 }
 
 fn score<T: Trainer<Prepared = Bins>>(data: &Data, params: &Params) -> Result<f64, Fault> {
+    let description = T::description();
+    let defaults = description.params.iter();
+    let mut all: Params = defaults
+        .map(|param| (param.name.clone(), param.default.clone()))
+        .collect();
+    all.extend(params.clone());
     let folds = data.folds.iter().max().map_or(0, |&fold| fold + 1);
     let mut sum = 0.0;
     for fold in 0..folds {
@@ -187,7 +193,7 @@ fn score<T: Trainer<Prepared = Bins>>(data: &Data, params: &Params) -> Result<f6
             score: f64::NAN,
         };
         let job = Job {
-            candidates: std::slice::from_ref(params),
+            candidates: std::slice::from_ref(&all),
             target: &data.target,
             weights: None,
             part: None,
@@ -213,6 +219,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
         let score = match trainer.as_str() {
             "random_forest" => score::<RandomForest>(&data, &params)?,
+            "hist_gradient_boosting" => score::<HistGradientBoosting>(&data, &params)?,
             "extra_trees" => score::<ExtraTrees>(&data, &params)?,
             _ => score::<DecisionTree>(&data, &params)?,
         };

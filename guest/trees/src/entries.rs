@@ -185,6 +185,22 @@ impl BoundedRows<u32> {
             items: (0..rows as u32).collect(),
         }
     }
+
+    /// Some rows of a table of `rows` rows.
+    ///
+    /// # Panics
+    /// If one is not a row of the table.
+    pub(crate) fn of(items: &[u32], rows: usize) -> Self {
+        let bounds = Bounds { rows, classes: 0 };
+        assert!(
+            items.iter().all(|item| item.is_within(bounds)),
+            "a row of another dataset"
+        );
+        Self {
+            bounds,
+            items: items.to_vec(),
+        }
+    }
 }
 
 impl<R: RowItem> BoundedRows<R> {

@@ -136,3 +136,19 @@ pub(crate) fn mean_prediction(trees: &[FittedTree], classes: usize, codes: &Code
     }
     sums
 }
+
+/// The sums of the values of leaves for the rows of `codes`, `outputs` a row: tree `t`
+/// adds to output `t % outputs`.
+pub(crate) fn sum_prediction(trees: &[FittedTree], outputs: usize, codes: &Codes) -> Vec<f64> {
+    let rows = codes.rows();
+    let mut sums = vec![vec![0.0; rows]; outputs];
+    let mut leaves = vec![0; rows];
+    let mut router = Router::default();
+    for (tree, output) in trees.iter().zip((0..outputs).cycle()) {
+        router.route(&tree.tree, codes, &mut leaves);
+        tree.values.add(&leaves, 1, &mut sums[output]);
+    }
+    let rows = 0..rows;
+    rows.flat_map(|row| sums.iter().map(move |sums| sums[row]))
+        .collect()
+}

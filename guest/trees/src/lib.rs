@@ -34,6 +34,7 @@
 
 mod binary;
 pub mod bins;
+mod boosting;
 mod bootstrap;
 mod by_rows;
 mod chunks;
@@ -44,6 +45,7 @@ mod criterion;
 mod draw;
 mod entries;
 pub mod estimator;
+mod exponential;
 mod fitted;
 mod fixed_point;
 pub mod forest;
@@ -79,6 +81,7 @@ mod tree;
 mod weighted_classes;
 
 pub use bins::Bins;
+pub use boosting::HistGradientBoosting;
 pub use estimator::ForestClassifier;
 pub use model::Forest;
 pub use params::{ForestParams, ForestValidParams};
@@ -88,5 +91,5 @@ pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
 
 fanout_sdk::export! {
     guest: concat!("trees ", env!("CARGO_PKG_VERSION")),
-    trainers: [RandomForest, ExtraTrees, DecisionTree],
+    trainers: [RandomForest, ExtraTrees, DecisionTree, HistGradientBoosting],
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bins::{Codes, Coding, Column, ColumnCodes};
-use crate::fitted::{FittedTree, LeafValues, mean_prediction, width};
+use crate::fitted::{FittedTree, LeafValues, mean_prediction, sum_prediction, width};
 use crate::tree::{CodeSet, NO_CODE, Node, Test, Tree, contains, insert};
 
 /// Errors of reading a stored forest.
@@ -97,12 +97,42 @@ impl Forest {
     pub fn predict<E: From<PredictError>>(
         &self,
         rows: usize,
-        mut feature: impl FnMut(
+        feature: impl FnMut(
             usize,
             &Column,
             &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
         ) -> Result<(), E>,
     ) -> Result<Vec<f64>, E> {
+        let codes = self.codes(rows, feature)?;
+        Ok(mean_prediction(&self.trees, self.classes as usize, &codes))
+    }
+
+    /// The sums of the values of the leaves of `rows` rows, `outputs` a row: tree
+    /// `t` adds to output `t % outputs`. `feature` is that of [`Self::predict`].
+    pub(crate) fn sums<E: From<PredictError>>(
+        &self,
+        rows: usize,
+        outputs: usize,
+        feature: impl FnMut(
+            usize,
+            &Column,
+            &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
+        ) -> Result<(), E>,
+    ) -> Result<Vec<f64>, E> {
+        let codes = self.codes(rows, feature)?;
+        Ok(sum_prediction(&self.trees, outputs, &codes))
+    }
+
+    /// The codes of `rows` rows.
+    fn codes<E: From<PredictError>>(
+        &self,
+        rows: usize,
+        mut feature: impl FnMut(
+            usize,
+            &Column,
+            &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
+        ) -> Result<(), E>,
+    ) -> Result<Codes, E> {
         let mut codes = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
             feature(index, column, &mut |values| {
@@ -116,8 +146,7 @@ impl Forest {
                 "a feature must have one value per row"
             );
         }
-        let codes = Codes::from_columns(rows, codes);
-        Ok(mean_prediction(&self.trees, self.classes as usize, &codes))
+        Ok(Codes::from_columns(rows, codes))
     }
 }
 

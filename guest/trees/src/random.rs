@@ -32,6 +32,12 @@ impl Key {
         ))
     }
 
+    /// 64 random bits of place `index`.
+    #[inline]
+    pub(crate) fn word(self, index: u64) -> u64 {
+        mix(self.0.wrapping_add(index.wrapping_mul(INCREMENT)))
+    }
+
     /// The stream of this key, from its start.
     pub(crate) fn rng(self) -> Rng {
         Rng { state: self.0 }

@@ -10,7 +10,7 @@ use linfa::ParamGuard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bins::{Bins, BinsError};
+use crate::bins::{Bins, BinsError, Column};
 use crate::forest::{self, ForestError, TrainingSet};
 use crate::model::{FeatureValues, Forest, PredictError};
 use crate::params::{ForestParams, ForestValidParams};
@@ -73,7 +73,7 @@ trainer!(RandomForest, describe_random_forest, random_forest);
 trainer!(ExtraTrees, describe_extra_trees, extra_trees);
 trainer!(DecisionTree, describe_decision_tree, decision_tree);
 
-fn prepare(table: &Table) -> Result<Bins, Fault> {
+pub(crate) fn prepare(table: &Table) -> Result<Bins, Fault> {
     if table.features().is_empty() {
         return Err(Fault::InvalidDataset(
             "the dataset has no features".to_owned(),
@@ -148,9 +148,37 @@ fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fau
 }
 
 /// Errors of predicting a table.
-enum TableError {
+pub(crate) enum TableError {
     Predict(PredictError),
     Table(Fault),
+}
+
+impl TableError {
+    pub(crate) fn fault(self) -> Fault {
+        match self {
+            Self::Predict(error) => Fault::InvalidDataset(error.to_string()),
+            Self::Table(fault) => fault,
+        }
+    }
+}
+
+/// Encodes the feature of a table that `column` is of.
+pub(crate) fn encode_feature(
+    table: &Table,
+    column: &Column,
+    encode: &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
+) -> Result<(), TableError> {
+    let features = table.features();
+    let index = features
+        .iter()
+        .position(|feature| feature.name == column.name);
+    let index = index.ok_or_else(|| PredictError::NoFeature(column.name.clone()))?;
+    let values = table.values(index).map_err(TableError::Table)?;
+    let labels = features[index].labels.as_deref().unwrap_or_default();
+    Ok(encode(match &values {
+        Values::Number(values) => FeatureValues::Number(values),
+        Values::Category(values) => FeatureValues::Category { labels, values },
+    })?)
 }
 
 impl From<PredictError> for TableError {
@@ -165,27 +193,10 @@ fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
             "the model is damaged: its numbers of classes and of labels differ".to_owned(),
         ));
     }
-    let values = model
-        .forest
-        .predict(table.rows(), |_, column, encode| {
-            let features = table.features();
-            let Some(index) = features
-                .iter()
-                .position(|feature| feature.name == column.name)
-            else {
-                return Err(PredictError::NoFeature(column.name.clone()).into());
-            };
-            let values = table.values(index).map_err(TableError::Table)?;
-            let labels = features[index].labels.as_deref().unwrap_or_default();
-            Ok(encode(match &values {
-                Values::Number(values) => FeatureValues::Number(values),
-                Values::Category(values) => FeatureValues::Category { labels, values },
-            })?)
-        })
-        .map_err(|error| match error {
-            TableError::Predict(error) => Fault::InvalidDataset(error.to_string()),
-            TableError::Table(fault) => fault,
-        })?;
+    let values = model.forest.predict(table.rows(), |_, column, encode| {
+        encode_feature(table, column, encode)
+    });
+    let values = values.map_err(TableError::fault)?;
     let values = match model.classes.len() {
         0 => PredictionValues::Numbers(values),
         2 => PredictionValues::Binary(values),
@@ -241,20 +252,20 @@ fn describe_decision_tree() -> TrainerDescription {
     )
 }
 
-fn choice(of: &[&str]) -> ParamKind {
+pub(crate) fn choice(of: &[&str]) -> ParamKind {
     ParamKind::Choice {
         of: of.iter().map(|&choice| choice.to_owned()).collect(),
     }
 }
 
-fn from(min: i64) -> ParamKind {
+pub(crate) fn from(min: i64) -> ParamKind {
     ParamKind::Int {
         min: Some(min),
         max: None,
     }
 }
 
-fn number(min: f64, max: Option<f64>) -> ParamKind {
+pub(crate) fn number(min: f64, max: Option<f64>) -> ParamKind {
     ParamKind::Float {
         min: Some(min),
         max,
@@ -262,7 +273,7 @@ fn number(min: f64, max: Option<f64>) -> ParamKind {
     }
 }
 
-fn share(max: Option<f64>) -> ParamKind {
+pub(crate) fn share(max: Option<f64>) -> ParamKind {
     ParamKind::Float {
         min: Some(0.0),
         max,

@@ -128,6 +128,12 @@ fn kind(kind: &ParamKind) -> Json {
         ParamKind::Weights => {
             json!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0}})
         }
+        ParamKind::Signs => json!({
+            "type": "object", "additionalProperties": {"enum": [-1, 0, 1]},
+        }),
+        ParamKind::Sets => json!({
+            "type": "array", "items": {"type": "array", "items": {"type": "string"}},
+        }),
         ParamKind::Costs => json!({
             "type": "object",
             "additionalProperties": {

@@ -1,0 +1,335 @@
+//! [`SplitFinder`]: the best split of a node, from its histogram.
+
+use crate::bins::Coding;
+use crate::boosting::params::{Growth, TINY};
+use crate::boosting::rounding::{Packing, Sums};
+use crate::tree::{CodeSet, insert};
+
+/// A split of a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Split {
+    /// What the objective of the node falls by, twice.
+    pub(crate) gain: f64,
+    /// The feature.
+    pub(crate) feature: u32,
+    /// Which codes go left.
+    pub(crate) side: Side,
+    /// The sums of the rows that go left.
+    pub(crate) left: Sums,
+    /// The penalty of the squares of the children's values.
+    pub(crate) l2: f64,
+}
+
+/// Which codes go left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Side {
+    /// Those up to the last, and missing values if it says so.
+    UpTo {
+        /// The last code that goes left.
+        last: u8,
+        /// Whether missing values go left.
+        missing: bool,
+    },
+    /// The codes of a set.
+    Set(CodeSet),
+}
+
+/// The bounds that monotonic features set to the values of a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ValueBounds {
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl ValueBounds {
+    /// No bounds.
+    pub(crate) const NONE: Self = Self {
+        least: f64::NEG_INFINITY,
+        most: f64::INFINITY,
+    };
+}
+
+/// The feature whose split is searched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Searched<'a> {
+    pub(crate) feature: usize,
+    pub(crate) coding: &'a Coding,
+    /// 1 or -1 if the prediction must not fall or rise with it, else 0.
+    pub(crate) sign: i8,
+    /// The sums by code.
+    pub(crate) histogram: &'a [Sums],
+}
+
+/// The node that is split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SplitNode {
+    /// The sums of all rows.
+    pub(crate) total: Sums,
+    pub(crate) bounds: ValueBounds,
+}
+
+/// Categories of at most so many labels that occur are divided one label against the
+/// rest, as LightGBM's `max_cat_to_onehot`.
+const ONE_AGAINST_REST: usize = 4;
+
+/// The greatest number of labels on one side, as LightGBM's `max_cat_threshold`.
+const MOST_LABELS: usize = 32;
+
+/// The least number of rows of the labels that are added to a side at once, as
+/// LightGBM's `min_data_per_group`.
+const GROUP_ROWS: i64 = 100;
+
+/// Finds splits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SplitFinder<'a> {
+    pub(crate) growth: &'a Growth,
+    pub(crate) packing: Packing,
+}
+
+impl SplitFinder<'_> {
+    /// The value of a node of these sums.
+    pub(crate) fn value_of(&self, sums: Sums, l2: f64, bounds: ValueBounds) -> f64 {
+        let (gradient, hessian) = self.weigh(sums);
+        self.growth
+            .newton_step(gradient, hessian, l2)
+            .clamp(bounds.least, bounds.most)
+    }
+
+    #[inline]
+    fn weigh(&self, sums: Sums) -> (f64, f64) {
+        (
+            sums.gradient as f64 * self.packing.gradient_step,
+            sums.hessian as f64 * self.packing.hessian_step,
+        )
+    }
+
+    /// Twice what the objective falls by in a leaf of this value.
+    fn fall(&self, sums: Sums, value: f64, l2: f64) -> f64 {
+        let (gradient, hessian) = self.weigh(sums);
+        let linear = gradient * value + self.growth.l1 * value.abs();
+        -(2.0 * linear + (hessian + l2) * value * value)
+    }
+
+    /// Whether a node may be divided into children of these sums.
+    #[inline]
+    fn is_enough(&self, sums: Sums) -> bool {
+        sums.rows >= i64::from(self.growth.min_samples_leaf)
+            && sums.hessian as f64 * self.packing.hessian_step >= self.growth.min_sum_hessian
+    }
+
+    /// Replaces `best` if a split of this feature is better.
+    pub(crate) fn search(
+        &self,
+        node: &SplitNode,
+        searched: &Searched<'_>,
+        best: &mut Option<Split>,
+    ) {
+        match searched.coding {
+            Coding::Number { .. } => self.search_numbers(node, searched, best),
+            Coding::Category { .. } => self.search_labels(node, searched, best),
+        }
+    }
+
+    fn search_numbers(&self, node: &SplitNode, searched: &Searched<'_>, best: &mut Option<Split>) {
+        let (missing, codes) = match searched.histogram.split_last() {
+            Some((missing, codes)) => (*missing, codes),
+            None => return,
+        };
+        let mut scan = Scan::new(self, node, self.growth.l2, searched.sign, best);
+        // Without missing values, those of other tables go to the larger side.
+        let sides = if missing.rows > 0 { 2 } else { 1 };
+        for side in 0..sides {
+            let mut left = if side == 1 { missing } else { Sums::default() };
+            let last = codes
+                .len()
+                .saturating_sub(usize::from(missing.rows == 0 || side == 1));
+            for (code, sums) in codes[..last].iter().enumerate() {
+                if sums.rows == 0 {
+                    continue;
+                }
+                left += *sums;
+                if scan.look(left) {
+                    let goes_left = match missing.rows {
+                        0 => left.rows * 2 > node.total.rows,
+                        _ => side == 1,
+                    };
+                    scan.take(
+                        searched.feature,
+                        left,
+                        Side::UpTo {
+                            last: code as u8,
+                            missing: goes_left,
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn search_labels(&self, node: &SplitNode, searched: &Searched<'_>, best: &mut Option<Split>) {
+        let histogram = searched.histogram;
+        let present = |code: &u8| histogram[usize::from(*code)].rows > 0;
+        let codes: Vec<u8> = (0..=u8::MAX)
+            .take(histogram.len())
+            .filter(present)
+            .collect();
+        if codes.len() < 2 {
+            return;
+        }
+        if codes.len() <= ONE_AGAINST_REST {
+            let mut scan = Scan::new(self, node, self.growth.l2, 0, best);
+            for code in codes {
+                let left = histogram[usize::from(code)];
+                if scan.look(left) {
+                    let mut set = CodeSet::default();
+                    insert(&mut set, code);
+                    scan.take(searched.feature, left, Side::Set(set));
+                }
+            }
+            return;
+        }
+        let smooth = self.growth.cat_smooth;
+        let mut sorted: Vec<(f64, u8)> = codes
+            .into_iter()
+            .filter(|&code| histogram[usize::from(code)].rows as f64 >= smooth)
+            .map(|code| {
+                let (gradient, hessian) = self.weigh(histogram[usize::from(code)]);
+                (gradient / (hessian + smooth), code)
+            })
+            .collect();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let most = MOST_LABELS.min(sorted.len().div_ceil(2));
+        let l2 = self.growth.l2 + self.growth.cat_l2;
+        let mut scan = Scan::new(self, node, l2, 0, best);
+        for backwards in [false, true] {
+            let mut left = Sums::default();
+            let mut group = 0;
+            let mut found = None;
+            for taken in 0..most {
+                let at = if backwards {
+                    sorted.len() - 1 - taken
+                } else {
+                    taken
+                };
+                let sums = histogram[usize::from(sorted[at].1)];
+                left += sums;
+                group += sums.rows;
+                let right = node.total - left;
+                if right.rows < GROUP_ROWS {
+                    break;
+                }
+                if group < GROUP_ROWS || !self.is_enough(left) {
+                    continue;
+                }
+                group = 0;
+                if scan.look(left) {
+                    found = Some(taken + 1);
+                    // The set is made once the best is known.
+                    scan.take(searched.feature, left, Side::Set(CodeSet::default()));
+                }
+            }
+            if let Some(taken) = found {
+                let mut set = CodeSet::default();
+                let codes: &mut dyn Iterator<Item = &(f64, u8)> = match backwards {
+                    true => &mut sorted.iter().rev(),
+                    false => &mut sorted.iter(),
+                };
+                codes
+                    .take(taken)
+                    .for_each(|(_, code)| insert(&mut set, *code));
+                scan.set_side(Side::Set(set));
+            }
+        }
+    }
+}
+
+/// Compares the splits of one feature with the best so far.
+struct Scan<'a, 'b> {
+    finder: &'a SplitFinder<'a>,
+    node: &'a SplitNode,
+    l2: f64,
+    sign: i8,
+    /// What the objective falls by without a split.
+    before: f64,
+    /// The gain that a split has to exceed.
+    most: f64,
+    best: &'b mut Option<Split>,
+}
+
+impl<'a, 'b> Scan<'a, 'b> {
+    fn new(
+        finder: &'a SplitFinder<'a>,
+        node: &'a SplitNode,
+        l2: f64,
+        sign: i8,
+        best: &'b mut Option<Split>,
+    ) -> Self {
+        // Without what divided labels add, as in LightGBM.
+        let plain = finder.growth.l2;
+        let value = finder.value_of(node.total, plain, node.bounds);
+        Self {
+            finder,
+            node,
+            l2,
+            sign,
+            before: finder.fall(node.total, value, plain),
+            most: best.map_or(finder.growth.min_split_gain.max(0.0), |best| best.gain),
+            best,
+        }
+    }
+
+    /// Whether a split with these sums on the left is better than the best so far,
+    /// which is then to be taken.
+    #[inline]
+    fn look(&mut self, left: Sums) -> bool {
+        let finder = self.finder;
+        let right = self.node.total - left;
+        if !finder.is_enough(left) || !finder.is_enough(right) {
+            return false;
+        }
+        let gain = if self.sign == 0 && self.node.bounds == ValueBounds::NONE {
+            let (left_gradient, left_hessian) = finder.weigh(left);
+            let (right_gradient, right_hessian) = finder.weigh(right);
+            let growth = finder.growth;
+            let (a, b) = (growth.shrunk(left_gradient), growth.shrunk(right_gradient));
+            let (c, d) = (
+                left_hessian + self.l2 + TINY,
+                right_hessian + self.l2 + TINY,
+            );
+            // a²/c + b²/d with one division.
+            (a * a * d + b * b * c) / (c * d) - self.before
+        } else {
+            let bounds = self.node.bounds;
+            let (a, b) = (
+                finder.value_of(left, self.l2, bounds),
+                finder.value_of(right, self.l2, bounds),
+            );
+            if (self.sign > 0 && a > b) || (self.sign < 0 && a < b) {
+                return false;
+            }
+            finder.fall(left, a, self.l2) + finder.fall(right, b, self.l2) - self.before
+        };
+        if gain > self.most {
+            self.most = gain;
+            true
+        } else {
+            false
+        }
+    }
+
+    fn take(&mut self, feature: usize, left: Sums, side: Side) {
+        *self.best = Some(Split {
+            gain: self.most,
+            feature: feature as u32,
+            side,
+            left,
+            l2: self.l2,
+        });
+    }
+
+    fn set_side(&mut self, new: Side) {
+        if let Some(best) = self.best {
+            best.side = new;
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! [`HistGradientBoosting`] as a trainer of a guest.
+
+use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
+use fanout_sdk::{
+    Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
+    TrainerDescription,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::bins::Bins;
+use crate::boosting::codes::ByteCodes;
+use crate::boosting::fit::{self, BoostingError, BoostingSet};
+use crate::boosting::objective::{BoostingTarget, Link};
+use crate::boosting::params::BoostingParams;
+use crate::model::Forest;
+use crate::trainers::{TableError, choice, encode_feature, from, number, prepare, share};
+
+/// Gradient boosted trees, as scikit-learn's `HistGradientBoostingClassifier` and
+/// `HistGradientBoostingRegressor`.
+#[derive(Clone, Copy, Debug)]
+pub struct HistGradientBoosting;
+
+/// A fitted model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoostedModel {
+    /// The class labels, sorted; none for a numeric target.
+    classes: Vec<String>,
+    link: Link,
+    /// By output.
+    baseline: Vec<f64>,
+    /// The trees, round by round, one an output.
+    forest: Forest,
+}
+
+impl Trainer for HistGradientBoosting {
+    type Prepared = Bins;
+    type Model = BoostedModel;
+
+    fn description() -> TrainerDescription {
+        let tasks = vec![Learning::Binary, Learning::Multiclass, Learning::Regression];
+        let mut description = TrainerDescription::new(
+            "hist_gradient_boosting",
+            "Gradient boosted trees, grown best-first from histograms.",
+            tasks,
+            params(),
+        );
+        description.abilities.weights = true;
+        description
+    }
+
+    fn prepare(table: &Table) -> Result<Bins, Fault> {
+        prepare(table)
+    }
+
+    fn evaluate(bins: &Bins, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
+        let set = set(job);
+        let candidates = job.candidates.iter();
+        let candidates: Vec<BoostingParams> = candidates
+            .map(|params| read(params, &set))
+            .collect::<Result<_, _>>()?;
+        fit::evaluate(bins, &set, job.test, &candidates, scorer).map_err(fault)
+    }
+
+    fn fit(bins: &Bins, job: &Job<'_>) -> Result<BoostedModel, Fault> {
+        let Some(params) = job.candidates.first() else {
+            return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
+        };
+        let set = set(job);
+        let params = read(params, &set)?;
+        let codes = ByteCodes::new(bins, params.max_bins);
+        let boosted = fit::fit(&codes, &set, &params).map_err(fault)?;
+        Ok(BoostedModel {
+            classes: set.labels.to_vec(),
+            link: boosted.link,
+            baseline: boosted.baseline,
+            forest: Forest::new(codes.columns().to_vec(), 0, boosted.trees),
+        })
+    }
+
+    fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
+        let outputs = model.baseline.len();
+        let expected = match model.classes.len() {
+            0 | 2 => 1,
+            classes => classes,
+        };
+        if outputs != expected || model.forest.classes() != 0 {
+            return Err(Fault::Failed(
+                "the model is damaged: its outputs are not those of its classes".to_owned(),
+            ));
+        }
+        let sums = model
+            .forest
+            .sums(table.rows(), outputs, |_, column, encode| {
+                encode_feature(table, column, encode)
+            });
+        let mut values = sums.map_err(TableError::fault)?;
+        for row in values.chunks_exact_mut(outputs) {
+            for (sum, baseline) in row.iter_mut().zip(&model.baseline) {
+                *sum += baseline;
+            }
+        }
+        model.link.predict(&mut values, outputs);
+        Ok(PredictionBuf {
+            classes: model.classes.clone(),
+            values: match model.classes.len() {
+                0 => PredictionValues::Numbers(values),
+                2 => PredictionValues::Binary(values),
+                _ => PredictionValues::Multiclass(values),
+            },
+        })
+    }
+}
+
+fn set<'a>(job: &Job<'a>) -> BoostingSet<'a> {
+    let (target, labels) = match job.target {
+        Target::Classes { classes, codes } => {
+            (BoostingTarget::Classes(codes, classes.len()), &classes[..])
+        }
+        Target::Numbers(numbers) => (BoostingTarget::Numbers(numbers), &[][..]),
+    };
+    BoostingSet {
+        target,
+        labels,
+        weights: job.weights,
+        train: job.train,
+    }
+}
+
+fn read(params: &Params, set: &BoostingSet<'_>) -> Result<BoostingParams, Fault> {
+    BoostingParams::read(params, set.labels.len()).map_err(Fault::InvalidParams)
+}
+
+fn fault(error: BoostingError) -> Fault {
+    match error {
+        BoostingError::Params(message) => Fault::InvalidParams(message),
+        BoostingError::Failed(message) => Fault::Failed(message),
+        BoostingError::Score(fault) => fault,
+    }
+}
+
+fn between(default: f64, name: &str, meaning: &str) -> Param {
+    Param::new(name, vec![number(0.0, Some(1.0))], json!(default), meaning)
+}
+
+fn params() -> Vec<Param> {
+    let whole = |name, kinds, default: Value, meaning| Param::new(name, kinds, default, meaning);
+    vec![
+        whole(
+            "loss",
+            vec![choice(&[
+                "auto",
+                "log_loss",
+                "squared_error",
+                "absolute_error",
+                "quantile",
+                "poisson",
+                "gamma",
+                "huber",
+            ])],
+            json!("auto"),
+            "What is minimised. For classes `log_loss`; for numbers `squared_error`, \
+             `absolute_error`, `quantile`, `poisson`, `gamma` or `huber`. `auto` is `log_loss` for \
+             classes and `squared_error` for numbers.",
+        ),
+        whole(
+            "quantile",
+            vec![ParamKind::Null, share(Some(1.0))],
+            Value::Null,
+            "The level that `loss: quantile` predicts.",
+        ),
+        Param::new(
+            "alpha",
+            vec![share(Some(1.0))],
+            json!(0.9),
+            "The quantile of the absolute errors from which on `loss: huber` is linear.",
+        ),
+        Param::new(
+            "learning_rate",
+            vec![share(None)],
+            json!(0.1),
+            "The factor of each tree's values.",
+        ),
+        Param::new(
+            "max_iter",
+            vec![from(1)],
+            json!(100),
+            "The number of rounds.",
+        )
+        .nested()
+        .costs(Cost::Linear),
+        Param::new(
+            "max_leaf_nodes",
+            vec![ParamKind::Null, from(2)],
+            json!(31),
+            "The maximum number of leaves of a tree; null for no limit.",
+        )
+        .costs(Cost::Log),
+        Param::new(
+            "max_depth",
+            vec![ParamKind::Null, from(1)],
+            Value::Null,
+            "The maximum depth of a tree; null for no limit.",
+        ),
+        Param::new(
+            "min_samples_leaf",
+            vec![from(1)],
+            json!(20),
+            "The minimum number of rows of a leaf.",
+        ),
+        Param::new(
+            "min_sum_hessian",
+            vec![number(0.0, None)],
+            json!(1e-3),
+            "The minimum sum of the Hessians of a leaf (LightGBM's `min_sum_hessian_in_leaf`).",
+        ),
+        Param::new(
+            "min_split_gain",
+            vec![number(0.0, None)],
+            json!(0.0),
+            "The gain that a split has to exceed (LightGBM's).",
+        ),
+        Param::new(
+            "l1_regularization",
+            vec![number(0.0, None)],
+            json!(0.0),
+            "The penalty of the magnitudes of leaves (LightGBM's `reg_alpha`).",
+        ),
+        Param::new(
+            "l2_regularization",
+            vec![number(0.0, None)],
+            json!(0.0),
+            "The penalty of the squares of leaves.",
+        ),
+        Param::new(
+            "max_features",
+            vec![share(Some(1.0))],
+            json!(1.0),
+            "The share of the features that are searched at each node.",
+        ),
+        Param::new(
+            "colsample_bytree",
+            vec![share(Some(1.0))],
+            json!(1.0),
+            "The share of the features that are searched in each tree (LightGBM's).",
+        ),
+        Param::new(
+            "subsample",
+            vec![share(Some(1.0))],
+            json!(1.0),
+            "The share of the training rows that each round learns from (LightGBM's, with \
+             `subsample_freq` 1).",
+        ),
+        Param::new(
+            "max_bins",
+            vec![ParamKind::Int {
+                min: Some(2),
+                max: Some(255),
+            }],
+            json!(255),
+            "The maximum number of bins of a feature, missing values apart. Of a category with \
+             more labels, the most frequent have a bin each and the others share one.",
+        ),
+        Param::new(
+            "monotonic_cst",
+            vec![ParamKind::Null, ParamKind::Signs],
+            Value::Null,
+            "By name of a feature: 1 if the prediction must not fall as it rises, -1 if it must \
+             not rise. Of classes: the probability of the second of two.",
+        ),
+        Param::new(
+            "interaction_cst",
+            vec![
+                ParamKind::Null,
+                choice(&["no_interactions"]),
+                ParamKind::Sets,
+            ],
+            Value::Null,
+            "Sets of names of features, of which only those of one set meet on a path; those that \
+             no set names are a set. `no_interactions`: each feature alone.",
+        ),
+        Param::new(
+            "cat_smooth",
+            vec![number(0.0, None)],
+            json!(10.0),
+            "The Hessian that is added to that of each label of a category to order them; labels \
+             of fewer rows are not divided (LightGBM's).",
+        ),
+        Param::new(
+            "cat_l2",
+            vec![number(0.0, None)],
+            json!(10.0),
+            "What is added to `l2_regularization` where labels are divided (LightGBM's).",
+        ),
+        Param::new(
+            "class_weight",
+            vec![ParamKind::Null, choice(&["balanced"]), ParamKind::Weights],
+            Value::Null,
+            "For classes, a weight for each label (1 if not given), or weights inversely \
+             proportional to the class frequencies.",
+        ),
+        Param::new(
+            "early_stopping",
+            vec![ParamKind::Bool, choice(&["auto"])],
+            json!("auto"),
+            "Whether a fit ends once the loss does not improve; `auto`: if there are more than \
+             10,000 training rows.",
+        ),
+        Param::new(
+            "validation_fraction",
+            vec![ParamKind::Null, from(1), share(Some(1.0))],
+            json!(0.1),
+            "The training rows that are left out to find out whether the loss improves, a number \
+             or a fraction; null: none, the loss of the training rows decides.",
+        ),
+        Param::new(
+            "n_iter_no_change",
+            vec![from(1)],
+            json!(10),
+            "The number of rounds without an improvement after which a fit ends.",
+        ),
+        between(1e-7, "tol", "What is no improvement of the loss."),
+        Param::new(
+            "random_state",
+            vec![
+                ParamKind::Null,
+                ParamKind::Int {
+                    min: Some(0),
+                    max: Some(i64::from(u32::MAX)),
+                },
+            ],
+            Value::Null,
+            "The random seed. Null is 0: every fit is reproducible.",
+        ),
+    ]
+}
