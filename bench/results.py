@@ -4,6 +4,7 @@ import math
 import statistics
 import textwrap
 
+import bars
 import big
 import tables
 
@@ -194,6 +195,7 @@ def render(kept, large=None, real=None):
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
+        "bars": bars.section,
         "quality": quality,
         "tax": lambda _: tax(kept["tax"]),
         "overhead": overhead,
