@@ -172,7 +172,7 @@ def section(found):
         "one-hot (sparse on the peer's side), logistic regression, 12 values of C. `neighbors`:\n"
         "20,000 rows of 20 numbers, k from 1 to 50 by two weights. `mixed`: five trainers and their\n"
         "steps on 20,000 rows of 15 numbers, some missing, and 5 categories. The peer's memory is\n"
-        f"sampled every 0.5 s in the timed run, which took {share:.1%} of one core at most.\n\n"
+        f"sampled every second in the timed run, which took {share:.1%} of one core at most.\n\n"
         + table(header, rows)
         + "\nThe best mean score of both sides, and the greatest difference of any candidate's:\n\n"
         + table(["", "joblib", "fanout", "greatest difference", "tolerance"], scores)

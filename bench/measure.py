@@ -5,7 +5,7 @@ CPU: user and system time of the process and of all descendants it waited for.
 Memory: the sum of the proportional set sizes (PSS: shared pages count once,
 split among those who share them) of every process of the command's session,
 sampled every 20 ms; the greatest sum. Sampling takes time of its own, so such
-a run is not timed. A run of minutes is sampled every 0.5 s and timed as well:
+a run is not timed. A run of minutes is sampled every second and timed as well:
 that misses short peaks, and says what it took of the processor (`sampling`).
 """
 
@@ -18,7 +18,7 @@ import threading
 import time
 
 INTERVAL = 0.02
-COARSE = 0.5
+COARSE = 1.0
 
 
 class Failed(Exception):

@@ -4,6 +4,7 @@ import math
 import statistics
 import textwrap
 
+import agree
 import bars
 import big
 import tables
@@ -190,8 +191,9 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None):
-    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did."""
+def render(kept, large=None, real=None, equal=None):
+    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
+    agree.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -213,6 +215,8 @@ def render(kept, large=None, real=None):
                 parts.append(tried_on(machines[name]))
     if real:
         parts.append(tables.section(real))
+    if equal:
+        parts.append(agree.section(equal))
     if large:
         parts.append(big.section(large))
     return "\n".join(parts)

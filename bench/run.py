@@ -332,11 +332,9 @@ def main():
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
-    large = HERE / "big.json"
-    large = json.loads(large.read_text()) if large.exists() else None
-    real = HERE / "tables.json"
-    real = json.loads(real.read_text()) if real.exists() else None
-    (HERE / "RESULTS.md").write_text(results.render(kept, large, real))
+    others = [HERE / name for name in ("big.json", "tables.json", "agree.json")]
+    others = [json.loads(file.read_text()) if file.exists() else None for file in others]
+    (HERE / "RESULTS.md").write_text(results.render(kept, *others))
     readme = ROOT / "README.md"
     readme.write_text(results.put_into(readme.read_text(), kept))
     say("wrote bench/RESULTS.md and the figures in README.md")

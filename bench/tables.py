@@ -47,8 +47,8 @@ def paths():
     return {path.stem: path for path in sorted(files, key=lambda path: path.stat().st_size)}
 
 
-def predicts_numbers(name):
-    return paths()[name].parent == FOLDERS[1]
+def learns(name):
+    return "numbers" if paths()[name].parent == FOLDERS[1] else "classes"
 
 
 class Sides:
@@ -93,7 +93,7 @@ class Sides:
             "scoring": metrics(y),
             "refit": False,
         }
-        if predicts_numbers(table):
+        if learns(table) == "numbers":
             plan["dataset"]["learn"] = "regression"
         elif y.nunique() == 2:
             plan["dataset"]["positive"] = y.max()
@@ -115,7 +115,7 @@ def measure(sides, kept, arguments, names):
     for name in names:
         for estimator in arguments.estimators:
             cell = kept["cells"].setdefault(name, {}).setdefault(estimator, {})
-            many = predicts_numbers(name) or (arguments.more and is_near(cell))
+            many = learns(name) == "numbers" or (arguments.more and is_near(cell))
             for side in arguments.sides:
                 found = cell.setdefault(side, {"scores": {}})
                 for seeds in missing(side, found, MANY if many else SEEDS):
@@ -209,12 +209,16 @@ def times(cells, estimator):
 
 def summary(cells, metrics):
     """The rows of all tables that have these metrics, given by their titles."""
+    if not cells:
+        return []
+    has_noise = all("again" in cell[e] for cell in cells.values() for e in ESTIMATORS)
     rows = [["times as fast, median (least)"]]
     for estimator in ESTIMATORS:
         found = times(cells, estimator).values()
         rows[0].append(f"{statistics.median(found):.1f} ({min(found):.1f})")
     for place, metric in enumerate(metrics):
-        for side, title in [("fanout", metric), ("again", "the noise in that")]:
+        sides = [("fanout", metric)] + [("again", "the noise in that")] * has_noise
+        for side, title in sides:
             counts = (verdicts(cells, estimator, side, place) for estimator in ESTIMATORS)
             rows.append([title, *counts])
     return rows
@@ -227,37 +231,37 @@ def section(kept):
     cells = {
         name: cell
         for name, cell in kept["cells"].items()
-        if all(side in cell.get(e, {}) for e in ESTIMATORS for side in SIDES)
+        if all("wall" in cell.get(e, {}).get(side, {}) for e in ESTIMATORS for side in SIDES[:2])
     }
     # By what a table's target is; rendering needs no table.
     numbers, classes = {}, {}
     for name, cell in cells.items():
-        of = numbers if "r2" in cell[ESTIMATORS[0]]["loky"]["scores"] else classes
-        of[name] = cell
+        if "r2" not in cell[ESTIMATORS[0]]["loky"]["scores"]:
+            classes[name] = cell
+        elif all(missing(side, cell[e][side], MANY) == [] for e in ESTIMATORS for side in SIDES[:2]):
+            numbers[name] = cell
     titles = [estimator.replace("_", " ") for estimator in ESTIMATORS]
     each = [
         [name, *(f"{times({name: cell}, e)[name]:.1f}" for e in ESTIMATORS)]
-        for name, cell in sorted(cells.items())
+        for name, cell in sorted({**classes, **numbers}.items())
     ]
-    machine = kept["machine"]
+    of = lambda learns: "{cpu}, {cores} cores, Python {python}, scikit-learn {scikit-learn}.\n".format(
+        **kept["machines"][learns]
+    )
+    jobs = kept["machines"]["classes"]["jobs"]
     return (
-        f"## Trees on {len(cells)} real tables\n\n"
+        f"## Trees on {len(classes) + len(numbers)} real tables\n\n"
         "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to\n"
         "26 classes or a number to predict, categories and missing values; scikit-learn gets\n"
-        f"categories as ordinal codes. Defaults on both sides, five folds, {machine['jobs']} workers "
+        f"categories as ordinal codes. Defaults on both sides, five folds, {jobs} workers "
         "each, a whole process for\nthe times of seed 0. Better / equal / worse: the tables on which "
         "the mean difference over seeds, each\nwith folds of its own that both sides share, is beyond "
         "two of its standard errors, or not. The\nnoise is the same verdict on scikit-learn with "
         f"other random states. {len(classes)} tables of classes:\n\n"
         + table(["", *titles], summary(classes, ["accuracy", "ROC AUC", "log loss"]))
-        + (
-            f"\n{len(numbers)} tables of numbers to predict, {MANY} seeds:\n\n"
-            + table(["", *titles], summary(numbers, ["R²", "mean absolute error"]))
-            if numbers
-            else ""
-        )
-        + f"\n{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
-        + f"scikit-learn {machine['scikit-learn']}.\nTimes as fast, by table:\n\n"
+        + f"\n{of('classes')}\n{len(numbers)} tables of numbers to predict, {MANY} seeds:\n\n"
+        + table(["", *titles], summary(numbers, ["R²", "mean absolute error"]))
+        + f"\n{of('numbers')}\nTimes as fast, by table:\n\n"
         + table(["", *titles], each)
     )
 
@@ -293,7 +297,8 @@ def main():
     subprocess.run([sys.executable, HERE / "tables_data.py"], check=True)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"cells": {}}
     names = arguments.only or list(paths())
-    kept["machine"] = machine(arguments.jobs)
+    for name in names:
+        kept.setdefault("machines", {})[learns(name)] = machine(arguments.jobs)
     for cell in kept["cells"].values() if arguments.forget else ():
         for estimator in arguments.estimators:
             for side in arguments.sides:
