@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from tables import keep, paths
+from tables import keep, learns, paths
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -31,7 +31,12 @@ ROWS = 2_000
 EXACT = 1e-6
 NOISE = 3
 
-# By kind: the metrics, and the arms; `theirs` are parameters that scikit-learn's
+UNTIED = [
+    {"trainer": "k_neighbors", "untied": True},
+    {"trainer": "k_neighbors", "params": {"weights": "distance"}, "untied": True},
+]
+
+# By kind, whose arms share metrics and a table: `theirs` are parameters that scikit-learn's
 # estimator alone has. `bound`: by how much a score may differ since the optimisers
 # stop at their tolerances, at other points; an arm with a tight one stands beside.
 KINDS = {
@@ -46,10 +51,11 @@ KINDS = {
         {"trainer": "k_neighbors"},
         {"trainer": "k_neighbors", "params": {"weights": "distance"}},
         {"trainer": "svr", "bound": 1e-3},
-        {"trainer": "svr", "params": {"tol": 1e-7}},
+        # libsvm's kernels have 32 bits.
+        {"trainer": "svr", "params": {"tol": 1e-7}, "bound": 1e-5},
     ],
     "probabilities": [
-        {"trainer": "logistic_regression", "bound": 5e-3},
+        {"trainer": "logistic_regression", "bound": 1e-2},
         {
             "trainer": "logistic_regression",
             "params": {"tol": 1e-10, "max_iter": 1000},
@@ -58,6 +64,8 @@ KINDS = {
         {"trainer": "k_neighbors"},
         {"trainer": "k_neighbors", "params": {"weights": "distance"}},
     ],
+    "numbers, no ties": UNTIED,
+    "probabilities, no ties": UNTIED,
     "bayes": [{"trainer": "gaussian_nb"}, {"trainer": "multinomial_nb"}],
     "classes": [
         {"trainer": "ridge_classifier"},
@@ -72,11 +80,19 @@ KINDS = {
 def label(arm):
     """An arm's name in the results."""
     params = ", ".join(f"{name} {value}" for name, value in arm.get("params", {}).items())
-    return f"{arm['trainer']}, {params}" if params else arm["trainer"]
+    parts = [arm["trainer"], params, "no ties" if arm.get("untied") else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def learned(kind):
+    """What the arms of a kind learn."""
+    return "numbers" if kind.startswith("numbers") else "classes"
 
 
 def table(path):
-    """A sample of a table, with one column of folds and no doubt of its types."""
+    """A sample of a table, with one column of folds and no doubt of its types, and a
+    column of random numbers for the arms that are to have no equal distances."""
+    import numpy as np
     import pandas as pd
     import tables_data
 
@@ -94,12 +110,12 @@ def table(path):
             frame[name] = values.astype(object).where(values.isna(), values.astype(str))
         else:
             frame[name] = values.astype("float64")
-    return frame
+    return frame.assign(untied=np.random.default_rng(0).normal(size=len(frame)))
 
 
 def applicable(arms, frame):
     """Those that take the table."""
-    negative = (frame.drop(columns="fold").select_dtypes("number") < 0).any().any()
+    negative = (frame.drop(columns=["fold", "untied"]).select_dtypes("number") < 0).any().any()
     return [arm for arm in arms if arm["trainer"] != "multinomial_nb" or not negative]
 
 
@@ -112,7 +128,7 @@ def scoring(kind, frame):
         "probabilities": ["accuracy", "roc_auc_ovr" if several else "roc_auc", "neg_log_loss"],
         "bayes": ["accuracy", "neg_brier_score"],
         "classes": ["accuracy", "f1_macro"],
-    }[kind]
+    }[kind.removesuffix(", no ties")]
 
 
 def steps(arm):
@@ -136,9 +152,11 @@ def ours(binary, folder, kind, arms, frame):
     """One search: for each arm the scores of the folds, and the seconds in the guest."""
     from measure import run
 
+    untied = arms[0].get("untied", False)
     dataset = {"source": str(folder / "table.parquet"), "target": "y"}
+    dataset["drop"] = [] if untied else ["untied"]
     classes = sorted(frame["y"].unique())
-    if kind == "numbers":
+    if learned(kind) == "numbers":
         dataset["learn"] = "regression"
     elif len(classes) == 2:
         dataset["positive"] = classes[1]
@@ -180,6 +198,7 @@ def theirs(folder, arms):
             "trainer": arm["trainer"],
             "params": {**arm.get("params", {}), **arm.get("theirs", {})},
             "scale": scales(arm),
+            "untied": arm.get("untied", False),
             "scoring": metrics,
         }
         for arm, metrics in arms
@@ -189,31 +208,32 @@ def theirs(folder, arms):
     return run([*command, folder / "arms.json"])[1]["arms"]
 
 
-def cell(binary, path):
-    """Both sides on one table: for each arm how far their scores are apart."""
-    import tables_data
-
+def fill(binary, path, cell):
+    """Both sides on one table: for each arm that `cell` has not, how far their scores
+    are apart."""
     frame = table(path)
-    learns = "numbers" if path.parent == tables_data.NUMBERS else "classes"
-    kinds = [kind for kind in KINDS if (kind == "numbers") == (learns == "numbers")]
+    cell.update({"learns": learns(path.stem), "rows": len(frame)})
     mine, arms = [], []
     with tempfile.TemporaryDirectory(prefix="fanout-agree-") as folder:
         folder = pathlib.Path(folder)
         frame.to_parquet(folder / "table.parquet", index=False)
-        for kind in kinds:
+        for kind in KINDS:
+            if learned(kind) != cell["learns"]:
+                continue
             of_kind = applicable(KINDS[kind], frame)
-            mine += ours(binary, folder, kind, of_kind, frame)
+            of_kind = [arm for arm in of_kind if label(arm) not in cell.get("arms", {})]
+            if of_kind:
+                mine += ours(binary, folder, kind, of_kind, frame)
             arms += [(arm, scoring(kind, frame)) for arm in of_kind]
-        others = theirs(folder, arms)
-    found = {"learns": learns, "rows": len(frame), "arms": {}}
+        others = theirs(folder, arms) if arms else []
     for (arm, _), one, other in zip(arms, mine, others, strict=True):
-        found["arms"][label(arm)] = {
+        cell.setdefault("arms", {})[label(arm)] = {
             "seconds": [one["seconds"], other["seconds"]],
             "apart": apart(one["scores"], other["scores"], max),
             "mean": apart(one["scores"], other["scores"], statistics.mean),
             "noise": apart(other["again"], other["scores"], max),
         }
-    return found
+    return bool(arms)
 
 
 def apart(scores, others, fold):
@@ -232,7 +252,7 @@ def verdict(arm, found):
     most = found["apart"][metric]
     if most <= EXACT:
         return "equal"
-    if all(one <= max(EXACT, NOISE * found["noise"][m]) for m, one in found["apart"].items()):
+    if most <= NOISE * max(found["noise"].values()):
         return "noise"
     if most <= arm.get("bound", 0):
         return "bound"
@@ -248,8 +268,9 @@ def section(kept):
 
     rows, beyond = [], []
     for kind, arms in KINDS.items():
-        learns = "numbers" if kind == "numbers" else "classes"
-        tables = {name: one for name, one in kept["cells"].items() if one["learns"] == learns}
+        tables = {
+            name: one for name, one in kept["cells"].items() if one["learns"] == learned(kind)
+        }
         for arm in arms:
             name = label(arm)
             cells = {at: one["arms"][name] for at, one in tables.items() if name in one["arms"]}
@@ -259,10 +280,10 @@ def section(kept):
                 counts[of] += 1
                 if of in ("better", "worse"):
                     metric = max(found["apart"], key=found["apart"].get)
-                    by, noise = found["apart"][metric], found["noise"][metric]
+                    by, noise = found["apart"][metric], max(found["noise"].values())
                     beyond.append([f"{at}: {name}", of, metric, f"{by:.1e}", f"{noise:.1e}"])
             ratios = [theirs / ours for ours, theirs in (one["seconds"] for one in cells.values())]
-            row = [f"`{name}`", learns, str(len(cells))]
+            row = [f"`{name}`", learned(kind), str(len(cells))]
             row += [str(counts[of]) for of in VERDICTS]
             row += [f"{arm['bound']:.0e}" if "bound" in arm else ""]
             rows.append([*row, f"{statistics.median(ratios):.1f}", f"{min(ratios):.1f}"])
@@ -297,14 +318,14 @@ def main():
     for name, path in paths().items():
         if arguments.only and name not in arguments.only:
             continue
-        if name in kept["cells"] and not arguments.forget:
-            continue
         if time.monotonic() > until:
             print("to be continued")
             return
-        kept["cells"][name] = cell(arguments.fanout, path)
-        keep(KEPT, kept)
-        print(name, flush=True)
+        cell = {} if arguments.forget else kept["cells"].get(name, {})
+        if fill(arguments.fanout, path, cell):
+            kept["cells"][name] = cell
+            keep(KEPT, kept)
+            print(name, flush=True)
 
 
 if __name__ == "__main__":

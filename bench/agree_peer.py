@@ -3,7 +3,8 @@
     python agree_peer.py table.parquet arms.json
 
 Each arm has `trainer` (fanout's name), `params` (of scikit-learn's estimator),
-`scale` (whether numbers are scaled) and `scoring`. Numbers are imputed by the median
+`scale` (whether numbers are scaled), `untied` (whether that column is a feature) and
+`scoring`. Numbers are imputed by the median
 and scaled, categories imputed by the most frequent and one-hot encoded. Prints one
 JSON object: for each arm the scores of the folds, by metric, the same with rows and
 columns in reverse order (`again`), and the seconds of its fits and scores on one core.
@@ -48,7 +49,8 @@ def columns(x, scale):
 
 def scores(frame, arm):
     """The scores of the folds by metric, and the seconds of all fits and scores."""
-    x, y = frame.drop(columns=["fold", "y"]), frame["y"]
+    others = ["fold", "y"] if arm["untied"] else ["fold", "y", "untied"]
+    x, y = frame.drop(columns=others), frame["y"]
     learns_numbers = pd.api.types.is_numeric_dtype(y)
     # Classes by number, which no metric needs to be told the positive one of.
     y = y if learns_numbers else y.astype("category").cat.codes
