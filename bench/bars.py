@@ -122,6 +122,17 @@ def measure(bench, say):
     return {name: search(bench, name, say) for name in BARS}
 
 
+def times(one):
+    """By how much fanout is faster in a search."""
+    return one["loky"]["wall"] / statistics.median(one["fanout"]["walls"])
+
+
+def sentence(found):
+    """The factors in brief."""
+    factors = ", ".join(f"`{name}` {times(found[name]):.1f}" for name in BARS)
+    return f"Times as fast as joblib in the searches of `bench/bars.py`: {factors}."
+
+
 def section(found):
     """The section of RESULTS.md."""
     from results import megabytes, seconds, table
@@ -131,9 +142,8 @@ def section(found):
         one = found[name]
         loky, fanout = one["loky"], one["fanout"]
         walls = fanout["walls"]
-        times = loky["wall"] / statistics.median(walls)
         share = fanout["peak_memory"] / loky["peak_memory"]
-        met = times >= bar["times"] and (bar["memory"] is None or share <= bar["memory"])
+        met = times(one) >= bar["times"] and (bar["memory"] is None or share <= bar["memory"])
         rows.append(
             [
                 f"`{name}`",
@@ -141,7 +151,7 @@ def section(found):
                 seconds(loky["wall"]),
                 seconds(statistics.median(walls)),
                 f"{seconds(min(walls))} to {seconds(max(walls))}",
-                f"{times:.1f}",
+                f"{times(one):.1f}",
                 f"{bar['times']}" + (f", memory {bar['memory']:.2f}" if bar["memory"] else ""),
                 "yes" if met else "**no**",
                 f"{seconds(loky['cpu'])}, {seconds(statistics.median(fanout['cpus']))}",

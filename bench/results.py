@@ -281,6 +281,8 @@ def figures(kept):
             f"The sandbox takes {ratio(kept['tax']['found']):.2f} times as long as the same code"
             f" built natively ({kept['tax']['machine']['cpu']}{others})."
         )
+    if "bars" in kept:
+        sentences.append(bars.sentence(kept["bars"]["found"]))
     if "overhead" in kept:
         one = kept["overhead"]["found"]["fanout"]
         wall = statistics.median(one["walls"])

@@ -29,6 +29,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -245,23 +246,23 @@ def section(kept):
         [name, *(f"{times({name: cell}, e)[name]:.1f}" for e in ESTIMATORS)]
         for name, cell in sorted({**classes, **numbers}.items())
     ]
-    of = lambda learns: "{cpu}, {cores} cores, Python {python}, scikit-learn {scikit-learn}.\n".format(
-        **kept["machines"][learns]
+    machines = kept["machines"]
+    text = (
+        "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to 26 "
+        "classes or a number to predict, categories and missing values; scikit-learn gets "
+        "categories as ordinal codes. Defaults on both sides, five folds, a whole process for the "
+        "times of seed 0. Better / equal / worse: the tables on which the mean difference over "
+        "seeds, each with folds of its own that both sides share, is beyond two of its standard "
+        "errors, or not. The noise is the same verdict on scikit-learn with other random states."
     )
-    jobs = kept["machines"]["classes"]["jobs"]
     return (
-        f"## Trees on {len(classes) + len(numbers)} real tables\n\n"
-        "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to\n"
-        "26 classes or a number to predict, categories and missing values; scikit-learn gets\n"
-        f"categories as ordinal codes. Defaults on both sides, five folds, {jobs} workers "
-        "each, a whole process for\nthe times of seed 0. Better / equal / worse: the tables on which "
-        "the mean difference over seeds, each\nwith folds of its own that both sides share, is beyond "
-        "two of its standard errors, or not. The\nnoise is the same verdict on scikit-learn with "
-        f"other random states. {len(classes)} tables of classes:\n\n"
+        f"## Trees on {len(classes) + len(numbers)} real tables\n\n{textwrap.fill(text, 100)}\n\n"
+        f"{len(classes)} tables of classes, {SEEDS} to {MANY} seeds:\n\n"
         + table(["", *titles], summary(classes, ["accuracy", "ROC AUC", "log loss"]))
-        + f"\n{of('classes')}\n{len(numbers)} tables of numbers to predict, {MANY} seeds:\n\n"
+        + f"\n{ran_on(machines['classes'])}\n"
+        + f"{len(numbers)} tables of numbers to predict, {MANY} seeds:\n\n"
         + table(["", *titles], summary(numbers, ["R²", "mean absolute error"]))
-        + f"\n{of('numbers')}\nTimes as fast, by table:\n\n"
+        + f"\n{ran_on(machines['numbers'])}\nTimes as fast, by table:\n\n"
         + table(["", *titles], each)
     )
 
@@ -279,6 +280,13 @@ def machine(jobs):
         "python": platform.python_version(),
         "scikit-learn": importlib.metadata.version("scikit-learn"),
     }
+
+
+def ran_on(machine):
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['jobs']} worker(s) a side, "
+        f"Python {machine['python']}, scikit-learn {machine['scikit-learn']}.\n"
+    )
 
 
 def main():
