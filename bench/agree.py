@@ -307,7 +307,8 @@ def section(kept):
         "fits and scores on one core, by the processes themselves."
     )
     return (
-        f"## Scores of {len(kept['cells'])} real tables, fold by fold\n\n{textwrap.fill(text, 100)}\n\n"
+        f"## Scores of {len(kept['cells'])} real tables, fold by fold\n\n"
+        + f"{textwrap.fill(text, 100)}\n\n"
         + rendered(header, rows)
         + f"\n{ran_on(kept['machine'])}"
         + ("\nAll that is beyond:\n\n" if beyond else "")

@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import statistics
 import sys
+import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPEATS = 6
@@ -173,16 +174,18 @@ def section(found):
     header = ["", "fits", "joblib", "fanout", "range", "times as fast", "bar", "met"]
     header += ["CPU of both", "memory of both", "share"]
     share = max(one["loky"]["sampling"] / one["loky"]["wall"] for one in found.values())
+    text = (
+        "`bench/bars.py`: `GridSearchCV` as its user writes it (`bench/bars_peer.py`), joblib's "
+        f"loky, one run; fanout, the median of {REPEATS} runs, half of them before the peer's and "
+        "half after it. `flights_delay`: random forest regression of 327,346 delays, a grid of 25. "
+        "`flights_linear`: impute, scale, one-hot (sparse on the peer's side), logistic "
+        "regression, 12 values of C. `neighbors`: 20,000 rows of 20 numbers, k from 1 to 50 by two "
+        "weights. `mixed`: five trainers and their steps on 20,000 rows of 15 numbers, some "
+        "missing, and 5 categories. The peer's memory is sampled every second in the timed run, "
+        f"which took {share:.1%} of one core at most."
+    )
     return (
-        "## Four searches beside joblib\n\n"
-        "`bench/bars.py`: `GridSearchCV` as its user writes it (`bench/bars_peer.py`), joblib's\n"
-        "loky, one run; fanout, the median of "
-        f"{REPEATS} runs, half of them before the peer's and half after\nit. `flights_delay`: random "
-        "forest regression of 327,346 delays, a grid of 25. `flights_linear`: impute,\nscale, "
-        "one-hot (sparse on the peer's side), logistic regression, 12 values of C. `neighbors`:\n"
-        "20,000 rows of 20 numbers, k from 1 to 50 by two weights. `mixed`: five trainers and their\n"
-        "steps on 20,000 rows of 15 numbers, some missing, and 5 categories. The peer's memory is\n"
-        f"sampled every second in the timed run, which took {share:.1%} of one core at most.\n\n"
+        f"## Four searches beside joblib\n\n{textwrap.fill(text, 100)}\n\n"
         + table(header, rows)
         + "\nThe best mean score of both sides, and the greatest difference of any candidate's:\n\n"
         + table(["", "joblib", "fanout", "greatest difference", "tolerance"], scores)
