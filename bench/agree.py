@@ -59,7 +59,7 @@ KINDS = {
         {"trainer": "svr", "params": {"tol": 1e-7}, "bound": 1e-5},
     ],
     "probabilities": [
-        {"trainer": "logistic_regression", "bound": 1e-2},
+        {"trainer": "logistic_regression", "bound": 5e-2},
         {
             "trainer": "logistic_regression",
             "params": {"tol": 1e-10, "max_iter": 1000},
