@@ -208,15 +208,21 @@ def times(cells, estimator):
     }
 
 
+def is_timed(cell):
+    return all("wall" in cell[e][side] for e in ESTIMATORS for side in SIDES[:2])
+
+
 def summary(cells, metrics):
     """The rows of all tables that have these metrics, given by their titles."""
     if not cells:
         return []
     has_noise = all("again" in cell[e] for cell in cells.values() for e in ESTIMATORS)
-    rows = [["times as fast, median (least)"]]
-    for estimator in ESTIMATORS:
-        found = times(cells, estimator).values()
-        rows[0].append(f"{statistics.median(found):.1f} ({min(found):.1f})")
+    rows = []
+    if all(is_timed(cell) for cell in cells.values()):
+        rows.append(["times as fast, median (least)"])
+        for estimator in ESTIMATORS:
+            found = times(cells, estimator).values()
+            rows[0].append(f"{statistics.median(found):.1f} ({min(found):.1f})")
     for place, metric in enumerate(metrics):
         sides = [("fanout", metric)] + [("again", "the noise in that")] * has_noise
         for side, title in sides:
@@ -232,7 +238,7 @@ def section(kept):
     cells = {
         name: cell
         for name, cell in kept["cells"].items()
-        if all("wall" in cell.get(e, {}).get(side, {}) for e in ESTIMATORS for side in SIDES[:2])
+        if all(cell.get(e, {}).get(side, {}).get("scores") for e in ESTIMATORS for side in SIDES[:2])
     }
     # By what a table's target is; rendering needs no table.
     numbers, classes = {}, {}
@@ -245,6 +251,7 @@ def section(kept):
     each = [
         [name, *(f"{times({name: cell}, e)[name]:.1f}" for e in ESTIMATORS)]
         for name, cell in sorted({**classes, **numbers}.items())
+        if is_timed(cell)
     ]
     machines = kept["machines"]
     text = (
@@ -292,6 +299,7 @@ def ran_on(machine):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", help="these tables")
+    parser.add_argument("--learns", choices=["classes", "numbers"], help="tables of this kind")
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=ESTIMATORS)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--fanout", type=pathlib.Path, default=ROOT / "target/release/fanout")
@@ -305,6 +313,7 @@ def main():
     subprocess.run([sys.executable, HERE / "tables_data.py"], check=True)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"cells": {}}
     names = arguments.only or list(paths())
+    names = [name for name in names if arguments.learns in (None, learns(name))]
     for name in names:
         kept.setdefault("machines", {})[learns(name)] = machine(arguments.jobs)
     for cell in kept["cells"].values() if arguments.forget else ():
@@ -313,7 +322,7 @@ def main():
                 cell.get(estimator, {}).pop(side, None)
     sides = Sides(arguments.fanout, arguments.jobs)
     if arguments.time:
-        time_in_turn(sides, kept, arguments, names)
+        time_in_turn(sides, kept, arguments, [name for name in names if name in kept["cells"]])
     done = measure(sides, kept, arguments, names)
     print("done" if done else "to be continued")
 
