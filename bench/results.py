@@ -5,6 +5,7 @@ import statistics
 import textwrap
 
 import big
+import estimators
 import tables
 
 NAMES = {
@@ -189,8 +190,9 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None):
-    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did."""
+def render(kept, large=None, real=None, single=None):
+    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, and
+    `single` what estimators.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -209,6 +211,8 @@ def render(kept, large=None, real=None):
             parts.append(render_section(kept[name]["found"]))
             if len(distinct) > 1:
                 parts.append(tried_on(machines[name]))
+    if single:
+        parts.append(estimators.section(single))
     if real:
         parts.append(tables.section(real))
     if large:

@@ -54,18 +54,18 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def build_native():
-    """The forest as a program of this machine, from the guest's own workspace
-    and profile. WebAssembly's vectors have 128 bits, which on x86-64 need
-    more than its oldest processors: v2 has them, and nothing wider."""
+def build_native(guest="trees", example="native"):
+    """A guest as a program of this machine, from the guests' own workspace and
+    profile. WebAssembly's vectors have 128 bits, which on x86-64 need more than
+    its oldest processors: v2 has them, and nothing wider."""
     flags = "-C target-cpu=x86-64-v2" if platform.machine() == "x86_64" else ""
     folder = ROOT / "guest" / "target" / "native"
-    command = ["cargo", "build", "--release", "--locked", "--package", "fanout-trees"]
+    command = ["cargo", "build", "--release", "--locked", "--package", f"fanout-{guest}"]
     command += ["--manifest-path", ROOT / "guest" / "Cargo.toml", "--target-dir", folder]
     subprocess.run(
-        [*command, "--example", "native"], env={**os.environ, "RUSTFLAGS": flags}, check=True
+        [*command, "--example", example], env={**os.environ, "RUSTFLAGS": flags}, check=True
     )
-    return folder / "release" / "examples" / "native"
+    return folder / "release" / "examples" / example
 
 
 class Bench:
@@ -333,7 +333,9 @@ def main():
     large = json.loads(large.read_text()) if large.exists() else None
     real = HERE / "tables.json"
     real = json.loads(real.read_text()) if real.exists() else None
-    (HERE / "RESULTS.md").write_text(results.render(kept, large, real))
+    single = HERE / "estimators.json"
+    single = json.loads(single.read_text()) if single.exists() else None
+    (HERE / "RESULTS.md").write_text(results.render(kept, large, real, single))
     readme = ROOT / "README.md"
     readme.write_text(results.put_into(readme.read_text(), kept))
     say("wrote bench/RESULTS.md and the figures in README.md")

@@ -20,6 +20,7 @@
 //! | --- | --- |
 //! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
 //! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
+//! | both of these of all rows, many times | [`Joined`] |
 //! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
 //! | weighted means and variances | [`Matrix::moments`] |
 //! | squared norms of rows | [`Matrix::squared_norms`] |
@@ -42,13 +43,15 @@ use crate::Fault;
 pub use coded::{CodedBlock, CodedColumn, Codes};
 pub use gram::Gram;
 pub use index::{ColumnIndex, ColumnRef};
+pub use joined::Joined;
 pub use moments::Moments;
-pub(crate) use product::dot;
+pub use product::dot;
 pub use shared::Shared;
 
 mod coded;
 mod gram;
 mod index;
+mod joined;
 mod moments;
 mod product;
 mod shared;
