@@ -96,7 +96,10 @@ mod tests {
         sigmoid(&mut found);
         for (x, [small, great]) in numbers.iter().zip(found.as_chunks().0) {
             let expected = 1.0 / (1.0 + libm::exp(-x));
-            assert!((small - expected).abs() <= 1e-15 * expected + 1e-307, "{x}: {small}");
+            assert!(
+                (small - expected).abs() <= 1e-15 * expected + 1e-307,
+                "{x}: {small}"
+            );
             assert!((great - (1.0 - expected)).abs() <= 4e-16, "{x}: {great}");
         }
         let mut ends = [0.0, -0.0, f64::NEG_INFINITY, -1e300, LEAST];
