@@ -1,8 +1,8 @@
 """Times single fits of each estimator against scikit-learn's on one core, natively
 and in the sandbox; `run.py --render` writes the table.
 
-    python bench/estimators.py            # all, 5 rounds; needs bench/data.py
-    python bench/estimators.py ridge svc  # these alone
+    python3 bench/estimators.py            # all; needs bench/data.py, target/release
+    python3 bench/estimators.py ridge svc  # these alone
 
 Two thirds of a table's rows are fitted and the others predicted and scored, on all
 sides and on three splits. Of scikit-learn it is the estimator's `fit` and `predict`
@@ -369,5 +369,8 @@ if __name__ == "__main__":
         os.environ[name] = "1"
     import warnings
 
+    from run import environment
+
+    environment()
     warnings.simplefilter("ignore")
     measure(sys.argv[1:])

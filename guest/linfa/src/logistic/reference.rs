@@ -55,7 +55,7 @@ enum Way {
     /// From coefficients of 0, with the Hessian there.
     Zero,
     /// From the optimum on every so many rows, or from coefficients of 0 if that is
-    /// all, with a new Hessian for each step.
+    /// all, with a new Hessian for every other step.
     Newton(usize),
 }
 
@@ -132,8 +132,8 @@ fn stop(likelihood: &Likelihood, gradient: f64) -> Stop {
     }
 }
 
-/// The optimum, to this mean gradient, by Newton's method, and the Hessian of its last
-/// step.
+/// The optimum, to this mean gradient, with a new Hessian for every other step, and the
+/// last of these.
 fn newton(
     design: &Design<'_>,
     likelihood: &Likelihood,
@@ -143,9 +143,15 @@ fn newton(
 ) -> (State, Option<Hessian>) {
     let start = State::new(design, likelihood, start);
     let mut last = None;
+    let mut step = 0;
     let next = |losses: &Losses| {
-        let hessian = last.insert(Hessian::at(design, likelihood, losses));
-        Some(hessian.preconditioner(design, l2))
+        // A Hessian takes as long as a step or two, and serves the second nearly as well.
+        let is_due = step % 2 == 0;
+        step += 1;
+        is_due.then(|| {
+            let hessian = last.insert(Hessian::at(design, likelihood, losses));
+            hessian.preconditioner(design, l2)
+        })
     };
     let stop = stop(likelihood, gradient);
     let state = quasi_newton::minimise(design, likelihood, l2, next, start, &stop);
