@@ -31,9 +31,9 @@ const L2: f64 = 1.0;
 /// A point near the optimum for `C` of 1, and an approximation of the Hessian of the
 /// losses there. It depends on the rows, their classes and weights alone.
 ///
-/// The Hessian is first that of the frequencies of the classes, the optimum for
-/// coefficients of 0. Of many rows a sample is fitted from there, and all rows from
-/// its optimum, with its Hessian.
+/// Of two classes and some coded columns it is found by Newton's method: on a sample of
+/// the rows, on more rows from its optimum, and on all from there. Else it is found by
+/// the limited-memory BFGS method, with the Hessian where all coefficients are 0.
 #[derive(Debug)]
 pub(super) struct Reference {
     state: State,
