@@ -74,6 +74,22 @@ impl Job {
         }
     }
 
+    /// The job as two, each with a half of the missing fits; `None` where there is
+    /// one fit.
+    pub(super) fn halves(&self) -> Option<[Self; 2]> {
+        let (first, second) = self.found.missing.split_at(self.found.missing.len() / 2);
+        let half = |missing: &[u32]| Self {
+            task: self.task,
+            wanted: self.wanted.clone(),
+            found: Found {
+                missing: missing.to_vec(),
+                ..self.found.clone()
+            },
+            looked_up: self.looked_up,
+        };
+        (!first.is_empty()).then(|| [half(first), half(second)])
+    }
+
     /// Replaces the look-up by a newer one, that of [`Job::missing_fits`].
     pub(super) fn looked_up_again(&mut self, mut found: Found) {
         let missing = std::mem::take(&mut self.found.missing);

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use fanout_contract::{Split, Task};
+use fanout_contract::{Params, Split, Task};
 
 use crate::digest::Digest;
-use crate::expand::{Expansion, TaskSpec};
+use crate::expand::{Expansion, TaskIdentity, TaskSpec};
 use crate::task::WantedFits;
 
 /// The tasks of a run. Each is made when it is asked for, so that a run of
@@ -22,13 +22,11 @@ pub trait Tasks: Sync {
     fn wanted(&self, index: usize) -> WantedFits;
     /// The document of task `index`.
     fn task(&self, index: usize) -> Task;
-
+    /// What the id of task `index` is the digest of: the text of a
+    /// [`TaskIdentity`].
+    fn identity(&self, index: usize) -> String;
     /// The guest that runs task `index`.
     fn guest(&self, index: usize) -> Digest;
-    /// The place of task `index` in its run's manifest, where it has one.
-    fn spec(&self, _index: usize) -> Option<&TaskSpec> {
-        None
-    }
 }
 
 impl Tasks for Expansion {
@@ -44,12 +42,14 @@ impl Tasks for Expansion {
         Self::task(self, index)
     }
 
-    fn guest(&self, index: usize) -> Digest {
-        Self::guest(self, self.tasks[index].candidates[0] as usize)
+    fn identity(&self, index: usize) -> String {
+        let task = &self.tasks[index];
+        let split = &self.splits[task.split as usize];
+        Self::identity(self, task.candidates[0] as usize, split)
     }
 
-    fn spec(&self, index: usize) -> Option<&TaskSpec> {
-        Some(&self.tasks[index])
+    fn guest(&self, index: usize) -> Digest {
+        Self::guest(self, self.tasks[index].candidates[0] as usize)
     }
 }
 
@@ -88,16 +88,23 @@ pub(super) fn finished_part<'a>(task: &'a TaskSpec, positions: &[u32]) -> Cow<'a
 pub struct SingleTask {
     wanted: WantedFits,
     task: Task,
+    identity: String,
     guest: Digest,
 }
 
 impl SingleTask {
-    /// A task of the search.
-    pub fn of_search(expansion: &Expansion, spec: &TaskSpec) -> Self {
+    /// The task of an identity, which was read from `text`, and the keys of its
+    /// fits.
+    pub fn of_identity(text: &str, identity: TaskIdentity, fits: Vec<Params>) -> Self {
+        let key = |params| serde_json::to_string(params).expect("hyper-parameters are JSON");
         Self {
-            wanted: wanted(expansion, spec),
-            task: expansion.document(spec),
-            guest: expansion.guest(spec.candidates[0] as usize),
+            wanted: WantedFits {
+                task: Digest::of(text.as_bytes()),
+                fits: fits.iter().map(key).collect(),
+            },
+            guest: identity.guest,
+            identity: text.to_owned(),
+            task: identity.into_task(fits),
         }
     }
 
@@ -106,6 +113,7 @@ impl SingleTask {
         Self {
             wanted: wanted_fit(expansion, candidate, split),
             task: expansion.single(candidate, split),
+            identity: expansion.identity(candidate, split),
             guest: expansion.guest(candidate),
         }
     }
@@ -122,6 +130,10 @@ impl Tasks for SingleTask {
 
     fn task(&self, _index: usize) -> Task {
         self.task.clone()
+    }
+
+    fn identity(&self, _index: usize) -> String {
+        self.identity.clone()
     }
 
     fn guest(&self, _index: usize) -> Digest {
