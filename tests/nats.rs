@@ -446,8 +446,8 @@ fn a_forged_task_is_not_run() {
     };
     let honest = identity(&digests["guests"][0]);
     // It is in the store, and no run names it.
-    let wasm = std::fs::read(&components()["honest"]).unwrap();
-    let other = Digest::of(&wasm);
+    let wasm = &components()["hostile"];
+    let other = Digest::of(wasm);
     std::fs::write(fanout.path(&format!(".fanout/guests/{other}.wasm")), wasm).unwrap();
     let other = identity(&json!(other));
     let id = |text: &str| Digest::of(text.as_bytes());
@@ -466,6 +466,7 @@ fn a_forged_task_is_not_run() {
             task,
             identity: Document::new(identity.clone()).unwrap(),
             fits: vec![Document::new("{}".to_owned()).unwrap()],
+            outputs: Default::default(),
             memory: 1 << 30,
             timeout_ms: 60_000,
             fresh: true,

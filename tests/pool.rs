@@ -589,7 +589,7 @@ fn a_fitted_model_predicts_every_row() {
         let model = instance.fit(&task).unwrap();
         let predicted = instance.predict(&model).unwrap();
         assert_eq!(instance.predict(&model).unwrap(), predicted);
-        let answer = instance.evaluate(&task).unwrap();
+        let answer = instance.evaluate(&task).unwrap().answer;
         // A model says all there is: another instance predicts the same.
         assert_eq!(opened().fit(&task).unwrap(), model);
         assert_eq!(opened().predict(&model).unwrap(), predicted);

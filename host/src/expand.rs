@@ -19,7 +19,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use fanout_contract::{
-    CONTRACT, Learning, Param, Params, Scores, Split, StepDescription, Task, TrainerDescription,
+    CONTRACT, Learning, Output, Param, Params, Scores, Split, StepDescription, Task,
+    TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub struct Expansion {
     pub splits: Vec<Split>,
     /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
+    /// What is wanted of each fit beside its scores.
+    pub outputs: Vec<Output>,
     /// The tasks, the costliest of each arm first by an estimate.
     pub tasks: Vec<TaskSpec>,
     arms: Vec<Arm>,
@@ -197,6 +200,7 @@ impl Expansion {
                 .iter()
                 .map(|score| score.name.clone())
                 .collect(),
+            outputs: outputs(plan),
             tasks: Vec::new(),
         }
     }
@@ -345,10 +349,15 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         weight: plan.dataset.weight.clone(),
         scoring: plan.scoring.clone(),
         train_score: plan.return_train_score,
-        outputs: Vec::new(),
+        outputs: outputs(plan),
         part: None,
         steps: steps::of_plan(arm.steps),
     }
+}
+
+fn outputs(plan: &Plan) -> Vec<Output> {
+    let wanted = plan.predictions.then_some(Output::Predictions);
+    wanted.into_iter().collect()
 }
 
 fn index(index: usize) -> u32 {

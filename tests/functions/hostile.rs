@@ -33,6 +33,7 @@ impl Tasks for One {
         WantedFits {
             task: Digest::of_json(&self.0),
             fits: vec!["{}".to_owned(), r#"{"fail":true}"#.to_owned()],
+            outputs: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`TaskIdentity`]: what a task's id is the digest of.
 
-use fanout_contract::{Learning, Params, Score, Split, Task, TaskStep};
+use fanout_contract::{Learning, Output, Params, Score, Split, Task, TaskStep};
 use serde::{Deserialize, Serialize};
 
 use super::Data;
@@ -51,8 +51,9 @@ impl TaskIdentity {
         serde_json::from_str(text)
     }
 
-    /// The task of these candidates, by their keys.
-    pub fn into_task(self, candidates: Vec<Params>) -> Task {
+    /// The task of these candidates, by their keys. `outputs` are wanted beside scores,
+    /// and decide none.
+    pub fn into_task(self, candidates: Vec<Params>, outputs: Vec<Output>) -> Task {
         let task = self.task;
         Task {
             contract: task.contract,
@@ -67,7 +68,7 @@ impl TaskIdentity {
             weight: task.weight,
             scoring: task.scoring,
             train_score: task.train_score,
-            outputs: Vec::new(),
+            outputs,
             part: None,
         }
     }

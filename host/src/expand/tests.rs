@@ -665,7 +665,7 @@ fn identities_are_whole(expansion: &Expansion, estimator: &Estimator) {
         let fits: Vec<Params> = keys
             .map(|key| serde_json::from_str(&key).unwrap())
             .collect();
-        let (stated, task) = (identity.into_task(fits), expansion.task(index));
+        let (stated, task) = (identity.into_task(fits, Vec::new()), expansion.task(index));
         assert_eq!(fits_of(&stated, estimator), fits_of(&task, estimator));
         let sorted = |task: &Task| {
             let mut scoring = task.scoring.clone();

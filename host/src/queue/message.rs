@@ -12,9 +12,11 @@ mod series;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fanout_contract::Output;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -64,6 +66,9 @@ pub struct TaskMessage {
     /// most [`FITS`].
     #[serde(deserialize_with = "fits")]
     pub fits: Vec<Document>,
+    /// What is wanted of each fit beside its scores.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub outputs: BTreeSet<Output>,
     /// Bytes of memory that the task may use.
     pub memory: u64,
     /// Milliseconds that it may take.

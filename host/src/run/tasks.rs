@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use fanout_contract::{Params, Split, Task};
+use fanout_contract::{Output, Params, Split, Task};
 
 use crate::digest::Digest;
 use crate::expand::{Expansion, TaskIdentity, TaskSpec};
@@ -59,6 +59,7 @@ fn wanted(expansion: &Expansion, task: &TaskSpec) -> WantedFits {
     WantedFits {
         task: task.id,
         fits: task.candidates.iter().map(key).collect(),
+        outputs: expansion.outputs.clone(),
     }
 }
 
@@ -68,6 +69,7 @@ pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> Wan
     WantedFits {
         task: expansion.id(candidate, split),
         fits: vec![expansion.key(candidate)],
+        outputs: expansion.outputs.clone(),
     }
 }
 
@@ -93,18 +95,24 @@ pub struct SingleTask {
 }
 
 impl SingleTask {
-    /// The task of an identity, which was read from `text`, and the keys of its
-    /// fits.
-    pub fn of_identity(text: &str, identity: TaskIdentity, fits: Vec<Params>) -> Self {
-        let key = |params| serde_json::to_string(params).expect("hyper-parameters are JSON");
+    /// The task of an identity, which was read from `text`, the keys of its fits, and
+    /// what is wanted of them beside scores.
+    pub fn of_identity(
+        text: &str,
+        identity: TaskIdentity,
+        fits: Vec<Params>,
+        outputs: Vec<Output>,
+    ) -> Self {
+        let key = |fit: &Params| serde_json::to_string(fit).expect("hyper-parameters are JSON");
         Self {
             wanted: WantedFits {
                 task: Digest::of(text.as_bytes()),
                 fits: fits.iter().map(key).collect(),
+                outputs: outputs.clone(),
             },
             guest: identity.guest,
             identity: text.to_owned(),
-            task: identity.into_task(fits),
+            task: identity.into_task(fits, outputs),
         }
     }
 

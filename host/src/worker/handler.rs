@@ -353,7 +353,8 @@ impl Worker {
         };
         std::thread::sleep(self.settings.delay);
         let wanted = fits.len();
-        let single = SingleTask::of_identity(task.identity.text(), identity, fits);
+        let outputs = task.outputs.iter().copied().collect();
+        let single = SingleTask::of_identity(task.identity.text(), identity, fits, outputs);
         let events = match pool.run_here(&single) {
             Ok(events) => events,
             Err(error) => return Disposition::Returned(chained(&error)),

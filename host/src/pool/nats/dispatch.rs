@@ -279,6 +279,7 @@ impl<'a> Dispatch<'a> {
             task: wanted.task,
             identity: document(self.tasks.identity(job.task)),
             fits: wanted.fits.into_iter().map(document).collect(),
+            outputs: wanted.outputs.into_iter().collect(),
             memory: limits.memory,
             timeout_ms: limits.timeout_ms(),
             fresh: self.pool.fresh,

@@ -138,7 +138,7 @@ fn document() -> impl Strategy<Value = Value> {
     let digest = Digest::of(b"any");
     let documents = [
         json!({"run": digest, "task": digest, "identity": {"guest": digest},
-               "fits": [{"max_depth": 1}, {}], "memory": 1 << 30, "timeout_ms": 1000, "fresh": true, "session": "abc", "tag": 1}),
+               "fits": [{"max_depth": 1}, {}], "outputs": ["predictions"], "memory": 1 << 30, "timeout_ms": 1000, "fresh": true, "session": "abc", "tag": 1}),
         json!({"message": "done", "tag": 1, "worker": "one", "made": [[0, 2, 1]],
                "differing": [0]}),
         json!({"message": "returned", "tag": 1, "worker": "one", "reason": "why"}),
@@ -178,6 +178,7 @@ fn true_messages_are_read() {
         task: digest,
         identity: document(r#"{"a": 1.50}"#),
         fits: vec![document("{}"), document(r#"{"b":null}"#)],
+        outputs: [Output::Predictions].into(),
         memory: 1,
         timeout_ms: 2,
         fresh: true,

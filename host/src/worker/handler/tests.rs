@@ -76,6 +76,7 @@ fn message(expansion: &Expansion, index: usize) -> TaskMessage {
         task: wanted.task,
         identity: document(Tasks::identity(expansion, index)),
         fits: wanted.fits.into_iter().map(document).collect(),
+        outputs: wanted.outputs.into_iter().collect(),
         memory: 1 << 30,
         timeout_ms: 300_000,
         fresh: false,
@@ -91,7 +92,7 @@ fn every_task_of_the_run_is_run() {
         let message = message(&expansion, index);
         assert_eq!(check_limits(&message, MOST), Ok(()));
         let (identity, fits) = stated(&message).unwrap();
-        let single = SingleTask::of_identity(message.identity.text(), identity, fits);
+        let single = SingleTask::of_identity(message.identity.text(), identity, fits, Vec::new());
         assert_eq!(single.wanted(0), expansion.wanted(index));
         assert_eq!(single.guest(0), Tasks::guest(&expansion, index));
     }
@@ -163,7 +164,7 @@ proptest! {
         prop_assert_eq!(check_limits(&forged, MOST).is_ok(), within);
         if let Ok((identity, fits)) = stated(&forged) {
             let text = forged.identity.text();
-            let single = SingleTask::of_identity(text, identity, fits);
+            let single = SingleTask::of_identity(text, identity, fits, Vec::new());
             prop_assert_eq!(single.wanted(0).task, Digest::of(text.as_bytes()));
             prop_assert_eq!(own_id && text != honest.identity.text(), false);
         }
