@@ -540,12 +540,10 @@ fn a_family_that_no_message_holds_is_split() {
     let worker = Worker::start(&fanout, &nats.url(), &["--workers", "2"]);
     worker.says("connected");
     let (report, _) = finish(over(&fanout, &nats.url(), &plan, &family));
-    assert_eq!(report["fits"]["made"], 320);
-    assert!(
-        report["fits"]["models"].as_u64().unwrap() >= 4,
-        "{}",
-        report["fits"]
-    );
+    // Two families, one a split, and a fit a message.
+    let count = |name: &str| report["fits"][name].as_u64().unwrap();
+    assert_eq!(count("served"), 320);
+    assert!(count("made") > 4, "{}", count("made"));
     let local = [&[&*plan, "--store", "memory://"][..], &family].concat();
     let alone = fanout.json(&local);
     assert_eq!(scores(&alone), scores(&report));
