@@ -109,12 +109,12 @@ fn all_neighbors(matrix: &Matrix, target: &Target) {
     for count in 1..=50 {
         for weights in ["uniform", "distance"] {
             let changes = json!({"n_neighbors": count, "weights": weights});
-            candidates.push(params::<NeighborsClassifier>(changes));
+            candidates.push(params::<Neighbors>(changes));
         }
     }
     best(|| {
         let data = DenseData::new(matrix, &train, target, None);
-        NeighborsClassifier::evaluate(&data, &candidates, &[&test], &mut |_, _, _| Ok(())).unwrap();
+        Neighbors::evaluate(&data, &candidates, &[&test], &mut |_, _, _| Ok(())).unwrap();
     });
 }
 

@@ -40,7 +40,7 @@ pub struct LinearSvc(Infallible);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinearSvcModel {
     classes: Occurring,
-    pub(crate) linear: LinearModel,
+    linear: LinearModel,
 }
 
 /// One output: rows of sign 1 against rows of sign -1.
@@ -79,8 +79,8 @@ impl DenseTrainer for LinearSvc {
         dense(
             "linear_svc",
             "Linear support vector machines (ours, not linfa's: squared hinge, weights, several \
-             classes, coded columns). Predicts classes, no probabilities.",
-            Gives::Classes,
+             classes, coded columns). Predicts decisions, no probabilities.",
+            Gives::Decisions,
             vec![
                 Param::new(
                     "C",
@@ -184,6 +184,6 @@ impl DenseTrainer for LinearSvc {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         let decisions = model.linear.decisions(matrix, rows);
-        Ok(model.classes.of_decisions(&decisions))
+        Ok(model.classes.of_decisions(decisions))
     }
 }

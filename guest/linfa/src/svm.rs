@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
 use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{
@@ -13,14 +13,18 @@ use crate::describe::{
 };
 
 mod kernel;
+mod platt;
 mod solver;
 
 pub use kernel::{Kernel, Vectors};
 
-use solver::{Problem, Solution};
+use platt::{Folds, Sigmoid};
+use solver::{Limits, Problem, Solution};
 
 /// scikit-learn's `SVC`: two classes by one machine, more by one for each pair, of
-/// which each has a vote. Predicts classes.
+/// which each has a vote. Decisions are those of `decision_function_shape: ovr`: of two
+/// classes that of their machine, else by class its votes, and between -1/3 and 1/3 for
+/// the decisions of its machines.
 ///
 /// | parameter | default | meaning |
 /// | --- | --- | --- |
@@ -32,7 +36,10 @@ use solver::{Problem, Solution};
 /// | `class_weight` | null | the weights of the classes |
 /// | `tol` | 1e-3 | the violation of the optimum's conditions to stop at |
 /// | `cache_size` | 200 | the size of the cache of the kernel's rows in megabytes |
-/// | `max_iter` | null | the greatest number of steps; null: none |
+/// | `max_iter` | -1 | the greatest number of steps; -1 or null: no limit |
+/// | `break_ties` | false | whether ties of votes go to the greatest decision, not to the first class |
+/// | `probability` | false | whether probabilities are predicted: by sigmoids of the decisions of five folds |
+/// | `random_state` | 0 | the seed of these folds |
 ///
 /// The solver is that of libsvm: sequential minimal optimisation, with the working
 /// set of second order of Fan, Chen and Lin (2005). It shrinks no problem, and its
@@ -41,7 +48,8 @@ use solver::{Problem, Solution};
 pub struct Svc(Infallible);
 
 /// scikit-learn's `SVR`. Its parameters are those of [`Svc`] without
-/// `class_weight`, and `epsilon` (0.1), the error that costs nothing.
+/// `class_weight`, `break_ties`, `probability` and `random_state`, and `epsilon` (0.1), the
+/// error that costs nothing.
 #[derive(Debug)]
 pub struct Svr(Infallible);
 
@@ -67,6 +75,9 @@ pub struct SvcModel {
     classes: Occurring,
     /// By pair of classes, the lesser first.
     machines: Machines,
+    /// By machine; none without probabilities.
+    sigmoids: Vec<Sigmoid>,
+    break_ties: bool,
 }
 
 /// A fitted [`Svr`].
@@ -76,12 +87,7 @@ pub struct SvrModel(Machines);
 impl Machines {
     /// The machines of solutions: by solution, the training rows with their
     /// coefficients.
-    fn new(
-        kernel: Kernel,
-        matrix: &Matrix,
-        train: &[u32],
-        solutions: Vec<(Vec<(usize, f64)>, f64)>,
-    ) -> Self {
+    fn new(kernel: Kernel, matrix: &Matrix, train: &[u32], solutions: Vec<Solved>) -> Self {
         let mut supports: Vec<usize> = solutions
             .iter()
             .flat_map(|(coefficients, _)| coefficients.iter().map(|(row, _)| *row))
@@ -128,6 +134,54 @@ impl SvcModel {
     pub(crate) fn decisions(&self, matrix: &Matrix, rows: &[u32]) -> Vec<f64> {
         self.machines.decisions(matrix, rows)
     }
+
+    /// The predictions of a row by the decisions of its pairs.
+    fn row(&self, of_pairs: &[f64], out: &mut Rows) {
+        let count = self.classes.count();
+        let (mut votes, mut ranks) = (vec![0.0; count], vec![0.0; count]);
+        let mut sums = vec![0.0; count];
+        for ((a, b), &decision) in pairs(count).zip(of_pairs) {
+            let (a, b) = (a as usize, b as usize);
+            votes[if decision > 0.0 { a } else { b }] += 1.0;
+            // As scikit-learn, whose ranks count a decision of 0 for the first.
+            ranks[if decision < 0.0 { b } else { a }] += 1.0;
+            sums[a] += decision;
+            sums[b] -= decision;
+        }
+        for (rank, sum) in ranks.iter_mut().zip(&sums) {
+            *rank += sum / (3.0 * (sum.abs() + 1.0));
+        }
+        let decided = if self.break_ties && count > 2 {
+            &ranks
+        } else {
+            &votes
+        };
+        let class = crate::classes::first_greatest(decided);
+        out.classes.push(self.classes.labels[class]);
+        match of_pairs {
+            [one] => out.values.push(-one),
+            _ => out.values.extend(ranks),
+        }
+        if !self.sigmoids.is_empty() {
+            let of_first = self.sigmoids.iter().zip(of_pairs);
+            let of_first: Vec<f64> = of_first
+                .map(|(sigmoid, &decision)| sigmoid.bounded(decision))
+                .collect();
+            let found = platt::couple(count, &of_first);
+            out.probabilities.extend(match found.as_slice() {
+                [_, second] => std::slice::from_ref(second),
+                all => all,
+            });
+        }
+    }
+}
+
+/// The predictions of rows, by the classes that occur.
+#[derive(Default)]
+struct Rows {
+    classes: Vec<u32>,
+    values: Vec<f64>,
+    probabilities: Vec<f64>,
 }
 
 /// The pairs of classes, the lesser first, in libsvm's order.
@@ -184,22 +238,107 @@ fn shared_params() -> Vec<Param> {
         ),
         Param::new(
             "max_iter",
-            vec![ParamKind::Null, count(1)],
-            Value::Null,
-            "The greatest number of steps; null: no limit.",
+            vec![ParamKind::Null, count(-1)],
+            json!(-1),
+            "The greatest number of steps; -1 or null: no limit.",
         ),
     ]
 }
 
+/// The parameters of classes alone.
+fn class_params() -> [Param; 4] {
+    let flag =
+        |name: &str, meaning: &str| Param::new(name, vec![ParamKind::Bool], json!(false), meaning);
+    [
+        class_weight(),
+        flag(
+            "break_ties",
+            "Whether ties of votes among three or more classes go to the greatest decision; else \
+             to the first class.",
+        ),
+        flag(
+            PROBABILITY,
+            "Whether probabilities are predicted, by sigmoids of the decisions of five folds, \
+             which takes six times as long. Classes and decisions are the same.",
+        ),
+        Param::new(
+            "random_state",
+            vec![ParamKind::Int {
+                min: Some(0),
+                max: Some(i64::from(u32::MAX)),
+            }],
+            json!(0),
+            "The seed of the folds of `probability`.",
+        ),
+    ]
+}
+
+const PROBABILITY: &str = "probability";
+
 /// What the solver takes of the parameters.
-fn limits(params: &Params) -> solver::Limits {
-    solver::Limits {
+fn limits(params: &Params) -> Limits {
+    Limits {
         tol: params.number("tol"),
-        steps: match params["max_iter"] {
-            Value::Null => usize::MAX,
-            _ => params.count("max_iter"),
-        },
+        // -1 is no limit, as null.
+        steps: params["max_iter"]
+            .as_u64()
+            .map_or(usize::MAX, |steps| steps as usize),
         cache: (params.number("cache_size") * 1e6) as usize,
+    }
+}
+
+/// What the machines of one fit share.
+struct Fit<'a> {
+    matrix: &'a Matrix,
+    train: &'a [u32],
+    kernel: Kernel,
+    limits: Limits,
+}
+
+/// The rows of two classes.
+struct Pair {
+    /// By row: its place among the training rows.
+    places: Vec<usize>,
+    /// 1 for the first class, -1 for the second.
+    signs: Vec<f64>,
+    bounds: Vec<f64>,
+}
+
+/// The training rows with their coefficients, and the offset.
+type Solved = (Vec<(usize, f64)>, f64);
+
+impl Pair {
+    /// The machine of some of the rows.
+    fn solve(&self, fit: &Fit<'_>, chosen: &[usize]) -> Solved {
+        let of = |values: &[f64]| chosen.iter().map(|&row| values[row]).collect();
+        let places: Vec<usize> = chosen.iter().map(|&row| self.places[row]).collect();
+        let rows: Vec<u32> = places.iter().map(|&place| fit.train[place]).collect();
+        let problem = Problem {
+            linear: vec![-1.0; places.len()],
+            bounds: of(&self.bounds),
+            signs: of(&self.signs),
+            vectors: &Vectors::new(fit.matrix, &rows),
+            matrix: fit.matrix,
+            rows: &rows,
+            kernel: fit.kernel,
+        };
+        let Solution { duals, offset } = problem.solve(&fit.limits);
+        let signed = duals.iter().zip(&problem.signs).zip(&places);
+        let coefficients = signed
+            .filter(|((dual, _), _)| **dual > 0.0)
+            .map(|((dual, sign), &place)| (place, dual * sign));
+        (coefficients.collect(), offset)
+    }
+
+    /// The probability of the first class by the decisions of the rows' machine.
+    fn sigmoid(&self, fit: &Fit<'_>, random_state: u32) -> Sigmoid {
+        let folds = Folds::new(&self.signs, random_state);
+        folds.sigmoid(&self.signs, |chosen, decided| {
+            let solved = vec![self.solve(fit, chosen)];
+            let machine = Machines::new(fit.kernel, fit.matrix, fit.train, solved);
+            let rows = decided.iter().map(|&row| fit.train[self.places[row]]);
+            machine.decisions(fit.matrix, &rows.collect::<Vec<u32>>())
+        })
     }
 }
 
@@ -208,72 +347,78 @@ impl DenseTrainer for Svc {
 
     fn description() -> TrainerDescription {
         let mut params = shared_params();
-        params.push(class_weight());
-        dense(
+        params.extend(class_params());
+        let mut description = dense(
             "svc",
             "Support vector machines with kernels, by the algorithm of libsvm (ours, not \
-             linfa's: several classes, weights, coded columns). Predicts classes, no \
-             probabilities. The time rises with the square of the rows at least.",
-            Gives::Classes,
+             linfa's: several classes, weights, coded columns). Predicts decisions, and \
+             probabilities if `probability` is true. The time rises with the square of the \
+             rows at least.",
+            Gives::Decisions,
             params,
-        )
+        );
+        description.probabilities_if = Some(PROBABILITY.to_owned());
+        description
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<SvcModel, Fault> {
         let classes = Classes::of::<Self>(data, 2)?;
         let rows = data.weights.as_deref();
         let of_class = classes.weights(params, rows, Balance::Rows)?;
-        let kernel = Kernel::of(params, data);
-        let solve = |(a, b): (u32, u32)| {
-            // Rows without a weight are left out, as by libsvm.
-            let weight = |row: usize| rows.map_or(1.0, |weights| weights[row]);
-            let places: Vec<usize> = (0..classes.codes.len())
-                .filter(|&row| [a, b].contains(&classes.codes[row]) && weight(row) > 0.0)
-                .collect();
-            let signs: Vec<f64> = places
-                .iter()
-                .map(|&row| if classes.codes[row] == a { 1.0 } else { -1.0 })
-                .collect();
-            let bounds = places.iter().map(|&row| {
-                params.number("C") * of_class[classes.codes[row] as usize] * weight(row)
-            });
-            let of_rows: Vec<u32> = places.iter().map(|&row| data.train[row]).collect();
-            let problem = Problem {
-                linear: vec![-1.0; places.len()],
-                bounds: bounds.collect(),
-                signs,
-                vectors: &Vectors::new(data.matrix, &of_rows),
-                matrix: data.matrix,
-                rows: &of_rows,
-                kernel,
-            };
-            let Solution { duals, offset } = problem.solve(&limits(params));
-            let signed = duals.iter().zip(&problem.signs).zip(&places);
-            let coefficients = signed
-                .filter(|((dual, _), _)| **dual > 0.0)
-                .map(|((dual, sign), &row)| (row, dual * sign));
-            (coefficients.collect(), offset)
+        let fit = Fit {
+            matrix: data.matrix,
+            train: data.train,
+            kernel: Kernel::of(params, data),
+            limits: limits(params),
         };
-        let solutions = pairs(classes.count()).map(solve).collect();
+        // Rows without a weight are left out, as by libsvm.
+        let weight = |row: usize| rows.map_or(1.0, |weights| weights[row]);
+        let pair = |(a, b): (u32, u32)| {
+            let code = |row: usize| classes.codes[row];
+            let places: Vec<usize> = (0..classes.codes.len())
+                .filter(|&row| [a, b].contains(&code(row)) && weight(row) > 0.0)
+                .collect();
+            let signs = places.iter();
+            let signs = signs.map(|&row| if code(row) == a { 1.0 } else { -1.0 });
+            let bounds = places.iter();
+            let bounds =
+                bounds.map(|&row| params.number("C") * of_class[code(row) as usize] * weight(row));
+            Pair {
+                signs: signs.collect(),
+                bounds: bounds.collect(),
+                places,
+            }
+        };
+        let random_state = params.count("random_state") as u32;
+        let (mut solutions, mut sigmoids) = (Vec::new(), Vec::new());
+        for pair in pairs(classes.count()).map(pair) {
+            let all: Vec<usize> = (0..pair.places.len()).collect();
+            solutions.push(pair.solve(&fit, &all));
+            if params.flag(PROBABILITY) {
+                sigmoids.push(pair.sigmoid(&fit, random_state));
+            }
+        }
         Ok(SvcModel {
-            machines: Machines::new(kernel, data.matrix, data.train, solutions),
+            machines: Machines::new(fit.kernel, data.matrix, data.train, solutions),
             classes: classes.occurring,
+            sigmoids,
+            break_ties: params.flag("break_ties"),
         })
     }
 
     fn predict(model: &SvcModel, matrix: &Matrix, rows: &[u32]) -> Result<PredictionValues, Fault> {
-        let count = model.classes.count();
-        let pairs: Vec<(u32, u32)> = pairs(count).collect();
         let decisions = model.decisions(matrix, rows);
-        let class = |decisions: &[f64]| {
-            let mut votes = vec![0.0; count];
-            for (&(a, b), &decision) in pairs.iter().zip(decisions) {
-                votes[if decision > 0.0 { a } else { b } as usize] += 1.0;
-            }
-            model.classes.labels[crate::classes::first_greatest(&votes)]
-        };
-        let rows = decisions.chunks_exact(pairs.len());
-        Ok(PredictionValues::Classes(rows.map(class).collect()))
+        let mut out = Rows::default();
+        for of_pairs in decisions.chunks_exact(model.machines.machines.len()) {
+            model.row(of_pairs, &mut out);
+        }
+        let probabilities =
+            (!model.sigmoids.is_empty()).then(|| model.classes.probabilities(out.probabilities));
+        Ok(PredictionValues::Decisions {
+            classes: out.classes,
+            values: model.classes.decisions(out.values),
+            probabilities,
+        })
     }
 }
 
