@@ -1,7 +1,7 @@
 //! Descriptions of estimators and their hyper-parameters, and the values of these.
 
 use fanout_sdk::{Abilities, Learning, Param, ParamKind, Params, TrainerDescription};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a dense estimator predicts and takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,16 @@ pub(crate) fn choice(of: &[&str]) -> ParamKind {
     ParamKind::Choice {
         of: of.iter().map(|text| (*text).to_owned()).collect(),
     }
+}
+
+/// The parameter `C` of support vector machines.
+pub(crate) fn inverse_penalty() -> Param {
+    Param::new(
+        "C",
+        vec![positive()],
+        json!(1.0),
+        "The inverse strength of the penalty.",
+    )
 }
 
 /// The parameter `fit_intercept`.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::classes::{Balance, Classes, Occurring};
-use crate::describe::{Gives, Values, choice, class_weight, count, dense, fit_intercept, positive};
+use crate::describe::{
+    Gives, Values, choice, class_weight, count, dense, fit_intercept, inverse_penalty, positive,
+};
 use crate::linear::LinearModel;
 
 mod dual;
@@ -82,12 +84,7 @@ impl DenseTrainer for LinearSvc {
              classes, coded columns). Predicts decisions, no probabilities.",
             Gives::Decisions,
             vec![
-                Param::new(
-                    "C",
-                    vec![positive()],
-                    json!(1.0),
-                    "The inverse strength of the penalty.",
-                ),
+                inverse_penalty(),
                 Param::new(
                     "loss",
                     vec![choice(&["squared_hinge", "hinge"])],

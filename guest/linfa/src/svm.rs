@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{
-    Gives, Values, any_number, at_least, choice, class_weight, count, dense, positive,
+    Gives, Values, any_number, at_least, choice, class_weight, count, dense, inverse_penalty,
+    positive,
 };
 
 mod kernel;
@@ -193,12 +194,7 @@ fn pairs(classes: usize) -> impl Iterator<Item = (u32, u32)> {
 /// The parameters that both estimators have.
 fn shared_params() -> Vec<Param> {
     vec![
-        Param::new(
-            "C",
-            vec![positive()],
-            json!(1.0),
-            "The inverse strength of the penalty.",
-        ),
+        inverse_penalty(),
         Param::new(
             "kernel",
             vec![choice(&["rbf", "poly", "linear", "sigmoid"])],

@@ -540,6 +540,38 @@ fn the_defaults_are_those_of_scikit_learn_for_the_kind() {
     );
 }
 
+/// What the sdk checks against descriptions before a fit is checked again by the fit.
+#[test]
+fn a_target_of_another_kind_is_an_error() {
+    fn refused<T: Trainer>(table: &Table, target: &str, set: &[(&str, Value)]) -> String {
+        let refused = run::<T>(table, target, params::<T>(set));
+        refused.err().unwrap().to_string()
+    }
+    assert_eq!(
+        refused::<RandomForest>(&delays(0.0), "delay", &[]),
+        "invalid hyper-parameters: `criterion` is `gini`, but the target is numeric, which takes \
+         `squared_error`, `friedman_mse`, `absolute_error` and `poisson`"
+    );
+    assert_eq!(
+        refused::<RandomForestRegressor>(
+            &table(),
+            "late",
+            &[("criterion", json!("absolute_error"))]
+        ),
+        "invalid hyper-parameters: `criterion` is `absolute_error`, but the target is of classes, \
+         which takes `gini`, `entropy` and `log_loss`"
+    );
+    let weighted = [
+        ("criterion", json!("squared_error")),
+        ("class_weight", json!("balanced")),
+    ];
+    assert_eq!(
+        refused::<RandomForest>(&delays(0.0), "delay", &weighted),
+        "invalid hyper-parameters: `class_weight` is given, but the target is numeric and has no \
+         classes"
+    );
+}
+
 #[test]
 fn a_negative_target_of_poisson_is_an_error() {
     let params = params::<RandomForestRegressor>(&[("criterion", json!("poisson"))]);
