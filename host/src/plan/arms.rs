@@ -146,8 +146,9 @@ mod tests {
             };
             [json!(false), json!(true)].map(|value| arm.always(&param, &value))
         };
-        let listed = |candidates: Json| json!({"list": {"candidates": candidates}});
-        let grid = |params: Json| json!({"grid": {"params": params}});
+        let listed = |candidates: Json| json!({"method": "list", "candidates": candidates});
+        let grid = |params: Json| json!({"method": "grid", "params": params});
+        let random = |params: Json| json!({"method": "random", "params": params, "n_iter": 2, "random_state": 0});
         let tried = |values: Json| json!({"flag": {"list": values}});
         // The default, what is fixed, what is listed.
         assert_eq!(always(json!({}), listed(json!([{}]))), [true, false]);
@@ -162,13 +163,8 @@ mod tests {
         // One of several grids may not set it.
         let grids = grid(json!([tried(json!([true])), {}]));
         assert_eq!(always(json!({}), grids), [false, false]);
-        let random = json!({"random": {
-            "params": tried(json!([true, false])), "n_iter": 2, "random_state": 0
-        }});
-        assert_eq!(always(json!({}), random), [false, false]);
-        let random = json!({"random": {
-            "params": tried(json!([true])), "n_iter": 2, "random_state": 0
-        }});
-        assert_eq!(always(json!({}), random), [false, true]);
+        let drawn = |values: Json| always(json!({}), random(tried(values)));
+        assert_eq!(drawn(json!([true, false])), [false, false]);
+        assert_eq!(drawn(json!([true])), [false, true]);
     }
 }
