@@ -174,11 +174,17 @@ impl Sigmoid {
     }
 }
 
+/// The pairs of classes, the lesser first, in libsvm's order.
+pub(super) fn pairs(classes: usize) -> impl Iterator<Item = (u32, u32)> {
+    let classes = classes as u32;
+    (0..classes).flat_map(move |a| (a + 1..classes).map(move |b| (a, b)))
+}
+
 /// The probabilities of `classes` classes by those of pairs: `first` has for each pair,
-/// in the order of [`super::pairs`], the probability of its first class.
+/// in the order of [`pairs`], the probability of its first class.
 pub(super) fn couple(classes: usize, first: &[f64]) -> Vec<f64> {
     let mut of = vec![vec![0.0; classes]; classes];
-    for ((a, b), &probability) in super::pairs(classes).zip(first) {
+    for ((a, b), &probability) in pairs(classes).zip(first) {
         of[a as usize][b as usize] = probability;
         of[b as usize][a as usize] = 1.0 - probability;
     }
