@@ -55,8 +55,9 @@ def scores(of, target, weighted, make, metrics):
     for train, test in StratifiedKFold(3).split(of["x"], y):
         estimator = make_pipeline(StandardScaler(), make())
         weigh = lambda rows, names: {n: weights[rows] for n in names} if weighted else {}
-        steps = [f"{name}__sample_weight" for name in estimator.named_steps]
-        estimator.fit(of["x"][train], y[train], **weigh(train, steps))
+        # Weights reach the estimator and the scorer, and no step before it.
+        given = weigh(train, [f"{estimator.steps[-1][0]}__sample_weight"])
+        estimator.fit(of["x"][train], y[train], **given)
         for metric in metrics:
             score = get_scorer(metric)(
                 estimator, of["x"][test], y[test], **weigh(test, ["sample_weight"])
