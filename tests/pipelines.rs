@@ -251,10 +251,7 @@ fn estimators_are_ranked_by_their_decisions_as_by_scikit_learn() {
     // One search of all for what ranks, and one of those with probabilities.
     let mut compared = 0;
     for (target, ranking) in [
-        (
-            "two",
-            "roc_auc, average_precision, top_k_accuracy, accuracy",
-        ),
+        ("two", "roc_auc, average_precision, accuracy"),
         ("three", "average_precision, top_k_accuracy, accuracy"),
     ] {
         for (weighted, weight) in [(false, ""), (true, ", weight: w")] {

@@ -63,8 +63,8 @@ fn check_arm(
         return;
     };
     let named = || trainers.iter().filter(|trainer| trainer.name == name);
-    let suited = named().find(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
-    let Some(trainer) = suited.or_else(|| named().next()) else {
+    let suited = named().filter(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
+    let Some(trainer) = suited.clone().chain(named()).next() else {
         let mut names: Vec<&str> = trainers.iter().map(|known| known.name.as_str()).collect();
         names.dedup();
         let names = || names.iter().copied();
@@ -80,7 +80,7 @@ fn check_arm(
     };
     // Of the same name, for the other kind of target.
     let other = named().find(|other| !std::ptr::eq(*other, trainer));
-    check_metrics(root, trainer, found);
+    check_metrics(root, name, suited.chain([trainer]), found);
     let fixed = arm
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);
@@ -125,25 +125,25 @@ fn items<'n>(root: &'n Node, path: &[&str]) -> &'n [Node] {
     }
 }
 
-/// A metric must be defined for something that the trainer learns; which of
-/// them the target is, only the data shows.
-fn check_metrics(root: &Node, trainer: &TrainerDescription, found: &mut Found) {
+/// A metric must be defined for something that the trainers of a name that suit the
+/// target learn; which of them the target is, only the data shows.
+fn check_metrics<'t>(
+    root: &Node,
+    trainer: &str,
+    suited: impl Iterator<Item = &'t TrainerDescription>,
+    found: &mut Found,
+) {
+    let learnt: Vec<Learning> = suited.flat_map(|one| one.tasks.iter().copied()).collect();
     for (item, name, metric) in metrics_again(root) {
-        if trainer.tasks.iter().any(|learning| metric.suits(*learning)) {
+        if learnt.iter().any(|learning| metric.suits(*learning)) {
             continue;
         }
         let predicts = match metric.compares() {
             Compares::Numbers => "classes, not numbers",
             _ => "numbers, not classes",
         };
-        let message = format!(
-            "`{name}` is not for `{}`, which predicts {predicts}",
-            trainer.name
-        );
-        let instead = trainer
-            .tasks
-            .first()
-            .map(|learning| metric.instead(*learning));
+        let message = format!("`{name}` is not for `{trainer}`, which predicts {predicts}");
+        let instead = learnt.first().map(|learning| metric.instead(*learning));
         let hint = instead.map(|instead| format!("use {}", one_of(instead.iter().copied())));
         found.note(item.place, message).hint = hint;
     }
