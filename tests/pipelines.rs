@@ -1,7 +1,9 @@
 //! Pipelines, several trainers, numbers and weights over the real binary.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::program::{Fanout, example, scores, text};
@@ -199,7 +201,10 @@ fn what_a_trainer_can_not_take_is_told_with_what_to_add() {
         "trainer: {name: linfa_decision_tree}\nscoring: roc_auc\ncv: {n_splits: 2}\nsteps: [{step: simple_imputer}]",
     );
     assert!(
-        classes.contains("predicts no probabilities, which `roc_auc` compares"),
+        classes.contains(
+            "`linfa_decision_tree` predicts neither decisions nor probabilities, which `roc_auc` \
+             compares"
+        ),
         "{classes}"
     );
     fanout.write(
@@ -211,4 +216,135 @@ fn what_a_trainer_can_not_take_is_told_with_what_to_add() {
         weight.contains("the column `w` of the weights holds `-1` in row 3"),
         "{weight}"
     );
+}
+
+/// The estimators that have decisions, with the parameters of `decisions/figures.py`.
+const DECIDING: [(&str, &str); 4] = [
+    ("ridge_classifier", "{name: ridge_classifier}"),
+    (
+        "linear_svc",
+        "{name: linear_svc, params: {tol: 1.0e-10, max_iter: 100000}}",
+    ),
+    ("svc", "{name: svc, params: {tol: 1.0e-8}}"),
+    (
+        "svc with probability",
+        "{name: svc, params: {tol: 1.0e-8, probability: true}}",
+    ),
+];
+
+/// The scores of one estimator, by metric and fold.
+#[derive(Deserialize)]
+struct Figures {
+    target: String,
+    weighted: bool,
+    estimator: String,
+    scores: BTreeMap<String, Vec<f64>>,
+}
+
+/// `decisions/figures.py` asks scikit-learn.
+#[test]
+fn estimators_are_ranked_by_their_decisions_as_by_scikit_learn() {
+    let fanout = Fanout::new();
+    fanout.write("table.csv", include_str!("decisions/table.csv"));
+    let figures: Vec<Figures> =
+        serde_json::from_str(include_str!("decisions/figures.json")).unwrap();
+    // One search of all for what ranks, and one of those with probabilities.
+    let mut compared = 0;
+    for (target, ranking) in [
+        ("two", "roc_auc, average_precision, accuracy"),
+        ("three", "average_precision, top_k_accuracy, accuracy"),
+    ] {
+        for (weighted, weight) in [(false, ""), (true, ", weight: w")] {
+            for (metrics, deciding) in [
+                (ranking, &DECIDING[..]),
+                ("neg_log_loss, roc_auc_ovr", &DECIDING[3..]),
+            ] {
+                let first = metrics.split(',').next().unwrap();
+                let arms = deciding
+                    .iter()
+                    .map(|(_, arm)| format!("- trainer: {arm}\n"));
+                let arms: String = arms.collect();
+                let plan = format!(
+                    "dataset: {{source: table.csv, features: [x0, x1, x2, x3], target: {target}, \
+                     learn: classification{weight}}}\nsteps: [{{step: standard_scaler}}]\n\
+                     trainers:\n{arms}cv: {{method: stratified_k_fold, n_splits: 3, shuffle: \
+                     false}}\nscoring: [{metrics}]\nrefit: {first}\n"
+                );
+                fanout.write("plan.yaml", &plan);
+                let report = fanout.json(&["plan.yaml"]);
+                for (candidate, (name, _)) in deciding.iter().enumerate() {
+                    let of = |figures: &&Figures| {
+                        (
+                            figures.target.as_str(),
+                            figures.weighted,
+                            &*figures.estimator,
+                        ) == (target, weighted, *name)
+                    };
+                    let expected = &figures.iter().find(of).unwrap().scores;
+                    for metric in metrics.split(", ") {
+                        // Nothing but the order of rows decides what ranks.
+                        let tolerance = if metric == "neg_log_loss" { 1e-6 } else { 1e-9 };
+                        for (fold, expected) in expected[metric].iter().enumerate() {
+                            let column = format!("split{fold}_test_{metric}");
+                            let found = report["cv_results"][column][candidate].as_f64();
+                            let found = found.unwrap();
+                            assert!(
+                                (found - expected).abs() < tolerance,
+                                "{name}, {target}, weighted: {weighted}, {metric} of fold \
+                                 {fold}: {found}, not {expected}"
+                            );
+                            compared += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(compared, 2 * 3 * (4 * (3 + 3) + 2 * 2));
+}
+
+#[test]
+fn what_a_trainer_does_not_predict_is_told_with_what_to_set() {
+    let fanout = Fanout::new();
+    fanout.write("table.csv", include_str!("decisions/table.csv"));
+    let said = |trainer: &str, search: &str, metric: &str| {
+        let plan = format!(
+            "dataset: {{source: table.csv, features: [x0, x1], target: two, learn: \
+             classification}}\ntrainer: {trainer}\n{search}scoring: {metric}\ncv: {{n_splits: \
+             2}}\n"
+        );
+        fanout.write("plan.yaml", &plan);
+        text(&fanout.run(&["check", "plan.yaml"]).stderr)
+    };
+    let linear = said("{name: linear_svc}", "", "neg_log_loss");
+    assert!(
+        linear.contains("`linear_svc` predicts no probabilities, which `neg_log_loss` compares\n"),
+        "{linear}"
+    );
+    assert!(
+        linear.contains("use metrics of decisions or classes, such as `average_precision`"),
+        "{linear}"
+    );
+    let svc = said("{name: svc}", "", "roc_auc_ovr");
+    assert!(
+        svc.contains(
+            "`svc` predicts no probabilities, which `roc_auc_ovr` compares, unless `probability` \
+             is true"
+        ),
+        "{svc}"
+    );
+    assert!(
+        svc.contains("set `probability: true`, or use metrics of decisions or classes"),
+        "{svc}"
+    );
+    // Every candidate has to have them.
+    let both = "search: {params: {probability: [true, false]}}\n";
+    let some = said("{name: svc}", both, "roc_auc_ovr");
+    assert!(some.contains("unless `probability` is true"), "{some}");
+    let all = said(
+        "{name: svc, params: {probability: true}}",
+        "",
+        "roc_auc_ovr",
+    );
+    assert!(!all.contains("predicts no probabilities"), "{all}");
 }

@@ -217,7 +217,7 @@ fn a_changed_search_reuses_every_fit_that_it_shares() {
     let splits = first["splits"].as_u64().unwrap();
     // Six of nine candidates are new, and one hyper-parameter stands at its
     // default where it was not named.
-    let greater = "{n_estimators: [5, 10, 15], max_depth: [2, 4, 6], criterion: auto}";
+    let greater = "{n_estimators: [5, 10, 15], max_depth: [2, 4, 6], criterion: gini}";
     let second = with(greater, &["--workers", "7"]);
     assert_eq!(made(&second), 5 * splits);
     assert_eq!(second["fits"]["reused"].as_u64().unwrap(), 4 * splits);

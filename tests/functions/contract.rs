@@ -448,7 +448,7 @@ fn the_schemas_of_openapi_are_the_types() {
     fits(
         "Trainer",
         json!({"name": "t", "summary": "", "tasks": ["binary", "multiclass", "regression"],
-            "abilities": value(&Abilities::default()), "parts": "criterion", "params": [value(&param)]}),
+            "abilities": value(&Abilities::default()), "probabilities_if": "probability", "parts": "criterion", "params": [value(&param)]}),
     );
     fits(
         "Description",

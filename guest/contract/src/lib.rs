@@ -67,6 +67,11 @@ pub struct TrainerDescription {
     /// What it takes and gives.
     #[serde(default)]
     pub abilities: Abilities,
+    /// The hyper-parameter of kind [`ParamKind::Bool`] that, where it is true, makes
+    /// it predict probabilities of classes; `None` if [`Abilities::probabilities`]
+    /// says all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilities_if: Option<String>,
     /// The hyper-parameter whose value counts the parts of a model that can be
     /// fitted apart, such as `n_estimators`; `None` if a model has no parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,18 +91,22 @@ pub struct Abilities {
     pub categories: bool,
     /// Whether it takes weights of the rows.
     pub weights: bool,
-    /// Whether it predicts probabilities of classes, not classes alone.
+    /// Whether it predicts probabilities of classes, whatever its hyper-parameters.
     pub probabilities: bool,
+    /// Whether it predicts decisions: numbers by which rows are ranked, as
+    /// probabilities rank them.
+    pub decisions: bool,
 }
 
 impl Default for Abilities {
-    /// All but weights.
+    /// All but weights and decisions.
     fn default() -> Self {
         Self {
             missing: true,
             categories: true,
             weights: false,
             probabilities: true,
+            decisions: false,
         }
     }
 }
@@ -110,6 +119,7 @@ impl TrainerDescription {
             summary: summary.to_owned(),
             tasks,
             abilities: Abilities::default(),
+            probabilities_if: None,
             parts: None,
             params,
         }

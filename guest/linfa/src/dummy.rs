@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
-    Abilities, Fault, Job, Learning, Param, ParamKind, Params, Prediction, Scorer, Table, Target,
-    Trainer, TrainerDescription,
+    Fault, Job, Learning, Param, ParamKind, Params, Prediction, Scorer, Table, Target, Trainer,
+    TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Trainer for Dummy {
             max: None,
             above_min: false,
         };
-        let description = TrainerDescription::new(
+        let mut description = TrainerDescription::new(
             "dummy",
             "A baseline that ignores the features.",
             vec![Learning::Binary, Learning::Multiclass],
@@ -104,13 +104,8 @@ impl Trainer for Dummy {
                 ),
             ],
         );
-        TrainerDescription {
-            abilities: Abilities {
-                weights: true,
-                ..Abilities::default()
-            },
-            ..description
-        }
+        description.abilities.weights = true;
+        description
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {

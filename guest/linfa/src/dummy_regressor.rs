@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 
 use fanout_sdk::{
-    Abilities, Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf,
-    PredictionValues, Scorer, Table, Target, Trainer, TrainerDescription,
+    Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
+    Scorer, Table, Target, Trainer, TrainerDescription,
 };
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl Trainer for DummyRegressor {
     type Model = f64;
 
     fn description() -> TrainerDescription {
-        let description = TrainerDescription::new(
+        let mut description = TrainerDescription::new(
             "dummy",
             "A baseline that ignores the features.",
             vec![Learning::Regression],
@@ -55,13 +55,8 @@ impl Trainer for DummyRegressor {
                 ),
             ],
         );
-        TrainerDescription {
-            abilities: Abilities {
-                weights: true,
-                ..Abilities::default()
-            },
-            ..description
-        }
+        description.abilities.weights = true;
+        description
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {

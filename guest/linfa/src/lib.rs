@@ -39,7 +39,7 @@ pub use linear_regression::LinearRegression;
 pub use linear_svc::LinearSvc;
 pub use logistic::LogisticRegression;
 pub use naive_bayes::{GaussianNaiveBayes, MultinomialNaiveBayes};
-pub use neighbors::{NeighborsClassifier, NeighborsRegressor};
+pub use neighbors::Neighbors;
 pub use pls_regression::PlsRegression;
 pub use ridge::{Ridge, RidgeClassifier};
 pub use svm::{Svc, Svr};
@@ -57,8 +57,7 @@ fanout_sdk::export! {
         Dense<Lasso>,
         Dense<ElasticNet>,
         Dense<LogisticRegression>,
-        Dense<NeighborsClassifier>,
-        Dense<NeighborsRegressor>,
+        Dense<Neighbors>,
         Dense<GaussianNaiveBayes>,
         Dense<MultinomialNaiveBayes>,
         Dense<LinearSvc>,

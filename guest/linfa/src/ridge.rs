@@ -43,7 +43,7 @@ pub struct RidgeClassifier(Infallible);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RidgeClassifierModel {
     classes: Occurring,
-    pub(crate) linear: LinearModel,
+    linear: LinearModel,
 }
 
 fn alpha() -> Param {
@@ -336,8 +336,8 @@ impl DenseTrainer for RidgeClassifier {
         dense(
             "ridge_classifier",
             "Least squares with an l2 penalty on targets of -1 and 1, one per class (ours: linfa \
-             has none). Predicts classes, no probabilities.",
-            Gives::Classes,
+             has none). Predicts decisions, no probabilities.",
+            Gives::Decisions,
             vec![alpha(), fit_intercept(), class_weight()],
         )
     }
@@ -371,6 +371,6 @@ impl DenseTrainer for RidgeClassifier {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         let decisions = model.linear.decisions(matrix, rows);
-        Ok(model.classes.of_decisions(&decisions))
+        Ok(model.classes.of_decisions(decisions))
     }
 }

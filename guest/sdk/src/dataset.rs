@@ -382,8 +382,9 @@ impl Dataset {
     }
 
     /// Predicts every row with a model from [`Dataset::fit`]. Returns a Parquet
-    /// file with a column `prediction` and, if the model predicts
-    /// probabilities, one column `probability_<label>` per class.
+    /// file with a column `prediction`, columns `decision_<label>` if the model
+    /// predicts decisions, and columns `probability_<label>` if it predicts
+    /// probabilities.
     ///
     /// # Errors
     /// If the model is not one of this guest, the dataset lacks a feature, or

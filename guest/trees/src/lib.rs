@@ -84,9 +84,19 @@ pub use model::Forest;
 pub use params::{ForestParams, ForestValidParams};
 pub use resolved::ResolveError;
 pub use sample::SampleError;
-pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
+pub use trainers::{
+    DecisionTree, DecisionTreeRegressor, ExtraTrees, ExtraTreesRegressor, RandomForest,
+    RandomForestRegressor,
+};
 
 fanout_sdk::export! {
     guest: concat!("trees ", env!("CARGO_PKG_VERSION")),
-    trainers: [RandomForest, ExtraTrees, DecisionTree],
+    trainers: [
+        RandomForest,
+        RandomForestRegressor,
+        ExtraTrees,
+        ExtraTreesRegressor,
+        DecisionTree,
+        DecisionTreeRegressor,
+    ],
 }

@@ -18,7 +18,7 @@ use crate::dataset::{
 use crate::digest::Digest;
 use crate::expand::{Candidates, Data, Estimator, Inputs};
 use crate::plan::{
-    self, CheckedPlan, DatasetPlan, Learn, Override, PlanError, PoolPlan, TrainerPlan,
+    self, ArmPlan, CheckedPlan, DatasetPlan, Learn, Override, PlanError, PoolPlan, TrainerPlan,
 };
 use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::store::Location;
@@ -290,16 +290,8 @@ impl LoadedPlan {
                 let message = format!("`{name}` takes no weights, and `weight` is `{weight}`");
                 return mistake(message, "remove `weight`, or choose another trainer");
             }
-            let compared = plan.scoring.iter().find(|score| {
-                let metric = score.resolve().ok();
-                metric.is_some_and(|metric| metric.compares() == Compares::Probabilities)
-            });
-            if let Some(score) = compared.filter(|_| !abilities.probabilities) {
-                let message = format!(
-                    "`{name}` predicts no probabilities, which `{}` compares",
-                    score.name
-                );
-                return mistake(message, "use metrics of classes, such as `accuracy`");
+            if let Some((message, hint)) = lacking(plan, &arm, &estimator.trainer) {
+                return mistake(message, &hint);
             }
         }
         Ok(())
@@ -322,6 +314,44 @@ impl LoadedPlan {
         }
         Ok(())
     }
+}
+
+/// What a trainer does not predict and a metric of the plan compares, with a hint.
+fn lacking(
+    plan: &CheckedPlan,
+    arm: &ArmPlan<'_>,
+    trainer: &TrainerDescription,
+) -> Option<(String, String)> {
+    let (name, abilities) = (&trainer.name, trainer.abilities);
+    let switch = trainer.probabilities_if.as_deref();
+    let switch = switch.and_then(|switch| trainer.param(switch));
+    let is_on = switch.is_some_and(|switch| arm.always(switch, &true.into()));
+    let has_probabilities = abilities.probabilities || is_on;
+    let has_decisions = abilities.decisions || has_probabilities;
+    plan.scoring.iter().find_map(|score| {
+        let (what, instead) = match score.resolve().ok()?.compares() {
+            Compares::Decisions if !has_decisions => (
+                "neither decisions nor probabilities",
+                "metrics of classes, such as `accuracy`",
+            ),
+            Compares::Probabilities if !has_probabilities && !has_decisions => {
+                ("no probabilities", "metrics of classes, such as `accuracy`")
+            }
+            Compares::Probabilities if !has_probabilities => (
+                "no probabilities",
+                "metrics of decisions or classes, such as `average_precision` or `accuracy`",
+            ),
+            _ => return None,
+        };
+        let message = format!("`{name}` predicts {what}, which `{}` compares", score.name);
+        Some(match switch {
+            Some(switch) => (
+                format!("{message}, unless `{}` is true", switch.name),
+                format!("set `{}: true`, or use {instead}", switch.name),
+            ),
+            None => (message, format!("use {instead}")),
+        })
+    })
 }
 
 /// A plan as it suits its data, and what its tasks are made from.
