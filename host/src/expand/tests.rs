@@ -30,6 +30,7 @@ fn trainer() -> TrainerDescription {
         default,
         meaning: String::new(),
         nested,
+        separate: false,
         cost: if nested { Cost::Linear } else { Cost::None },
     };
     TrainerDescription::new(
