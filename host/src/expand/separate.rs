@@ -16,7 +16,7 @@ pub(super) fn divide_last(
     candidates: &Candidates,
     workers: usize,
 ) {
-    let last = tasks.len() % workers;
+    let last = tasks.len() % workers.max(1);
     if columns.is_empty() || last == 0 {
         return;
     }
