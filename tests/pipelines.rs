@@ -100,7 +100,7 @@ scoring: [roc_auc, neg_log_loss]
     let more = "search.params.C=[0.01, 0.1, 0.5, 1.0, 10.0, 100.0]";
     let more = fanout.json(&["plan.yaml", "--workers", "4", "--set", more]);
     assert_eq!(more["fits"]["reused"], 30);
-    assert_eq!(more["fits"]["made"], 6);
+    assert_eq!(more["fits"]["served"], 36);
 }
 
 #[test]
