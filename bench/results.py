@@ -7,6 +7,7 @@ import textwrap
 import agree
 import bars
 import big
+import estimators
 import tables
 
 NAMES = {
@@ -191,9 +192,9 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None, equal=None):
+def render(kept, large=None, real=None, equal=None, single=None):
     """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
-    agree.py did."""
+    agree.py did, and `single` what estimators.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -213,6 +214,8 @@ def render(kept, large=None, real=None, equal=None):
             parts.append(render_section(kept[name]["found"]))
             if len(distinct) > 1:
                 parts.append(tried_on(machines[name]))
+    if single:
+        parts.append(estimators.section(single))
     if real:
         parts.append(tables.section(real))
     if equal:

@@ -55,18 +55,18 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def build_native():
-    """The forest as a program of this machine, from the guest's own workspace
-    and profile. WebAssembly's vectors have 128 bits, which on x86-64 need
-    more than its oldest processors: v2 has them, and nothing wider."""
+def build_native(guest="trees", example="native"):
+    """A guest as a program of this machine, from the guests' own workspace and
+    profile. WebAssembly's vectors have 128 bits, which on x86-64 need more than
+    its oldest processors: v2 has them, and nothing wider."""
     flags = "-C target-cpu=x86-64-v2" if platform.machine() == "x86_64" else ""
     folder = ROOT / "guest" / "target" / "native"
-    command = ["cargo", "build", "--release", "--locked", "--package", "fanout-trees"]
+    command = ["cargo", "build", "--release", "--locked", "--package", f"fanout-{guest}"]
     command += ["--manifest-path", ROOT / "guest" / "Cargo.toml", "--target-dir", folder]
     subprocess.run(
-        [*command, "--example", "native"], env={**os.environ, "RUSTFLAGS": flags}, check=True
+        [*command, "--example", example], env={**os.environ, "RUSTFLAGS": flags}, check=True
     )
-    return folder / "release" / "examples" / "native"
+    return folder / "release" / "examples" / example
 
 
 class Bench:
@@ -332,7 +332,7 @@ def main():
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
-    others = [HERE / name for name in ("big.json", "tables.json", "agree.json")]
+    others = [HERE / name for name in ("big.json", "tables.json", "agree.json", "estimators.json")]
     others = [json.loads(file.read_text()) if file.exists() else None for file in others]
     (HERE / "RESULTS.md").write_text(results.render(kept, *others))
     readme = ROOT / "README.md"

@@ -8,6 +8,7 @@
 mod candidates;
 mod family;
 mod groups;
+mod identity;
 mod ids;
 mod sampler;
 mod search;
@@ -19,12 +20,14 @@ mod tests;
 use std::ops::Range;
 
 use fanout_contract::{
-    CONTRACT, Learning, Param, Params, Scores, Split, StepDescription, Task, TrainerDescription,
+    CONTRACT, Learning, Output, Param, Params, Scores, Split, StepDescription, Task,
+    TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
 
 pub use candidates::{Candidates, TRAINER};
 pub use groups::TaskGroup;
+pub use identity::{FamilyTask, TaskIdentity};
 
 use crate::digest::Digest;
 use crate::plan::{ArmPlan, Plan, StepPlan};
@@ -41,6 +44,8 @@ pub struct Expansion {
     pub splits: Vec<Split>,
     /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
+    /// What is wanted of each fit beside its scores.
+    pub outputs: Vec<Output>,
     /// The tasks: those of a group one after the other, and else the costliest of
     /// each arm first, by an estimate.
     pub tasks: Vec<TaskSpec>,
@@ -194,9 +199,8 @@ impl Expansion {
         expansion
     }
 
-    /// The candidates and splits alone, for a worker that receives its tasks in
-    /// messages.
-    pub fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
+    /// The candidates and splits alone.
+    fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
         let candidates = Candidates::of_arms(plan.arms());
         let arms = plan.arms().zip(&inputs.arms).enumerate();
         let arms = arms.map(|(index, (planned, estimator))| {
@@ -225,6 +229,7 @@ impl Expansion {
                 .iter()
                 .map(|score| score.name.clone())
                 .collect(),
+            outputs: outputs(plan),
             tasks: Vec::new(),
             groups: Vec::new(),
         }
@@ -237,29 +242,6 @@ impl Expansion {
     /// The guest of candidate `index`.
     pub fn guest(&self, index: usize) -> Digest {
         self.arm(self::index(index)).guest
-    }
-
-    /// The task of these candidates on a split; `None` if one of them or the split
-    /// does not exist, or if the candidates are not of one family.
-    pub fn spec(&self, split: u32, candidates: Vec<u32>) -> Option<TaskSpec> {
-        let on = self.splits.get(split as usize)?;
-        let count = self.candidates.len();
-        if !candidates.iter().all(|&at| (at as usize) < count) {
-            return None;
-        }
-        let (&first, rest) = candidates.split_first()?;
-        let (mut text, on) = (String::new(), canonical(on));
-        let mut id = |candidate| {
-            let ids = &self.arm(candidate).ids;
-            ids.id(&self.candidates, candidate, &on, &mut text)
-        };
-        let task = id(first);
-        rest.iter().all(|&other| id(other) == task).then_some(())?;
-        Some(TaskSpec {
-            id: task,
-            split,
-            candidates,
-        })
     }
 
     /// The number of fits: candidates × splits.
@@ -318,6 +300,13 @@ impl Expansion {
         let candidate = index(candidate);
         let ids = &self.arm(candidate).ids;
         ids.id(&self.candidates, candidate, &split, &mut text)
+    }
+
+    /// What that id is the digest of: the text of a [`TaskIdentity`].
+    pub fn identity(&self, candidate: usize, split: &Split) -> String {
+        let candidate = index(candidate);
+        let ids = &self.arm(candidate).ids;
+        ids.identity(&self.candidates, candidate, &canonical(split))
     }
 
     /// The key of `candidate` among the fits of its task: its nested
@@ -379,10 +368,15 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         weight: plan.dataset.weight.clone(),
         scoring: plan.scoring.clone(),
         train_score: plan.return_train_score,
-        outputs: Vec::new(),
+        outputs: outputs(plan),
         part: None,
         steps: steps::of_plan(arm.steps),
     }
+}
+
+fn outputs(plan: &Plan) -> Vec<Output> {
+    let wanted = plan.predictions.then_some(Output::Predictions);
+    wanted.into_iter().collect()
 }
 
 fn index(index: usize) -> u32 {

@@ -210,7 +210,7 @@ fn servers_answer_what_the_local_pool_says() {
         instance.open(&table, &splits).unwrap();
         (
             guest.describe().unwrap(),
-            instance.evaluate(&good_task()).unwrap(),
+            instance.evaluate(&good_task()).unwrap().answer,
         )
     });
     let (description, answer) = expected.unwrap().join().unwrap();

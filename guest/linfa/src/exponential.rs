@@ -53,6 +53,27 @@ pub(crate) fn exp(numbers: &mut [f64]) {
     }
 }
 
+/// Replaces numbers by `1 / (1 + exp(-x))`.
+pub(crate) fn sigmoid(numbers: &mut [f64]) {
+    let mut buffer = [0.0; 256];
+    for numbers in numbers.chunks_mut(buffer.len()) {
+        let small = &mut buffer[..numbers.len()];
+        for (small, x) in small.iter_mut().zip(numbers.iter()) {
+            *small = -x.abs();
+        }
+        exp(small);
+        for (x, &small) in numbers.iter_mut().zip(small.iter()) {
+            *x = of_small(*x, small);
+        }
+    }
+}
+
+/// `1 / (1 + exp(-x))` by `small`, which is `exp(-|x|)`.
+pub(crate) fn of_small(x: f64, small: f64) -> f64 {
+    let above = if x >= 0.0 { 1.0 } else { small };
+    above / (1.0 + small)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +91,16 @@ mod tests {
             } else {
                 assert_eq!(found, 0.0);
             }
+        }
+        let mut found: Vec<f64> = numbers.iter().flat_map(|x| [*x, -x]).collect();
+        sigmoid(&mut found);
+        for (x, [small, great]) in numbers.iter().zip(found.as_chunks().0) {
+            let expected = 1.0 / (1.0 + libm::exp(-x));
+            assert!(
+                (small - expected).abs() <= 1e-15 * expected + 1e-307,
+                "{x}: {small}"
+            );
+            assert!((great - (1.0 - expected)).abs() <= 4e-16, "{x}: {great}");
         }
         let mut ends = [0.0, -0.0, f64::NEG_INFINITY, -1e300, LEAST];
         exp(&mut ends);

@@ -117,6 +117,8 @@ mod labels;
 pub mod matrix;
 pub mod metrics;
 mod multipart;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
 mod normal;
 mod outputs;
 pub mod pipeline;
@@ -124,6 +126,7 @@ mod prediction;
 pub mod request;
 pub mod schema;
 mod scoring;
+mod sort;
 mod splits;
 pub mod steps;
 pub mod table;

@@ -154,6 +154,7 @@ fn plan(scoring: Vec<String>) -> Plan {
         scoring: scoring.iter().map(|name| name.as_str().into()).collect(),
         refit: Some("roc_auc".to_owned()),
         return_train_score: false,
+        predictions: false,
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use fanout_contract::{Split, Task};
+use fanout_contract::{Output, Params, Split, Task};
 
 use crate::digest::Digest;
-use crate::expand::{Expansion, TaskGroup, TaskSpec};
+use crate::expand::{Expansion, TaskGroup, TaskIdentity, TaskSpec};
 use crate::task::WantedFits;
 
 /// The tasks of a run. Each is made when it is asked for, so that a run of
@@ -26,13 +26,11 @@ pub trait Tasks: Sync {
     fn wanted(&self, index: usize) -> WantedFits;
     /// The document of task `index`.
     fn task(&self, index: usize) -> Task;
-
+    /// What the id of task `index` is the digest of: the text of a
+    /// [`TaskIdentity`].
+    fn identity(&self, index: usize) -> String;
     /// The guest that runs task `index`.
     fn guest(&self, index: usize) -> Digest;
-    /// The place of task `index` in its run's manifest, where it has one.
-    fn spec(&self, _index: usize) -> Option<&TaskSpec> {
-        None
-    }
 }
 
 impl Tasks for Expansion {
@@ -52,12 +50,14 @@ impl Tasks for Expansion {
         Self::task(self, index)
     }
 
-    fn guest(&self, index: usize) -> Digest {
-        Self::guest(self, self.tasks[index].candidates[0] as usize)
+    fn identity(&self, index: usize) -> String {
+        let task = &self.tasks[index];
+        let split = &self.splits[task.split as usize];
+        Self::identity(self, task.candidates[0] as usize, split)
     }
 
-    fn spec(&self, index: usize) -> Option<&TaskSpec> {
-        Some(&self.tasks[index])
+    fn guest(&self, index: usize) -> Digest {
+        Self::guest(self, self.tasks[index].candidates[0] as usize)
     }
 }
 
@@ -67,6 +67,7 @@ fn wanted(expansion: &Expansion, task: &TaskSpec) -> WantedFits {
     WantedFits {
         task: task.id,
         fits: task.candidates.iter().map(key).collect(),
+        outputs: expansion.outputs.clone(),
     }
 }
 
@@ -76,6 +77,7 @@ pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> Wan
     WantedFits {
         task: expansion.id(candidate, split),
         fits: vec![expansion.key(candidate)],
+        outputs: expansion.outputs.clone(),
     }
 }
 
@@ -96,16 +98,29 @@ pub(super) fn finished_part<'a>(task: &'a TaskSpec, positions: &[u32]) -> Cow<'a
 pub struct SingleTask {
     wanted: WantedFits,
     task: Task,
+    identity: String,
     guest: Digest,
 }
 
 impl SingleTask {
-    /// A task of the search.
-    pub fn of_search(expansion: &Expansion, spec: &TaskSpec) -> Self {
+    /// The task of an identity, which was read from `text`, the keys of its fits, and
+    /// what is wanted of them beside scores.
+    pub fn of_identity(
+        text: &str,
+        identity: TaskIdentity,
+        fits: Vec<Params>,
+        outputs: Vec<Output>,
+    ) -> Self {
+        let key = |fit: &Params| serde_json::to_string(fit).expect("hyper-parameters are JSON");
         Self {
-            wanted: wanted(expansion, spec),
-            task: expansion.document(spec),
-            guest: expansion.guest(spec.candidates[0] as usize),
+            wanted: WantedFits {
+                task: Digest::of(text.as_bytes()),
+                fits: fits.iter().map(key).collect(),
+                outputs: outputs.clone(),
+            },
+            guest: identity.guest,
+            identity: text.to_owned(),
+            task: identity.into_task(fits, outputs),
         }
     }
 
@@ -114,6 +129,7 @@ impl SingleTask {
         Self {
             wanted: wanted_fit(expansion, candidate, split),
             task: expansion.single(candidate, split),
+            identity: expansion.identity(candidate, split),
             guest: expansion.guest(candidate),
         }
     }
@@ -130,6 +146,10 @@ impl Tasks for SingleTask {
 
     fn task(&self, _index: usize) -> Task {
         self.task.clone()
+    }
+
+    fn identity(&self, _index: usize) -> String {
+        self.identity.clone()
     }
 
     fn guest(&self, _index: usize) -> Digest {

@@ -174,10 +174,7 @@ impl SessionError {
 fn pool_kind(error: &PoolError) -> ErrorKind {
     match error {
         PoolError::Store(_) | PoolError::Missing { .. } => ErrorKind::Store,
-        PoolError::Worker(_)
-        | PoolError::Client(_)
-        | PoolError::OtherGuest
-        | PoolError::Unnamed => ErrorKind::Internal,
+        PoolError::Worker(_) | PoolError::Client(_) | PoolError::OtherGuest => ErrorKind::Internal,
         PoolError::Endpoint(_)
         | PoolError::Queue(_)
         | PoolError::AllReturned { .. }
@@ -199,7 +196,6 @@ fn pool_hint(error: &PoolError) -> Option<String> {
         PoolError::Worker(_)
         | PoolError::Client(_)
         | PoolError::OtherGuest
-        | PoolError::Unnamed
         | PoolError::Authority { .. } => return None,
     };
     Some(hint.to_owned())
