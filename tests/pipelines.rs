@@ -78,6 +78,34 @@ scoring: [f1, accuracy]
 }
 
 #[test]
+fn values_that_are_fitted_separately_score_the_same_however_they_are_divided() {
+    let fanout = Fanout::new();
+    let plan = "
+dataset: {source: SOURCE, target: diagnosis, positive: malignant}
+steps: [{name: scale, step: [standard_scaler, robust_scaler]}]
+trainer: {name: logistic_regression}
+search: {params: {C: [0.01, 0.1, 1.0, 10.0, 100.0]}}
+cv: {method: stratified_k_fold, n_splits: 3, shuffle: true, random_state: 3}
+scoring: [roc_auc, neg_log_loss]
+";
+    let source = example("data/breast_cancer.csv");
+    fanout.write("plan.yaml", &plan.replace("SOURCE", &source));
+    let whole = fanout.json(&["plan.yaml", "--workers", "1"]);
+    assert_eq!(whole["fits"]["served"], 30);
+    for workers in ["4", "5", "13", "40"] {
+        let divided = fanout.json(&["plan.yaml", "--workers", workers, "--fresh"]);
+        assert_eq!(scores(&divided), scores(&whole), "{workers} workers");
+    }
+    // What was kept in other parts is found, and what is missing is made alone.
+    let again = fanout.json(&["plan.yaml", "--workers", "7"]);
+    assert_eq!(again["fits"]["reused"], 30);
+    let more = "search.params.C=[0.01, 0.1, 0.5, 1.0, 10.0, 100.0]";
+    let more = fanout.json(&["plan.yaml", "--workers", "4", "--set", more]);
+    assert_eq!(more["fits"]["reused"], 30);
+    assert_eq!(more["fits"]["served"], 36);
+}
+
+#[test]
 fn steps_see_no_test_row() {
     let fanout = Fanout::new();
     fanout.write("noise.csv", &noise(200));

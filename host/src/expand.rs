@@ -7,15 +7,16 @@
 
 mod candidates;
 mod family;
+mod groups;
 mod identity;
 mod ids;
 mod sampler;
 mod search;
+mod separate;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use fanout_contract::{
@@ -25,6 +26,7 @@ use fanout_contract::{
 use serde::{Deserialize, Serialize};
 
 pub use candidates::{Candidates, TRAINER};
+pub use groups::TaskGroup;
 pub use identity::{FamilyTask, TaskIdentity};
 
 use crate::digest::Digest;
@@ -44,8 +46,11 @@ pub struct Expansion {
     pub scoring: Vec<String>,
     /// What is wanted of each fit beside its scores.
     pub outputs: Vec<Output>,
-    /// The tasks, the costliest of each arm first by an estimate.
+    /// The tasks: those of a group one after the other, and else the costliest of
+    /// each arm first, by an estimate.
     pub tasks: Vec<TaskSpec>,
+    /// The groups of the tasks, in order. There is one if no arm has steps.
+    pub groups: Vec<TaskGroup>,
     arms: Vec<Arm>,
 }
 
@@ -144,7 +149,8 @@ pub struct TaskSpec {
 
 impl Expansion {
     /// Expands a checked plan. Families are split until there are at least
-    /// `workers` tasks or every fit is a task.
+    /// `workers` tasks or every fit is a task; where each value takes a fit of its
+    /// own, the last ones are divided so that all `workers` are busy to the end.
     ///
     /// A task's id depends only on what decides its scores: not on how the plan
     /// writes hyper-parameters, what else it searches, the order of tasks, or
@@ -152,21 +158,44 @@ impl Expansion {
     pub fn new(plan: &Plan, inputs: &Inputs, workers: usize) -> Self {
         let mut expansion = Self::without_tasks(plan, inputs);
         let candidates = &expansion.candidates;
-        let mut families = Vec::new();
+        let (mut families, mut separate) = (Vec::new(), Vec::new());
         for ((arm, planned), estimator) in expansion.arms.iter().zip(plan.arms()).zip(&inputs.arms)
         {
             let trainer = &estimator.trainer;
             let range = arm.candidates.clone();
-            let nested = |name: &str| {
-                let param = estimator.param(planned.steps, name);
-                param.is_some_and(|param| param.nested)
-            };
+            let param = |name: &str| estimator.param(planned.steps, name);
+            let nested = |name: &str| param(name).is_some_and(|param| param.nested);
             let mut own = family::group(candidates, range, nested, plan.families);
             family::sort_by_cost(&mut own, candidates, &planned.trainer.params, trainer);
             families.append(&mut own);
+            let names = candidates.names().iter().enumerate();
+            let is_separate = |name: &str| {
+                let param = param(name);
+                plan.families && param.is_some_and(|param| param.nested && param.separate)
+            };
+            let names = names.filter(|(_, name)| is_separate(name));
+            separate.push(names.map(|(column, _)| column).collect::<Vec<_>>());
         }
-        family::split(&mut families, expansion.splits.len(), workers);
-        expansion.tasks = expansion.specs(families);
+        let arm = |family: &[u32]| candidates.arm(family[0] as usize);
+        let is_whole = |family: &[u32]| !separate[arm(family)].is_empty();
+        family::split(&mut families, is_whole, expansion.splits.len(), workers);
+        let mut tasks = Vec::new();
+        for families in families.chunk_by(|a, b| arm(a) == arm(b)) {
+            let mut own = expansion.specs(families);
+            let separate = &separate[arm(&families[0])];
+            separate::divide_last(&mut own, separate, candidates, workers);
+            if tasks.is_empty() {
+                tasks = own;
+            } else {
+                tasks.append(&mut own);
+            }
+        }
+        expansion.tasks = tasks;
+        groups::arrange(&mut expansion, plan.arms(), |arm, name| {
+            let steps = plan.arms().nth(arm).map_or(&[][..], |arm| arm.steps);
+            let param = inputs.arms[arm].param(steps, name);
+            param.is_some_and(|param| param.nested)
+        });
         expansion
     }
 
@@ -202,6 +231,7 @@ impl Expansion {
                 .collect(),
             outputs: outputs(plan),
             tasks: Vec::new(),
+            groups: Vec::new(),
         }
     }
 
@@ -294,25 +324,14 @@ impl Expansion {
 
     /// Reverses the order of the tasks and shuffles neighbours. Of two concurrent
     /// runs of the same tasks, one begins at each end; of more, those that begin
-    /// at the same end still take them in different orders.
+    /// at the same end still take them in different orders. Groups stay together.
     pub fn reverse_with_jitter(&mut self) {
-        // Seeded by the operating system.
-        let random = RandomState::new();
-        let distance = self.tasks.len() / 16 + 4;
-        let tasks = std::mem::take(&mut self.tasks);
-        let mut placed: Vec<(usize, TaskSpec)> = tasks
-            .into_iter()
-            .rev()
-            .enumerate()
-            .map(|(place, task)| (place + random.hash_one(place) as usize % distance, task))
-            .collect();
-        placed.sort_by_key(|(place, _)| *place);
-        self.tasks = placed.into_iter().map(|(_, task)| task).collect();
+        groups::reverse_with_jitter(self);
     }
 
     /// The tasks of families on all splits. There may be a million tasks, so that
     /// splits are serialised once.
-    fn specs(&self, families: Vec<Vec<u32>>) -> Vec<TaskSpec> {
+    fn specs(&self, families: &[Vec<u32>]) -> Vec<TaskSpec> {
         let splits: Vec<String> = self.splits.iter().map(canonical).collect();
         let mut specs = Vec::with_capacity(families.len() * splits.len());
         let mut text = String::new();

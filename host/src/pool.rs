@@ -8,6 +8,7 @@
 
 mod feed;
 mod files;
+mod grouped;
 mod http;
 mod local;
 mod nats;

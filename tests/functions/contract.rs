@@ -410,6 +410,7 @@ fn the_schemas_of_openapi_are_the_types() {
         default: Value::Null,
         meaning: "How a split is measured.".to_owned(),
         nested: true,
+        separate: true,
         cost: Cost::Linear,
     };
     let value = |document: &dyn erased::Document| document.value();

@@ -173,6 +173,12 @@ pub struct Param {
     /// nested hyper-parameters form a family.
     #[serde(default)]
     pub nested: bool,
+    /// Of a nested hyper-parameter: whether each of its values takes a fit of its own
+    /// all the same, so that a family shares no more than the preparation. A host may
+    /// divide such a family between its values where workers would idle; the results
+    /// are the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub separate: bool,
     /// How the time of a fit grows with the value.
     #[serde(default, skip_serializing_if = "Cost::is_none")]
     pub cost: Cost,

@@ -14,6 +14,7 @@ impl Param {
             default,
             meaning: meaning.to_owned(),
             nested: false,
+            separate: false,
             cost: Cost::None,
         }
     }
@@ -23,6 +24,14 @@ impl Param {
         Self {
             nested: true,
             ..self
+        }
+    }
+
+    /// The same hyper-parameter, marked as nested, with a fit for each value.
+    pub fn nested_separately(self) -> Self {
+        Self {
+            separate: true,
+            ..self.nested()
         }
     }
 

@@ -69,7 +69,7 @@ fn parameters(l1_ratio: Option<Param>) -> Vec<Param> {
             "The order of the columns in a pass.",
         ),
     ];
-    [alpha.nested()]
+    [alpha.nested_separately()]
         .into_iter()
         .chain(l1_ratio)
         .chain(rest)
@@ -202,7 +202,7 @@ impl DenseTrainer for ElasticNet {
             "Least squares with an l1 and an l2 penalty, by coordinate descent; all candidates \
              share one pass over the rows (ours, not linfa's: weights, coded columns).",
             Gives::Numbers,
-            parameters(Some(l1_ratio.nested())),
+            parameters(Some(l1_ratio.nested_separately())),
         )
     }
 

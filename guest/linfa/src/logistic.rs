@@ -165,7 +165,7 @@ impl DenseTrainer for LogisticRegression {
                     json!(1.0),
                     "The inverse strength of the penalty; null: no penalty.",
                 )
-                .nested(),
+                .nested_separately(),
                 Param::new(
                     "l1_ratio",
                     vec![share()],

@@ -32,6 +32,7 @@ use crate::steps::{self, Fit, FittedStep, StepParams};
 use crate::{Fault, Matrix, Table, Target};
 
 pub use cache::StepCache;
+pub(crate) use cache::bytes_of;
 use cache::{CachedStep, prefix_key, split_key};
 
 mod cache;

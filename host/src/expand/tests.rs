@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::plan::{CheckedPlan, Draft};
 
+mod order;
+
 fn trainer() -> TrainerDescription {
     let param = |name: &str, nested, default: Value| Param {
         name: name.to_owned(),
@@ -30,6 +32,7 @@ fn trainer() -> TrainerDescription {
         default,
         meaning: String::new(),
         nested,
+        separate: false,
         cost: if nested { Cost::Linear } else { Cost::None },
     };
     TrainerDescription::new(
@@ -54,7 +57,11 @@ fn linear() -> TrainerDescription {
         above_min: false,
     };
     let param = |name: &str| Param::new(name, vec![float.clone()], json!(1.0), "");
-    let params = vec![param("C").nested(), param("max_features")];
+    let params = vec![
+        param("C").nested_separately(),
+        param("k").nested(),
+        param("max_features"),
+    ];
     TrainerDescription::new("linear", "", vec![Learning::Binary], params)
 }
 
@@ -519,13 +526,23 @@ fn step(name: &str, params: Vec<Param>) -> StepDescription {
     }
 }
 
-/// An expansion of the linear model behind a step `fill` and a choice `scale`.
+/// An expansion of the linear model behind steps, on one split.
 fn expand_steps(more: &str) -> Expansion {
     steps_expanded(more).1
 }
 
 fn steps_expanded(more: &str) -> (Estimator, Expansion) {
     let text = format!("trainer: {{name: linear}}\n{more}");
+    let (mut estimators, expansion) = arms_expanded(&text, 1, 1);
+    (estimators.remove(0), expansion)
+}
+
+/// An expansion of linear models and forests behind steps: `fill`, `scaler` and `pca`.
+fn expand_steps_on(text: &str, folds: i32, workers: usize) -> Expansion {
+    arms_expanded(text, folds, workers).1
+}
+
+fn arms_expanded(text: &str, folds: i32, workers: usize) -> (Vec<Estimator>, Expansion) {
     let bool_param = |name: &str| Param::new(name, vec![ParamKind::Bool], json!(true), "");
     let components = ParamKind::Int {
         min: Some(1),
@@ -538,20 +555,25 @@ fn steps_expanded(more: &str) -> (Estimator, Expansion) {
     let steps = [fill.clone(), scale.clone(), pca.clone()];
     let text = format!("dataset: {{source: a.csv, target: y}}\n{text}\n");
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
-    draft.check_trainers(&[linear()], &steps, None);
+    draft.check_trainers(&[trainer(), linear()], &steps, None);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     let plan = draft.finish().unwrap_or_else(|error| panic!("{error}"));
-    let offered = plan.steps.iter().map(|step| {
-        let known = steps.iter().filter(|known| step.step.contains(&known.name));
-        known.cloned().collect()
+    let arms = plan.arms().map(|arm| {
+        let offered = arm.steps.iter().map(|step| {
+            let known = steps.iter().filter(|known| step.step.contains(&known.name));
+            known.cloned().collect()
+        });
+        let trainers = [trainer(), linear()].into_iter();
+        let mut trainers = trainers.filter(|trainer| trainer.name == arm.trainer.name);
+        Estimator {
+            steps: offered.collect(),
+            ..estimator(trainers.next().unwrap())
+        }
     });
-    let estimator = Estimator {
-        steps: offered.collect(),
-        ..estimator(linear())
-    };
-    let expansion = expand_arms(&plan, vec![estimator.clone()], 1, 1);
-    (estimator, expansion)
+    let arms: Vec<Estimator> = arms.collect();
+    let expansion = expand_arms(&plan, arms.clone(), folds, workers);
+    (arms, expansion)
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! workers want them, and results are written after they were handed in, so
 //! that no worker waits for a round trip.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use fanout_contract::Task;
 
 use super::PoolError;
+use super::grouped::GroupedTasks;
 use crate::run::pool::PoolEvent;
 use crate::run::record::{Found, Record};
 use crate::run::tasks::Tasks;
@@ -129,7 +130,11 @@ pub(super) struct TaskFeed<'a> {
 #[derive(Clone)]
 enum Access<'a> {
     /// To a store that answers at once.
-    Local { next: &'a AtomicUsize },
+    Local {
+        grouped: &'a GroupedTasks,
+        /// The group that the worker takes its tasks from.
+        group: Cell<Option<usize>>,
+    },
     /// To a store behind a network.
     Remote {
         jobs: Arc<Mutex<Receiver<Job>>>,
@@ -138,14 +143,13 @@ enum Access<'a> {
 }
 
 impl<'a> TaskFeed<'a> {
-    /// A feed over a local store. `next` is the index of the next task, shared
-    /// by all workers.
+    /// A feed over a local store. All workers share `grouped`, the tasks that none has taken.
     pub(super) fn local(
         tasks: &'a dyn Tasks,
         record: &'a Record,
         cancel: &'a Cancel,
         reports: Reports,
-        next: &'a AtomicUsize,
+        grouped: &'a GroupedTasks,
     ) -> Self {
         Self {
             tasks,
@@ -153,7 +157,10 @@ impl<'a> TaskFeed<'a> {
             cancel,
             reports,
             worker: "local".into(),
-            access: Access::Local { next },
+            access: Access::Local {
+                grouped,
+                group: Cell::new(None),
+            },
         }
     }
 
@@ -219,11 +226,8 @@ impl<'a> TaskFeed<'a> {
     pub(super) fn next(&self) -> Option<Job> {
         while !self.cancel.is_cancelled() {
             let job = match &self.access {
-                Access::Local { next } => {
-                    let task = next.fetch_add(1, Ordering::Relaxed);
-                    if task >= self.tasks.len() {
-                        return None;
-                    }
+                Access::Local { grouped, group } => {
+                    let task = grouped.next(group)?;
                     self.look_up(task, self.tasks.wanted(task))?
                 }
                 Access::Remote { jobs, .. } => {

@@ -11,6 +11,7 @@ use fanout_contract::Task;
 
 use super::feed::{Job, Reports, TaskFeed};
 use super::files::Files;
+use super::grouped::GroupedTasks;
 use super::threads::WorkerThreads;
 use super::{PoolContext, PoolError};
 use crate::digest::Digest;
@@ -139,8 +140,8 @@ impl LocalPool {
                 collected.is_ok()
             })
         };
-        let (context, next) = (&self.context, AtomicUsize::new(0));
-        let feed = TaskFeed::local(tasks, &context.record, &context.cancel, reports, &next);
+        let (context, grouped) = (&self.context, GroupedTasks::new(tasks.groups()));
+        let feed = TaskFeed::local(tasks, &context.record, &context.cancel, reports, &grouped);
         self.work(tasks, &feed);
         let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *collected, Ok(Vec::new()))

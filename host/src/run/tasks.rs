@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use fanout_contract::{Output, Params, Split, Task};
 
 use crate::digest::Digest;
-use crate::expand::{Expansion, TaskIdentity, TaskSpec};
+use crate::expand::{Expansion, TaskGroup, TaskIdentity, TaskSpec};
 use crate::task::WantedFits;
 
 /// The tasks of a run. Each is made when it is asked for, so that a run of
@@ -17,6 +17,10 @@ pub trait Tasks: Sync {
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// The groups of the tasks, in order. Each task is in one.
+    fn groups(&self) -> Vec<TaskGroup> {
+        vec![TaskGroup::of_unrelated(self.len())]
     }
     /// The fits of task `index`, as the record names them.
     fn wanted(&self, index: usize) -> WantedFits;
@@ -32,6 +36,10 @@ pub trait Tasks: Sync {
 impl Tasks for Expansion {
     fn len(&self) -> usize {
         self.tasks.len()
+    }
+
+    fn groups(&self) -> Vec<TaskGroup> {
+        self.groups.clone()
     }
 
     fn wanted(&self, index: usize) -> WantedFits {

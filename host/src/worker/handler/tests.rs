@@ -28,6 +28,7 @@ fn expansion() -> Expansion {
         default: json!(1),
         meaning: String::new(),
         nested,
+        separate: false,
         cost: Default::default(),
     };
     let params = vec![param("n_estimators", true), param("random_state", false)];
