@@ -6,6 +6,7 @@
 
 mod data;
 mod deploy;
+mod example;
 mod fire;
 mod functions;
 mod history;

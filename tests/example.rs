@@ -1,0 +1,81 @@
+//! The guest of `guest/example`, as its README says: every command of it, in
+//! order, and the scores beside those of scikit-learn.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fanout_guest_build::Compiler;
+use serde_json::Value;
+
+use crate::program::text;
+
+/// The lines of the first block of commands of a page.
+fn commands(page: &str) -> Vec<&str> {
+    let (_, rest) = page.split_once("```sh\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    block.lines().collect()
+}
+
+#[test]
+fn the_commands_of_its_readme_give_the_scores_of_scikit_learn() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/example");
+    let here = here.canonicalize().unwrap();
+    // What an earlier test left; cargo's folder stays.
+    for folder in [".fanout", "results"] {
+        std::fs::remove_dir_all(here.join(folder)).ok();
+    }
+    let page = std::fs::read_to_string(here.join("README.md")).unwrap();
+    let compiler = Compiler::find().unwrap();
+    let fanout = Path::new(env!("CARGO_BIN_EXE_fanout"));
+    let mut told = Vec::new();
+    for line in commands(&page) {
+        let mut command = Command::new("sh");
+        compiler.set_environment(&mut command);
+        let path = command.get_envs().find(|(name, _)| *name == "PATH");
+        let path = path.and_then(|(_, value)| value).unwrap().to_owned();
+        let folders = [fanout.parent().unwrap().to_owned()].into_iter();
+        let path = std::env::join_paths(folders.chain(std::env::split_paths(&path)));
+        let output = command
+            .args(["-c", line])
+            .current_dir(&here)
+            .env("PATH", path.unwrap())
+            // The guest runs a moment: what counts is how soon it is built.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env(
+                "FANOUT_CACHE",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
+            )
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.success(), "{line}: {said}");
+        told.push((line, said));
+    }
+    let said = |part: &str| &told.iter().find(|(line, _)| line.contains(part)).unwrap().1;
+    let checked = said("guest check");
+    assert!(checked.contains("it keeps the contract"), "{checked}");
+    assert!(checked.contains("nearest_centroid (classes)"), "{checked}");
+    assert!(!checked.contains("refused"), "{checked}");
+    assert!(said("fanout run").contains("nearest_centroid"));
+    let json = |path: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(here.join(path)).unwrap()).unwrap()
+    };
+    let (found, expected) = (json("results/cv_results.json"), json("expected.json"));
+    for name in ["mean_test_accuracy", "mean_test_f1_macro"] {
+        let of = |report: &Value| -> Vec<f64> {
+            let column = report[name].as_array().unwrap().iter();
+            column.map(|score| score.as_f64().unwrap()).collect()
+        };
+        let (found, expected) = (of(&found), of(&expected));
+        assert_eq!(found.len(), 8, "{name}");
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{name}: {found} {expected}"
+            );
+        }
+    }
+}
