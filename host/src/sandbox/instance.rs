@@ -114,7 +114,8 @@ impl Instance {
             .map_err(refused)?;
         let malformed = |message| TaskFault::MalformedAnswer { message };
         if let Some(artifact) = evaluation.artifacts.first() {
-            let message = format!("an output `{}` that was not asked for", artifact.output);
+            let output = artifact.output.escape_debug();
+            let message = format!("an output `{output}` that was not asked for");
             return Err(malformed(clipped(message)));
         }
         checked(&evaluation.answer, task).map_err(malformed)
@@ -192,8 +193,13 @@ fn refused(fault: GuestFault) -> TaskFault {
     }
 }
 
-/// The beginning of a message, whole characters.
+/// The beginning of a message, whole characters. Control characters, with which a
+/// guest would take over the terminal that shows it, are replaced.
 pub(crate) fn clipped(mut message: String) -> String {
+    let takes_over = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if message.contains(takes_over) {
+        message = message.replace(takes_over, "\u{fffd}");
+    }
     if message.len() > MESSAGE {
         message.truncate(message.floor_char_boundary(MESSAGE));
         message.push('…');
@@ -289,7 +295,9 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits, bound: usize) -> TaskFault
             message = format!("{message}, in {}", frames.join(", from "));
         }
     }
-    TaskFault::Trapped { message }
+    TaskFault::Trapped {
+        message: clipped(message),
+    }
 }
 
 /// Whether a few functions call each other as far down as the backtrace
