@@ -33,8 +33,10 @@ pub(super) fn check(
     };
     let refuse = |param: &Param, node: &Node, found: &mut Found| check_value(param, node, found);
     let shared = own(root).unwrap_or_default();
-    let shared = steps::check(&shared, steps, found, &refuse);
+    let mut shared = steps::check(&shared, steps, found, &refuse);
     check_arm(root, root, trainers, &shared, learning, found);
+    // What one of several trainers searches, the others have fixed.
+    shared.iter_mut().for_each(|step| step.fixed.clear());
     for arm in items(root, &["trainers"]) {
         match own(arm) {
             Some(own) => {
