@@ -7,6 +7,7 @@
 mod artifacts;
 mod data;
 mod deploy;
+mod example;
 mod fire;
 mod functions;
 mod history;

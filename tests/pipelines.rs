@@ -114,7 +114,7 @@ dataset: {source: noise.csv, target: y}
 steps:
 - {name: encode, step: target_encoder, columns: level}
 - {name: scale, step: standard_scaler}
-- {name: best, step: select_k_best, params: {k: 5}}
+- {name: best, step: select_k_best}
 trainer: {name: logistic_regression}
 search: {params: {best__k: [1, 5, 20]}}
 cv: {method: stratified_k_fold, n_splits: 5, shuffle: true, random_state: 3}

@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 mod error;
+mod first_step;
 mod load;
 mod memory;
 mod pools;

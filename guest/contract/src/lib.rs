@@ -9,6 +9,8 @@ pub mod metric;
 mod param;
 mod score;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -251,6 +253,9 @@ pub enum ParamKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max: Option<f64>,
     },
+    /// A list with a list of categories for each column: texts or finite numbers, at
+    /// least one, each once.
+    Categories,
     /// An object from class labels to weights of at least 0.
     Weights,
     /// The label of a class, as text.

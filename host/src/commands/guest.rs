@@ -1,10 +1,11 @@
 //! `fanout guest`: what guests offer, and whether they keep the contract.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use fanout::guest::GuestFile;
+use fanout::digest::Digest;
+use fanout::guest::{GuestFile, component_of};
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
 use fanout::session::catalogue::{OfferedGuest, read_guest};
 use fanout_contract::{Learning, Param, StepDescription, Takes, TrainerDescription};
@@ -32,6 +33,13 @@ pub(crate) enum Guest {
         /// The component file.
         file: PathBuf,
     },
+    /// Make a component of the WebAssembly module that a compiler wrote.
+    Component {
+        /// The module file: `target/wasm32-unknown-unknown/release/NAME.wasm`.
+        module: PathBuf,
+        /// The component file to write.
+        file: PathBuf,
+    },
     /// Write the embedded components out, to drop into any platform that
     /// serves `wasi:http`.
     Export {
@@ -46,6 +54,7 @@ impl Guest {
             Self::List => list(),
             Self::Describe { trainer, json } => describe(&trainer, json),
             Self::Check { file } => check(&file),
+            Self::Component { module, file } => component(&module, &file),
             Self::Export { folder } => export(&folder),
         }
     }
@@ -217,7 +226,7 @@ pub(super) fn learning(task: Learning) -> &'static str {
     }
 }
 
-fn check(path: &std::path::Path) -> Result<(), CommandError> {
+fn check(path: &Path) -> Result<(), CommandError> {
     let file = read_guest(path)?;
     let sandbox = Sandbox::new(1, None)?;
     let interfaces = sandbox.interfaces(&file.wasm)?;
@@ -246,13 +255,26 @@ fn interface_list(interfaces: &Interfaces, file: &GuestFile) -> Result<String, s
     Ok(text)
 }
 
-fn export(folder: &std::path::Path) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| {
-        CommandError::new(
-            ErrorKind::Internal,
-            format!("can't write to `{}`: {error}", folder.display()),
+fn component(module: &Path, path: &Path) -> Result<(), CommandError> {
+    let wasm = component_of(&read_guest(module)?.wasm).map_err(|error| {
+        let message = format!("can't make a component of `{}`: {error}", module.display());
+        CommandError::new(ErrorKind::Guest, message).hint(
+            "name the module of a crate of type `cdylib` that calls `fanout_sdk::export!`, built \
+             for `wasm32-unknown-unknown`",
         )
-    };
+    })?;
+    std::fs::write(path, &wasm).map_err(|error| cannot_write(path, &error))?;
+    print(&format!("{}  {}\n", Digest::of(&wasm), path.display()));
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
+    let message = format!("can't write to `{}`: {error}", path.display());
+    CommandError::new(ErrorKind::Internal, message)
+}
+
+fn export(folder: &Path) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| cannot_write(folder, &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut text = String::new();
     for file in GuestFile::embedded() {

@@ -18,7 +18,7 @@ use super::values::Values;
 
 section! {
     /// One estimator of several, and its candidates.
-    pub struct TrainerSearch = TRAINER_SEARCH("trainers") {
+    pub struct TrainerSearch = TRAINER_SEARCH("trainers").listed(true) {
         /// The estimator, such as `{name: random_forest}`.
         trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
         /// The steps that features pass before it. Default: those of the plan.

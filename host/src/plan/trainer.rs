@@ -34,8 +34,10 @@ pub(super) fn check(
     let refuse =
         |param: &Param, node: &Node, found: &mut Found| check_value(param, None, node, found);
     let shared = own(root).unwrap_or_default();
-    let shared = steps::check(&shared, steps, found, &refuse);
+    let mut shared = steps::check(&shared, steps, found, &refuse);
     check_arm(root, root, trainers, &shared, learning, found);
+    // What one of several trainers searches, the others have fixed.
+    shared.iter_mut().for_each(|step| step.fixed.clear());
     for arm in items(root, &["trainers"]) {
         match own(arm) {
             Some(own) => {
@@ -65,6 +67,10 @@ fn check_arm(
     let named = || trainers.iter().filter(|trainer| trainer.name == name);
     let suited = named().filter(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
     let Some(trainer) = suited.clone().chain(named()).next() else {
+        // Where no guest was loaded, the plan has other mistakes.
+        if trainers.is_empty() {
+            return;
+        }
         let mut names: Vec<&str> = trainers.iter().map(|known| known.name.as_str()).collect();
         names.dedup();
         let names = || names.iter().copied();
@@ -96,13 +102,22 @@ fn check_arm(
     };
     let grids = maps("params").map(|entry| (entry, true));
     for (entry, searched) in grids.chain(maps("candidates").map(|entry| (entry, false))) {
-        if let Some(first) = fixed.iter().find(|fixed| fixed.key == entry.key) {
-            let line = match first.place {
+        let name = &entry.key;
+        let of_trainer = fixed.iter().find(|fixed| fixed.key == *name);
+        let of_trainer = of_trainer.map(|fixed| ("`trainer.params`", fixed.place));
+        let of_steps = steps.iter().flat_map(|step| &step.fixed);
+        let mut of_steps = of_steps.filter(|(key, _)| key == name);
+        let of_step = || {
+            of_steps
+                .next()
+                .map(|(_, place)| ("`params` of the step", *place))
+        };
+        if let Some((home, place)) = of_trainer.or_else(of_step) {
+            let line = match place {
                 Place::File(span) => format!("on line {}", span.line),
                 _ => "on the command line".to_owned(),
             };
-            let name = &first.key;
-            let message = format!("`{name}` is searched, and fixed in `trainer.params` too");
+            let message = format!("`{name}` is searched, and fixed in {home} too");
             let hint = format!("remove one of them; it is fixed {line}");
             found.note(entry.place, message).hint(hint);
         }
@@ -166,6 +181,19 @@ fn param<'t>(
     let param = trainer.param(key);
     if param.is_none() {
         let name = &trainer.name;
+        if let Some(step) = steps.iter().find(|step| step.name == *key) {
+            let message = format!("`{key}` is a step, and no choice of several");
+            let kind = step.kind();
+            let hint = match step.keys().next() {
+                Some(param) => format!(
+                    "search its parameters, such as `{param}`, or write `step: [{kind}, none]`, \
+                     which is searched by its `name`"
+                ),
+                None => format!("write `step: [{kind}, none]`, which is searched by its `name`"),
+            };
+            found.note(entry.place, message).hint(hint);
+            return None;
+        }
         let own = trainer.params.iter().map(|param| param.name.clone());
         let names: Vec<String> = own
             .chain(steps.iter().flat_map(CheckedStep::keys))

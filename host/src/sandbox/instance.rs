@@ -198,8 +198,13 @@ fn refused(fault: GuestFault) -> TaskFault {
     }
 }
 
-/// The beginning of a message, whole characters.
+/// The beginning of a message, whole characters. Control characters, with which a
+/// guest would take over the terminal that shows it, are replaced.
 pub(crate) fn clipped(mut message: String) -> String {
+    let takes_over = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if message.contains(takes_over) {
+        message = message.replace(takes_over, "\u{fffd}");
+    }
     if message.len() > MESSAGE {
         message.truncate(message.floor_char_boundary(MESSAGE));
         message.push('…');
@@ -265,8 +270,11 @@ fn checked_artifacts(
     let mut artifacts = Vec::with_capacity(missing.len());
     for (name, candidate, bytes) in files {
         let output = output(&name).filter(|output| missing.remove(&(*output, candidate)));
-        let output =
-            output.ok_or_else(|| clipped(format!("an output `{name}` that was not asked for")))?;
+        let unwanted = || {
+            let name = name.escape_debug();
+            clipped(format!("an output `{name}` that was not asked for"))
+        };
+        let output = output.ok_or_else(unwanted)?;
         let bytes = bytes.into();
         artifacts.push(Artifact {
             output,
@@ -326,7 +334,9 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits, bound: usize) -> TaskFault
             message = format!("{message}, in {}", frames.join(", from "));
         }
     }
-    TaskFault::Trapped { message }
+    TaskFault::Trapped {
+        message: clipped(message),
+    }
 }
 
 /// Whether a few functions call each other as far down as the backtrace

@@ -135,9 +135,19 @@ impl SessionError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Plan(_) | Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => {
-                return None;
+            Self::GuestFile { .. } => {
+                "name a component file that is there: in a plan, `guest` is a path beside the plan, \
+                 and an embedded trainer needs none"
             }
+            Self::Guest {
+                source: GuestError::NotWasm | GuestError::Module,
+                ..
+            }
+            | Self::Sandbox(GuestError::NotWasm | GuestError::Module) => {
+                "`fanout guest component MODULE COMPONENT` makes a component of the module that a \
+                 compiler wrote"
+            }
+            Self::Plan(_) | Self::Guest { .. } | Self::Sandbox(_) => return None,
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
                 "make room there, or name another folder with `TMPDIR`, and run again"
             }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use fanout_contract::metric::{Compares, Metric};
 use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
-use super::SessionError;
 use super::catalogue::OfferedGuest;
+use super::{SessionError, first_step};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
 };
@@ -232,7 +232,12 @@ impl LoadedPlan {
                     arm.trainer.name,
                     kind_of_target(learning)
                 );
-                plan.mistake(&trainer_path(plan, index), message, None)
+                let hint = match learning {
+                    Learning::Regression => "choose a trainer that learns numbers",
+                    _ => "choose a trainer that learns classes, or add `learn: regression`",
+                };
+                let hint = format!("{hint}; `fanout guest list` says what each learns");
+                plan.mistake(&trainer_path(plan, index), message, Some(hint))
             })?;
             let steps = arm.steps.iter().map(|step| {
                 let offered = offer.steps.iter();
@@ -259,6 +264,10 @@ impl LoadedPlan {
         for (index, (arm, estimator)) in plan.arms().zip(arms).enumerate() {
             let (name, abilities) = (&estimator.trainer.name, estimator.trainer.abilities);
             let path = trainer_path(plan, index);
+            if let [step, ..] = arm.steps {
+                let path = steps_path(plan, index);
+                first_step::check(plan, &path, step, &estimator.steps[0], &features)?;
+            }
             let has = |steps: &[&str]| {
                 let mut named = arm.steps.iter().flat_map(|step| &step.step);
                 named.any(|step| steps.contains(&step.as_str()))
@@ -368,6 +377,15 @@ fn trainer_path(plan: &CheckedPlan, arm: usize) -> String {
     match plan.trainer {
         Some(_) => "trainer.name".to_owned(),
         None => format!("trainers.{arm}.trainer.name"),
+    }
+}
+
+/// The path of the first step of an arm.
+fn steps_path(plan: &CheckedPlan, arm: usize) -> String {
+    let own = plan.trainers.get(arm).and_then(|arm| arm.steps.as_ref());
+    match own {
+        Some(_) => format!("trainers.{arm}.steps.0"),
+        None => "steps.0".to_owned(),
     }
 }
 

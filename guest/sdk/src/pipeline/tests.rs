@@ -170,7 +170,7 @@ fn mistakes_are_named() {
         (
             json!([{"name": "pca", "step": "pca", "params": {"n_components": 0}}]),
             "invalid hyper-parameters: step `pca`: `n_components` takes `null`, a whole number of \
-             at least 1 or a number above 0.0 and at most 1.0, not the number `0`",
+             at least 1, a number above 0.0 and at most 1.0 or `mle`, not the number `0`",
         ),
         (
             json!([{"name": "s", "step": "normalizer"}, {"name": "s", "step": "normalizer"}]),
