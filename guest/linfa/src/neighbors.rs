@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer, EachPrediction};
 use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
 use serde::{Deserialize, Serialize};
@@ -271,6 +272,12 @@ fn description(gives: Gives) -> TrainerDescription {
             ),
         ],
     )
+    .effort(0.05, 2.2, 1.0)
+    .each_candidate(0.01)
+    .memory(MemoryUse {
+        row: 700,
+        ..MemoryUse::default()
+    })
 }
 
 impl DenseTrainer for NeighborsClassifier {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
 use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,15 @@ pub struct SvcModel {
 /// A fitted [`Svr`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SvrModel(Machines);
+
+/// What a fit holds: the kernel's rows that the cache keeps.
+fn kernel_rows() -> MemoryUse {
+    MemoryUse {
+        row_pair: 8,
+        row_pairs: 200_000_000,
+        ..MemoryUse::default()
+    }
+}
 
 impl Machines {
     /// The machines of solutions: by solution, the training rows with their
@@ -217,6 +227,8 @@ impl DenseTrainer for Svc {
             Gives::Classes,
             params,
         )
+        .effort(0.4, 2.0, 0.5)
+        .memory(kernel_rows())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<SvcModel, Fault> {
@@ -296,6 +308,8 @@ impl DenseTrainer for Svr {
             Gives::Numbers,
             params,
         )
+        .effort(1.8, 2.1, 0.3)
+        .memory(kernel_rows())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<SvrModel, Fault> {

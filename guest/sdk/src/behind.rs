@@ -7,7 +7,7 @@ use std::any::Any;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use crate::contract::TaskStep;
+use crate::contract::{StepsMemory, TaskStep};
 use crate::guest::Offer;
 use crate::pipeline::FitRows;
 use crate::trainer::{Prediction, Scorer};
@@ -16,6 +16,13 @@ use crate::{Fault, Matrix, Pipeline, StepCache, Table};
 /// The number of fitted steps that are kept. Tasks come split by split, and those
 /// that share steps one after the other.
 const STEPS: usize = 8;
+
+/// What a [`Matrix`] holds, and those that steps leave.
+pub(crate) const MEMORY: StepsMemory = StepsMemory {
+    kept: STEPS as u64,
+    number: 8,
+    category: 4,
+};
 
 /// The features of a dataset behind steps, with what was fitted last.
 pub(crate) struct BehindSteps {
