@@ -43,6 +43,8 @@ fn a_run_over_any_server_writes_the_files_of_a_local_run() {
             &["--pool", &server.url],
         );
         assert_eq!(here.differing(&there), [""; 0], "{kind:?}");
+        assert!(here.report["baseline"].is_object());
+        assert_eq!(here.report["baseline"], there.report["baseline"], "{kind:?}");
         server
     });
     // Several at once, each with its limit, and every fit by itself.

@@ -4,6 +4,7 @@
 //! With `FANOUT_LONG=1` the tests in which processes die and connections break
 //! at random do so many more times (`make test-long`).
 
+mod baseline;
 mod data;
 mod deploy;
 mod fire;

@@ -87,6 +87,8 @@ fn a_run_over_workers_writes_the_files_of_a_local_run() {
     let arguments = [&["--pool", &url][..], &store].concat();
     let there = results(&fanout, &quickstart(), "there", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
+    assert!(here.report["baseline"].is_object());
+    assert_eq!(here.report["baseline"], there.report["baseline"]);
     // Every fit by itself, and what is there is taken from there.
     let arguments = [&arguments[..], &MANY, &["--fresh"]].concat();
     let many = results(&fanout, &quickstart(), "many", &arguments);

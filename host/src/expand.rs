@@ -18,7 +18,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use fanout_contract::{
-    CONTRACT, Learning, Param, Params, Scores, Split, StepDescription, Task, TrainerDescription,
+    CONTRACT, Cost, Learning, Param, Params, Scores, Split, StepDescription, Task,
+    TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,12 @@ pub struct Expansion {
     pub scoring: Vec<String>,
     /// The tasks, the costliest of each arm first by an estimate.
     pub tasks: Vec<TaskSpec>,
+    /// The tasks of the baseline, one a split, where there is one. They name it as
+    /// the candidate behind the last; it is none of the search's.
+    pub baseline_tasks: Vec<TaskSpec>,
     arms: Vec<Arm>,
+    /// The baseline as a search of one candidate, without tasks.
+    baseline: Option<Box<Self>>,
 }
 
 /// What the tasks of a run are made from, beside its plan.
@@ -50,6 +56,9 @@ pub struct Expansion {
 pub struct Inputs {
     /// By arm of the plan: the estimator.
     pub arms: Vec<Estimator>,
+    /// The estimator with whose scores those of the candidates are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Estimator>,
     /// The kind of the target.
     pub learning: Learning,
     /// The dataset and the splits.
@@ -162,12 +171,46 @@ impl Expansion {
         }
         family::split(&mut families, expansion.splits.len(), workers);
         expansion.tasks = expansion.specs(families);
+        if expansion.baseline.is_some() {
+            let baseline = index(expansion.candidates.len());
+            expansion.baseline_tasks = expansion.specs(vec![vec![baseline]]);
+        }
         expansion
+    }
+
+    /// The expansion in which `candidate` is one of a search, and its index there:
+    /// this one, or the baseline's.
+    fn place(&self, candidate: u32) -> (&Self, u32) {
+        match &self.baseline {
+            Some(baseline) if candidate as usize == self.candidates.len() => (baseline.as_ref(), 0),
+            _ => (self, candidate),
+        }
+    }
+
+    /// The number of candidates that tasks name: those of the search, and the
+    /// baseline.
+    pub fn named_candidates(&self) -> usize {
+        self.candidates.len() + usize::from(self.baseline.is_some())
+    }
+
+    /// The name of the baseline's trainer, where there is one.
+    pub fn baseline_trainer(&self) -> Option<&str> {
+        let arm = self.baseline.as_ref()?.arms.first()?;
+        Some(&arm.template.trainer)
     }
 
     /// The candidates and splits alone, for a worker that receives its tasks in
     /// messages.
     pub fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
+        let baseline = inputs.baseline.as_ref().map(|estimator| {
+            let inputs = Inputs {
+                arms: vec![estimator.clone()],
+                baseline: None,
+                ..inputs.clone()
+            };
+            let plan = plan.of_trainer(&estimator.trainer.name);
+            Box::new(Self::without_tasks(&plan, &inputs))
+        });
         let candidates = Candidates::of_arms(plan.arms());
         let arms = plan.arms().zip(&inputs.arms).enumerate();
         let arms = arms.map(|(index, (planned, estimator))| {
@@ -197,11 +240,14 @@ impl Expansion {
                 .map(|score| score.name.clone())
                 .collect(),
             tasks: Vec::new(),
+            baseline_tasks: Vec::new(),
+            baseline,
         }
     }
 
     fn arm(&self, candidate: u32) -> &Arm {
-        &self.arms[self.candidates.arm(candidate as usize)]
+        let (of, candidate) = self.place(candidate);
+        &of.arms[of.candidates.arm(candidate as usize)]
     }
 
     /// The guest of candidate `index`.
@@ -213,16 +259,13 @@ impl Expansion {
     /// does not exist, or if the candidates are not of one family.
     pub fn spec(&self, split: u32, candidates: Vec<u32>) -> Option<TaskSpec> {
         let on = self.splits.get(split as usize)?;
-        let count = self.candidates.len();
+        let count = self.named_candidates();
         if !candidates.iter().all(|&at| (at as usize) < count) {
             return None;
         }
         let (&first, rest) = candidates.split_first()?;
         let (mut text, on) = (String::new(), canonical(on));
-        let mut id = |candidate| {
-            let ids = &self.arm(candidate).ids;
-            ids.id(&self.candidates, candidate, &on, &mut text)
-        };
+        let mut id = |candidate| self.written_id(candidate, &on, &mut text);
         let task = id(first);
         rest.iter().all(|&other| id(other) == task).then_some(())?;
         Some(TaskSpec {
@@ -245,14 +288,40 @@ impl Expansion {
     /// All hyper-parameters that the plan sets for candidate `index`, fixed and
     /// searched.
     pub fn params(&self, index: usize) -> Params {
-        let mut params = self.arm(self::index(index)).template.params.clone();
-        params.extend(self.candidates.searched(index));
+        let (of, candidate) = self.place(self::index(index));
+        let mut params = of.arm(candidate).template.params.clone();
+        params.extend(of.candidates.searched(candidate as usize));
         params
     }
 
-    /// The document of task `index`.
+    /// Task `index` of the search and, behind those, of the baseline.
+    pub fn any_task(&self, index: usize) -> &TaskSpec {
+        let behind = || &self.baseline_tasks[index - self.tasks.len()];
+        self.tasks.get(index).unwrap_or_else(behind)
+    }
+
+    /// What hyper-parameters make of the time of task `index`, as a multiple of that
+    /// of a fit with the defaults of `trainer`, its own: that of its costliest
+    /// candidate.
+    pub fn relative_cost(&self, index: usize, trainer: &TrainerDescription) -> f64 {
+        let costly: Vec<&Param> = (trainer.params.iter())
+            .filter(|param| param.cost != Cost::None)
+            .collect();
+        let candidates = self.any_task(index).candidates.iter();
+        let costs = candidates.map(|&candidate| {
+            let params = self.params(candidate as usize);
+            let factors = costly.iter().map(|param| {
+                let value = params.get(&param.name).unwrap_or(&param.default);
+                family::weight(param.cost, value) / family::weight(param.cost, &param.default)
+            });
+            factors.product::<f64>()
+        });
+        costs.fold(0.0, f64::max)
+    }
+
+    /// The document of task `index`, the baseline's included.
     pub fn task(&self, index: usize) -> Task {
-        self.document(&self.tasks[index])
+        self.document(self.any_task(index))
     }
 
     /// The document of a task.
@@ -260,6 +329,9 @@ impl Expansion {
         let TaskSpec {
             split, candidates, ..
         } = spec;
+        if candidates[0] as usize == self.candidates.len() {
+            return self.single(self.candidates.len(), &self.splits[*split as usize]);
+        }
         let (shared, own) = self.candidates.columns(candidates);
         let mut task = self.arm(candidates[0]).template.clone();
         task.params
@@ -273,28 +345,32 @@ impl Expansion {
 
     /// The document of a task outside the search: `candidate` alone, on `split`.
     pub fn single(&self, candidate: usize, split: &Split) -> Task {
-        let mut task = self.arm(index(candidate)).template.clone();
+        let arm = self.arm(index(candidate));
+        let mut task = arm.template.clone();
         task.params = self.params(candidate);
         task.candidates = vec![Params::new()];
         task.split = split.clone();
-        self.arm(index(candidate)).steps.resolve(&mut task);
+        arm.steps.resolve(&mut task);
         task
     }
 
     /// The id of the task that fits `candidate` on `split`.
     pub fn id(&self, candidate: usize, split: &Split) -> Digest {
-        let mut text = String::new();
-        let split = canonical(split);
-        let candidate = index(candidate);
-        let ids = &self.arm(candidate).ids;
-        ids.id(&self.candidates, candidate, &split, &mut text)
+        self.written_id(index(candidate), &canonical(split), &mut String::new())
+    }
+
+    /// The same for a split in canonical JSON. `text` is a buffer.
+    fn written_id(&self, candidate: u32, split: &str, text: &mut String) -> Digest {
+        let (of, candidate) = self.place(candidate);
+        let ids = &of.arm(candidate).ids;
+        ids.id(&of.candidates, candidate, split, text)
     }
 
     /// The key of `candidate` among the fits of its task: its nested
     /// hyper-parameters, defaults included, as an object in canonical JSON.
     pub fn key(&self, candidate: usize) -> String {
-        let candidate = index(candidate);
-        self.arm(candidate).ids.key(&self.candidates, candidate)
+        let (of, candidate) = self.place(index(candidate));
+        of.arm(candidate).ids.key(&of.candidates, candidate)
     }
 
     /// The scores of a fit on its test rows, by metric in the plan's order.
@@ -328,9 +404,8 @@ impl Expansion {
         let mut specs = Vec::with_capacity(families.len() * splits.len());
         let mut text = String::new();
         for candidates in families {
-            let ids = &self.arm(candidates[0]).ids;
             for (split, written) in splits.iter().enumerate() {
-                let id = ids.id(&self.candidates, candidates[0], written, &mut text);
+                let id = self.written_id(candidates[0], written, &mut text);
                 specs.push(TaskSpec {
                     id,
                     split: index(split),

@@ -9,14 +9,19 @@ use crate::digest::Digest;
 use crate::expand::{Expansion, TaskSpec};
 use crate::task::WantedFits;
 
-/// The tasks of a run. Each is made when it is asked for, so that a run of
-/// many tasks does not hold them all.
+/// The tasks of a run, those of its baseline last. Each is made when it is asked
+/// for, so that a run of many tasks does not hold them all.
 pub trait Tasks: Sync {
     /// How many there are.
     fn len(&self) -> usize;
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// How many workers there is something to do for. Tasks that take no time, a
+    /// baseline's, are left to those that have the dataset open.
+    fn busy_workers(&self) -> usize {
+        self.len()
     }
     /// The fits of task `index`, as the record names them.
     fn wanted(&self, index: usize) -> WantedFits;
@@ -33,11 +38,15 @@ pub trait Tasks: Sync {
 
 impl Tasks for Expansion {
     fn len(&self) -> usize {
+        self.tasks.len() + self.baseline_tasks.len()
+    }
+
+    fn busy_workers(&self) -> usize {
         self.tasks.len()
     }
 
     fn wanted(&self, index: usize) -> WantedFits {
-        wanted(self, &self.tasks[index])
+        wanted(self, self.any_task(index))
     }
 
     fn task(&self, index: usize) -> Task {
@@ -45,11 +54,11 @@ impl Tasks for Expansion {
     }
 
     fn guest(&self, index: usize) -> Digest {
-        Self::guest(self, self.tasks[index].candidates[0] as usize)
+        Self::guest(self, self.any_task(index).candidates[0] as usize)
     }
 
     fn spec(&self, index: usize) -> Option<&TaskSpec> {
-        Some(&self.tasks[index])
+        Some(self.any_task(index))
     }
 }
 

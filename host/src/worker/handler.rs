@@ -126,7 +126,7 @@ pub(super) fn check_limits(task: &TaskMessage, most: TaskLimits) -> Result<(), R
 /// The task of the run that a message names; `None` where the run has no such
 /// task.
 pub(super) fn named(task: &TaskMessage, expansion: &Expansion) -> Option<TaskSpec> {
-    let candidates = task.candidates.numbers(expansion.candidates.len())?;
+    let candidates = task.candidates.numbers(expansion.named_candidates())?;
     let spec = expansion.spec(task.split, candidates)?;
     (spec.id == task.task).then_some(spec)
 }
