@@ -7,7 +7,7 @@ use clap::Subcommand;
 use fanout::digest::Digest;
 use fanout::guest::GuestFile;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
-use fanout::session::catalogue::{OfferedGuest, read_guest};
+use fanout::session::catalogue::{OfferedGuest, extend_distinct, read_guest};
 use fanout_contract::{Description, Learning, Param, StepDescription, Takes, TrainerDescription};
 use serde::Serialize;
 
@@ -170,12 +170,7 @@ fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     let (mut trainers, mut steps): (Vec<TrainerDescription>, _) = (Vec::new(), Vec::new());
     for guest in OfferedGuest::embedded(&sandbox) {
         let description = guest?.description;
-        // Guests may offer the same: the baselines are the SDK's.
-        for trainer in description.trainers {
-            if !trainers.contains(&trainer) {
-                trainers.push(trainer);
-            }
-        }
+        extend_distinct(&mut trainers, &description.trainers);
         steps = description.steps;
     }
     let mut text = String::new();

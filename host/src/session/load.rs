@@ -11,7 +11,7 @@ use fanout_contract::metric::{Compares, Metric};
 use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
 use super::SessionError;
-use super::catalogue::OfferedGuest;
+use super::catalogue::{OfferedGuest, extend_distinct};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
 };
@@ -432,9 +432,7 @@ impl Choice {
             choice.arms.iter().any(|offer| offer.guest == digest)
         };
         for offered in offers {
-            choice
-                .trainers
-                .extend(offered.description.trainers.iter().cloned());
+            extend_distinct(&mut choice.trainers, &offered.description.trainers);
             for step in &offered.description.steps {
                 if !choice.steps.iter().any(|known| known.name == step.name) {
                     choice.steps.push(step.clone());

@@ -99,6 +99,7 @@ fn flights() -> Report {
 fn the_ranking_metric_stands_first_and_others_give_way() {
     let example = flights();
     let report = Report {
+        baseline: None,
         holdout: None,
         ..example
     };
