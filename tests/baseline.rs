@@ -95,13 +95,13 @@ fn it_is_kept_and_shown_like_any_result() {
     // From the store alone, as text.
     let run = &first["digests"]["run"].as_str().unwrap()[..12];
     let shown = fanout.text(&["show", run]);
-    let line = shown
-        .lines()
-        .find(|line| line.starts_with("Baseline (dummy): "));
+    // The line may be wrapped.
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        line.is_some_and(|line| line.contains("roc_auc 0.5000")),
+        words.contains("Baseline (dummy): accuracy 0.7500, "),
         "{shown}"
     );
+    assert!(words.contains("roc_auc 0.5000 3 fits served"), "{shown}");
     assert!(shown.find("Baseline") > shown.find("Best by"), "{shown}");
     let shown: Value = serde_json::from_str(&fanout.text(&["show", run, "--json"])).unwrap();
     assert_eq!(shown["baseline"], first["baseline"]);
