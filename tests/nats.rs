@@ -88,6 +88,8 @@ fn a_run_over_workers_writes_the_files_of_a_local_run() {
     let arguments = [&["--pool", &url][..], &store].concat();
     let there = results(&fanout, &quickstart(), "there", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
+    assert!(here.report["baseline"].is_object());
+    assert_eq!(here.report["baseline"], there.report["baseline"]);
     // Every fit by itself, and what is there is taken from there.
     let arguments = [&arguments[..], &MANY, &["--fresh"]].concat();
     let many = results(&fanout, &quickstart(), "many", &arguments);
@@ -692,7 +694,8 @@ fn status_tells_of_queue_workers_and_runs() {
     );
     let line = text.lines().find(|line| line.starts_with("it ")).unwrap();
     let cells: Vec<&str> = line.split_whitespace().collect();
-    assert_eq!(cells[..5], ["it", "up", "3", "0", "120"], "{text}");
+    // 60 families on two splits, and the baseline.
+    assert_eq!(cells[..5], ["it", "up", "3", "0", "122"], "{text}");
     assert!(text.contains("no run goes on in"), "{text}");
     drop(worker);
 }

@@ -376,3 +376,38 @@ fn what_a_trainer_does_not_predict_is_told_with_what_to_set() {
     );
     assert!(!all.contains("predicts no probabilities"), "{all}");
 }
+
+/// Linear support vectors would do; the kernel's take time by the square of the rows.
+const SLOW: &str = "
+name: slow
+dataset:
+  source: SOURCE
+  features: [month, day, day_of_week, sched_dep_time, sched_arr_time, distance]
+  target: cancelled
+steps: [{step: simple_imputer}, {step: standard_scaler}]
+trainer: {name: TRAINER}
+cv: {method: k_fold, n_splits: 3}
+";
+
+#[test]
+fn a_search_that_takes_long_is_told_of_before_it_is_run() {
+    let fanout = Fanout::new();
+    let check = |trainer: &str| {
+        let text = SLOW.replace("SOURCE", &example("data/flights.parquet"));
+        let plan = fanout.write("slow.yaml", &text.replace("TRAINER", trainer));
+        fanout.text(&["check", &plan])
+    };
+    let slow = check("svc");
+    assert!(slow.contains("\ntime        about "), "{slow}");
+    let warning = "warning: a task of `svc` on 336,776 rows may take ";
+    assert!(slow.contains(warning), "{slow}");
+    assert!(
+        slow.contains(", more than `limits.timeout` (5 min 00 s): raise it, or use fewer rows"),
+        "{slow}"
+    );
+    for quick in ["gaussian_nb", "logistic_regression", "decision_tree"] {
+        let told = check(quick);
+        assert!(!told.contains("\ntime "), "{told}");
+        assert!(!told.contains("may take"), "{told}");
+    }
+}

@@ -97,6 +97,7 @@ impl Case {
                 trainer: self.trainer.clone(),
                 guest,
             }],
+            baseline: None,
             learning: prepared.learning,
             data: Data {
                 dataset: prepared.dataset,

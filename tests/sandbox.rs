@@ -158,12 +158,10 @@ fn every_trainer_ends_as_a_typed_result_and_the_worker_goes_on() {
     let sandbox = sandbox();
     let guest = load(&sandbox, "hostile").unwrap();
     let offered = guest.describe().unwrap().trainers;
-    assert!(
-        offered
-            .iter()
-            .map(|trainer| trainer.name.as_str())
-            .eq(expected.keys().copied())
-    );
+    let names = offered.iter().map(|trainer| trainer.name.as_str());
+    // The SDK's own.
+    let names = names.filter(|name| *name != "dummy");
+    assert!(names.eq(expected.keys().copied()));
     on_worker(|| {
         for (name, kind) in &expected {
             let mut instance = opened(&guest, LIMITS);

@@ -20,7 +20,7 @@ mod tests;
 use std::ops::Range;
 
 use fanout_contract::{
-    CONTRACT, Learning, Output, Param, Params, Scores, Split, StepDescription, Task,
+    CONTRACT, Cost, Learning, Output, Param, Params, Scores, Split, StepDescription, Task,
     TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,12 @@ pub struct Expansion {
     pub tasks: Vec<TaskSpec>,
     /// The groups of the tasks, in order. There is one if no arm has steps.
     pub groups: Vec<TaskGroup>,
+    /// The tasks of the baseline, one a split, where there is one. They name it as
+    /// the candidate behind the last; it is none of the search's.
+    pub baseline_tasks: Vec<TaskSpec>,
     arms: Vec<Arm>,
+    /// The baseline as a search of one candidate, without tasks.
+    baseline: Option<Box<Self>>,
 }
 
 /// What the tasks of a run are made from, beside its plan.
@@ -60,6 +65,9 @@ pub struct Expansion {
 pub struct Inputs {
     /// By arm of the plan: the estimator.
     pub arms: Vec<Estimator>,
+    /// The estimator with whose scores those of the candidates are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Estimator>,
     /// The kind of the target.
     pub learning: Learning,
     /// The dataset and the splits.
@@ -196,11 +204,39 @@ impl Expansion {
             let param = inputs.arms[arm].param(steps, name);
             param.is_some_and(|param| param.nested)
         });
+        if expansion.baseline.is_some() {
+            let baseline = index(expansion.candidates.len());
+            expansion.baseline_tasks = expansion.specs(&[vec![baseline]]);
+        }
         expansion
+    }
+
+    /// The expansion in which `candidate` is one of a search, and its index there:
+    /// this one, or the baseline's.
+    fn place(&self, candidate: u32) -> (&Self, u32) {
+        match &self.baseline {
+            Some(baseline) if candidate as usize == self.candidates.len() => (baseline.as_ref(), 0),
+            _ => (self, candidate),
+        }
+    }
+
+    /// The name of the baseline's trainer, where there is one.
+    pub fn baseline_trainer(&self) -> Option<&str> {
+        let arm = self.baseline.as_ref()?.arms.first()?;
+        Some(&arm.template.trainer)
     }
 
     /// The candidates and splits alone.
     fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
+        let baseline = inputs.baseline.as_ref().map(|estimator| {
+            let inputs = Inputs {
+                arms: vec![estimator.clone()],
+                baseline: None,
+                ..inputs.clone()
+            };
+            let plan = plan.of_trainer(&estimator.trainer.name);
+            Box::new(Self::without_tasks(&plan, &inputs))
+        });
         let candidates = Candidates::of_arms(plan.arms());
         let arms = plan.arms().zip(&inputs.arms).enumerate();
         let arms = arms.map(|(index, (planned, estimator))| {
@@ -232,11 +268,14 @@ impl Expansion {
             outputs: outputs(plan),
             tasks: Vec::new(),
             groups: Vec::new(),
+            baseline_tasks: Vec::new(),
+            baseline,
         }
     }
 
     fn arm(&self, candidate: u32) -> &Arm {
-        &self.arms[self.candidates.arm(candidate as usize)]
+        let (of, candidate) = self.place(candidate);
+        &of.arms[of.candidates.arm(candidate as usize)]
     }
 
     /// The guest of candidate `index`.
@@ -257,14 +296,40 @@ impl Expansion {
     /// All hyper-parameters that the plan sets for candidate `index`, fixed and
     /// searched.
     pub fn params(&self, index: usize) -> Params {
-        let mut params = self.arm(self::index(index)).template.params.clone();
-        params.extend(self.candidates.searched(index));
+        let (of, candidate) = self.place(self::index(index));
+        let mut params = of.arm(candidate).template.params.clone();
+        params.extend(of.candidates.searched(candidate as usize));
         params
     }
 
-    /// The document of task `index`.
+    /// Task `index` of the search and, behind those, of the baseline.
+    pub fn any_task(&self, index: usize) -> &TaskSpec {
+        let behind = || &self.baseline_tasks[index - self.tasks.len()];
+        self.tasks.get(index).unwrap_or_else(behind)
+    }
+
+    /// What hyper-parameters make of the time of task `index`, as a multiple of that
+    /// of a fit with the defaults of `trainer`, its own: that of its costliest
+    /// candidate.
+    pub fn relative_cost(&self, index: usize, trainer: &TrainerDescription) -> f64 {
+        let costly: Vec<&Param> = (trainer.params.iter())
+            .filter(|param| param.cost != Cost::None)
+            .collect();
+        let candidates = self.any_task(index).candidates.iter();
+        let costs = candidates.map(|&candidate| {
+            let params = self.params(candidate as usize);
+            let factors = costly.iter().map(|param| {
+                let value = params.get(&param.name).unwrap_or(&param.default);
+                family::weight(param.cost, value) / family::weight(param.cost, &param.default)
+            });
+            factors.product::<f64>()
+        });
+        costs.fold(0.0, f64::max)
+    }
+
+    /// The document of task `index`, the baseline's included.
     pub fn task(&self, index: usize) -> Task {
-        self.document(&self.tasks[index])
+        self.document(self.any_task(index))
     }
 
     /// The document of a task.
@@ -272,6 +337,9 @@ impl Expansion {
         let TaskSpec {
             split, candidates, ..
         } = spec;
+        if candidates[0] as usize == self.candidates.len() {
+            return self.single(self.candidates.len(), &self.splits[*split as usize]);
+        }
         let (shared, own) = self.candidates.columns(candidates);
         let mut task = self.arm(candidates[0]).template.clone();
         task.params
@@ -285,35 +353,39 @@ impl Expansion {
 
     /// The document of a task outside the search: `candidate` alone, on `split`.
     pub fn single(&self, candidate: usize, split: &Split) -> Task {
-        let mut task = self.arm(index(candidate)).template.clone();
+        let arm = self.arm(index(candidate));
+        let mut task = arm.template.clone();
         task.params = self.params(candidate);
         task.candidates = vec![Params::new()];
         task.split = split.clone();
-        self.arm(index(candidate)).steps.resolve(&mut task);
+        arm.steps.resolve(&mut task);
         task
     }
 
     /// The id of the task that fits `candidate` on `split`.
     pub fn id(&self, candidate: usize, split: &Split) -> Digest {
-        let mut text = String::new();
-        let split = canonical(split);
-        let candidate = index(candidate);
-        let ids = &self.arm(candidate).ids;
-        ids.id(&self.candidates, candidate, &split, &mut text)
+        self.written_id(index(candidate), &canonical(split), &mut String::new())
+    }
+
+    /// The same for a split in canonical JSON. `text` is a buffer.
+    fn written_id(&self, candidate: u32, split: &str, text: &mut String) -> Digest {
+        let (of, candidate) = self.place(candidate);
+        let ids = &of.arm(candidate).ids;
+        ids.id(&of.candidates, candidate, split, text)
     }
 
     /// What that id is the digest of: the text of a [`TaskIdentity`].
     pub fn identity(&self, candidate: usize, split: &Split) -> String {
-        let candidate = index(candidate);
-        let ids = &self.arm(candidate).ids;
-        ids.identity(&self.candidates, candidate, &canonical(split))
+        let (of, candidate) = self.place(index(candidate));
+        let ids = &of.arm(candidate).ids;
+        ids.identity(&of.candidates, candidate, &canonical(split))
     }
 
     /// The key of `candidate` among the fits of its task: its nested
     /// hyper-parameters, defaults included, as an object in canonical JSON.
     pub fn key(&self, candidate: usize) -> String {
-        let candidate = index(candidate);
-        self.arm(candidate).ids.key(&self.candidates, candidate)
+        let (of, candidate) = self.place(index(candidate));
+        of.arm(candidate).ids.key(&of.candidates, candidate)
     }
 
     /// The scores of a fit on its test rows, by metric in the plan's order.
@@ -336,9 +408,8 @@ impl Expansion {
         let mut specs = Vec::with_capacity(families.len() * splits.len());
         let mut text = String::new();
         for candidates in families {
-            let ids = &self.arm(candidates[0]).ids;
             for (split, written) in splits.iter().enumerate() {
-                let id = ids.id(&self.candidates, candidates[0], written, &mut text);
+                let id = self.written_id(candidates[0], written, &mut text);
                 specs.push(TaskSpec {
                     id,
                     split: index(split),

@@ -6,6 +6,7 @@
 //! has types only: it does no I/O, and depends on neither WebAssembly nor Parquet.
 
 pub mod metric;
+mod needs;
 mod param;
 mod score;
 pub mod step;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;
 pub use step::{Columns, StepDescription, Takes, TaskStep};
 
@@ -78,6 +80,12 @@ pub struct TrainerDescription {
     /// fitted apart, such as `n_estimators`; `None` if a model has no parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<String>,
+    /// How the time of a fit grows; `None` if nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// What a fit holds; `None` for the default [`MemoryUse`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryUse>,
     /// The hyper-parameters, in the order in which they are shown.
     pub params: Vec<Param>,
 }
@@ -123,8 +131,51 @@ impl TrainerDescription {
             abilities: Abilities::default(),
             probabilities_if: None,
             parts: None,
+            effort: None,
+            memory: None,
             params,
         }
+    }
+
+    /// The same with the effort of a fit: seconds for 10,000 rows and 10 columns, and
+    /// the exponents of the rows and of the columns.
+    #[must_use]
+    pub fn effort(mut self, seconds: f64, rows: f64, columns: f64) -> Self {
+        self.effort = Some(Effort {
+            seconds,
+            rows,
+            columns,
+            candidate: 0.0,
+            numbers: 1.0,
+        });
+        self
+    }
+
+    /// The same, in which a target of numbers takes so many times as long.
+    #[must_use]
+    pub fn numbers_take(mut self, factor: f64) -> Self {
+        self.effort = self.effort.map(|effort| Effort {
+            numbers: factor,
+            ..effort
+        });
+        self
+    }
+
+    /// The same, in which further candidates of a family take this share of a fit.
+    #[must_use]
+    pub fn each_candidate(mut self, share: f64) -> Self {
+        self.effort = self.effort.map(|effort| Effort {
+            candidate: share,
+            ..effort
+        });
+        self
+    }
+
+    /// The same with what a fit holds.
+    #[must_use]
+    pub fn memory(mut self, memory: MemoryUse) -> Self {
+        self.memory = Some(memory);
+        self
     }
 
     /// Whether it learns classes, or numbers, as targets of the kind `learning` are.

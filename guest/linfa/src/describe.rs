@@ -1,5 +1,6 @@
 //! Descriptions of estimators and their hyper-parameters, and the values of these.
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::{Abilities, Learning, Param, ParamKind, Params, TrainerDescription};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ pub(crate) enum Gives {
 }
 
 /// The description of a dense estimator, which takes neither missing values nor
-/// categories.
+/// categories. Its effort is that which `bench/effort.py` measures, rounded.
 pub(crate) fn dense(
     name: &str,
     summary: &str,
@@ -40,6 +41,15 @@ pub(crate) fn dense(
             decisions: gives == Gives::Decisions,
         },
         ..TrainerDescription::new(name, summary, tasks, params)
+    }
+}
+
+/// What an estimator holds that solves for products of columns: these, a factor and
+/// a copy.
+pub(crate) fn pairs() -> MemoryUse {
+    MemoryUse {
+        column_pair: 24,
+        ..MemoryUse::default()
     }
 }
 

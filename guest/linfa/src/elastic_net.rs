@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::algebra::{Cholesky, dot};
 use crate::descent::{Descent, Quadratic};
-use crate::describe::{Gives, Values, at_least, choice, count, dense, fit_intercept, share};
+use crate::describe::{Gives, Values, at_least, choice, count, dense, fit_intercept, pairs, share};
 use crate::linear::{LinearModel, NormalEquations};
 use crate::linear_regression::least_squares;
 
@@ -204,6 +204,8 @@ impl DenseTrainer for ElasticNet {
             Gives::Numbers,
             parameters(Some(l1_ratio.nested_separately())),
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {
@@ -239,6 +241,8 @@ impl DenseTrainer for Lasso {
             Gives::Numbers,
             parameters(None),
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {

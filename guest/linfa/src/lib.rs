@@ -1,5 +1,5 @@
 //! Estimators as trainers: linear models, nearest neighbours, naive Bayes, support
-//! vector machines, partial least squares, baselines, and linfa's decision tree.
+//! vector machines, partial least squares, and linfa's decision tree.
 //!
 //! Parameters, defaults and definitions are scikit-learn's; `docs/estimators.md`
 //! lists them with the differences.
@@ -8,8 +8,6 @@ mod algebra;
 mod classes;
 mod descent;
 mod describe;
-pub mod dummy;
-pub mod dummy_regressor;
 pub mod elastic_net;
 mod exponential;
 pub mod label;
@@ -32,8 +30,6 @@ pub mod tree;
 use fanout_sdk::Dense;
 
 pub use classes::Occurring;
-pub use dummy::Dummy;
-pub use dummy_regressor::DummyRegressor;
 pub use elastic_net::{ElasticNet, Lasso};
 pub use linear_regression::LinearRegression;
 pub use linear_svc::LinearSvc;
@@ -49,8 +45,6 @@ fanout_sdk::export! {
     guest: concat!("linfa ", env!("CARGO_PKG_VERSION")),
     trainers: [
         LinfaDecisionTree,
-        Dummy,
-        DummyRegressor,
         Dense<LinearRegression>,
         Dense<Ridge>,
         Dense<RidgeClassifier>,

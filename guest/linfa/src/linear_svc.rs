@@ -121,6 +121,7 @@ impl DenseTrainer for LinearSvc {
                 ),
             ],
         )
+        .effort(0.003, 1.0, 1.0)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearSvcModel, Fault> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{
-    Gives, Values, choice, class_weight, count, dense, fit_intercept, positive, share,
+    Gives, Values, choice, class_weight, count, dense, fit_intercept, pairs, positive, share,
 };
 use crate::exponential::sigmoid;
 use crate::linear::LinearModel;
@@ -198,6 +198,9 @@ impl DenseTrainer for LogisticRegression {
                 ),
             ],
         )
+        .effort(0.0016, 1.2, 1.5)
+        .each_candidate(1.0)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LogisticModel, Fault> {

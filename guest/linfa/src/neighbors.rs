@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer, EachPrediction};
 use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
 use serde::{Deserialize, Serialize};
@@ -219,6 +220,12 @@ impl DenseTrainer for Neighbors {
                 ),
             ],
         )
+        .effort(0.05, 2.2, 1.0)
+        .each_candidate(0.01)
+        .memory(MemoryUse {
+            row: 700,
+            ..MemoryUse::default()
+        })
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::algebra::{Cholesky, dot};
 use crate::classes::{Balance, Classes, Occurring};
-use crate::describe::{Gives, Values, at_least, class_weight, dense, fit_intercept};
+use crate::describe::{Gives, Values, at_least, class_weight, dense, fit_intercept, pairs};
 use crate::linear::{LinearModel, NormalEquations, column_means, mean, model};
 use crate::linear_regression::least_squares;
 
@@ -278,6 +278,8 @@ impl DenseTrainer for Ridge {
             Gives::Numbers,
             vec![alpha(), fit_intercept()],
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {
@@ -340,6 +342,8 @@ impl DenseTrainer for RidgeClassifier {
             Gives::Decisions,
             vec![alpha(), fit_intercept(), class_weight()],
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<RidgeClassifierModel, Fault> {

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use crate::contract::TaskStep;
+use crate::contract::{StepsMemory, TaskStep};
 use crate::guest::Offer;
 use crate::pipeline::{FitRows, bytes_of};
 use crate::trainer::{Prediction, Scorer};
@@ -18,6 +18,14 @@ use crate::{Fault, Matrix, Pipeline, StepCache, Table};
 /// split, and those that share steps one after the other.
 const KEPT_BYTES: usize = 64 << 20;
 const KEPT_TIMES: usize = 3;
+
+/// What a [`Matrix`] holds, and those that steps leave.
+pub(crate) const MEMORY: StepsMemory = StepsMemory {
+    kept: KEPT_BYTES as u64,
+    times: KEPT_TIMES as u64,
+    number: 8,
+    category: 4,
+};
 
 /// The features of a dataset behind steps, with what was fitted last.
 pub(crate) struct BehindSteps {

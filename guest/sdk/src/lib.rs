@@ -104,6 +104,7 @@ pub mod dataset;
 pub mod dense;
 #[cfg(target_family = "wasm")]
 pub mod doors;
+pub mod dummy;
 pub mod eigen;
 mod file;
 #[cfg(any(fuzzing, test))]

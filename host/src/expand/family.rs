@@ -129,7 +129,8 @@ impl<'a> CostModel<'a> {
     }
 }
 
-fn weight(cost: Cost, value: &Json) -> f64 {
+/// The factor of the cost by the value of a hyper-parameter.
+pub(super) fn weight(cost: Cost, value: &Json) -> f64 {
     let value = match value {
         Json::Null => UNBOUNDED,
         value => value.as_f64().filter(|value| *value > 0.0).unwrap_or(1.0),

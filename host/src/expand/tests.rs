@@ -114,6 +114,7 @@ fn estimator(trainer: TrainerDescription) -> Estimator {
 fn expand_arms(plan: &Plan, arms: Vec<Estimator>, folds: i32, workers: usize) -> Expansion {
     let inputs = Inputs {
         arms,
+        baseline: None,
         learning: Learning::Binary,
         data: data(),
         splits: splits(folds),
@@ -745,4 +746,39 @@ fn what_the_chosen_step_lacks_is_in_no_name() {
             .collect()
     };
     assert_eq!((names("scaler").len(), names("pca").len()), (1, 2));
+}
+
+#[test]
+fn the_baseline_is_a_task_a_split_and_no_candidate() {
+    let of = |plan: &Plan, arms, baseline| {
+        let inputs = Inputs {
+            arms,
+            baseline,
+            learning: Learning::Binary,
+            data: data(),
+            splits: splits(2),
+        };
+        Expansion::new(plan, &inputs, 1)
+    };
+    let arms = || vec![estimator(trainer()), estimator(linear())];
+    let plan = whole_plan(ARMS);
+    let with = of(&plan, arms(), Some(estimator(linear())));
+    let without = of(&plan, arms(), None);
+    assert_eq!(with.tasks, without.tasks);
+    assert_eq!(with.candidates, without.candidates);
+    assert!(without.baseline_tasks.is_empty());
+    // Its fits are those of a plan of its trainer alone, with the defaults.
+    let alone = whole_plan("trainer: {name: linear}");
+    let alone = of(&alone, vec![estimator(linear())], None);
+    for (split, task) in with.baseline_tasks.iter().enumerate() {
+        let index = with.tasks.len() + split;
+        assert_eq!((task.split, &*task.candidates), (split as u32, &[5][..]));
+        assert_eq!(task.id, alone.tasks[split].id);
+        assert_eq!(with.key(5), alone.key(0));
+        assert_eq!(with.guest(5), alone.guest(0));
+        assert_eq!(with.any_task(index), task);
+        assert_eq!(with.task(index), alone.task(split));
+        let identity = with.identity(5, &with.splits[split]);
+        assert_eq!(Digest::of(identity.as_bytes()), task.id);
+    }
 }

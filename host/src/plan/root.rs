@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fanout_contract::Score;
+use fanout_contract::{Params, Score};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
@@ -94,6 +94,24 @@ impl Plan {
         });
         let arms: Vec<ArmPlan<'_>> = one.into_iter().chain(several).collect();
         arms.into_iter()
+    }
+
+    /// The same plan for one trainer alone, with its defaults and without steps.
+    pub fn of_trainer(&self, name: &str) -> Self {
+        let trainer = TrainerPlan {
+            name: name.to_owned(),
+            guest: None,
+            params: Params::new(),
+        };
+        Self {
+            trainer: Some(trainer),
+            trainers: Vec::new(),
+            steps: Vec::new(),
+            search: Search::List {
+                candidates: vec![Params::new()],
+            },
+            ..self.clone()
+        }
     }
 
     /// The names of the trainers, in the plan's order.

@@ -412,7 +412,7 @@ impl Pool for LocalPool {
         tasks: &dyn Tasks,
         report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
-        let workers = self.workers.min(tasks.len()).max(1);
+        let workers = self.workers.min(tasks.busy_workers()).max(1);
         self.unopened.store(workers, Ordering::Relaxed);
         let threads = WorkerThreads {
             workers: self.workers,

@@ -41,7 +41,7 @@ impl WorkerThreads {
             } else {
                 TaskFeed::local(tasks, record, cancel, reports, &grouped)
             };
-            for number in 0..self.workers.min(tasks.len()) {
+            for number in 0..self.workers.min(tasks.busy_workers()) {
                 let name = format!("worker-{number}");
                 let feed = feed.of_worker(&name);
                 std::thread::Builder::new()

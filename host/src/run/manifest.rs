@@ -209,9 +209,14 @@ impl Manifest {
                 .map(|step| step.name().to_owned())
                 .collect(),
         });
+        let baseline = self.inputs.baseline.iter().map(|estimator| ArmScope {
+            guest: estimator.guest,
+            trainer: estimator.trainer.name.clone(),
+            steps: Vec::new(),
+        });
         Scope {
             data: self.inputs.data.clone(),
-            arms: arms.collect(),
+            arms: arms.chain(baseline).collect(),
             learning: self.inputs.learning,
             target: plan.dataset.target.clone(),
             weight: plan.dataset.weight.clone(),

@@ -225,6 +225,8 @@ impl Named {
                     named.tasks.insert(expansion.id(first, split));
                 }
             }
+            let baseline = expansion.baseline_tasks.iter();
+            named.tasks.extend(baseline.map(|task| task.id));
         }
         Ok(named)
     }

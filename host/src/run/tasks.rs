@@ -9,14 +9,19 @@ use crate::digest::Digest;
 use crate::expand::{Expansion, TaskGroup, TaskIdentity, TaskSpec};
 use crate::task::WantedFits;
 
-/// The tasks of a run. Each is made when it is asked for, so that a run of
-/// many tasks does not hold them all.
+/// The tasks of a run, those of its baseline last. Each is made when it is asked
+/// for, so that a run of many tasks does not hold them all.
 pub trait Tasks: Sync {
     /// How many there are.
     fn len(&self) -> usize;
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// How many workers there is something to do for. Tasks that take no time, a
+    /// baseline's, are left to those that have the dataset open.
+    fn busy_workers(&self) -> usize {
+        self.len()
     }
     /// The groups of the tasks, in order. Each task is in one.
     fn groups(&self) -> Vec<TaskGroup> {
@@ -35,15 +40,28 @@ pub trait Tasks: Sync {
 
 impl Tasks for Expansion {
     fn len(&self) -> usize {
+        self.tasks.len() + self.baseline_tasks.len()
+    }
+
+    fn busy_workers(&self) -> usize {
         self.tasks.len()
     }
 
     fn groups(&self) -> Vec<TaskGroup> {
-        self.groups.clone()
+        let mut groups = self.groups.clone();
+        let (search, all) = (self.tasks.len(), Tasks::len(self));
+        match groups.last_mut().filter(|last| !last.shares_steps) {
+            Some(last) => last.tasks.end = all,
+            None => groups.push(TaskGroup {
+                tasks: search..all,
+                shares_steps: false,
+            }),
+        }
+        groups
     }
 
     fn wanted(&self, index: usize) -> WantedFits {
-        wanted(self, &self.tasks[index])
+        wanted(self, self.any_task(index))
     }
 
     fn task(&self, index: usize) -> Task {
@@ -51,13 +69,13 @@ impl Tasks for Expansion {
     }
 
     fn identity(&self, index: usize) -> String {
-        let task = &self.tasks[index];
+        let task = self.any_task(index);
         let split = &self.splits[task.split as usize];
         Self::identity(self, task.candidates[0] as usize, split)
     }
 
     fn guest(&self, index: usize) -> Digest {
-        Self::guest(self, self.tasks[index].candidates[0] as usize)
+        Self::guest(self, self.any_task(index).candidates[0] as usize)
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fanout_contract::metric::{Compares, Metric};
 use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
-use super::catalogue::OfferedGuest;
+use super::catalogue::{OfferedGuest, extend_distinct};
 use super::{SessionError, first_step};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
@@ -42,6 +42,9 @@ const IMPUTER: &str = "simple_imputer";
 /// The steps that make numbers of categories.
 const ENCODERS: [&str; 3] = ["one_hot_encoder", "ordinal_encoder", "target_encoder"];
 
+/// The trainer that serves as a baseline with its defaults, where a guest offers it.
+const BASELINE: &str = "dummy";
+
 /// What a guest offers to an arm.
 #[derive(Clone, Debug)]
 struct Offer {
@@ -49,6 +52,8 @@ struct Offer {
     /// The trainers of the chosen name: two where one learns classes and the other
     /// numbers.
     trainers: Vec<TrainerDescription>,
+    /// Its trainers of the name [`BASELINE`].
+    baseline: Vec<TrainerDescription>,
     /// All its steps.
     steps: Vec<StepDescription>,
 }
@@ -186,6 +191,7 @@ impl LoadedPlan {
             }
         }
         let inputs = Inputs {
+            baseline: self.baseline(&arms, prepared),
             arms,
             learning: prepared.learning,
             data: Data {
@@ -195,6 +201,26 @@ impl LoadedPlan {
             splits: prepared.folds.clone(),
         };
         Ok(SuitedPlan { plan, inputs })
+    }
+
+    /// The baseline that a guest of the plan offers; `None` if none does, or if the
+    /// plan has it among its trainers.
+    fn baseline(&self, arms: &[Estimator], prepared: &Prepared) -> Option<Estimator> {
+        if arms.iter().any(|arm| arm.trainer.name == BASELINE) {
+            return None;
+        }
+        let weighted = self.plan.dataset.weight.is_some();
+        self.offers.iter().find_map(|offer| {
+            let suited = |trainer: &&TrainerDescription| {
+                trainer.tasks.contains(&prepared.learning)
+                    && (trainer.abilities.weights || !weighted)
+            };
+            Some(Estimator {
+                trainer: offer.baseline.iter().find(suited)?.clone(),
+                steps: Vec::new(),
+                guest: offer.guest,
+            })
+        })
     }
 
     /// What of the plan's request is cut, one sentence each.
@@ -435,11 +461,17 @@ impl Choice {
             }
             let Some(found) = found else { continue };
             let offered = &offers[found];
-            let named = offered.description.trainers.iter();
-            let named = named.filter(|known| known.name == trainer.name);
+            let of_name = |name: &str| {
+                let trainers = offered.description.trainers.iter();
+                trainers
+                    .filter(|known| known.name == name)
+                    .cloned()
+                    .collect()
+            };
             choice.arms.push(Offer {
                 guest: offered.guest.digest(),
-                trainers: named.cloned().collect(),
+                trainers: of_name(&trainer.name),
+                baseline: of_name(BASELINE),
                 steps: offered.description.steps.clone(),
             });
         }
@@ -448,9 +480,7 @@ impl Choice {
             choice.arms.iter().any(|offer| offer.guest == digest)
         };
         for offered in offers {
-            choice
-                .trainers
-                .extend(offered.description.trainers.iter().cloned());
+            extend_distinct(&mut choice.trainers, &offered.description.trainers);
             for step in &offered.description.steps {
                 if !choice.steps.iter().any(|known| known.name == step.name) {
                     choice.steps.push(step.clone());

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::kernel::{Kernel, Vectors};
 use super::machines::{Machines, Solved};
-use super::params::{limits, shared_params};
+use super::params::{kernel_rows, limits, shared_params};
 use super::platt::{self, Folds, Sigmoid, pairs};
 use super::solver::{Limits, Problem, Solution};
 use crate::classes::{Balance, Classes, Occurring};
@@ -203,7 +203,9 @@ impl DenseTrainer for Svc {
              rows at least.",
             Gives::Decisions,
             params,
-        );
+        )
+        .effort(0.4, 2.0, 0.5)
+        .memory(kernel_rows());
         description.probabilities_if = Some(PROBABILITY.to_owned());
         description
     }

@@ -1,10 +1,20 @@
 //! The hyper-parameters that classifier and regressor have.
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::{Param, ParamKind, Params};
 use serde_json::json;
 
 use super::solver::Limits;
 use crate::describe::{Values, any_number, at_least, choice, count, inverse_penalty, positive};
+
+/// What a fit holds: the kernel's rows that the cache keeps.
+pub(super) fn kernel_rows() -> MemoryUse {
+    MemoryUse {
+        row_pair: 8,
+        row_pairs: 200_000_000,
+        ..MemoryUse::default()
+    }
+}
 
 /// The parameters that both estimators have.
 pub(super) fn shared_params() -> Vec<Param> {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::kernel::{Kernel, Vectors};
 use super::machines::Machines;
-use super::params::{limits, shared_params};
+use super::params::{kernel_rows, limits, shared_params};
 use super::solver::{Problem, Solution};
 use crate::describe::{Gives, Values, at_least, dense};
 
@@ -42,6 +42,8 @@ impl DenseTrainer for Svr {
             Gives::Numbers,
             params,
         )
+        .effort(1.8, 2.1, 0.3)
+        .memory(kernel_rows())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<SvrModel, Fault> {

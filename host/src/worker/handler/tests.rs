@@ -56,6 +56,7 @@ cv: {method: k_fold, n_splits: 2}
             trainer,
             guest: digest,
         }],
+        baseline: None,
         learning: Learning::Binary,
         data: Data {
             dataset: digest,

@@ -1,8 +1,8 @@
 //! The trainer `dummy` for numbers. Expected values are those of scikit-learn's
 //! `DummyRegressor` for the same targets and weights.
 
-use fanout_linfa::DummyRegressor;
 use fanout_sdk::contract::{Column, ColumnKind, Role};
+use fanout_sdk::dummy::DummyRegressor;
 use fanout_sdk::{Fault, Job, Params, Table, Target, Trainer, Values};
 use serde_json::{Value, json};
 

@@ -1,15 +1,15 @@
-//! [`Dummy`]: scikit-learn's `DummyClassifier`, which ignores the features. It
-//! serves as a baseline for scores, and to measure the overhead of a task.
+//! [`DummyClassifier`]: the class frequencies of the training rows.
 
 use std::convert::Infallible;
 
-use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
-use fanout_sdk::{
-    Fault, Job, Learning, Param, ParamKind, Params, Prediction, Scorer, Table, Target, Trainer,
-    TrainerDescription,
-};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::{any_number, choice, description};
+use crate::{
+    Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
+    Scorer, Table, Target, Trainer, TrainerDescription,
+};
 
 /// Predicts from the class frequencies of the training rows.
 ///
@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 /// `stratified` and `uniform` have the frequencies of scikit-learn, but not its
 /// random numbers.
 #[derive(Debug)]
-pub struct Dummy(Infallible);
+pub struct DummyClassifier(Infallible);
 
-/// The strategy of a [`Dummy`].
+/// The strategy of a [`DummyClassifier`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Strategy {
     /// The most frequent class; the probabilities are the class frequencies.
@@ -48,7 +48,7 @@ pub enum Strategy {
     },
 }
 
-/// A fitted [`Dummy`].
+/// A fitted [`DummyClassifier`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     classes: Vec<String>,
@@ -56,33 +56,23 @@ pub struct Model {
     strategy: Strategy,
 }
 
-impl Trainer for Dummy {
+impl Trainer for DummyClassifier {
     type Prepared = ();
     type Model = Model;
 
     fn description() -> TrainerDescription {
-        let choices = [
-            "prior",
-            "most_frequent",
-            "stratified",
-            "uniform",
-            "constant",
-        ];
-        let label = || ParamKind::Float {
-            min: None,
-            max: None,
-            above_min: false,
-        };
-        let mut description = TrainerDescription::new(
-            "dummy",
-            "A baseline that ignores the features.",
+        description(
             vec![Learning::Binary, Learning::Multiclass],
             vec![
                 Param::new(
                     "strategy",
-                    vec![ParamKind::Choice {
-                        of: choices.map(str::to_owned).to_vec(),
-                    }],
+                    vec![choice(&[
+                        "prior",
+                        "most_frequent",
+                        "stratified",
+                        "uniform",
+                        "constant",
+                    ])],
                     json!("prior"),
                     "The prediction: the class frequencies of the training rows, the most \
                      frequent class, random classes by frequency or uniform, or a given class.",
@@ -98,14 +88,12 @@ impl Trainer for Dummy {
                 ),
                 Param::new(
                     "constant",
-                    vec![ParamKind::Null, ParamKind::Text, label()],
+                    vec![ParamKind::Null, ParamKind::Text, any_number()],
                     Value::Null,
                     "The label that strategy `constant` predicts.",
                 ),
             ],
-        );
-        description.abilities.weights = true;
-        description
+        )
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {

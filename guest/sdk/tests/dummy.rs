@@ -1,7 +1,7 @@
 //! The trainer `dummy` on a table.
 
-use fanout_linfa::Dummy;
 use fanout_sdk::contract::{Column, ColumnKind, Role};
+use fanout_sdk::dummy::DummyClassifier;
 use fanout_sdk::{Fault, Job, Params, Prediction, Scorer, Table, Trainer, Values};
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn probabilities(prediction: Prediction<'_>) -> Vec<f64> {
 /// scored and by a model.
 fn predicted(target: &str, set: &[(&str, Value)]) -> Result<Vec<f64>, Fault> {
     let table = table();
-    let defaults = Dummy::description().params.into_iter();
+    let defaults = DummyClassifier::description().params.into_iter();
     let mut params: Params = defaults.map(|param| (param.name, param.default)).collect();
     params.extend(
         set.iter()
@@ -79,11 +79,11 @@ fn predicted(target: &str, set: &[(&str, Value)]) -> Result<Vec<f64>, Fault> {
         train: &rows,
         test: &rows,
     };
-    Dummy::prepare(&table)?;
+    DummyClassifier::prepare(&table)?;
     let mut recorded = Recorder(Vec::new());
-    assert_eq!(Dummy::evaluate(&(), &job, &mut recorded)?, 1);
-    let model = Dummy::fit(&(), &job)?;
-    let of_model = Dummy::predict(&model, &table)?;
+    assert_eq!(DummyClassifier::evaluate(&(), &job, &mut recorded)?, 1);
+    let model = DummyClassifier::fit(&(), &job)?;
+    let of_model = DummyClassifier::predict(&model, &table)?;
     assert_eq!(of_model.classes, target.classes());
     assert_eq!(recorded.0, probabilities(of_model.as_prediction()));
     Ok(recorded.0)

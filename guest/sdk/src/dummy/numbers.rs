@@ -1,15 +1,14 @@
-//! [`DummyRegressor`]: scikit-learn's baseline for numbers, which ignores the
-//! features.
+//! [`DummyRegressor`]: one number of the training rows' targets.
 
 use std::convert::Infallible;
 
-use fanout_sdk::{
+use serde_json::{Value, json};
+
+use super::{any_number, choice, description};
+use crate::{
     Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
     Scorer, Table, Target, Trainer, TrainerDescription,
 };
-use serde_json::{Value, json};
-
-use crate::describe::{Values, any_number, choice, share};
 
 /// Predicts one number of the training rows' targets.
 ///
@@ -30,9 +29,7 @@ impl Trainer for DummyRegressor {
     type Model = f64;
 
     fn description() -> TrainerDescription {
-        let mut description = TrainerDescription::new(
-            "dummy",
-            "A baseline that ignores the features.",
+        description(
             vec![Learning::Regression],
             vec![
                 Param::new(
@@ -43,7 +40,14 @@ impl Trainer for DummyRegressor {
                 ),
                 Param::new(
                     "quantile",
-                    vec![ParamKind::Null, share()],
+                    vec![
+                        ParamKind::Null,
+                        ParamKind::Float {
+                            min: Some(0.0),
+                            max: Some(1.0),
+                            above_min: false,
+                        },
+                    ],
                     Value::Null,
                     "The quantile that strategy `quantile` predicts, from 0 to 1.",
                 ),
@@ -54,9 +58,7 @@ impl Trainer for DummyRegressor {
                     "The number that strategy `constant` predicts.",
                 ),
             ],
-        );
-        description.abilities.weights = true;
-        description
+        )
     }
 
     fn prepare(_: &Table) -> Result<(), Fault> {
@@ -92,24 +94,19 @@ fn fit(job: &Job<'_>, params: &Params) -> Result<f64, Fault> {
             "`dummy` for numbers does not learn classes".to_owned(),
         ));
     };
-    let missing = |strategy: &str| {
-        Fault::InvalidParams(format!(
-            "strategy `{strategy}` of `dummy` needs the hyper-parameter `{strategy}`"
-        ))
-    };
-    match params.text("strategy") {
-        "median" => Ok(quantile(job, numbers, 0.5)),
-        "quantile" => {
-            let share = params.optional_number("quantile");
-            Ok(quantile(
-                job,
-                numbers,
-                share.ok_or_else(|| missing("quantile"))?,
+    let strategy = params["strategy"].as_str().unwrap_or_default();
+    // `quantile` and `constant` are numbers of the same names.
+    let number = || {
+        params[strategy].as_f64().ok_or_else(|| {
+            Fault::InvalidParams(format!(
+                "strategy `{strategy}` of `dummy` needs the hyper-parameter `{strategy}`"
             ))
-        }
-        "constant" => params
-            .optional_number("constant")
-            .ok_or_else(|| missing("constant")),
+        })
+    };
+    match strategy {
+        "median" => Ok(quantile(job, numbers, 0.5)),
+        "quantile" => Ok(quantile(job, numbers, number()?)),
+        "constant" => number(),
         _ => {
             let (mut sum, mut total) = (0.0, 0.0);
             for &row in job.train {
