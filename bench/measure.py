@@ -4,8 +4,9 @@ Wall time: from before the process starts until it has ended, its output read.
 CPU: user and system time of the process and of all descendants it waited for.
 Memory: the sum of the proportional set sizes (PSS: shared pages count once,
 split among those who share them) of every process of the command's session,
-sampled every 20 ms; the greatest sum. Sampling takes time of its own, so a
-run is either timed or sampled, never both.
+sampled every 20 ms; the greatest sum. Sampling takes time of its own, so such
+a run is not timed. A run of minutes is sampled every second and timed as well:
+that misses short peaks, and says what it took of the processor (`sampling`).
 """
 
 import json
@@ -17,6 +18,7 @@ import threading
 import time
 
 INTERVAL = 0.02
+COARSE = 1.0
 
 
 class Failed(Exception):
@@ -46,22 +48,26 @@ def proportional_set_size(process):
 
 
 class Sampler(threading.Thread):
-    def __init__(self, session):
+    def __init__(self, session, interval):
         super().__init__(daemon=True)
         self.session = session
+        self.interval = interval
         self.peak = 0
         self.most = 0
+        self.spent = 0.0
         self.over = threading.Event()
 
     def run(self):
-        while not self.over.wait(INTERVAL):
+        while not self.over.wait(self.interval):
             sizes = [proportional_set_size(process) for process in processes(self.session)]
             self.peak = max(self.peak, sum(sizes))
             self.most = max(self.most, len(sizes))
+        self.spent = time.thread_time()
 
 
-def run(command, sample=False, cwd=None):
-    """Runs a command that prints one JSON object, or nothing."""
+def run(command, sample=False, cwd=None, coarse=False):
+    """Runs a command that prints one JSON object, or nothing. With `sample` its
+    memory is measured in place of its times, with `coarse` beside them."""
     command = [str(part) for part in command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -69,8 +75,8 @@ def run(command, sample=False, cwd=None):
         process = subprocess.Popen(
             command, stdout=output, stderr=errors, cwd=cwd, start_new_session=True
         )
-        sampler = Sampler(process.pid)
-        if sample:
+        sampler = Sampler(process.pid, COARSE if coarse else INTERVAL)
+        if sample or coarse:
             sampler.start()
         code = process.wait()
         wall = time.perf_counter() - started
@@ -84,8 +90,9 @@ def run(command, sample=False, cwd=None):
             raise Failed(f"`{' '.join(command)}` ended with {code}:\n{tail}")
     spent = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
     measured = {"wall": wall, "cpu": spent}
-    if sample:
+    if sample or coarse:
         sampler.join()
-        measured = {"peak_memory": sampler.peak, "processes": sampler.most}
+        memory = {"peak_memory": sampler.peak, "processes": sampler.most}
+        measured = {**measured, **memory, "sampling": sampler.spent} if coarse else memory
     # Without `--json`, what it prints is for people.
     return measured, json.loads(text) if text.lstrip().startswith(b"{") else None

@@ -4,7 +4,10 @@ import math
 import statistics
 import textwrap
 
+import agree
+import bars
 import big
+import estimators
 import tables
 
 NAMES = {
@@ -189,11 +192,13 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None):
-    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did."""
+def render(kept, large=None, real=None, equal=None, single=None):
+    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
+    agree.py did, and `single` what estimators.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
+        "bars": bars.section,
         "quality": quality,
         "tax": lambda _: tax(kept["tax"]),
         "overhead": overhead,
@@ -209,8 +214,12 @@ def render(kept, large=None, real=None):
             parts.append(render_section(kept[name]["found"]))
             if len(distinct) > 1:
                 parts.append(tried_on(machines[name]))
+    if single:
+        parts.append(estimators.section(single))
     if real:
         parts.append(tables.section(real))
+    if equal:
+        parts.append(agree.section(equal))
     if large:
         parts.append(big.section(large))
     return "\n".join(parts)
@@ -275,6 +284,8 @@ def figures(kept):
             f"The sandbox takes {ratio(kept['tax']['found']):.2f} times as long as the same code"
             f" built natively ({kept['tax']['machine']['cpu']}{others})."
         )
+    if "bars" in kept:
+        sentences.append(bars.sentence(kept["bars"]["found"]))
     if "overhead" in kept:
         one = kept["overhead"]["found"]["fanout"]
         wall = statistics.median(one["walls"])

@@ -3,6 +3,7 @@
 
     python3 bench/run.py                    everything, 3 rounds
     python3 bench/run.py --rounds 5 --only flights small
+    python3 bench/run.py --only bars        the four promised factors, six minutes
 
 Makes a virtual environment in bench/.venv with the packages of
 requirements.txt, makes the tables, builds fanout, and then runs one section
@@ -28,7 +29,7 @@ ROOT = HERE.parent
 VENV = HERE / ".venv"
 PLANS = HERE / "plans"
 KEPT = HERE / "results.json"
-SECTIONS = ["flights", "small", "quality", "tax", "overhead", "scale"]
+SECTIONS = ["flights", "small", "bars", "quality", "tax", "overhead", "scale"]
 
 
 def environment():
@@ -54,18 +55,18 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def build_native():
-    """The forest as a program of this machine, from the guest's own workspace
-    and profile. WebAssembly's vectors have 128 bits, which on x86-64 need
-    more than its oldest processors: v2 has them, and nothing wider."""
+def build_native(guest="trees", example="native"):
+    """A guest as a program of this machine, from the guests' own workspace and
+    profile. WebAssembly's vectors have 128 bits, which on x86-64 need more than
+    its oldest processors: v2 has them, and nothing wider."""
     flags = "-C target-cpu=x86-64-v2" if platform.machine() == "x86_64" else ""
     folder = ROOT / "guest" / "target" / "native"
-    command = ["cargo", "build", "--release", "--locked", "--package", "fanout-trees"]
+    command = ["cargo", "build", "--release", "--locked", "--package", f"fanout-{guest}"]
     command += ["--manifest-path", ROOT / "guest" / "Cargo.toml", "--target-dir", folder]
     subprocess.run(
-        [*command, "--example", "native"], env={**os.environ, "RUSTFLAGS": flags}, check=True
+        [*command, "--example", example], env={**os.environ, "RUSTFLAGS": flags}, check=True
     )
-    return folder / "release" / "examples" / "native"
+    return folder / "release" / "examples" / example
 
 
 class Bench:
@@ -300,6 +301,7 @@ def main():
     arguments = parser.parse_args()
     environment()
     sys.path.insert(0, str(HERE))
+    import bars
     import results
     import scale
 
@@ -316,6 +318,7 @@ def main():
         sections = {
             "flights": lambda: compare(bench, "flights"),
             "small": lambda: compare(bench, "small"),
+            "bars": lambda: bars.measure(bench, say),
             "quality": lambda: quality(bench),
             "tax": lambda: tax(bench),
             "overhead": lambda: overhead(bench),
@@ -329,14 +332,15 @@ def main():
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
-    large = HERE / "big.json"
-    large = json.loads(large.read_text()) if large.exists() else None
-    real = HERE / "tables.json"
-    real = json.loads(real.read_text()) if real.exists() else None
-    (HERE / "RESULTS.md").write_text(results.render(kept, large, real))
+    others = [HERE / name for name in ("big.json", "tables.json", "agree.json", "estimators.json")]
+    others = [json.loads(file.read_text()) if file.exists() else None for file in others]
+    (HERE / "RESULTS.md").write_text(results.render(kept, *others))
     readme = ROOT / "README.md"
     readme.write_text(results.put_into(readme.read_text(), kept))
     say("wrote bench/RESULTS.md and the figures in README.md")
+    apart = bars.disagreements(kept["bars"]["found"]) if "bars" in kept else []
+    if apart:
+        sys.exit("scores disagree:\n" + "\n".join(apart))
 
 
 if __name__ == "__main__":

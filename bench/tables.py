@@ -6,9 +6,10 @@
     python3 bench/tables.py --only german letter --seconds 200
 
 For each table of tables_data.py and each of random_forest, extra_trees and
-decision_tree: five folds, once for each of three seeds, by whole processes of
-two workers a side; the first seed alone is timed. Where scores of both sides are
-about two standard errors apart, `--more` measures seven further seeds.
+decision_tree: five folds, once for each of three seeds, or ten where a number is
+predicted, by whole processes of two workers a side; the first seed alone is timed.
+Where scores of both sides are about two standard errors apart, `--more` measures
+seven further seeds.
 `again` is scikit-learn with other random states, the noise floor of the
 verdicts. What is known stands in bench/tables.json and is not measured again
 (`--forget` removes a side's figures first); `bench/run.py --render` writes
@@ -28,16 +29,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 KEPT = HERE / "tables.json"
-TABLES = HERE / "data" / "tables"
+FOLDERS = [HERE / "data" / "tables", HERE / "data" / "numbers"]
 ESTIMATORS = ["random_forest", "extra_trees", "decision_tree"]
 SIDES = ["loky", "fanout", "again"]
 SEEDS = 3
-MORE = list(range(SEEDS, 10))
+MANY = 10
+
+
+def paths():
+    """Each table's file, the smallest first."""
+    files = [path for folder in FOLDERS for path in folder.glob("*.csv")]
+    return {path.stem: path for path in sorted(files, key=lambda path: path.stat().st_size)}
+
+
+def learns(name):
+    return "numbers" if paths()[name].parent == FOLDERS[1] else "classes"
 
 
 class Sides:
@@ -50,7 +62,7 @@ class Sides:
         from measure import run
 
         if side != "fanout":
-            command = [sys.executable, HERE / "tables_peer.py", TABLES / f"{table}.csv"]
+            command = [sys.executable, HERE / "tables_peer.py", paths()[table]]
             command += [estimator, "--jobs", self.jobs, "--seeds", *seeds]
             command += ["--add", 1000] if side == "again" else []
             return run(command)
@@ -68,8 +80,8 @@ class Sides:
         from measure import run
         from tables_peer import metrics
 
-        path = TABLES / f"{table}.csv"
-        classes = sorted(pd.read_csv(path, usecols=["y"])["y"].unique())
+        path = paths()[table]
+        y = pd.read_csv(path, usecols=["y"])["y"]
         plan = {
             "name": table,
             "dataset": {
@@ -79,11 +91,13 @@ class Sides:
             },
             "trainer": {"name": estimator, "params": {"random_state": seed}},
             "cv": {"method": "predefined_split", "column": f"fold{seed}"},
-            "scoring": metrics(len(classes)),
+            "scoring": metrics(y),
             "refit": False,
         }
-        if len(classes) == 2:
-            plan["dataset"]["positive"] = classes[1]
+        if learns(table) == "numbers":
+            plan["dataset"]["learn"] = "regression"
+        elif y.nunique() == 2:
+            plan["dataset"]["positive"] = y.max()
         folder = pathlib.Path(tempfile.mkdtemp(prefix="fanout-tables-"))
         try:
             file = folder / "plan.yaml"
@@ -102,10 +116,10 @@ def measure(sides, kept, arguments, names):
     for name in names:
         for estimator in arguments.estimators:
             cell = kept["cells"].setdefault(name, {}).setdefault(estimator, {})
-            near = arguments.more and is_near(cell)
+            many = learns(name) == "numbers" or (arguments.more and is_near(cell))
             for side in arguments.sides:
                 found = cell.setdefault(side, {"scores": {}})
-                for seeds in missing(side, found, near):
+                for seeds in missing(side, found, MANY if many else SEEDS):
                     if time.monotonic() > until:
                         return False
                     measured, scores = sides.run(side, name, estimator, seeds)
@@ -113,17 +127,17 @@ def measure(sides, kept, arguments, names):
                         found.update(measured)
                     for metric, means in scores.items():
                         found["scores"].setdefault(metric, []).extend(means)
-                    keep(kept)
+                    keep(KEPT, kept)
     return True
 
 
-def keep(kept):
+def keep(file, kept):
     """Writes what was measured, a table a line."""
     cells = (f"  {json.dumps(name)}: {json.dumps(cell)}" for name, cell in kept["cells"].items())
     rest = {key: value for key, value in kept.items() if key != "cells"}
     rest = "".join(f",\n {json.dumps(key)}: {json.dumps(value)}" for key, value in rest.items())
     cells = ",\n".join(cells)
-    KEPT.write_text(f'{{\n "cells": {{\n{cells}\n }}{rest}\n}}\n')
+    file.write_text(f'{{\n "cells": {{\n{cells}\n }}{rest}\n}}\n')
 
 
 def time_in_turn(sides, kept, arguments, names):
@@ -138,13 +152,12 @@ def time_in_turn(sides, kept, arguments, names):
                 for metric, means in scores.items() if side == "fanout" else ():
                     was = cell[side]["scores"][metric][0]
                     assert means == [was], f"{name}, {estimator}: {metric} {means}, was {was}"
-        keep(kept)
+        keep(KEPT, kept)
 
 
-def missing(side, found, is_near=False):
+def missing(side, found, wanted):
     """The seeds to measure, by run. The first run of a side is timed, alone."""
     known = max((len(means) for means in found["scores"].values()), default=0)
-    wanted = SEEDS + len(MORE) if is_near else SEEDS
     if side == "again":
         return [list(range(known, wanted))] if known < wanted else []
     runs = [[0]] if known == 0 else []
@@ -187,6 +200,37 @@ def verdicts(cells, estimator, side, place):
     return " / ".join(str(count) for count in counts)
 
 
+def times(cells, estimator):
+    """Times as fast, by table."""
+    return {
+        name: cell[estimator]["loky"]["wall"] / cell[estimator]["fanout"]["wall"]
+        for name, cell in cells.items()
+    }
+
+
+def is_timed(cell):
+    return all("wall" in cell[e][side] for e in ESTIMATORS for side in SIDES[:2])
+
+
+def summary(cells, metrics):
+    """The rows of all tables that have these metrics, given by their titles."""
+    if not cells:
+        return []
+    has_noise = all("again" in cell[e] for cell in cells.values() for e in ESTIMATORS)
+    rows = []
+    if all(is_timed(cell) for cell in cells.values()):
+        rows.append(["times as fast, median (least)"])
+        for estimator in ESTIMATORS:
+            found = times(cells, estimator).values()
+            rows[0].append(f"{statistics.median(found):.1f} ({min(found):.1f})")
+    for place, metric in enumerate(metrics):
+        sides = [("fanout", metric)] + [("again", "the noise in that")] * has_noise
+        for side, title in sides:
+            counts = (verdicts(cells, estimator, side, place) for estimator in ESTIMATORS)
+            rows.append([title, *counts])
+    return rows
+
+
 def section(kept):
     """The section of RESULTS.md."""
     from results import table
@@ -194,40 +238,38 @@ def section(kept):
     cells = {
         name: cell
         for name, cell in kept["cells"].items()
-        if all(side in cell.get(e, {}) for e in ESTIMATORS for side in SIDES)
+        if all(cell.get(e, {}).get(side, {}).get("scores") for e in ESTIMATORS for side in SIDES[:2])
     }
-    times = {
-        estimator: {
-            name: cell[estimator]["loky"]["wall"] / cell[estimator]["fanout"]["wall"]
-            for name, cell in cells.items()
-        }
-        for estimator in ESTIMATORS
-    }
+    # By what a table's target is; rendering needs no table.
+    numbers, classes = {}, {}
+    for name, cell in cells.items():
+        if "r2" not in cell[ESTIMATORS[0]]["loky"]["scores"]:
+            classes[name] = cell
+        elif all(missing(side, cell[e][side], MANY) == [] for e in ESTIMATORS for side in SIDES[:2]):
+            numbers[name] = cell
     titles = [estimator.replace("_", " ") for estimator in ESTIMATORS]
-    rows = [["times as fast, median (least)"]]
-    for estimator in ESTIMATORS:
-        found = times[estimator].values()
-        rows[0].append(f"{statistics.median(found):.1f} ({min(found):.1f})")
-    for place, metric in enumerate(["accuracy", "ROC AUC", "log loss"]):
-        for side, title in [("fanout", metric), ("again", "the noise in that")]:
-            counts = (verdicts(cells, estimator, side, place) for estimator in ESTIMATORS)
-            rows.append([title, *counts])
     each = [
-        [name, *(f"{times[estimator][name]:.1f}" for estimator in ESTIMATORS)]
-        for name in sorted(cells)
+        [name, *(f"{times({name: cell}, e)[name]:.1f}" for e in ESTIMATORS)]
+        for name, cell in sorted({**classes, **numbers}.items())
+        if is_timed(cell)
     ]
-    machine = kept["machine"]
+    machines = kept["machines"]
+    text = (
+        "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to 26 "
+        "classes or a number to predict, categories and missing values; scikit-learn gets "
+        "categories as ordinal codes. Defaults on both sides, five folds, a whole process for the "
+        "times of seed 0. Better / equal / worse: the tables on which the mean difference over "
+        "seeds, each with folds of its own that both sides share, is beyond two of its standard "
+        "errors, or not. The noise is the same verdict on scikit-learn with other random states."
+    )
     return (
-        f"## {len(cells)} real tables\n\n"
-        "`bench/tables.py`; the raw figures are in `bench/tables.json`. 100 to 50,000 rows, 2 to\n"
-        "26 classes, categories and missing values; scikit-learn gets categories as ordinal codes.\n"
-        f"Defaults on both sides, five folds, {machine['jobs']} workers each, a whole process for "
-        "the times of seed 0,\nthe sides in turn. Better / equal / worse: the tables on which the "
-        "mean difference over seeds, each\nwith folds of its own that both sides share, is beyond "
-        "two of its standard errors, or not. The\nnoise is the same verdict on scikit-learn with other random states.\n\n"
-        + table(["", *titles], rows)
-        + f"\n{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
-        + f"scikit-learn {machine['scikit-learn']}.\nTimes as fast, by table:\n\n"
+        f"## Trees on {len(classes) + len(numbers)} real tables\n\n{textwrap.fill(text, 100)}\n\n"
+        f"{len(classes)} tables of classes, {SEEDS} to {MANY} seeds:\n\n"
+        + table(["", *titles], summary(classes, ["accuracy", "ROC AUC", "log loss"]))
+        + f"\n{ran_on(machines['classes'])}\n"
+        + f"{len(numbers)} tables of numbers to predict, {MANY} seeds:\n\n"
+        + table(["", *titles], summary(numbers, ["R²", "mean absolute error"]))
+        + f"\n{ran_on(machines['numbers'])}\nTimes as fast, by table:\n\n"
         + table(["", *titles], each)
     )
 
@@ -247,9 +289,17 @@ def machine(jobs):
     }
 
 
+def ran_on(machine):
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['jobs']} worker(s) a side, "
+        f"Python {machine['python']}, scikit-learn {machine['scikit-learn']}.\n"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", help="these tables")
+    parser.add_argument("--learns", choices=["classes", "numbers"], help="tables of this kind")
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=ESTIMATORS)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--fanout", type=pathlib.Path, default=ROOT / "target/release/fanout")
@@ -262,15 +312,17 @@ def main():
     sys.path.insert(0, str(HERE))
     subprocess.run([sys.executable, HERE / "tables_data.py"], check=True)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"cells": {}}
-    names = arguments.only or sorted(path.stem for path in TABLES.glob("*.csv"))
-    kept["machine"] = machine(arguments.jobs)
+    names = arguments.only or list(paths())
+    names = [name for name in names if arguments.learns in (None, learns(name))]
+    for name in names:
+        kept.setdefault("machines", {})[learns(name)] = machine(arguments.jobs)
     for cell in kept["cells"].values() if arguments.forget else ():
         for estimator in arguments.estimators:
             for side in arguments.sides:
                 cell.get(estimator, {}).pop(side, None)
     sides = Sides(arguments.fanout, arguments.jobs)
     if arguments.time:
-        time_in_turn(sides, kept, arguments, names)
+        time_in_turn(sides, kept, arguments, [name for name in names if name in kept["cells"]])
     done = measure(sides, kept, arguments, names)
     print("done" if done else "to be continued")
 

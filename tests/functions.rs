@@ -43,6 +43,11 @@ fn a_run_over_any_server_writes_the_files_of_a_local_run() {
             &["--pool", &server.url],
         );
         assert_eq!(here.differing(&there), [""; 0], "{kind:?}");
+        assert!(here.report["baseline"].is_object());
+        assert_eq!(
+            here.report["baseline"], there.report["baseline"],
+            "{kind:?}"
+        );
         server
     });
     // Several at once, each with its limit, and every fit by itself.
@@ -204,8 +209,9 @@ fn a_task_that_always_fails_is_a_typed_fault_that_is_not_kept() {
         said.contains("the guest trapped") && said.contains("status 500"),
         "{said}"
     );
-    // Five families at an endpoint that says what it serves: five tries each.
-    assert_eq!(proxy.posts(), 25);
+    // Five families, and the baseline on five splits, at an endpoint that says what it
+    // serves: five tries each.
+    assert_eq!(proxy.posts(), 50);
     broken.store(false, Ordering::Relaxed);
     let there = results(&fanout, &quickstart(), "there", &arguments);
     assert_eq!(there.report["fits"]["reused"], 0);
@@ -234,7 +240,8 @@ fn an_answer_that_never_comes_is_a_time_out() {
     assert_eq!(output.status.code(), Some(6));
     let said = text(&output.stderr);
     assert!(said.contains("longer than its 0.3 s"), "{said}");
-    assert_eq!(proxy.posts(), 5);
+    // Five families, and the baseline on five splits.
+    assert_eq!(proxy.posts(), 10);
 }
 
 /// What a run that must not be able to use its pool says.

@@ -49,6 +49,7 @@ fn a_run_is_listed_and_shown_as_it_ended() {
             "digests",
             "cv_results",
             "best",
+            "baseline",
             "metrics",
             "warnings",
             "failures",

@@ -4,8 +4,11 @@
 //! With `FANOUT_LONG=1` the tests in which processes die and connections break
 //! at random do so many more times (`make test-long`).
 
+mod artifacts;
+mod baseline;
 mod data;
 mod deploy;
+mod example;
 mod fire;
 mod functions;
 mod history;

@@ -17,9 +17,10 @@ use crate::program::{Fanout, example, made, scores, text};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
 use fanout::digest::Digest;
-use fanout::queue::message::{self, Series, TaskMessage};
+use fanout::queue::message::{self, Document, TaskMessage};
+use fanout_contract::CONTRACT;
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::{Nats, wait_for};
 use wire::Wire;
 use worker::Worker;
@@ -87,6 +88,8 @@ fn a_run_over_workers_writes_the_files_of_a_local_run() {
     let arguments = [&["--pool", &url][..], &store].concat();
     let there = results(&fanout, &quickstart(), "there", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
+    assert!(here.report["baseline"].is_object());
+    assert_eq!(here.report["baseline"], there.report["baseline"]);
     // Every fit by itself, and what is there is taken from there.
     let arguments = [&arguments[..], &MANY, &["--fresh"]].concat();
     let many = results(&fanout, &quickstart(), "many", &arguments);
@@ -403,7 +406,7 @@ fn messages_that_are_no_tasks_are_dropped() {
         let client = async_nats::connect(url).await.unwrap();
         let context = async_nats::jetstream::new(client);
         loop {
-            let subject = format!("fanout.v3.tasks.{run}");
+            let subject = format!("fanout.v4.tasks.{run}");
             let sent = context.publish(subject, "no task".into()).await.unwrap();
             // The worker makes the stream.
             if sent.await.is_ok() {
@@ -429,12 +432,43 @@ fn a_forged_task_is_not_run() {
     let worker = Worker::start(&fanout, &nats.url(), &["--workers", "1"]);
     nats.be_patient_for(Duration::from_secs(30), "fanout");
     let before = fanout.objects("tasks").len();
-    for (run, refusal) in [(forged, "plan.json` is damaged"), (run, "finds no task")] {
+    let digests = &report["digests"];
+    let identity = |guest: &Value| {
+        let identity = json!({
+            "data": {"dataset": digests["dataset"], "splits": digests["splits"]},
+            "guest": guest,
+            "task": {
+                "contract": CONTRACT, "learning": "binary", "params": {}, "positive": null,
+                "scoring": ["accuracy"], "split": {"column": "fold", "test": 0}, "steps": [],
+                "target": "diagnosis", "train_score": false, "trainer": "random_forest",
+                "weight": null,
+            },
+        });
+        identity.to_string()
+    };
+    let honest = identity(&digests["guests"][0]);
+    // It is in the store, and no run names it.
+    let wasm = &components()["hostile"];
+    let other = Digest::of(wasm);
+    std::fs::write(fanout.path(&format!(".fanout/guests/{other}.wasm")), wasm).unwrap();
+    let other = identity(&json!(other));
+    let id = |text: &str| Digest::of(text.as_bytes());
+    for (run, task, identity, refusal) in [
+        (forged, id(&honest), &honest, "plan.json` is damaged"),
+        (
+            run,
+            Digest::of(b"no task"),
+            &honest,
+            "is not that of the task",
+        ),
+        (run, id(&other), &other, "names no such guest"),
+    ] {
         let order = TaskMessage {
             run,
-            task: Digest::of(b"no task"),
-            split: 0,
-            candidates: Series::of(&[0]),
+            task,
+            identity: Document::new(identity.clone()).unwrap(),
+            fits: vec![Document::new("{}".to_owned()).unwrap()],
+            outputs: Default::default(),
             memory: 1 << 30,
             timeout_ms: 60_000,
             fresh: true,
@@ -444,7 +478,7 @@ fn a_forged_task_is_not_run() {
         let url = nats.url();
         wait_for(async move {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
-            let subject = format!("fanout.v3.tasks.{run}");
+            let subject = format!("fanout.v4.tasks.{run}");
             let sent = context
                 .publish(subject, message::write(&order))
                 .await
@@ -493,6 +527,43 @@ fn a_task_that_demands_more_than_a_worker_allows_is_returned() {
     let (report, _) = finish(over(&fanout, &nats.url(), &plan, &limits));
     assert_eq!(report["fits"]["served"], 240);
     drop(worker);
+}
+
+/// A family that one message can't hold goes in several, to the same scores.
+#[test]
+fn a_family_that_no_message_holds_is_split() {
+    let fanout = Fanout::new();
+    let nats = Nats::with("max_payload: 4096");
+    let plan = plan(&fanout);
+    let family = [
+        "--set",
+        "search.params={n_estimators: {range: [1, 4]}, max_depth: {range: [1, 40]}}",
+    ];
+    let worker = Worker::start(&fanout, &nats.url(), &["--workers", "2"]);
+    worker.says("connected");
+    let (report, _) = finish(over(&fanout, &nats.url(), &plan, &family));
+    // Two families, one a split, and a fit a message.
+    let count = |name: &str| report["fits"][name].as_u64().unwrap();
+    assert_eq!(count("served"), 320);
+    assert!(count("made") > 4, "{}", count("made"));
+    let local = [&[&*plan, "--store", "memory://"][..], &family].concat();
+    let alone = fanout.json(&local);
+    assert_eq!(scores(&alone), scores(&report));
+
+    // One fit can't be split.
+    let plan = plan.replace("plan.yaml", "large.yaml");
+    let name = "x".repeat(4000);
+    let text = PLAN.replace("SOURCE", &example("data/digits.parquet"));
+    let scoring = format!("scoring: [{{metric: accuracy, name: {name}}}]\n");
+    std::fs::write(&plan, text + &scoring).unwrap();
+    let output = over(&fanout, &nats.url(), &plan, &[]).wait_with_output();
+    let output = output.unwrap();
+    let said = crate::program::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(
+        said.contains("more than the 3072 that NATS takes"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -623,7 +694,8 @@ fn status_tells_of_queue_workers_and_runs() {
     );
     let line = text.lines().find(|line| line.starts_with("it ")).unwrap();
     let cells: Vec<&str> = line.split_whitespace().collect();
-    assert_eq!(cells[..5], ["it", "up", "3", "0", "120"], "{text}");
+    // 60 families on two splits, and the baseline.
+    assert_eq!(cells[..5], ["it", "up", "3", "0", "122"], "{text}");
     assert!(text.contains("no run goes on in"), "{text}");
     drop(worker);
 }

@@ -14,7 +14,7 @@ use crate::nats::server::Nats;
 use arrow_schema::{Field, Schema};
 use fanout::dataset::{self, Prepared};
 use fanout::digest::Digest;
-use fanout::expand::{Data, Estimator, Expansion, Inputs};
+use fanout::expand::{Data, Estimator, Expansion, Inputs, TaskIdentity};
 use fanout::guest::GuestFile;
 use fanout::plan::DataWay;
 use fanout::plan::{self, CheckedPlan};
@@ -29,7 +29,7 @@ use fanout::sandbox::{Cache, Guest, Instance, Sandbox, THREAD_STACK};
 use fanout::store::{Key, MacKey, Store};
 use fanout::task::{Cancel, TaskLimits};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
-use fanout_contract::{Params, Scores, TrainerDescription};
+use fanout_contract::{Columns, Learning, Params, Scores, TaskStep, TrainerDescription};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
@@ -97,6 +97,7 @@ impl Case {
                 trainer: self.trainer.clone(),
                 guest,
             }],
+            baseline: None,
             learning: prepared.learning,
             data: Data {
                 dataset: prepared.dataset,
@@ -589,7 +590,7 @@ fn a_fitted_model_predicts_every_row() {
         let model = instance.fit(&task).unwrap();
         let predicted = instance.predict(&model).unwrap();
         assert_eq!(instance.predict(&model).unwrap(), predicted);
-        let answer = instance.evaluate(&task).unwrap();
+        let answer = instance.evaluate(&task).unwrap().answer;
         // A model says all there is: another instance predicts the same.
         assert_eq!(opened().fit(&task).unwrap(), model);
         assert_eq!(opened().predict(&model).unwrap(), predicted);
@@ -644,4 +645,40 @@ fn workers_keep_the_contract_and_agree() {
     let nats = Nats::start();
     let workers = keeps_the_contract(&move |work| Box::new(Workers::new(&nats, work)));
     assert_eq!(*near(), workers);
+}
+
+/// What a worker checks before it runs anything for a run.
+#[test]
+fn a_run_names_what_its_tasks_are_of() {
+    let (fixture, case) = (PoolFixture::new(), case());
+    let inputs = case.inputs(&fixture.prepared);
+    let manifest = Manifest::new(&case.plan, inputs, &fixture.prepared);
+    let scope = manifest.scope();
+    let identity = |task| TaskIdentity::read(&Tasks::identity(&fixture.expansion, task)).unwrap();
+    for task in 0..TASKS {
+        assert!(scope.includes(&identity(task)));
+    }
+    let other = Digest::of(b"other");
+    let changes: [fn(&mut TaskIdentity, Digest); 8] = [
+        |of, other| of.guest = other,
+        |of, other| of.data.dataset = other,
+        |of, other| of.data.splits = other,
+        |of, _| of.task.trainer = "extra_trees".to_owned(),
+        |of, _| of.task.target = "radius_mean".to_owned(),
+        |of, _| of.task.learning = Learning::Regression,
+        |of, _| of.task.weight = Some("radius_mean".to_owned()),
+        |of, _| {
+            of.task.steps.push(TaskStep {
+                name: "scale".to_owned(),
+                step: "standard_scaler".to_owned(),
+                columns: Columns::All,
+                params: Params::new(),
+            });
+        },
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let mut changed = identity(0);
+        change(&mut changed, other);
+        assert!(!scope.includes(&changed), "{at}");
+    }
 }

@@ -217,7 +217,7 @@ fn a_changed_search_reuses_every_fit_that_it_shares() {
     let splits = first["splits"].as_u64().unwrap();
     // Six of nine candidates are new, and one hyper-parameter stands at its
     // default where it was not named.
-    let greater = "{n_estimators: [5, 10, 15], max_depth: [2, 4, 6], criterion: auto}";
+    let greater = "{n_estimators: [5, 10, 15], max_depth: [2, 4, 6], criterion: gini}";
     let second = with(greater, &["--workers", "7"]);
     assert_eq!(made(&second), 5 * splits);
     assert_eq!(second["fits"]["reused"].as_u64().unwrap(), 4 * splits);
@@ -365,10 +365,37 @@ fn a_guest_is_listed_described_exported_and_checked() {
         "linfa_decision_tree",
         "dummy",
     ] {
-        assert!(list.contains(name), "{list}");
+        assert_eq!(list.matches(&format!("  {name} ")).count(), 1, "{list}");
         let output = fanout.run(&["guest", "describe", name]);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
+    // In groups, each title before its names, in 80 columns.
+    let places = [
+        "estimators of classes and numbers\n",
+        "  k_neighbors ",
+        "estimators of classes\n",
+        "  svc ",
+        "estimators of numbers\n",
+        "  svr ",
+        "steps before an estimator\n",
+        "  pca ",
+    ];
+    let places = places.map(|name| list.find(name).expect(name));
+    assert!(places.is_sorted(), "{list}");
+    assert!(
+        list.lines().all(|line| line.chars().count() <= 80),
+        "{list}"
+    );
+    let json = text(&fanout.run(&["guest", "list", "--json"]).stdout);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let described = |guest: usize| json[guest]["description"]["trainers"].as_array().unwrap();
+    assert_eq!(
+        (json[0]["name"].as_str(), json[1]["name"].as_str()),
+        (Some("trees"), Some("linfa"))
+    );
+    assert!(described(1).iter().any(|trainer| trainer["name"] == "svc"
+        && trainer["effort"]["seconds"].is_number()
+        && !trainer["params"].as_array().unwrap().is_empty()));
     let describe = text(&fanout.run(&["guest", "describe", "random_forest"]).stdout);
     assert!(
         describe.contains("n_estimators = 100  (nested)"),

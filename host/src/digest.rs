@@ -92,7 +92,7 @@ fn canonical(value: &serde_json::Value, hasher: &mut Hasher) {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(hexadecimal(&self.0, &mut [0; 64]))
     }
 }
 
@@ -100,6 +100,17 @@ impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// 32 bytes as lower-case hexadecimal digits. Names of objects are made for every task,
+/// and formatting each byte takes many times as long.
+pub(crate) fn hexadecimal<'a>(bytes: &[u8; 32], text: &'a mut [u8; 64]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+    }
+    std::str::from_utf8(text).expect("digits are ASCII")
 }
 
 /// What is not a digest.

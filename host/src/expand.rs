@@ -7,22 +7,27 @@
 
 mod candidates;
 mod family;
+mod groups;
+mod identity;
 mod ids;
 mod sampler;
 mod search;
+mod separate;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use fanout_contract::{
-    CONTRACT, Learning, Param, Params, Scores, Split, StepDescription, Task, TrainerDescription,
+    CONTRACT, Cost, Learning, Output, Param, Params, Scores, Split, StepDescription, Task,
+    TrainerDescription,
 };
 use serde::{Deserialize, Serialize};
 
 pub use candidates::{Candidates, TRAINER};
+pub use groups::TaskGroup;
+pub use identity::{FamilyTask, TaskIdentity};
 
 use crate::digest::Digest;
 use crate::plan::{ArmPlan, Plan, StepPlan};
@@ -39,9 +44,19 @@ pub struct Expansion {
     pub splits: Vec<Split>,
     /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
-    /// The tasks, the costliest of each arm first by an estimate.
+    /// What is wanted of each fit beside its scores.
+    pub outputs: Vec<Output>,
+    /// The tasks: those of a group one after the other, and else the costliest of
+    /// each arm first, by an estimate.
     pub tasks: Vec<TaskSpec>,
+    /// The groups of the tasks, in order. There is one if no arm has steps.
+    pub groups: Vec<TaskGroup>,
+    /// The tasks of the baseline, one a split, where there is one. They name it as
+    /// the candidate behind the last; it is none of the search's.
+    pub baseline_tasks: Vec<TaskSpec>,
     arms: Vec<Arm>,
+    /// The baseline as a search of one candidate, without tasks.
+    baseline: Option<Box<Self>>,
 }
 
 /// What the tasks of a run are made from, beside its plan.
@@ -50,6 +65,9 @@ pub struct Expansion {
 pub struct Inputs {
     /// By arm of the plan: the estimator.
     pub arms: Vec<Estimator>,
+    /// The estimator with whose scores those of the candidates are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Estimator>,
     /// The kind of the target.
     pub learning: Learning,
     /// The dataset and the splits.
@@ -139,7 +157,8 @@ pub struct TaskSpec {
 
 impl Expansion {
     /// Expands a checked plan. Families are split until there are at least
-    /// `workers` tasks or every fit is a task.
+    /// `workers` tasks or every fit is a task; where each value takes a fit of its
+    /// own, the last ones are divided so that all `workers` are busy to the end.
     ///
     /// A task's id depends only on what decides its scores: not on how the plan
     /// writes hyper-parameters, what else it searches, the order of tasks, or
@@ -147,27 +166,77 @@ impl Expansion {
     pub fn new(plan: &Plan, inputs: &Inputs, workers: usize) -> Self {
         let mut expansion = Self::without_tasks(plan, inputs);
         let candidates = &expansion.candidates;
-        let mut families = Vec::new();
+        let (mut families, mut separate) = (Vec::new(), Vec::new());
         for ((arm, planned), estimator) in expansion.arms.iter().zip(plan.arms()).zip(&inputs.arms)
         {
             let trainer = &estimator.trainer;
             let range = arm.candidates.clone();
-            let nested = |name: &str| {
-                let param = estimator.param(planned.steps, name);
-                param.is_some_and(|param| param.nested)
-            };
+            let param = |name: &str| estimator.param(planned.steps, name);
+            let nested = |name: &str| param(name).is_some_and(|param| param.nested);
             let mut own = family::group(candidates, range, nested, plan.families);
             family::sort_by_cost(&mut own, candidates, &planned.trainer.params, trainer);
             families.append(&mut own);
+            let names = candidates.names().iter().enumerate();
+            let is_separate = |name: &str| {
+                let param = param(name);
+                plan.families && param.is_some_and(|param| param.nested && param.separate)
+            };
+            let names = names.filter(|(_, name)| is_separate(name));
+            separate.push(names.map(|(column, _)| column).collect::<Vec<_>>());
         }
-        family::split(&mut families, expansion.splits.len(), workers);
-        expansion.tasks = expansion.specs(families);
+        let arm = |family: &[u32]| candidates.arm(family[0] as usize);
+        let is_whole = |family: &[u32]| !separate[arm(family)].is_empty();
+        family::split(&mut families, is_whole, expansion.splits.len(), workers);
+        let mut tasks = Vec::new();
+        for families in families.chunk_by(|a, b| arm(a) == arm(b)) {
+            let mut own = expansion.specs(families);
+            let separate = &separate[arm(&families[0])];
+            separate::divide_last(&mut own, separate, candidates, workers);
+            if tasks.is_empty() {
+                tasks = own;
+            } else {
+                tasks.append(&mut own);
+            }
+        }
+        expansion.tasks = tasks;
+        groups::arrange(&mut expansion, plan.arms(), |arm, name| {
+            let steps = plan.arms().nth(arm).map_or(&[][..], |arm| arm.steps);
+            let param = inputs.arms[arm].param(steps, name);
+            param.is_some_and(|param| param.nested)
+        });
+        if expansion.baseline.is_some() {
+            let baseline = index(expansion.candidates.len());
+            expansion.baseline_tasks = expansion.specs(&[vec![baseline]]);
+        }
         expansion
     }
 
-    /// The candidates and splits alone, for a worker that receives its tasks in
-    /// messages.
-    pub fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
+    /// The expansion in which `candidate` is one of a search, and its index there:
+    /// this one, or the baseline's.
+    fn place(&self, candidate: u32) -> (&Self, u32) {
+        match &self.baseline {
+            Some(baseline) if candidate as usize == self.candidates.len() => (baseline.as_ref(), 0),
+            _ => (self, candidate),
+        }
+    }
+
+    /// The name of the baseline's trainer, where there is one.
+    pub fn baseline_trainer(&self) -> Option<&str> {
+        let arm = self.baseline.as_ref()?.arms.first()?;
+        Some(&arm.template.trainer)
+    }
+
+    /// The candidates and splits alone.
+    fn without_tasks(plan: &Plan, inputs: &Inputs) -> Self {
+        let baseline = inputs.baseline.as_ref().map(|estimator| {
+            let inputs = Inputs {
+                arms: vec![estimator.clone()],
+                baseline: None,
+                ..inputs.clone()
+            };
+            let plan = plan.of_trainer(&estimator.trainer.name);
+            Box::new(Self::without_tasks(&plan, &inputs))
+        });
         let candidates = Candidates::of_arms(plan.arms());
         let arms = plan.arms().zip(&inputs.arms).enumerate();
         let arms = arms.map(|(index, (planned, estimator))| {
@@ -196,40 +265,22 @@ impl Expansion {
                 .iter()
                 .map(|score| score.name.clone())
                 .collect(),
+            outputs: outputs(plan),
             tasks: Vec::new(),
+            groups: Vec::new(),
+            baseline_tasks: Vec::new(),
+            baseline,
         }
     }
 
     fn arm(&self, candidate: u32) -> &Arm {
-        &self.arms[self.candidates.arm(candidate as usize)]
+        let (of, candidate) = self.place(candidate);
+        &of.arms[of.candidates.arm(candidate as usize)]
     }
 
     /// The guest of candidate `index`.
     pub fn guest(&self, index: usize) -> Digest {
         self.arm(self::index(index)).guest
-    }
-
-    /// The task of these candidates on a split; `None` if one of them or the split
-    /// does not exist, or if the candidates are not of one family.
-    pub fn spec(&self, split: u32, candidates: Vec<u32>) -> Option<TaskSpec> {
-        let on = self.splits.get(split as usize)?;
-        let count = self.candidates.len();
-        if !candidates.iter().all(|&at| (at as usize) < count) {
-            return None;
-        }
-        let (&first, rest) = candidates.split_first()?;
-        let (mut text, on) = (String::new(), canonical(on));
-        let mut id = |candidate| {
-            let ids = &self.arm(candidate).ids;
-            ids.id(&self.candidates, candidate, &on, &mut text)
-        };
-        let task = id(first);
-        rest.iter().all(|&other| id(other) == task).then_some(())?;
-        Some(TaskSpec {
-            id: task,
-            split,
-            candidates,
-        })
     }
 
     /// The number of fits: candidates × splits.
@@ -245,14 +296,40 @@ impl Expansion {
     /// All hyper-parameters that the plan sets for candidate `index`, fixed and
     /// searched.
     pub fn params(&self, index: usize) -> Params {
-        let mut params = self.arm(self::index(index)).template.params.clone();
-        params.extend(self.candidates.searched(index));
+        let (of, candidate) = self.place(self::index(index));
+        let mut params = of.arm(candidate).template.params.clone();
+        params.extend(of.candidates.searched(candidate as usize));
         params
     }
 
-    /// The document of task `index`.
+    /// Task `index` of the search and, behind those, of the baseline.
+    pub fn any_task(&self, index: usize) -> &TaskSpec {
+        let behind = || &self.baseline_tasks[index - self.tasks.len()];
+        self.tasks.get(index).unwrap_or_else(behind)
+    }
+
+    /// What hyper-parameters make of the time of task `index`, as a multiple of that
+    /// of a fit with the defaults of `trainer`, its own: that of its costliest
+    /// candidate.
+    pub fn relative_cost(&self, index: usize, trainer: &TrainerDescription) -> f64 {
+        let costly: Vec<&Param> = (trainer.params.iter())
+            .filter(|param| param.cost != Cost::None)
+            .collect();
+        let candidates = self.any_task(index).candidates.iter();
+        let costs = candidates.map(|&candidate| {
+            let params = self.params(candidate as usize);
+            let factors = costly.iter().map(|param| {
+                let value = params.get(&param.name).unwrap_or(&param.default);
+                family::weight(param.cost, value) / family::weight(param.cost, &param.default)
+            });
+            factors.product::<f64>()
+        });
+        costs.fold(0.0, f64::max)
+    }
+
+    /// The document of task `index`, the baseline's included.
     pub fn task(&self, index: usize) -> Task {
-        self.document(&self.tasks[index])
+        self.document(self.any_task(index))
     }
 
     /// The document of a task.
@@ -260,6 +337,9 @@ impl Expansion {
         let TaskSpec {
             split, candidates, ..
         } = spec;
+        if candidates[0] as usize == self.candidates.len() {
+            return self.single(self.candidates.len(), &self.splits[*split as usize]);
+        }
         let (shared, own) = self.candidates.columns(candidates);
         let mut task = self.arm(candidates[0]).template.clone();
         task.params
@@ -273,28 +353,39 @@ impl Expansion {
 
     /// The document of a task outside the search: `candidate` alone, on `split`.
     pub fn single(&self, candidate: usize, split: &Split) -> Task {
-        let mut task = self.arm(index(candidate)).template.clone();
+        let arm = self.arm(index(candidate));
+        let mut task = arm.template.clone();
         task.params = self.params(candidate);
         task.candidates = vec![Params::new()];
         task.split = split.clone();
-        self.arm(index(candidate)).steps.resolve(&mut task);
+        arm.steps.resolve(&mut task);
         task
     }
 
     /// The id of the task that fits `candidate` on `split`.
     pub fn id(&self, candidate: usize, split: &Split) -> Digest {
-        let mut text = String::new();
-        let split = canonical(split);
-        let candidate = index(candidate);
-        let ids = &self.arm(candidate).ids;
-        ids.id(&self.candidates, candidate, &split, &mut text)
+        self.written_id(index(candidate), &canonical(split), &mut String::new())
+    }
+
+    /// The same for a split in canonical JSON. `text` is a buffer.
+    fn written_id(&self, candidate: u32, split: &str, text: &mut String) -> Digest {
+        let (of, candidate) = self.place(candidate);
+        let ids = &of.arm(candidate).ids;
+        ids.id(&of.candidates, candidate, split, text)
+    }
+
+    /// What that id is the digest of: the text of a [`TaskIdentity`].
+    pub fn identity(&self, candidate: usize, split: &Split) -> String {
+        let (of, candidate) = self.place(index(candidate));
+        let ids = &of.arm(candidate).ids;
+        ids.identity(&of.candidates, candidate, &canonical(split))
     }
 
     /// The key of `candidate` among the fits of its task: its nested
     /// hyper-parameters, defaults included, as an object in canonical JSON.
     pub fn key(&self, candidate: usize) -> String {
-        let candidate = index(candidate);
-        self.arm(candidate).ids.key(&self.candidates, candidate)
+        let (of, candidate) = self.place(index(candidate));
+        of.arm(candidate).ids.key(&of.candidates, candidate)
     }
 
     /// The scores of a fit on its test rows, by metric in the plan's order.
@@ -305,32 +396,20 @@ impl Expansion {
 
     /// Reverses the order of the tasks and shuffles neighbours. Of two concurrent
     /// runs of the same tasks, one begins at each end; of more, those that begin
-    /// at the same end still take them in different orders.
+    /// at the same end still take them in different orders. Groups stay together.
     pub fn reverse_with_jitter(&mut self) {
-        // Seeded by the operating system.
-        let random = RandomState::new();
-        let distance = self.tasks.len() / 16 + 4;
-        let tasks = std::mem::take(&mut self.tasks);
-        let mut placed: Vec<(usize, TaskSpec)> = tasks
-            .into_iter()
-            .rev()
-            .enumerate()
-            .map(|(place, task)| (place + random.hash_one(place) as usize % distance, task))
-            .collect();
-        placed.sort_by_key(|(place, _)| *place);
-        self.tasks = placed.into_iter().map(|(_, task)| task).collect();
+        groups::reverse_with_jitter(self);
     }
 
     /// The tasks of families on all splits. There may be a million tasks, so that
     /// splits are serialised once.
-    fn specs(&self, families: Vec<Vec<u32>>) -> Vec<TaskSpec> {
+    fn specs(&self, families: &[Vec<u32>]) -> Vec<TaskSpec> {
         let splits: Vec<String> = self.splits.iter().map(canonical).collect();
         let mut specs = Vec::with_capacity(families.len() * splits.len());
         let mut text = String::new();
         for candidates in families {
-            let ids = &self.arm(candidates[0]).ids;
             for (split, written) in splits.iter().enumerate() {
-                let id = ids.id(&self.candidates, candidates[0], written, &mut text);
+                let id = self.written_id(candidates[0], written, &mut text);
                 specs.push(TaskSpec {
                     id,
                     split: index(split),
@@ -360,10 +439,15 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         weight: plan.dataset.weight.clone(),
         scoring: plan.scoring.clone(),
         train_score: plan.return_train_score,
-        outputs: Vec::new(),
+        outputs: outputs(plan),
         part: None,
         steps: steps::of_plan(arm.steps),
     }
+}
+
+fn outputs(plan: &Plan) -> Vec<Output> {
+    let wanted = plan.predictions.then_some(Output::Predictions);
+    wanted.into_iter().collect()
 }
 
 fn index(index: usize) -> u32 {

@@ -16,9 +16,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::dataset;
+use crate::expand::TaskIdentity;
 use crate::plan::{Draft, Override, Plan};
 use crate::pool;
-use crate::queue::message::{self, Heartbeat, Series, TaskMessage, Verdict, WorkerMessage};
+use crate::queue::message::{self, FITS, Heartbeat, Series, TaskMessage, Verdict, WorkerMessage};
 use crate::sandbox;
 
 /// The trainers that plans are checked against.
@@ -156,7 +157,10 @@ pub fn message(bytes: &[u8]) {
     }
     if let Some(task) = read::<TaskMessage>(bytes) {
         let _ = task.limits();
-        series(&task.candidates);
+        assert!(task.fits.len() <= FITS);
+        if let Ok(identity) = TaskIdentity::read(task.identity.text()) {
+            round_trip(&identity);
+        }
     }
     if let Some(WorkerMessage::Done { made, .. }) = read::<WorkerMessage>(bytes) {
         series(&made);

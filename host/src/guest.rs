@@ -1,10 +1,35 @@
-//! [`GuestFile`]: a component file, embedded in this program or from a path.
-//! It compiles and runs nothing.
+//! [`GuestFile`]: a component file, embedded in this program or from a path;
+//! [`component_of`] makes one of a compiler's module. Nothing is compiled to
+//! machine code or run.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::path::Path;
 
 use crate::digest::Digest;
+
+/// The first bytes of a core WebAssembly module; those of a component differ in
+/// the last four.
+const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
+
+/// Whether a file is a core module, as a compiler writes it, and no component.
+pub(crate) fn is_module(wasm: &[u8]) -> bool {
+    wasm.starts_with(&MODULE)
+}
+
+/// The component of a core module that `wit-bindgen` was linked into, as
+/// `fanout_sdk::export!` does: its imports and exports by their WIT types. The same
+/// as `wasm-tools component new`.
+///
+/// # Errors
+/// If the file is no core module, or has no description of its interfaces.
+pub fn component_of(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    if !is_module(module) {
+        return Err("it is no core module".into());
+    }
+    let encoder = wit_component::ComponentEncoder::default();
+    Ok(encoder.validate(true).module(module)?.encode()?)
+}
 
 /// A component file.
 #[derive(Clone)]

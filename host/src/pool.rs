@@ -8,6 +8,7 @@
 
 mod feed;
 mod files;
+mod grouped;
 mod http;
 mod local;
 mod nats;
@@ -72,9 +73,6 @@ pub enum PoolError {
     /// A task is of a guest that the pool was not given.
     #[error("a task is of a guest that its run does not name")]
     OtherGuest,
-    /// A remote worker is to run a task that is not of the run's manifest.
-    #[error("a task outside the run's manifest can't be sent to workers")]
-    Unnamed,
     /// The data is to go by URL, and the store signs none.
     #[error("the store `{store}` signs no URLs, as `pool.data: url` asks")]
     Unsigned {

@@ -26,7 +26,7 @@ pub const CONSUMER: &str = "workers";
 
 /// The version of the messages. Runs and workers of other versions have
 /// subjects of their own and never meet.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// A task is delivered again when its worker has sent nothing about it for so
 /// long.
@@ -178,8 +178,8 @@ pub enum QueueError {
         #[source]
         source: async_nats::Error,
     },
-    /// A message would be larger than the server takes.
-    #[error("a task's message of {bytes} bytes is more than the {most} that NATS takes")]
+    /// The message of a single fit would be larger than the server takes.
+    #[error("the message of a fit has {bytes} bytes, more than the {most} that NATS takes")]
     TooLarge {
         /// The message's size.
         bytes: usize,
@@ -203,7 +203,9 @@ impl QueueError {
             Self::Api { .. } => {
                 "JetStream must be on (`nats-server --jetstream`), and the user allowed to use it"
             }
-            Self::TooLarge { .. } => "set `families: off`, or raise `max_payload` of the server",
+            Self::TooLarge { .. } => {
+                "raise `max_payload` of the server, or give less as a hyper-parameter"
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use fanout_contract::{Answer, Scores};
+use serde::Serialize;
 
 use crate::expand::TaskSpec;
 use crate::numpy;
@@ -85,6 +86,49 @@ pub struct ScoreTable {
     pub mean: Vec<f64>,
     /// By candidate; NaN if the score of a split is.
     pub std: Vec<f64>,
+}
+
+/// The scores of an estimator that ignores the features, with which those of the
+/// candidates are compared. It is no candidate.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BaselineScores {
+    /// Its trainer.
+    pub trainer: String,
+    /// Its test scores by every metric. NaN is null in JSON.
+    pub scores: BTreeMap<String, BaselineScore>,
+}
+
+/// The test scores of a baseline by one metric.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BaselineScore {
+    /// The mean over the splits.
+    pub mean: f64,
+    /// The standard deviation over the splits.
+    pub std: f64,
+    /// By split.
+    pub splits: Vec<f64>,
+}
+
+impl BaselineScores {
+    /// The scores of the only candidate of `results`; `None` unless its fits on all
+    /// splits succeeded, and a metric is defined on all.
+    pub fn new(trainer: &str, results: &SearchResults) -> Option<Self> {
+        let score = |table: &ScoreTable| BaselineScore {
+            mean: table.mean[0],
+            std: table.std[0],
+            splits: table.of(0).to_vec(),
+        };
+        let scores = results.metrics.iter();
+        let scores: BTreeMap<_, _> = scores
+            .map(|metric| (metric.name.clone(), score(&metric.test)))
+            .collect();
+        let whole = results.fit_counts.served == results.splits;
+        let defined = scores.values().any(|score| !score.mean.is_nan());
+        (whole && defined).then(|| Self {
+            trainer: trainer.to_owned(),
+            scores,
+        })
+    }
 }
 
 /// The numbers of fits of a search.

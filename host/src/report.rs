@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 use crate::expand::Candidates;
 use crate::plan::Plan;
-use crate::reduce::SearchResults;
+use crate::reduce::{BaselineScore, BaselineScores, SearchResults};
 use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
 
@@ -39,6 +39,8 @@ pub struct Report {
     pub candidates: Candidates,
     /// The results of the search.
     pub results: SearchResults,
+    /// The scores of the baseline, where there is one.
+    pub baseline: Option<BaselineScores>,
     /// The scores of the refitted model on the hold-out rows, by metric;
     /// null where the metric is not defined on them.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
@@ -160,10 +162,18 @@ impl Report {
                 .map(|(metric, score)| (metric, [number(score.mean), number(score.std)]))
                 .collect(),
         });
+        let baseline = self.baseline.as_ref().map(|baseline| {
+            let scores = baseline.scores.iter();
+            let pair = |score: &BaselineScore| [number(score.mean), number(score.std)];
+            scores
+                .map(|(metric, score)| (metric.clone(), pair(score)))
+                .collect()
+        });
         Summary::new(
             self.digests.run,
             &self.results,
             best,
+            baseline,
             self.holdout.clone(),
             self.warnings.clone(),
         )

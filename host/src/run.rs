@@ -7,6 +7,7 @@
 //! [`Manifest`](manifest::Manifest) what it keeps of a run. Nothing here
 //! prints, and nothing here knows which pools there are.
 
+mod boards;
 pub mod event;
 pub mod history;
 pub mod manifest;

@@ -5,11 +5,11 @@
 //! it does ends as an answer or as a [`TaskFault`]; it never ends the process.
 
 mod cache;
+mod description;
 mod imports;
 mod instance;
 mod limits;
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,12 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 pub use cache::{Cache, CacheError, default_cache};
+pub(crate) use description::description;
 pub use instance::Instance;
 pub(crate) use instance::{answer_bound, checked, clipped};
 
 use crate::digest::Digest;
+use crate::guest::is_module;
 use crate::task::{Cancel, TaskFault, TaskLimits};
 use limits::Ticker;
 
@@ -60,6 +62,12 @@ pub enum GuestError {
     /// Not a component, or one that does not compile.
     #[error("the guest is not a WebAssembly component that compiles")]
     Compile(#[source] wasmtime::Error),
+    /// No WebAssembly at all.
+    #[error("the file is no WebAssembly")]
+    NotWasm,
+    /// A core module.
+    #[error("the guest is a core module, not a component")]
+    Module,
     /// The component has more memories, tables or core instances than one may
     /// have, or larger ones.
     #[error("the guest is larger than the sandbox allows")]
@@ -88,11 +96,21 @@ pub enum GuestError {
     /// The description is not of the contract.
     #[error("the guest's description is malformed")]
     Description(#[source] serde_json::Error),
-    /// Two trainers for one kind of target have one name.
-    #[error("the guest offers two trainers called `{name}`")]
+    /// Two trainers for one kind of target have one name, or two steps.
+    #[error("the guest offers two {what} called `{name}`")]
     Twice {
+        /// `trainers` or `steps`.
+        what: &'static str,
         /// The name.
         name: String,
+    },
+    /// A trainer, a step or a parameter is described with nonsense.
+    #[error("the guest's description of `{of}` makes no sense: {why}")]
+    Nonsense {
+        /// The trainer or the step, as far as it has a name.
+        of: String,
+        /// What is wrong.
+        why: String,
     },
     /// The guest keeps another version of the contract.
     #[error("the guest keeps version {found} of the contract; this program, version {CONTRACT}")]
@@ -135,6 +153,7 @@ impl Sandbox {
     /// Compiles a component, or takes it from the cache, and checks that it
     /// keeps the contract.
     pub fn load(&self, wasm: &[u8], digest: Digest) -> Result<Guest, GuestError> {
+        check_kind(wasm)?;
         let component = match &self.cache {
             Some(cache) => cache.load(&self.engine, wasm, &digest)?,
             None => cache::compile(&self.engine, wasm)?.component(&self.engine)?,
@@ -163,8 +182,18 @@ impl Sandbox {
     /// What a component imports and exports, whether it keeps the contract or
     /// not.
     pub fn interfaces(&self, wasm: &[u8]) -> Result<Interfaces, GuestError> {
+        check_kind(wasm)?;
         let component = Component::new(&self.engine, wasm).map_err(GuestError::Compile)?;
         Ok(Interfaces::of(&component, &self.engine))
+    }
+}
+
+/// Tells a component from what else a path may name.
+fn check_kind(wasm: &[u8]) -> Result<(), GuestError> {
+    match wasm {
+        _ if is_module(wasm) => Err(GuestError::Module),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(GuestError::NotWasm),
     }
 }
 
@@ -247,28 +276,6 @@ impl Guest {
         let text = instance.describe().map_err(GuestError::Describe)?;
         description(&text)
     }
-}
-
-/// Parses and checks what a guest says of itself.
-pub(crate) fn description(text: &str) -> Result<Description, GuestError> {
-    let description: Description = serde_json::from_str(text).map_err(GuestError::Description)?;
-    if description.contract != CONTRACT {
-        return Err(GuestError::Contract {
-            found: description.contract,
-        });
-    }
-    // Two of one name may differ in what they learn.
-    let mut names = HashSet::new();
-    let trainers = description.trainers.iter();
-    let learns =
-        trainers.flat_map(|trainer| trainer.tasks.iter().map(|task| (&trainer.name, task)));
-    for (name, task) in learns {
-        if !names.insert((name, task)) {
-            let name = name.clone();
-            return Err(GuestError::Twice { name });
-        }
-    }
-    Ok(description)
 }
 
 impl std::fmt::Debug for Guest {

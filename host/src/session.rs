@@ -5,7 +5,9 @@
 //! [`Event`]s.
 
 pub mod catalogue;
+mod effort;
 mod error;
+mod first_step;
 mod load;
 mod memory;
 mod pools;
@@ -26,6 +28,7 @@ use crate::store::{Key, Settled, Store};
 use crate::task::Cancel;
 use pools::{Pools, Remote};
 
+pub use effort::TimeEstimate;
 pub use error::SessionError;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
@@ -114,7 +117,7 @@ pub fn execute(
         true => pools,
         false => pools.unshared(),
     };
-    let results = search(
+    let (results, baseline) = search(
         plan,
         digests.run,
         &expansion,
@@ -127,6 +130,7 @@ pub fn execute(
         digests,
         candidates: expansion.candidates.clone(),
         results,
+        baseline,
         holdout: None,
         model: None,
         warnings: warnings(loaded, &prepared),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fanout_contract::Answer;
+use bytes::Bytes;
+use fanout_contract::{Answer, Output};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -62,6 +63,34 @@ pub struct WantedFits {
     /// The keys of the fits: the nested hyper-parameters of each, as an
     /// object in canonical JSON. A fit's position is its index here.
     pub fits: Vec<String>,
+    /// What is wanted of each fit beside its scores.
+    pub outputs: Vec<Output>,
+}
+
+/// What a guest gave for a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The scores.
+    pub answer: Answer,
+    /// The outputs that the task asks for, one of each for every candidate.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// The output of this name.
+pub fn output(name: &str) -> Option<Output> {
+    let mut known = [Output::Predictions].into_iter();
+    known.find(|output| output.name() == name)
+}
+
+/// An output of a fit beside its scores: a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// What it is.
+    pub output: Output,
+    /// The index of the candidate in the task.
+    pub candidate: u32,
+    /// The file.
+    pub bytes: Bytes,
 }
 
 /// Fits of one task that finished together.

@@ -210,7 +210,7 @@ fn servers_answer_what_the_local_pool_says() {
         instance.open(&table, &splits).unwrap();
         (
             guest.describe().unwrap(),
-            instance.evaluate(&good_task()).unwrap(),
+            instance.evaluate(&good_task()).unwrap().answer,
         )
     });
     let (description, answer) = expected.unwrap().join().unwrap();
@@ -410,6 +410,7 @@ fn the_schemas_of_openapi_are_the_types() {
         default: Value::Null,
         meaning: "How a split is measured.".to_owned(),
         nested: true,
+        separate: true,
         cost: Cost::Linear,
     };
     let value = |document: &dyn erased::Document| document.value();
@@ -448,7 +449,7 @@ fn the_schemas_of_openapi_are_the_types() {
     fits(
         "Trainer",
         json!({"name": "t", "summary": "", "tasks": ["binary", "multiclass", "regression"],
-            "abilities": value(&Abilities::default()), "parts": "criterion", "params": [value(&param)]}),
+            "abilities": value(&Abilities::default()), "probabilities_if": "probability", "parts": "criterion", "params": [value(&param)]}),
     );
     fits(
         "Description",

@@ -33,11 +33,17 @@ impl Tasks for One {
         WantedFits {
             task: Digest::of_json(&self.0),
             fits: vec!["{}".to_owned(), r#"{"fail":true}"#.to_owned()],
+            outputs: Vec::new(),
         }
     }
 
     fn task(&self, _index: usize) -> Task {
         self.0.clone()
+    }
+
+    // Endpoints are sent the task.
+    fn identity(&self, _index: usize) -> String {
+        String::new()
     }
 
     // Endpoints run one guest.

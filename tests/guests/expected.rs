@@ -1,7 +1,11 @@
 //! What becomes of a task of each trainer of the component `hostile`: the kind
 //! of its fault, or `None` for an answer.
 /// In the local pool.
-pub(crate) const LOCAL: [(&str, Option<&str>); 37] = [
+pub(crate) const LOCAL: [(&str, Option<&str>); 42] = [
+    ("artifact_huge", Some("out_of_memory")),
+    ("artifact_names", Some("malformed_answer")),
+    ("artifact_unasked", Some("malformed_answer")),
+    ("artifacts_many", Some("malformed_answer")),
     // No host function is there to wait in: the first one that is called traps.
     ("block_flush", Some("trapped")),
     ("block_poll", Some("trapped")),
@@ -10,6 +14,7 @@ pub(crate) const LOCAL: [(&str, Option<&str>); 37] = [
     ("block_zeroes", Some("trapped")),
     ("call_out", Some("trapped")),
     ("empty_answer", Some("malformed_answer")),
+    ("escape_fault", Some("fit_failed")),
     ("exhaust_memory", Some("out_of_memory")),
     ("extra_metric", Some("malformed_answer")),
     ("fail", Some("fit_failed")),
@@ -43,7 +48,12 @@ pub(crate) const LOCAL: [(&str, Option<&str>); 37] = [
 ];
 
 /// Where an endpoint says something else, and why it can't say the same.
-pub(crate) const OTHERWISE_OVER_HTTP: [(&str, Option<&str>); 12] = [
+pub(crate) const OTHERWISE_OVER_HTTP: [(&str, Option<&str>); 16] = [
+    // Over HTTP an output is a part of a form, which this guest does not make.
+    ("artifact_huge", None),
+    ("artifact_names", None),
+    ("artifact_unasked", None),
+    ("artifacts_many", None),
     // A server has these functions, and waits in them as long as it lets a
     // request last.
     ("block_flush", Some("timed_out")),

@@ -22,6 +22,8 @@ import numpy as np
 import sklearn
 from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.linear_model import RidgeClassifier
+from sklearn.svm import SVC, LinearSVC
 
 assert sklearn.__version__.startswith("1.9."), sklearn.__version__
 
@@ -47,6 +49,7 @@ CLASSES = ["accuracy", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa"] 
 ]
 LIKELIHOOD = ["positive_likelihood_ratio", "neg_negative_likelihood_ratio"]
 POSITIVE = list(AVERAGED) + LIKELIHOOD
+DECISIONS = ["average_precision", "top_k_accuracy"]
 PROBABILITIES = [
     "roc_auc_ovr",
     "roc_auc_ovr_weighted",
@@ -135,6 +138,31 @@ class Oracle(ClassifierMixin, BaseEstimator):
         return self.proba
 
 
+class DecisionOracle(ClassifierMixin, BaseEstimator):
+    """Predicts what it was given, by decisions."""
+
+    def __init__(self, classes, decisions=None, codes=None):
+        self.classes_ = np.arange(classes)
+        self.decisions, self.codes = decisions, codes
+
+    def predict(self, X):
+        return self.codes
+
+    def decision_function(self, X):
+        return self.decisions
+
+
+class ProbableOracle(DecisionOracle):
+    """Has probabilities beside decisions."""
+
+    def __init__(self, classes, decisions=None, codes=None, proba=None):
+        super().__init__(classes, decisions, codes)
+        self.proba = proba
+
+    def predict_proba(self, X):
+        return self.proba
+
+
 class NumberOracle(RegressorMixin, BaseEstimator):
     def __init__(self, numbers):
         self.numbers = numbers
@@ -207,7 +235,10 @@ def class_score(metric, classes, estimator, truth, weights, positive):
         return asked(scorer(metric, {"pos_label": positive}), estimator, truth, weights)
     if metric == "average_precision" and not last:
         # Of class 0: what its own column says.
-        column = estimator.predict_proba(None)[:, positive]
+        if isinstance(estimator, DecisionOracle):
+            column = -estimator.decision_function(None)
+        else:
+            column = estimator.predict_proba(None)[:, positive]
         return finite(
             lambda: metrics.average_precision_score(
                 truth == positive, column, sample_weight=weights
@@ -243,14 +274,24 @@ def weightings(rng, truth, classes):
         yield np.where(np.arange(rows) % 2 == 1, 0.0, 0.3)
 
 
-def classified(name, classes, truth, kind, values, positive=None, rng=None):
-    """A case of classes. `values` is what our Prediction of `kind` holds."""
+def classified(
+    name, classes, truth, kind, values, positive=None, rng=None, codes=None, proba=None
+):
+    """A case of classes. `values` is what our Prediction of `kind` holds; `codes` are
+    the classes beside decisions, and `proba` the probabilities, if there are any."""
     truth = np.asarray(truth)
     values = np.asarray(values)
     names = list(CLASSES) + (POSITIVE if classes == 2 else [])
     requests = OF_CLASSES | (OF_TWO_CLASSES if classes == 2 else {})
     if kind == "classes":
         estimator = Oracle(classes, codes=values)
+    elif kind == "decisions":
+        estimator = DecisionOracle(classes, values, codes)
+        names += DECISIONS + (["roc_auc"] if classes == 2 else [])
+        if proba is not None:
+            estimator = ProbableOracle(classes, values, codes, proba)
+            names += [name for name in PROBABILITIES if name not in DECISIONS]
+        requests = requests | OF_PROBABILITIES
     else:
         proba = np.column_stack([1 - values, values]) if kind == "binary" else values
         estimator = Oracle(classes, proba=proba)
@@ -281,6 +322,10 @@ def classified(name, classes, truth, kind, values, positive=None, rng=None):
         "costs": costs,
         "kind": kind,
         "prediction": values.ravel().tolist(),
+        "codes": None if codes is None else codes.tolist(),
+        "probabilities": None
+        if proba is None
+        else (proba[:, 1] if classes == 2 else proba).ravel().tolist(),
         "scored": scored,
     }
 
@@ -312,6 +357,8 @@ def numbered(name, truth, numbers, rng, without=()):
         "costs": {},
         "kind": "numbers",
         "prediction": numbers.tolist(),
+        "codes": None,
+        "probabilities": None,
         "scored": scored,
     }
 
@@ -381,6 +428,46 @@ def multiclass_cases(rng):
     yield classified("three classes, sure", 3, [0, 1, 2, 2, 1, 2], "multiclass", sure)
 
 
+def decision_cases(rng):
+    """Decisions of the estimators that have no probabilities, and of one that has both."""
+    for classes in [2, 4]:
+        x = rng.normal(size=(130, 4))
+        noise = 1.2 * rng.normal(size=130)
+        y = np.digitize(x[:, 0] + x[:, 1] ** 2 + noise, [0.8] if classes == 2 else [-0.3, 0.6, 1.8])
+        for name, estimator in {
+            "ridge_classifier": RidgeClassifier(),
+            "linear_svc": LinearSVC(dual=False),
+            "svc": SVC(),
+            "svc with probabilities": SVC(C=0.2, probability=True, random_state=0),
+        }.items():
+            with warnings.catch_warnings():
+                # `probability` is removed in scikit-learn 1.11.
+                warnings.simplefilter("ignore", FutureWarning)
+                estimator.fit(x[:80], y[:80])
+            test, truth = x[80:], y[80:]
+            given = {
+                "values": np.round(estimator.decision_function(test), 9),
+                "codes": estimator.predict(test),
+                "rng": rng,
+            }
+            if hasattr(estimator, "predict_proba"):
+                proba = estimator.predict_proba(test)
+                given["proba"] = np.column_stack([1 - proba[:, 1], proba[:, 1]]) if classes == 2 else proba
+            title = f"{name}, {classes} classes"
+            yield classified(title, classes, truth, "decisions", **given)
+            if classes == 2:
+                yield classified("the same, class 0", 2, truth, "decisions", positive=0, **given)
+    two = [0, 1, 1, 0, 1]
+    tied = {"codes": np.array([0, 1, 1, 1, 0]), "rng": rng}
+    yield classified("tied decisions", 2, two, "decisions", [-1.5, 2.0, 2.0, 2.0, -1.5], **tied)
+    # All between 0 and 1: scikit-learn's `top_k_accuracy` takes them for probabilities.
+    shares = {"codes": np.ones(5, dtype=int), "rng": rng}
+    yield classified("decisions like shares", 2, two, "decisions", [0.2, 0.3, 0.9, 0.7, 1.0], **shares)
+    wins = np.array([[2.1, 0.9, 0.0], [1.0, 1.0, 1.0], [-0.2, 1.3, 1.9], [1.0, 1.0, 1.0]])
+    tied = {"codes": np.array([0, 0, 2, 0]), "rng": rng}
+    yield classified("tied decisions of three", 3, [0, 1, 2, 2], "decisions", wins, **tied)
+
+
 def number_cases(rng):
     truth = rng.normal(size=100) * 50 + 1e6
     deviances = ("tweedie", "d2 tweedie", "neg_mean_gamma", "neg_mean_poisson")
@@ -431,6 +518,7 @@ def defaults():
 def main():
     rng = np.random.default_rng(0)
     cases = [*binary_cases(rng), *multiclass_cases(rng), *number_cases(rng)]
+    cases += decision_cases(np.random.default_rng(1))
     head = {
         "scikit-learn": sklearn.__version__,
         "scorers": scorers(),

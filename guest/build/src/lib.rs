@@ -127,6 +127,32 @@ impl Compiler {
             .then(|| PathBuf::from(text.trim_end()))
     }
 
+    /// Sets the environment of a command that runs cargo: its `cargo` is this one,
+    /// and no variable of the calling cargo's is left, which are meant for the
+    /// host's build.
+    pub fn set_environment(&self, command: &mut Command) {
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            let leaks = text.starts_with("CARGO") && text != "CARGO_HOME"
+                || text.starts_with("RUST") && text != "RUSTUP_HOME" && text != "RUSTUP_TOOLCHAIN";
+            if leaks {
+                command.env_remove(&name);
+            }
+        }
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = self.cargo.parent().map(Path::to_owned).into_iter();
+        if let Ok(path) = env::join_paths(folders.chain(env::split_paths(&path))) {
+            command.env("PATH", path);
+        }
+        command.env("RUSTC", &self.rustc);
+        if let Some(linker) = &self.build_std {
+            command
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        }
+    }
+
     /// Builds some `cdylib` targets of `packages` in the workspace at
     /// `workspace`, under one of its profiles, all at once.
     pub fn build(
@@ -139,18 +165,9 @@ impl Compiler {
         let workspace = workspace.canonicalize()?;
         let target_dir = workspace.join("target/guests");
         let mut command = Command::new(&self.cargo);
-        // What the outer cargo sets is meant for the host's build.
-        for (name, _) in env::vars_os() {
-            let text = name.to_string_lossy();
-            let leaks = text.starts_with("CARGO") && text != "CARGO_HOME"
-                || text.starts_with("RUST") && text != "RUSTUP_HOME" && text != "RUSTUP_TOOLCHAIN";
-            if leaks {
-                command.env_remove(&name);
-            }
-        }
+        self.set_environment(&mut command);
         command
             .current_dir(&workspace)
-            .env("RUSTC", &self.rustc)
             // A dependency hashes with keys drawn when it is built: the same
             // sources are to give the same digest.
             .env("CONST_RANDOM_SEED", "fanout")
@@ -187,14 +204,6 @@ impl Compiler {
                 flag.push(format!("={name}"));
                 flags.push(flag);
             }
-        }
-        if let Some(linker) = &self.build_std {
-            let mut flag = OsString::from("-Clinker=");
-            flag.push(linker);
-            flags.push(flag);
-            command
-                .env("RUSTC_BOOTSTRAP", "1")
-                .arg("-Zbuild-std=std,panic_abort");
         }
         command.env(
             "CARGO_ENCODED_RUSTFLAGS",

@@ -6,15 +6,19 @@
 //! has types only: it does no I/O, and depends on neither WebAssembly nor Parquet.
 
 pub mod metric;
+mod needs;
 mod param;
 mod score;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use metric::Metric;
+pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;
 pub use step::{Columns, StepDescription, Takes, TaskStep};
 
@@ -67,10 +71,21 @@ pub struct TrainerDescription {
     /// What it takes and gives.
     #[serde(default)]
     pub abilities: Abilities,
+    /// The hyper-parameter of kind [`ParamKind::Bool`] that, where it is true, makes
+    /// it predict probabilities of classes; `None` if [`Abilities::probabilities`]
+    /// says all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilities_if: Option<String>,
     /// The hyper-parameter whose value counts the parts of a model that can be
     /// fitted apart, such as `n_estimators`; `None` if a model has no parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<String>,
+    /// How the time of a fit grows; `None` if nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// What a fit holds; `None` for the default [`MemoryUse`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryUse>,
     /// The hyper-parameters, in the order in which they are shown.
     pub params: Vec<Param>,
 }
@@ -86,18 +101,22 @@ pub struct Abilities {
     pub categories: bool,
     /// Whether it takes weights of the rows.
     pub weights: bool,
-    /// Whether it predicts probabilities of classes, not classes alone.
+    /// Whether it predicts probabilities of classes, whatever its hyper-parameters.
     pub probabilities: bool,
+    /// Whether it predicts decisions: numbers by which rows are ranked, as
+    /// probabilities rank them.
+    pub decisions: bool,
 }
 
 impl Default for Abilities {
-    /// All but weights.
+    /// All but weights and decisions.
     fn default() -> Self {
         Self {
             missing: true,
             categories: true,
             weights: false,
             probabilities: true,
+            decisions: false,
         }
     }
 }
@@ -110,9 +129,53 @@ impl TrainerDescription {
             summary: summary.to_owned(),
             tasks,
             abilities: Abilities::default(),
+            probabilities_if: None,
             parts: None,
+            effort: None,
+            memory: None,
             params,
         }
+    }
+
+    /// The same with the effort of a fit: seconds for 10,000 rows and 10 columns, and
+    /// the exponents of the rows and of the columns.
+    #[must_use]
+    pub fn effort(mut self, seconds: f64, rows: f64, columns: f64) -> Self {
+        self.effort = Some(Effort {
+            seconds,
+            rows,
+            columns,
+            candidate: 0.0,
+            numbers: 1.0,
+        });
+        self
+    }
+
+    /// The same, in which a target of numbers takes so many times as long.
+    #[must_use]
+    pub fn numbers_take(mut self, factor: f64) -> Self {
+        self.effort = self.effort.map(|effort| Effort {
+            numbers: factor,
+            ..effort
+        });
+        self
+    }
+
+    /// The same, in which further candidates of a family take this share of a fit.
+    #[must_use]
+    pub fn each_candidate(mut self, share: f64) -> Self {
+        self.effort = self.effort.map(|effort| Effort {
+            candidate: share,
+            ..effort
+        });
+        self
+    }
+
+    /// The same with what a fit holds.
+    #[must_use]
+    pub fn memory(mut self, memory: MemoryUse) -> Self {
+        self.memory = Some(memory);
+        self
     }
 
     /// Whether it learns classes, or numbers, as targets of the kind `learning` are.
@@ -163,6 +226,12 @@ pub struct Param {
     /// nested hyper-parameters form a family.
     #[serde(default)]
     pub nested: bool,
+    /// Of a nested hyper-parameter: whether each of its values takes a fit of its own
+    /// all the same, so that a family shares no more than the preparation. A host may
+    /// divide such a family between its values where workers would idle; the results
+    /// are the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub separate: bool,
     /// How the time of a fit grows with the value.
     #[serde(default, skip_serializing_if = "Cost::is_none")]
     pub cost: Cost,
@@ -235,6 +304,9 @@ pub enum ParamKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max: Option<f64>,
     },
+    /// A list with a list of categories for each column: texts or finite numbers, at
+    /// least one, each once.
+    Categories,
     /// An object from class labels to weights of at least 0.
     Weights,
     /// The label of a class, as text.

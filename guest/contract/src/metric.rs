@@ -179,6 +179,9 @@ pub struct Costs(pub BTreeMap<String, BTreeMap<String, f64>>);
 pub enum Compares {
     /// Predicted classes, which every classifier has.
     Classes,
+    /// Decisions, or probabilities of the classes where there are none: numbers that
+    /// rank the rows.
+    Decisions,
     /// Probabilities of the classes.
     Probabilities,
     /// Predicted numbers, which every regressor has.
@@ -272,11 +275,11 @@ impl Metric {
             | Self::PositiveLikelihoodRatio
             | Self::NegNegativeLikelihoodRatio
             | Self::NegMeanCost(_) => Compares::Classes,
-            Self::TopKAccuracy { .. }
-            | Self::RocAuc
-            | Self::RocAucOvr { .. }
+            Self::TopKAccuracy { .. } | Self::RocAuc | Self::AveragePrecision => {
+                Compares::Decisions
+            }
+            Self::RocAucOvr { .. }
             | Self::RocAucOvo { .. }
-            | Self::AveragePrecision
             | Self::NegLogLoss
             | Self::NegBrierScore
             | Self::D2LogLoss

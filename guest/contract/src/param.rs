@@ -14,6 +14,7 @@ impl Param {
             default,
             meaning: meaning.to_owned(),
             nested: false,
+            separate: false,
             cost: Cost::None,
         }
     }
@@ -23,6 +24,14 @@ impl Param {
         Self {
             nested: true,
             ..self
+        }
+    }
+
+    /// The same hyper-parameter, marked as nested, with a fit for each value.
+    pub fn nested_separately(self) -> Self {
+        Self {
+            separate: true,
+            ..self.nested()
         }
     }
 
@@ -121,6 +130,16 @@ impl ParamKind {
                     && min.is_none_or(|min| *low >= min)
                     && max.is_none_or(|max| *high <= max))
             }
+            Self::Categories => value.as_array().is_some_and(|columns| {
+                let is_one = |value: &Value| value.is_string() || value.is_number();
+                columns.iter().all(|column| {
+                    column.as_array().is_some_and(|column| {
+                        let mut known = std::collections::BTreeSet::new();
+                        let once = column.iter().all(|value| known.insert(value.to_string()));
+                        !column.is_empty() && once && column.iter().all(is_one)
+                    })
+                })
+            }),
             Self::Weights => value.as_object().is_some_and(|weights| {
                 weights
                     .values()
@@ -180,6 +199,9 @@ impl ParamKind {
                 }
                 _ => "a list of two numbers, the lesser first".to_owned(),
             }],
+            Self::Categories => {
+                vec!["a list with a list of categories for each column".to_owned()]
+            }
             Self::Weights => {
                 vec!["a map from class label to a weight of at least 0".to_owned()]
             }
@@ -305,6 +327,21 @@ mod tests {
             json!(3),
         ] {
             assert!(pair.check(&refused).is_err(), "{refused}");
+        }
+        let categories = param(vec![ParamKind::Categories]);
+        assert!(
+            categories
+                .check(&json!([["low", "high"], [1, 2.5]]))
+                .is_ok()
+        );
+        for refused in [
+            json!(["low", "high"]),
+            json!([[]]),
+            json!([["low", "low"]]),
+            json!([["low", null]]),
+            json!("auto"),
+        ] {
+            assert!(categories.check(&refused).is_err(), "{refused}");
         }
         assert!(param(vec![ParamKind::Bool]).check(&json!(true)).is_ok());
         assert!(param(vec![ParamKind::Bool]).check(&json!(1)).is_err());

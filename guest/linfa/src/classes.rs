@@ -153,48 +153,73 @@ impl Occurring {
         self.labels.len()
     }
 
-    /// Predictions of classes by decisions: of two classes one number a row, above
-    /// 0 for the second; else of shape (rows, occurring), the first greatest.
-    pub(crate) fn of_decisions(&self, decisions: &[f64]) -> PredictionValues {
-        let width = if self.count() == 2 { 1 } else { self.count() };
+    /// Predictions by decisions: of two classes one number a row, above 0 for the
+    /// second; else of shape (rows, occurring), the first greatest.
+    pub(crate) fn of_decisions(&self, decisions: Vec<f64>) -> PredictionValues {
         let class = |row: &[f64]| match row {
             [one] => usize::from(*one > 0.0),
             row => first_greatest(row),
         };
-        let rows = decisions.chunks_exact(width);
-        PredictionValues::Classes(rows.map(|row| self.labels[class(row)]).collect())
+        let rows = decisions.chunks_exact(self.width());
+        let classes = rows.map(|row| self.labels[class(row)]).collect();
+        PredictionValues::Decisions {
+            classes,
+            values: self.decisions(decisions),
+            probabilities: None,
+        }
+    }
+
+    /// Decisions of the shape that a prediction has.
+    pub(crate) fn decisions(&self, decisions: Vec<f64>) -> Vec<f64> {
+        self.of_all(decisions, f64::NEG_INFINITY, |second| -second)
+    }
+
+    /// Probabilities, of shape (rows, occurring) or of the second of two, of the shape
+    /// that a prediction has.
+    pub(crate) fn probabilities(&self, probabilities: Vec<f64>) -> Vec<f64> {
+        self.of_all(probabilities, 0.0, |second| 1.0 - second)
     }
 
     /// Predictions by probabilities of shape (rows, occurring); of two classes, of
     /// the second alone.
     pub(crate) fn of_probabilities(&self, probabilities: Vec<f64>) -> PredictionValues {
-        let (all, occurring) = (self.all as usize, self.count());
-        match (all, occurring) {
-            (2, 2) => PredictionValues::Binary(probabilities),
-            (2, _) => {
-                let one = f64::from(self.labels[0]);
-                PredictionValues::Binary(vec![one; probabilities.len()])
+        let probabilities = self.probabilities(probabilities);
+        match self.all {
+            2 => PredictionValues::Binary(probabilities),
+            _ => PredictionValues::Multiclass(probabilities),
+        }
+    }
+
+    /// The numbers a row that estimators have: one for two classes.
+    fn width(&self) -> usize {
+        if self.count() == 2 { 1 } else { self.count() }
+    }
+
+    /// Numbers of the classes that occur as those of all labels: of shape (rows, all),
+    /// or of the second of two labels. A class that does not occur has `absent`; that of
+    /// the first of two is `first` of the second's.
+    fn of_all(&self, numbers: Vec<f64>, absent: f64, first: impl Fn(f64) -> f64) -> Vec<f64> {
+        let all = self.all as usize;
+        if all == self.count() {
+            return numbers;
+        }
+        let width = self.width();
+        let mut table = vec![absent; numbers.len() / width * all];
+        let rows = table.chunks_exact_mut(all);
+        for (out, row) in rows.zip(numbers.chunks_exact(width)) {
+            if let ([one], [a, b]) = (row, self.labels.as_slice()) {
+                out[*a as usize] = first(*one);
+                out[*b as usize] = *one;
+                continue;
             }
-            _ if all == occurring => PredictionValues::Multiclass(probabilities),
-            _ => {
-                let width = if occurring == 2 { 1 } else { occurring };
-                let mut table = vec![0.0; probabilities.len() / width * all];
-                let rows = table.chunks_exact_mut(all);
-                for (out, row) in rows.zip(probabilities.chunks_exact(width)) {
-                    if let [one] = row
-                        && occurring == 2
-                    {
-                        out[self.labels[0] as usize] = 1.0 - one;
-                        out[self.labels[1] as usize] = *one;
-                        continue;
-                    }
-                    for (&label, &probability) in self.labels.iter().zip(row) {
-                        out[label as usize] = probability;
-                    }
-                }
-                PredictionValues::Multiclass(table)
+            for (&label, &number) in self.labels.iter().zip(row) {
+                out[label as usize] = number;
             }
         }
+        if all == 2 {
+            return table.chunks_exact(2).map(|row| row[1]).collect();
+        }
+        table
     }
 }
 

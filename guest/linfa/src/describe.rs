@@ -1,25 +1,26 @@
 //! Descriptions of estimators and their hyper-parameters, and the values of these.
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::{Abilities, Learning, Param, ParamKind, Params, TrainerDescription};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a dense estimator predicts and takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gives {
-    /// Classes alone, of weighted rows.
-    Classes,
+    /// Decisions and classes, of weighted rows.
+    Decisions,
     /// Probabilities of classes, of weighted rows.
     Probabilities,
     /// Numbers, of weighted rows.
     Numbers,
-    /// Probabilities of classes; it takes no weights.
-    UnweightedProbabilities,
+    /// Probabilities of classes, or numbers; it takes no weights.
+    UnweightedAny,
     /// Numbers; it takes no weights.
     UnweightedNumbers,
 }
 
 /// The description of a dense estimator, which takes neither missing values nor
-/// categories.
+/// categories. Its effort is that which `bench/effort.py` measures, rounded.
 pub(crate) fn dense(
     name: &str,
     summary: &str,
@@ -28,19 +29,27 @@ pub(crate) fn dense(
 ) -> TrainerDescription {
     let tasks = match gives {
         Gives::Numbers | Gives::UnweightedNumbers => vec![Learning::Regression],
+        Gives::UnweightedAny => vec![Learning::Binary, Learning::Multiclass, Learning::Regression],
         _ => vec![Learning::Binary, Learning::Multiclass],
     };
     TrainerDescription {
         abilities: Abilities {
             missing: false,
             categories: false,
-            weights: !matches!(
-                gives,
-                Gives::UnweightedProbabilities | Gives::UnweightedNumbers
-            ),
-            probabilities: gives != Gives::Classes,
+            weights: !matches!(gives, Gives::UnweightedAny | Gives::UnweightedNumbers),
+            probabilities: gives != Gives::Decisions,
+            decisions: gives == Gives::Decisions,
         },
         ..TrainerDescription::new(name, summary, tasks, params)
+    }
+}
+
+/// What an estimator holds that solves for products of columns: these, a factor and
+/// a copy.
+pub(crate) fn pairs() -> MemoryUse {
+    MemoryUse {
+        column_pair: 24,
+        ..MemoryUse::default()
     }
 }
 
@@ -93,6 +102,16 @@ pub(crate) fn choice(of: &[&str]) -> ParamKind {
     ParamKind::Choice {
         of: of.iter().map(|text| (*text).to_owned()).collect(),
     }
+}
+
+/// The parameter `C` of support vector machines.
+pub(crate) fn inverse_penalty() -> Param {
+    Param::new(
+        "C",
+        vec![positive()],
+        json!(1.0),
+        "The inverse strength of the penalty.",
+    )
 }
 
 /// The parameter `fit_intercept`.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::algebra::{Cholesky, dot};
 use crate::descent::{Descent, Quadratic};
-use crate::describe::{Gives, Values, at_least, choice, count, dense, fit_intercept, share};
+use crate::describe::{Gives, Values, at_least, choice, count, dense, fit_intercept, pairs, share};
 use crate::linear::{LinearModel, NormalEquations};
 use crate::linear_regression::least_squares;
 
@@ -69,7 +69,7 @@ fn parameters(l1_ratio: Option<Param>) -> Vec<Param> {
             "The order of the columns in a pass.",
         ),
     ];
-    [alpha.nested()]
+    [alpha.nested_separately()]
         .into_iter()
         .chain(l1_ratio)
         .chain(rest)
@@ -202,8 +202,10 @@ impl DenseTrainer for ElasticNet {
             "Least squares with an l1 and an l2 penalty, by coordinate descent; all candidates \
              share one pass over the rows (ours, not linfa's: weights, coded columns).",
             Gives::Numbers,
-            parameters(Some(l1_ratio.nested())),
+            parameters(Some(l1_ratio.nested_separately())),
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {
@@ -239,6 +241,8 @@ impl DenseTrainer for Lasso {
             Gives::Numbers,
             parameters(None),
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {

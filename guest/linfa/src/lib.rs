@@ -1,5 +1,5 @@
 //! Estimators as trainers: linear models, nearest neighbours, naive Bayes, support
-//! vector machines, partial least squares, baselines, and linfa's decision tree.
+//! vector machines, partial least squares, and linfa's decision tree.
 //!
 //! Parameters, defaults and definitions are scikit-learn's; `docs/estimators.md`
 //! lists them with the differences.
@@ -8,10 +8,7 @@ mod algebra;
 mod classes;
 mod descent;
 mod describe;
-pub mod dummy;
-pub mod dummy_regressor;
 pub mod elastic_net;
-mod exponential;
 pub mod label;
 pub mod linear;
 pub mod linear_regression;
@@ -32,14 +29,12 @@ pub mod tree;
 use fanout_sdk::Dense;
 
 pub use classes::Occurring;
-pub use dummy::Dummy;
-pub use dummy_regressor::DummyRegressor;
 pub use elastic_net::{ElasticNet, Lasso};
 pub use linear_regression::LinearRegression;
 pub use linear_svc::LinearSvc;
 pub use logistic::LogisticRegression;
 pub use naive_bayes::{GaussianNaiveBayes, MultinomialNaiveBayes};
-pub use neighbors::{NeighborsClassifier, NeighborsRegressor};
+pub use neighbors::Neighbors;
 pub use pls_regression::PlsRegression;
 pub use ridge::{Ridge, RidgeClassifier};
 pub use svm::{Svc, Svr};
@@ -49,16 +44,13 @@ fanout_sdk::export! {
     guest: concat!("linfa ", env!("CARGO_PKG_VERSION")),
     trainers: [
         LinfaDecisionTree,
-        Dummy,
-        DummyRegressor,
         Dense<LinearRegression>,
         Dense<Ridge>,
         Dense<RidgeClassifier>,
         Dense<Lasso>,
         Dense<ElasticNet>,
         Dense<LogisticRegression>,
-        Dense<NeighborsClassifier>,
-        Dense<NeighborsRegressor>,
+        Dense<Neighbors>,
         Dense<GaussianNaiveBayes>,
         Dense<MultinomialNaiveBayes>,
         Dense<LinearSvc>,

@@ -6,7 +6,7 @@ use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
 use fanout_sdk::{Fault, Matrix, Params, PredictionValues, TrainerDescription};
 
 use crate::algebra::LeastSquares;
-use crate::describe::{Gives, Values, dense, fit_intercept};
+use crate::describe::{Gives, Values, dense, fit_intercept, pairs};
 use crate::linear::{LinearModel, NormalEquations};
 
 /// scikit-learn's `LinearRegression`: least squares, of least norm where columns
@@ -33,6 +33,8 @@ impl DenseTrainer for LinearRegression {
             Gives::Numbers,
             vec![fit_intercept()],
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {

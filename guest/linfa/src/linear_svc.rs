@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::classes::{Balance, Classes, Occurring};
-use crate::describe::{Gives, Values, choice, class_weight, count, dense, fit_intercept, positive};
+use crate::describe::{
+    Gives, Values, choice, class_weight, count, dense, fit_intercept, inverse_penalty, positive,
+};
 use crate::linear::LinearModel;
 
 mod dual;
@@ -40,7 +42,7 @@ pub struct LinearSvc(Infallible);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinearSvcModel {
     classes: Occurring,
-    pub(crate) linear: LinearModel,
+    linear: LinearModel,
 }
 
 /// One output: rows of sign 1 against rows of sign -1.
@@ -79,15 +81,10 @@ impl DenseTrainer for LinearSvc {
         dense(
             "linear_svc",
             "Linear support vector machines (ours, not linfa's: squared hinge, weights, several \
-             classes, coded columns). Predicts classes, no probabilities.",
-            Gives::Classes,
+             classes, coded columns). Predicts decisions, no probabilities.",
+            Gives::Decisions,
             vec![
-                Param::new(
-                    "C",
-                    vec![positive()],
-                    json!(1.0),
-                    "The inverse strength of the penalty.",
-                ),
+                inverse_penalty(),
                 Param::new(
                     "loss",
                     vec![choice(&["squared_hinge", "hinge"])],
@@ -124,6 +121,7 @@ impl DenseTrainer for LinearSvc {
                 ),
             ],
         )
+        .effort(0.003, 1.0, 1.0)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearSvcModel, Fault> {
@@ -184,6 +182,6 @@ impl DenseTrainer for LinearSvc {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         let decisions = model.linear.decisions(matrix, rows);
-        Ok(model.classes.of_decisions(&decisions))
+        Ok(model.classes.of_decisions(decisions))
     }
 }

@@ -9,19 +9,20 @@ use serde_json::{Value, json};
 
 use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{
-    Gives, Values, choice, class_weight, count, dense, fit_intercept, positive, share,
+    Gives, Values, choice, class_weight, count, dense, fit_intercept, pairs, positive, share,
 };
+use fanout_sdk::exponential::sigmoid;
 use crate::linear::LinearModel;
 
 mod design;
 mod likelihood;
-mod newton;
 mod proximal;
+mod quasi_newton;
 mod reference;
 
 use design::Design;
 use likelihood::{Likelihood, softmax_row};
-use newton::Stop;
+use quasi_newton::Stop;
 use reference::Reference;
 
 /// scikit-learn's `LogisticRegression`, of two classes by one output, of more by
@@ -37,14 +38,13 @@ use reference::Reference;
 /// | `fit_intercept` | true | whether an intercept is fitted |
 /// | `class_weight` | null | the weights of the classes |
 /// | `tol` | 1e-4 | the greatest entry of the gradient of the mean loss to stop at |
-/// | `max_iter` | 100 | the greatest number of Newton steps |
+/// | `max_iter` | 100 | the greatest number of steps |
 ///
-/// Without an l1 penalty it is Newton's method; its linear systems are solved by
-/// conjugate gradients, whose products with coded columns are look-ups. They are
-/// preconditioned by the Hessian at a point of reference, the optimum for `C` of 1
-/// on a sample of the rows. Every value of `C` starts there, so that a fit does not
-/// depend on which others share it. With an l1 penalty it is a proximal Newton
-/// method whose quadratic problems are solved by coordinate descent.
+/// Without an l1 penalty it is the limited-memory BFGS method, preconditioned by the
+/// Hessian at a point of reference, near the optimum for `C` of 1. Every value of
+/// `C` starts there, so that a fit does not depend on which others share it. With an
+/// l1 penalty it is a proximal Newton method whose quadratic problems are solved by
+/// coordinate descent.
 #[derive(Debug)]
 pub struct LogisticRegression(Infallible);
 
@@ -86,8 +86,9 @@ impl Penalty {
 }
 
 /// What the candidates of one list share, by `fit_intercept` and `class_weight`.
-struct Shared {
+struct Shared<'a> {
     key: (bool, Value),
+    design: Design<'a>,
     likelihood: Likelihood,
     /// For fits without an l1 penalty.
     reference: Option<Reference>,
@@ -97,14 +98,21 @@ fn key(params: &Params) -> (bool, Value) {
     (params.flag("fit_intercept"), params["class_weight"].clone())
 }
 
-impl Shared {
-    fn new(data: &DenseData<'_>, classes: &Classes<'_>, params: &Params) -> Result<Self, Fault> {
-        let rows = data.weights.as_deref();
+impl<'a> Shared<'a> {
+    /// `matrix` has the training rows alone.
+    fn new(
+        matrix: &'a Matrix,
+        classes: &Classes<'_>,
+        weights: Option<&[f64]>,
+        params: &Params,
+    ) -> Result<Self, Fault> {
+        let weights = classes.row_weights(params, weights, Balance::Weights)?;
         Ok(Self {
             key: key(params),
+            design: Design::new(matrix, weights.as_deref(), params.flag("fit_intercept")),
             likelihood: Likelihood {
                 codes: classes.codes.clone(),
-                weights: classes.row_weights(params, rows, Balance::Weights)?,
+                weights,
                 outputs: if classes.count() == 2 {
                     1
                 } else {
@@ -115,21 +123,20 @@ impl Shared {
         })
     }
 
-    fn fit(&mut self, matrix: &Matrix, params: &Params) -> Result<LinearModel, Fault> {
+    fn fit(&mut self, params: &Params) -> Result<LinearModel, Fault> {
         let penalty = Penalty::of(params)?;
-        let weights = self.likelihood.weights.as_deref();
-        let design = Design::new(matrix, weights, params.flag("fit_intercept"));
+        let design = &self.design;
         let stop = Stop {
             gradient: params.number("tol") * self.likelihood.weight(),
             steps: params.count("max_iter"),
         };
         let point = if penalty.l1 > 0.0 {
-            proximal::minimise(&design, &self.likelihood, penalty, &stop)
+            proximal::minimise(design, &self.likelihood, penalty, &stop)
         } else {
             let reference = self
                 .reference
-                .get_or_insert_with(|| Reference::new(&design, &self.likelihood));
-            reference.minimise(&design, &self.likelihood, penalty.l2, &stop)
+                .get_or_insert_with(|| Reference::new(design, &self.likelihood));
+            reference.minimise(design, &self.likelihood, penalty.l2, &stop)
         };
         if point.iter().any(|value| !value.is_finite()) {
             return Err(Fault::Failed(
@@ -149,7 +156,7 @@ impl DenseTrainer for LogisticRegression {
         dense(
             "logistic_regression",
             "Binary and multinomial logistic regression with an l2, l1 or elastic-net penalty, by \
-             Newton's method (ours, not linfa's: weights, coded columns, l1).",
+             BFGS and Newton's method (ours, not linfa's: weights, coded columns, l1).",
             Gives::Probabilities,
             vec![
                 Param::new(
@@ -158,7 +165,7 @@ impl DenseTrainer for LogisticRegression {
                     json!(1.0),
                     "The inverse strength of the penalty; null: no penalty.",
                 )
-                .nested(),
+                .nested_separately(),
                 Param::new(
                     "l1_ratio",
                     vec![share()],
@@ -187,10 +194,13 @@ impl DenseTrainer for LogisticRegression {
                     "max_iter",
                     vec![count(1)],
                     json!(100),
-                    "The greatest number of steps of Newton's method.",
+                    "The greatest number of steps.",
                 ),
             ],
         )
+        .effort(0.0016, 1.2, 1.5)
+        .each_candidate(1.0)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LogisticModel, Fault> {
@@ -209,15 +219,18 @@ impl DenseTrainer for LogisticRegression {
     ) -> Result<u32, Fault> {
         let classes = Classes::of::<Self>(data, 2)?;
         let matrix = data.matrix.take(data.train);
-        let mut shared: Option<Shared> = None;
+        let mut shared: Option<Shared<'_>> = None;
         for (candidate, params) in candidates.iter().enumerate() {
             let known = shared.take().filter(|known| known.key == key(params));
             let shared = match known {
                 Some(known) => shared.insert(known),
-                None => shared.insert(Shared::new(data, &classes, params)?),
+                None => {
+                    let weights = data.weights.as_deref();
+                    shared.insert(Shared::new(&matrix, &classes, weights, params)?)
+                }
             };
             let model = LogisticModel {
-                linear: shared.fit(&matrix, params)?,
+                linear: shared.fit(params)?,
                 classes: classes.occurring.clone(),
             };
             each(candidate, model)?;
@@ -232,19 +245,9 @@ impl DenseTrainer for LogisticRegression {
     ) -> Result<PredictionValues, Fault> {
         let mut table = model.linear.decisions(matrix, rows);
         match model.classes.count() {
-            2 => table.iter_mut().for_each(|value| *value = sigmoid(*value)),
+            2 => sigmoid(&mut table),
             count => table.chunks_exact_mut(count).for_each(softmax_row),
         }
         Ok(model.classes.of_probabilities(table))
-    }
-}
-
-/// `1 / (1 + exp(-x))`.
-pub(crate) fn sigmoid(x: f64) -> f64 {
-    let small = libm::exp(-x.abs());
-    if x >= 0.0 {
-        1.0 / (1.0 + small)
-    } else {
-        small / (1.0 + small)
     }
 }

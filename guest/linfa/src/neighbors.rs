@@ -1,13 +1,14 @@
-//! [`NeighborsClassifier`] and [`NeighborsRegressor`]: the trainers `k_neighbors`.
+//! [`Neighbors`]: the trainer `k_neighbors`.
 
 use std::convert::Infallible;
 
+use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer, EachPrediction};
 use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::classes::{Classes, Occurring};
+use crate::classes::Occurring;
 use crate::describe::{Gives, Values, at_least, choice, count, dense};
 
 mod index;
@@ -22,8 +23,9 @@ pub use tree::Tree;
 
 use nearest::Neighbor;
 
-/// scikit-learn's `KNeighborsClassifier`: the shares of the classes among the
-/// nearest training rows.
+/// scikit-learn's `KNeighborsClassifier`, the shares of the classes among the nearest
+/// training rows, and `KNeighborsRegressor`, the mean of these. Their parameters are
+/// the same.
 ///
 /// | parameter | default | meaning |
 /// | --- | --- | --- |
@@ -36,12 +38,7 @@ use nearest::Neighbor;
 /// distances the row that comes first is nearer. All candidates of one metric share
 /// one search.
 #[derive(Debug)]
-pub struct NeighborsClassifier(Infallible);
-
-/// scikit-learn's `KNeighborsRegressor`: the mean of the nearest training rows; its
-/// parameters are those of [`NeighborsClassifier`].
-#[derive(Debug)]
-pub struct NeighborsRegressor(Infallible);
+pub struct Neighbors(Infallible);
 
 /// A fitted estimator of nearest neighbours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,157 +181,105 @@ fn search(index: &Index, matrix: &Matrix, rows: &[u32], count: usize) -> Vec<Dis
         .collect()
 }
 
-fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {
-    Ok(NeighborsModel {
-        rule: Rule::of(params, data.train.len())?,
-        index: Index::new(data.matrix, data.train, metric(params)),
-        target: Learned::of(data),
-    })
-}
+impl DenseTrainer for Neighbors {
+    type Model = NeighborsModel;
 
-fn predict(model: &NeighborsModel, matrix: &Matrix, rows: &[u32]) -> PredictionValues {
-    let count = model.rule.count;
-    let neighbors = search(&model.index, matrix, rows, count);
-    model.target.predict(&neighbors, count, model.rule)
-}
+    fn description() -> TrainerDescription {
+        dense(
+            "k_neighbors",
+            "The nearest training rows, by a tree or by all distances, whichever is sooner; all \
+             candidates of one metric share one search (ours, not linfa's: ties, weights, coded \
+             columns, speed).",
+            Gives::UnweightedAny,
+            vec![
+                Param::new(
+                    "n_neighbors",
+                    vec![count(1)],
+                    json!(5),
+                    "The number of neighbours.",
+                )
+                .nested(),
+                Param::new(
+                    "weights",
+                    vec![choice(&["uniform", "distance"])],
+                    json!("uniform"),
+                    "The weights of the neighbours: all the same, or the inverse of the distance.",
+                )
+                .nested(),
+                Param::new(
+                    "p",
+                    vec![at_least(1.0)],
+                    json!(2),
+                    "The order of the metric `minkowski`: 1 sums differences, 2 is Euclid's.",
+                ),
+                Param::new(
+                    "metric",
+                    vec![choice(&["minkowski", "euclidean", "manhattan"])],
+                    json!("minkowski"),
+                    "The metric.",
+                ),
+            ],
+        )
+        .effort(0.05, 2.2, 1.0)
+        .each_candidate(0.01)
+        .memory(MemoryUse {
+            row: 700,
+            ..MemoryUse::default()
+        })
+    }
 
-/// One search per metric for the greatest number of neighbours; the nearest of
-/// these are the neighbours of every other candidate.
-fn evaluate(
-    data: &DenseData<'_>,
-    candidates: &[Params],
-    sets: &[&[u32]],
-    each: &mut EachPrediction<'_>,
-) -> Result<u32, Fault> {
-    let rules = candidates
-        .iter()
-        .map(|params| Rule::of(params, data.train.len()))
-        .collect::<Result<Vec<Rule>, Fault>>()?;
-    let metrics: Vec<Metric> = candidates.iter().map(metric).collect();
-    let target = Learned::of(data);
-    let mut fits = 0;
-    for (first, &metric) in metrics.iter().enumerate() {
-        if metrics[..first].contains(&metric) {
-            continue;
-        }
-        fits += 1;
-        let index = Index::new(data.matrix, data.train, metric);
-        let group: Vec<usize> = (first..rules.len())
-            .filter(|&candidate| metrics[candidate] == metric)
-            .collect();
-        let counts = group.iter().map(|&candidate| rules[candidate].count);
-        let width = counts.max().unwrap_or(1);
-        for (set, rows) in sets.iter().enumerate() {
-            let neighbors = search(&index, data.matrix, rows, width);
-            for &candidate in &group {
-                let values = target.predict(&neighbors, width, rules[candidate]);
-                each(candidate, set, values.as_prediction())?;
+    fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {
+        Ok(NeighborsModel {
+            rule: Rule::of(params, data.train.len())?,
+            index: Index::new(data.matrix, data.train, metric(params)),
+            target: Learned::of(data),
+        })
+    }
+
+    fn predict(
+        model: &NeighborsModel,
+        matrix: &Matrix,
+        rows: &[u32],
+    ) -> Result<PredictionValues, Fault> {
+        let count = model.rule.count;
+        let neighbors = search(&model.index, matrix, rows, count);
+        Ok(model.target.predict(&neighbors, count, model.rule))
+    }
+
+    /// One search per metric for the greatest number of neighbours; the nearest of
+    /// these are the neighbours of every other candidate.
+    fn evaluate(
+        data: &DenseData<'_>,
+        candidates: &[Params],
+        sets: &[&[u32]],
+        each: &mut EachPrediction<'_>,
+    ) -> Result<u32, Fault> {
+        let rules = candidates
+            .iter()
+            .map(|params| Rule::of(params, data.train.len()))
+            .collect::<Result<Vec<Rule>, Fault>>()?;
+        let metrics: Vec<Metric> = candidates.iter().map(metric).collect();
+        let target = Learned::of(data);
+        let mut fits = 0;
+        for (first, &metric) in metrics.iter().enumerate() {
+            if metrics[..first].contains(&metric) {
+                continue;
+            }
+            fits += 1;
+            let index = Index::new(data.matrix, data.train, metric);
+            let group: Vec<usize> = (first..rules.len())
+                .filter(|&candidate| metrics[candidate] == metric)
+                .collect();
+            let counts = group.iter().map(|&candidate| rules[candidate].count);
+            let width = counts.max().unwrap_or(1);
+            for (set, rows) in sets.iter().enumerate() {
+                let neighbors = search(&index, data.matrix, rows, width);
+                for &candidate in &group {
+                    let values = target.predict(&neighbors, width, rules[candidate]);
+                    each(candidate, set, values.as_prediction())?;
+                }
             }
         }
-    }
-    Ok(fits)
-}
-
-fn description(gives: Gives) -> TrainerDescription {
-    dense(
-        "k_neighbors",
-        "The nearest training rows, by a tree or by all distances, whichever is sooner; all \
-         candidates of one metric share one search (ours, not linfa's: ties, weights, coded \
-         columns, speed).",
-        gives,
-        vec![
-            Param::new(
-                "n_neighbors",
-                vec![count(1)],
-                json!(5),
-                "The number of neighbours.",
-            )
-            .nested(),
-            Param::new(
-                "weights",
-                vec![choice(&["uniform", "distance"])],
-                json!("uniform"),
-                "The weights of the neighbours: all the same, or the inverse of the distance.",
-            )
-            .nested(),
-            Param::new(
-                "p",
-                vec![at_least(1.0)],
-                json!(2),
-                "The order of the metric `minkowski`: 1 sums differences, 2 is Euclid's.",
-            ),
-            Param::new(
-                "metric",
-                vec![choice(&["minkowski", "euclidean", "manhattan"])],
-                json!("minkowski"),
-                "The metric.",
-            ),
-        ],
-    )
-}
-
-impl DenseTrainer for NeighborsClassifier {
-    type Model = NeighborsModel;
-
-    fn description() -> TrainerDescription {
-        description(Gives::UnweightedProbabilities)
-    }
-
-    fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {
-        Classes::of::<Self>(data, 1)?;
-        fit(data, params)
-    }
-
-    fn predict(
-        model: &NeighborsModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(predict(model, matrix, rows))
-    }
-
-    fn evaluate(
-        data: &DenseData<'_>,
-        candidates: &[Params],
-        sets: &[&[u32]],
-        each: &mut EachPrediction<'_>,
-    ) -> Result<u32, Fault> {
-        Classes::of::<Self>(data, 1)?;
-        evaluate(data, candidates, sets, each)
-    }
-}
-
-impl DenseTrainer for NeighborsRegressor {
-    type Model = NeighborsModel;
-
-    fn description() -> TrainerDescription {
-        description(Gives::UnweightedNumbers)
-    }
-
-    fn fit(data: &DenseData<'_>, params: &Params) -> Result<NeighborsModel, Fault> {
-        match data.target {
-            DenseTarget::Numbers(_) => fit(data, params),
-            DenseTarget::Classes { .. } => Err(data.wrong_target::<Self>()),
-        }
-    }
-
-    fn predict(
-        model: &NeighborsModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(predict(model, matrix, rows))
-    }
-
-    fn evaluate(
-        data: &DenseData<'_>,
-        candidates: &[Params],
-        sets: &[&[u32]],
-        each: &mut EachPrediction<'_>,
-    ) -> Result<u32, Fault> {
-        match data.target {
-            DenseTarget::Numbers(_) => evaluate(data, candidates, sets, each),
-            DenseTarget::Classes { .. } => Err(data.wrong_target::<Self>()),
-        }
+        Ok(fits)
     }
 }

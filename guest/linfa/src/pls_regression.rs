@@ -49,6 +49,7 @@ impl DenseTrainer for PlsRegression {
                 ),
             ],
         )
+        .effort(0.002, 1.0, 1.0)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {

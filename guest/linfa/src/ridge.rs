@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::algebra::{Cholesky, dot};
 use crate::classes::{Balance, Classes, Occurring};
-use crate::describe::{Gives, Values, at_least, class_weight, dense, fit_intercept};
+use crate::describe::{Gives, Values, at_least, class_weight, dense, fit_intercept, pairs};
 use crate::linear::{LinearModel, NormalEquations, column_means, mean, model};
 use crate::linear_regression::least_squares;
 
@@ -43,7 +43,7 @@ pub struct RidgeClassifier(Infallible);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RidgeClassifierModel {
     classes: Occurring,
-    pub(crate) linear: LinearModel,
+    linear: LinearModel,
 }
 
 fn alpha() -> Param {
@@ -278,6 +278,8 @@ impl DenseTrainer for Ridge {
             Gives::Numbers,
             vec![alpha(), fit_intercept()],
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<LinearModel, Fault> {
@@ -336,10 +338,12 @@ impl DenseTrainer for RidgeClassifier {
         dense(
             "ridge_classifier",
             "Least squares with an l2 penalty on targets of -1 and 1, one per class (ours: linfa \
-             has none). Predicts classes, no probabilities.",
-            Gives::Classes,
+             has none). Predicts decisions, no probabilities.",
+            Gives::Decisions,
             vec![alpha(), fit_intercept(), class_weight()],
         )
+        .effort(0.001, 1.0, 1.5)
+        .memory(pairs())
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<RidgeClassifierModel, Fault> {
@@ -371,6 +375,6 @@ impl DenseTrainer for RidgeClassifier {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         let decisions = model.linear.decisions(matrix, rows);
-        Ok(model.classes.of_decisions(&decisions))
+        Ok(model.classes.of_decisions(decisions))
     }
 }

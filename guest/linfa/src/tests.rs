@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
 use fanout_sdk::matrix::{Block, CodedBlock, CodedColumn, Codes};
-use fanout_sdk::{Matrix, Params, Prediction, PredictionValues, Target};
+use fanout_sdk::{Matrix, Params, Prediction, Target};
 use serde::Deserialize;
 
 use crate::svm::SvcModel;
@@ -109,13 +109,24 @@ fn params<T: DenseTrainer>(given: &Params) -> Params {
     all
 }
 
-/// Predictions as numbers.
+/// Predictions as numbers; of decisions these, then the classes and probabilities.
 fn numbers(prediction: Prediction<'_>) -> Vec<f64> {
     match prediction {
         Prediction::Classes(codes) => codes.iter().map(|&code| f64::from(code)).collect(),
         Prediction::Binary(values)
         | Prediction::Multiclass(values)
         | Prediction::Numbers(values) => values.to_vec(),
+        Prediction::Decisions {
+            classes,
+            values,
+            probabilities,
+        } => {
+            let classes = classes.iter().map(|&code| f64::from(code));
+            let values = values.iter().copied().chain(classes);
+            values
+                .chain(probabilities.into_iter().flatten().copied())
+                .collect()
+        }
     }
 }
 
@@ -247,15 +258,11 @@ vectors!(
     predicted::<LinearRegression>
 );
 vectors!(ridge, Ridge, predicted::<Ridge>);
-vectors!(ridge_classifier, RidgeClassifier, |model, matrix, rows| {
-    let decisions = model.linear.decisions(matrix, rows);
-    let PredictionValues::Classes(classes) = RidgeClassifier::predict(model, matrix, rows).unwrap()
-    else {
-        panic!("classes are predicted");
-    };
-    assert_eq!(classes.len(), rows.len());
-    decisions
-});
+vectors!(
+    ridge_classifier,
+    RidgeClassifier,
+    predicted::<RidgeClassifier>
+);
 vectors!(lasso, Lasso, predicted::<Lasso>);
 vectors!(elastic_net, ElasticNet, predicted::<ElasticNet>);
 vectors!(
@@ -263,16 +270,8 @@ vectors!(
     LogisticRegression,
     predicted::<LogisticRegression>
 );
-vectors!(
-    k_neighbors_classes,
-    NeighborsClassifier,
-    predicted::<NeighborsClassifier>
-);
-vectors!(
-    k_neighbors_numbers,
-    NeighborsRegressor,
-    predicted::<NeighborsRegressor>
-);
+vectors!(k_neighbors_classes, Neighbors, predicted::<Neighbors>);
+vectors!(k_neighbors_numbers, Neighbors, predicted::<Neighbors>);
 vectors!(
     gaussian_nb,
     GaussianNaiveBayes,
@@ -283,9 +282,8 @@ vectors!(
     MultinomialNaiveBayes,
     predicted::<MultinomialNaiveBayes>
 );
-vectors!(linear_svc, LinearSvc, |model, matrix, rows| {
-    model.linear.decisions(matrix, rows)
-});
+vectors!(linear_svc, LinearSvc, predicted::<LinearSvc>);
 vectors!(pls_regression, PlsRegression, predicted::<PlsRegression>);
 vectors!(svc, Svc, SvcModel::decisions);
+vectors!(svc_predictions, Svc, predicted::<Svc>);
 vectors!(svr, Svr, predicted::<Svr>);

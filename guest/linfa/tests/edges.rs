@@ -42,6 +42,15 @@ fn fitted<T: DenseTrainer>(target: &Target, set: &[(&str, Value)]) -> Result<Vec
         PredictionValues::Binary(values)
         | PredictionValues::Multiclass(values)
         | PredictionValues::Numbers(values) => values,
+        PredictionValues::Decisions {
+            classes,
+            values,
+            probabilities,
+        } => {
+            let classes = classes.into_iter().map(f64::from);
+            let values = classes.chain(values);
+            values.chain(probabilities.into_iter().flatten()).collect()
+        }
     })
 }
 
@@ -67,17 +76,21 @@ fn a_class_without_training_rows_has_a_probability_of_0() {
     ));
     check(fitted::<GaussianNaiveBayes>(&target, &[]));
     check(fitted::<MultinomialNaiveBayes>(&target, &[]));
-    check(fitted::<NeighborsClassifier>(&target, &[]));
-    for classes in [
-        fitted::<RidgeClassifier>(&target, &[]),
-        fitted::<LinearSvc>(&target, &[]),
-        fitted::<Svc>(&target, &[]),
+    check(fitted::<Neighbors>(&target, &[]));
+    let probability = [("probability", json!(true))];
+    let svc = fitted::<Svc>(&target, &probability).unwrap();
+    check(Ok(svc[16..].to_vec()));
+    for found in [
+        fitted::<RidgeClassifier>(&target, &[]).unwrap(),
+        fitted::<LinearSvc>(&target, &[]).unwrap(),
+        svc[..16].to_vec(),
     ] {
-        let classes = classes.unwrap();
-        assert!(
-            classes.iter().all(|class| [0.0, 2.0].contains(class)),
-            "{classes:?}"
-        );
+        let (classes, decisions) = found.split_at(4);
+        for (class, row) in classes.iter().zip(decisions.chunks_exact(3)) {
+            assert_eq!(row[1], f64::NEG_INFINITY);
+            assert_eq!(row[0], -row[2]);
+            assert_eq!(*class, if row[2] > 0.0 { 2.0 } else { 0.0 });
+        }
     }
 }
 
@@ -100,10 +113,7 @@ fn one_class_is_refused_where_scikit_learn_refuses_it() {
     refused(fitted::<RidgeClassifier>(&target, &[]), "ridge_classifier");
     refused(fitted::<LinearSvc>(&target, &[]), "linear_svc");
     refused(fitted::<Svc>(&target, &[]), "svc");
-    assert_eq!(
-        fitted::<NeighborsClassifier>(&target, &[]),
-        Ok(vec![0.0; 4])
-    );
+    assert_eq!(fitted::<Neighbors>(&target, &[]), Ok(vec![0.0; 4]));
     assert_eq!(fitted::<GaussianNaiveBayes>(&target, &[]), Ok(vec![0.0; 4]));
 }
 
@@ -113,10 +123,7 @@ fn what_does_not_fit_the_data_is_refused() {
     let numbers = Target::Numbers((0..12).map(f64::from).collect());
     let refusal = |found: Result<Vec<f64>, String>| found.unwrap_err();
     assert_eq!(
-        refusal(fitted::<NeighborsClassifier>(
-            &classes,
-            &[("n_neighbors", json!(9))]
-        )),
+        refusal(fitted::<Neighbors>(&classes, &[("n_neighbors", json!(9))])),
         "invalid hyper-parameters: `n_neighbors` is 9, but there are only 8 training rows"
     );
     assert_eq!(

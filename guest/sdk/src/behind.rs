@@ -7,15 +7,25 @@ use std::any::Any;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use crate::contract::TaskStep;
+use crate::contract::{StepsMemory, TaskStep};
 use crate::guest::Offer;
-use crate::pipeline::FitRows;
+use crate::pipeline::{FitRows, bytes_of};
 use crate::trainer::{Prediction, Scorer};
 use crate::{Fault, Matrix, Pipeline, StepCache, Table};
 
-/// The number of fitted steps that are kept. Tasks come split by split, and those
-/// that share steps one after the other.
-const STEPS: usize = 8;
+/// The bytes of fitted steps that are kept: so many, or, if that is more, so many
+/// times those of the features, which are counted among them. Tasks come split by
+/// split, and those that share steps one after the other.
+const KEPT_BYTES: usize = 64 << 20;
+const KEPT_TIMES: usize = 3;
+
+/// What a [`Matrix`] holds, and those that steps leave.
+pub(crate) const MEMORY: StepsMemory = StepsMemory {
+    kept: KEPT_BYTES as u64,
+    times: KEPT_TIMES as u64,
+    number: 8,
+    category: 4,
+};
 
 /// The features of a dataset behind steps, with what was fitted last.
 pub(crate) struct BehindSteps {
@@ -35,7 +45,7 @@ impl Default for BehindSteps {
     fn default() -> Self {
         Self {
             matrix: OnceCell::new(),
-            cache: RefCell::new(StepCache::new(STEPS)),
+            cache: RefCell::new(StepCache::new(KEPT_BYTES)),
             prepared: RefCell::default(),
         }
     }
@@ -78,6 +88,8 @@ impl BehindSteps {
             Some(matrix) => matrix,
             None => {
                 let matrix = Matrix::of(table)?;
+                let kept = bytes_of(&matrix).saturating_mul(KEPT_TIMES);
+                self.cache.borrow_mut().grow(kept);
                 self.matrix.get_or_init(|| matrix)
             }
         };

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::behind::{BehindSteps, Members};
 use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task, TaskStep};
-use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe};
+use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe, offers};
 use crate::outputs::{Artifact, Recorder};
 use crate::pipeline::FitRows;
 use crate::scoring::Scoring;
@@ -153,13 +153,13 @@ impl Dataset {
     }
 
     fn new<G: Guest>(table: Option<Table>, splits: Splits) -> Self {
-        let slot = |offer: &&'static dyn Offer| TrainerSlot {
-            offer: *offer,
+        let slot = |offer| TrainerSlot {
+            offer,
             prepared: OnceCell::new(),
         };
         Self {
             description: describe::<G>(),
-            slots: G::TRAINERS.iter().map(slot).collect(),
+            slots: offers::<G>().into_iter().map(slot).collect(),
             table,
             splits,
             targets: RefCell::default(),
@@ -198,9 +198,9 @@ impl Dataset {
     }
 
     /// Opens what [`Dataset::share`] of another instance of this guest returned.
-    /// The dataset answers tasks of that trainer, target and weights, with
-    /// bit-identical results; it has no table, so that it serves no other and
-    /// predicts nothing.
+    /// The dataset answers tasks of that trainer and of baselines, of that target and
+    /// weights, with bit-identical results; it has no table, so that it serves no
+    /// other and predicts nothing.
     ///
     /// # Errors
     /// If `shared` was not returned by [`Dataset::share`] of the same guest.
@@ -215,6 +215,12 @@ impl Dataset {
         let (slot, _) = dataset.trainer(head.trainer, head.learning)?;
         let data = slot.offer.adopt(prepared)?;
         slot.prepared.get_or_init(|| data);
+        // Prepared data without content, that of a baseline, needs no table.
+        for slot in &dataset.slots {
+            if let Ok(nothing) = slot.offer.adopt(&[]) {
+                slot.prepared.get_or_init(|| nothing);
+            }
+        }
         let (name, target) = head.target;
         let target = KnownTarget::new(target.into_owned());
         dataset.targets.borrow_mut().insert(name.to_owned(), target);
@@ -376,14 +382,15 @@ impl Dataset {
             trainer,
             learning,
             pipeline,
-            bytes: G::TRAINERS[slot].merge(&parts)?,
+            bytes: offers::<G>()[slot].merge(&parts)?,
         }
         .write()
     }
 
     /// Predicts every row with a model from [`Dataset::fit`]. Returns a Parquet
-    /// file with a column `prediction` and, if the model predicts
-    /// probabilities, one column `probability_<label>` per class.
+    /// file with a column `prediction`, columns `decision_<label>` if the model
+    /// predicts decisions, and columns `probability_<label>` if it predicts
+    /// probabilities.
     ///
     /// # Errors
     /// If the model is not one of this guest, the dataset lacks a feature, or
@@ -730,7 +737,7 @@ mod tests {
         );
         assert_eq!(
             refusal(json!({"trainer": "forest"})),
-            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`"
+            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`, `dummy`"
         );
     }
 
@@ -821,6 +828,9 @@ mod tests {
             assert_eq!(adopted.evaluate(&task), dataset.evaluate(&task));
             assert_eq!(adopted.fit(&task), dataset.fit(&task));
         }
+        let baseline = task(json!({"trainer": "dummy"}));
+        assert_eq!(adopted.evaluate(&baseline), dataset.evaluate(&baseline));
+        assert!(dataset.evaluate(&baseline).is_ok());
         assert_eq!(PREPARED.get(), before);
         let model = dataset.fit(&task(json!({}))).unwrap();
         for refused in [
@@ -873,7 +883,7 @@ mod tests {
         );
         assert_eq!(
             other(2, "forest"),
-            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`"
+            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`, `dummy`"
         );
     }
 

@@ -136,15 +136,30 @@ pub trait DenseTrainer: 'static {
         sets: &[&[u32]],
         each: &mut EachPrediction<'_>,
     ) -> Result<u32, Fault> {
+        // Rows one behind the other are read faster: where they are read often, they are
+        // taken out once.
+        let mut taken: Vec<Option<(Matrix, Vec<u32>)>> = vec![None; sets.len()];
         Self::fit_all(data, candidates, &mut |candidate, model| {
-            for (set, rows) in sets.iter().enumerate() {
-                let values = Self::predict(&model, data.matrix, rows)?;
+            for (set, (rows, taken)) in sets.iter().zip(&mut taken).enumerate() {
+                let values = if candidates.len() < MANY_CANDIDATES {
+                    Self::predict(&model, data.matrix, rows)?
+                } else {
+                    let (matrix, rows) = taken.get_or_insert_with(|| {
+                        let matrix = data.matrix.take(rows);
+                        let rows = matrix.all_rows();
+                        (matrix, rows)
+                    });
+                    Self::predict(&model, matrix, rows)?
+                };
                 each(candidate, set, values.as_prediction())?;
             }
             Ok(())
         })
     }
 }
+
+/// From so many candidates on, the rows to predict are taken out of the matrix.
+const MANY_CANDIDATES: usize = 3;
 
 /// Takes the predictions of a candidate for a list of rows.
 pub type EachPrediction<'a> = dyn FnMut(usize, usize, Prediction<'_>) -> Result<(), Fault> + 'a;

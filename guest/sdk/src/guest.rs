@@ -10,31 +10,53 @@ use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::contract::{CONTRACT, Description};
-use crate::steps;
+use crate::contract::{CONTRACT, Description, MemoryUse};
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
+use crate::{behind, dummy, steps};
 
 /// A component: its name and its trainers. Implemented by
 /// [`export!`](crate::export).
 pub trait Guest: 'static {
     /// The name and the version of the guest, to be shown.
     const NAME: &'static str;
-    /// The trainers. Two of one name have no kind of target in common.
+    /// The trainers. Two of one name have no kind of target in common. The SDK adds
+    /// [`dummy`](crate::dummy).
     const TRAINERS: &'static [&'static dyn Offer];
 }
 
 /// The description of a guest.
 pub fn describe<G: Guest>() -> Description {
+    let offers = offers::<G>().into_iter();
     Description {
         contract: CONTRACT,
         guest: G::NAME.to_owned(),
-        trainers: G::TRAINERS
-            .iter()
-            .map(|offer| offer.description())
-            .collect(),
+        trainers: offers.map(describe_offer).collect(),
         steps: steps::descriptions(),
     }
+}
+
+/// The description of a trainer, with what the SDK holds for it.
+fn describe_offer(offer: &dyn Offer) -> TrainerDescription {
+    let description = offer.description();
+    let memory = description.memory.unwrap_or_default();
+    description.memory(MemoryUse {
+        steps: behind::MEMORY,
+        ..memory
+    })
+}
+
+/// The trainers of a guest, in the order of its description: its own, and the
+/// baselines of the SDK unless it has its own of that name.
+pub(crate) fn offers<G: Guest>() -> Vec<&'static dyn Offer> {
+    let mut offers = G::TRAINERS.to_vec();
+    if !offers
+        .iter()
+        .any(|own| own.description().name == dummy::NAME)
+    {
+        offers.extend(dummy::OFFERS);
+    }
+    offers
 }
 
 /// The fault of prepared data that can't be serialised.

@@ -104,7 +104,9 @@ pub mod dataset;
 pub mod dense;
 #[cfg(target_family = "wasm")]
 pub mod doors;
+pub mod dummy;
 pub mod eigen;
+pub mod exponential;
 mod file;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(test), expect(dead_code, reason = "some of it is for the tests"))]
@@ -117,6 +119,8 @@ mod labels;
 pub mod matrix;
 pub mod metrics;
 mod multipart;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
 mod normal;
 mod outputs;
 pub mod pipeline;
@@ -124,6 +128,7 @@ mod prediction;
 pub mod request;
 pub mod schema;
 mod scoring;
+mod sort;
 mod splits;
 pub mod steps;
 pub mod table;

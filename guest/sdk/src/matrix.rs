@@ -20,6 +20,7 @@
 //! | --- | --- |
 //! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
 //! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
+//! | both of these of all rows, many times | [`Joined`] |
 //! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
 //! | weighted means and variances | [`Matrix::moments`] |
 //! | squared norms of rows | [`Matrix::squared_norms`] |
@@ -42,13 +43,15 @@ use crate::Fault;
 pub use coded::{CodedBlock, CodedColumn, Codes};
 pub use gram::Gram;
 pub use index::{ColumnIndex, ColumnRef};
+pub use joined::Joined;
 pub use moments::Moments;
-pub(crate) use product::dot;
+pub use product::dot;
 pub use shared::Shared;
 
 mod coded;
 mod gram;
 mod index;
+mod joined;
 mod moments;
 mod product;
 mod shared;
@@ -239,6 +242,18 @@ impl Matrix {
         self.first_of(rows, f64::is_infinite)
     }
 
+    /// Whether all numbers of all rows are finite.
+    fn is_finite(&self) -> bool {
+        self.blocks.iter().all(|block| match block {
+            // Without an end before the last: many are looked at a time.
+            Block::Number(column) => {
+                let values = column.values.iter();
+                values.fold(true, |all, value| all & value.is_finite())
+            }
+            _ => true,
+        })
+    }
+
     /// The name of the first column with such a number in one of `rows`, and that
     /// row.
     fn first_of(&self, rows: &[u32], is_such: fn(f64) -> bool) -> Option<(&str, u32)> {
@@ -269,6 +284,9 @@ impl Matrix {
                 "`{who}` takes numbers, but column `{name}` is a category; add the step \
                  `one_hot_encoder` (or `ordinal_encoder`, `target_encoder`)"
             )));
+        }
+        if self.is_finite() {
+            return Ok(());
         }
         if let Some((name, row)) = self.first_missing(rows) {
             return Err(Fault::InvalidDataset(format!(

@@ -32,6 +32,7 @@ use crate::steps::{self, Fit, FittedStep, StepParams};
 use crate::{Fault, Matrix, Table, Target};
 
 pub use cache::StepCache;
+pub(crate) use cache::bytes_of;
 use cache::{CachedStep, prefix_key, split_key};
 
 mod cache;
@@ -137,7 +138,8 @@ impl Pipeline {
     ) -> Result<(Self, Matrix), Fault> {
         check(steps)?;
         let mut used: Vec<u32> = [rows.train, rows.test].concat();
-        used.sort_unstable();
+        // Two ascending runs, which this sort merges.
+        used.sort();
         let (mut key, mut matrix_now) = (rows.key.to_owned(), matrix.clone());
         let mut fitted = Vec::with_capacity(steps.len());
         for step in steps {

@@ -13,9 +13,10 @@ use parquet::schema::types::Type;
 use crate::Fault;
 use crate::trainer::{Prediction, PredictionBuf};
 
-/// Writes a column `prediction` (labels as text, or numbers) and, if there are
-/// probabilities, one column `probability_<label>` per class, in the order of the
-/// classes.
+/// Writes a column `prediction` (labels as text, or numbers); if there are
+/// decisions, one column `decision_<label>` per class, or of the second of two; and if
+/// there are probabilities, one column `probability_<label>` per class. Classes are in
+/// their order.
 ///
 /// # Errors
 /// If the predictions are not one per row, or of an unknown class.
@@ -50,7 +51,7 @@ fn to_parquet(
         )));
     }
     let written = match values {
-        Prediction::Numbers(predicted) => write(numbers, &[], Column::Numbers(predicted), &[]),
+        Prediction::Numbers(predicted) => write(numbers, Column::Numbers(predicted), &[]),
         _ => {
             let mut labels = Vec::with_capacity(rows);
             for class in values.classes(classes.len()).iter() {
@@ -62,26 +63,56 @@ fn to_parquet(
                 })?;
                 labels.push(ByteArray::from(label.as_str()));
             }
-            let probabilities: Vec<Vec<f64>> = match values {
-                Prediction::Binary(ones) => {
-                    vec![ones.iter().map(|p| 1.0 - p).collect(), ones.to_vec()]
+            let mut scores = Scores::default();
+            match values {
+                Prediction::Binary(ones) => scores.add_probabilities(classes, ones),
+                Prediction::Multiclass(table) => scores.add("probability", classes, table),
+                Prediction::Decisions {
+                    values,
+                    probabilities,
+                    ..
+                } => {
+                    let decided = if classes.len() == 2 {
+                        &classes[1..]
+                    } else {
+                        classes
+                    };
+                    scores.add("decision", decided, values);
+                    if let Some(probabilities) = probabilities {
+                        scores.add_probabilities(classes, probabilities);
+                    }
                 }
-                Prediction::Multiclass(table) => (0..classes.len())
-                    .map(|class| {
-                        table
-                            .iter()
-                            .skip(class)
-                            .step_by(classes.len())
-                            .copied()
-                            .collect()
-                    })
-                    .collect(),
-                Prediction::Classes(_) | Prediction::Numbers(_) => Vec::new(),
-            };
-            write(numbers, classes, Column::Labels(&labels), &probabilities)
+                Prediction::Classes(_) | Prediction::Numbers(_) => {}
+            }
+            write(numbers, Column::Labels(&labels), &scores.0)
         }
     };
     written.map_err(|error| Fault::Failed(format!("the predictions can't be written: {error}")))
+}
+
+/// Columns of numbers with their names.
+#[derive(Default)]
+struct Scores(Vec<(String, Vec<f64>)>);
+
+impl Scores {
+    /// Columns of a table of shape (rows, labels), row-major.
+    fn add(&mut self, what: &str, labels: &[String], table: &[f64]) {
+        let columns = labels.iter().enumerate().map(|(at, label)| {
+            let column = table.iter().skip(at).step_by(labels.len());
+            (format!("{what}_{label}"), column.copied().collect())
+        });
+        self.0.extend(columns);
+    }
+
+    /// Columns of probabilities: of class 1 of two, or of shape (rows, classes).
+    fn add_probabilities(&mut self, classes: &[String], table: &[f64]) {
+        if classes.len() == 2 {
+            let both: Vec<f64> = table.iter().flat_map(|one| [1.0 - one, *one]).collect();
+            self.add("probability", classes, &both);
+        } else {
+            self.add("probability", classes, table);
+        }
+    }
 }
 
 enum Column<'a> {
@@ -91,9 +122,8 @@ enum Column<'a> {
 
 fn write(
     rows: Option<&[i32]>,
-    classes: &[String],
     prediction: Column<'_>,
-    probabilities: &[Vec<f64>],
+    scores: &[(String, Vec<f64>)],
 ) -> Result<Vec<u8>, ParquetError> {
     let double = |name: &str| {
         let column = Type::primitive_type_builder(name, Physical::DOUBLE);
@@ -112,8 +142,8 @@ fn write(
         fields.push(Arc::new(row.with_repetition(Repetition::REQUIRED).build()?));
     }
     fields.push(Arc::new(first));
-    for (label, _) in classes.iter().zip(probabilities) {
-        fields.push(Arc::new(double(&format!("probability_{label}"))?));
+    for (name, _) in scores {
+        fields.push(Arc::new(double(name)?));
     }
     let schema = Type::group_type_builder("schema")
         .with_fields(fields)
@@ -129,7 +159,7 @@ fn write(
         column.typed::<Int32Type>().write_batch(rows, None, None)?;
         column.close()?;
     }
-    let mut columns = probabilities.iter();
+    let mut columns = scores.iter();
     let mut first = Some(prediction);
     while let Some(mut column) = group.next_column()? {
         match first.take() {
@@ -140,7 +170,9 @@ fn write(
                 .typed::<DoubleType>()
                 .write_batch(numbers, None, None)?,
             None => {
-                let numbers = columns.next().map_or(&[][..], Vec::as_slice);
+                let numbers = columns
+                    .next()
+                    .map_or(&[][..], |(_, numbers)| numbers.as_slice());
                 column
                     .typed::<DoubleType>()
                     .write_batch(numbers, None, None)?
@@ -150,4 +182,55 @@ fn write(
     }
     group.close()?;
     writer.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+
+    use super::*;
+
+    /// The names of the columns of numbers, and their values by row.
+    fn numbers(labels: &[&str], values: Prediction<'_>) -> (Vec<String>, Vec<Vec<f64>>) {
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        let file: Bytes = of_rows(&[3, 5], &labels, values).unwrap().into();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let mut names = Vec::new();
+        let rows = reader.get_row_iter(None).unwrap().map(|row| {
+            let row = row.unwrap();
+            names = row
+                .get_column_iter()
+                .skip(2)
+                .map(|(name, _)| name.clone())
+                .collect();
+            (2..row.len())
+                .map(|at| row.get_double(at).unwrap())
+                .collect()
+        });
+        let rows = rows.collect();
+        (names, rows)
+    }
+
+    #[test]
+    fn decisions_are_columns_beside_probabilities() {
+        let two = Prediction::Decisions {
+            classes: &[0, 1],
+            values: &[-1.5, 0.25],
+            probabilities: Some(&[0.125, 0.75]),
+        };
+        let (names, rows) = numbers(&["no", "yes"], two);
+        assert_eq!(names, ["decision_yes", "probability_no", "probability_yes"]);
+        assert_eq!(rows, [[-1.5, 0.875, 0.125], [0.25, 0.25, 0.75]]);
+        let absent = f64::NEG_INFINITY;
+        let three = Prediction::Decisions {
+            classes: &[2, 0],
+            values: &[0.5, absent, 1.5, 2.5, absent, -0.5],
+            probabilities: None,
+        };
+        let (names, rows) = numbers(&["a", "b", "c"], three);
+        assert_eq!(names, ["decision_a", "decision_b", "decision_c"]);
+        assert_eq!(rows, [[0.5, absent, 1.5], [2.5, absent, -0.5]]);
+    }
 }

@@ -6,7 +6,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use crate::contract::metric::{Average, Averaging, Metric};
+use crate::contract::metric::{Average, Averaging, Compares, Metric};
 use crate::contract::{Score, Scores, Task};
 use crate::splits::Rows;
 use crate::trainer::{Prediction, Scorer};
@@ -114,11 +114,7 @@ impl<'a> Scoring<'a> {
         let scores = self.metrics.iter().map(|metric| {
             let name = metric.name;
             let value = view.score(metric).ok_or_else(|| {
-                Fault::InvalidTask(format!(
-                    "`{name}` needs probabilities, but trainer `{}` predicts classes only; use \
-                     `accuracy`, `balanced_accuracy`, `f1_macro` or another metric of classes",
-                    self.trainer
-                ))
+                Fault::InvalidTask(lacking(name, metric.metric.compares(), self.trainer))
             })?;
             Ok((name.to_owned(), value.is_finite().then_some(value)))
         });
@@ -134,7 +130,8 @@ impl<'a> Scoring<'a> {
                 self.trainer
             )));
         }
-        if let Prediction::Classes(codes) = prediction
+        if let Prediction::Classes(codes) | Prediction::Decisions { classes: codes, .. } =
+            prediction
             && let Some(code) = codes.iter().find(|code| **code as usize >= self.classes)
         {
             return Err(Fault::Failed(format!(
@@ -233,6 +230,21 @@ impl<'a> Resolved<'a> {
             metric,
         })
     }
+}
+
+/// That a trainer does not predict what a metric compares.
+fn lacking(name: &str, compares: Compares, trainer: &str) -> String {
+    let (needed, instead) = match compares {
+        Compares::Decisions => ("decisions or probabilities", "classes, such as `accuracy`"),
+        _ => (
+            "probabilities",
+            "decisions or classes, such as `average_precision` or `accuracy`",
+        ),
+    };
+    format!(
+        "`{name}` needs {needed}, which trainer `{trainer}` does not predict with these \
+         hyper-parameters; use a metric of {instead}"
+    )
 }
 
 fn pos_label(averaging: &Averaging) -> Option<&str> {

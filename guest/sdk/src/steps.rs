@@ -18,6 +18,7 @@ mod categories;
 mod components;
 mod folds;
 mod imputer;
+mod information;
 mod normalizer;
 mod one_hot;
 mod order;

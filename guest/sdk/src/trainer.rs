@@ -147,6 +147,19 @@ pub enum Prediction<'a> {
     /// probabilities, row-major. The first class of the greatest probability is
     /// predicted.
     Multiclass(&'a [f64]),
+    /// Decisions, of a classifier that ranks rows by other numbers than
+    /// probabilities.
+    Decisions {
+        /// One class index per row: the class that is predicted.
+        classes: &'a [u32],
+        /// For two classes, one number per row, greater for class 1; else a matrix of
+        /// shape (rows, classes), row-major, whose number is greater the more the
+        /// row is of the class. A class without a training row has negative infinity.
+        values: &'a [f64],
+        /// Probabilities in the shape of `values`, of class 1 for two classes; `None`
+        /// if there are none.
+        probabilities: Option<&'a [f64]>,
+    },
     /// One number per row, of a regressor.
     Numbers(&'a [f64]),
 }
@@ -158,6 +171,16 @@ impl<'a> Prediction<'a> {
     pub fn rows(&self, classes: usize) -> Option<usize> {
         match self {
             Self::Classes(codes) => (classes > 1).then_some(codes.len()),
+            Self::Decisions {
+                classes: codes,
+                values,
+                probabilities,
+            } => {
+                let width = if classes == 2 { 1 } else { classes };
+                let mut tables = std::iter::once(values).chain(probabilities);
+                let fits = tables.all(|table| table.len() == codes.len() * width);
+                (classes > 1 && fits).then_some(codes.len())
+            }
             Self::Binary(ones) => (classes == 2).then_some(ones.len()),
             Self::Multiclass(table) => {
                 (classes > 1 && table.len().is_multiple_of(classes)).then(|| table.len() / classes)
@@ -170,7 +193,7 @@ impl<'a> Prediction<'a> {
     /// for a regressor.
     pub fn classes(&self, classes: usize) -> Cow<'a, [u32]> {
         match self {
-            Self::Classes(codes) => Cow::Borrowed(codes),
+            Self::Classes(codes) | Self::Decisions { classes: codes, .. } => Cow::Borrowed(codes),
             Self::Binary(ones) => ones.iter().map(|one| u32::from(*one > 0.5)).collect(),
             Self::Multiclass(table) => table.chunks_exact(classes).map(first_greatest).collect(),
             Self::Numbers(_) => Cow::Borrowed(&[]),
@@ -214,6 +237,15 @@ impl PredictionValues {
             Self::Classes(codes) => Prediction::Classes(codes),
             Self::Binary(ones) => Prediction::Binary(ones),
             Self::Multiclass(table) => Prediction::Multiclass(table),
+            Self::Decisions {
+                classes,
+                values,
+                probabilities,
+            } => Prediction::Decisions {
+                classes,
+                values,
+                probabilities: probabilities.as_deref(),
+            },
             Self::Numbers(numbers) => Prediction::Numbers(numbers),
         }
     }
@@ -228,6 +260,15 @@ pub enum PredictionValues {
     Binary(Vec<f64>),
     /// See [`Prediction::Multiclass`].
     Multiclass(Vec<f64>),
+    /// See [`Prediction::Decisions`].
+    Decisions {
+        /// One class index per row.
+        classes: Vec<u32>,
+        /// One number per row, or of shape (rows, classes).
+        values: Vec<f64>,
+        /// Probabilities in the shape of `values`.
+        probabilities: Option<Vec<f64>>,
+    },
     /// See [`Prediction::Numbers`].
     Numbers(Vec<f64>),
 }

@@ -1,4 +1,4 @@
-//! Gradient boosting: [`HistGradientBoosting`].
+//! Gradient boosting: [`HistGradientBoosting`] and [`HistGradientBoostingRegressor`].
 //!
 //! A model is a sum of trees, each of which is fitted to the gradients of the loss at
 //! the sum of those before it (Friedman: Greedy function approximation, 2001). Trees
@@ -30,4 +30,4 @@ mod rows;
 mod split;
 mod trainer;
 
-pub use trainer::HistGradientBoosting;
+pub use trainer::{HistGradientBoosting, HistGradientBoostingRegressor};

@@ -45,7 +45,6 @@ mod criterion;
 mod draw;
 mod entries;
 pub mod estimator;
-mod exponential;
 mod fitted;
 mod fixed_point;
 pub mod forest;
@@ -81,15 +80,27 @@ mod tree;
 mod weighted_classes;
 
 pub use bins::Bins;
-pub use boosting::HistGradientBoosting;
+pub use boosting::{HistGradientBoosting, HistGradientBoostingRegressor};
 pub use estimator::ForestClassifier;
 pub use model::Forest;
 pub use params::{ForestParams, ForestValidParams};
 pub use resolved::ResolveError;
 pub use sample::SampleError;
-pub use trainers::{DecisionTree, ExtraTrees, RandomForest};
+pub use trainers::{
+    DecisionTree, DecisionTreeRegressor, ExtraTrees, ExtraTreesRegressor, RandomForest,
+    RandomForestRegressor,
+};
 
 fanout_sdk::export! {
     guest: concat!("trees ", env!("CARGO_PKG_VERSION")),
-    trainers: [RandomForest, ExtraTrees, DecisionTree, HistGradientBoosting],
+    trainers: [
+        RandomForest,
+        RandomForestRegressor,
+        ExtraTrees,
+        ExtraTreesRegressor,
+        DecisionTree,
+        DecisionTreeRegressor,
+        HistGradientBoosting,
+        HistGradientBoostingRegressor,
+    ],
 }

@@ -50,7 +50,7 @@ pub enum ParamsError {
 /// The impurity measure of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Impurity {
-    /// [`Self::Gini`] for classes, [`Self::SquaredError`] for numbers.
+    /// The default: [`Self::Gini`] for classes, [`Self::SquaredError`] for numbers.
     Auto,
     /// Gini impurity, of classes.
     Gini,
@@ -121,7 +121,7 @@ pub enum Amount {
 /// The number of random features that are searched for a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MaxFeatures {
-    /// [`Self::Sqrt`] for classes, [`Self::All`] for numbers.
+    /// The default of forests: [`Self::Sqrt`] for classes, [`Self::All`] for numbers.
     Auto,
     /// The square root of the number of features, rounded down, at least 1.
     Sqrt,
@@ -298,7 +298,6 @@ impl ForestParams {
                 }
                 "criterion" => {
                     to.criterion = match value.as_str() {
-                        Some("auto") => Impurity::Auto,
                         Some("gini") => Impurity::Gini,
                         Some("entropy" | "log_loss") => Impurity::Entropy,
                         Some("squared_error" | "friedman_mse") => Impurity::SquaredError,
@@ -367,14 +366,14 @@ impl ForestParams {
     }
 }
 
-const CRITERION: &str = "`auto`, `gini`, `entropy`, `log_loss`, `squared_error`, `friedman_mse`, \
+const CRITERION: &str = "`gini`, `entropy`, `log_loss`, `squared_error`, `friedman_mse`, \
      `absolute_error` or `poisson`";
 const MIN_SAMPLES_SPLIT: &str =
     "a whole number of 2 or more rows, or a share of the rows above 0 and up to 1.0";
 const MIN_SAMPLES_LEAF: &str =
     "a whole number of 1 or more rows, or a share of the rows between 0 and 1";
 const MAX_SAMPLES: &str = "null, a whole number of 1 or more rows, or a share of the rows above 0";
-const MAX_FEATURES: &str = "`auto`, `sqrt`, `log2`, null, a whole number of 1 or more features, or a share \
+const MAX_FEATURES: &str = "`sqrt`, `log2`, null, a whole number of 1 or more features, or a share \
      of the features above 0 and up to 1.0";
 const CLASS_WEIGHT: &str =
     "null, `balanced`, `balanced_subsample`, or a weight of 0 or more for each label";
@@ -433,7 +432,6 @@ fn amount(
 fn max_features(value: &Value) -> Result<MaxFeatures, ParamsError> {
     match value {
         Value::Null => Ok(MaxFeatures::All),
-        Value::String(name) if name == "auto" => Ok(MaxFeatures::Auto),
         Value::String(name) if name == "sqrt" => Ok(MaxFeatures::Sqrt),
         Value::String(name) if name == "log2" => Ok(MaxFeatures::Log2),
         _ => Ok(match amount("max_features", value, MAX_FEATURES)? {

@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 use fanout_sdk::contract::{Column, ColumnKind, Role};
 use fanout_sdk::guest::{Offer, Offered};
 use fanout_sdk::{
-    Fault, Job, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer, Values,
+    Fault, Job, ParamKind, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer,
+    Values,
 };
-use fanout_trees::{DecisionTree, ExtraTrees, RandomForest};
+use fanout_trees::{
+    DecisionTree, DecisionTreeRegressor, ExtraTrees, ExtraTreesRegressor, RandomForest,
+    RandomForestRegressor,
+};
 use serde_json::{Value, json};
 
 const ROWS: u32 = 90;
@@ -425,18 +429,12 @@ fn learns_numbers<T: Trainer>(set: &[(&str, Value)]) {
 
 #[test]
 fn trainers_learn_numbers() {
-    for criterion in [
-        "auto",
-        "squared_error",
-        "friedman_mse",
-        "absolute_error",
-        "poisson",
-    ] {
+    for criterion in ["squared_error", "friedman_mse", "absolute_error", "poisson"] {
         let criterion = ("criterion", json!(criterion));
         let forest = [criterion.clone(), ("n_estimators", json!(40))];
-        learns_numbers::<DecisionTree>(&[criterion]);
-        learns_numbers::<RandomForest>(&forest);
-        learns_numbers::<ExtraTrees>(&forest);
+        learns_numbers::<DecisionTreeRegressor>(&[criterion]);
+        learns_numbers::<RandomForestRegressor>(&forest);
+        learns_numbers::<ExtraTreesRegressor>(&forest);
     }
 }
 
@@ -464,59 +462,127 @@ fn rows_count_by_their_weights() {
         values(predict::<T>(&fitted.model, table).as_prediction())[0]
     }
     close(
-        &[predicted::<DecisionTree>(&table, "delay", &weights)],
+        &[predicted::<DecisionTreeRegressor>(
+            &table, "delay", &weights,
+        )],
         &[17.5],
     );
     close(
-        &[predicted::<ExtraTrees>(&table, "delay", &weights)],
+        &[predicted::<ExtraTreesRegressor>(&table, "delay", &weights)],
         &[17.5],
     );
     close(
         &[predicted::<DecisionTree>(&table, "late", &weights)],
         &[0.75],
     );
-    let forest = predicted::<RandomForest>(&table, "delay", &weights);
+    let forest = predicted::<RandomForestRegressor>(&table, "delay", &weights);
     assert!((forest - 17.5).abs() < 0.5, "{forest}");
     let forest = predicted::<RandomForest>(&table, "late", &weights);
     assert!((forest - 0.75).abs() < 0.05, "{forest}");
     let none = vec![0.0; ROWS as usize];
-    let params = params::<DecisionTree>(&[]);
-    let refused = run_weighted::<DecisionTree>(&table, "delay", params, Some(&none));
+    let params = params::<DecisionTreeRegressor>(&[]);
+    let refused = run_weighted::<DecisionTreeRegressor>(&table, "delay", params, Some(&none));
     assert!(refused.is_err());
 }
 
+/// The names of the values that a hyper-parameter takes.
+fn choices<T: Trainer>(name: &str) -> Vec<String> {
+    let description = T::description();
+    let kinds = description.param(name).unwrap().kinds.iter();
+    let of = kinds.filter_map(|kind| match kind {
+        ParamKind::Choice { of } => Some(of.clone()),
+        _ => None,
+    });
+    of.flatten().collect()
+}
+
+/// scikit-learn 1.9's `RandomForestClassifier`, `RandomForestRegressor` and so on.
 #[test]
-fn a_criterion_for_another_kind_of_target_is_an_error() {
-    let refused = |table: &Table, target: &str, set: &[(&str, Value)]| {
-        let refused = run::<RandomForest>(table, target, params::<RandomForest>(set));
-        refused.err().unwrap().to_string()
-    };
+fn the_defaults_are_those_of_scikit_learn_for_the_kind() {
+    fn default<T: Trainer>(name: &str) -> Value {
+        T::description().param(name).unwrap().default.clone()
+    }
+    for default in [
+        default::<RandomForest>,
+        default::<ExtraTrees>,
+        default::<DecisionTree>,
+    ] {
+        assert_eq!(default("criterion"), json!("gini"));
+    }
+    for default in [
+        default::<RandomForestRegressor>,
+        default::<ExtraTreesRegressor>,
+        default::<DecisionTreeRegressor>,
+    ] {
+        assert_eq!(default("criterion"), json!("squared_error"));
+    }
+    assert_eq!(default::<RandomForest>("max_features"), json!("sqrt"));
+    assert_eq!(default::<ExtraTrees>("max_features"), json!("sqrt"));
+    assert_eq!(default::<DecisionTree>("max_features"), Value::Null);
+    assert_eq!(default::<RandomForestRegressor>("max_features"), json!(1.0));
+    assert_eq!(default::<ExtraTreesRegressor>("max_features"), json!(1.0));
     assert_eq!(
-        refused(&delays(0.0), "delay", &[("criterion", json!("gini"))]),
+        default::<DecisionTreeRegressor>("max_features"),
+        Value::Null
+    );
+    assert_eq!(
+        choices::<RandomForest>("criterion"),
+        ["gini", "entropy", "log_loss"]
+    );
+    assert_eq!(
+        choices::<RandomForestRegressor>("criterion"),
+        ["squared_error", "friedman_mse", "absolute_error", "poisson"]
+    );
+    assert!(
+        RandomForestRegressor::description()
+            .param("class_weight")
+            .is_none()
+    );
+}
+
+/// What the sdk checks against descriptions before a fit is checked again by the fit.
+#[test]
+fn a_target_of_another_kind_is_an_error() {
+    fn refused<T: Trainer>(table: &Table, target: &str, set: &[(&str, Value)]) -> String {
+        let refused = run::<T>(table, target, params::<T>(set));
+        refused.err().unwrap().to_string()
+    }
+    assert_eq!(
+        refused::<RandomForest>(&delays(0.0), "delay", &[]),
         "invalid hyper-parameters: `criterion` is `gini`, but the target is numeric, which takes \
          `squared_error`, `friedman_mse`, `absolute_error` and `poisson`"
     );
     assert_eq!(
-        refused(&table(), "late", &[("criterion", json!("absolute_error"))]),
+        refused::<RandomForestRegressor>(
+            &table(),
+            "late",
+            &[("criterion", json!("absolute_error"))]
+        ),
         "invalid hyper-parameters: `criterion` is `absolute_error`, but the target is of classes, \
          which takes `gini`, `entropy` and `log_loss`"
     );
+    let weighted = [
+        ("criterion", json!("squared_error")),
+        ("class_weight", json!("balanced")),
+    ];
     assert_eq!(
-        refused(
-            &delays(0.0),
-            "delay",
-            &[("class_weight", json!("balanced"))]
-        ),
+        refused::<RandomForest>(&delays(0.0), "delay", &weighted),
         "invalid hyper-parameters: `class_weight` is given, but the target is numeric and has no \
          classes"
     );
-    let negative = refused(&delays(-50.0), "delay", &[("criterion", json!("poisson"))]);
+}
+
+#[test]
+fn a_negative_target_of_poisson_is_an_error() {
+    let params = params::<RandomForestRegressor>(&[("criterion", json!("poisson"))]);
+    let refused = run::<RandomForestRegressor>(&delays(-50.0), "delay", params);
+    let message = refused.err().unwrap().to_string();
     assert!(
-        negative.starts_with(
+        message.starts_with(
             "invalid hyper-parameters: `criterion` is `poisson`, which takes targets of 0 or \
              more, but training row "
         ),
-        "{negative}"
+        "{message}"
     );
 }
 

@@ -12,7 +12,7 @@ use fanout::report::human::{aligned, bytes, clip, count, counted};
 
 use super::plan::PlanArguments;
 use super::{CommandError, print};
-use fanout::session::{LoadedPlan, MemoryEstimate, SuitedPlan};
+use fanout::session::{LoadedPlan, MemoryEstimate, SuitedPlan, TimeEstimate};
 
 /// Find every mistake in a plan, or say what it would run.
 #[derive(Debug, Args)]
@@ -80,6 +80,10 @@ fn summary(
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}, {workers} at a time")?;
     writeln!(text, "memory      {memory}")?;
+    let time = TimeEstimate::new(plan, inputs, &expansion, prepared, workers);
+    if let Some(told) = time.as_ref().and_then(TimeEstimate::told) {
+        writeln!(text, "time        {told}, roughly")?;
+    }
     text.push_str(&columns(prepared));
     if refit.is_some() && model > plan.limits.memory {
         writeln!(
@@ -88,6 +92,9 @@ fn summary(
              without it (`refit: false`), the search is complete all the same",
             bytes(model)
         )?;
+    }
+    if let Some(message) = time.and_then(|time| time.warning()) {
+        writeln!(text, "warning: {message}")?;
     }
     for message in loaded.cut() {
         writeln!(text, "warning: {message}")?;

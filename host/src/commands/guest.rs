@@ -1,13 +1,14 @@
 //! `fanout guest`: what guests offer, and whether they keep the contract.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use fanout::guest::GuestFile;
+use fanout::digest::Digest;
+use fanout::guest::{GuestFile, component_of};
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
-use fanout::session::catalogue::{OfferedGuest, read_guest};
-use fanout_contract::{Learning, Param, StepDescription, Takes, TrainerDescription};
+use fanout::session::catalogue::{OfferedGuest, extend_distinct, read_guest};
+use fanout_contract::{Description, Learning, Param, StepDescription, Takes, TrainerDescription};
 use serde::Serialize;
 
 use super::{CommandError, print};
@@ -16,8 +17,12 @@ use fanout::error::ErrorKind;
 /// What to do with guests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Guest {
-    /// List the trainers of the embedded guests.
-    List,
+    /// List the estimators of the embedded guests, by what they learn, and the steps.
+    List {
+        /// Print the guests with their descriptions as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a trainer's hyper-parameters.
     Describe {
         /// The trainer's name.
@@ -32,6 +37,13 @@ pub(crate) enum Guest {
         /// The component file.
         file: PathBuf,
     },
+    /// Make a component of the WebAssembly module that a compiler wrote.
+    Component {
+        /// The module file: `target/wasm32-unknown-unknown/release/NAME.wasm`.
+        module: PathBuf,
+        /// The component file to write.
+        file: PathBuf,
+    },
     /// Write the embedded components out, to drop into any platform that
     /// serves `wasi:http`.
     Export {
@@ -43,72 +55,99 @@ pub(crate) enum Guest {
 impl Guest {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         match self {
-            Self::List => list(),
+            Self::List { json } => list(json),
             Self::Describe { trainer, json } => describe(&trainer, json),
             Self::Check { file } => check(&file),
+            Self::Component { module, file } => component(&module, &file),
             Self::Export { folder } => export(&folder),
         }
     }
 }
 
-fn list() -> Result<(), CommandError> {
+/// A guest of `fanout guest list --json`.
+#[derive(Serialize)]
+struct ListedGuest {
+    name: String,
+    digest: Digest,
+    description: Description,
+}
+
+fn list(json: bool) -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
-    let mut text = String::new();
-    let mut steps: Vec<StepDescription> = Vec::new();
-    for offered in OfferedGuest::embedded(&sandbox) {
-        let OfferedGuest {
-            file, description, ..
-        } = offered?;
-        let digest = file.digest.short();
-        writeln!(
-            text,
-            "{} ({}, sha256 {digest})",
-            file.name, description.guest
-        )?;
-        list_trainers(&description.trainers, &mut text)?;
-        steps = description.steps;
+    let guests = OfferedGuest::embedded(&sandbox).map(|offered| {
+        offered.map(|offered| ListedGuest {
+            name: offered.file.name,
+            digest: offered.file.digest,
+            description: offered.description,
+        })
+    });
+    let guests: Vec<ListedGuest> = guests.collect::<Result<_, _>>()?;
+    if json {
+        print(&pretty(&guests));
+        return Ok(());
     }
-    // The sdk has them, so that all guests offer the same.
-    writeln!(text, "steps, before any of these")?;
-    list_names(
-        steps.iter().map(|step| (step.name.clone(), &*step.summary)),
-        &mut text,
-    )?;
+    let mut text = String::new();
+    let descriptions = guests.iter().map(|guest| &guest.description);
+    list_offers(&descriptions.collect::<Vec<_>>(), &mut text)?;
+    text.push_str("\nfanout guest describe NAME shows what one does, and its hyper-parameters\n");
+    for guest in &guests {
+        let (name, digest) = (&guest.description.guest, guest.digest.short());
+        writeln!(text, "guest {name}, sha256 {digest}")?;
+    }
     print(&text);
     Ok(())
 }
 
-/// A name, what it learns and a sentence a trainer.
-fn list_trainers(trainers: &[TrainerDescription], text: &mut String) -> std::fmt::Result {
-    let learns = |trainer: &TrainerDescription| {
-        let classes = trainer.learns(Learning::Multiclass) || trainer.learns(Learning::Binary);
-        match (classes, trainer.learns(Learning::Regression)) {
-            (true, true) => "classes, numbers",
-            (true, false) => "classes",
-            (false, _) => "numbers",
+/// The estimators by what they learn, and the steps, each once.
+fn list_offers(guests: &[&Description], text: &mut String) -> std::fmt::Result {
+    let mut trainers: Vec<(&str, &str, bool, bool)> = Vec::new();
+    for trainer in guests.iter().flat_map(|guest| &guest.trainers) {
+        let classes = trainer.learns(Learning::Binary);
+        let numbers = trainer.learns(Learning::Regression);
+        let (name, summary) = (trainer.name.as_str(), head(&trainer.summary));
+        match trainers.iter_mut().find(|known| known.0 == name) {
+            Some(known) => (known.2, known.3) = (known.2 | classes, known.3 | numbers),
+            None => trainers.push((name, summary, classes, numbers)),
         }
+    }
+    let mut steps: Vec<(&str, &str)> = Vec::new();
+    for step in guests.iter().flat_map(|guest| &guest.steps) {
+        if !steps.iter().any(|known| known.0 == step.name) {
+            steps.push((&step.name, head(&step.summary)));
+        }
+    }
+    let learns = |classes, numbers| {
+        let trainers = trainers.iter();
+        let learns = trainers.filter(move |known| (known.2, known.3) == (classes, numbers));
+        learns.map(|known| (known.0, known.1)).collect()
     };
-    list_names(
-        trainers.iter().map(|trainer| {
-            let name = format!("{} ({})", trainer.name, learns(trainer));
-            (name, &*trainer.summary)
-        }),
-        text,
-    )
-}
-
-/// A line a name, with a sentence.
-fn list_names<'t>(
-    items: impl Iterator<Item = (String, &'t str)> + Clone,
-    text: &mut String,
-) -> std::fmt::Result {
-    let longest = items.clone().map(|(name, _)| name.len()).max();
-    let column = 4 + longest.unwrap_or(0);
-    for (name, summary) in items {
-        let name = format!("  {name:<width$}", width = column - 2);
-        writeln!(text, "{}", wrapped(&name, summary, column))?;
+    let groups = [
+        ("estimators of classes and numbers", learns(true, true)),
+        ("estimators of classes", learns(true, false)),
+        ("estimators of numbers", learns(false, true)),
+        ("steps before an estimator", steps),
+    ];
+    let names = groups.iter().flat_map(|(_, items)| items);
+    let longest = names.map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (title, items) in groups.iter().filter(|(_, items)| !items.is_empty()) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        writeln!(text, "{title}")?;
+        for (name, summary) in items {
+            let name = format!("  {name:<longest$}  ");
+            writeln!(text, "{}", wrapped(&name, summary, longest + 4))?;
+        }
     }
     Ok(())
+}
+
+/// The head of a summary: what stands before a parenthesis, a semicolon or the end of
+/// its first sentence.
+fn head(summary: &str) -> &str {
+    let ends = [" (", ";", ". "].iter().filter_map(|end| summary.find(end));
+    let end = ends.min().unwrap_or(summary.len());
+    summary[..end].trim_end_matches('.')
 }
 
 /// `text` behind `first`, in lines of at most 80 columns; the following ones
@@ -136,10 +175,10 @@ pub(super) fn wrapped(first: &str, text: &str, indent: usize) -> String {
 
 fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
-    let (mut trainers, mut steps) = (Vec::new(), Vec::new());
+    let (mut trainers, mut steps): (Vec<TrainerDescription>, _) = (Vec::new(), Vec::new());
     for guest in OfferedGuest::embedded(&sandbox) {
         let description = guest?.description;
-        trainers.extend(description.trainers);
+        extend_distinct(&mut trainers, &description.trainers);
         steps = description.steps;
     }
     let mut text = String::new();
@@ -217,14 +256,14 @@ pub(super) fn learning(task: Learning) -> &'static str {
     }
 }
 
-fn check(path: &std::path::Path) -> Result<(), CommandError> {
+fn check(path: &Path) -> Result<(), CommandError> {
     let file = read_guest(path)?;
     let sandbox = Sandbox::new(1, None)?;
     let interfaces = sandbox.interfaces(&file.wasm)?;
     print(&interface_list(&interfaces, &file)?);
     let description = sandbox.load(&file.wasm, file.digest)?.describe()?;
     let mut text = String::from("it keeps the contract, and offers:\n");
-    list_trainers(&description.trainers, &mut text)?;
+    list_offers(&[&description], &mut text)?;
     print(&text);
     Ok(())
 }
@@ -246,13 +285,26 @@ fn interface_list(interfaces: &Interfaces, file: &GuestFile) -> Result<String, s
     Ok(text)
 }
 
-fn export(folder: &std::path::Path) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| {
-        CommandError::new(
-            ErrorKind::Internal,
-            format!("can't write to `{}`: {error}", folder.display()),
+fn component(module: &Path, path: &Path) -> Result<(), CommandError> {
+    let wasm = component_of(&read_guest(module)?.wasm).map_err(|error| {
+        let message = format!("can't make a component of `{}`: {error}", module.display());
+        CommandError::new(ErrorKind::Guest, message).hint(
+            "name the module of a crate of type `cdylib` that calls `fanout_sdk::export!`, built \
+             for `wasm32-unknown-unknown`",
         )
-    };
+    })?;
+    std::fs::write(path, &wasm).map_err(|error| cannot_write(path, &error))?;
+    print(&format!("{}  {}\n", Digest::of(&wasm), path.display()));
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
+    let message = format!("can't write to `{}`: {error}", path.display());
+    CommandError::new(ErrorKind::Internal, message)
+}
+
+fn export(folder: &Path) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| cannot_write(folder, &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut text = String::new();
     for file in GuestFile::embedded() {
@@ -266,7 +318,15 @@ fn export(folder: &std::path::Path) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{head, wrapped};
+
+    #[test]
+    fn a_listing_shows_the_head_of_a_summary() {
+        assert_eq!(head("Least squares (ours; fast)."), "Least squares");
+        assert_eq!(head("One fit; all share it."), "One fit");
+        assert_eq!(head("A forest: trees. Slow."), "A forest: trees");
+        assert_eq!(head("Divides by 2.5."), "Divides by 2.5");
+    }
 
     #[test]
     fn lines_end_before_column_81() {

@@ -18,6 +18,8 @@ pub(crate) struct Metrics {
     json: bool,
 }
 
+const DECISIONS: &str = "decisions";
+
 /// A metric as JSON.
 #[derive(Serialize)]
 struct Entry {
@@ -25,7 +27,8 @@ struct Entry {
     meaning: &'static str,
     /// The kinds of target for which it is defined with the default parameters.
     targets: Vec<Learning>,
-    /// `classes`, `probabilities` or `numbers`.
+    /// `classes`, `decisions` (or probabilities where there are none),
+    /// `probabilities` or `numbers`.
     compares: &'static str,
     /// Whether it is that of the positive class.
     positive: bool,
@@ -57,6 +60,7 @@ impl Entry {
             meaning: info.meaning,
             compares: match metric.compares() {
                 Compares::Classes => "classes",
+                Compares::Decisions => DECISIONS,
                 Compares::Probabilities => "probabilities",
                 Compares::Numbers => "numbers",
             },
@@ -110,7 +114,11 @@ fn table(entries: &[Entry]) -> Result<String, std::fmt::Error> {
     groups.sort();
     for (targets, compares) in groups {
         let targets: Vec<&str> = targets.iter().map(|target| learning(*target)).collect();
-        writeln!(text, "{}; compares {compares}", targets.join(", "))?;
+        let what = match compares {
+            DECISIONS => "decisions, or probabilities",
+            other => other,
+        };
+        writeln!(text, "{}; compares {what}", targets.join(", "))?;
         let group = entries.iter().filter(|entry| {
             let own: Vec<&str> = entry
                 .targets

@@ -88,6 +88,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
         scoring: vec!["accuracy".into()],
         refit: None,
         return_train_score: false,
+        predictions: false,
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },

@@ -117,21 +117,22 @@ impl Candidates {
         (0..self.len).map(|index| self.get(index))
     }
 
+    /// The column of `name`; `None` if no candidate sets it.
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        let found = self
+            .names
+            .binary_search_by(|known| known.as_str().cmp(name));
+        found.ok()
+    }
+
     /// The value of `name` in candidate `index`; `None` if it does not set it.
     pub fn value(&self, index: usize, name: &str) -> Option<&Json> {
-        let column = self
-            .names
-            .binary_search_by(|known| known.as_str().cmp(name))
-            .ok()?;
-        self.cell(index, column)
+        self.cell(index, self.column(name)?)
     }
 
     /// The distinct values of `name` among the candidates.
     pub fn values(&self, name: &str) -> &[Json] {
-        let column = self
-            .names
-            .binary_search_by(|known| known.as_str().cmp(name));
-        column.map_or(&[], |column| &self.values[column])
+        self.column(name).map_or(&[], |column| &self.values[column])
     }
 
     /// The cells of candidate `index`. Equal cells of a column are equal values.

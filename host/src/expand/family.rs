@@ -65,16 +65,22 @@ pub(super) fn sort_by_cost(
     *families = ranked.into_iter().map(|(_, family)| family).collect();
 }
 
-/// Splits families, the largest first, until each of `workers` has a task or
-/// every candidate is alone. Members of a family stay in order.
-pub(super) fn split(families: &mut Vec<Vec<u32>>, splits: usize, workers: usize) {
+/// Splits those families that `is_whole` does not name, the largest first, until
+/// each of `workers` has a task or every candidate is alone. Members of a family stay
+/// in order.
+pub(super) fn split(
+    families: &mut Vec<Vec<u32>>,
+    is_whole: impl Fn(&[u32]) -> bool,
+    splits: usize,
+    workers: usize,
+) {
     let mut parts = vec![1; families.len()];
     while splits > 0 && parts.iter().sum::<usize>() * splits < workers {
         // The first of those with the largest parts.
         let largest = families
             .iter()
             .zip(&mut parts)
-            .filter(|(family, parts)| family.len() > **parts)
+            .filter(|(family, parts)| family.len() > **parts && !is_whole(family))
             .rev()
             .max_by_key(|(family, parts)| family.len().div_ceil(**parts));
         let Some((_, parts)) = largest else { break };
@@ -123,7 +129,8 @@ impl<'a> CostModel<'a> {
     }
 }
 
-fn weight(cost: Cost, value: &Json) -> f64 {
+/// The factor of the cost by the value of a hyper-parameter.
+pub(super) fn weight(cost: Cost, value: &Json) -> f64 {
     let value = match value {
         Json::Null => UNBOUNDED,
         value => value.as_f64().filter(|value| *value > 0.0).unwrap_or(1.0),

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::plan::{CheckedPlan, Draft};
 
+mod order;
+
 fn trainer() -> TrainerDescription {
     let param = |name: &str, nested, default: Value| Param {
         name: name.to_owned(),
@@ -30,6 +32,7 @@ fn trainer() -> TrainerDescription {
         default,
         meaning: String::new(),
         nested,
+        separate: false,
         cost: if nested { Cost::Linear } else { Cost::None },
     };
     TrainerDescription::new(
@@ -54,7 +57,11 @@ fn linear() -> TrainerDescription {
         above_min: false,
     };
     let param = |name: &str| Param::new(name, vec![float.clone()], json!(1.0), "");
-    let params = vec![param("C").nested(), param("max_features")];
+    let params = vec![
+        param("C").nested_separately(),
+        param("k").nested(),
+        param("max_features"),
+    ];
     TrainerDescription::new("linear", "", vec![Learning::Binary], params)
 }
 
@@ -107,6 +114,7 @@ fn estimator(trainer: TrainerDescription) -> Estimator {
 fn expand_arms(plan: &Plan, arms: Vec<Estimator>, folds: i32, workers: usize) -> Expansion {
     let inputs = Inputs {
         arms,
+        baseline: None,
         learning: Learning::Binary,
         data: data(),
         splits: splits(folds),
@@ -519,9 +527,23 @@ fn step(name: &str, params: Vec<Param>) -> StepDescription {
     }
 }
 
-/// An expansion of the linear model behind a step `fill` and a choice `scale`.
+/// An expansion of the linear model behind steps, on one split.
 fn expand_steps(more: &str) -> Expansion {
+    steps_expanded(more).1
+}
+
+fn steps_expanded(more: &str) -> (Estimator, Expansion) {
     let text = format!("trainer: {{name: linear}}\n{more}");
+    let (mut estimators, expansion) = arms_expanded(&text, 1, 1);
+    (estimators.remove(0), expansion)
+}
+
+/// An expansion of linear models and forests behind steps: `fill`, `scaler` and `pca`.
+fn expand_steps_on(text: &str, folds: i32, workers: usize) -> Expansion {
+    arms_expanded(text, folds, workers).1
+}
+
+fn arms_expanded(text: &str, folds: i32, workers: usize) -> (Vec<Estimator>, Expansion) {
     let bool_param = |name: &str| Param::new(name, vec![ParamKind::Bool], json!(true), "");
     let components = ParamKind::Int {
         min: Some(1),
@@ -534,19 +556,25 @@ fn expand_steps(more: &str) -> Expansion {
     let steps = [fill.clone(), scale.clone(), pca.clone()];
     let text = format!("dataset: {{source: a.csv, target: y}}\n{text}\n");
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
-    draft.check_trainers(&[linear()], &steps, None);
+    draft.check_trainers(&[trainer(), linear()], &steps, None);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     let plan = draft.finish().unwrap_or_else(|error| panic!("{error}"));
-    let offered = plan.steps.iter().map(|step| {
-        let known = steps.iter().filter(|known| step.step.contains(&known.name));
-        known.cloned().collect()
+    let arms = plan.arms().map(|arm| {
+        let offered = arm.steps.iter().map(|step| {
+            let known = steps.iter().filter(|known| step.step.contains(&known.name));
+            known.cloned().collect()
+        });
+        let trainers = [trainer(), linear()].into_iter();
+        let mut trainers = trainers.filter(|trainer| trainer.name == arm.trainer.name);
+        Estimator {
+            steps: offered.collect(),
+            ..estimator(trainers.next().unwrap())
+        }
     });
-    let estimator = Estimator {
-        steps: offered.collect(),
-        ..estimator(linear())
-    };
-    expand_arms(&plan, vec![estimator], 1, 1)
+    let arms: Vec<Estimator> = arms.collect();
+    let expansion = expand_arms(&plan, arms.clone(), folds, workers);
+    (arms, expansion)
 }
 
 #[test]
@@ -600,4 +628,157 @@ fn a_parameter_of_a_step_names_a_fit_however_it_is_written() {
     assert_eq!(default.0, fixed.0);
     assert_ne!(default.1, fixed.1);
     assert_ne!(id("steps: [{name: scale, step: scaler}]").0, default.0);
+}
+
+/// What each fit of a task is: all hyper-parameters of the trainer, and the steps
+/// with all of theirs, whether the task gives them or not.
+fn fits_of(task: &Task, estimator: &Estimator) -> Vec<Value> {
+    let number = |value: Value| match value.as_f64() {
+        Some(number) => json!(number),
+        None => value,
+    };
+    let fit =
+        |own: &Params| {
+            let mut given = task.params.clone();
+            given.extend(own.clone());
+            let mut params: Params = (estimator.trainer.params.iter())
+                .map(|param| (param.name.clone(), param.default.clone()))
+                .collect();
+            let steps = task.steps.iter().map(|step| {
+            let mut offered = estimator.steps.iter().flatten();
+            let offered = offered.find(|known| known.name == step.step).unwrap();
+            let prefix = format!("{}__", step.name);
+            let value = |param: &Param| {
+                let given = given.remove(&format!("{prefix}{}", param.name));
+                let value = given.or(step.params.get(&param.name).cloned());
+                (param.name.clone(), number(value.unwrap_or(param.default.clone())))
+            };
+            let params: Params = offered.params.iter().map(value).collect();
+            json!({"name": step.name, "step": step.step, "columns": step.columns, "params": params})
+        });
+            let steps: Vec<Value> = steps.collect();
+            params.extend(given);
+            let params: Params = (params.into_iter())
+                .map(|(name, value)| (name, number(value)))
+                .collect();
+            json!({"params": params, "steps": steps})
+        };
+    task.candidates.iter().map(fit).collect()
+}
+
+/// A task's identity is canonical JSON whose digest is the id, and with the keys it is
+/// the task, without the plan.
+fn identities_are_whole(expansion: &Expansion, estimator: &Estimator) {
+    for (index, spec) in expansion.tasks.iter().enumerate() {
+        let split = &expansion.splits[spec.split as usize];
+        for &candidate in &spec.candidates {
+            let text = expansion.identity(candidate as usize, split);
+            assert_eq!(Digest::of(text.as_bytes()), spec.id);
+        }
+        let text = expansion.identity(spec.candidates[0] as usize, split);
+        assert_eq!(
+            canonical(&serde_json::from_str::<Value>(&text).unwrap()),
+            text
+        );
+        let identity = TaskIdentity::read(&text).unwrap();
+        assert_eq!(canonical(&identity), text);
+        assert_eq!((&identity.data, identity.guest), (&data(), estimator.guest));
+        let key = |&candidate: &u32| expansion.key(candidate as usize);
+        let keys = spec.candidates.iter().map(key);
+        let fits: Vec<Params> = keys
+            .map(|key| serde_json::from_str(&key).unwrap())
+            .collect();
+        let (stated, task) = (identity.into_task(fits, Vec::new()), expansion.task(index));
+        assert_eq!(fits_of(&stated, estimator), fits_of(&task, estimator));
+        let sorted = |task: &Task| {
+            let mut scoring = task.scoring.clone();
+            scoring.sort_by(|a, b| a.name.cmp(&b.name));
+            Task {
+                params: Params::new(),
+                candidates: Vec::new(),
+                steps: Vec::new(),
+                scoring,
+                ..task.clone()
+            }
+        };
+        assert_eq!(sorted(&stated), sorted(&task));
+    }
+}
+
+#[test]
+fn an_identity_and_keys_are_a_task() {
+    for more in [
+        "search: {params: {n_estimators: [1, 2], criterion: [gini, entropy], max_features: [1, null]}}",
+        "search: {method: list, candidates: [{max_depth: 1}, {}, {criterion: entropy, n_estimators: 3}]}",
+        "scoring: [roc_auc, accuracy, {metric: fbeta, params: {beta: 2}}]\nreturn_train_score: true",
+    ] {
+        for families in [true, false] {
+            let expansion = expand(&format!("{more}\nfamilies: {families}"), 3, 5);
+            identities_are_whole(&expansion, &estimator(trainer()));
+        }
+    }
+    for more in [
+        "steps: [{step: fill, params: {indicator: false}}, {name: scale, step: [scaler, pca, none], columns: numeric}]\n\
+         search: {params: {scale__n_components: [1, 2], scale__with_mean: [false], C: [1, 0.5]}}",
+        "steps: [{name: scale, step: pca, params: {n_components: 3}}]",
+        "steps: [{name: scale, step: [pca, none]}]\n\
+         search: {method: list, candidates: [{}, {scale: none}, {scale: pca, scale__n_components: 4}]}",
+    ] {
+        for families in [true, false] {
+            let (estimator, expansion) = steps_expanded(&format!("{more}\nfamilies: {families}"));
+            identities_are_whole(&expansion, &estimator);
+        }
+    }
+}
+
+/// A parameter of a step that a candidate does not choose names nothing.
+#[test]
+fn what_the_chosen_step_lacks_is_in_no_name() {
+    let expansion = expand_steps(
+        "steps: [{name: scale, step: [scaler, pca]}]\n\
+         search: {params: {scale__n_components: [1, 2]}}",
+    );
+    let split = &expansion.splits[0];
+    let names = |choice: &str| -> BTreeSet<(Digest, String)> {
+        let all = 0..expansion.candidates.len();
+        all.filter(|&at| expansion.candidates.value(at, "scale") == Some(&json!(choice)))
+            .map(|at| (expansion.id(at, split), expansion.key(at)))
+            .collect()
+    };
+    assert_eq!((names("scaler").len(), names("pca").len()), (1, 2));
+}
+
+#[test]
+fn the_baseline_is_a_task_a_split_and_no_candidate() {
+    let of = |plan: &Plan, arms, baseline| {
+        let inputs = Inputs {
+            arms,
+            baseline,
+            learning: Learning::Binary,
+            data: data(),
+            splits: splits(2),
+        };
+        Expansion::new(plan, &inputs, 1)
+    };
+    let arms = || vec![estimator(trainer()), estimator(linear())];
+    let plan = whole_plan(ARMS);
+    let with = of(&plan, arms(), Some(estimator(linear())));
+    let without = of(&plan, arms(), None);
+    assert_eq!(with.tasks, without.tasks);
+    assert_eq!(with.candidates, without.candidates);
+    assert!(without.baseline_tasks.is_empty());
+    // Its fits are those of a plan of its trainer alone, with the defaults.
+    let alone = whole_plan("trainer: {name: linear}");
+    let alone = of(&alone, vec![estimator(linear())], None);
+    for (split, task) in with.baseline_tasks.iter().enumerate() {
+        let index = with.tasks.len() + split;
+        assert_eq!((task.split, &*task.candidates), (split as u32, &[5][..]));
+        assert_eq!(task.id, alone.tasks[split].id);
+        assert_eq!(with.key(5), alone.key(0));
+        assert_eq!(with.guest(5), alone.guest(0));
+        assert_eq!(with.any_task(index), task);
+        assert_eq!(with.task(index), alone.task(split));
+        let identity = with.identity(5, &with.splits[split]);
+        assert_eq!(Digest::of(identity.as_bytes()), task.id);
+    }
 }

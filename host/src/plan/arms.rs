@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use fanout_contract::Param;
 use serde_json::Value as Json;
 
 use super::form::{Section, default, optional, required};
@@ -17,7 +18,7 @@ use super::values::Values;
 
 section! {
     /// One estimator of several, and its candidates.
-    pub struct TrainerSearch = TRAINER_SEARCH("trainers") {
+    pub struct TrainerSearch = TRAINER_SEARCH("trainers").listed(true) {
         /// The estimator, such as `{name: random_forest}`.
         trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
         /// The steps that features pass before it. Default: those of the plan.
@@ -64,6 +65,24 @@ impl<'p> ArmPlan<'p> {
         }
         search
     }
+
+    /// Whether every candidate has `value` of a hyper-parameter of the trainer.
+    pub fn always(&self, param: &Param, value: &Json) -> bool {
+        let name = &param.name;
+        let shared = self.trainer.params.get(name).unwrap_or(&param.default);
+        let tried = |params: &BTreeMap<String, Values>| match params.get(name) {
+            Some(Values::List(values)) => values.iter().all(|tried| tried == value),
+            Some(_) => false,
+            None => shared == value,
+        };
+        match self.search {
+            Search::Grid { params } => params.iter().all(tried),
+            Search::Random { params, .. } => tried(params),
+            Search::List { candidates } => candidates
+                .iter()
+                .all(|candidate| candidate.get(name).unwrap_or(shared) == value),
+        }
+    }
 }
 
 /// Checks that a plan has one trainer, or a list of several. Returns whether it has.
@@ -99,5 +118,53 @@ pub(super) fn check_trainers(root: &Node, found: &mut Found) -> bool {
             }
             true
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fanout_contract::ParamKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_that_of_every_candidate_or_not() {
+        let meaning = "Whether it is so.";
+        let param = Param::new("flag", vec![ParamKind::Bool], json!(false), meaning);
+        let always = |fixed: Json, search: Json| {
+            let trainer = TrainerPlan {
+                name: "t".to_owned(),
+                guest: None,
+                params: serde_json::from_value(fixed).unwrap(),
+            };
+            let search = serde_json::from_value(search).unwrap();
+            let arm = ArmPlan {
+                trainer: &trainer,
+                steps: &[],
+                search: &search,
+            };
+            [json!(false), json!(true)].map(|value| arm.always(&param, &value))
+        };
+        let listed = |candidates: Json| json!({"method": "list", "candidates": candidates});
+        let grid = |params: Json| json!({"method": "grid", "params": params});
+        let random = |params: Json| json!({"method": "random", "params": params, "n_iter": 2, "random_state": 0});
+        let tried = |values: Json| json!({"flag": {"list": values}});
+        // The default, what is fixed, what is listed.
+        assert_eq!(always(json!({}), listed(json!([{}]))), [true, false]);
+        assert_eq!(
+            always(json!({"flag": true}), listed(json!([{}]))),
+            [false, true]
+        );
+        let both = listed(json!([{"flag": true}, {}]));
+        assert_eq!(always(json!({}), both), [false, false]);
+        let each = listed(json!([{"flag": true}, {"flag": true}]));
+        assert_eq!(always(json!({}), each), [false, true]);
+        // One of several grids may not set it.
+        let grids = grid(json!([tried(json!([true])), {}]));
+        assert_eq!(always(json!({}), grids), [false, false]);
+        let drawn = |values: Json| always(json!({}), random(tried(values)));
+        assert_eq!(drawn(json!([true, false])), [false, false]);
+        assert_eq!(drawn(json!([true])), [false, true]);
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Section {
     pub(super) variants: &'static [Variant],
     /// The field that a scalar in the section's place is the value of.
     pub(super) short: Option<Str>,
+    /// Whether it is the item of a list.
+    pub(super) listed: bool,
     /// Notes fields that contradict each other.
     pub(super) check: Option<fn(&Node, &mut Found)>,
 }
@@ -137,6 +139,7 @@ impl Section {
             tag,
             variants,
             short,
+            listed: false,
             check,
         }
     }
@@ -151,6 +154,12 @@ impl Section {
     /// The same, for which the value of `field` alone may be written.
     pub(super) const fn short(mut self, field: Str) -> Self {
         self.short = Some(field);
+        self
+    }
+
+    /// The same as the item of a list.
+    pub(super) const fn listed(mut self, listed: bool) -> Self {
+        self.listed = listed;
         self
     }
 

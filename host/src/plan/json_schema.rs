@@ -124,6 +124,13 @@ fn kind(kind: &ParamKind) -> Json {
             "type": "array", "minItems": 2, "maxItems": 2,
             "items": bounds("number", json!(min), json!(max), false),
         }),
+        ParamKind::Categories => json!({
+            "type": "array",
+            "items": {
+                "type": "array", "items": {"type": ["string", "number"]},
+                "minItems": 1, "uniqueItems": true,
+            },
+        }),
         ParamKind::Label => json!({"type": ["string", "number", "boolean"]}),
         ParamKind::Weights => {
             json!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0}})

@@ -69,7 +69,12 @@ impl Form for List {
             _ if self.single => std::slice::from_ref(node),
             _ => {
                 let label = node.label();
-                let hint = label.map(|label| format!("write `{name}: [{label}]`"));
+                let of_maps = !self.item.fields().is_empty();
+                let hint = label.and_then(|label| match label {
+                    "none" | "None" => Some(format!("write `{name}: []` for none")),
+                    _ if of_maps => None,
+                    _ => Some(format!("write `{name}: [{label}]`")),
+                });
                 let none = (!self.none.is_empty()).then(|| self.none.to_owned());
                 given.wrong(&format!("a list of {}", self.of), cx).hint = hint.or(none);
                 return None;

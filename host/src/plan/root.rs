@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fanout_contract::Score;
+use fanout_contract::{Params, Score};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
@@ -14,7 +14,7 @@ use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
 use super::metric::{ErrorScore, FailedScore, Refit, Scoring, Switch, resolve_refit};
-use super::mistake::Place;
+use super::mistake::{Found, Place};
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
 use super::scalar::{Bool, LABEL, Period, Size, Text};
@@ -57,6 +57,9 @@ section! {
         refit: Option<String> = default(&Refit, "true"),
         /// Whether training rows are scored too.
         return_train_score: bool = default(&Bool, "false"),
+        /// Whether the predictions of the test rows of every fit are kept in the store.
+        #[serde(default)]
+        predictions: bool = default(&Bool, "false").aka(&["keep_predictions"]),
         /// The score of a failed fit: `nan`, a number, or `raise` to end the run at the first.
         error_score: ErrorScore = default(&FailedScore, "nan").aka(&["on_error"]),
         /// Whether candidates that differ only in nested hyper-parameters share a fit. The
@@ -91,6 +94,24 @@ impl Plan {
         });
         let arms: Vec<ArmPlan<'_>> = one.into_iter().chain(several).collect();
         arms.into_iter()
+    }
+
+    /// The same plan for one trainer alone, with its defaults and without steps.
+    pub fn of_trainer(&self, name: &str) -> Self {
+        let trainer = TrainerPlan {
+            name: name.to_owned(),
+            guest: None,
+            params: Params::new(),
+        };
+        Self {
+            trainer: Some(trainer),
+            trainers: Vec::new(),
+            steps: Vec::new(),
+            search: Search::List {
+                candidates: vec![Params::new()],
+            },
+            ..self.clone()
+        }
     }
 
     /// The names of the trainers, in the plan's order.
@@ -150,6 +171,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
             None => drop(read.remove("refit")),
         }
     }
+    check_predictions(&read, root, &mut cx.found);
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
@@ -160,6 +182,17 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         store: section(&read, "store"),
         limits: section(&read, "limits"),
         plan: (read.len() == PLAN.fields.len() && estimators).then(|| built(read.into())),
+    }
+}
+
+/// Endpoints are asked for scores alone.
+fn check_predictions(read: &Map<String, Json>, root: &Node, found: &mut Found) {
+    let wanted = read.get("predictions") == Some(&Json::Bool(true));
+    let over_http = read.get("pool").is_some_and(|pool| pool["kind"] == "http");
+    if let Some(entry) = root.entry("predictions").filter(|_| wanted && over_http) {
+        let message = "endpoints (`pool: {kind: http}`) give no predictions";
+        let hint = "leave `predictions` out, or run on `pool: {kind: local}` or `nats`";
+        found.note(entry.place, message).hint(hint);
     }
 }
 

@@ -164,12 +164,29 @@ impl Section {
         };
         let path = self.path;
         let hint = match node.label().zip(first).filter(|_| !path.is_empty()) {
+            Some((label, _)) if self.listed => format!("write `{}`", self.item(label)),
             Some((label, first)) => format!("write `{path}: {{{first}: {label}}}`"),
             None => self.list(&every),
         };
         let (title, found) = (self.title(), node.describe());
         let message = format!("{title} takes a map of fields, not {found}");
         cx.note(node.place, message).hint(hint);
+    }
+
+    /// An item of a list with a scalar as the value of its first required field, in
+    /// sections within, too: `{trainer: {name: ridge}}`.
+    fn item(&self, label: &str) -> String {
+        let fields = self.fields();
+        let mut required = fields
+            .iter()
+            .filter(|(_, field)| field.presence == Presence::Required);
+        let Some((path, field)) = required.next() else {
+            return label.to_owned();
+        };
+        match required.find(|(inner, _)| inner != path && *inner == field.name) {
+            Some((_, inner)) => format!("{{{}: {{{}: {label}}}}}", field.name, inner.name),
+            None => format!("{{{}: {label}}}", field.name),
+        }
     }
 
     fn list(&self, fields: &[&'static Field]) -> String {
@@ -295,8 +312,12 @@ impl Field {
 fn elsewhere(key: &str, table: &Section) -> Option<String> {
     let fields = table.fields();
     let named = fields.iter().filter(|(_, field)| field.name == key);
-    let mut homes: Vec<String> = named.map(|(path, _)| title(path)).collect();
-    homes.dedup();
+    let mut homes: Vec<String> = Vec::new();
+    for home in named.map(|(path, _)| title(path)) {
+        if !homes.contains(&home) {
+            homes.push(home);
+        }
+    }
     if !homes.is_empty() {
         return Some(format!("`{key}` is a field of {}", homes.join(" and of ")));
     }

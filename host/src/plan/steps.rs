@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::form::{Context, Form, Given, Section, default, optional, required};
 use super::list::List;
-use super::mistake::Found;
+use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Node};
 use super::scalar::{LABEL, Text};
 use super::search::FixedParams;
@@ -18,7 +18,7 @@ pub const NONE: &str = "none";
 section! {
     /// A step that features pass before the trainer, fitted on the training rows of each
     /// split alone.
-    pub struct StepPlan = STEP("steps").check(check_name) {
+    pub struct StepPlan = STEP("steps").listed(true).check(check_name) {
         /// The step's name in the plan, by which its parameters are searched
         /// (`scale__with_mean`). Default: what `step` names.
         name: Option<String> = optional(&LABEL),
@@ -119,6 +119,8 @@ pub(super) struct CheckedStep<'d> {
     pub(super) name: String,
     choices: Vec<String>,
     offered: Vec<&'d StepDescription>,
+    /// What `params` gives: keys of hyper-parameters, with their places.
+    pub(super) fixed: Vec<(String, Place)>,
 }
 
 /// What [`CheckedStep::param`] finds.
@@ -143,6 +145,11 @@ impl<'d> CheckedStep<'d> {
         offered
             .find_map(|offered| offered.param(param))
             .map(FoundParam::Known)
+    }
+
+    /// The first of the steps to choose from.
+    pub(super) fn kind(&self) -> &str {
+        self.choices.first().map_or(NONE, String::as_str)
     }
 
     /// The names of all parameters, as keys of hyper-parameters.
@@ -173,6 +180,7 @@ pub(super) fn check<'d>(
             name: String::new(),
             choices: Vec::new(),
             offered: Vec::new(),
+            fixed: Vec::new(),
         };
         for choice in choices {
             let Some(Atom::Text(name)) = choice.atom() else {
@@ -181,7 +189,8 @@ pub(super) fn check<'d>(
             step.choices.push(name.to_owned());
             let known = offered.iter().find(|known| known.name == name);
             step.offered.extend(known);
-            if known.is_none() && name != NONE {
+            // Where no guest was loaded, the plan has other mistakes.
+            if known.is_none() && name != NONE && !offered.is_empty() {
                 let names = || offered.iter().map(|known| known.name.as_str());
                 let hint = did_you_mean(name, names());
                 let hint = hint.unwrap_or_else(|| format!("the steps are {}", all_of(names())));
@@ -201,6 +210,8 @@ pub(super) fn check<'d>(
         }
         for entry in node.get(&["params"]).map_or(&[][..], Node::entries) {
             let key = &entry.key;
+            step.fixed
+                .push((format!("{}__{key}", step.name), entry.place));
             match step.offered.iter().find_map(|known| known.param(key)) {
                 Some(param) => refuse(param, &entry.value, found),
                 None if step.offered.is_empty() => {}

@@ -172,6 +172,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
             scoring: vec!["accuracy".into()],
             refit: Some("accuracy".to_owned()),
             return_train_score: false,
+            predictions: false,
             error_score: ErrorScore::Nan,
             families: true,
             pool: PoolPlan::Local { workers: None },

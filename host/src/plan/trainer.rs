@@ -31,10 +31,13 @@ pub(super) fn check(
         let own = arm.entry("steps").filter(|own| !own.value.is_null());
         own.map(|own| own.value.items().to_vec())
     };
-    let refuse = |param: &Param, node: &Node, found: &mut Found| check_value(param, node, found);
+    let refuse =
+        |param: &Param, node: &Node, found: &mut Found| check_value(param, None, node, found);
     let shared = own(root).unwrap_or_default();
-    let shared = steps::check(&shared, steps, found, &refuse);
+    let mut shared = steps::check(&shared, steps, found, &refuse);
     check_arm(root, root, trainers, &shared, learning, found);
+    // What one of several trainers searches, the others have fixed.
+    shared.iter_mut().for_each(|step| step.fixed.clear());
     for arm in items(root, &["trainers"]) {
         match own(arm) {
             Some(own) => {
@@ -62,8 +65,12 @@ fn check_arm(
         return;
     };
     let named = || trainers.iter().filter(|trainer| trainer.name == name);
-    let suited = named().find(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
-    let Some(trainer) = suited.or_else(|| named().next()) else {
+    let suited = named().filter(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
+    let Some(trainer) = suited.clone().chain(named()).next() else {
+        // Where no guest was loaded, the plan has other mistakes.
+        if trainers.is_empty() {
+            return;
+        }
         let mut names: Vec<&str> = trainers.iter().map(|known| known.name.as_str()).collect();
         names.dedup();
         let names = || names.iter().copied();
@@ -77,13 +84,15 @@ fn check_arm(
         found.note(node.place, message).hint(hint);
         return;
     };
-    check_metrics(root, trainer, found);
+    // Of the same name, for the other kind of target.
+    let other = named().find(|other| !std::ptr::eq(*other, trainer));
+    check_metrics(root, name, suited.chain([trainer]), found);
     let fixed = arm
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);
     for entry in fixed {
-        if let Some(param) = param(trainer, &[], entry, found) {
-            check_value(&param, &entry.value, found);
+        if let Some(param) = param(trainer, other, &[], entry, found) {
+            check_value(&param, other, &entry.value, found);
         }
     }
     let maps = |field| {
@@ -93,19 +102,28 @@ fn check_arm(
     };
     let grids = maps("params").map(|entry| (entry, true));
     for (entry, searched) in grids.chain(maps("candidates").map(|entry| (entry, false))) {
-        if let Some(first) = fixed.iter().find(|fixed| fixed.key == entry.key) {
-            let line = match first.place {
+        let name = &entry.key;
+        let of_trainer = fixed.iter().find(|fixed| fixed.key == *name);
+        let of_trainer = of_trainer.map(|fixed| ("`trainer.params`", fixed.place));
+        let of_steps = steps.iter().flat_map(|step| &step.fixed);
+        let mut of_steps = of_steps.filter(|(key, _)| key == name);
+        let of_step = || {
+            of_steps
+                .next()
+                .map(|(_, place)| ("`params` of the step", *place))
+        };
+        if let Some((home, place)) = of_trainer.or_else(of_step) {
+            let line = match place {
                 Place::File(span) => format!("on line {}", span.line),
                 _ => "on the command line".to_owned(),
             };
-            let name = &first.key;
-            let message = format!("`{name}` is searched, and fixed in `trainer.params` too");
+            let message = format!("`{name}` is searched, and fixed in {home} too");
             let hint = format!("remove one of them; it is fixed {line}");
             found.note(entry.place, message).hint(hint);
         }
-        match param(trainer, steps, entry, found) {
-            Some(param) if searched => check_values(&param, &entry.value, found),
-            Some(param) => check_value(&param, &entry.value, found),
+        match param(trainer, other, steps, entry, found) {
+            Some(param) if searched => check_values(&param, other, &entry.value, found),
+            Some(param) => check_value(&param, other, &entry.value, found),
             None => {}
         }
     }
@@ -122,25 +140,25 @@ fn items<'n>(root: &'n Node, path: &[&str]) -> &'n [Node] {
     }
 }
 
-/// A metric must be defined for something that the trainer learns; which of
-/// them the target is, only the data shows.
-fn check_metrics(root: &Node, trainer: &TrainerDescription, found: &mut Found) {
+/// A metric must be defined for something that the trainers of a name that suit the
+/// target learn; which of them the target is, only the data shows.
+fn check_metrics<'t>(
+    root: &Node,
+    trainer: &str,
+    suited: impl Iterator<Item = &'t TrainerDescription>,
+    found: &mut Found,
+) {
+    let learnt: Vec<Learning> = suited.flat_map(|one| one.tasks.iter().copied()).collect();
     for (item, name, metric) in metrics_again(root) {
-        if trainer.tasks.iter().any(|learning| metric.suits(*learning)) {
+        if learnt.iter().any(|learning| metric.suits(*learning)) {
             continue;
         }
         let predicts = match metric.compares() {
             Compares::Numbers => "classes, not numbers",
             _ => "numbers, not classes",
         };
-        let message = format!(
-            "`{name}` is not for `{}`, which predicts {predicts}",
-            trainer.name
-        );
-        let instead = trainer
-            .tasks
-            .first()
-            .map(|learning| metric.instead(*learning));
+        let message = format!("`{name}` is not for `{trainer}`, which predicts {predicts}");
+        let instead = learnt.first().map(|learning| metric.instead(*learning));
         let hint = instead.map(|instead| format!("use {}", one_of(instead.iter().copied())));
         found.note(item.place, message).hint = hint;
     }
@@ -148,6 +166,7 @@ fn check_metrics(root: &Node, trainer: &TrainerDescription, found: &mut Found) {
 
 fn param<'t>(
     trainer: &'t TrainerDescription,
+    other: Option<&TrainerDescription>,
     steps: &[CheckedStep<'t>],
     entry: &Entry,
     found: &mut Found,
@@ -162,11 +181,25 @@ fn param<'t>(
     let param = trainer.param(key);
     if param.is_none() {
         let name = &trainer.name;
+        if let Some(step) = steps.iter().find(|step| step.name == *key) {
+            let message = format!("`{key}` is a step, and no choice of several");
+            let kind = step.kind();
+            let hint = match step.keys().next() {
+                Some(param) => format!(
+                    "search its parameters, such as `{param}`, or write `step: [{kind}, none]`, \
+                     which is searched by its `name`"
+                ),
+                None => format!("write `step: [{kind}, none]`, which is searched by its `name`"),
+            };
+            found.note(entry.place, message).hint(hint);
+            return None;
+        }
         let own = trainer.params.iter().map(|param| param.name.clone());
         let names: Vec<String> = own
             .chain(steps.iter().flat_map(CheckedStep::keys))
             .collect();
-        let hint = elsewhere(key, trainer);
+        let of_other = other.filter(|other| other.param(key).is_some());
+        let hint = of_other.map(for_other).or_else(|| elsewhere(key, trainer));
         let hint = hint.or_else(|| did_you_mean(key, names.iter().map(String::as_str)));
         let hint = hint.unwrap_or_else(|| format!("`fanout guest describe {name}` lists them"));
         let step = key.split_once("__").map(|(step, _)| step);
@@ -194,15 +227,35 @@ fn elsewhere(key: &str, trainer: &TrainerDescription) -> Option<String> {
     param.map(|_| format!("it is called `{name}` here"))
 }
 
+/// The hint of what a trainer takes that has the same name and learns the other kind of
+/// target.
+fn for_other(other: &TrainerDescription) -> String {
+    let (kind, learn) = match other.learns(Learning::Regression) {
+        true => ("numbers", "regression"),
+        false => ("classes", "classification"),
+    };
+    format!("it is for a target of {kind}: `dataset.learn: {learn}`")
+}
+
+/// The hint of a value that `other` takes.
+fn taken_by(other: Option<&TrainerDescription>, name: &str, value: &Json) -> Option<String> {
+    let taken = other.filter(|other| {
+        let param = other.param(name);
+        param.is_some_and(|param| param.check(value).is_ok())
+    });
+    taken.map(for_other)
+}
+
 /// Checks one value. What is not JSON was noted when the plan was read.
-fn check_value(param: &Param, node: &Node, found: &mut Found) {
+fn check_value(param: &Param, other: Option<&TrainerDescription>, node: &Node, found: &mut Found) {
     if let Some(value) = node.json(&mut Found::default()) {
-        refuse(param, &value, node.place, None, found);
+        let hint = taken_by(other, &param.name, &value);
+        refuse(param, &value, node.place, hint, found);
     }
 }
 
 /// Checks the values to try.
-fn check_values(param: &Param, node: &Node, found: &mut Found) {
+fn check_values(param: &Param, other: Option<&TrainerDescription>, node: &Node, found: &mut Found) {
     let Some(values) = values_again(&param.name, node) else {
         return;
     };
@@ -211,7 +264,8 @@ fn check_values(param: &Param, node: &Node, found: &mut Found) {
         Values::List(values) if node.items().is_empty() => (values, "range"),
         Values::List(values) => {
             for (item, value) in node.items().iter().zip(&values) {
-                refuse(param, value, item.place, None, found);
+                let hint = taken_by(other, &param.name, value);
+                refuse(param, value, item.place, hint, found);
             }
             return;
         }
@@ -233,5 +287,8 @@ fn check_values(param: &Param, node: &Node, found: &mut Found) {
     let hint = Some(hint).filter(|_| matches!(node.content, Content::Map(_)));
     // One value stands for all that are refused.
     let mut each = values.iter();
-    each.find(|value| refuse(param, value, node.place, hint.clone(), found));
+    each.find(|value| {
+        let hint = taken_by(other, &param.name, value).or_else(|| hint.clone());
+        refuse(param, value, node.place, hint, found)
+    });
 }

@@ -4,7 +4,7 @@
 //! workers want them, and results are written after they were handed in, so
 //! that no worker waits for a round trip.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use fanout_contract::Task;
 
 use super::PoolError;
+use super::grouped::GroupedTasks;
 use crate::run::pool::PoolEvent;
 use crate::run::record::{Found, Record};
 use crate::run::tasks::Tasks;
-use crate::task::{Cancel, FinishedFits, Outcome, WantedFits};
+use crate::task::{Artifact, Cancel, FinishedFits, Outcome, WantedFits};
 
 /// Tasks that are looked up at a time.
 pub(super) const LOOKED_UP: usize = 64;
@@ -71,7 +72,25 @@ impl Job {
             fits: fits
                 .map(|&at| self.wanted.fits[at as usize].clone())
                 .collect(),
+            outputs: self.wanted.outputs.clone(),
         }
+    }
+
+    /// The job as two, each with a half of the missing fits; `None` where there is
+    /// one fit.
+    pub(super) fn halves(&self) -> Option<[Self; 2]> {
+        let (first, second) = self.found.missing.split_at(self.found.missing.len() / 2);
+        let half = |missing: &[u32]| {
+            let mut found = self.found.clone();
+            found.missing = missing.to_vec();
+            Self {
+                task: self.task,
+                wanted: self.wanted.clone(),
+                found,
+                looked_up: self.looked_up,
+            }
+        };
+        (!first.is_empty()).then(|| [half(first), half(second)])
     }
 
     /// Replaces the look-up by a newer one, that of [`Job::missing_fits`].
@@ -84,6 +103,9 @@ impl Job {
         };
         for finished in &mut found.finished {
             renumber(&mut finished.positions);
+        }
+        for (position, ..) in &mut found.artifacts {
+            *position = missing[*position as usize];
         }
         renumber(&mut found.missing);
         // The first look-up reported them.
@@ -108,23 +130,26 @@ pub(super) struct TaskFeed<'a> {
 #[derive(Clone)]
 enum Access<'a> {
     /// To a store that answers at once.
-    Local { next: &'a AtomicUsize },
+    Local {
+        grouped: &'a GroupedTasks,
+        /// The group that the worker takes its tasks from.
+        group: Cell<Option<usize>>,
+    },
     /// To a store behind a network.
     Remote {
         jobs: Arc<Mutex<Receiver<Job>>>,
-        made: SyncSender<(Job, FinishedFits)>,
+        made: SyncSender<(Job, FinishedFits, Vec<Artifact>)>,
     },
 }
 
 impl<'a> TaskFeed<'a> {
-    /// A feed over a local store. `next` is the index of the next task, shared
-    /// by all workers.
+    /// A feed over a local store. All workers share `grouped`, the tasks that none has taken.
     pub(super) fn local(
         tasks: &'a dyn Tasks,
         record: &'a Record,
         cancel: &'a Cancel,
         reports: Reports,
-        next: &'a AtomicUsize,
+        grouped: &'a GroupedTasks,
     ) -> Self {
         Self {
             tasks,
@@ -132,7 +157,10 @@ impl<'a> TaskFeed<'a> {
             cancel,
             reports,
             worker: "local".into(),
-            access: Access::Local { next },
+            access: Access::Local {
+                grouped,
+                group: Cell::new(None),
+            },
         }
     }
 
@@ -146,7 +174,7 @@ impl<'a> TaskFeed<'a> {
         reports: Reports,
     ) -> Result<Self, PoolError> {
         let (found, jobs) = sync_channel(LOOKED_UP);
-        let (made, results) = sync_channel(WRITERS);
+        let (made, results) = sync_channel::<(Job, FinishedFits, Vec<Artifact>)>(WRITERS);
         let results = Arc::new(Mutex::new(results));
         let of_look_ups = reports.clone();
         let pass = move |job| found.send(job).is_ok();
@@ -158,8 +186,8 @@ impl<'a> TaskFeed<'a> {
         for _ in 0..WRITERS.min(tasks.len()) {
             let (results, reports) = (Arc::clone(&results), reports.clone());
             let write = move || {
-                while let Some((job, finished)) = receive(&results) {
-                    if !keep(record, job, finished, &reports) {
+                while let Some((job, finished, artifacts)) = receive(&results) {
+                    if !keep(record, job, finished, &artifacts, &reports) {
                         break;
                     }
                 }
@@ -198,11 +226,8 @@ impl<'a> TaskFeed<'a> {
     pub(super) fn next(&self) -> Option<Job> {
         while !self.cancel.is_cancelled() {
             let job = match &self.access {
-                Access::Local { next } => {
-                    let task = next.fetch_add(1, Ordering::Relaxed);
-                    if task >= self.tasks.len() {
-                        return None;
-                    }
+                Access::Local { grouped, group } => {
+                    let task = grouped.next(group)?;
                     self.look_up(task, self.tasks.wanted(task))?
                 }
                 Access::Remote { jobs, .. } => {
@@ -221,12 +246,17 @@ impl<'a> TaskFeed<'a> {
         None
     }
 
-    /// Hands in the fits that a job lacked: they are kept, then reported.
-    /// Returns whether more is wanted.
-    pub(super) fn hand_in(&self, job: Job, finished: FinishedFits) -> bool {
+    /// Hands in the fits that a job lacked, with their artifacts: they are kept, then
+    /// reported. Returns whether more is wanted.
+    pub(super) fn hand_in(
+        &self,
+        job: Job,
+        finished: FinishedFits,
+        artifacts: Vec<Artifact>,
+    ) -> bool {
         match &self.access {
-            Access::Local { .. } => keep(self.record, job, finished, &self.reports),
-            Access::Remote { made, .. } => made.send((job, finished)).is_ok(),
+            Access::Local { .. } => keep(self.record, job, finished, &artifacts, &self.reports),
+            Access::Remote { made, .. } => made.send((job, finished, artifacts)).is_ok(),
         }
     }
 
@@ -318,8 +348,14 @@ pub(super) fn look_up_all(
 }
 
 /// Keeps finished fits and reports them. Returns whether more is wanted.
-fn keep(record: &Record, job: Job, finished: FinishedFits, reports: &Reports) -> bool {
-    match record.keep(&job.wanted, &job.found, &finished.outcome) {
+fn keep(
+    record: &Record,
+    job: Job,
+    finished: FinishedFits,
+    artifacts: &[Artifact],
+    reports: &Reports,
+) -> bool {
+    match record.keep(&job.wanted, &job.found, &finished.outcome, artifacts) {
         Ok(kept) => report_all(reports, PoolEvent::of_kept(job.task, finished, kept)).is_some(),
         Err(error) => {
             reports(Err(error.into()));

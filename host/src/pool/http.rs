@@ -201,7 +201,7 @@ impl HttpPool {
             };
             let finished = job.finished(made.outcome, feed.worker());
             let more = if made.from_guest {
-                feed.hand_in(job, finished)
+                feed.hand_in(job, finished, Vec::new())
             } else {
                 // Not kept: another try may end otherwise.
                 feed.report(PoolEvent::Finished {

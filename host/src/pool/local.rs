@@ -11,6 +11,7 @@ use fanout_contract::Task;
 
 use super::feed::{Job, Reports, TaskFeed};
 use super::files::Files;
+use super::grouped::GroupedTasks;
 use super::threads::WorkerThreads;
 use super::{PoolContext, PoolError};
 use crate::digest::Digest;
@@ -18,7 +19,7 @@ use crate::run::event::Event;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
 use crate::sandbox::{Guest, Instance, THREAD_STACK};
-use crate::task::{Outcome, TaskFault, TaskLimits};
+use crate::task::{Artifact, Outcome, TaskFault, TaskLimits};
 
 /// Datasets of at least so many bytes are decoded by one worker for all. With
 /// smaller ones, waiting for the first worker costs more time than a decoded
@@ -139,8 +140,8 @@ impl LocalPool {
                 collected.is_ok()
             })
         };
-        let (context, next) = (&self.context, AtomicUsize::new(0));
-        let feed = TaskFeed::local(tasks, &context.record, &context.cancel, reports, &next);
+        let (context, grouped) = (&self.context, GroupedTasks::new(tasks.groups()));
+        let feed = TaskFeed::local(tasks, &context.record, &context.cancel, reports, &grouped);
         self.work(tasks, &feed);
         let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *collected, Ok(Vec::new()))
@@ -341,8 +342,8 @@ impl LocalPool {
     fn work(&self, tasks: &dyn Tasks, feed: &TaskFeed<'_>) {
         let mut held = None;
         while let Some(job) = feed.next() {
-            let outcome = match self.evaluate(tasks, &job, &mut held, feed) {
-                Ok(outcome) => outcome,
+            let (outcome, artifacts) = match self.evaluate(tasks, &job, &mut held, feed) {
+                Ok(made) => made,
                 Err(error) => {
                     feed.fail(error);
                     break;
@@ -352,7 +353,7 @@ impl LocalPool {
                 break;
             }
             let finished = job.finished(outcome, feed.worker());
-            if !feed.hand_in(job, finished) {
+            if !feed.hand_in(job, finished, artifacts) {
                 break;
             }
         }
@@ -366,7 +367,7 @@ impl LocalPool {
         job: &Job,
         held: &mut Option<OpenGuest>,
         feed: &TaskFeed<'_>,
-    ) -> Result<Outcome, PoolError> {
+    ) -> Result<(Outcome, Vec<Artifact>), PoolError> {
         let started = Instant::now();
         let task = job.document(tasks);
         let emit = |event| {
@@ -377,11 +378,16 @@ impl LocalPool {
         let result = self.with_instance(held, guest, &task, &emit, |instance| {
             instance.evaluate(&task)
         })?;
-        Ok(Outcome {
+        let (result, artifacts) = match result {
+            Ok(evaluation) => (Ok(evaluation.answer), evaluation.artifacts),
+            Err(fault) => (Err(fault), Vec::new()),
+        };
+        let outcome = Outcome {
             result,
             wall: started.elapsed(),
             reused: false,
-        })
+        };
+        Ok((outcome, artifacts))
     }
 }
 
@@ -406,7 +412,7 @@ impl Pool for LocalPool {
         tasks: &dyn Tasks,
         report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
-        let workers = self.workers.min(tasks.len()).max(1);
+        let workers = self.workers.min(tasks.busy_workers()).max(1);
         self.unopened.store(workers, Ordering::Relaxed);
         let threads = WorkerThreads {
             workers: self.workers,

@@ -1,7 +1,7 @@
 //! [`NatsPool`]: workers on any hosts, which take tasks from a JetStream queue.
 //! The run publishes tasks and watches them; the queue distributes them.
 //!
-//! Messages carry ids. Results are written to the store and read from it: a
+//! Messages carry tasks and no data. Results are written to the store and read from it: a
 //! worker's message about a task only says when to look. So a lost message, or
 //! the loss of the whole queue, costs time and no result.
 

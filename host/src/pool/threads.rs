@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use super::feed::{Reports, TaskFeed};
+use super::grouped::GroupedTasks;
 use super::reports;
 use super::{PoolContext, PoolError};
 use crate::run::pool::PoolEvent;
@@ -31,7 +31,7 @@ impl WorkerThreads {
         report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
         body: &(dyn Fn(&TaskFeed<'_>) + Sync),
     ) -> Result<(), PoolError> {
-        let next = AtomicUsize::new(0);
+        let grouped = GroupedTasks::new(tasks.groups());
         let (sender, receiver) = reports::channel();
         let reports: Reports = Arc::new(move |event| sender.send(event));
         std::thread::scope(|scope| {
@@ -39,9 +39,9 @@ impl WorkerThreads {
             let feed = if self.remote_store {
                 TaskFeed::remote(scope, tasks, record, cancel, reports)?
             } else {
-                TaskFeed::local(tasks, record, cancel, reports, &next)
+                TaskFeed::local(tasks, record, cancel, reports, &grouped)
             };
-            for number in 0..self.workers.min(tasks.len()) {
+            for number in 0..self.workers.min(tasks.busy_workers()) {
                 let name = format!("worker-{number}");
                 let feed = feed.of_worker(&name);
                 std::thread::Builder::new()

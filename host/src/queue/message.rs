@@ -1,25 +1,29 @@
-//! The messages between runs and workers. They carry ids and keys, never data:
-//! a worker computes a task from the run's manifest in the store and compares
-//! its id.
+//! The messages between runs and workers. A task's message says by itself what the
+//! task is, and names its data and its guest by their digests. It carries no data.
 //!
 //! Whoever may publish can forge any of them. So what is read here is bounded:
 //! names and reasons are short and without control characters, numbers ascend,
-//! and a session is one word. What a message says decides no result.
+//! and a session is one word. What a message says decides no result: a result's
+//! name is the digest of what was computed.
 
+mod document;
 mod series;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fanout_contract::Output;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::task::TaskLimits;
 
+pub use document::Document;
 pub use series::Series;
 
 /// The header of a task's message that holds the HMAC of its subject and
@@ -38,6 +42,10 @@ pub const REASON: usize = 500;
 /// The most slots of one worker that are counted.
 pub const SLOTS: usize = 1 << 16;
 
+/// The most fits of one message: a guest's answer, and what it takes here, are
+/// bounded by their number.
+pub const FITS: usize = 1 << 16;
+
 /// The most stored parts that one message names.
 const PARTS: usize = 64;
 
@@ -48,14 +56,19 @@ const MEMORY: u64 = 1 << 60;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskMessage {
-    /// The run: its manifest is in the store.
+    /// The run. Its manifest in the store names the guest and the data.
     pub run: Digest,
-    /// The task's id.
+    /// The task's id: the digest of the text of `identity`.
     pub task: Digest,
-    /// The index of the split.
-    pub split: u32,
-    /// The indices of the candidates.
-    pub candidates: Series,
+    /// All that the fits share: a [`TaskIdentity`](crate::expand::TaskIdentity).
+    pub identity: Document,
+    /// The keys of the fits: the hyper-parameters of each that are not shared. At
+    /// most [`FITS`].
+    #[serde(deserialize_with = "fits")]
+    pub fits: Vec<Document>,
+    /// What is wanted of each fit beside its scores.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub outputs: BTreeSet<Output>,
     /// Bytes of memory that the task may use.
     pub memory: u64,
     /// Milliseconds that it may take.
@@ -237,6 +250,14 @@ fn session<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     } else {
         Err(D::Error::custom("a session is one word"))
     }
+}
+
+fn fits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Document>, D::Error> {
+    let fits = Vec::deserialize(deserializer)?;
+    if fits.len() > FITS {
+        return Err(D::Error::custom("a task of too many fits"));
+    }
+    Ok(fits)
 }
 
 fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {

@@ -13,7 +13,7 @@ use crate::expand::TaskSpec;
 use crate::plan::{
     CsvOptions, Cv, DatasetPlan, ErrorScore, Limits, Plan, PoolPlan, Search, TrainerPlan,
 };
-use crate::reduce::Scoreboard;
+use crate::reduce::{BaselineScores, Scoreboard};
 use crate::run::manifest::Digests;
 use crate::task::{Outcome, TaskFault};
 
@@ -91,6 +91,7 @@ pub(super) fn report() -> Report {
         },
         candidates: candidates.map(params).into_iter().collect(),
         results: board.finish(),
+        baseline: Some(baseline(&scoring)),
         holdout: Some(BTreeMap::from([
             ("roc_auc".to_owned(), Some(0.7571)),
             ("accuracy".to_owned(), None),
@@ -109,6 +110,39 @@ pub(super) fn report() -> Report {
             peak_memory: Some(117_600_000),
         }),
     }
+}
+
+/// A baseline whose accuracy is not defined on the second split.
+fn baseline(scoring: &[String]) -> BaselineScores {
+    let mut board = Scoreboard::new(1, 2, scoring, false, ErrorScore::Nan);
+    for (split, accuracy) in [(0, Some(0.75)), (1, None)] {
+        let test = BTreeMap::from([
+            ("roc_auc".to_owned(), Some(0.5)),
+            ("accuracy".to_owned(), accuracy),
+        ]);
+        let answer = Answer {
+            contract: CONTRACT,
+            fits: 1,
+            scores: vec![Scores {
+                test,
+                train: BTreeMap::new(),
+            }],
+        };
+        let task = TaskSpec {
+            id: Digest::of(b"baseline"),
+            split,
+            candidates: vec![0],
+        };
+        board.record(
+            &task,
+            &Outcome {
+                result: Ok(answer),
+                wall: Duration::ZERO,
+                reused: false,
+            },
+        );
+    }
+    BaselineScores::new("dummy", &board.finish()).unwrap()
 }
 
 fn plan(scoring: Vec<String>) -> Plan {
@@ -154,6 +188,7 @@ fn plan(scoring: Vec<String>) -> Plan {
         scoring: scoring.iter().map(|name| name.as_str().into()).collect(),
         refit: Some("roc_auc".to_owned()),
         return_train_score: false,
+        predictions: false,
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },

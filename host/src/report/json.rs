@@ -13,6 +13,7 @@
 //! | `metrics` | the metrics' names, in the plan's order |
 //! | `ranked_by` | the metric that ranks the candidates |
 //! | `best` | see [`Best`]; null where no candidate has a score |
+//! | `baseline` | the `scores` of a `trainer` that ignores the features, by metric `mean`, `std` and `splits`; null where there is none |
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
 //! | `warnings` | a list of sentences |
@@ -30,7 +31,7 @@ use serde::Serialize;
 
 use super::columns::Columns;
 use super::{Best, Report, Usage};
-use crate::reduce::Failures;
+use crate::reduce::{BaselineScores, Failures};
 use crate::run::manifest::Digests;
 
 /// The version of the object's layout.
@@ -49,6 +50,7 @@ struct Document<'a> {
     metrics: Vec<&'a str>,
     ranked_by: &'a str,
     best: Option<Best>,
+    baseline: Option<&'a BaselineScores>,
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
     warnings: &'a [String],
@@ -117,6 +119,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
             .collect(),
         ranked_by: &results.metrics[report.ranked_by()].name,
         best: report.best(),
+        baseline: report.baseline.as_ref(),
         undefined: undefined
             .map(|metric| (metric.name.as_str(), metric.undefined))
             .collect(),
@@ -175,6 +178,13 @@ mod tests {
         );
         assert_eq!(object["best"]["params"]["random_state"], 10);
         assert_eq!(object["best"]["scores"]["accuracy"]["mean"], Value::Null);
+        assert_eq!(
+            object["baseline"],
+            json!({"trainer": "dummy", "scores": {
+                "roc_auc": {"mean": 0.5, "std": 0.0, "splits": [0.5, 0.5]},
+                "accuracy": {"mean": null, "std": null, "splits": [0.75, null]},
+            }})
+        );
         assert_eq!(object["undefined"], json!({"accuracy": 1}));
         assert_eq!(object["failures"][0]["example"]["candidate"], 4);
         assert_eq!(

@@ -226,6 +226,7 @@ impl Progress {
                 Form::Live(bar) => bar.set_message("fitting the best candidate on all rows"),
                 _ => self.say("fitting the best candidate on all rows"),
             },
+            Event::BaselineFinished { .. } => {}
             Event::RunInterrupted { .. } => {
                 // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.

@@ -331,6 +331,15 @@ fn best_candidate(
             clip(&plain(Some(value)), room)
         )?;
     }
+    if let Some(baseline) = &report.baseline {
+        let scores = report.results.metrics.iter().filter_map(|metric| {
+            let mean = baseline.scores.get(&metric.name)?.mean;
+            Some(format!("{} {}", metric.name, score(mean)))
+        });
+        let scores = scores.collect::<Vec<_>>().join(", ");
+        let line = format!("Baseline ({}): {scores}", baseline.trainer);
+        wrap(&line, 0, 2, style.width, out)?;
+    }
     if let Some(holdout) = &report.holdout {
         let scores = report.results.metrics.iter().filter_map(|metric| {
             let value = holdout.get(&metric.name)?.unwrap_or(f64::NAN);

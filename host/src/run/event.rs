@@ -103,6 +103,18 @@ pub enum Event {
         /// whose splits are all done.
         best: Option<f64>,
     },
+    /// The baseline was scored on a split, and the store has its scores.
+    BaselineFinished {
+        /// The index of the split.
+        split: u32,
+        /// Why it has no scores; null where it has.
+        fault: Option<TaskFault>,
+        /// Wall time in the guest, in seconds.
+        #[serde(with = "seconds")]
+        wall: Duration,
+        /// Whether the store had them.
+        reused: bool,
+    },
     /// A remote worker began to take tasks.
     WorkerJoined {
         /// How many tasks it runs at a time.

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::boards::Boards;
 use super::manifest::{Manifest, ManifestError};
 use super::record::Record;
-use super::tasks::{Tasks as _, finished_part, wanted_fit};
+use super::tasks::{Tasks as _, wanted_fit};
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::Plan;
-use crate::reduce::{Scoreboard, SearchResults};
+use crate::reduce::{BaselineScores, SearchResults};
 use crate::store::{Key, Kind, Store, StoreError};
 use crate::task::WantedFits;
 
@@ -137,6 +138,8 @@ pub struct Replay {
     pub expansion: Expansion,
     /// The results; fits that are not done have neither score nor time.
     pub results: SearchResults,
+    /// The scores of the baseline, where they are there.
+    pub baseline: Option<BaselineScores>,
     /// How many fits are done.
     pub done: usize,
     /// The scores on the hold-out rows, where they are there.
@@ -152,28 +155,21 @@ impl Replay {
     pub fn new(store: &Store, manifest: &Manifest) -> Result<Self, StoreError> {
         let (plan, expansion) = (manifest.plan(), manifest.expand(1));
         let record = Record::to_read(store.clone());
-        let mut board = Scoreboard::new(
-            expansion.candidates.len(),
-            expansion.splits.len(),
-            &expansion.scoring,
-            plan.return_train_score,
-            plan.error_score,
-        );
+        let mut boards = Boards::new(&expansion, &plan);
         let (mut damaged, mut unproven) = (Vec::new(), Vec::new());
-        for start in (0..expansion.tasks.len()).step_by(LOOKED_UP) {
-            let indices = start..expansion.tasks.len().min(start + LOOKED_UP);
+        for start in (0..expansion.len()).step_by(LOOKED_UP) {
+            let indices = start..expansion.len().min(start + LOOKED_UP);
             let wanted: Vec<WantedFits> = indices.clone().map(|i| expansion.wanted(i)).collect();
             for (index, found) in indices.zip(record.look(&wanted)?) {
                 for finished in &found.finished {
-                    let part = finished_part(&expansion.tasks[index], &finished.positions);
-                    board.record(&part, &finished.outcome);
+                    boards.record(index, finished);
                 }
                 damaged.extend(found.damaged);
                 unproven.extend(found.unproven);
             }
         }
-        let done = board.recorded();
-        let results = board.finish();
+        let done = boards.search.recorded();
+        let (results, baseline) = boards.finish();
         let best = plan
             .refit
             .as_ref()
@@ -192,6 +188,7 @@ impl Replay {
             plan,
             expansion,
             results,
+            baseline,
             done,
             holdout,
             damaged,

@@ -3,14 +3,16 @@
 //! where and when the run is executed: no pool, no store, no limits, no paths,
 //! no clock.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use fanout_contract::Split;
+use fanout_contract::{Learning, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::dataset::Prepared;
 use crate::digest::Digest;
-use crate::expand::{Expansion, Inputs};
+use crate::expand::{Data, Expansion, Inputs, TaskIdentity};
 use crate::plan::{Limits, Plan, PoolPlan};
 use crate::store::{Key, LAYOUT, Location};
 use crate::task::TaskLimits;
@@ -65,6 +67,52 @@ pub enum ManifestError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// What the tasks of a run are of, but for hyper-parameters, splits and metrics:
+/// what may be run because the plan names it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scope {
+    /// The dataset and the splits.
+    pub data: Data,
+    /// See [`Inputs::share_prepared`].
+    pub share_prepared: bool,
+    arms: Vec<ArmScope>,
+    learning: Learning,
+    target: String,
+    weight: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct ArmScope {
+    guest: Digest,
+    trainer: String,
+    /// The names of its steps.
+    steps: Vec<String>,
+}
+
+impl Scope {
+    /// The guests, each once.
+    pub fn guests(&self) -> BTreeSet<Digest> {
+        self.arms.iter().map(|arm| arm.guest).collect()
+    }
+
+    /// Whether a task is of this scope: its data, its target, and a trainer of one
+    /// of its guests, behind none but the steps of that arm. So it reads nothing,
+    /// and prepares nothing, that the run's own tasks do not.
+    pub fn includes(&self, identity: &TaskIdentity) -> bool {
+        let task = &identity.task;
+        let of_arm = |arm: &ArmScope| {
+            arm.guest == identity.guest
+                && arm.trainer == task.trainer
+                && task.steps.iter().all(|step| arm.steps.contains(&step.name))
+        };
+        identity.data == self.data
+            && task.learning == self.learning
+            && task.target == self.target
+            && task.weight == self.weight
+            && self.arms.iter().any(of_arm)
+    }
 }
 
 /// The fields of a plan that decide no score, nor what it is called.
@@ -148,9 +196,32 @@ impl Manifest {
         serde_json::from_value(Value::Object(fields))
     }
 
-    /// The run's candidates and splits, without its tasks.
-    pub fn outline(&self) -> Expansion {
-        Expansion::without_tasks(&self.plan(), &self.inputs)
+    /// What the run's tasks are of.
+    pub fn scope(&self) -> Scope {
+        let plan = self.plan();
+        let arms = plan.arms().zip(&self.inputs.arms);
+        let arms = arms.map(|(planned, estimator)| ArmScope {
+            guest: estimator.guest,
+            trainer: planned.trainer.name.clone(),
+            steps: planned
+                .steps
+                .iter()
+                .map(|step| step.name().to_owned())
+                .collect(),
+        });
+        let baseline = self.inputs.baseline.iter().map(|estimator| ArmScope {
+            guest: estimator.guest,
+            trainer: estimator.trainer.name.clone(),
+            steps: Vec::new(),
+        });
+        Scope {
+            data: self.inputs.data.clone(),
+            arms: arms.chain(baseline).collect(),
+            learning: self.inputs.learning,
+            target: plan.dataset.target.clone(),
+            weight: plan.dataset.weight.clone(),
+            share_prepared: self.inputs.share_prepared(),
+        }
     }
 
     /// The run's tasks, families split for `workers`.

@@ -10,20 +10,25 @@
 //! damaged counts as one without fits, and so does, where the store has a key,
 //! one without a valid HMAC.
 //!
+//! What a fit gives beside its scores are artifacts: objects of their own, named by
+//! the task, the output and the digest of the content, and written before the part
+//! that names them. A fit whose artifacts are wanted is there where they are.
+//!
 //! The record never lists, and never waits for another run.
 
 mod part;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use fanout_contract::{Answer, CONTRACT, Params, Scores};
+use bytes::Bytes;
+use fanout_contract::{Answer, CONTRACT, Output, Params};
 
 use crate::digest::Digest;
 use crate::store::{Key, Kind, MacKey, Store, StoreError};
-use crate::task::{FinishedFits, Outcome, TaskFault, TaskLimits, WantedFits};
+use crate::task::{Artifact, FinishedFits, Outcome, TaskFault, TaskLimits, WantedFits};
 use part::{Content, Fit, Part, Refused};
 
 /// What the store keeps of tasks.
@@ -49,6 +54,9 @@ enum Reuse {
 pub struct Found {
     /// The fits that it has.
     pub finished: Vec<FinishedFits>,
+    /// The artifacts of the finished fits that are wanted: the position of each fit,
+    /// the output, and the digest of its content.
+    pub artifacts: Vec<(u32, Output, Digest)>,
     /// The positions of those that it has not, ascending.
     pub missing: Vec<u32>,
     /// Parts that are damaged.
@@ -109,7 +117,7 @@ impl Record {
     /// Looks tasks up, all at once. The answers are in the same order.
     pub fn look(&self, wanted: &[WantedFits]) -> Result<Vec<Found>, StoreError> {
         let key = self.store.mac_key();
-        let search = |wanted| Search::new(wanted, key);
+        let search = |wanted| Search::new(wanted, key, self.reuse);
         let mut searches: Vec<Search<'_>> = wanted.iter().map(search).collect();
         let mut open: Vec<usize> = (0..searches.len())
             .filter(|_| self.reuse != Reuse::Nothing)
@@ -127,6 +135,7 @@ impl Record {
                 });
             open = goes_on.collect::<Vec<_>>().into_iter().flatten().collect();
         }
+        self.find_artifacts(&mut searches)?;
         Ok(searches
             .into_iter()
             .map(|search| match self.reuse {
@@ -136,20 +145,76 @@ impl Record {
             .collect())
     }
 
-    /// Keeps what became of those fits of `wanted` that `found` lacks. It is
-    /// durable when this returns. A fault of the run, not of the task
-    /// ([`TaskFault::Cancelled`]), is not kept.
+    /// Looks whether the artifacts are there that the searches found named; fits
+    /// without theirs are missing.
+    fn find_artifacts(&self, searches: &mut [Search<'_>]) -> Result<(), StoreError> {
+        let named = searches.iter().flat_map(|search| {
+            let named = search.found.artifacts.iter();
+            named.map(|(_, output, digest)| Key::artifact(&search.wanted.task, *output, digest))
+        });
+        let named: Vec<Key> = named.collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let mut there = self.store.contains_many(&named)?.into_iter();
+        for search in searches {
+            search.lose_fits_without(&mut there);
+        }
+        Ok(())
+    }
+
+    /// An artifact that a look-up found; `None` if it is there no more.
+    ///
+    /// # Errors
+    /// Also if it has not the content that its name says.
+    pub fn artifact(
+        &self,
+        task: &Digest,
+        output: Output,
+        digest: Digest,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let key = Key::artifact(task, output, &digest);
+        let Some(bytes) = self.store.get(&key)? else {
+            return Ok(None);
+        };
+        self.store.verify(&key, &bytes, digest)?;
+        Ok(Some(bytes))
+    }
+
+    /// Writes the artifacts of the fits that `found` lacks. Returns their digests, by
+    /// index among these fits.
+    fn write_artifacts(
+        &self,
+        task: &Digest,
+        artifacts: &[Artifact],
+    ) -> Result<HashMap<u32, BTreeMap<Output, Digest>>, StoreError> {
+        let mut digests: HashMap<u32, BTreeMap<Output, Digest>> = HashMap::new();
+        for artifact in artifacts {
+            let digest = Digest::of(&artifact.bytes);
+            let key = Key::artifact(task, artifact.output, &digest);
+            self.store.settle(&key, digest, artifact.bytes.clone())?;
+            let of_fit = digests.entry(artifact.candidate).or_default();
+            of_fit.insert(artifact.output, digest);
+        }
+        Ok(digests)
+    }
+
+    /// Keeps what became of those fits of `wanted` that `found` lacks, and their
+    /// artifacts before that. It is durable when this returns. A fault of the run, not
+    /// of the task ([`TaskFault::Cancelled`]), is not kept.
     pub fn keep(
         &self,
         wanted: &WantedFits,
         found: &Found,
         outcome: &Outcome,
+        artifacts: &[Artifact],
     ) -> Result<Kept, StoreError> {
         let mut kept = Kept::default();
         if outcome.result == Err(TaskFault::Cancelled) {
             return Ok(kept);
         }
-        let mut content = content(wanted, &found.missing, outcome);
+        let digests = self.write_artifacts(&wanted.task, artifacts)?;
+        let mut content = content(wanted, &found.missing, outcome, digests);
         let mut number = found.next;
         loop {
             let key = Key::part(&wanted.task, number);
@@ -164,7 +229,7 @@ impl Record {
             };
             match Part::read(&bytes, &wanted.task, number, self.store.mac_key()) {
                 Ok(other) => {
-                    if !content.leave_out(&other.content) {
+                    if !content.leave_out(&other.content, &wanted.outputs) {
                         kept.differing.push(key);
                     }
                 }
@@ -183,16 +248,23 @@ fn key_of(params: &Params) -> String {
     serde_json::to_string(params).expect("hyper-parameters are JSON")
 }
 
-fn content(wanted: &WantedFits, positions: &[u32], outcome: &Outcome) -> Content {
+fn content(
+    wanted: &WantedFits,
+    positions: &[u32],
+    outcome: &Outcome,
+    mut artifacts: HashMap<u32, BTreeMap<Output, Digest>>,
+) -> Content {
     let params = positions.iter().map(|&position| {
         let key = &wanted.fits[position as usize];
         serde_json::from_str::<Params>(key).expect("a key is an object in JSON")
     });
     match &outcome.result {
         Ok(answer) => {
-            let fits = params.zip(&answer.scores).map(|(params, scores)| Fit {
+            let fits = params.zip(&answer.scores).zip(0..);
+            let fits = fits.map(|((params, scores), candidate)| Fit {
                 params,
                 scores: scores.clone(),
+                artifacts: artifacts.remove(&candidate).unwrap_or_default(),
             });
             // A search may want a fit twice.
             let mut seen = BTreeSet::new();
@@ -218,20 +290,25 @@ impl Content {
         }
     }
 
-    /// Leaves out what another part has. Returns whether that part has the
-    /// same scores for it.
-    fn leave_out(&mut self, other: &Self) -> bool {
+    /// Leaves out what another part has, artifacts of these `outputs` included. Returns
+    /// whether that part has the same scores and artifacts for it.
+    fn leave_out(&mut self, other: &Self, outputs: &[Output]) -> bool {
         match (self, other) {
             (Self::Scores { fits, .. }, Self::Scores { fits: others, .. }) => {
-                let others: HashMap<String, &Scores> = others
+                let others: HashMap<String, &Fit> = others
                     .iter()
-                    .map(|fit| (key_of(&fit.params), &fit.scores))
+                    .map(|fit| (key_of(&fit.params), fit))
                     .collect();
                 let mut same = true;
                 fits.retain(|fit| match others.get(&key_of(&fit.params)) {
-                    Some(&scores) => {
-                        same &= *scores == fit.scores;
-                        false
+                    Some(other) => {
+                        let mut both = fit.artifacts.iter();
+                        same &= other.scores == fit.scores
+                            && both.all(|(output, digest)| {
+                                let other = other.artifacts.get(output);
+                                other.is_none_or(|other| other == digest)
+                            });
+                        !other.gives(outputs)
                     }
                     None => true,
                 });
@@ -239,7 +316,10 @@ impl Content {
             }
             // Another was luckier, with more time perhaps: its scores hold.
             (Self::Fault { fits, .. }, Self::Scores { fits: others, .. }) => {
-                let has = |params: &Params| others.iter().any(|fit| fit.params == *params);
+                let has = |params: &Params| {
+                    let mut others = others.iter();
+                    others.any(|fit| fit.params == *params && fit.gives(outputs))
+                };
                 if fits.iter().all(has) {
                     fits.clear();
                 }
@@ -259,15 +339,22 @@ impl Content {
 /// A task's parts as they are read, one after the other.
 struct Search<'a> {
     wanted: &'a WantedFits,
+    /// What is looked for of each fit beside its scores.
+    outputs: &'a [Output],
     key: Option<&'a MacKey>,
     found: Found,
     faults: Vec<(BTreeSet<String>, Outcome)>,
 }
 
 impl<'a> Search<'a> {
-    fn new(wanted: &'a WantedFits, key: Option<&'a MacKey>) -> Self {
+    fn new(wanted: &'a WantedFits, key: Option<&'a MacKey>, reuse: Reuse) -> Self {
         Self {
             wanted,
+            // Whoever only reads scores takes those without artifacts, too.
+            outputs: match reuse {
+                Reuse::All => &[],
+                _ => &wanted.outputs,
+            },
             key,
             found: Found {
                 missing: (0..wanted.fits.len() as u32).collect(),
@@ -308,16 +395,22 @@ impl<'a> Search<'a> {
 
     fn take_scores(&mut self, models: u32, fits: Vec<Fit>, wall: Duration) {
         let there = fits.len();
-        let has: HashMap<String, Scores> = fits
+        let outputs = self.outputs;
+        let has: HashMap<String, Fit> = fits
             .into_iter()
-            .map(|fit| (key_of(&fit.params), fit.scores))
+            .filter(|fit| fit.gives(outputs))
+            .map(|fit| (key_of(&fit.params), fit))
             .collect();
+        let artifacts = &mut self.found.artifacts;
         let (mut positions, mut scores) = (Vec::new(), Vec::new());
         self.found.missing.retain(|&position| {
             match has.get(&self.wanted.fits[position as usize]) {
                 Some(found) => {
                     positions.push(position);
-                    scores.push(found.clone());
+                    scores.push(found.scores.clone());
+                    let named = outputs.iter();
+                    let named = named.map(|output| (position, *output, found.artifacts[output]));
+                    artifacts.extend(named);
                     false
                 }
                 None => true,
@@ -344,6 +437,40 @@ impl<'a> Search<'a> {
             },
             worker: None,
         });
+    }
+
+    /// Takes fits for missing of which an artifact is not there. `there` says so of
+    /// each that was found named.
+    fn lose_fits_without(&mut self, there: &mut impl Iterator<Item = bool>) {
+        let named = std::mem::take(&mut self.found.artifacts);
+        let (there, lost): (Vec<_>, Vec<_>) =
+            named.into_iter().zip(there).partition(|(_, there)| *there);
+        let lost: BTreeSet<u32> = lost
+            .into_iter()
+            .map(|((position, ..), _)| position)
+            .collect();
+        let there = there.into_iter().map(|(artifact, _)| artifact);
+        self.found.artifacts = there
+            .filter(|artifact| !lost.contains(&artifact.0))
+            .collect();
+        if lost.is_empty() {
+            return;
+        }
+        for finished in &mut self.found.finished {
+            let positions = std::mem::take(&mut finished.positions);
+            let kept = positions.iter().map(|position| !lost.contains(position));
+            let mut kept = kept.collect::<Vec<_>>().into_iter();
+            if let Ok(answer) = &mut finished.outcome.result {
+                answer.scores.retain(|_| kept.next() == Some(true));
+            }
+            let positions = positions.into_iter();
+            finished.positions = positions.filter(|at| !lost.contains(at)).collect();
+        }
+        self.found
+            .finished
+            .retain(|finished| !finished.positions.is_empty());
+        self.found.missing.extend(lost);
+        self.found.missing.sort_unstable();
     }
 
     /// A fault stands for the very fits that met it together: with others, or
@@ -399,6 +526,7 @@ pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
             Some(Digest::of(bytes) == digest)
         }
         Kind::Part(task, number) => Some(Part::read(bytes, &task, number, None).is_ok()),
+        Kind::Artifact(_, _, digest) => Some(Digest::of(bytes) == digest),
         Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) => None,
     }
 }

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use fanout_contract::{Params, Split};
 
+use super::boards::Boards;
 use super::event::{Event, Listeners};
 use super::pool::{Pool, PoolEvent};
-use super::tasks::{SingleTask, finished_part};
+use super::tasks::SingleTask;
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::{CheckedPlan, ErrorScore, Plan};
-use crate::reduce::{Scoreboard, SearchResults};
+use crate::reduce::{BaselineScores, SearchResults};
 use crate::task::{Cancel, TaskFault};
 
 /// Why a search has no results. Whatever its tasks resulted in is in the store
@@ -53,7 +54,8 @@ pub enum SearchError<E> {
 }
 
 /// Runs every task of `expansion`, which is that of `run`, on `pool`, and
-/// reduces the scores.
+/// reduces the scores. The baseline's are beside the results; `None` where there is
+/// no baseline, or one of its fits failed, which is no failure of the search.
 pub fn search<E>(
     plan: &CheckedPlan,
     run: Digest,
@@ -61,7 +63,7 @@ pub fn search<E>(
     pool: &dyn Pool<Error = E>,
     cancel: &Cancel,
     listeners: &mut Listeners<'_>,
-) -> Result<SearchResults, SearchError<E>> {
+) -> Result<(SearchResults, Option<BaselineScores>), SearchError<E>> {
     let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
     let fits = candidates * splits;
     listeners.emit(Event::RunStarted {
@@ -73,13 +75,7 @@ pub fn search<E>(
         workers: pool.workers(),
     });
     let started = Instant::now();
-    let mut board = Scoreboard::new(
-        candidates,
-        splits,
-        &expansion.scoring,
-        plan.return_train_score,
-        plan.error_score,
-    );
+    let mut boards = Boards::new(expansion, plan);
     let ranking = ranking_metric(plan);
     let mut raised = None;
     let ran = pool.run(expansion, &mut |reported| {
@@ -90,9 +86,18 @@ pub fn search<E>(
                 return ControlFlow::Continue(());
             }
         };
+        let part = boards.record(task, &finished);
         let outcome = finished.outcome;
-        let part = finished_part(&expansion.tasks[task], &finished.positions);
-        board.record(&part, &outcome);
+        let Some(part) = part else {
+            let event = Event::BaselineFinished {
+                split: expansion.any_task(task).split,
+                fault: outcome.result.err(),
+                wall: outcome.wall,
+                reused: outcome.reused,
+            };
+            listeners.emit_of(finished.worker, event);
+            return ControlFlow::Continue(());
+        };
         let (models, fault) = match outcome.result {
             Ok(answer) => (answer.fits, None),
             Err(fault) => (0, Some(fault)),
@@ -108,7 +113,7 @@ pub fn search<E>(
             fault,
             wall: outcome.wall,
             reused: outcome.reused,
-            best: board.best_so_far(ranking),
+            best: boards.search.best_so_far(ranking),
         };
         listeners.emit_of(finished.worker, event);
         if raised.is_some() {
@@ -127,20 +132,20 @@ pub fn search<E>(
         });
     }
     if cancel.is_cancelled() {
-        let done = board.recorded();
+        let done = boards.search.recorded();
         listeners.emit(Event::RunInterrupted { done, fits });
         return Err(SearchError::Interrupted { done, fits });
     }
     listeners.emit(Event::RunFinished {
         wall: started.elapsed(),
     });
-    let results = board.finish();
+    let (results, baseline) = boards.finish();
     match results.failures.first() {
         Some(failure) if results.fit_counts.failed == fits => Err(SearchError::AllFailed {
             fits,
             fault: failure.example.clone(),
         }),
-        _ => Ok(results),
+        _ => Ok((results, baseline)),
     }
 }
 

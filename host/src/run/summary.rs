@@ -29,6 +29,10 @@ pub struct Summary {
     pub failed: usize,
     /// The best candidate; `None` where none has a score.
     pub best: Option<BestCandidate>,
+    /// The scores of the baseline, by metric as in [`BestCandidate::scores`]; `None`
+    /// where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<MeanScores>,
     /// The scores of the refitted model on the hold-out rows.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
     /// Warnings about the data and the store.
@@ -39,6 +43,10 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hmac: Option<String>,
 }
+
+/// By metric: mean and standard deviation over the splits; null where they are not
+/// numbers.
+pub type MeanScores = BTreeMap<String, [Option<f64>; 2]>;
 
 /// The best candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +60,7 @@ pub struct BestCandidate {
     pub metric: String,
     /// By metric: mean and standard deviation over the splits; null where
     /// they are not numbers.
-    pub scores: BTreeMap<String, [Option<f64>; 2]>,
+    pub scores: MeanScores,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +78,7 @@ impl Summary {
         run: Digest,
         results: &SearchResults,
         best: Option<BestCandidate>,
+        baseline: Option<MeanScores>,
         holdout: Option<BTreeMap<String, Option<f64>>>,
         warnings: Vec<String>,
     ) -> Self {
@@ -81,6 +90,7 @@ impl Summary {
             splits: results.splits,
             failed: results.fit_counts.failed,
             best,
+            baseline,
             holdout,
             warnings,
             ended: End {
@@ -178,6 +188,7 @@ mod tests {
                 metric: "accuracy".to_owned(),
                 scores: [("accuracy".to_owned(), [Some(0.1 + 0.2), None])].into(),
             }),
+            baseline: None,
             holdout: None,
             warnings: vec!["ä".to_owned()],
             ended: End {

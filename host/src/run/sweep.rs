@@ -154,6 +154,7 @@ impl Sweep {
                 Some(Kind::Plan(_)) => "run manifest",
                 Some(Kind::Result(_)) => "run summary",
                 Some(Kind::Part(..)) => "task result",
+                Some(Kind::Artifact(..)) => "artifact",
                 Some(Kind::Scratch(_)) => "trial object",
                 // These are swept with the whole store alone.
                 Some(Kind::Layout | Kind::Probe) | None => "other object",
@@ -224,6 +225,8 @@ impl Named {
                     named.tasks.insert(expansion.id(first, split));
                 }
             }
+            let baseline = expansion.baseline_tasks.iter();
+            named.tasks.extend(baseline.map(|task| task.id));
         }
         Ok(named)
     }
@@ -235,7 +238,7 @@ impl Named {
             // Whoever wrote it was to remove it, too.
             Kind::Scratch(_) => false,
             Kind::Plan(run) | Kind::Result(run) => self.runs.contains(&run),
-            Kind::Part(task, _) => self.tasks.contains(&task),
+            Kind::Part(task, _) | Kind::Artifact(task, ..) => self.tasks.contains(&task),
             file => self.files.contains(&file),
         }
     }

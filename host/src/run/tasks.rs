@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 
-use fanout_contract::{Split, Task};
+use fanout_contract::{Output, Params, Split, Task};
 
 use crate::digest::Digest;
-use crate::expand::{Expansion, TaskSpec};
+use crate::expand::{Expansion, TaskGroup, TaskIdentity, TaskSpec};
 use crate::task::WantedFits;
 
-/// The tasks of a run. Each is made when it is asked for, so that a run of
-/// many tasks does not hold them all.
+/// The tasks of a run, those of its baseline last. Each is made when it is asked
+/// for, so that a run of many tasks does not hold them all.
 pub trait Tasks: Sync {
     /// How many there are.
     fn len(&self) -> usize;
@@ -18,38 +18,64 @@ pub trait Tasks: Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// How many workers there is something to do for. Tasks that take no time, a
+    /// baseline's, are left to those that have the dataset open.
+    fn busy_workers(&self) -> usize {
+        self.len()
+    }
+    /// The groups of the tasks, in order. Each task is in one.
+    fn groups(&self) -> Vec<TaskGroup> {
+        vec![TaskGroup::of_unrelated(self.len())]
+    }
     /// The fits of task `index`, as the record names them.
     fn wanted(&self, index: usize) -> WantedFits;
     /// The document of task `index`.
     fn task(&self, index: usize) -> Task;
-
+    /// What the id of task `index` is the digest of: the text of a
+    /// [`TaskIdentity`].
+    fn identity(&self, index: usize) -> String;
     /// The guest that runs task `index`.
     fn guest(&self, index: usize) -> Digest;
-    /// The place of task `index` in its run's manifest, where it has one.
-    fn spec(&self, _index: usize) -> Option<&TaskSpec> {
-        None
-    }
 }
 
 impl Tasks for Expansion {
     fn len(&self) -> usize {
+        self.tasks.len() + self.baseline_tasks.len()
+    }
+
+    fn busy_workers(&self) -> usize {
         self.tasks.len()
     }
 
+    fn groups(&self) -> Vec<TaskGroup> {
+        let mut groups = self.groups.clone();
+        let (search, all) = (self.tasks.len(), Tasks::len(self));
+        match groups.last_mut().filter(|last| !last.shares_steps) {
+            Some(last) => last.tasks.end = all,
+            None => groups.push(TaskGroup {
+                tasks: search..all,
+                shares_steps: false,
+            }),
+        }
+        groups
+    }
+
     fn wanted(&self, index: usize) -> WantedFits {
-        wanted(self, &self.tasks[index])
+        wanted(self, self.any_task(index))
     }
 
     fn task(&self, index: usize) -> Task {
         Self::task(self, index)
     }
 
-    fn guest(&self, index: usize) -> Digest {
-        Self::guest(self, self.tasks[index].candidates[0] as usize)
+    fn identity(&self, index: usize) -> String {
+        let task = self.any_task(index);
+        let split = &self.splits[task.split as usize];
+        Self::identity(self, task.candidates[0] as usize, split)
     }
 
-    fn spec(&self, index: usize) -> Option<&TaskSpec> {
-        Some(&self.tasks[index])
+    fn guest(&self, index: usize) -> Digest {
+        Self::guest(self, self.any_task(index).candidates[0] as usize)
     }
 }
 
@@ -59,6 +85,7 @@ fn wanted(expansion: &Expansion, task: &TaskSpec) -> WantedFits {
     WantedFits {
         task: task.id,
         fits: task.candidates.iter().map(key).collect(),
+        outputs: expansion.outputs.clone(),
     }
 }
 
@@ -68,6 +95,7 @@ pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> Wan
     WantedFits {
         task: expansion.id(candidate, split),
         fits: vec![expansion.key(candidate)],
+        outputs: expansion.outputs.clone(),
     }
 }
 
@@ -88,16 +116,29 @@ pub(super) fn finished_part<'a>(task: &'a TaskSpec, positions: &[u32]) -> Cow<'a
 pub struct SingleTask {
     wanted: WantedFits,
     task: Task,
+    identity: String,
     guest: Digest,
 }
 
 impl SingleTask {
-    /// A task of the search.
-    pub fn of_search(expansion: &Expansion, spec: &TaskSpec) -> Self {
+    /// The task of an identity, which was read from `text`, the keys of its fits, and
+    /// what is wanted of them beside scores.
+    pub fn of_identity(
+        text: &str,
+        identity: TaskIdentity,
+        fits: Vec<Params>,
+        outputs: Vec<Output>,
+    ) -> Self {
+        let key = |fit: &Params| serde_json::to_string(fit).expect("hyper-parameters are JSON");
         Self {
-            wanted: wanted(expansion, spec),
-            task: expansion.document(spec),
-            guest: expansion.guest(spec.candidates[0] as usize),
+            wanted: WantedFits {
+                task: Digest::of(text.as_bytes()),
+                fits: fits.iter().map(key).collect(),
+                outputs: outputs.clone(),
+            },
+            guest: identity.guest,
+            identity: text.to_owned(),
+            task: identity.into_task(fits, outputs),
         }
     }
 
@@ -106,6 +147,7 @@ impl SingleTask {
         Self {
             wanted: wanted_fit(expansion, candidate, split),
             task: expansion.single(candidate, split),
+            identity: expansion.identity(candidate, split),
             guest: expansion.guest(candidate),
         }
     }
@@ -122,6 +164,10 @@ impl Tasks for SingleTask {
 
     fn task(&self, _index: usize) -> Task {
         self.task.clone()
+    }
+
+    fn identity(&self, _index: usize) -> String {
+        self.identity.clone()
     }
 
     fn guest(&self, _index: usize) -> Digest {

@@ -20,6 +20,9 @@ use crate::digest::{Digest, Hasher};
 /// Bytes of an entry's digest.
 const DIGEST: usize = 64;
 
+/// Bytes of an entry that are read at a time: they stay in a cache of the processor.
+const BUFFER: usize = 1 << 17;
+
 /// Why a folder of compiled guests is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -102,11 +105,11 @@ impl Cache {
         // The engine's version and settings decide the machine code.
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
-        // Another form than the bare `.cwasm` of versions that checked no digest: each
-        // would take the other's entries for damaged.
-        let name = format!("{digest}-{:016x}.checked.cwasm", settings.finish());
-        if let Some(code) = self.read(&name)?
-            && let Ok(component) = code.component(engine)
+        // Other names than those of versions that recorded the digest elsewhere, or none:
+        // each would take the other's entries for damaged.
+        let name = format!("{digest}-{:016x}.mapped.cwasm", settings.finish());
+        if self.is_unchanged(&name)?
+            && let Ok(component) = mapped(engine, &self.folder.join(&name))
         {
             return Ok(component);
         }
@@ -129,33 +132,42 @@ impl Cache {
         check(&self.folder, &folder)
     }
 
-    /// The code of an entry. `None` where there is no entry, or one that was
-    /// changed.
-    fn read(&self, name: &str) -> Result<Option<Code>, CacheError> {
+    /// Whether there is an entry, and its code has the recorded digest.
+    fn is_unchanged(&self, name: &str) -> Result<bool, CacheError> {
         let path = self.folder.join(name);
         let Ok(mut file) = File::open(&path) else {
-            return Ok(None);
+            return Ok(false);
         };
         // Of the file that is open, whatever has its name by now.
         let Ok(metadata) = file.metadata() else {
-            return Ok(None);
+            return Ok(false);
         };
         check(&path, &metadata)?;
+        let Some(length) = metadata.len().checked_sub(DIGEST as u64) else {
+            return Ok(false);
+        };
+        let mut hasher = hasher(name);
+        let mut code = (&mut file).take(length);
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match code.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => hasher.update(&buffer[..read]),
+                Err(_) => return Ok(false),
+            }
+        }
         let mut digest = [0; DIGEST];
-        let mut code = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-        let whole = file
-            .read_exact(&mut digest)
-            .and_then(|()| file.read_to_end(&mut code));
-        let code = Code(code);
-        let unchanged = whole.is_ok() && code.digest(name).as_bytes() == digest;
-        Ok(unchanged.then_some(code))
+        let whole = file.read_exact(&mut digest);
+        Ok(whole.is_ok() && hasher.finish().to_string().as_bytes() == digest)
     }
 
     fn write(&self, name: &str, code: &Code) -> std::io::Result<()> {
         // A temporary file can be read and written by its owner alone.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(code.digest(name).as_bytes())?;
         file.write_all(&code.0)?;
+        let mut hasher = hasher(name);
+        hasher.update(&code.0);
+        file.write_all(hasher.finish().to_string().as_bytes())?;
         file.as_file().sync_data()?;
         file.persist(self.folder.join(name))?;
         Ok(())
@@ -191,24 +203,32 @@ pub(super) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Code, GuestError> 
 }
 
 impl Code {
-    /// The digest of the code as the entry `name`, which stands before it in
-    /// the entry: [`DIGEST`] hexadecimal digits.
-    fn digest(&self, name: &str) -> String {
-        let mut hasher = Hasher::new();
-        hasher.update(name.as_bytes());
-        hasher.update(&self.0);
-        hasher.finish().to_string()
-    }
-
     /// The component, if it fits into the engine's pool.
     #[expect(unsafe_code, reason = "the only way to load compiled code")]
     pub(super) fn component(&self, engine: &Engine) -> Result<Component, GuestError> {
-        // SAFETY: the bytes are from `compile`: either directly, or by a file
-        // that only this user can write and whose digest is right. The engine
-        // checks version and settings.
+        // SAFETY: the bytes are from `compile`.
         let component = unsafe { Component::deserialize(engine, &self.0) };
         component.map_err(GuestError::TooLarge)
     }
+}
+
+/// The component of an entry that is unchanged. Its file is mapped: what is not run is
+/// not read, and processes share the memory.
+#[expect(unsafe_code, reason = "the only way to load compiled code")]
+fn mapped(engine: &Engine, entry: &Path) -> Result<Component, GuestError> {
+    // SAFETY: the content is from `compile`, by a file that only this user can write
+    // and whose digest is right. Entries are never written in place, but replaced by
+    // another file. The engine checks version and settings.
+    let component = unsafe { Component::deserialize_file(engine, entry) };
+    component.map_err(GuestError::TooLarge)
+}
+
+/// A hasher for the digest of the code of the entry `name`, which stands behind it in
+/// the entry: [`DIGEST`] hexadecimal digits.
+fn hasher(name: &str) -> Hasher {
+    let mut hasher = Hasher::new();
+    hasher.update(name.as_bytes());
+    hasher
 }
 
 /// Whether this user, and no other, can write the folder or the file.
@@ -315,17 +335,17 @@ mod tests {
         let mut longer = good.clone();
         longer.push(0);
         for bad in [
-            // Of the digest, and of the code.
+            // Of the code, and of the digest.
             changed(0),
-            changed(DIGEST - 1),
-            changed(DIGEST),
             changed(good.len() / 2),
+            changed(good.len() - DIGEST - 1),
+            changed(good.len() - DIGEST),
             changed(good.len() - 1),
             good[..good.len() - 1].to_vec(),
             good[..DIGEST - 1].to_vec(),
             longer,
             // Code without a digest.
-            good[DIGEST..].to_vec(),
+            good[..good.len() - DIGEST].to_vec(),
             Vec::new(),
         ] {
             std::fs::write(&entry, &bad).unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use fanout_contract::{Answer, CONTRACT, Fault, Task};
+use fanout_contract::{Answer, CONTRACT, Fault, Output, Task};
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
@@ -11,7 +11,7 @@ use super::bindings::Guest as Bindings;
 use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
 use super::limits::{State, Stop};
 use super::{BACKTRACE, Guest};
-use crate::task::{Cancel, TaskFault, TaskLimits};
+use crate::task::{Artifact, Cancel, Evaluation, TaskFault, TaskLimits, output};
 
 /// Threat: a message of hundreds of megabytes, kept with every failed task.
 const MESSAGE: usize = 1000;
@@ -103,21 +103,27 @@ impl Instance {
     }
 
     /// Runs a task on the open dataset.
-    pub fn evaluate(&mut self, task: &Task) -> Result<Answer, TaskFault> {
+    pub fn evaluate(&mut self, task: &Task) -> Result<Evaluation, TaskFault> {
         let text = json(task);
         let dataset = self.dataset()?;
+        // Files are bounded by the guest's memory alone.
+        let files = match task.outputs.is_empty() {
+            true => 0,
+            false => self.memory(),
+        };
+        let bound = answer_bound(task).saturating_add(files);
         let evaluation = self
-            .call(answer_bound(task), |bindings, store| {
+            .call(bound, |bindings, store| {
                 let trainer = bindings.fanout_trainer_trainer();
                 trainer.dataset().call_evaluate(store, dataset, &text)
             })?
             .map_err(refused)?;
         let malformed = |message| TaskFault::MalformedAnswer { message };
-        if let Some(artifact) = evaluation.artifacts.first() {
-            let message = format!("an output `{}` that was not asked for", artifact.output);
-            return Err(malformed(clipped(message)));
-        }
-        checked(&evaluation.answer, task).map_err(malformed)
+        let files = evaluation.artifacts.into_iter();
+        let files = files.map(|file| (file.output, file.candidate, file.bytes));
+        let artifacts = checked_artifacts(files, task).map_err(malformed)?;
+        let answer = checked(&evaluation.answer, task).map_err(malformed)?;
+        Ok(Evaluation { answer, artifacts })
     }
 
     /// Fits the task's first candidate; the model is in the guest's own form.
@@ -192,8 +198,13 @@ fn refused(fault: GuestFault) -> TaskFault {
     }
 }
 
-/// The beginning of a message, whole characters.
+/// The beginning of a message, whole characters. Control characters, with which a
+/// guest would take over the terminal that shows it, are replaced.
 pub(crate) fn clipped(mut message: String) -> String {
+    let takes_over = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if message.contains(takes_over) {
+        message = message.replace(takes_over, "\u{fffd}");
+    }
     if message.len() > MESSAGE {
         message.truncate(message.floor_char_boundary(MESSAGE));
         message.push('…');
@@ -246,6 +257,40 @@ pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
     Ok(answer)
 }
 
+/// The files of an answer, by output, candidate and bytes, if they are what the task
+/// asks for: one of each output for every candidate.
+fn checked_artifacts(
+    files: impl Iterator<Item = (String, u32, Vec<u8>)>,
+    task: &Task,
+) -> Result<Vec<Artifact>, String> {
+    let candidates = 0..task.candidates.len() as u32;
+    let mut missing: BTreeSet<(Output, u32)> = (task.outputs.iter())
+        .flat_map(|&output| candidates.clone().map(move |at| (output, at)))
+        .collect();
+    let mut artifacts = Vec::with_capacity(missing.len());
+    for (name, candidate, bytes) in files {
+        let output = output(&name).filter(|output| missing.remove(&(*output, candidate)));
+        let unwanted = || {
+            let name = name.escape_debug();
+            clipped(format!("an output `{name}` that was not asked for"))
+        };
+        let output = output.ok_or_else(unwanted)?;
+        let bytes = bytes.into();
+        artifacts.push(Artifact {
+            output,
+            candidate,
+            bytes,
+        });
+    }
+    match missing.first() {
+        None => Ok(artifacts),
+        Some((output, candidate)) => {
+            let output = output.name();
+            Err(format!("no output `{output}` of candidate {candidate}"))
+        }
+    }
+}
+
 /// What made the engine stop the guest, in a call whose result may have `bound`
 /// bytes.
 fn fault(error: &wasmtime::Error, limits: TaskLimits, bound: usize) -> TaskFault {
@@ -289,7 +334,9 @@ fn fault(error: &wasmtime::Error, limits: TaskLimits, bound: usize) -> TaskFault
             message = format!("{message}, in {}", frames.join(", from "));
         }
     }
-    TaskFault::Trapped { message }
+    TaskFault::Trapped {
+        message: clipped(message),
+    }
 }
 
 /// Whether a few functions call each other as far down as the backtrace

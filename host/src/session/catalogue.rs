@@ -41,11 +41,11 @@ impl OfferedGuest {
         }
     }
 
-    /// Every trainer of the embedded guests.
+    /// Every trainer of the embedded guests, each once.
     pub fn embedded_trainers(sandbox: &Sandbox) -> Result<Vec<TrainerDescription>, SessionError> {
         let mut trainers = Vec::new();
         for guest in Self::embedded(sandbox) {
-            trainers.extend(guest?.description.trainers);
+            extend_distinct(&mut trainers, &guest?.description.trainers);
         }
         Ok(trainers)
     }
@@ -73,6 +73,15 @@ impl OfferedGuest {
     pub fn offers(&self, trainer: &str) -> bool {
         let mut trainers = self.description.trainers.iter();
         trainers.any(|known| known.name == trainer)
+    }
+}
+
+/// Adds descriptions that are not there yet: the same trainer may be of several guests.
+pub fn extend_distinct(trainers: &mut Vec<TrainerDescription>, more: &[TrainerDescription]) {
+    for trainer in more {
+        if !trainers.contains(trainer) {
+            trainers.push(trainer.clone());
+        }
     }
 }
 

@@ -135,9 +135,19 @@ impl SessionError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Plan(_) | Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => {
-                return None;
+            Self::GuestFile { .. } => {
+                "name a component file that is there: in a plan, `guest` is a path beside the plan, \
+                 and an embedded trainer needs none"
             }
+            Self::Guest {
+                source: GuestError::NotWasm | GuestError::Module,
+                ..
+            }
+            | Self::Sandbox(GuestError::NotWasm | GuestError::Module) => {
+                "`fanout guest component MODULE COMPONENT` makes a component of the module that a \
+                 compiler wrote"
+            }
+            Self::Plan(_) | Self::Guest { .. } | Self::Sandbox(_) => return None,
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
                 "make room there, or name another folder with `TMPDIR`, and run again"
             }
@@ -174,10 +184,7 @@ impl SessionError {
 fn pool_kind(error: &PoolError) -> ErrorKind {
     match error {
         PoolError::Store(_) | PoolError::Missing { .. } => ErrorKind::Store,
-        PoolError::Worker(_)
-        | PoolError::Client(_)
-        | PoolError::OtherGuest
-        | PoolError::Unnamed => ErrorKind::Internal,
+        PoolError::Worker(_) | PoolError::Client(_) | PoolError::OtherGuest => ErrorKind::Internal,
         PoolError::Endpoint(_)
         | PoolError::Queue(_)
         | PoolError::AllReturned { .. }
@@ -199,7 +206,6 @@ fn pool_hint(error: &PoolError) -> Option<String> {
         PoolError::Worker(_)
         | PoolError::Client(_)
         | PoolError::OtherGuest
-        | PoolError::Unnamed
         | PoolError::Authority { .. } => return None,
     };
     Some(hint.to_owned())

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use fanout_contract::metric::{Compares, Metric};
 use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
-use super::SessionError;
-use super::catalogue::OfferedGuest;
+use super::catalogue::{OfferedGuest, extend_distinct};
+use super::{SessionError, first_step};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
 };
 use crate::digest::Digest;
 use crate::expand::{Candidates, Data, Estimator, Inputs};
 use crate::plan::{
-    self, CheckedPlan, DatasetPlan, Learn, Override, PlanError, PoolPlan, TrainerPlan,
+    self, ArmPlan, CheckedPlan, DatasetPlan, Learn, Override, PlanError, PoolPlan, TrainerPlan,
 };
 use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::store::Location;
@@ -42,6 +42,9 @@ const IMPUTER: &str = "simple_imputer";
 /// The steps that make numbers of categories.
 const ENCODERS: [&str; 3] = ["one_hot_encoder", "ordinal_encoder", "target_encoder"];
 
+/// The trainer that serves as a baseline with its defaults, where a guest offers it.
+const BASELINE: &str = "dummy";
+
 /// What a guest offers to an arm.
 #[derive(Clone, Debug)]
 struct Offer {
@@ -49,6 +52,8 @@ struct Offer {
     /// The trainers of the chosen name: two where one learns classes and the other
     /// numbers.
     trainers: Vec<TrainerDescription>,
+    /// Its trainers of the name [`BASELINE`].
+    baseline: Vec<TrainerDescription>,
     /// All its steps.
     steps: Vec<StepDescription>,
 }
@@ -186,6 +191,7 @@ impl LoadedPlan {
             }
         }
         let inputs = Inputs {
+            baseline: self.baseline(&arms, prepared),
             arms,
             learning: prepared.learning,
             data: Data {
@@ -195,6 +201,26 @@ impl LoadedPlan {
             splits: prepared.folds.clone(),
         };
         Ok(SuitedPlan { plan, inputs })
+    }
+
+    /// The baseline that a guest of the plan offers; `None` if none does, or if the
+    /// plan has it among its trainers.
+    fn baseline(&self, arms: &[Estimator], prepared: &Prepared) -> Option<Estimator> {
+        if arms.iter().any(|arm| arm.trainer.name == BASELINE) {
+            return None;
+        }
+        let weighted = self.plan.dataset.weight.is_some();
+        self.offers.iter().find_map(|offer| {
+            let suited = |trainer: &&TrainerDescription| {
+                trainer.tasks.contains(&prepared.learning)
+                    && (trainer.abilities.weights || !weighted)
+            };
+            Some(Estimator {
+                trainer: offer.baseline.iter().find(suited)?.clone(),
+                steps: Vec::new(),
+                guest: offer.guest,
+            })
+        })
     }
 
     /// What of the plan's request is cut, one sentence each.
@@ -232,7 +258,12 @@ impl LoadedPlan {
                     arm.trainer.name,
                     kind_of_target(learning)
                 );
-                plan.mistake(&trainer_path(plan, index), message, None)
+                let hint = match learning {
+                    Learning::Regression => "choose a trainer that learns numbers",
+                    _ => "choose a trainer that learns classes, or add `learn: regression`",
+                };
+                let hint = format!("{hint}; `fanout guest list` says what each learns");
+                plan.mistake(&trainer_path(plan, index), message, Some(hint))
             })?;
             let steps = arm.steps.iter().map(|step| {
                 let offered = offer.steps.iter();
@@ -259,6 +290,10 @@ impl LoadedPlan {
         for (index, (arm, estimator)) in plan.arms().zip(arms).enumerate() {
             let (name, abilities) = (&estimator.trainer.name, estimator.trainer.abilities);
             let path = trainer_path(plan, index);
+            if let [step, ..] = arm.steps {
+                let path = steps_path(plan, index);
+                first_step::check(plan, &path, step, &estimator.steps[0], &features)?;
+            }
             let has = |steps: &[&str]| {
                 let mut named = arm.steps.iter().flat_map(|step| &step.step);
                 named.any(|step| steps.contains(&step.as_str()))
@@ -290,16 +325,8 @@ impl LoadedPlan {
                 let message = format!("`{name}` takes no weights, and `weight` is `{weight}`");
                 return mistake(message, "remove `weight`, or choose another trainer");
             }
-            let compared = plan.scoring.iter().find(|score| {
-                let metric = score.resolve().ok();
-                metric.is_some_and(|metric| metric.compares() == Compares::Probabilities)
-            });
-            if let Some(score) = compared.filter(|_| !abilities.probabilities) {
-                let message = format!(
-                    "`{name}` predicts no probabilities, which `{}` compares",
-                    score.name
-                );
-                return mistake(message, "use metrics of classes, such as `accuracy`");
+            if let Some((message, hint)) = lacking(plan, &arm, &estimator.trainer) {
+                return mistake(message, &hint);
             }
         }
         Ok(())
@@ -324,6 +351,44 @@ impl LoadedPlan {
     }
 }
 
+/// What a trainer does not predict and a metric of the plan compares, with a hint.
+fn lacking(
+    plan: &CheckedPlan,
+    arm: &ArmPlan<'_>,
+    trainer: &TrainerDescription,
+) -> Option<(String, String)> {
+    let (name, abilities) = (&trainer.name, trainer.abilities);
+    let switch = trainer.probabilities_if.as_deref();
+    let switch = switch.and_then(|switch| trainer.param(switch));
+    let is_on = switch.is_some_and(|switch| arm.always(switch, &true.into()));
+    let has_probabilities = abilities.probabilities || is_on;
+    let has_decisions = abilities.decisions || has_probabilities;
+    plan.scoring.iter().find_map(|score| {
+        let (what, instead) = match score.resolve().ok()?.compares() {
+            Compares::Decisions if !has_decisions => (
+                "neither decisions nor probabilities",
+                "metrics of classes, such as `accuracy`",
+            ),
+            Compares::Probabilities if !has_probabilities && !has_decisions => {
+                ("no probabilities", "metrics of classes, such as `accuracy`")
+            }
+            Compares::Probabilities if !has_probabilities => (
+                "no probabilities",
+                "metrics of decisions or classes, such as `average_precision` or `accuracy`",
+            ),
+            _ => return None,
+        };
+        let message = format!("`{name}` predicts {what}, which `{}` compares", score.name);
+        Some(match switch {
+            Some(switch) => (
+                format!("{message}, unless `{}` is true", switch.name),
+                format!("set `{}: true`, or use {instead}", switch.name),
+            ),
+            None => (message, format!("use {instead}")),
+        })
+    })
+}
+
 /// A plan as it suits its data, and what its tasks are made from.
 #[derive(Debug)]
 pub struct SuitedPlan {
@@ -338,6 +403,15 @@ fn trainer_path(plan: &CheckedPlan, arm: usize) -> String {
     match plan.trainer {
         Some(_) => "trainer.name".to_owned(),
         None => format!("trainers.{arm}.trainer.name"),
+    }
+}
+
+/// The path of the first step of an arm.
+fn steps_path(plan: &CheckedPlan, arm: usize) -> String {
+    let own = plan.trainers.get(arm).and_then(|arm| arm.steps.as_ref());
+    match own {
+        Some(_) => format!("trainers.{arm}.steps.0"),
+        None => "steps.0".to_owned(),
     }
 }
 
@@ -387,11 +461,17 @@ impl Choice {
             }
             let Some(found) = found else { continue };
             let offered = &offers[found];
-            let named = offered.description.trainers.iter();
-            let named = named.filter(|known| known.name == trainer.name);
+            let of_name = |name: &str| {
+                let trainers = offered.description.trainers.iter();
+                trainers
+                    .filter(|known| known.name == name)
+                    .cloned()
+                    .collect()
+            };
             choice.arms.push(Offer {
                 guest: offered.guest.digest(),
-                trainers: named.cloned().collect(),
+                trainers: of_name(&trainer.name),
+                baseline: of_name(BASELINE),
                 steps: offered.description.steps.clone(),
             });
         }
@@ -400,9 +480,7 @@ impl Choice {
             choice.arms.iter().any(|offer| offer.guest == digest)
         };
         for offered in offers {
-            choice
-                .trainers
-                .extend(offered.description.trainers.iter().cloned());
+            extend_distinct(&mut choice.trainers, &offered.description.trainers);
             for step in &offered.description.steps {
                 if !choice.steps.iter().any(|known| known.name == step.name) {
                     choice.steps.push(step.clone());

@@ -1,9 +1,11 @@
 //! [`Key`]: the name of an object. These names are the layout of the store,
 //! described in `docs/store.md`; nothing else names objects.
 
+use fanout_contract::Output;
 use object_store::path::Path;
 
 use crate::digest::Digest;
+use crate::task;
 
 /// The version of the layout, and of every document in the store. A store of
 /// another version is refused.
@@ -50,6 +52,15 @@ impl Key {
         let task = task.to_string();
         Self(Path::from(format!(
             "tasks/{}/{task}.{number}.json",
+            &task[..2]
+        )))
+    }
+
+    /// An output of a fit of a task, by the digest of its content.
+    pub fn artifact(task: &Digest, output: Output, digest: &Digest) -> Self {
+        let (task, output) = (task.to_string(), output.name());
+        Self(Path::from(format!(
+            "artifacts/{}/{task}.{output}.{digest}",
             &task[..2]
         )))
     }
@@ -111,6 +122,13 @@ impl Key {
                 // `tasks/zz/…` is not of this layout.
                 return (kind.key() == *self).then_some(kind);
             }
+            ["artifacts", _, file] => {
+                let (task, rest) = file.split_once('.')?;
+                let (output, content) = rest.split_once('.')?;
+                let output = task::output(output)?;
+                let kind = Kind::Artifact(digest(task)?, output, digest(content)?);
+                return (kind.key() == *self).then_some(kind);
+            }
             _ => return None,
         })
     }
@@ -162,6 +180,8 @@ pub enum Kind {
     Result(Digest),
     /// A part of a task's results.
     Part(Digest, u32),
+    /// An output of a fit of a task, and the digest of its content.
+    Artifact(Digest, Output, Digest),
 }
 
 impl Kind {
@@ -177,6 +197,7 @@ impl Kind {
             Self::Plan(run) => Key::plan(run),
             Self::Result(run) => Key::result(run),
             Self::Part(task, number) => Key::part(task, *number),
+            Self::Artifact(task, output, digest) => Key::artifact(task, *output, digest),
         }
     }
 }
@@ -200,6 +221,7 @@ mod tests {
             Kind::Result(digest),
             Kind::Part(digest, 0),
             Kind::Part(digest, 12),
+            Kind::Artifact(digest, Output::Predictions, Digest::of(b"file")),
         ] {
             assert_eq!(kind.key().kind(), Some(kind));
         }
@@ -210,6 +232,7 @@ mod tests {
             "probe/00000000000000+1",
             "tasks/zz/text.0.json",
             "guests/a.wasm",
+            "artifacts/aa/text.predictions.text",
             "notes.txt",
             "runs/plan.json",
         ] {

@@ -15,6 +15,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::digest::hexadecimal;
+
 /// The environment variable that holds the key.
 const VARIABLE: &str = "FANOUT_STORE_KEY";
 
@@ -180,7 +182,7 @@ impl fmt::Debug for MacKey {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(hexadecimal(&self.0, &mut [0; 64]))
     }
 }
 

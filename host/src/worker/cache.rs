@@ -1,17 +1,16 @@
 //! [`WorkerCache`]: the runs whose tasks a worker had last, and the pools with
 //! their guests and datasets.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 use super::Objects;
 use crate::digest::Digest;
-use crate::expand::{Data, Expansion};
+use crate::expand::TaskIdentity;
 use crate::pool::{LocalPool, PoolContext};
 use crate::queue::message::TaskMessage;
-use crate::run::manifest::{Manifest, ManifestError};
+use crate::run::manifest::{Manifest, ManifestError, Scope};
 use crate::run::record::Record;
 use crate::sandbox::{Guest, GuestError, Sandbox};
 use crate::store::{Key, Store, StoreError};
@@ -37,6 +36,12 @@ pub(super) enum WorkerCacheError {
     /// The run's manifest can't be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The run's manifest does not name what the task is of.
+    #[error("the run `{run}` names no such guest, trainer, step, target or data")]
+    Unnamed {
+        /// The run.
+        run: Digest,
+    },
     /// The store lacks what the manifest names.
     #[error("`{key}` is not in the store")]
     Missing {
@@ -57,27 +62,10 @@ pub(super) enum WorkerCacheError {
     },
 }
 
-/// What the tasks of a run need.
-pub(super) struct TaskContext {
-    pub(super) expansion: Arc<Expansion>,
-    pub(super) pool: Arc<LocalPool>,
-}
-
-struct Run {
-    expansion: Arc<Expansion>,
-    data: Data,
-    arms: Vec<(Digest, String)>,
-    /// See [`Inputs::share_prepared`](crate::expand::Inputs::share_prepared).
-    is_shared: bool,
-}
-
 /// What distinguishes two pools.
 #[derive(Clone, PartialEq)]
 struct PoolKey {
-    data: Data,
-    /// The guest and the name of each trainer.
-    arms: Vec<(Digest, String)>,
-    is_shared: bool,
+    scope: Arc<Scope>,
     limits: TaskLimits,
     fresh: bool,
 }
@@ -85,7 +73,7 @@ struct PoolKey {
 /// What is cached; the last of each was used last.
 #[derive(Default)]
 struct Entries {
-    runs: Vec<(Digest, Arc<Run>)>,
+    runs: Vec<(Digest, Arc<Scope>)>,
     pools: Vec<(PoolKey, Arc<LocalPool>)>,
 }
 
@@ -120,38 +108,39 @@ impl WorkerCache {
         }
     }
 
-    /// What a task needs. A guest is run only because the manifest of a run in
+    /// The pool for a task. A guest is run only because the manifest of a run in
     /// the store names its digest.
-    pub(super) fn context(&self, task: &TaskMessage) -> Result<TaskContext, WorkerCacheError> {
-        let run = match self.run(&task.run) {
-            Some(run) => run,
+    pub(super) fn pool_of(
+        &self,
+        task: &TaskMessage,
+        identity: &TaskIdentity,
+    ) -> Result<Arc<LocalPool>, WorkerCacheError> {
+        let scope = match self.run(&task.run) {
+            Some(scope) => scope,
             None => {
                 let _loading = self.loading();
                 match self.run(&task.run) {
-                    Some(run) => run,
+                    Some(scope) => scope,
                     None => self.load_run(&task.run)?,
                 }
             }
         };
+        if !scope.includes(identity) {
+            return Err(WorkerCacheError::Unnamed { run: task.run });
+        }
         let key = PoolKey {
-            data: run.data.clone(),
-            arms: run.arms.clone(),
-            is_shared: run.is_shared,
+            scope,
             limits: task.limits(),
             fresh: task.fresh,
         };
-        let pool = match self.pool(&key) {
-            Some(pool) => pool,
-            None => {
-                let _loading = self.loading();
-                match self.pool(&key) {
-                    Some(pool) => pool,
-                    None => self.load_pool(key)?,
-                }
-            }
-        };
-        let expansion = Arc::clone(&run.expansion);
-        Ok(TaskContext { expansion, pool })
+        if let Some(pool) = self.pool(&key) {
+            return Ok(pool);
+        }
+        let _loading = self.loading();
+        match self.pool(&key) {
+            Some(pool) => Ok(pool),
+            None => self.load_pool(key),
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -162,7 +151,7 @@ impl WorkerCache {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, run: &Digest) -> Option<Arc<Run>> {
+    fn run(&self, run: &Digest) -> Option<Arc<Scope>> {
         used(&mut self.entries().runs, run)
     }
 
@@ -170,29 +159,20 @@ impl WorkerCache {
         used(&mut self.entries().pools, key)
     }
 
-    fn load_run(&self, id: &Digest) -> Result<Arc<Run>, WorkerCacheError> {
+    fn load_run(&self, id: &Digest) -> Result<Arc<Scope>, WorkerCacheError> {
         let bytes = self.store.get(&Key::plan(id))?;
         let bytes = bytes.ok_or_else(|| WorkerCacheError::Unknown {
             store: self.store.url().to_owned(),
             run: *id,
         })?;
-        let manifest = Manifest::read(&bytes, id)?;
-        let arms = manifest.inputs.arms.iter();
-        let arms = arms.map(|arm| (arm.guest, arm.trainer.name.clone()));
-        let run = Arc::new(Run {
-            expansion: Arc::new(manifest.outline()),
-            is_shared: manifest.inputs.share_prepared(),
-            arms: arms.collect(),
-            data: manifest.inputs.data,
-        });
-        keep(&mut self.entries().runs, *id, &run, RUNS);
-        Ok(run)
+        let scope = Arc::new(Manifest::read(&bytes, id)?.scope());
+        keep(&mut self.entries().runs, *id, &scope, RUNS);
+        Ok(scope)
     }
 
     fn load_pool(&self, key: PoolKey) -> Result<Arc<LocalPool>, WorkerCacheError> {
-        let data = &key.data;
-        let each: BTreeSet<Digest> = key.arms.iter().map(|(guest, _)| *guest).collect();
-        let guests = each.into_iter().map(|guest| {
+        let data = &key.scope.data;
+        let guests = key.scope.guests().into_iter().map(|guest| {
             let component = self.object(Key::guest(&guest), guest)?;
             let loaded = self.sandbox.load(&component, guest);
             let loaded = loaded.map_err(|source| WorkerCacheError::Guest { guest, source })?;
@@ -209,7 +189,7 @@ impl WorkerCache {
         };
         let pool = LocalPool::new(guests, context, key.limits, self.slots);
         let pool = pool.with_files(table, splits);
-        let pool = Arc::new(match key.is_shared {
+        let pool = Arc::new(match key.scope.share_prepared {
             true => pool,
             false => pool.unshared(),
         });

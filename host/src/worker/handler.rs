@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{AckKind, Message};
+use fanout_contract::{CONTRACT, Params};
 
 use super::acks::FinishedTask;
 use super::{Held, Worker, WorkerEvent, wait};
+use crate::digest::Digest;
 use crate::error::chained;
-use crate::expand::{Expansion, TaskSpec};
+use crate::expand::TaskIdentity;
 use crate::queue::message::{
     self, HMAC_HEADER, LOST, REASON, Series, TaskMessage, Verdict, WorkerMessage,
 };
@@ -79,6 +81,40 @@ pub(super) enum Refusal {
     Keyless,
 }
 
+/// Why a message states no task that this worker knows how to run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StatementError {
+    /// The task's id is not the digest of what the message says that it is.
+    #[error("the id `{task}` is not that of the task in the message")]
+    OtherId {
+        /// The id.
+        task: Digest,
+    },
+    /// The task is in no form that this version knows.
+    #[error("fanout {VERSION} can't read the task `{task}`; is its run of another version?")]
+    Unreadable {
+        /// The id.
+        task: Digest,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The task is of another version of the contract.
+    #[error("the task is of contract {contract}, and this worker's of {CONTRACT}")]
+    Contract {
+        /// The version.
+        contract: u32,
+    },
+    /// No fit is asked for.
+    #[error("no fit of the task `{task}` is asked for")]
+    NoFits {
+        /// The id.
+        task: Digest,
+    },
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 fn bytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }
@@ -123,12 +159,29 @@ pub(super) fn check_limits(task: &TaskMessage, most: TaskLimits) -> Result<(), R
     Ok(())
 }
 
-/// The task of the run that a message names; `None` where the run has no such
-/// task.
-pub(super) fn named(task: &TaskMessage, expansion: &Expansion) -> Option<TaskSpec> {
-    let candidates = task.candidates.numbers(expansion.candidates.len())?;
-    let spec = expansion.spec(task.split, candidates)?;
-    (spec.id == task.task).then_some(spec)
+/// The task that a message states, whose id is that of the message, and the keys of
+/// its fits.
+pub(super) fn stated(task: &TaskMessage) -> Result<(TaskIdentity, Vec<Params>), StatementError> {
+    let text = task.identity.text();
+    if Digest::of(text.as_bytes()) != task.task {
+        return Err(StatementError::OtherId { task: task.task });
+    }
+    let unreadable = |source| StatementError::Unreadable {
+        task: task.task,
+        source,
+    };
+    let identity = TaskIdentity::read(text).map_err(unreadable)?;
+    if identity.task.contract != CONTRACT {
+        return Err(StatementError::Contract {
+            contract: identity.task.contract,
+        });
+    }
+    let fits = task.fits.iter().map(|fit| serde_json::from_str(fit.text()));
+    let fits: Vec<Params> = fits.collect::<Result<_, _>>().map_err(unreadable)?;
+    match fits.is_empty() {
+        true => Err(StatementError::NoFits { task: task.task }),
+        false => Ok((identity, fits)),
+    }
 }
 
 /// What the run and the queue say of a task that was delivered before: over how
@@ -290,19 +343,19 @@ impl Worker {
 
     /// Runs a task and keeps its results.
     fn run_task(&self, task: &TaskMessage) -> Disposition {
-        let context = match self.cache.context(task) {
-            Ok(context) => context,
+        let (identity, fits) = match stated(task) {
+            Ok(stated) => stated,
             Err(error) => return Disposition::Returned(chained(&error)),
         };
-        let Some(spec) = named(task, &context.expansion) else {
-            let (version, task) = (env!("CARGO_PKG_VERSION"), task.task);
-            return Disposition::Returned(format!(
-                "fanout {version} finds no task `{task}` in this run; is it of another version?"
-            ));
+        let pool = match self.cache.pool_of(task, &identity) {
+            Ok(pool) => pool,
+            Err(error) => return Disposition::Returned(chained(&error)),
         };
         std::thread::sleep(self.settings.delay);
-        let single = SingleTask::of_search(&context.expansion, &spec);
-        let events = match context.pool.run_here(&single) {
+        let wanted = fits.len();
+        let outputs = task.outputs.iter().copied().collect();
+        let single = SingleTask::of_identity(task.identity.text(), identity, fits, outputs);
+        let events = match pool.run_here(&single) {
             Ok(events) => events,
             Err(error) => return Disposition::Returned(chained(&error)),
         };
@@ -326,7 +379,7 @@ impl Worker {
                 }
             }
         }
-        if finished_fits < spec.candidates.len() {
+        if finished_fits < wanted {
             return Disposition::Stopped;
         }
         Disposition::Done {

@@ -58,7 +58,7 @@ pub trait Guest: 'static {
     }
 
     /// What comes beside an answer.
-    fn artifacts() -> Vec<door::Artifact> {
+    fn artifacts(_task: &Task) -> Vec<door::Artifact> {
         Vec::new()
     }
 
@@ -101,9 +101,10 @@ impl<G: Guest> door::GuestDataset for Opened<G> {
     }
 
     fn evaluate(&self, task: String) -> Result<door::Evaluation, Fault> {
+        let task = read(&task)?;
         Ok(door::Evaluation {
-            answer: G::evaluate(&read(&task)?)?,
-            artifacts: G::artifacts(),
+            answer: G::evaluate(&task)?,
+            artifacts: G::artifacts(&task),
         })
     }
 
@@ -201,6 +202,13 @@ pub fn scored(task: &Task, score: f64) -> Answer {
         fits: 1,
         scores: vec![one; task.candidates.len()],
     }
+}
+
+/// A good description of the trainer `honest`, changed.
+pub fn changed_description(change: impl FnOnce(&mut Description)) -> String {
+    let mut honest = serde_json::from_str(&description(&["honest"])).unwrap();
+    change(&mut honest);
+    serde_json::to_string(&honest).unwrap()
 }
 
 /// Counts on without end, in a way that no compiler takes out.

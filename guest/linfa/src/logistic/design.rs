@@ -2,7 +2,9 @@
 //! ones.
 
 use fanout_sdk::Matrix;
+use fanout_sdk::matrix::Joined;
 
+use crate::algebra::dot;
 use crate::linear::{LinearModel, column_means, model};
 
 /// A matrix whose rows are the training rows, less the mean of each column, with a
@@ -14,6 +16,7 @@ use crate::linear::{LinearModel, column_means, model};
 #[derive(Debug)]
 pub(super) struct Design<'a> {
     pub(super) matrix: &'a Matrix,
+    joined: Joined,
     pub(super) rows: Vec<u32>,
     pub(super) means: Vec<f64>,
     pub(super) fit_intercept: bool,
@@ -21,11 +24,17 @@ pub(super) struct Design<'a> {
 
 impl<'a> Design<'a> {
     pub(super) fn new(matrix: &'a Matrix, weights: Option<&[f64]>, fit_intercept: bool) -> Self {
-        let rows = matrix.all_rows();
+        let means = column_means(matrix, &matrix.all_rows(), weights, fit_intercept);
+        Self::about(matrix, means, fit_intercept)
+    }
+
+    /// A design about given means.
+    pub(super) fn about(matrix: &'a Matrix, means: Vec<f64>, fit_intercept: bool) -> Self {
         Self {
-            means: column_means(matrix, &rows, weights, fit_intercept),
+            joined: Joined::new(matrix),
+            rows: matrix.all_rows(),
             matrix,
-            rows,
+            means,
             fit_intercept,
         }
     }
@@ -40,8 +49,23 @@ impl<'a> Design<'a> {
         self.multiply_many(&[coefficients]).remove(0)
     }
 
+    /// The products of all rows with a point, by output.
+    pub(super) fn outputs(&self, point: &[f64]) -> Vec<Vec<f64>> {
+        let outputs: Vec<&[f64]> = point.chunks_exact(self.width()).collect();
+        self.multiply_many(&outputs)
+    }
+
+    /// The inner product of the penalised coefficients of two points.
+    pub(super) fn penalised(&self, a: &[f64], b: &[f64]) -> f64 {
+        let width = self.width();
+        let outputs = a.chunks_exact(width).zip(b.chunks_exact(width));
+        outputs
+            .map(|(a, b)| dot(&a[..width - 1], &b[..width - 1]))
+            .sum()
+    }
+
     /// The products of all rows with the coefficients of each output.
-    pub(super) fn multiply_many(&self, outputs: &[&[f64]]) -> Vec<Vec<f64>> {
+    fn multiply_many(&self, outputs: &[&[f64]]) -> Vec<Vec<f64>> {
         let columns: Vec<&[f64]> = outputs.iter().map(|o| &o[..self.means.len()]).collect();
         let constant = |(output, columns): (&&[f64], &&[f64])| {
             let centre: f64 = columns.iter().zip(&self.means).map(|(b, m)| b * m).sum();
@@ -49,8 +73,7 @@ impl<'a> Design<'a> {
         };
         let mut products: Vec<Vec<f64>> = outputs.iter().zip(&columns).map(constant).collect();
         let mut slices: Vec<&mut [f64]> = products.iter_mut().map(Vec::as_mut_slice).collect();
-        self.matrix
-            .multiply_add_many(&self.rows, &columns, &mut slices);
+        self.joined.multiply_add_many(&columns, &mut slices);
         products
     }
 
@@ -63,7 +86,7 @@ impl<'a> Design<'a> {
     /// The products of all columns with each vector.
     pub(super) fn transposed_multiply_many(&self, vectors: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let slices: Vec<&[f64]> = vectors.iter().map(Vec::as_slice).collect();
-        let mut products = self.matrix.transposed_multiply_many(&self.rows, &slices);
+        let mut products = self.joined.transposed_multiply_many(&slices);
         for (products, vector) in products.iter_mut().zip(vectors) {
             if !self.fit_intercept {
                 products.push(0.0);
@@ -78,12 +101,12 @@ impl<'a> Design<'a> {
         products
     }
 
-    /// `Xᵀ W X` of shape (width, width) for weights of the rows. Without an intercept
-    /// its last row is that of the identity, so that it can be factorised.
-    pub(super) fn weighted_gram(&self, weights: &[f64]) -> Vec<f64> {
+    /// `Xᵀ W X` of shape (width, width) for weights of the rows (without: 1). Without
+    /// an intercept its last row is that of the identity, so that it can be factorised.
+    pub(super) fn weighted_gram(&self, weights: Option<&[f64]>) -> Vec<f64> {
         let gram = self
             .matrix
-            .gram(&self.rows, Some(weights), &[], Some(&self.means));
+            .gram(&self.rows, weights, &[], Some(&self.means));
         let (columns, width) = (self.means.len(), self.width());
         let mut out = vec![0.0; width * width];
         for (row, products) in gram.products().chunks_exact(columns.max(1)).enumerate() {

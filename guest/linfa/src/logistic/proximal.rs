@@ -8,7 +8,7 @@
 use super::Penalty;
 use super::design::Design;
 use super::likelihood::{Likelihood, Losses};
-use super::newton::Stop;
+use super::quasi_newton::Stop;
 use crate::algebra::{add, dot};
 use crate::descent::{Descent, Quadratic};
 
@@ -69,7 +69,7 @@ fn step(
     if violation <= stop.gradient || violation.is_nan() {
         return (violation, false);
     }
-    let hessian = design.weighted_gram(&likelihood.curvature(&state.losses, output));
+    let hessian = design.weighted_gram(Some(&likelihood.curvature(&state.losses, output)));
     // The intercept has no penalty: its best value is put in for it.
     let weight = hessian[width * width - 1];
     let sums = &hessian[columns * width..][..columns];

@@ -1,11 +1,12 @@
-//! [`Reference`]: the point where fits begin, and the Hessian there.
+//! [`Reference`]: the point where fits begin, and an approximation of the Hessian
+//! there.
 
 use fanout_sdk::Matrix;
 use fanout_sdk::matrix::Block;
 
 use super::design::Design;
 use super::likelihood::{Likelihood, Losses};
-use super::newton::{self, Preconditioner, Stop};
+use super::quasi_newton::{self, Preconditioner, State, Stop};
 use crate::algebra::Cholesky;
 
 /// The greatest number of columns of which all products are taken. With more, the
@@ -21,18 +22,21 @@ const SAMPLE: usize = 8192;
 const SAMPLE_PER_COLUMN: usize = 40;
 
 /// How much longer than a product with a vector the products of all columns may
-/// take, for the Hessian of all rows to be worth it.
+/// take, for the Hessian of every step to be worth it.
 const PRODUCTS: f64 = 10.0;
 
-/// A point near the optimum for `C` of 1, and the Hessian of the losses there. It
-/// depends on the rows, their classes and weights alone.
+/// The penalty at the point of reference: that of the default `C`.
+const L2: f64 = 1.0;
+
+/// A point near the optimum for `C` of 1, and an approximation of the Hessian of the
+/// losses there. It depends on the rows, their classes and weights alone.
 ///
-/// The point is the optimum on a sample of the rows, and a Newton step or two on all
-/// rows from there; these are left out where the Hessian of all rows takes longer
-/// than the conjugate gradients that it saves.
+/// Of two classes and some coded columns it is found by Newton's method: on a sample of
+/// the rows, on more rows from its optimum, and on all from there. Else it is found by
+/// the limited-memory BFGS method, with the Hessian where all coefficients are 0.
 #[derive(Debug)]
 pub(super) struct Reference {
-    point: Vec<f64>,
+    state: State,
     hessian: Hessian,
 }
 
@@ -46,30 +50,30 @@ enum Hessian {
 /// How a [`Reference`] is found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
-    /// At coefficients of 0, with the diagonal of the Hessian.
+    /// From coefficients of 0, with the diagonal of the Hessian.
+    Diagonal,
+    /// From coefficients of 0, with the Hessian there.
     Zero,
-    /// The optimum on all rows.
-    Rows,
-    /// The optimum on every so many rows, and on all from there.
-    SampleAndRows(usize),
-    /// The optimum on every so many rows, with their Hessian.
-    Sample(usize),
+    /// From the optimum on every so many rows, or from coefficients of 0 if that is
+    /// all, with a new Hessian for every other step.
+    Newton(usize),
 }
 
 impl Way {
     fn of(design: &Design<'_>, likelihood: &Likelihood) -> Self {
         let width = design.width();
         if width > COLUMNS || width * width * likelihood.outputs > ENTRIES {
+            return Self::Diagonal;
+        }
+        // Rare categories make one Hessian for all steps a poor one, columns of numbers
+        // do not.
+        let is_coded = |block: &Block| matches!(block, Block::Coded(_));
+        let has_coded = design.matrix.blocks().iter().any(is_coded);
+        if likelihood.outputs > 1 || !has_coded || gram_cost(design.matrix) > PRODUCTS {
             return Self::Zero;
         }
         let stride = design.rows.len() / SAMPLE.max(SAMPLE_PER_COLUMN * width);
-        if stride <= 1 {
-            Self::Rows
-        } else if gram_cost(design.matrix) > PRODUCTS {
-            Self::Sample(stride)
-        } else {
-            Self::SampleAndRows(stride)
-        }
+        Self::Newton(stride.max(1))
     }
 }
 
@@ -79,46 +83,27 @@ impl Reference {
     }
 
     fn by(way: Way, design: &Design<'_>, likelihood: &Likelihood) -> Self {
-        let zero = vec![0.0; design.width() * likelihood.outputs];
-        let stride = match way {
-            Way::Zero => {
-                let losses = likelihood.losses(&newton::outputs(design, &zero));
-                return Self {
-                    hessian: Hessian::diagonal(design, likelihood, &losses),
-                    point: zero,
-                };
+        let shares = likelihood.shares();
+        let zero = of_shares(design, likelihood, &shares);
+        let hessian = match way {
+            Way::Diagonal => Hessian::diagonal(design, likelihood, &shares),
+            Way::Zero => Hessian::of_shares(design, likelihood, &shares),
+            Way::Newton(stride) => {
+                let start = newton_point(design, likelihood, stride, zero);
+                let (state, hessian) = newton(design, likelihood, L2, start, 3e-5);
+                let hessian =
+                    hessian.unwrap_or_else(|| Hessian::at(design, likelihood, &state.losses));
+                return Self { state, hessian };
             }
-            Way::Rows => {
-                let point = optimum(design, likelihood, 1.0, zero, 1e-3);
-                return Self::at(design, likelihood, point, 1.0);
-            }
-            Way::SampleAndRows(stride) | Way::Sample(stride) => stride,
         };
-        let rows: Vec<u32> = (0..design.rows.len() as u32).step_by(stride).collect();
-        let (matrix, of_sample) = (design.matrix.take(&rows), likelihood.take(&rows));
-        let sample = Design {
-            matrix: &matrix,
-            rows: matrix.all_rows(),
-            means: design.means.clone(),
-            fit_intercept: design.fit_intercept,
-        };
-        // The sample stands for all rows, beside which a penalty of 1 is as small as
-        // this.
-        let times = design.rows.len() as f64 / rows.len() as f64;
-        let point = optimum(&sample, &of_sample, 1.0 / times, zero, 1e-3);
-        if matches!(way, Way::Sample(_)) {
-            return Self::at(&sample, &of_sample, point, times);
+        let start = State::new(design, likelihood, zero);
+        let stop = stop(likelihood, 1e-4);
+        let mut first = Some(hessian.preconditioner(design, L2));
+        let next = |_: &Losses| first.take();
+        Self {
+            state: quasi_newton::minimise(design, likelihood, L2, next, start, &stop),
+            hessian,
         }
-        let point = optimum(design, likelihood, 1.0, point, 3e-4);
-        Self::at(design, likelihood, point, 1.0)
-    }
-
-    /// At a point, of rows each of which stands for `times`.
-    fn at(design: &Design<'_>, likelihood: &Likelihood, point: Vec<f64>, times: f64) -> Self {
-        let losses = likelihood.losses(&newton::outputs(design, &point));
-        let mut hessian = Hessian::new(design, likelihood, &losses);
-        hessian.scale(times);
-        Self { point, hessian }
     }
 
     /// Minimises the losses plus `l2 / 2 ‖b‖²`.
@@ -129,34 +114,69 @@ impl Reference {
         l2: f64,
         stop: &Stop,
     ) -> Vec<f64> {
-        let mut is_first = true;
-        newton::minimise(design, likelihood, l2, self.point.clone(), stop, |_| {
-            let first = std::mem::take(&mut is_first);
-            first.then(|| self.hessian.preconditioner(design, l2))
-        })
+        if self.state.is_optimum(design, l2, stop) {
+            return self.state.point.clone();
+        }
+        let mut first = Some(self.hessian.preconditioner(design, l2));
+        let next = |_: &Losses| first.take();
+        let start = self.state.clone();
+        quasi_newton::minimise(design, likelihood, l2, next, start, stop).point
     }
 }
 
-/// The optimum, to this mean gradient, by Newton steps with a new Hessian each.
-fn optimum(
+/// An end at this mean gradient.
+fn stop(likelihood: &Likelihood, gradient: f64) -> Stop {
+    Stop {
+        gradient: gradient * likelihood.weight(),
+        steps: 100,
+    }
+}
+
+/// The optimum, to this mean gradient, with a new Hessian for every other step, and the
+/// last of these.
+fn newton(
     design: &Design<'_>,
     likelihood: &Likelihood,
     l2: f64,
     start: Vec<f64>,
     gradient: f64,
-) -> Vec<f64> {
-    let stop = Stop {
-        gradient: gradient * likelihood.weight(),
-        steps: 20,
-    };
-    // With many outputs a Hessian takes as long as many conjugate gradients.
-    let every = if likelihood.outputs > 1 { 2 } else { 1 };
+) -> (State, Option<Hessian>) {
+    let start = State::new(design, likelihood, start);
+    let mut last = None;
     let mut step = 0;
-    newton::minimise(design, likelihood, l2, start, &stop, |losses| {
+    let next = |losses: &Losses| {
+        // A Hessian takes as long as a step or two, and serves the second nearly as well.
+        let is_due = step % 2 == 0;
         step += 1;
-        let is_due = (step - 1) % every == 0;
-        is_due.then(|| Hessian::new(design, likelihood, losses).preconditioner(design, l2))
-    })
+        is_due.then(|| {
+            let hessian = last.insert(Hessian::at(design, likelihood, losses));
+            hessian.preconditioner(design, l2)
+        })
+    };
+    let stop = stop(likelihood, gradient);
+    let state = quasi_newton::minimise(design, likelihood, l2, next, start, &stop);
+    (state, last)
+}
+
+/// The optimum on every so many rows, from that on fewer rows on.
+fn newton_point(
+    design: &Design<'_>,
+    likelihood: &Likelihood,
+    stride: usize,
+    mut point: Vec<f64>,
+) -> Vec<f64> {
+    let strides = [stride, stride / 4]
+        .into_iter()
+        .filter(|stride| *stride > 2);
+    for stride in strides {
+        let rows: Vec<u32> = (0..design.rows.len() as u32).step_by(stride).collect();
+        let (matrix, of_sample) = (design.matrix.take(&rows), likelihood.take(&rows));
+        let sample = Design::about(&matrix, design.means.clone(), design.fit_intercept);
+        // The sample stands for all rows, beside which the penalty is as small as this.
+        let times = design.rows.len() as f64 / rows.len() as f64;
+        point = newton(&sample, &of_sample, L2 / times, point, 1e-3).0.point;
+    }
+    point
 }
 
 /// The time that the products of all columns take, as a multiple of that of `X b`
@@ -170,47 +190,71 @@ fn gram_cost(matrix: &Matrix) -> f64 {
     gram / (3.0 * (dense + coded))
 }
 
+/// The point whose coefficients are 0, and whose intercepts give the classes their
+/// shares.
+fn of_shares(design: &Design<'_>, likelihood: &Likelihood, shares: &[f64]) -> Vec<f64> {
+    let width = design.width();
+    let mut point = vec![0.0; width * likelihood.outputs];
+    if design.fit_intercept {
+        let logarithms: Vec<f64> = shares
+            .iter()
+            .map(|share| libm::log(if *share > 1e-10 { *share } else { 1e-10 }))
+            .collect();
+        match likelihood.outputs {
+            1 => point[width - 1] = logarithms[1] - logarithms[0],
+            _ => {
+                let intercepts = point.iter_mut().skip(width - 1).step_by(width);
+                intercepts.zip(logarithms).for_each(|(to, l)| *to = l);
+            }
+        }
+    }
+    point
+}
+
+/// By output: the second derivative of a row's loss where all coefficients are 0.
+fn curvatures(design: &Design<'_>, likelihood: &Likelihood, shares: &[f64]) -> Vec<f64> {
+    let even = 1.0 / shares.len() as f64;
+    let shares = &shares[shares.len() - likelihood.outputs..];
+    let share = |share: &f64| if design.fit_intercept { *share } else { even };
+    shares.iter().map(share).map(|p| p * (1.0 - p)).collect()
+}
+
 impl Hessian {
+    /// The blocks of all outputs where all coefficients are 0.
+    fn of_shares(design: &Design<'_>, likelihood: &Likelihood, shares: &[f64]) -> Self {
+        let gram = design.weighted_gram(likelihood.weights.as_deref());
+        let scaled = |c: &f64| gram.iter().map(|product| c * product).collect();
+        Self::Blocks(
+            curvatures(design, likelihood, shares)
+                .iter()
+                .map(scaled)
+                .collect(),
+        )
+    }
+
     /// The blocks of all outputs.
-    fn new(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
-        let mut blocks: Vec<Vec<f64>> = Vec::with_capacity(likelihood.outputs);
-        let mut last: Vec<f64> = Vec::new();
-        for output in 0..likelihood.outputs {
+    fn at(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
+        let block = |output| {
             let curvature = likelihood.curvature(losses, output);
-            // Where all outputs are 0, their curvatures are the same.
-            match blocks.last() {
-                Some(block) if curvature == last => blocks.push(block.clone()),
-                _ => blocks.push(design.weighted_gram(&curvature)),
-            }
-            last = curvature;
-        }
-        Self::Blocks(blocks)
-    }
-
-    /// The diagonal alone.
-    fn diagonal(design: &Design<'_>, likelihood: &Likelihood, losses: &Losses) -> Self {
-        let of_output = |output| {
-            let curvature = likelihood.curvature(losses, output);
-            let moments = design.matrix.moments(&design.rows, Some(&curvature));
-            let squares = moments.iter().zip(&design.means).map(|(moments, mean)| {
-                let from_mean = moments.mean - mean;
-                moments.weight * (moments.variance + from_mean * from_mean)
-            });
-            let total: f64 = curvature.iter().sum();
-            squares.chain([total]).collect::<Vec<f64>>()
+            design.weighted_gram(Some(&curvature))
         };
-        Self::Diagonal((0..likelihood.outputs).flat_map(of_output).collect())
+        Self::Blocks((0..likelihood.outputs).map(block).collect())
     }
 
-    /// Multiplies all entries.
-    fn scale(&mut self, factor: f64) {
-        match self {
-            Self::Blocks(blocks) => {
-                let entries = blocks.iter_mut().flatten();
-                entries.for_each(|entry| *entry *= factor);
-            }
-            Self::Diagonal(diagonal) => diagonal.iter_mut().for_each(|entry| *entry *= factor),
-        }
+    /// The diagonal alone, where all coefficients are 0.
+    fn diagonal(design: &Design<'_>, likelihood: &Likelihood, shares: &[f64]) -> Self {
+        let weights = likelihood.weights.as_deref();
+        let moments = design.matrix.moments(&design.rows, weights);
+        let squares = moments.iter().zip(&design.means).map(|(moments, mean)| {
+            let from_mean = moments.mean - mean;
+            moments.weight * (moments.variance + from_mean * from_mean)
+        });
+        let own: Vec<f64> = squares.chain([likelihood.weight()]).collect();
+        let each = curvatures(design, likelihood, shares).into_iter();
+        Self::Diagonal(
+            each.flat_map(|c| own.iter().map(move |square| c * square))
+                .collect(),
+        )
     }
 
     /// The inverse of the Hessian plus `l2` on its diagonal.
@@ -304,18 +348,18 @@ mod tests {
                 outputs,
             };
             let design = Design::new(&matrix, likelihood.weights.as_deref(), true);
-            assert_eq!(Way::of(&design, &likelihood), Way::Rows);
+            assert_eq!(Way::of(&design, &likelihood), Way::Zero);
             let stop = Stop {
                 gradient: 1e-10,
-                steps: 200,
+                steps: 1000,
             };
-            let ways = [Way::Rows, Way::Zero, Way::SampleAndRows(4), Way::Sample(4)];
+            let ways = [Way::Zero, Way::Diagonal, Way::Newton(1), Way::Newton(4)];
             for l2 in [0.05, 1.0, 50.0] {
                 let optima = ways.map(|way| {
                     let reference = Reference::by(way, &design, &likelihood);
                     let point = reference.minimise(&design, &likelihood, l2, &stop);
                     // Not outputs: a number added to all intercepts changes nothing.
-                    let losses = likelihood.losses(&newton::outputs(&design, &point));
+                    let losses = likelihood.losses(&design.outputs(&point));
                     losses.residuals.concat()
                 });
                 for (way, optimum) in ways.iter().zip(&optima) {

@@ -59,6 +59,7 @@ impl DenseTrainer for GaussianNaiveBayes {
                 .nested(),
             ],
         )
+        .effort(0.002, 1.0, 1.0)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<GaussianModel, Fault> {

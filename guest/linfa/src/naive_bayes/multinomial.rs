@@ -68,6 +68,7 @@ impl DenseTrainer for MultinomialNaiveBayes {
                 ),
             ],
         )
+        .effort(0.002, 1.0, 1.0)
     }
 
     fn fit(data: &DenseData<'_>, params: &Params) -> Result<MultinomialModel, Fault> {

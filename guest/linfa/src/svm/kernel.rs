@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::describe::Values;
-use crate::exponential::exp;
+use fanout_sdk::exponential::exp;
 use crate::points::{LANES, Metric, Points, Query};
 
 /// A kernel of two rows.

@@ -126,21 +126,25 @@ TABLES = tables()
 
 
 def case(name, target, params, estimator, weighted=False, values="predict", tolerance=1e-6):
-    """`values` is the method whose result is compared."""
+    """`values` is the method whose result is compared, or several whose results follow
+    each other."""
     of = TABLES[name]
     x, train, test = dense(of), of["train"], of["test"]
     y = np.array(of["targets"][target])
     extra = {"sample_weight": np.array(of["weights"])[train]} if weighted else {}
     estimator.fit(x[train], y[train], **extra)
-    found = np.asarray(getattr(estimator, values)(x[test]))
-    if values == "predict_proba" and found.shape[1] == 2:
-        found = found[:, 1]
+    expected = []
+    for method in [values] if isinstance(values, str) else values:
+        found = np.asarray(getattr(estimator, method)(x[test]))
+        if method == "predict_proba" and found.shape[1] == 2:
+            found = found[:, 1]
+        expected += [float(f"{value:.12g}") for value in found.ravel()]
     return {
         "table": name,
         "target": target,
         "params": params,
         "weighted": weighted,
-        "expected": [float(f"{value:.12g}") for value in found.ravel()],
+        "expected": expected,
         "tolerance": tolerance,
     }
 
@@ -157,6 +161,7 @@ def labels(weights):
     return weights
 
 
+DECISIONS = ["decision_function", "predict"]
 ALL = ["plain", "coded", "deficient", "wide", "counts"]
 
 
@@ -194,9 +199,7 @@ def least_squares():
                         made = linear_model.RidgeClassifier(
                             alpha=alpha, class_weight=labels(weights)
                         )
-                        cases.append(
-                            case(name, target, params, made, weighted, "decision_function")
-                        )
+                        cases.append(case(name, target, params, made, weighted, DECISIONS))
     write("ridge_classifier", cases)
 
 
@@ -339,10 +342,10 @@ def linear_svc():
                     params |= {"max_iter": 1000000}
                     given = params | {"class_weight": labels(weights)}
                     made = svm.LinearSVC(**given, dual=False)
-                    cases.append(case(name, target, params, made, weighted, "decision_function"))
+                    cases.append(case(name, target, params, made, weighted, DECISIONS))
         params = {"fit_intercept": False, "tol": 1e-10, "max_iter": 1000000}
         made = svm.LinearSVC(**params, dual=False)
-        cases.append(case(name, "two", params, made, True, "decision_function"))
+        cases.append(case(name, "two", params, made, True, DECISIONS))
     for name in ["coded", "counts"]:
         for target in ["two", "three"]:
             for weighted in [False, True]:
@@ -350,9 +353,7 @@ def linear_svc():
                 params = {"loss": "hinge", "C": 0.5, "tol": 1e-9, "max_iter": 1000000}
                 params |= {"intercept_scaling": 2.0}
                 made = svm.LinearSVC(**params, random_state=0)
-                cases.append(
-                    case(name, target, params, made, weighted, "decision_function", 1e-5)
-                )
+                cases.append(case(name, target, params, made, weighted, DECISIONS, 1e-5))
     write("linear_svc", cases)
 
 
@@ -392,6 +393,26 @@ def kernels():
                         of["expected"] = [-value for value in of["expected"]]
                     cases.append(of)
     write("svc", cases)
+
+    # Decisions, classes and probabilities as they are predicted. The sigmoids are fitted
+    # until a gradient is below 1e-5, to decisions that differ as those above.
+    cases = []
+    for name in ["coded", "wide", "counts"]:
+        for target in ["two", "three"]:
+            for weighted in [False, True]:
+                for params in [
+                    {"probability": True},
+                    {"probability": True, "random_state": 42, "C": 0.05},
+                    {"probability": True, "kernel": "linear", "class_weight": "balanced"},
+                    # A test row of `coded` has a vote for each of three classes.
+                    {"kernel": "sigmoid", "gamma": 0.1, "break_ties": True},
+                    {"kernel": "sigmoid", "gamma": 0.1, "break_ties": False},
+                ][: 5 if name == "coded" else 3]:
+                    given = {"random_state": 0} | tight | params
+                    made = svm.SVC(**given)
+                    values = DECISIONS + ["predict_proba"] * ("probability" in params)
+                    cases.append(case(name, target, tight | params, made, weighted, values, close))
+    write("svc_predictions", cases)
 
     cases = []
     for name in ["coded", "wide", "counts"]:

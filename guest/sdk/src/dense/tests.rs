@@ -151,7 +151,7 @@ fn a_trainer_is_fitted_behind_steps() {
         weights: None,
     };
     let matrix = Matrix::of(&table).unwrap();
-    let fitted = Pipeline::fit(&steps, &matrix, &rows, &mut StepCache::new(8));
+    let fitted = Pipeline::fit(&steps, &matrix, &rows, &mut StepCache::new(1 << 20));
     let (pipeline, prepared) = fitted.unwrap();
     let data = Dense::<Slope>::prepare_matrix(&prepared).unwrap();
     let candidates = [Params::new()];

@@ -25,7 +25,6 @@ macro_rules! with_codes {
         }
     };
 }
-pub(super) use with_codes;
 
 impl Codes {
     /// Codes below `levels`.

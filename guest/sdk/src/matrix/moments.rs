@@ -27,10 +27,13 @@ impl Matrix {
             "one weight a row"
         );
         let total = weights.map_or(rows.len() as f64, sum);
+        let consecutive: Vec<bool> = rows.chunks(CHUNK).map(is_consecutive).collect();
         let mut out = Vec::with_capacity(self.columns());
         for block in self.blocks() {
             match block {
-                Block::Number(column) => out.push(of_numbers(column, rows, weights)),
+                Block::Number(column) => {
+                    out.push(of_numbers(column, rows, &consecutive, weights));
+                }
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
                     let none = block.columns().len();
@@ -65,18 +68,25 @@ impl Matrix {
 
 /// The moments of a column of numbers, in two passes: the mean, then the
 /// deviations from it, corrected by their mean.
-fn of_numbers(column: &NumberColumn, rows: &[u32], weights: Option<&[f64]>) -> Moments {
+fn of_numbers(
+    column: &NumberColumn,
+    rows: &[u32],
+    consecutive: &[bool],
+    weights: Option<&[f64]>,
+) -> Moments {
     let mut buffer = [0.0; CHUNK];
     let (mut kept, mut kept_weights) = ([0.0; CHUNK], [1.0; CHUNK]);
     let ones = [1.0; CHUNK];
-    // Sums `f` of the values that are not missing, times the weights.
+    // The sums of the weights, and of the values that are not missing less `centre`,
+    // and of their squares, times the weights.
     let mut pass = |centre: f64| {
         let (mut weight, mut first, mut second) = (0.0, 0.0, 0.0);
-        for (at, rows) in rows.chunks(CHUNK).enumerate() {
-            let values = chunk_of(&column.values, rows, is_consecutive(rows), &mut buffer);
+        for (at, (rows, &consecutive)) in rows.chunks(CHUNK).zip(consecutive).enumerate() {
+            let values = chunk_of(&column.values, rows, consecutive, &mut buffer);
             let weights = weights.map(|weights| &weights[at * CHUNK..][..rows.len()]);
             let mut len = 0;
-            if values.iter().any(|value| value.is_nan()) {
+            // Without an end before the last: many are looked at a time.
+            if values.iter().fold(false, |any, value| any | value.is_nan()) {
                 for (place, value) in values.iter().enumerate() {
                     if !value.is_nan() {
                         kept[len] = value - centre;
@@ -93,7 +103,11 @@ fn of_numbers(column: &NumberColumn, rows: &[u32], weights: Option<&[f64]>) -> M
             }
             let kept = &mut kept[..len];
             let kept_weights = &kept_weights[..len];
-            weight += dot(kept_weights, &ones[..len]);
+            weight += if weights.is_none() {
+                len as f64
+            } else {
+                dot(kept_weights, &ones[..len])
+            };
             first += dot(kept, kept_weights);
             kept.iter_mut().for_each(|value| *value *= *value);
             second += dot(kept, kept_weights);

@@ -1,12 +1,50 @@
 //! Products of a [`Matrix`] and a vector, and rows as dense buffers.
 
-use super::coded::{FromCode, with_codes};
-use super::{Block, CHUNK, CodedBlock, Matrix, chunk_of, is_consecutive, not_encoded};
+use super::coded::FromCode;
+use super::{Block, CHUNK, CodedBlock, Codes, Matrix, chunk_of, is_consecutive, not_encoded};
+
+/// Calls `$body` with the codes and tables of [`table_size`] entries to index by
+/// them: arrays for bytes, which need no check of the index, else slices.
+macro_rules! with_table {
+    ($of:expr, $given:ident => $codes:ident, $table:ident => $body:expr) => {
+        match $of {
+            Codes::U8($codes) => {
+                let $table: &[f64; BYTES] = $given.as_slice().try_into().expect("the size");
+                $body
+            }
+            Codes::U16($codes) => {
+                let $table = $given.as_slice();
+                $body
+            }
+            Codes::U32($codes) => {
+                let $table = $given.as_slice();
+                $body
+            }
+        }
+    };
+    ($of:expr, $($given:ident),+ => $codes:ident, [$($table:ident),+] => $body:expr) => {
+        match $of {
+            Codes::U8($codes) => {
+                $(let $table: &mut [f64; BYTES] =
+                    $given.as_mut_slice().try_into().expect("the size");)+
+                $body
+            }
+            Codes::U16($codes) => {
+                $(let $table = $given.as_mut_slice();)+
+                $body
+            }
+            Codes::U32($codes) => {
+                $(let $table = $given.as_mut_slice();)+
+                $body
+            }
+        }
+    };
+}
 
 /// What a coded block adds to a product.
 struct CodedTerm<'a> {
     block: &'a CodedBlock,
-    /// By level.
+    /// By level, of [`table_size`].
     by_level: Vec<f64>,
 }
 
@@ -94,10 +132,9 @@ impl Matrix {
                         let column = column as usize;
                         block.columns()[column].scale * coefficients[column]
                     });
-                    product.coded.push(CodedTerm {
-                        block,
-                        by_level: by_level.collect(),
-                    });
+                    let mut by_level: Vec<f64> = by_level.collect();
+                    by_level.resize(table_size(block), 0.0);
+                    product.coded.push(CodedTerm { block, by_level });
                 }
             }
         }
@@ -125,7 +162,6 @@ impl Matrix {
         let consecutive: Vec<bool> = rows.chunks(CHUNK).map(is_consecutive).collect();
         let totals: Vec<f64> = vectors.iter().map(|vector| sum(vector)).collect();
         let mut buffer = [0.0; CHUNK];
-        let mut slots = [0; CHUNK];
         let mut out = vec![Vec::with_capacity(self.columns()); vectors.len()];
         for block in self.blocks() {
             match block {
@@ -145,19 +181,13 @@ impl Matrix {
                 }
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
-                    let none = block.columns().len();
-                    let mut sums = vec![vec![0.0; none + 1]; vectors.len()];
-                    for (at, rows) in rows.chunks(CHUNK).enumerate() {
-                        block.slots(rows, none as u32, &mut slots);
-                        for (sums, vector) in sums.iter_mut().zip(vectors) {
-                            let vector = &vector[at * CHUNK..][..rows.len()];
-                            for (&slot, value) in slots.iter().zip(vector) {
-                                sums[slot as usize] += value;
-                            }
+                    for ((out, vector), total) in out.iter_mut().zip(vectors).zip(&totals) {
+                        let mut by_level = LevelSums::new(block);
+                        let chunks = rows.chunks(CHUNK).zip(vector.chunks(CHUNK));
+                        for ((rows, vector), &consecutive) in chunks.zip(&consecutive) {
+                            by_level.add(rows, consecutive, vector);
                         }
-                    }
-                    for ((out, sums), total) in out.iter_mut().zip(sums).zip(&totals) {
-                        let columns = block.columns().iter().zip(sums);
+                        let columns = block.columns().iter().zip(by_level.of_columns());
                         out.extend(
                             columns.map(|(column, sum)| column.offset * total + column.scale * sum),
                         );
@@ -274,15 +304,15 @@ impl Product<'_> {
             }
         }
         for CodedTerm { block, by_level } in &self.coded {
-            with_codes!(block.codes(), codes => {
+            with_table!(block.codes(), by_level => codes, table => {
                 if consecutive && let Some(&first) = rows.first() {
                     let codes = &codes[first as usize..][..rows.len()];
                     for (sum, &code) in sums.iter_mut().zip(codes) {
-                        *sum += by_level[usize::from_code(code)];
+                        *sum += table[usize::from_code(code)];
                     }
                 } else {
                     for (sum, &row) in sums.iter_mut().zip(rows) {
-                        *sum += by_level[usize::from_code(codes[row as usize])];
+                        *sum += table[usize::from_code(codes[row as usize])];
                     }
                 }
             });
@@ -293,21 +323,115 @@ impl Product<'_> {
     }
 }
 
-/// The inner product of two vectors of one length: four sums of every fourth
+/// The entries of a table that codes of a block index: all that a byte can be, which
+/// then needs no check, or one a level.
+fn table_size(block: &CodedBlock) -> usize {
+    match block.codes() {
+        Codes::U8(_) => BYTES,
+        _ => block.column_of().len(),
+    }
+}
+
+/// The values of a byte.
+const BYTES: usize = 256;
+
+/// The most levels whose sums are taken in [`LANES`] lists. More fill the cache.
+const FEW_LEVELS: usize = 2048;
+
+/// The number of lists of sums: a row's sum need not wait for that of the row before,
+/// which often has the same level.
+const LANES: usize = 4;
+
+/// The sums of a vector over the rows of each level.
+struct LevelSums<'a> {
+    block: &'a CodedBlock,
+    /// By list, then by level: the sums of every so many rows of a chunk.
+    lists: Vec<Vec<f64>>,
+}
+
+impl<'a> LevelSums<'a> {
+    fn new(block: &'a CodedBlock) -> Self {
+        let lists = if block.column_of().len() <= FEW_LEVELS {
+            LANES
+        } else {
+            1
+        };
+        Self {
+            block,
+            lists: vec![vec![0.0; table_size(block)]; lists],
+        }
+    }
+
+    /// Adds a chunk of rows.
+    fn add(&mut self, rows: &[u32], consecutive: bool, vector: &[f64]) {
+        let codes = self.block.codes();
+        match self.lists.as_mut_slice() {
+            [a, b, c, d] => {
+                with_table!(codes, a, b, c, d => codes, [a, b, c, d] => {
+                    let mut add = |codes: [_; LANES], values: &[f64; LANES]| {
+                        let codes = codes.map(usize::from_code);
+                        a[codes[0]] += values[0];
+                        b[codes[1]] += values[1];
+                        c[codes[2]] += values[2];
+                        d[codes[3]] += values[3];
+                    };
+                    let (fours, rest) = vector.as_chunks::<LANES>();
+                    if consecutive && let Some(&first) = rows.first() {
+                        let codes = &codes[first as usize..][..rows.len()];
+                        let (code_fours, code_rest) = codes.as_chunks::<LANES>();
+                        for (codes, values) in code_fours.iter().zip(fours) {
+                            add(*codes, values);
+                        }
+                        for (code, value) in code_rest.iter().zip(rest) {
+                            a[usize::from_code(*code)] += value;
+                        }
+                    } else {
+                        let (row_fours, row_rest) = rows.as_chunks::<LANES>();
+                        for (rows, values) in row_fours.iter().zip(fours) {
+                            add(rows.map(|row| codes[row as usize]), values);
+                        }
+                        for (row, value) in row_rest.iter().zip(rest) {
+                            a[usize::from_code(codes[*row as usize])] += value;
+                        }
+                    }
+                });
+            }
+            lists => {
+                for (&row, value) in rows.iter().zip(vector) {
+                    lists[0][codes.get(row as usize) as usize] += value;
+                }
+            }
+        }
+    }
+
+    /// The sums of the columns.
+    fn of_columns(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.block.columns().len()];
+        for (level, &column) in self.block.column_of().iter().enumerate() {
+            if column != CodedBlock::NONE {
+                let lists = self.lists.iter().map(|list| list[level]);
+                sums[column as usize] += lists.sum::<f64>();
+            }
+        }
+        sums
+    }
+}
+
+/// The inner product of two vectors of one length: eight sums of every eighth
 /// product, added in pairs.
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (a_head, a_tail) = a.as_chunks::<4>();
-    let (b_head, b_tail) = b.as_chunks::<4>();
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (a_head, a_tail) = a.as_chunks::<8>();
+    let (b_head, b_tail) = b.as_chunks::<8>();
     for (a, b) in a_head.iter().zip(b_head) {
-        for lane in 0..4 {
+        for lane in 0..8 {
             lanes[lane] += a[lane] * b[lane];
         }
     }
-    for ((lane, a), b) in lanes.iter_mut().zip(a_tail).zip(b_tail) {
-        *lane += a * b;
-    }
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
+    let head = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
+        + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+    let tail: f64 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
+    head + tail
 }
 
 /// The sum of a vector, chunk by chunk.

@@ -224,6 +224,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Nine blocks of five levels take three joined blocks.
+    #[test]
+    fn joined_products_are_those_of_the_matrix(
+        (matrix, shares) in matrices().prop_flat_map(|matrix| {
+            let shares = prop::collection::vec(-1.0..1.0, 2 * (matrix.columns() + matrix.rows()));
+            (Just(matrix), shares)
+        })
+    ) {
+        let rows = matrix.all_rows();
+        let joined = Joined::new(&matrix);
+        let (coefficients, vectors) = shares.split_at(2 * matrix.columns());
+        let [a, b] = [0, 1].map(|at| &coefficients[at * matrix.columns()..][..matrix.columns()]);
+        let mut out = [vec![0.5; rows.len()], vec![0.0; rows.len()]];
+        let [first, second] = &mut out;
+        joined.multiply_add_many(&[a, b], &mut [first, second]);
+        for (found, (coefficients, intercept)) in out.iter().zip([(a, 0.5), (b, 0.0)]) {
+            let expected = matrix.multiply(&rows, coefficients, intercept);
+            found.iter().zip(expected).for_each(|(f, e)| assert_near(*f, e));
+        }
+        let vectors: Vec<&[f64]> = vectors.chunks_exact(rows.len()).collect();
+        for (vector, found) in vectors.iter().zip(joined.transposed_multiply_many(&vectors)) {
+            let expected = matrix.transposed_multiply(&rows, vector);
+            found.iter().zip(expected).for_each(|(f, e)| assert_near(*f, e));
+        }
+    }
+}
+
 #[test]
 fn missing_values_are_skipped_by_moments() {
     let matrix = Matrix::new(4, vec![Block::number("a", vec![1.0, f64::NAN, 3.0, 100.0])]);

@@ -1,4 +1,4 @@
-//! Losses of predicted probabilities.
+//! Losses of predicted probabilities, and the accuracy of the first of them.
 //!
 //! Formulas: scikit-learn 1.9's `log_loss`, `brier_score_loss`,
 //! `d2_log_loss_score`, `d2_brier_score` and `top_k_accuracy_score`.
@@ -80,7 +80,8 @@ pub fn saved(loss: f64, baseline: f64) -> f64 {
 
 /// The fraction of rows whose class is among the `k` most probable, for three or
 /// more classes. Of equal probabilities, that of the later class counts as
-/// greater. `table` has shape (rows, classes), row-major. NaN if a probability is.
+/// greater. `table` has shape (rows, classes), row-major, and may hold decisions. NaN
+/// if one of its numbers is.
 pub fn top_k_accuracy(
     truth: &[u32],
     weights: Weights<'_>,
@@ -102,18 +103,21 @@ pub fn top_k_accuracy(
     weighted_mean(hits, weights)
 }
 
-/// [`top_k_accuracy`] of two classes: `ones` are the probabilities of class 1. All
-/// rows are hits for a `k` of 2 or more.
+/// [`top_k_accuracy`] of two classes: `ones` are the probabilities of class 1, or
+/// decisions. Class 1 is predicted above 0.5, or above 0 if a number is not between 0
+/// and 1. All rows are hits for a `k` of 2 or more.
 pub fn top_k_accuracy_binary(
     truth: &[u32],
     weights: Weights<'_>,
-    ones: impl Iterator<Item = f64>,
+    ones: impl Iterator<Item = f64> + Clone,
     k: u64,
 ) -> f64 {
+    let are_shares = ones.clone().all(|one| (0.0..=1.0).contains(&one));
+    let threshold = if are_shares { 0.5 } else { 0.0 };
     let rows = truth.iter().zip(ones);
     let hits = rows.map(|(real, one)| match one.is_nan() {
         true => f64::NAN,
-        false => f64::from(u8::from(k > 1 || (one > 0.5) == (*real == 1))),
+        false => f64::from(u8::from(k > 1 || (one > threshold) == (*real == 1))),
     });
     weighted_mean(hits, weights)
 }

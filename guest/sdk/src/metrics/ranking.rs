@@ -11,6 +11,8 @@ mod weighted;
 
 pub use weighted::WeightedRanking;
 
+use crate::sort::sort_keys;
+
 /// The numbers of positive and negative rows of one score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
@@ -104,7 +106,7 @@ fn steps(mut keys: Vec<u64>) -> Vec<Step> {
     if let Some(steps) = few_steps(&keys) {
         return steps;
     }
-    keys.sort_unstable();
+    sort_keys(&mut keys);
     let groups = keys.chunk_by(|a, b| a >> 1 == b >> 1);
     let steps = groups.map(|group| {
         let negatives = group.partition_point(|key| key & 1 == 0) as u64;

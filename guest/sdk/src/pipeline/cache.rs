@@ -1,19 +1,29 @@
 //! [`StepCache`]: fitted steps that several candidates share.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{FittedTaskStep, check, resolve};
 use crate::contract::{StepDescription, TaskStep};
+use crate::matrix::{Block, Codes};
 use crate::steps::{self, StepParams};
 use crate::{Fault, Matrix, Params};
 
+/// The most steps that are kept, however small: each is compared with what is looked
+/// for.
+const ENTRIES: usize = 64;
+
 /// Fitted steps that several candidates share, with the matrices that they leave,
-/// for one matrix of features. The matrices share columns with each other. An entry
-/// is found by the key of [`FitRows`](super::FitRows) and the JSON of the steps up
-/// to it.
+/// for one matrix of features. An entry is found by the key of
+/// [`FitRows`](super::FitRows) and the JSON of the steps up to it.
+///
+/// The matrices share columns with each other. What the cache takes is bounded by the
+/// bytes of their columns, each counted once, and by a number of entries; those that
+/// were used last are kept.
 #[derive(Debug)]
 pub struct StepCache {
     capacity: usize,
+    columns: KeptColumns,
     /// The latest first.
     entries: VecDeque<CachedStep>,
     /// By key without nested parameters: the values of these.
@@ -33,11 +43,12 @@ pub(super) struct CachedStep {
 }
 
 impl StepCache {
-    /// A cache of the `capacity` steps that were used last. With 0 only the step
-    /// that is being fitted is kept.
-    pub fn new(capacity: usize) -> Self {
+    /// A cache whose matrices take at most `bytes`. The step that was fitted last is
+    /// kept in any case.
+    pub fn new(bytes: usize) -> Self {
         Self {
-            capacity,
+            capacity: bytes,
+            columns: KeptColumns::default(),
             entries: VecDeque::new(),
             expected: BTreeMap::new(),
             fits: 0,
@@ -74,6 +85,16 @@ impl StepCache {
         Ok(())
     }
 
+    /// Bounds the cache by `bytes` where that is more than before.
+    pub fn grow(&mut self, bytes: usize) {
+        self.capacity = self.capacity.max(bytes);
+    }
+
+    /// The bytes of the columns of all matrices that are kept, each counted once.
+    pub fn bytes(&self) -> usize {
+        self.columns.bytes
+    }
+
     /// The number of steps that were fitted, not found here.
     pub fn fits(&self) -> u64 {
         self.fits
@@ -82,6 +103,7 @@ impl StepCache {
     /// Forgets all fitted steps.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.columns = KeptColumns::default();
     }
 
     /// The widest of the expected values of nested parameters and the given ones.
@@ -110,21 +132,85 @@ impl StepCache {
         let place = self.entries.iter().position(|entry| entry.key == key)?;
         let entry = self.entries.remove(place)?;
         let found = entry.narrowed(params);
-        self.keep(entry);
+        self.entries.push_front(entry);
         found
     }
 
     /// Keeps a step that was fitted.
     pub(super) fn add(&mut self, entry: CachedStep) {
         self.fits += 1;
-        self.keep(entry);
+        if let Some(place) = self.entries.iter().position(|old| old.key == entry.key) {
+            self.drop_entry(place);
+        }
+        self.columns.add(&entry.output);
+        self.entries.push_front(entry);
+        while self.entries.len() > 1
+            && (self.columns.bytes > self.capacity || self.entries.len() > ENTRIES)
+        {
+            self.drop_entry(self.entries.len() - 1);
+        }
     }
 
-    fn keep(&mut self, entry: CachedStep) {
-        self.entries.retain(|other| other.key != entry.key);
-        self.entries.truncate(self.capacity.saturating_sub(1));
-        self.entries.push_front(entry);
+    fn drop_entry(&mut self, place: usize) {
+        if let Some(entry) = self.entries.remove(place) {
+            self.columns.remove(&entry.output);
+        }
     }
+}
+
+/// The columns of the matrices of a cache.
+#[derive(Debug, Default)]
+struct KeptColumns {
+    /// By address: how many matrices have it. A column that is kept does not move.
+    uses: BTreeMap<usize, usize>,
+    bytes: usize,
+}
+
+impl KeptColumns {
+    fn add(&mut self, matrix: &Matrix) {
+        for (address, bytes) in matrix.blocks().iter().map(memory) {
+            let uses = self.uses.entry(address).or_insert(0);
+            *uses += 1;
+            if *uses == 1 {
+                self.bytes += bytes;
+            }
+        }
+    }
+
+    fn remove(&mut self, matrix: &Matrix) {
+        for (address, bytes) in matrix.blocks().iter().map(memory) {
+            if let Entry::Occupied(mut uses) = self.uses.entry(address) {
+                *uses.get_mut() -= 1;
+                if *uses.get() == 0 {
+                    uses.remove();
+                    self.bytes -= bytes;
+                }
+            }
+        }
+    }
+}
+
+/// The address of the values of a block, and their bytes.
+fn memory(block: &Block) -> (usize, usize) {
+    fn of<T>(values: &[T]) -> (usize, usize) {
+        (values.as_ptr().addr(), size_of_val(values))
+    }
+    match block {
+        Block::Number(column) => of(&column.values),
+        Block::Category(column) => of(&column.codes),
+        Block::Coded(block) => match block.codes() {
+            Codes::U8(codes) => of(codes),
+            Codes::U16(codes) => of(codes),
+            Codes::U32(codes) => of(codes),
+        },
+    }
+}
+
+/// The bytes of the columns of a matrix, as a [`StepCache`] counts them.
+pub(crate) fn bytes_of(matrix: &Matrix) -> usize {
+    let mut columns = KeptColumns::default();
+    columns.add(matrix);
+    columns.bytes
 }
 
 impl CachedStep {

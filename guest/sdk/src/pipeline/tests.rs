@@ -54,7 +54,7 @@ fn fit(json: Value) -> Result<(Pipeline, Matrix), Fault> {
         &steps(json),
         &flights(),
         &flight_rows(),
-        &mut StepCache::new(4),
+        &mut StepCache::new(1 << 20),
     )
 }
 
@@ -170,7 +170,7 @@ fn mistakes_are_named() {
         (
             json!([{"name": "pca", "step": "pca", "params": {"n_components": 0}}]),
             "invalid hyper-parameters: step `pca`: `n_components` takes `null`, a whole number of \
-             at least 1 or a number above 0.0 and at most 1.0, not the number `0`",
+             at least 1, a number above 0.0 and at most 1.0 or `mle`, not the number `0`",
         ),
         (
             json!([{"name": "s", "step": "normalizer"}, {"name": "s", "step": "normalizer"}]),
@@ -393,7 +393,7 @@ fn equal_prefixes_are_fitted_once() {
             {"name": "b", "step": "k_bins_discretizer", "params": {"n_bins": k}},
         ]))
     };
-    let mut cache = StepCache::new(8);
+    let mut cache = StepCache::new(1 << 20);
     let mut fit = |candidate: &[TaskStep], key: &'static str| {
         let rows = FitRows {
             key,
@@ -411,6 +411,61 @@ fn equal_prefixes_are_fitted_once() {
     assert_eq!(fit(&candidate("mean", 2), "two").1, 10);
 }
 
+/// Steps that scale two of four columns, of 1,000 rows each: 16,000 bytes of their own,
+/// and as many that are passed on.
+#[test]
+fn the_cache_is_bounded_by_the_bytes_of_its_columns() {
+    let rows = 1000;
+    let mut noise = Noise(3);
+    let mut column = |name: &str| {
+        let values = (0..rows).map(|_| noise.next()).collect();
+        Block::number(name, values)
+    };
+    let matrix = Matrix::new(rows, ["x0", "x1", "y0", "y1"].map(&mut column).to_vec());
+    let target = Target::Numbers(vec![1.0; rows]);
+    let all = matrix.all_rows();
+    let (train, test) = all.split_at(rows - 3);
+    let fit_rows = FitRows {
+        key: "",
+        target: &target,
+        train,
+        test,
+        weights: None,
+    };
+    let scaled = |low: i32| {
+        steps(json!([
+            {"name": "s", "step": "min_max_scaler", "columns": {"pattern": "x*"},
+             "params": {"feature_range": [low, 9]}},
+        ]))
+    };
+    let mut cache = StepCache::new(64_000);
+    let mut fit = |low| {
+        Pipeline::fit(&scaled(low), &matrix, &fit_rows, &mut cache).unwrap();
+        (cache.fits(), cache.bytes())
+    };
+    assert_eq!(fit(0), (1, 32_000));
+    // What is passed on is counted once.
+    assert_eq!(fit(1), (2, 48_000));
+    assert_eq!(fit(2), (3, 64_000));
+    assert_eq!(fit(0), (3, 64_000));
+    // The oldest is dropped, which is not the one of 0.
+    assert_eq!(fit(3), (4, 64_000));
+    assert_eq!(fit(0), (4, 64_000));
+    assert_eq!(fit(2), (4, 64_000));
+    assert_eq!(fit(1), (5, 64_000));
+    // One step alone is kept, however large.
+    let mut cache = StepCache::new(1);
+    for _ in 0..2 {
+        Pipeline::fit(&scaled(0), &matrix, &fit_rows, &mut cache).unwrap();
+        assert_eq!((cache.fits(), cache.bytes()), (1, 32_000));
+    }
+    cache.grow(48_000);
+    Pipeline::fit(&scaled(1), &matrix, &fit_rows, &mut cache).unwrap();
+    assert_eq!((cache.fits(), cache.bytes()), (2, 48_000));
+    cache.clear();
+    assert_eq!(cache.bytes(), 0);
+}
+
 #[test]
 fn a_wider_fit_that_fails_fails_no_narrower_one() {
     let candidate = |n: u32| {
@@ -420,7 +475,7 @@ fn a_wider_fit_that_fails_fails_no_narrower_one() {
         ]))
     };
     let (one, nine) = (candidate(1), candidate(9));
-    let mut cache = StepCache::new(8);
+    let mut cache = StepCache::new(1 << 20);
     cache.expect("delay", [one.as_slice(), &nine]).unwrap();
     let mut fit = |steps: &[TaskStep]| {
         let fitted = Pipeline::fit(steps, &flights(), &flight_rows(), &mut cache);
@@ -491,7 +546,7 @@ proptest! {
             let middle = order.index(values.len());
             values.rotate_left(middle);
             let candidates = nested(step, param, &values);
-            let mut shared = StepCache::new(8);
+            let mut shared = StepCache::new(1 << 20);
             shared.expect("", candidates.iter().map(Vec::as_slice)).unwrap();
             for candidate in &candidates {
                 let together = Pipeline::fit(candidate, &matrix, &fit_rows, &mut shared).unwrap();

@@ -34,6 +34,10 @@ struct Case {
     costs: Value,
     kind: String,
     prediction: Vec<f64>,
+    /// The classes beside decisions.
+    codes: Option<Vec<u32>>,
+    /// The probabilities beside decisions.
+    probabilities: Option<Vec<f64>>,
     scored: Vec<Scored>,
 }
 
@@ -104,6 +108,11 @@ impl Case {
                 "multiclass" => Prediction::Multiclass(&self.prediction),
                 "classes" => Prediction::Classes(&codes),
                 "numbers" => Prediction::Numbers(&self.prediction),
+                "decisions" => Prediction::Decisions {
+                    classes: self.codes.as_deref().unwrap(),
+                    values: &self.prediction,
+                    probabilities: self.probabilities.as_deref(),
+                },
                 other => panic!("no kind `{other}`"),
             },
         )?;
@@ -216,6 +225,8 @@ fn case(classes: usize, kind: &str, prediction: &[f64]) -> Case {
         costs: Value::Null,
         kind: kind.to_owned(),
         prediction: prediction.to_vec(),
+        codes: Some(vec![0, 1, 0]),
+        probabilities: None,
         scored: vec![],
     }
 }
@@ -239,8 +250,14 @@ fn an_unsuitable_metric_is_an_error_that_names_others() {
     );
     assert_eq!(
         message(&case(2, "classes", &[0.0; 3]), "roc_auc"),
-        "invalid task: `roc_auc` needs probabilities, but trainer `oracle` predicts classes \
-         only; use `accuracy`, `balanced_accuracy`, `f1_macro` or another metric of classes"
+        "invalid task: `roc_auc` needs decisions or probabilities, which trainer `oracle` does \
+         not predict with these hyper-parameters; use a metric of classes, such as `accuracy`"
+    );
+    assert_eq!(
+        message(&case(2, "decisions", &[0.0; 3]), "neg_log_loss"),
+        "invalid task: `neg_log_loss` needs probabilities, which trainer `oracle` does not \
+         predict with these hyper-parameters; use a metric of decisions or classes, such as \
+         `average_precision` or `accuracy`"
     );
     assert!(message(&case(2, "binary", &[0.0; 3]), "auc").starts_with(
         "invalid task: unknown metric `auc`; the metrics for this target are `accuracy`, "
@@ -311,6 +328,22 @@ fn invalid_predictions_are_failures_of_the_trainer() {
     assert_eq!(
         message(&case(3, "binary", &[0.0; 3]), "accuracy"),
         "the fit failed: trainer `oracle` did not give one prediction for each of 3 rows"
+    );
+    assert_eq!(
+        message(&case(2, "decisions", &[0.0; 6]), "accuracy"),
+        "the fit failed: trainer `oracle` did not give one prediction for each of 3 rows"
+    );
+    let mut short = case(3, "decisions", &[0.0; 9]);
+    short.probabilities = Some(vec![0.5; 3]);
+    assert_eq!(
+        message(&short, "accuracy"),
+        "the fit failed: trainer `oracle` did not give one prediction for each of 3 rows"
+    );
+    short.probabilities = None;
+    short.codes = Some(vec![0, 3, 0]);
+    assert_eq!(
+        message(&short, "accuracy"),
+        "the fit failed: trainer `oracle` predicted class 3, but there are 3 classes"
     );
     assert_eq!(
         message(&case(2, "classes", &[0.0, 1.0, 2.0]), "accuracy"),

@@ -22,7 +22,10 @@ pub(super) struct View<'a> {
     /// The positive class of metrics that name none.
     positive: usize,
     counts: OnceCell<Counts>,
+    /// For two classes: by decisions, or by probabilities if these are all there is.
     ranking: OnceCell<Option<AnyRanking>>,
+    /// For two classes: by the probabilities that are beside decisions.
+    probability_ranking: OnceCell<Option<AnyRanking>>,
 }
 
 /// A ranking of the rows, for two classes.
@@ -63,6 +66,7 @@ impl<'a> View<'a> {
             positive,
             counts: OnceCell::new(),
             ranking: OnceCell::new(),
+            probability_ranking: OnceCell::new(),
         }
     }
 
@@ -72,20 +76,46 @@ impl<'a> View<'a> {
         let metric = &score.metric;
         match (self.truth, metric.compares()) {
             (Values::Classes(truth), Compares::Classes) => Some(self.classes(truth, score)),
-            (Values::Classes(truth), Compares::Probabilities) => match self.prediction {
-                Prediction::Binary(ones) => Some(self.binary(truth, ones, |one| one, metric)),
-                // The second column is the probability of class 1.
-                Prediction::Multiclass(table) if self.classes == 2 => {
-                    Some(self.binary(truth, table.as_chunks::<2>().0, |[_, one]| one, metric))
-                }
-                Prediction::Multiclass(table) => Some(self.multiclass(truth, table, metric)),
-                Prediction::Classes(_) | Prediction::Numbers(_) => None,
-            },
+            (Values::Classes(truth), Compares::Decisions | Compares::Probabilities) => {
+                self.ranked(truth, metric)
+            }
             (Values::Numbers(truth), Compares::Numbers) => match self.prediction {
                 Prediction::Numbers(numbers) => Some(self.numbers(truth, numbers, metric)),
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// A metric of decisions or probabilities; `None` if there are none.
+    fn ranked(&self, truth: &[u32], metric: &Metric) -> Option<f64> {
+        let mut ranking = &self.ranking;
+        let prediction = match (self.prediction, metric.compares()) {
+            (Prediction::Decisions { values, .. }, Compares::Decisions) => self.by_class(values),
+            (Prediction::Decisions { probabilities, .. }, _) => {
+                ranking = &self.probability_ranking;
+                self.by_class(probabilities?)
+            }
+            (prediction, _) => prediction,
+        };
+        match prediction {
+            Prediction::Binary(ones) => Some(self.binary(truth, ones, |one| one, metric, ranking)),
+            // The second column is the probability of class 1.
+            Prediction::Multiclass(table) if self.classes == 2 => {
+                let rows = table.as_chunks::<2>().0;
+                Some(self.binary(truth, rows, |[_, one]| one, metric, ranking))
+            }
+            Prediction::Multiclass(table) => Some(self.multiclass(truth, table, metric)),
+            _ => None,
+        }
+    }
+
+    /// Numbers of class 1 of two, or of all classes, in the form of probabilities.
+    fn by_class(&self, numbers: &'a [f64]) -> Prediction<'a> {
+        if self.classes == 2 {
+            Prediction::Binary(numbers)
+        } else {
+            Prediction::Multiclass(numbers)
         }
     }
 
@@ -124,19 +154,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A metric of two classes. `one` gives the probability of class 1 in a row.
+    /// A metric of two classes. `one` gives the probability of class 1 in a row, or the
+    /// decision; `ranking` is the order by these.
     fn binary<R: Copy>(
         &self,
         truth: &[u32],
         rows: &[R],
         one: impl Fn(R) -> f64,
         metric: &Metric,
+        ranking: &OnceCell<Option<AnyRanking>>,
     ) -> f64 {
         let weights = self.weights;
         let both = (0..2).all(|class| truth.contains(&class));
         let ones = || rows.iter().map(|row| one(*row));
         let ranked = |metric: fn(&AnyRanking) -> f64| {
-            let ranking = self.ranking.get_or_init(|| {
+            let ranking = ranking.get_or_init(|| {
                 // The order by the probability of class 0 is the reverse. `1 - one`
                 // would tie values that differ.
                 let sign = if self.positive == 1 { 1.0 } else { -1.0 };

@@ -46,8 +46,19 @@ impl Step for KBinsDiscretizer {
                     ),
                     choice(
                         "quantile_method",
-                        &["averaged_inverted_cdf", "inverted_cdf", "linear"],
-                        "The definition of a quantile.",
+                        &[
+                            "averaged_inverted_cdf",
+                            "inverted_cdf",
+                            "closest_observation",
+                            "interpolated_inverted_cdf",
+                            "hazen",
+                            "weibull",
+                            "linear",
+                            "median_unbiased",
+                            "normal_unbiased",
+                        ],
+                        "The definition of a quantile, as NumPy names it; the first two take \
+                         weights.",
                     ),
                 ],
             )
@@ -58,11 +69,11 @@ impl Step for KBinsDiscretizer {
         let bins = fit.params.whole("n_bins").unwrap_or(5);
         let strategy = fit.params.text("strategy");
         let method = fit.params.text("quantile_method");
-        if fit.weights.is_some() && strategy == "quantile" && method == "linear" {
-            return Err(Fault::InvalidParams(
-                "`quantile_method: linear` takes no weights; use `averaged_inverted_cdf`"
-                    .to_owned(),
-            ));
+        let takes_weights = matches!(method, "averaged_inverted_cdf" | "inverted_cdf");
+        if fit.weights.is_some() && strategy == "quantile" && !takes_weights {
+            return Err(Fault::InvalidParams(format!(
+                "`quantile_method: {method}` takes no weights; use `averaged_inverted_cdf`"
+            )));
         }
         let weights = fit.train_weights();
         let places = fit.matrix.places().into_iter();
@@ -155,26 +166,61 @@ fn wide(edges: Vec<f64>) -> Vec<f64> {
     kept
 }
 
-/// A quantile of sorted values by one of NumPy's methods.
+/// A quantile of sorted values by one of NumPy's methods (Hyndman and Fan, 1996,
+/// "Sample quantiles in statistical packages"): at a place between two values, and how
+/// much of the way from the one to the other.
 fn quantile(sample: &[(f64, f64)], share: f64, method: &str) -> f64 {
     let last = sample.len() - 1;
     let value = |place: usize| sample[place.min(last)].0;
-    if method == "linear" {
-        let values = sample.iter().map(|(x, _)| *x).collect();
-        return super::order::Ordered::Values(values).quantile(share);
-    }
-    let place = sample.len() as f64 * share - 1.0;
-    if place < 0.0 {
+    let rows = sample.len() as f64;
+    // The place by the constants of a method that interpolates.
+    let between = |alpha: f64, beta: f64| {
+        let place = rows * share + (alpha + share * (1.0 - alpha - beta)) - 1.0;
+        (place, place - place.floor())
+    };
+    let (place, weight) = match method {
+        "interpolated_inverted_cdf" => between(0.0, 1.0),
+        "hazen" => between(0.5, 0.5),
+        "weibull" => between(0.0, 0.0),
+        "linear" => {
+            let place = (rows - 1.0) * share;
+            (place, place - place.floor())
+        }
+        "median_unbiased" => between(1.0 / 3.0, 1.0 / 3.0),
+        "normal_unbiased" => between(3.0 / 8.0, 3.0 / 8.0),
+        "closest_observation" => {
+            let place = rows * share - 1.0 - 0.5;
+            let stays = place.fract() == 0.0 && place.rem_euclid(2.0) == 1.0;
+            (place, if stays { 0.0 } else { 1.0 })
+        }
+        _ => {
+            let place = rows * share - 1.0;
+            let averages = method == "averaged_inverted_cdf";
+            let weight = match place.fract() == 0.0 {
+                true if averages => 0.5,
+                true => 0.0,
+                false => 1.0,
+            };
+            (place, weight)
+        }
+    };
+    // Steps do not interpolate below the least value, but may step onto the next.
+    if place < 0.0 && (method != "closest_observation" || place < -1.0) {
         return value(0);
     }
-    let below = place.floor() as usize;
-    match (place.fract() == 0.0, method) {
-        (true, "inverted_cdf") => value(below),
-        (true, _) if below < last => {
-            let (a, b) = (value(below), value(below + 1));
-            b - (b - a) * 0.5
-        }
-        _ => value(below + 1),
+    if place >= last as f64 {
+        return value(last);
+    }
+    let below = place.floor();
+    let (a, b) = (
+        value(below.max(0.0) as usize),
+        value((below + 1.0) as usize),
+    );
+    // As NumPy's `_lerp`: exact at both ends.
+    if weight >= 0.5 {
+        b - (b - a) * (1.0 - weight)
+    } else {
+        a + (b - a) * weight
     }
 }
 

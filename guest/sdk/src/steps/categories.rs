@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{StepParams, at_least};
+use super::{Fit, StepParams, at_least, choices};
 use crate::contract::{Param, ParamKind};
 use crate::matrix::{Block, CategoryColumn, Place};
 use crate::{Fault, Matrix};
@@ -31,6 +31,46 @@ enum Distinct {
 pub(super) const UNKNOWN: u32 = u32::MAX;
 
 impl Categories {
+    /// The categories of each column and how often each occurs in the training rows:
+    /// those that the parameter `categories` names, else those that occur there.
+    ///
+    /// # Errors
+    /// If it does not name those of every column, or not as the column has them.
+    pub(super) fn of_columns(fit: &Fit<'_>) -> Result<Vec<(Self, Vec<usize>)>, Fault> {
+        let (matrix, train) = (fit.matrix, fit.train);
+        let places = matrix.places();
+        let Value::Array(given) = fit.params.get("categories") else {
+            let places = places.into_iter();
+            return Ok(places.map(|place| Self::of(matrix, place, train)).collect());
+        };
+        if given.len() != places.len() {
+            return Err(Fault::InvalidParams(format!(
+                "`categories` has {} lists, but the step has {} columns: `{}`",
+                given.len(),
+                places.len(),
+                matrix.names().collect::<Vec<_>>().join("`, `")
+            )));
+        }
+        let columns = places.into_iter().zip(given);
+        let columns = columns.map(|(place, given)| {
+            let block = &matrix.blocks()[place.block];
+            let given = given.as_array().map_or(&[][..], Vec::as_slice);
+            let values = match block {
+                Block::Category(_) => Distinct::Labels(given.iter().map(label).collect()),
+                block => Distinct::Numbers(ascending(given, block.name(place.column))?),
+            };
+            let (categories, _) = Self::new(values, Vec::new(), 0);
+            let mut counts = vec![0; categories.known()];
+            let codes = categories.encode(matrix, place);
+            for &row in train {
+                let count = counts.get_mut(codes[row as usize] as usize);
+                count.into_iter().for_each(|count| *count += 1);
+            }
+            Ok((categories, counts))
+        });
+        columns.collect()
+    }
+
     /// The categories of column `place`, and how often each occurs.
     pub(super) fn of(matrix: &Matrix, place: Place, train: &[u32]) -> (Self, Vec<usize>) {
         match &matrix.blocks()[place.block] {
@@ -175,6 +215,40 @@ impl Categories {
             block.name(place.column)
         )))
     }
+}
+
+/// A given category as a label: a whole number without a fraction.
+fn label(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => match value.as_f64() {
+            Some(number) => number.to_string(),
+            None => value.to_string(),
+        },
+    }
+}
+
+/// The given categories of a column of numbers, which ascend.
+fn ascending(given: &[Value], column: &str) -> Result<Vec<f64>, Fault> {
+    let numbers: Option<Vec<f64>> = given.iter().map(Value::as_f64).collect();
+    let numbers = numbers.filter(|numbers| numbers.is_sorted());
+    numbers.ok_or_else(|| {
+        Fault::InvalidParams(format!(
+            "`categories` of the column `{column}` are ascending numbers, since it is a column of \
+             numbers"
+        ))
+    })
+}
+
+/// The parameter `categories`.
+pub(super) fn categories_param() -> Param {
+    Param::new(
+        "categories",
+        vec![choices(&["auto"]), ParamKind::Categories],
+        "auto".into(),
+        "The categories of each column in order, a list for each; `auto` takes those of the \
+         training rows.",
+    )
 }
 
 /// The parameters `min_frequency` and `max_categories`.

@@ -3,10 +3,12 @@
 //! fewer. `n_components` is
 //! nested: fewer components are the first of more.
 
+use std::f64::consts::PI;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Fit, Step, StepParams, at_least, check_dense, describe, switch};
+use super::{Fit, Step, StepParams, at_least, check_dense, choices, describe, switch};
 use crate::contract::{Param, ParamKind, StepDescription};
 use crate::eigen::{Eigen, symmetric_eigen};
 use crate::matrix::{Block, dot};
@@ -140,9 +142,10 @@ fn of_rows(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pca {
     directions: Directions,
-    /// The share of the variance of all rows that the first directions explain, by
-    /// their number less one.
-    explained: Vec<f64>,
+    /// The variances of all directions, greatest first.
+    variances: Vec<f64>,
+    /// The number of columns and of training rows.
+    size: [usize; 2],
 }
 
 impl Step for Pca {
@@ -161,10 +164,11 @@ impl Step for Pca {
                 vec![
                     Param::new(
                         "n_components",
-                        vec![ParamKind::Null, at_least(1), share],
+                        vec![ParamKind::Null, at_least(1), share, choices(&["mle"])],
                         Value::Null,
                         "The number of directions; as a share, so many that they explain more than \
-                         that of the variance; `null` is all.",
+                         that of the variance; `mle` is Minka's estimate of their number; `null` \
+                         is all.",
                     )
                     .nested(),
                     switch(
@@ -193,16 +197,9 @@ impl Step for Pca {
         values
             .iter_mut()
             .for_each(|value| *value /= (rows - 1) as f64);
-        let total: f64 = values.iter().sum();
-        let mut sum = 0.0;
-        let explained: Vec<f64> = values
-            .iter()
-            .map(|value| {
-                sum += value / total;
-                sum
-            })
-            .collect();
-        let count = components(fit.params, &explained, most)?;
+        values.truncate(most);
+        let size = [fit.matrix.columns(), rows];
+        let count = components(fit.params, &values, size)?;
         let whiten = fit.params.is("whiten");
         let shifts = vectors.iter().map(|vector| {
             let projected = means.iter().zip(vector).map(|(mean, x)| mean * x);
@@ -226,7 +223,8 @@ impl Step for Pca {
         let directions = directions.first(count).unwrap_or(directions);
         Ok(Self {
             directions,
-            explained,
+            variances: values,
+            size,
         })
     }
 
@@ -248,17 +246,24 @@ impl Step for Pca {
     }
 
     fn narrowed(&self, params: &StepParams) -> Option<(Self, Vec<usize>)> {
-        let count = components(params, &self.explained, self.explained.len()).ok()?;
+        let count = components(params, &self.variances, self.size).ok()?;
         let narrowed = Self {
             directions: self.directions.first(count)?,
-            explained: self.explained.clone(),
+            variances: self.variances.clone(),
+            size: self.size,
         };
         Some((narrowed, (0..count).collect()))
     }
 }
 
-/// The number of components of `n_components`, at most `most`.
-fn components(params: &StepParams, explained: &[f64], most: usize) -> Result<usize, Fault> {
+/// The number of components of `n_components`, at most that of `variances`. `size` is
+/// the number of columns and of training rows.
+fn components(
+    params: &StepParams,
+    variances: &[f64],
+    [columns, rows]: [usize; 2],
+) -> Result<usize, Fault> {
+    let most = variances.len();
     match (params.whole("n_components"), params.number("n_components")) {
         (Some(count), _) if count > most => Err(Fault::InvalidParams(format!(
             "`n_components` is {count}, but there are {most} directions at most: as many as \
@@ -266,11 +271,69 @@ fn components(params: &StepParams, explained: &[f64], most: usize) -> Result<usi
         ))),
         (Some(count), _) => Ok(count),
         (None, Some(share)) => {
-            let fewer = explained.partition_point(|&sum| sum <= share);
+            let total: f64 = variances.iter().sum();
+            let sums = variances.iter().scan(0.0, |sum, variance| {
+                *sum += variance / total;
+                Some(*sum)
+            });
+            let fewer = sums.take_while(|&sum| sum <= share).count();
             Ok((fewer + 1).min(most))
+        }
+        (None, None) if params.text("n_components") == "mle" => {
+            if rows < columns {
+                return Err(Fault::InvalidParams(format!(
+                    "`n_components: mle` needs as many training rows as columns, but there are \
+                     {rows} rows and {columns} columns"
+                )));
+            }
+            Ok(likeliest(variances, rows))
         }
         (None, None) => Ok(most),
     }
+}
+
+/// The number of components of the greatest likelihood, less than that of columns
+/// (Minka, 2000, "Automatic choice of dimensionality for PCA", equation 30).
+fn likeliest(variances: &[f64], rows: usize) -> usize {
+    let mut best = (f64::NEG_INFINITY, 0);
+    for rank in 1..variances.len() {
+        let likelihood = log_likelihood(variances, rank, rows as f64);
+        if likelihood > best.0 {
+            best = (likelihood, rank);
+        }
+    }
+    best.1
+}
+
+/// The logarithm of the likelihood that `rank` directions are not noise.
+fn log_likelihood(variances: &[f64], rank: usize, rows: f64) -> f64 {
+    const LEAST: f64 = 1e-15;
+    if variances[rank - 1] < LEAST {
+        return f64::NEG_INFINITY;
+    }
+    let (kept, noise) = variances.split_at(rank);
+    let count = |of: usize| of as f64;
+    let mut of_directions = -count(rank) * libm::log(2.0);
+    for left in (variances.len() - rank + 1..=variances.len()).rev() {
+        let half = count(left) / 2.0;
+        of_directions += libm::lgamma(half) - libm::log(PI) * half;
+    }
+    let of_kept = -kept.iter().map(|&x| libm::log(x)).sum::<f64>() * rows / 2.0;
+    let level = f64::max(LEAST, noise.iter().sum::<f64>() / count(noise.len()));
+    let of_noise = -libm::log(level) * rows * count(noise.len()) / 2.0;
+    let free = count(variances.len() * rank) - count(rank * (rank + 1)) / 2.0;
+    let of_free = libm::log(2.0 * PI) * (free + count(rank)) / 2.0;
+    let mut of_pairs = 0.0;
+    for (at, &variance) in kept.iter().enumerate() {
+        for (other, &lesser) in variances.iter().enumerate().skip(at + 1) {
+            let known = if other < rank { lesser } else { level };
+            of_pairs += libm::log((variance - lesser) * (1.0 / known - 1.0 / variance));
+            of_pairs += libm::log(rows);
+        }
+    }
+    of_directions + of_kept + of_noise + of_free
+        - of_pairs / 2.0
+        - count(rank) * libm::log(rows) / 2.0
 }
 
 /// Projects on the directions of greatest norm. Columns are not centred.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::categories::{Categories, UNKNOWN, grouped, infrequent_params};
+use super::categories::{Categories, UNKNOWN, categories_param, grouped, infrequent_params};
 use super::{Fit, Step, StepParams, choice, choices, describe};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::{Block, CodedBlock, CodedColumn, Codes};
@@ -31,6 +31,7 @@ impl Step for OneHotEncoder {
 
     fn description() -> StepDescription {
         let mut params = vec![
+            categories_param(),
             choice(
                 "handle_unknown",
                 &["error", "ignore", "infrequent_if_exist", "warn"],
@@ -57,9 +58,9 @@ impl Step for OneHotEncoder {
     }
 
     fn fit(fit: &Fit<'_>) -> Result<Self, Fault> {
-        let places = fit.matrix.places().into_iter().zip(fit.matrix.names());
-        let columns = places.map(|(place, name)| {
-            let (categories, counts) = Categories::of(fit.matrix, place, fit.train);
+        let columns = Categories::of_columns(fit)?.into_iter();
+        let columns = columns.zip(fit.matrix.names());
+        let columns = columns.map(|((categories, counts), name)| {
             column(fit.params, name, categories, &counts, fit.train.len())
         });
         Ok(Self {

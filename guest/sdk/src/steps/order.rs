@@ -2,6 +2,7 @@
 
 use crate::Matrix;
 use crate::matrix::{Block, CodedBlock};
+use crate::sort::sort_numbers;
 
 /// The values of a column in some rows, ascending, without missing ones.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Ordered {
         let Block::Coded(coded) = block else {
             let mut values = block.values(0, rows);
             values.retain(|value| !value.is_nan());
-            values.sort_unstable_by(f64::total_cmp);
+            sort_numbers(&mut values);
             return vec![Self::Values(values)];
         };
         let mut by_level = vec![0; coded.column_of().len()];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::categories::{Categories, UNKNOWN, grouped, infrequent_params};
+use super::categories::{Categories, UNKNOWN, categories_param, grouped, infrequent_params};
 use super::{Fit, Step, StepParams, choice, choices, describe};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::Block;
@@ -33,6 +33,7 @@ impl Step for OrdinalEncoder {
             max: None,
         };
         let mut params = vec![
+            categories_param(),
             choice(
                 "handle_unknown",
                 &["error", "use_encoded_value"],
@@ -80,8 +81,8 @@ impl Step for OrdinalEncoder {
             .number("encoded_missing_value")
             .unwrap_or(f64::NAN);
         let mut columns = Vec::new();
-        for (place, name) in fit.matrix.places().into_iter().zip(fit.matrix.names()) {
-            let (categories, mut counts) = Categories::of(fit.matrix, place, fit.train);
+        let all = Categories::of_columns(fit)?.into_iter();
+        for ((categories, mut counts), name) in all.zip(fit.matrix.names()) {
             counts.truncate(categories.known());
             let grouping = grouped(fit.params, &counts, fit.train.len());
             let is_taken = |value: f64| value >= 0.0 && value < grouping.len as f64;

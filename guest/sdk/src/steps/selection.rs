@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::information::{self, Of};
 use super::order::{Ordered, extremes};
 use super::scalers::is_constant;
 use super::{Fit, Step, StepParams, at_least, choice, choices, describe};
@@ -94,14 +95,22 @@ impl Selected {
 }
 
 /// The functions that score columns.
-const SCORES: [&str; 3] = ["f_classif", "f_regression", "chi2"];
+const SCORES: [&str; 6] = [
+    "f_classif",
+    "f_regression",
+    "chi2",
+    "r_regression",
+    "mutual_info_classif",
+    "mutual_info_regression",
+];
 
 fn score_param() -> Param {
     choice(
         "score_func",
         &SCORES,
         "The score of a column: the F-value of an analysis of variance between classes, the F-value \
-         of a linear regression, or the chi-squared statistic of counts in classes.",
+         of a linear regression, the chi-squared statistic of counts in classes, Pearson's \
+         correlation, or the mutual information with classes or with numbers.",
     )
 }
 
@@ -238,12 +247,25 @@ fn best_share(scores: &[f64], params: &StepParams) -> Vec<usize> {
 /// The score of each column; the least number for one without a score.
 fn scores(fit: &Fit<'_>) -> Result<Vec<f64>, Fault> {
     let scores = match (fit.params.text("score_func"), fit.target) {
-        ("f_regression", target) => f_regression(fit, &numbers(target, fit.train)?),
+        (score @ "f_regression", target) => f_regression(fit, &numbers(score, target, fit.train)?),
+        (score @ "r_regression", target) => r_regression(fit, &numbers(score, target, fit.train)?),
+        (score @ "mutual_info_regression", target) => {
+            let numbers = numbers(score, target, fit.train)?;
+            information::scores(fit, &Of::Numbers(&numbers))?
+        }
         (score, Target::Numbers(_)) => {
+            let instead = match score {
+                "mutual_info_classif" => "mutual_info_regression",
+                _ => "f_regression",
+            };
             return Err(Fault::InvalidParams(format!(
                 "`score_func: {score}` takes a target of classes, but the target is numeric; use \
-                 `f_regression`"
+                 `{instead}`"
             )));
+        }
+        ("mutual_info_classif", Target::Classes { codes, .. }) => {
+            let codes: Vec<u32> = fit.train.iter().map(|&row| codes[row as usize]).collect();
+            information::scores(fit, &Of::Classes(&codes))?
         }
         ("chi2", Target::Classes { codes, .. }) => chi2(fit, codes)?,
         (_, Target::Classes { codes, .. }) => f_classif(fit, codes),
@@ -254,19 +276,22 @@ fn scores(fit: &Fit<'_>) -> Result<Vec<f64>, Fault> {
         .collect())
 }
 
-/// The target of the training rows as numbers: labels that are numbers, else the
-/// indices of classes.
-fn numbers(target: &Target, train: &[u32]) -> Result<Vec<f64>, Fault> {
+/// The target of the training rows as numbers, for the function `score`: numbers, or
+/// labels that are numbers.
+fn numbers(score: &str, target: &Target, train: &[u32]) -> Result<Vec<f64>, Fault> {
     match target {
         Target::Numbers(numbers) => Ok(train.iter().map(|&row| numbers[row as usize]).collect()),
         Target::Classes { classes, codes } => {
             let labels: Option<Vec<f64>> = classes.iter().map(|label| label.parse().ok()).collect();
             let labels = labels.ok_or_else(|| {
-                Fault::InvalidParams(
-                    "`score_func: f_regression` takes a target of numbers, but the labels of the \
-                     target are texts; use `f_classif`"
-                        .to_owned(),
-                )
+                let instead = match score {
+                    "mutual_info_regression" => "mutual_info_classif",
+                    _ => "f_classif",
+                };
+                Fault::InvalidParams(format!(
+                    "`score_func: {score}` takes a target of numbers, but the labels of the target \
+                     are texts; use `{instead}`"
+                ))
             })?;
             Ok(train
                 .iter()
@@ -321,21 +346,31 @@ fn f_classif(fit: &Fit<'_>, codes: &[u32]) -> Vec<f64> {
     scores.collect()
 }
 
-/// The F-value of a linear regression on each column; 0 for a constant one, and the
-/// greatest number for one that is a linear function of the target.
-fn f_regression(fit: &Fit<'_>, target: &[f64]) -> Vec<f64> {
+/// Pearson's correlation of each column and the target; 0 for a constant one.
+fn r_regression(fit: &Fit<'_>, target: &[f64]) -> Vec<f64> {
     let rows = fit.train.len() as f64;
     let mean = target.iter().sum::<f64>() / rows;
     let centred: Vec<f64> = target.iter().map(|y| y - mean).collect();
     let norm = centred.iter().map(|y| y * y).sum::<f64>().sqrt();
     let products = fit.matrix.transposed_multiply(fit.train, &centred);
     let moments = fit.matrix.moments(fit.train, None);
-    let scores = products.iter().zip(&moments).map(|(product, moments)| {
+    let correlations = products.iter().zip(&moments).map(|(product, moments)| {
         let correlation = product / (rows * moments.variance).sqrt() / norm;
         let constant = is_constant(moments.variance, moments.mean, rows);
         if constant || correlation.is_nan() {
             return 0.0;
         }
+        correlation
+    });
+    correlations.collect()
+}
+
+/// The F-value of a linear regression on each column; 0 for a constant one, and the
+/// greatest number for one that is a linear function of the target.
+fn f_regression(fit: &Fit<'_>, target: &[f64]) -> Vec<f64> {
+    let rows = fit.train.len() as f64;
+    let correlations = r_regression(fit, target).into_iter();
+    let scores = correlations.map(|correlation| {
         let square = correlation * correlation;
         let score = square / (1.0 - square) * (rows - 2.0);
         if score.is_infinite() || score < 0.0 {

@@ -297,6 +297,66 @@ fn selections_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/selection.json"));
 }
 
+#[derive(Deserialize)]
+struct Information {
+    table: String,
+    columns: Vec<String>,
+    target: String,
+    scores: Vec<f64>,
+}
+
+#[test]
+fn mutual_information_equals_that_of_scikit_learn() {
+    let tables = tables();
+    let cases: Vec<Information> =
+        serde_json::from_str(include_str!("vectors/information.json")).unwrap();
+    for case in cases {
+        let whole = matrix(&tables, &case.table);
+        let places = whole.names().enumerate();
+        let places = places.filter(|(_, name)| case.columns.iter().any(|known| known == name));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        let target = target(&tables.targets[&case.target]);
+        let rows = FitRows {
+            key: "",
+            target: &target,
+            train: &tables.train,
+            test: &tables.test,
+            weights: None,
+        };
+        let encode = TaskStep {
+            name: "encode".to_owned(),
+            step: "one_hot_encoder".to_owned(),
+            columns: Columns::Categorical,
+            params: Params::new(),
+        };
+        let (_, matrix) = fit(&[encode], &whole.select(&places), &rows).unwrap();
+        let description = description("select_k_best").unwrap();
+        let fit = Fit {
+            matrix: &matrix,
+            params: &StepParams::new(&description, &Params::new()).unwrap(),
+            target: &target,
+            train: &tables.train,
+            weights: None,
+        };
+        let found = match &target {
+            Target::Numbers(all) => {
+                let numbers: Vec<f64> = fit.train.iter().map(|&row| all[row as usize]).collect();
+                information::scores(&fit, &information::Of::Numbers(&numbers))
+            }
+            Target::Classes { codes, .. } => {
+                let codes: Vec<u32> = fit.train.iter().map(|&row| codes[row as usize]).collect();
+                information::scores(&fit, &information::Of::Classes(&codes))
+            }
+        };
+        let found = found.unwrap();
+        assert_eq!(found.len(), case.scores.len(), "{}", case.table);
+        for (found, expected) in found.iter().zip(&case.scores) {
+            let title = format!("{} of {}: {found} {expected}", case.target, case.table);
+            assert!((found - expected).abs() < 1e-9, "{title}");
+        }
+    }
+}
+
 #[test]
 fn chains_of_steps_equal_those_of_scikit_learn() {
     compare(include_str!("vectors/chains.json"));

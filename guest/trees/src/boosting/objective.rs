@@ -9,7 +9,8 @@
 
 use crate::boosting::params::Loss;
 use crate::boosting::quantile::{median, quantile};
-use crate::exponential::exp;
+use fanout_sdk::exponential::{exp, sigmoid};
+
 
 /// The target of every row of a dataset.
 #[derive(Clone, Copy, Debug)]
@@ -54,23 +55,6 @@ impl Link {
                 .for_each(|output| *output = libm::exp(*output)),
             Self::Logit => sigmoid(outputs),
             Self::Softmax => outputs.chunks_exact_mut(width).for_each(softmax),
-        }
-    }
-}
-
-/// Replaces numbers `x` by `1 / (1 + exp(-x))`.
-fn sigmoid(outputs: &mut [f64]) {
-    const BLOCK: usize = 256;
-    let mut small = [0.0; BLOCK];
-    for outputs in outputs.chunks_mut(BLOCK) {
-        let small = &mut small[..outputs.len()];
-        for (small, output) in small.iter_mut().zip(&*outputs) {
-            *small = -output.abs();
-        }
-        exp(small);
-        for (output, small) in outputs.iter_mut().zip(small) {
-            let one = 1.0 / (1.0 + *small);
-            *output = if *output >= 0.0 { one } else { *small * one };
         }
     }
 }

@@ -156,11 +156,6 @@ impl BoostingParams {
             ),
             _ => ClassWeight::Balanced,
         };
-        if classes == 0 && class_weight != ClassWeight::Equal {
-            return Err(
-                "`class_weight` is given, but the target is numeric and has no classes".to_owned(),
-            );
-        }
         let validation = match get("validation_fraction") {
             Value::Null => None,
             value => Some(match value.as_u64() {
@@ -221,33 +216,16 @@ impl BoostingParams {
 }
 
 fn loss(loss: &Value, quantile: &Value, alpha: f64, classes: usize) -> Result<Loss, String> {
-    let name = loss.as_str().unwrap_or("auto");
-    let refuse = |target: &str, losses: &str| {
-        Err(format!(
-            "`loss` is `{name}`, but the target is {target}, which takes {losses}"
-        ))
-    };
-    if classes > 0 {
-        return match name {
-            "auto" | "log_loss" => Ok(Loss::LogLoss),
-            _ => refuse("of classes", "`log_loss`"),
-        };
-    }
-    Ok(match name {
-        "auto" | "squared_error" => Loss::SquaredError,
-        "absolute_error" => Loss::AbsoluteError,
-        "quantile" => Loss::Quantile(quantile.as_f64().ok_or_else(|| {
+    Ok(match loss.as_str() {
+        _ if classes > 0 => Loss::LogLoss,
+        Some("absolute_error") => Loss::AbsoluteError,
+        Some("quantile") => Loss::Quantile(quantile.as_f64().ok_or_else(|| {
             "`loss: quantile` needs `quantile`, the level between 0 and 1".to_owned()
         })?),
-        "poisson" => Loss::Poisson,
-        "gamma" => Loss::Gamma,
-        "huber" => Loss::Huber(alpha),
-        _ => {
-            return refuse(
-                "numeric",
-                "`squared_error`, `absolute_error`, `quantile`, `poisson`, `gamma` and `huber`",
-            );
-        }
+        Some("poisson") => Loss::Poisson,
+        Some("gamma") => Loss::Gamma,
+        Some("huber") => Loss::Huber(alpha),
+        _ => Loss::SquaredError,
     })
 }
 

@@ -1,4 +1,4 @@
-//! [`HistGradientBoosting`] as a trainer of a guest.
+//! [`HistGradientBoosting`] and [`HistGradientBoostingRegressor`] as trainers of a guest.
 
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
@@ -14,12 +14,18 @@ use crate::boosting::fit::{self, BoostingError, BoostingSet};
 use crate::boosting::objective::{BoostingTarget, Link};
 use crate::boosting::params::BoostingParams;
 use crate::model::Forest;
-use crate::trainers::{TableError, choice, encode_feature, from, number, prepare, share};
+use crate::params::TargetKind;
+use crate::trainers::{MEMORY, TableError, choice, encode_feature, from, number, prepare, share};
 
-/// Gradient boosted trees, as scikit-learn's `HistGradientBoostingClassifier` and
-/// `HistGradientBoostingRegressor`.
+/// Gradient boosted trees of classes, as scikit-learn's
+/// `HistGradientBoostingClassifier`.
 #[derive(Clone, Copy, Debug)]
 pub struct HistGradientBoosting;
+
+/// Gradient boosted trees of numbers, as scikit-learn's
+/// `HistGradientBoostingRegressor`.
+#[derive(Clone, Copy, Debug)]
+pub struct HistGradientBoostingRegressor;
 
 /// A fitted model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,83 +40,94 @@ pub struct BoostedModel {
     forest: Forest,
 }
 
-impl Trainer for HistGradientBoosting {
-    type Prepared = Bins;
-    type Model = BoostedModel;
+macro_rules! trainer {
+    ($name:ident, $kind:ident) => {
+        impl Trainer for $name {
+            type Prepared = Bins;
+            type Model = BoostedModel;
 
-    fn description() -> TrainerDescription {
-        let tasks = vec![Learning::Binary, Learning::Multiclass, Learning::Regression];
-        let mut description = TrainerDescription::new(
-            "hist_gradient_boosting",
-            "Gradient boosted trees, grown best-first from histograms.",
-            tasks,
-            params(),
-        );
-        description.abilities.weights = true;
-        description
-    }
+            fn description() -> TrainerDescription {
+                describe(TargetKind::$kind)
+            }
 
-    fn prepare(table: &Table) -> Result<Bins, Fault> {
-        prepare(table)
-    }
+            fn prepare(table: &Table) -> Result<Bins, Fault> {
+                prepare(table)
+            }
 
-    fn evaluate(bins: &Bins, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
-        let set = set(job);
-        let candidates = job.candidates.iter();
-        let candidates: Vec<BoostingParams> = candidates
-            .map(|params| read(params, &set))
-            .collect::<Result<_, _>>()?;
-        fit::evaluate(bins, &set, job.test, &candidates, scorer).map_err(fault)
-    }
+            fn evaluate(bins: &Bins, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
+                evaluate(bins, job, scorer)
+            }
 
-    fn fit(bins: &Bins, job: &Job<'_>) -> Result<BoostedModel, Fault> {
-        let Some(params) = job.candidates.first() else {
-            return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
-        };
-        let set = set(job);
-        let params = read(params, &set)?;
-        let codes = ByteCodes::new(bins, params.max_bins);
-        let boosted = fit::fit(&codes, &set, &params).map_err(fault)?;
-        Ok(BoostedModel {
-            classes: set.labels.to_vec(),
-            link: boosted.link,
-            baseline: boosted.baseline,
-            forest: Forest::new(codes.columns().to_vec(), 0, boosted.trees),
-        })
-    }
+            fn fit(bins: &Bins, job: &Job<'_>) -> Result<BoostedModel, Fault> {
+                fit_one(bins, job)
+            }
 
-    fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
-        let outputs = model.baseline.len();
-        let expected = match model.classes.len() {
-            0 | 2 => 1,
-            classes => classes,
-        };
-        if outputs != expected || model.forest.classes() != 0 {
-            return Err(Fault::Failed(
-                "the model is damaged: its outputs are not those of its classes".to_owned(),
-            ));
-        }
-        let sums = model
-            .forest
-            .sums(table.rows(), outputs, |_, column, encode| {
-                encode_feature(table, column, encode)
-            });
-        let mut values = sums.map_err(TableError::fault)?;
-        for row in values.chunks_exact_mut(outputs) {
-            for (sum, baseline) in row.iter_mut().zip(&model.baseline) {
-                *sum += baseline;
+            fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
+                predict(model, table)
             }
         }
-        model.link.predict(&mut values, outputs);
-        Ok(PredictionBuf {
-            classes: model.classes.clone(),
-            values: match model.classes.len() {
-                0 => PredictionValues::Numbers(values),
-                2 => PredictionValues::Binary(values),
-                _ => PredictionValues::Multiclass(values),
-            },
-        })
+    };
+}
+
+trainer!(HistGradientBoosting, Classes);
+trainer!(HistGradientBoostingRegressor, Numbers);
+
+fn evaluate(bins: &Bins, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
+    let set = set(job);
+    let candidates = job.candidates.iter();
+    let candidates: Vec<BoostingParams> = candidates
+        .map(|params| read(params, &set))
+        .collect::<Result<_, _>>()?;
+    fit::evaluate(bins, &set, job.test, &candidates, scorer).map_err(fault)
+}
+
+fn fit_one(bins: &Bins, job: &Job<'_>) -> Result<BoostedModel, Fault> {
+    let Some(params) = job.candidates.first() else {
+        return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
+    };
+    let set = set(job);
+    let params = read(params, &set)?;
+    let codes = ByteCodes::new(bins, params.max_bins);
+    let boosted = fit::fit(&codes, &set, &params).map_err(fault)?;
+    Ok(BoostedModel {
+        classes: set.labels.to_vec(),
+        link: boosted.link,
+        baseline: boosted.baseline,
+        forest: Forest::new(codes.columns().to_vec(), 0, boosted.trees),
+    })
+}
+
+fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
+    let outputs = model.baseline.len();
+    let expected = match model.classes.len() {
+        0 | 2 => 1,
+        classes => classes,
+    };
+    if outputs != expected || model.forest.classes() != 0 {
+        return Err(Fault::Failed(
+            "the model is damaged: its outputs are not those of its classes".to_owned(),
+        ));
     }
+    let sums = model
+        .forest
+        .sums(table.rows(), outputs, |_, column, encode| {
+            encode_feature(table, column, encode)
+        });
+    let mut values = sums.map_err(TableError::fault)?;
+    for row in values.chunks_exact_mut(outputs) {
+        for (sum, baseline) in row.iter_mut().zip(&model.baseline) {
+            *sum += baseline;
+        }
+    }
+    model.link.predict(&mut values, outputs);
+    Ok(PredictionBuf {
+        classes: model.classes.clone(),
+        values: match model.classes.len() {
+            0 => PredictionValues::Numbers(values),
+            2 => PredictionValues::Binary(values),
+            _ => PredictionValues::Multiclass(values),
+        },
+    })
 }
 
 fn set<'a>(job: &Job<'a>) -> BoostingSet<'a> {
@@ -144,27 +161,56 @@ fn between(default: f64, name: &str, meaning: &str) -> Param {
     Param::new(name, vec![number(0.0, Some(1.0))], json!(default), meaning)
 }
 
-fn params() -> Vec<Param> {
-    let whole = |name, kinds, default: Value, meaning| Param::new(name, kinds, default, meaning);
+fn describe(kind: TargetKind) -> TrainerDescription {
+    let tasks = match kind {
+        TargetKind::Classes => vec![Learning::Binary, Learning::Multiclass],
+        TargetKind::Numbers => vec![Learning::Regression],
+    };
+    let mut description = TrainerDescription::new(
+        "hist_gradient_boosting",
+        "Gradient boosted trees, grown best-first from histograms.",
+        tasks,
+        params(kind),
+    );
+    description.abilities.weights = true;
+    description.memory(MEMORY).effort(0.1, 1.0, 0.7)
+}
+
+/// The hyper-parameters that targets of one kind have.
+fn of_kind(kind: TargetKind) -> Vec<Param> {
+    if kind == TargetKind::Classes {
+        return vec![
+            Param::new(
+                "loss",
+                vec![choice(&["log_loss"])],
+                json!("log_loss"),
+                "What is minimised: the negative log-likelihood.",
+            ),
+            Param::new(
+                "class_weight",
+                vec![ParamKind::Null, choice(&["balanced"]), ParamKind::Weights],
+                Value::Null,
+                "A weight for each label (1 if not given), or weights inversely proportional to \
+                 the class frequencies.",
+            ),
+        ];
+    }
+    let losses = [
+        "squared_error",
+        "absolute_error",
+        "quantile",
+        "poisson",
+        "gamma",
+        "huber",
+    ];
     vec![
-        whole(
+        Param::new(
             "loss",
-            vec![choice(&[
-                "auto",
-                "log_loss",
-                "squared_error",
-                "absolute_error",
-                "quantile",
-                "poisson",
-                "gamma",
-                "huber",
-            ])],
-            json!("auto"),
-            "What is minimised. For classes `log_loss`; for numbers `squared_error`, \
-             `absolute_error`, `quantile`, `poisson`, `gamma` or `huber`. `auto` is `log_loss` for \
-             classes and `squared_error` for numbers.",
+            vec![choice(&losses)],
+            json!("squared_error"),
+            "What is minimised. `poisson` takes targets of 0 or more, `gamma` above 0.",
         ),
-        whole(
+        Param::new(
             "quantile",
             vec![ParamKind::Null, share(Some(1.0))],
             Value::Null,
@@ -174,8 +220,15 @@ fn params() -> Vec<Param> {
             "alpha",
             vec![share(Some(1.0))],
             json!(0.9),
-            "The quantile of the absolute errors from which on `loss: huber` is linear.",
+            "The quantile of the absolute errors from which on `loss: huber` is linear, as in \
+             `GradientBoostingRegressor`.",
         ),
+    ]
+}
+
+fn params(kind: TargetKind) -> Vec<Param> {
+    let mut params = of_kind(kind);
+    params.extend([
         Param::new(
             "learning_rate",
             vec![share(None)],
@@ -294,13 +347,6 @@ fn params() -> Vec<Param> {
             "What is added to `l2_regularization` where labels are divided (LightGBM's).",
         ),
         Param::new(
-            "class_weight",
-            vec![ParamKind::Null, choice(&["balanced"]), ParamKind::Weights],
-            Value::Null,
-            "For classes, a weight for each label (1 if not given), or weights inversely \
-             proportional to the class frequencies.",
-        ),
-        Param::new(
             "early_stopping",
             vec![ParamKind::Bool, choice(&["auto"])],
             json!("auto"),
@@ -333,5 +379,6 @@ fn params() -> Vec<Param> {
             Value::Null,
             "The random seed. Null is 0: every fit is reproducible.",
         ),
-    ]
+    ]);
+    params
 }

@@ -153,7 +153,10 @@ pub enum EncodeError {
         name: String,
     },
     /// The column of the weights holds no numbers.
-    #[error("the column `{name}` of the weights holds {data_type}, not numbers")]
+    #[error(
+        "the column `{name}` of the weights holds {data_type}, not numbers; name a column of \
+         numbers, or leave `weight` out"
+    )]
     WeightNotNumeric {
         /// The column.
         name: String,

@@ -20,7 +20,9 @@ use super::{NatsPool, Signal};
 use crate::digest::Digest;
 use crate::pool::PoolError;
 use crate::pool::feed::{Job, LOOKED_UP};
-use crate::queue::message::{self, HMAC_HEADER, LOST, Series, TaskMessage, Verdict, WorkerMessage};
+use crate::queue::message::{
+    self, Document, FITS, HMAC_HEADER, LOST, TaskMessage, Verdict, WorkerMessage,
+};
 use crate::queue::{Link, QueueError, is_inbox};
 use crate::run::event::Event;
 use crate::run::pool::PoolEvent;
@@ -109,7 +111,9 @@ pub(super) struct Dispatch<'a> {
     record: Record,
     session: String,
     signals: Sender<Signal>,
+    /// By tag: the published tasks.
     in_flight: BTreeMap<u64, InFlight>,
+    next_tag: u64,
     /// Tasks that workers reported done; looked up in the next turn.
     done: BTreeMap<u64, ReportedDone>,
     fleet: Fleet,
@@ -148,6 +152,7 @@ impl<'a> Dispatch<'a> {
             session,
             signals,
             in_flight: BTreeMap::new(),
+            next_tag: 0,
             done: BTreeMap::new(),
             fleet: Fleet::default(),
             down: None,
@@ -226,24 +231,12 @@ impl<'a> Dispatch<'a> {
             .clamp(*WINDOW.start(), *WINDOW.end())
     }
 
-    /// Publishes the missing fits of a task for the first time.
+    /// Publishes the missing fits of a task for the first time: in one message, or in
+    /// as many as the server's bound demands. Scores are the same however a family is
+    /// split.
     fn publish_first(&mut self, job: Job) -> Result<(), Stop> {
-        let spec = self.tasks.spec(job.task).ok_or(PoolError::Unnamed)?;
-        let missing = job.found.missing.iter();
-        let candidates: Vec<u32> = missing.map(|&at| spec.candidates[at as usize]).collect();
-        let tag = job.task as u64;
-        let limits = self.pool.limits;
-        let message = message::write(&TaskMessage {
-            run: self.pool.run,
-            task: spec.id,
-            split: spec.split,
-            candidates: Series::of(&candidates),
-            memory: limits.memory,
-            timeout_ms: limits.timeout_ms(),
-            fresh: self.pool.fresh,
-            session: self.session.clone(),
-            tag,
-        });
+        let tag = self.next_tag;
+        let message = self.message(tag, &job);
         let queue = self.pool.link.queue();
         // Headers count as payload.
         let most = queue
@@ -251,10 +244,16 @@ impl<'a> Dispatch<'a> {
             .server_info()
             .max_payload
             .saturating_sub(1024);
-        if message.len() > most {
-            let bytes = message.len();
-            return Err(QueueError::TooLarge { bytes, most }.into());
+        let bytes = message.len();
+        if bytes > most || job.found.missing.len() > FITS {
+            let Some(halves) = job.halves() else {
+                return Err(QueueError::TooLarge { bytes, most }.into());
+            };
+            return halves
+                .into_iter()
+                .try_for_each(|half| self.publish_first(half));
         }
+        self.next_tag += 1;
         let task = InFlight {
             job,
             message,
@@ -268,6 +267,25 @@ impl<'a> Dispatch<'a> {
         self.publish(tag, &task);
         self.in_flight.insert(tag, task);
         Ok(())
+    }
+
+    /// The message of the missing fits of a task.
+    fn message(&self, tag: u64, job: &Job) -> Bytes {
+        let document = |text| Document::new(text).expect("it is JSON");
+        let wanted = job.missing_fits();
+        let limits = self.pool.limits;
+        message::write(&TaskMessage {
+            run: self.pool.run,
+            task: wanted.task,
+            identity: document(self.tasks.identity(job.task)),
+            fits: wanted.fits.into_iter().map(document).collect(),
+            outputs: wanted.outputs.into_iter().collect(),
+            memory: limits.memory,
+            timeout_ms: limits.timeout_ms(),
+            fresh: self.pool.fresh,
+            session: self.session.clone(),
+            tag,
+        })
     }
 
     fn publish(&self, tag: u64, task: &InFlight) {

@@ -37,6 +37,7 @@ proptest! {
         for bytes in [text, &text[..text.len().min(cut.into())]] {
             if let Ok(task) = read::<TaskMessage>(bytes) {
                 prop_assert!(crate::queue::is_name(&task.session));
+                prop_assert!(task.fits.len() <= FITS);
                 // Whatever the time is, it is one.
                 prop_assert_eq!(task.limits().timeout_ms(), task.timeout_ms);
             }
@@ -136,8 +137,8 @@ fn number_of_few() -> impl Strategy<Value = u32> {
 fn document() -> impl Strategy<Value = Value> {
     let digest = Digest::of(b"any");
     let documents = [
-        json!({"run": digest, "task": digest, "split": 0, "candidates": [[0, 2, 1]],
-               "memory": 1 << 30, "timeout_ms": 1000, "fresh": true, "session": "abc", "tag": 1}),
+        json!({"run": digest, "task": digest, "identity": {"guest": digest},
+               "fits": [{"max_depth": 1}, {}], "outputs": ["predictions"], "memory": 1 << 30, "timeout_ms": 1000, "fresh": true, "session": "abc", "tag": 1}),
         json!({"message": "done", "tag": 1, "worker": "one", "made": [[0, 2, 1]],
                "differing": [0]}),
         json!({"message": "returned", "tag": 1, "worker": "one", "reason": "why"}),
@@ -170,12 +171,14 @@ fn document() -> impl Strategy<Value = Value> {
 
 #[test]
 fn true_messages_are_read() {
+    let document = |text: &str| Document::new(text.to_owned()).unwrap();
     let digest = Digest::of(b"any");
     let task = TaskMessage {
         run: digest,
         task: digest,
-        split: 1,
-        candidates: Series::of(&[1, 2, 5]),
+        identity: document(r#"{"a": 1.50}"#),
+        fits: vec![document("{}"), document(r#"{"b":null}"#)],
+        outputs: [Output::Predictions].into(),
         memory: 1,
         timeout_ms: 2,
         fresh: true,
@@ -224,4 +227,20 @@ fn what_does_not_ascend_or_never_ends_is_no_series() {
     }
     let all = Series::try_from(vec![(0, u32::MAX, 1)]).unwrap();
     assert_eq!(all.numbers(1000), None);
+}
+
+#[test]
+fn a_document_keeps_its_text_and_fits_are_bounded() {
+    let digest = Digest::of(b"any");
+    let of = |fits: usize| {
+        let fits = vec!["{}"; fits].join(",");
+        let text = format!(
+            r#"{{"run":"{digest}","task":"{digest}","identity":{{"a" : 1.50}},"fits":[{fits}],
+                "memory":1,"timeout_ms":2,"session":"a","tag":3}}"#
+        );
+        read::<TaskMessage>(text.as_bytes())
+    };
+    assert_eq!(of(1).unwrap().identity.text(), r#"{"a" : 1.50}"#);
+    assert_eq!(of(FITS).unwrap().fits.len(), FITS);
+    assert!(of(FITS + 1).is_err());
 }

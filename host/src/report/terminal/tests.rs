@@ -33,6 +33,7 @@ Best by roc_auc: 0.7750 ± 0.0250, with
   criterion     gini
   max_depth     4
   random_state  10  (fixed)
+Baseline (dummy): roc_auc 0.5000, accuracy nan
 On the hold-out rows: roc_auc 0.7571, accuracy nan
 
 warning: the column `dep_delay` alone tells the target on 99.8 % of the rows;
@@ -98,6 +99,7 @@ fn flights() -> Report {
 fn the_ranking_metric_stands_first_and_others_give_way() {
     let example = flights();
     let report = Report {
+        baseline: None,
         holdout: None,
         ..example
     };

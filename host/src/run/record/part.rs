@@ -3,11 +3,12 @@
 //! never taken for whole; and, where the store has a key, an HMAC of its name and
 //! content, so that one written without the key is never taken at all.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanout_contract::{Params, Scores};
+use fanout_contract::{Output, Params, Scores};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -72,6 +73,17 @@ pub(super) struct Fit {
     /// Its key.
     pub(super) params: Params,
     pub(super) scores: Scores,
+    /// The digests of its artifacts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) artifacts: BTreeMap<Output, Digest>,
+}
+
+impl Fit {
+    /// Whether it has an artifact of each of these outputs.
+    pub(super) fn gives(&self, outputs: &[Output]) -> bool {
+        let mut outputs = outputs.iter();
+        outputs.all(|output| self.artifacts.contains_key(output))
+    }
 }
 
 impl Part {
@@ -169,6 +181,7 @@ mod tests {
                     test: [("accuracy".to_owned(), Some(0.1 + 0.2))].into(),
                     train: [("accuracy".to_owned(), None)].into(),
                 },
+                artifacts: [(Output::Predictions, Digest::of(b"file"))].into(),
             }],
         };
         Part::new(task, 2, content, Duration::from_micros(1234))

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use fanout_contract::Scores;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -21,6 +22,7 @@ fn wanted(numbers: &[u32]) -> WantedFits {
             .iter()
             .map(|n| json!({ "n": n }).to_string())
             .collect(),
+        outputs: Vec::new(),
     }
 }
 
@@ -72,7 +74,9 @@ fn run(store: &Store, numbers: &[u32]) -> usize {
         .map(|&at| numbers[at as usize])
         .collect();
     if !missing.is_empty() {
-        let kept = record.keep(&wanted, &found, &answer(&missing)).unwrap();
+        let kept = record
+            .keep(&wanted, &found, &answer(&missing), &[])
+            .unwrap();
         assert_eq!(kept.differing, []);
     }
     let found = look(&record, &wanted);
@@ -119,11 +123,11 @@ fn two_who_make_the_same_at_once_agree() {
     let (a, b) = (wanted(&[1, 2, 3]), wanted(&[3, 4]));
     let (found_a, found_b) = (look(&record, &a), look(&record, &b));
     assert_eq!(
-        record.keep(&a, &found_a, &answer(&[1, 2, 3])).unwrap(),
+        record.keep(&a, &found_a, &answer(&[1, 2, 3]), &[]).unwrap(),
         Kept::default()
     );
     assert_eq!(
-        record.keep(&b, &found_b, &answer(&[3, 4])).unwrap(),
+        record.keep(&b, &found_b, &answer(&[3, 4]), &[]).unwrap(),
         Kept::default()
     );
     // The second kept only what the first had not.
@@ -133,7 +137,7 @@ fn two_who_make_the_same_at_once_agree() {
     assert!(matches!(part.content, Content::Scores { fits, .. } if fits.len() == 1));
     // And what is the same in full is kept once.
     assert_eq!(
-        record.keep(&a, &found_a, &answer(&[1, 2, 3])).unwrap(),
+        record.keep(&a, &found_a, &answer(&[1, 2, 3]), &[]).unwrap(),
         Kept::default()
     );
     assert_eq!(parts(&store), 2);
@@ -147,9 +151,9 @@ fn a_trainer_that_says_otherwise_the_second_time_is_found_out() {
     let wanted = wanted(&[1, 2]);
     let found = look(&record, &wanted);
     assert_eq!(found.missing, [0, 1], "nothing is reused");
-    let kept = record.keep(&wanted, &found, &answer(&[1, 3])).unwrap();
+    let kept = record.keep(&wanted, &found, &answer(&[1, 3]), &[]).unwrap();
     assert_eq!(kept.differing, [Key::part(&wanted.task, 0)]);
-    let kept = record.keep(&wanted, &found, &answer(&[1, 2])).unwrap();
+    let kept = record.keep(&wanted, &found, &answer(&[1, 2]), &[]).unwrap();
     assert_eq!(kept, Kept::default());
     assert_eq!(parts(&store), 1);
 }
@@ -186,7 +190,9 @@ fn planted_scores_are_not_taken_with_a_key() {
         let wanted = wanted(&[1, 2]);
         let planted = answer(&[5, 6]);
         let all = look(&record(&theirs, true), &wanted);
-        record(&theirs, true).keep(&wanted, &all, &planted).unwrap();
+        record(&theirs, true)
+            .keep(&wanted, &all, &planted, &[])
+            .unwrap();
         let found = look(&record(&ours, true), &wanted);
         assert_eq!(found.unproven, [Key::part(&wanted.task, 0)]);
         assert_eq!((&found.missing[..], found.finished.len()), (&[0, 1][..], 0));
@@ -198,7 +204,7 @@ fn planted_scores_are_not_taken_with_a_key() {
         // A writer that finds a planted part in its way takes the next number.
         let kept = record(&ours, false);
         let nothing = look(&kept, &wanted);
-        let kept = kept.keep(&wanted, &nothing, &answer(&[1, 2])).unwrap();
+        let kept = kept.keep(&wanted, &nothing, &answer(&[1, 2]), &[]).unwrap();
         assert_eq!(kept.unproven, [Key::part(&wanted.task, 0)]);
         assert_eq!((kept.differing, parts(&ours)), (vec![], 2));
     }
@@ -230,7 +236,7 @@ fn a_fault_stands_for_the_fits_that_met_it_together() {
     let record = record(&store, true);
     let both = wanted(&[1, 2]);
     let found = look(&record, &both);
-    record.keep(&both, &found, &failed(trapped())).unwrap();
+    record.keep(&both, &found, &failed(trapped()), &[]).unwrap();
     let found = look(&record, &both);
     assert_eq!(found.missing, [0; 0]);
     assert_eq!(found.finished[0].outcome.result, Err(trapped()));
@@ -249,7 +255,7 @@ fn a_fault_stands_for_the_fits_that_met_it_together() {
     let store = memory();
     let record = Record::new(store.clone(), TaskLimits::default(), true);
     record
-        .keep(&both, &look(&record, &both), &failed(trapped()))
+        .keep(&both, &look(&record, &both), &failed(trapped()), &[])
         .unwrap();
     let found = look(&Record::to_read(store), &wanted(&[3, 2]));
     assert_eq!(found.missing, [0]);
@@ -271,7 +277,7 @@ fn what_a_limit_ended_is_tried_again_under_a_greater_one() {
         let wanted = wanted(&[1]);
         let first = record(limits(100, 10));
         first
-            .keep(&wanted, &look(&first, &wanted), &failed(fault.clone()))
+            .keep(&wanted, &look(&first, &wanted), &failed(fault.clone()), &[])
             .unwrap();
         let missing = |limits| look(&record(limits), &wanted).missing.len();
         assert_eq!(missing(limits(100, 10)), 0);
@@ -287,7 +293,7 @@ fn a_run_that_was_stopped_leaves_nothing() {
     let wanted = wanted(&[1]);
     let found = look(&record, &wanted);
     record
-        .keep(&wanted, &found, &failed(TaskFault::Cancelled))
+        .keep(&wanted, &found, &failed(TaskFault::Cancelled), &[])
         .unwrap();
     assert_eq!(parts(&store), 0);
 }
@@ -318,4 +324,74 @@ proptest! {
             }
         }
     }
+}
+
+/// A fit is there with the artifacts that are wanted, or it is missing.
+#[test]
+fn what_is_wanted_beside_scores_is_there_or_made_again() {
+    let store = memory();
+    let record = record(&store, true);
+    let plain = wanted(&[1, 2]);
+    record
+        .keep(&plain, &look(&record, &plain), &answer(&[1, 2]), &[])
+        .unwrap();
+    let both = WantedFits {
+        outputs: vec![Output::Predictions],
+        ..wanted(&[1, 2])
+    };
+    let found = look(&record, &both);
+    assert_eq!(found.missing, [0, 1]);
+    let artifact = |candidate: u32, text: &'static str| Artifact {
+        output: Output::Predictions,
+        candidate,
+        bytes: text.into(),
+    };
+    let files = [artifact(1, "second"), artifact(0, "first")];
+    let kept = record
+        .keep(&both, &found, &answer(&[1, 2]), &files)
+        .unwrap();
+    assert_eq!(kept, Kept::default());
+    let digests = ["first", "second"].map(|text| Digest::of(text.as_bytes()));
+    let found = look(&record, &both);
+    assert_eq!(found.missing, [0; 0]);
+    let named: Vec<(u32, Output, Digest)> = (0..)
+        .zip(digests)
+        .map(|(at, digest)| (at, Output::Predictions, digest))
+        .collect();
+    assert_eq!(found.artifacts, named);
+    let read = |digest| record.artifact(&both.task, Output::Predictions, digest);
+    assert_eq!(read(digests[1]).unwrap().unwrap(), "second");
+    // Those who want scores alone read no more than before.
+    assert_eq!(look(&record, &plain).missing, [0; 0]);
+
+    let lost = Key::artifact(&both.task, Output::Predictions, &digests[0]);
+    store.delete(&lost).unwrap();
+    assert_eq!(read(digests[0]).unwrap(), None);
+    let found = look(&record, &both);
+    assert_eq!(
+        (&found.missing, &found.artifacts),
+        (&vec![0], &named[1..].to_vec())
+    );
+    assert_eq!(found.finished.len(), 1);
+    assert_eq!(found.finished[0].positions, [1]);
+    let scores_left = found.finished[0].outcome.result.as_ref().unwrap();
+    assert_eq!(scores_left.scores, [scores(2)]);
+    // What fails now is a fault of this run's, beside the scores of others.
+    let failing = record.keep(&both, &found, &failed(trapped()), &[]);
+    assert_eq!(failing.unwrap(), Kept::default());
+    let kept = record.keep(&both, &found, &answer(&[1]), &[artifact(0, "first")]);
+    assert_eq!(kept.unwrap(), Kept::default());
+    assert_eq!(look(&record, &both).missing, [0; 0]);
+
+    // Another content is reported: the guest is not deterministic.
+    let all: Vec<u32> = vec![0, 1];
+    let nothing = Found {
+        missing: all,
+        ..Found::default()
+    };
+    let others = [artifact(0, "first"), artifact(1, "other")];
+    let kept = record
+        .keep(&both, &nothing, &answer(&[1, 2]), &others)
+        .unwrap();
+    assert_eq!(kept.differing.len(), 1);
 }

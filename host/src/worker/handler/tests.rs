@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::*;
 use crate::digest::Digest;
-use crate::expand::{Data, Estimator, Inputs};
+use crate::expand::{Data, Estimator, Expansion, Inputs};
 use crate::plan::Draft;
+use crate::queue::message::Document;
+use crate::run::tasks::Tasks;
 
 const MOST: TaskLimits = TaskLimits {
     memory: 1 << 30,
@@ -26,6 +28,7 @@ fn expansion() -> Expansion {
         default: json!(1),
         meaning: String::new(),
         nested,
+        separate: false,
         cost: Default::default(),
     };
     let params = vec![param("n_estimators", true), param("random_state", false)];
@@ -53,6 +56,7 @@ cv: {method: k_fold, n_splits: 2}
             trainer,
             guest: digest,
         }],
+        baseline: None,
         learning: Learning::Binary,
         data: Data {
             dataset: digest,
@@ -63,13 +67,18 @@ cv: {method: k_fold, n_splits: 2}
     Expansion::new(&plan, &inputs, 1)
 }
 
+fn document(text: impl Into<String>) -> Document {
+    Document::new(text.into()).unwrap()
+}
+
 fn message(expansion: &Expansion, index: usize) -> TaskMessage {
-    let spec = &expansion.tasks[index];
+    let wanted = expansion.wanted(index);
     TaskMessage {
         run: Digest::of(b"run"),
-        task: spec.id,
-        split: spec.split,
-        candidates: Series::of(&spec.candidates),
+        task: wanted.task,
+        identity: document(Tasks::identity(expansion, index)),
+        fits: wanted.fits.into_iter().map(document).collect(),
+        outputs: wanted.outputs.into_iter().collect(),
         memory: 1 << 30,
         timeout_ms: 300_000,
         fresh: false,
@@ -84,47 +93,82 @@ fn every_task_of_the_run_is_run() {
     for index in 0..expansion.tasks.len() {
         let message = message(&expansion, index);
         assert_eq!(check_limits(&message, MOST), Ok(()));
-        let spec = named(&message, &expansion);
-        assert_eq!(spec.as_ref(), Some(&expansion.tasks[index]));
+        let (identity, fits) = stated(&message).unwrap();
+        let single = SingleTask::of_identity(message.identity.text(), identity, fits, Vec::new());
+        assert_eq!(single.wanted(0), expansion.wanted(index));
+        assert_eq!(single.guest(0), Tasks::guest(&expansion, index));
     }
 }
 
+#[test]
+fn a_message_that_contradicts_itself_is_refused() {
+    let expansion = expansion();
+    let honest = message(&expansion, 0);
+    let refused = |forged: TaskMessage| stated(&forged).unwrap_err().to_string();
+    let text = honest.identity.text();
+    for changed in [
+        text.replace("\"random_state\":1", "\"random_state\":2"),
+        text.replace(':', ": "),
+        "{}".to_owned(),
+    ] {
+        assert_ne!(changed, text);
+        let forged = TaskMessage {
+            identity: document(changed),
+            ..honest.clone()
+        };
+        assert!(refused(forged).contains("is not that of the task"));
+    }
+    let of = |text: String| TaskMessage {
+        task: Digest::of(text.as_bytes()),
+        identity: document(text),
+        ..honest.clone()
+    };
+    let other = format!("\"contract\":{}", CONTRACT + 1);
+    let other = text.replace(&format!("\"contract\":{CONTRACT}"), &other);
+    assert!(refused(of(other)).contains("the task is of contract"));
+    let more = text.replace("\"trainer\":", "\"trainee\":");
+    assert!(refused(of(more)).contains("is its run of another version?"));
+    let forged = TaskMessage {
+        fits: Vec::new(),
+        ..honest.clone()
+    };
+    assert!(refused(forged).contains("no fit"));
+    let forged = TaskMessage {
+        fits: vec![document("[]")],
+        ..honest
+    };
+    assert!(refused(forged).contains("another version"));
+}
+
 proptest! {
-    /// Whatever a message names, what is run is a task of the run's manifest:
-    /// candidates of one of its families, each once, on one of its splits, under
-    /// an id that is theirs.
+    /// Whatever a message asks for, what is kept under a name is what that name is
+    /// the digest of.
     #[test]
-    fn nothing_is_run_that_the_manifest_does_not_name(
+    fn a_result_has_the_name_of_what_was_computed(
         at in 0usize..6,
-        split in prop_oneof![0u32..3, any::<u32>()],
-        progressions in prop::collection::vec(
-            (prop_oneof![0u32..14, any::<u32>()], 0u32..6, prop_oneof![0u32..5, any::<u32>()]), 0..3),
+        from in "[a-z0-9_\"{}:,]{1,6}",
+        to in "[a-z0-9_\"{}:,]{0,6}",
         own_id in any::<bool>(),
         memory in any::<u64>(),
         timeout_ms in any::<u64>(),
     ) {
         let expansion = expansion();
-        let Ok(candidates) = Series::try_from(progressions) else { return Ok(()) };
-        let mut forged = TaskMessage {
-            split,
-            candidates,
-            memory,
-            timeout_ms,
-            ..message(&expansion, at)
+        let honest = message(&expansion, at);
+        let Ok(identity) = Document::new(honest.identity.text().replacen(&from, &to, 1)) else {
+            return Ok(());
         };
-        if !own_id {
-            forged.task = Digest::of(b"another");
-        }
+        let task = match own_id {
+            true => honest.task,
+            false => Digest::of(identity.text().as_bytes()),
+        };
+        let forged = TaskMessage { task, identity, memory, timeout_ms, ..honest.clone() };
         let within = memory <= MOST.memory && forged.limits().timeout <= MOST.timeout;
         prop_assert_eq!(check_limits(&forged, MOST).is_ok(), within);
-        if let Some(spec) = named(&forged, &expansion) {
-            prop_assert!(own_id);
-            let whole = &expansion.tasks[at];
-            prop_assert_eq!(spec.id, whole.id);
-            prop_assert_eq!(spec.split, whole.split);
-            prop_assert!(!spec.candidates.is_empty());
-            prop_assert!(spec.candidates.is_sorted_by(|a, b| a < b));
-            prop_assert!(spec.candidates.iter().all(|at| whole.candidates.contains(at)));
+        if let Ok((identity, fits)) = stated(&forged) {
+            let text = forged.identity.text();
+            let single = SingleTask::of_identity(text, identity, fits, Vec::new());
+            prop_assert_eq!(single.wanted(0).task, Digest::of(text.as_bytes()));
+            prop_assert_eq!(own_id && text != honest.identity.text(), false);
         }
     }
 

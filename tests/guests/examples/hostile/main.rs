@@ -3,6 +3,7 @@
 #![cfg(target_family = "wasm")]
 
 use hostile_guests::contract::Task;
+use hostile_guests::door::Artifact;
 use hostile_guests::{Fault, Guest, description, export};
 
 macro_rules! trainers {
@@ -22,11 +23,25 @@ macro_rules! trainers {
                     other => Err(Fault::InvalidTask(format!("there is no trainer `{other}`"))),
                 }
             }
+
+            fn artifacts(task: &Task) -> Vec<Artifact> {
+                match task.trainer.as_str() {
+                    "artifact_huge" => artifact_huge::artifacts(),
+                    "artifact_names" => artifact_names::artifacts(),
+                    "artifact_unasked" => artifact_unasked::artifacts(),
+                    "artifacts_many" => artifacts_many::artifacts(),
+                    _ => Vec::new(),
+                }
+            }
         }
     };
 }
 
 trainers! {
+    artifact_huge,
+    artifact_names,
+    artifact_unasked,
+    artifacts_many,
     block_flush,
     block_poll,
     block_pollable,
@@ -34,6 +49,7 @@ trainers! {
     block_zeroes,
     call_out,
     empty_answer,
+    escape_fault,
     exhaust_memory,
     extra_metric,
     fail,

@@ -1,5 +1,5 @@
 //! Areas and precisions over several classes. `truth` has one class per row;
-//! `table`, the probabilities, has shape (rows, classes), row-major.
+//! `table`, probabilities or decisions, has shape (rows, classes), row-major.
 //!
 //! Formulas: scikit-learn 1.9's `roc_auc_score` with `multi_class`, and
 //! `average_precision_score`.

@@ -106,6 +106,16 @@ def tables():
         "wide": pd.DataFrame(
             {f"w{column}": random.randn(ROWS).round(3) for column in range(44)}
         ),
+        # No two values or distances are equal to 10 digits.
+        "smooth": pd.DataFrame(
+            {
+                "near": normal + 0.3 * random.randn(ROWS),
+                "far": normal + 3 * random.randn(ROWS),
+                "squared": normal**2 + 0.3 * random.randn(ROWS),
+                "noise": random.randn(ROWS),
+                "steep": np.exp(normal + 0.5 * random.randn(ROWS)),
+            }
+        ),
     }
 
 
@@ -118,6 +128,7 @@ def targets(table):
         "two": (signal + random.randn(ROWS) > 0).astype(int),
         "three": np.digitize(signal + 0.5 * random.randn(ROWS), [-0.5, 0.5]),
         "rare": np.where(np.arange(ROWS) < 9, 0, 1 + (signal > 0)),
+        "smooth": 2 * signal + random.randn(ROWS),
     }
 
 
@@ -314,7 +325,20 @@ def encoders():
     yield case("late", "one_hot_encoder", {})
     yield case("late", "one_hot_encoder", {"handle_unknown": "ignore"})
     yield case("missing", "one_hot_encoder", {}, ["binary", "ties"])
-    nan = {"encoded_missing_value": np.nan}
+    colours = ["ebony", "teal", "coral", "amber", "blue", "dove"]
+    given = {"categories": [colours, ["m", "s", "l"]]}
+    for params in [{}, {"drop": "first"}, {"min_frequency": 6}, {"max_categories": 3}]:
+        for step in ["one_hot_encoder", "ordinal_encoder"]:
+            if step == "one_hot_encoder" or "drop" not in params:
+                yield case("categories", step, {**given, **params}, ["colour", "size"])
+                yield case("unseen", step, {**given, **params}, ["colour", "size"])
+    given = {"categories": [[0, 1], [0, 1, 2.5, 3]]}
+    ignore = {**given, "handle_unknown": "ignore"}
+    yield case("numbers", "one_hot_encoder", ignore, ["binary", "ties"])
+    use = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+    yield case("numbers", "ordinal_encoder", {**given, **use}, ["binary", "ties"])
+    yield case("numbers", "ordinal_encoder", {"categories": [[0, 1], [3, 2, 1, 0]]}, ["binary", "ties"])
+    yield case("categories", "ordinal_encoder", {"categories": [["l", "m"]]}, ["colour", "size"])
     yield case("categories", "ordinal_encoder", {})
     yield case("categories", "ordinal_encoder", {"encoded_missing_value": -2})
     yield case("categories", "ordinal_encoder", {"encoded_missing_value": 1})
@@ -381,9 +405,20 @@ def bins():
                 columns = many if (strategy, n) == ("kmeans", 7) else "all"
                 yield case("numbers", "k_bins_discretizer", params, columns)
     ordinal = {"encode": "ordinal"}
-    for method in ["averaged_inverted_cdf", "inverted_cdf", "linear"]:
-        params = {**ordinal, "quantile_method": method, "n_bins": 8}
-        yield case("numbers", "k_bins_discretizer", params)
+    for method in [
+        "averaged_inverted_cdf",
+        "inverted_cdf",
+        "closest_observation",
+        "interpolated_inverted_cdf",
+        "hazen",
+        "weibull",
+        "linear",
+        "median_unbiased",
+        "normal_unbiased",
+    ]:
+        for n in [3, 8, 16]:
+            params = {**ordinal, "quantile_method": method, "n_bins": n}
+            yield case("numbers", "k_bins_discretizer", params)
         yield case("numbers", "k_bins_discretizer", params, weighted=True)
     for strategy in ["uniform", "kmeans"]:
         params = {**ordinal, "strategy": strategy, "n_bins": 4}
@@ -416,6 +451,9 @@ def components():
         varying = ["normal", "year", "skewed", "ties", "binary", "both"]
         yield case("numbers", "pca", n, varying)
     yield case("three", "pca", {"n_components": 4})
+    for table, columns in [("numbers", few), ("smooth", "all"), ("three", "all"), ("wide", "all")]:
+        yield case(table, "pca", {"n_components": "mle"}, columns)
+    yield case("wide", "pca", {"n_components": "mle"}, [f"w{column}" for column in range(30)])
     yield case("wide", "pca", {"n_components": 5})
     yield case("wide", "pca", {"n_components": 39, "whiten": True})
     params = {"n_components": 4}
@@ -433,24 +471,51 @@ def selection():
         yield case("missing", "variance_threshold", {"threshold": threshold})
         yield case("numbers", "variance_threshold", {"threshold": threshold})
     functions = feature_selection
-    # `fixed` is constant, but has an F-value of rounding errors in scikit-learn.
+    # `fixed` is constant, but has an F-value of rounding errors in scikit-learn, and
+    # `constant` a correlation of them.
     others = ["normal", "year", "skewed", "ties", "binary", "constant", "both"]
+    varying = [name for name in others if name != "constant"]
+    columns_of = {"f_classif": others, "r_regression": varying}
     for score, table, names in [
         ("f_classif", "numbers", ["two", "three", "rare"]),
         ("f_regression", "numbers", ["numbers", "two"]),
         ("chi2", "counts", ["two", "three"]),
         ("chi2", "numbers", ["two"]),
+        ("r_regression", "numbers", ["numbers", "two"]),
+        ("mutual_info_classif", "smooth", ["two", "three"]),
+        ("mutual_info_regression", "smooth", ["smooth"]),
     ]:
         function = {"score_func": getattr(functions, score)}
         for target in names:
             for k in [0, 1, 2, 4, "all"]:
                 params = {"score_func": score, "k": k}
-                columns = others if score == "f_classif" else "all"
+                columns = columns_of.get(score, "all")
                 yield case(table, "select_k_best", params, columns, target, **function)
             for percentile in [0, 10, 30, 62.5, 100]:
                 params = {"score_func": score, "percentile": percentile}
-                columns = others if score == "f_classif" else "all"
+                columns = columns_of.get(score, "all")
                 yield case(table, "select_percentile", params, columns, target, **function)
+
+
+def information():
+    """Scores of mutual information: those of columns without ties, and of coded ones,
+    which scikit-learn takes as discrete if it is told to."""
+    frames = tables()
+    for table, columns, coded in [
+        ("smooth", list(frames["smooth"]), False),
+        ("categories", ["colour", "size"], True),
+    ]:
+        frame = frames[table][columns].iloc[TRAIN]
+        if coded:
+            frame = pd.get_dummies(frame, dtype=float)
+        # Of a class of fewer than eight rows, scikit-learn's distances have rounding
+        # errors.
+        for target in ["two", "three", *(["rare"] if coded else []), "smooth"]:
+            function = feature_selection.mutual_info_classif
+            if target == "smooth":
+                function = feature_selection.mutual_info_regression
+            scores = function(frame, targets(None)[target][TRAIN], discrete_features=coded)
+            yield {"table": table, "columns": columns, "target": target, "scores": plain(scores)}
 
 
 def main():
@@ -490,7 +555,7 @@ def write(name, data):
     (HERE / f"{name}.json").write_text(text)
 
 
-GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins, products, components, selection, chains]
+GROUPS = [scalers, imputer, encoders, distributions, target_encoder, bins, products, components, selection, information, chains]
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,171 @@
+//! Tests of the order of tasks, of their groups, and of families that are divided
+//! between separate values.
+
+use fanout_contract::TaskStep;
+
+use super::*;
+
+/// The candidates of each task, by task.
+fn families(expansion: &Expansion) -> Vec<Vec<u32>> {
+    let tasks = expansion.tasks.iter();
+    tasks.map(|task| task.candidates.clone()).collect()
+}
+
+fn sizes(expansion: &Expansion) -> Vec<usize> {
+    families(expansion).iter().map(Vec::len).collect()
+}
+
+fn linear_on(search: &str, folds: i32, workers: usize) -> Expansion {
+    let plan = whole_plan(&format!("trainer: {{name: linear}}\n{search}"));
+    expand_arms(&plan, vec![estimator(linear())], folds, workers)
+}
+
+#[test]
+fn the_last_families_of_separate_values_are_divided_among_the_workers() {
+    let of = |workers| linear_on("search: {params: {C: [1, 2, 3, 4, 5, 6]}}", 3, workers);
+    let two = of(2);
+    let all: Vec<u32> = (0..6).collect();
+    // Neighbours are in different parts, which end at about the same time.
+    assert_eq!(
+        families(&two),
+        [all.clone(), all, vec![0, 2, 4], vec![1, 3, 5]]
+    );
+    assert_eq!(two.tasks[2].split, 2);
+    assert_eq!(two.tasks[2].id, two.tasks[3].id);
+    // One task or a part at a time for each worker, and no more parts than workers.
+    assert_eq!(sizes(&of(1)), [6, 6, 6]);
+    assert_eq!(sizes(&of(3)), [6, 6, 6]);
+    assert_eq!(sizes(&of(4)), [6, 6, 6]);
+    assert_eq!(sizes(&of(8)), [3; 6]);
+    assert_eq!(
+        sizes(&of(16)),
+        [2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1]
+    );
+    assert_eq!(sizes(&of(1000)), [1; 18]);
+    let alone = linear_on("search: {params: {C: [1, 2]}}\nfamilies: off", 1, 3);
+    assert_eq!(sizes(&alone), [1, 1]);
+}
+
+#[test]
+fn values_that_share_a_fit_are_not_divided() {
+    let of = |search: &str, workers| sizes(&linear_on(search, 1, workers));
+    let both = "search: {params: {C: [1, 2], k: [1, 2, 3]}}";
+    assert_eq!(of(both, 2), [3, 3]);
+    // More workers than separate fits are of no use.
+    assert_eq!(of(both, 100), [3, 3]);
+    let whole = linear_on(both, 1, 2);
+    for task in &whole.tasks {
+        let strength = |&member: &u32| whole.candidates.value(member as usize, "C");
+        assert!(
+            task.candidates
+                .iter()
+                .map(strength)
+                .all(|c| c == strength(&task.candidates[0]))
+        );
+    }
+    // Of a part as costly as the whole, each worker gets one, as before.
+    assert_eq!(of("search: {params: {k: [1, 2, 3]}}", 2), [2, 1]);
+}
+
+#[test]
+fn dividing_changes_no_name() {
+    let names = |workers| {
+        let expansion = linear_on("search: {params: {C: [1, 2, 3, 4, 5]}}", 3, workers);
+        let mut names = BTreeSet::new();
+        for task in &expansion.tasks {
+            for &candidate in &task.candidates {
+                let key = expansion.key(candidate as usize);
+                assert!(names.insert((task.id, key, task.split, candidate)));
+            }
+        }
+        names
+    };
+    assert_eq!(names(1).len(), 15);
+    for workers in [2, 4, 7, 40] {
+        assert_eq!(names(workers), names(1));
+    }
+}
+
+const STEPS: &str = "trainers:
+- trainer: {name: linear}
+  steps: [{name: fill, step: fill}, {name: scale, step: [scaler, pca, none]}]
+  search: {params: {fill__indicator: [true, false], max_features: [1.0, 2.0], C: [1.0, 2.0]}}
+- trainer: {name: forest}
+  steps: []
+  search: {params: {max_features: [1.0, 2.0], criterion: [gini, entropy]}}
+- trainer: {name: linear, params: {max_features: 5.0}}
+  steps: [{name: fill, step: fill, params: {indicator: false}}]
+";
+
+/// How often neighbours differ, and how many different ones there are, less one.
+fn changes<T: Ord>(values: &[T]) -> (usize, usize) {
+    let different: BTreeSet<&T> = values.iter().collect();
+    let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    (changes, different.len() - 1)
+}
+
+fn check_groups(expansion: &Expansion) {
+    let mut end = 0;
+    for group in &expansion.groups {
+        assert_eq!(group.tasks.start, end);
+        end = group.tasks.end;
+        let tasks: Vec<Task> = group.tasks.clone().map(|at| expansion.task(at)).collect();
+        if !group.shares_steps {
+            assert_eq!(tasks.len(), 8);
+            assert!(tasks.iter().all(|task| task.steps.is_empty()));
+            continue;
+        }
+        // 12 of the first arm, and 1 of the last.
+        assert_eq!(tasks.len(), 13);
+        assert!(tasks.iter().all(|task| task.split == tasks[0].split));
+        // All that begin alike are neighbours.
+        for count in 1..=2 {
+            let begins = |task: &Task| {
+                let steps: Vec<&TaskStep> = task.steps.iter().take(count).collect();
+                let is_of = |name: &str| {
+                    let of = name.split_once("__").map(|(step, _)| step);
+                    steps.iter().any(|step| Some(step.name.as_str()) == of)
+                };
+                let params = task.params.iter().filter(|(name, _)| is_of(name));
+                json!([steps, params.collect::<Vec<_>>()]).to_string()
+            };
+            let begins: Vec<_> = tasks.iter().map(begins).collect();
+            let (changes, different) = changes(&begins);
+            assert_eq!(changes, different, "{begins:#?}");
+        }
+    }
+    assert_eq!(end, expansion.tasks.len());
+}
+
+#[test]
+fn tasks_that_share_steps_are_neighbours() {
+    let mut expansion = expand_steps_on(STEPS, 2, 1);
+    let shares: Vec<bool> = expansion
+        .groups
+        .iter()
+        .map(|group| group.shares_steps)
+        .collect();
+    assert_eq!(shares, [true, true, false]);
+    check_groups(&expansion);
+    let before: HashSet<(Digest, Vec<u32>)> = named(&expansion);
+    expansion.reverse_with_jitter();
+    check_groups(&expansion);
+    assert_eq!(named(&expansion), before);
+}
+
+fn named(expansion: &Expansion) -> HashSet<(Digest, Vec<u32>)> {
+    let tasks = expansion.tasks.iter();
+    tasks
+        .map(|task| (task.id, task.candidates.clone()))
+        .collect()
+}
+
+#[test]
+fn tasks_without_steps_keep_their_order() {
+    let arms = vec![estimator(trainer()), estimator(linear())];
+    let expansion = expand_arms(&whole_plan(ARMS), arms, 2, 1);
+    assert_eq!(expansion.groups, [TaskGroup::of_unrelated(4)]);
+    // Family by family, each on all splits.
+    let splits: Vec<u32> = expansion.tasks.iter().map(|task| task.split).collect();
+    assert_eq!(splits, [0, 1, 0, 1]);
+}
