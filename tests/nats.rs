@@ -551,11 +551,11 @@ fn a_family_that_no_message_holds_is_split() {
     assert_eq!(scores(&alone), scores(&report));
 
     // One fit can't be split.
-    let plan = plan.replace("plan.yaml", "large.yaml");
-    let name = "x".repeat(4000);
     let text = PLAN.replace("SOURCE", &example("data/digits.parquet"));
-    let scoring = format!("scoring: [{{metric: accuracy, name: {name}}}]\n");
-    std::fs::write(&plan, text + &scoring).unwrap();
+    let score = |number| format!("{{metric: accuracy, name: {}{number:02}}}", "x".repeat(90));
+    let scores: Vec<String> = (0..40).map(score).collect();
+    let scoring = format!("scoring: [{}]\n", scores.join(", "));
+    let plan = fanout.write("large.yaml", &(text + &scoring));
     let output = over(&fanout, &nats.url(), &plan, &[]).wait_with_output();
     let output = output.unwrap();
     let said = crate::program::text(&output.stderr);

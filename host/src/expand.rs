@@ -220,6 +220,11 @@ impl Expansion {
         }
     }
 
+    /// What is wanted of the fits of a candidate beside their scores.
+    pub fn outputs(&self, candidate: u32) -> &[Output] {
+        &self.place(candidate).0.outputs
+    }
+
     /// The name of the baseline's trainer, where there is one.
     pub fn baseline_trainer(&self) -> Option<&str> {
         let arm = self.baseline.as_ref()?.arms.first()?;

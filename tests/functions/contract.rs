@@ -11,8 +11,9 @@ use fanout::plan;
 use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
-    Abilities, Answer, CONTRACT, Columns, Cost, Description, Fault, Learning, Output, Param,
-    ParamKind, Params, Part, Scores, Split, StepDescription, Takes, Task, TaskStep, Train,
+    Abilities, Answer, CONTRACT, Columns, Cost, Description, Effort, Fault, Learning, MemoryUse,
+    Output, Param, ParamKind, Params, Part, Scores, Split, StepDescription, Takes, Task, TaskStep,
+    Train, TreesMemory, WideColumns,
 };
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
@@ -446,10 +447,35 @@ fn the_schemas_of_openapi_are_the_types() {
         }),
     );
     fits("Param", value(&param));
+    let effort = Effort {
+        seconds: 0.1,
+        rows: 1.0,
+        columns: 1.0,
+        candidate: 1.0,
+        numbers: 1.0,
+    };
+    let memory = MemoryUse {
+        wide: Some(WideColumns {
+            above: 254,
+            bytes: 5,
+            classes: 64,
+        }),
+        trees: Some(TreesMemory {
+            deep_row: 1,
+            leaf: 1,
+            leaf_class: 1,
+            grown_class: 1,
+            whole_class: 1,
+            leaves: 1,
+            whole_leaves: 1,
+        }),
+        ..MemoryUse::default()
+    };
     fits(
         "Trainer",
         json!({"name": "t", "summary": "", "tasks": ["binary", "multiclass", "regression"],
-            "abilities": value(&Abilities::default()), "probabilities_if": "probability", "parts": "criterion", "params": [value(&param)]}),
+            "abilities": value(&Abilities::default()), "probabilities_if": "probability", "parts": "criterion", "params": [value(&param)],
+            "effort": value(&effort), "memory": value(&memory)}),
     );
     fits(
         "Description",

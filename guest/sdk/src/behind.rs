@@ -16,8 +16,8 @@ use crate::{Fault, Matrix, Pipeline, StepCache, Table};
 /// The bytes of fitted steps that are kept: so many, or, if that is more, so many
 /// times those of the features, which are counted among them. Tasks come split by
 /// split, and those that share steps one after the other.
-const KEPT_BYTES: usize = 64 << 20;
-const KEPT_TIMES: usize = 3;
+const KEPT_BYTES: usize = 32 << 20;
+const KEPT_TIMES: usize = 2;
 
 /// What a [`Matrix`] holds, and those that steps leave.
 pub(crate) const MEMORY: StepsMemory = StepsMemory {

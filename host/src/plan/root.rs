@@ -96,7 +96,8 @@ impl Plan {
         arms.into_iter()
     }
 
-    /// The same plan for one trainer alone, with its defaults and without steps.
+    /// The same plan for one trainer alone, with its defaults, without steps, and for
+    /// scores alone.
     pub fn of_trainer(&self, name: &str) -> Self {
         let trainer = TrainerPlan {
             name: name.to_owned(),
@@ -110,6 +111,7 @@ impl Plan {
             search: Search::List {
                 candidates: vec![Params::new()],
             },
+            predictions: false,
             ..self.clone()
         }
     }

@@ -65,8 +65,8 @@ fn check_arm(
         return;
     };
     let named = || trainers.iter().filter(|trainer| trainer.name == name);
-    let suited = named().filter(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
-    let Some(trainer) = suited.clone().chain(named()).next() else {
+    let suited = named().find(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
+    let Some(trainer) = suited.or_else(|| named().next()) else {
         // Where no guest was loaded, the plan has other mistakes.
         if trainers.is_empty() {
             return;
@@ -86,7 +86,7 @@ fn check_arm(
     };
     // Of the same name, for the other kind of target.
     let other = named().find(|other| !std::ptr::eq(*other, trainer));
-    check_metrics(root, name, suited.chain([trainer]), found);
+    check_metrics(root, name, named(), found);
     let fixed = arm
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);

@@ -85,7 +85,7 @@ fn wanted(expansion: &Expansion, task: &TaskSpec) -> WantedFits {
     WantedFits {
         task: task.id,
         fits: task.candidates.iter().map(key).collect(),
-        outputs: expansion.outputs.clone(),
+        outputs: expansion.outputs(task.candidates[0]).to_vec(),
     }
 }
 

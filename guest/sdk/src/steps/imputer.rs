@@ -134,6 +134,10 @@ impl Step for SimpleImputer {
         for block in selected.blocks() {
             let fill = fills.nth(block.columns() - 1);
             blocks.push(match (block, fill) {
+                // Nothing to fill: the column is shared.
+                (Block::Number(column), _) if !column.values.iter().any(|x| x.is_nan()) => {
+                    block.clone()
+                }
                 (Block::Number(column), Some(&Fill::Number(fill))) => {
                     let filled = column.values.iter();
                     let filled = filled.map(|&x| if x.is_nan() { fill } else { x });
