@@ -48,7 +48,9 @@ fn kinds() -> Vec<ParamKind> {
         | ParamKind::Categories
         | ParamKind::Weights
         | ParamKind::Label
-        | ParamKind::Costs => (),
+        | ParamKind::Costs
+        | ParamKind::Signs
+        | ParamKind::Sets => (),
     };
     let kinds = vec![
         ParamKind::Null,
@@ -72,6 +74,8 @@ fn kinds() -> Vec<ParamKind> {
         ParamKind::Weights,
         ParamKind::Label,
         ParamKind::Costs,
+        ParamKind::Signs,
+        ParamKind::Sets,
     ];
     kinds.iter().for_each(of);
     kinds

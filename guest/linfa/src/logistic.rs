@@ -11,8 +11,8 @@ use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{
     Gives, Values, choice, class_weight, count, dense, fit_intercept, pairs, positive, share,
 };
-use fanout_sdk::exponential::sigmoid;
 use crate::linear::LinearModel;
+use fanout_sdk::exponential::sigmoid;
 
 mod design;
 mod likelihood;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::describe::Values;
-use fanout_sdk::exponential::exp;
 use crate::points::{LANES, Metric, Points, Query};
+use fanout_sdk::exponential::exp;
 
 /// A kernel of two rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,6 @@ use crate::boosting::params::Loss;
 use crate::boosting::quantile::{median, quantile};
 use fanout_sdk::exponential::{exp, sigmoid};
 
-
 /// The target of every row of a dataset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BoostingTarget<'a> {
