@@ -8,7 +8,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use crate::contract::{StepsMemory, TaskStep};
-use crate::guest::Offer;
+use crate::offer::Offer;
 use crate::pipeline::{FitRows, bytes_of};
 use crate::trainer::{Prediction, Scorer};
 use crate::{Fault, Matrix, Pipeline, StepCache, Table};

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::behind::{BehindSteps, Members};
 use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task, TaskStep};
-use crate::guest::{Guest, Offer, cannot_adopt, cannot_share, describe, offers};
+use crate::guest::{Guest, describe, offers};
+use crate::offer::{Offer, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
 use crate::pipeline::FitRows;
 use crate::scoring::Scoring;

@@ -10,7 +10,7 @@ pub use classes::{DummyClassifier, Model, Strategy};
 pub use numbers::DummyRegressor;
 
 use crate::contract::MemoryUse;
-use crate::guest::{Offer, Offered};
+use crate::offer::{Offer, Offered};
 use crate::{Abilities, Learning, Param, ParamKind, TrainerDescription};
 
 /// The name of the trainers.

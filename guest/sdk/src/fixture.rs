@@ -11,7 +11,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use crate::contract::{CONTRACT, Column, ColumnKind, LAYOUT_KEY, Layout, Role};
-use crate::guest::{Offer, Offered};
+use crate::offer::{Offer, Offered};
 use crate::{
     Fault, Guest, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf,
     PredictionValues, Scorer, Table, Trainer, TrainerDescription, Values,

@@ -1,18 +1,7 @@
 //! [`Guest`]: the trainers of one component.
-//!
-//! [`Offer`] is the object-safe form of [`Trainer`]: prepared data is `dyn Any`,
-//! and a model is bytes.
 
-use std::any::Any;
-use std::marker::PhantomData;
-
-use postcard::ser_flavors::Size;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::contract::{CONTRACT, Description, MemoryUse};
-use crate::trainer::PredictionBuf;
-use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
+use crate::contract::{CONTRACT, Description, MemoryUse, TrainerDescription};
+use crate::offer::Offer;
 use crate::{behind, dummy, steps};
 
 /// A component: its name and its trainers. Implemented by
@@ -59,134 +48,6 @@ pub(crate) fn offers<G: Guest>() -> Vec<&'static dyn Offer> {
     offers
 }
 
-/// The fault of prepared data that can't be serialised.
-pub(crate) fn cannot_share(error: postcard::Error) -> Fault {
-    Fault::Failed(format!("the dataset can't be shared: {error}"))
-}
-
-/// The fault of shared bytes that can't be deserialised.
-pub(crate) fn cannot_adopt(error: postcard::Error) -> Fault {
-    Fault::InvalidDataset(format!(
-        "the bytes are not a dataset that this guest shared: {error}"
-    ))
-}
-
-/// A [`Trainer`] behind an object-safe interface.
-pub trait Offer {
-    /// See [`Trainer::description`].
-    fn description(&self) -> TrainerDescription;
-    /// See [`Trainer::prepare`].
-    fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault>;
-    /// See [`Trainer::prepare_matrix`].
-    fn prepare_matrix(&self, matrix: &Matrix) -> Result<Box<dyn Any>, Fault>;
-    /// Appends the result of [`Offer::prepare`] to `out`, in postcard's format.
-    ///
-    /// # Errors
-    /// If it can't be serialised.
-    fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault>;
-    /// Reads what [`Offer::share`] wrote.
-    ///
-    /// # Errors
-    /// If it can't be deserialised.
-    fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault>;
-    /// See [`Trainer::evaluate`]; `data` is the result of [`Offer::prepare`].
-    fn evaluate(
-        &self,
-        data: &dyn Any,
-        job: &Job<'_>,
-        scorer: &mut dyn Scorer,
-    ) -> Result<u32, Fault>;
-    /// See [`Trainer::fit`]. Returns the model in postcard's format.
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault>;
-    /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`], as is what is
-    /// returned.
-    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault>;
-    /// See [`Trainer::predict`]; `model` is the result of [`Offer::fit`].
-    fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
-    /// See [`Trainer::predict_matrix`].
-    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault>;
-}
-
-fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    postcard::to_allocvec(model)
-        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
-}
-
-fn read_model<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Fault> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
-}
-
-/// The [`Offer`] of trainer `T`.
-#[derive(Debug)]
-pub struct Offered<T>(PhantomData<fn() -> T>);
-
-impl<T: Trainer> Offered<T> {
-    /// The only value.
-    pub const OFFER: Self = Self(PhantomData);
-
-    fn prepared(data: &dyn Any) -> &T::Prepared {
-        data.downcast_ref()
-            .expect("prepared data is passed to the trainer that prepared it")
-    }
-}
-
-impl<T: Trainer> Offer for Offered<T> {
-    fn description(&self) -> TrainerDescription {
-        T::description()
-    }
-
-    fn prepare(&self, table: &Table) -> Result<Box<dyn Any>, Fault> {
-        Ok(Box::new(T::prepare(table)?))
-    }
-
-    fn prepare_matrix(&self, matrix: &Matrix) -> Result<Box<dyn Any>, Fault> {
-        Ok(Box::new(T::prepare_matrix(matrix)?))
-    }
-
-    fn share(&self, data: &dyn Any, mut out: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let data = Self::prepared(data);
-        // Reserved at once: a vector that grows takes up to three times as much.
-        let size = postcard::serialize_with_flavor(data, Size::default());
-        size.and_then(|size| {
-            out.reserve_exact(size);
-            postcard::to_extend(data, out)
-        })
-        .map_err(cannot_share)
-    }
-
-    fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault> {
-        let data: T::Prepared = postcard::from_bytes(shared).map_err(cannot_adopt)?;
-        Ok(Box::new(data))
-    }
-
-    fn evaluate(
-        &self,
-        data: &dyn Any,
-        job: &Job<'_>,
-        scorer: &mut dyn Scorer,
-    ) -> Result<u32, Fault> {
-        T::evaluate(Self::prepared(data), job, scorer)
-    }
-
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault> {
-        model_bytes(&T::fit(Self::prepared(data), job)?)
-    }
-
-    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
-        let parts = parts.iter().map(|part| read_model(part));
-        model_bytes(&T::merge(parts.collect::<Result<_, _>>()?)?)
-    }
-
-    fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault> {
-        T::predict(&read_model(model)?, table)
-    }
-
-    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault> {
-        T::predict_matrix(&read_model(model)?, matrix)
-    }
-}
-
 /// Defines the type `Component`, and, for WebAssembly, exports the two interfaces
 /// of the contract for a list of trainers. Called once, in the root module of a
 /// `cdylib`.
@@ -216,8 +77,8 @@ macro_rules! export {
 
         impl $crate::Guest for Component {
             const NAME: &'static str = $name;
-            const TRAINERS: &'static [&'static dyn $crate::guest::Offer] =
-                &[$(&$crate::guest::Offered::<$trainer>::OFFER),+];
+            const TRAINERS: &'static [&'static dyn $crate::offer::Offer] =
+                &[$(&$crate::offer::Offered::<$trainer>::OFFER),+];
         }
 
         #[cfg(target_family = "wasm")]

@@ -122,6 +122,7 @@ mod multipart;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 mod normal;
+pub mod offer;
 mod outputs;
 pub mod pipeline;
 mod prediction;

@@ -1,6 +1,6 @@
 //! Decision trees and forests over binned features: the trainers
-//! [`RandomForest`], [`ExtraTrees`] and [`DecisionTree`] of a guest, and
-//! [`ForestClassifier`] behind linfa's `Fit` and `Predict`.
+//! [`RandomForest`], [`ExtraTrees`], [`DecisionTree`] and
+//! [`HistGradientBoosting`] of a guest, and [`ForestClassifier`] behind linfa's `Fit` and `Predict`.
 //!
 //! The features of a dataset are binned once, to one byte per value, or four
 //! where 255 bins would merge what trees are to tell apart ([`Bins`]). To split a
@@ -31,6 +31,7 @@
 //! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
 //! | [`forest`] | fitting and evaluating candidates |
 //! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
+//! | `boosting` | gradient boosting on the same bins |
 
 mod binary;
 pub mod bins;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use fanout_sdk::contract::{Column, ColumnKind, Role};
-use fanout_sdk::guest::{Offer, Offered};
+use fanout_sdk::offer::{Offer, Offered};
 use fanout_sdk::{
     Fault, Job, ParamKind, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer,
     Values,

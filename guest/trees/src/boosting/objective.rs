@@ -122,8 +122,8 @@ impl<'a> Objective<'a> {
     /// What the outputs are.
     pub(crate) fn link(&self) -> Link {
         match (self.loss, self.outputs()) {
-            (Loss::LogLoss, 1) => Link::Logit,
-            (Loss::LogLoss, _) => Link::Softmax,
+            (Loss::Likelihood, 1) => Link::Logit,
+            (Loss::Likelihood, _) => Link::Softmax,
             (Loss::Poisson | Loss::Gamma, _) => Link::Log,
             _ => Link::Identity,
         }
@@ -163,7 +163,7 @@ impl<'a> Objective<'a> {
                     Loss::AbsoluteError | Loss::Huber(_) => median(weighted()),
                     Loss::Quantile(level) => quantile(weighted(), level),
                     Loss::Poisson | Loss::Gamma => libm::log(mean(&weighted())),
-                    Loss::SquaredError | Loss::LogLoss => mean(&weighted()),
+                    Loss::SquaredError | Loss::Likelihood => mean(&weighted()),
                 }]
             }
         }
@@ -224,7 +224,7 @@ impl<'a> Objective<'a> {
             .iter()
             .map(|&row| (row, outputs[row as usize], numbers[row as usize]));
         match self.loss {
-            Loss::SquaredError | Loss::LogLoss => {
+            Loss::SquaredError | Loss::Likelihood => {
                 each.for_each(|(row, output, number)| set(row, output - number, 1.0));
             }
             Loss::AbsoluteError => each.for_each(|(row, output, number)| {
@@ -345,7 +345,7 @@ impl<'a> Objective<'a> {
         };
         let error = number - output;
         match self.loss {
-            Loss::SquaredError | Loss::LogLoss => 0.5 * error * error,
+            Loss::SquaredError | Loss::Likelihood => 0.5 * error * error,
             Loss::AbsoluteError => error.abs(),
             Loss::Quantile(level) => {
                 if error >= 0.0 {

@@ -11,7 +11,7 @@ use crate::params::ClassWeight;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Loss {
     /// For classes: the negative log-likelihood of the logistic model.
-    LogLoss,
+    Likelihood,
     /// Half the squared error of the mean.
     SquaredError,
     /// The absolute error of the median.
@@ -217,7 +217,7 @@ impl BoostingParams {
 
 fn loss(loss: &Value, quantile: &Value, alpha: f64, classes: usize) -> Result<Loss, String> {
     Ok(match loss.as_str() {
-        _ if classes > 0 => Loss::LogLoss,
+        _ if classes > 0 => Loss::Likelihood,
         Some("absolute_error") => Loss::AbsoluteError,
         Some("quantile") => Loss::Quantile(quantile.as_f64().ok_or_else(|| {
             "`loss: quantile` needs `quantile`, the level between 0 and 1".to_owned()
