@@ -10,7 +10,7 @@ pub trait Guest: 'static {
     /// The name and the version of the guest, to be shown.
     const NAME: &'static str;
     /// The trainers. Two of one name have no kind of target in common. The SDK adds
-    /// [`dummy`](crate::dummy).
+    /// [`dummy`].
     const TRAINERS: &'static [&'static dyn Offer];
 }
 

@@ -1,8 +1,8 @@
-//! [`Rounded`]: gradients and Hessians as small whole numbers, packed into one word
+//! [`Words`]: gradients and Hessians as small whole numbers, packed into one word
 //! a row, so that a histogram adds one word a row and feature.
 //!
 //! A word holds, from the lowest bit on, the number 1, the Hessian and the gradient
-//! (in two's complement), each with room for the sum of [`Rounded::block`] rows. The
+//! (in two's complement), each with room for the sum of [`Packing::block`] rows. The
 //! numbers are multiples of a step each, which is the greatest magnitude over
 //! 2^bits - 1. What lies between two multiples is rounded up with the probability
 //! that leaves the mean as it is (Shi et al.: Quantized training of gradient
