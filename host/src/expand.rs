@@ -45,7 +45,7 @@ pub struct Expansion {
     /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
     /// What is wanted of each fit beside its scores.
-    pub outputs: Vec<Output>,
+    outputs: Vec<Output>,
     /// The tasks: those of a group one after the other, and else the costliest of
     /// each arm first, by an estimate.
     pub tasks: Vec<TaskSpec>,
@@ -192,11 +192,7 @@ impl Expansion {
             let mut own = expansion.specs(families);
             let separate = &separate[arm(&families[0])];
             separate::divide_last(&mut own, separate, candidates, workers);
-            if tasks.is_empty() {
-                tasks = own;
-            } else {
-                tasks.append(&mut own);
-            }
+            tasks.append(&mut own);
         }
         expansion.tasks = tasks;
         groups::arrange(&mut expansion, plan.arms(), |arm, name| {

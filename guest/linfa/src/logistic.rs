@@ -12,7 +12,7 @@ use crate::describe::{
     Gives, Values, choice, class_weight, count, dense, fit_intercept, pairs, positive, share,
 };
 use crate::linear::LinearModel;
-use fanout_sdk::exponential::sigmoid;
+use fanout_sdk::exponential::{sigmoid, softmax};
 
 mod design;
 mod likelihood;
@@ -21,7 +21,7 @@ mod quasi_newton;
 mod reference;
 
 use design::Design;
-use likelihood::{Likelihood, softmax_row};
+use likelihood::Likelihood;
 use quasi_newton::Stop;
 use reference::Reference;
 
@@ -246,7 +246,7 @@ impl DenseTrainer for LogisticRegression {
         let mut table = model.linear.decisions(matrix, rows);
         match model.classes.count() {
             2 => sigmoid(&mut table),
-            count => table.chunks_exact_mut(count).for_each(softmax_row),
+            count => table.chunks_exact_mut(count).for_each(softmax),
         }
         Ok(model.classes.of_probabilities(table))
     }

@@ -74,6 +74,20 @@ pub fn of_small(x: f64, small: f64) -> f64 {
     above / (1.0 + small)
 }
 
+/// Replaces numbers `x` by `exp(x)` over the sum of all of these.
+pub fn softmax(row: &mut [f64]) {
+    let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value -= greatest;
+    }
+    exp(row);
+    for value in row.iter() {
+        sum += value;
+    }
+    row.iter_mut().for_each(|value| *value /= sum);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

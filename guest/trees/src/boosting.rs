@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `params` | hyper-parameters |
 //! | `codes` | features with one byte a value |
-//! | `quantile`, `objective` | losses, their gradients, and predictions |
+//! | `objective` | losses, their gradients, and predictions |
 //! | `rounding` | gradients as small whole numbers |
 //! | `histograms`; `split` | the sums of a node; its best split |
 //! | `constraints`; `rows`; `grower` | growing a tree |
@@ -24,7 +24,6 @@ mod grower;
 mod histograms;
 mod objective;
 mod params;
-mod quantile;
 mod rounding;
 mod rows;
 mod split;

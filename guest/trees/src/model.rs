@@ -48,6 +48,9 @@ pub enum FeatureValues<'a> {
     },
 }
 
+/// Takes the values of a feature, one per row.
+pub type Encode<'a> = dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError> + 'a;
+
 /// A fitted forest. Its prediction for a row is the mean of what the row's leaf of
 /// each tree predicts: class proportions, or a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,11 +100,7 @@ impl Forest {
     pub fn predict<E: From<PredictError>>(
         &self,
         rows: usize,
-        feature: impl FnMut(
-            usize,
-            &Column,
-            &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
-        ) -> Result<(), E>,
+        feature: impl FnMut(usize, &Column, &mut Encode<'_>) -> Result<(), E>,
     ) -> Result<Vec<f64>, E> {
         let codes = self.codes(rows, feature)?;
         Ok(mean_prediction(&self.trees, self.classes as usize, &codes))
@@ -113,11 +112,7 @@ impl Forest {
         &self,
         rows: usize,
         outputs: usize,
-        feature: impl FnMut(
-            usize,
-            &Column,
-            &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
-        ) -> Result<(), E>,
+        feature: impl FnMut(usize, &Column, &mut Encode<'_>) -> Result<(), E>,
     ) -> Result<Vec<f64>, E> {
         let codes = self.codes(rows, feature)?;
         Ok(sum_prediction(&self.trees, outputs, &codes))
@@ -127,11 +122,7 @@ impl Forest {
     fn codes<E: From<PredictError>>(
         &self,
         rows: usize,
-        mut feature: impl FnMut(
-            usize,
-            &Column,
-            &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
-        ) -> Result<(), E>,
+        mut feature: impl FnMut(usize, &Column, &mut Encode<'_>) -> Result<(), E>,
     ) -> Result<Codes, E> {
         let mut codes = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {

@@ -189,6 +189,56 @@ pub struct ForestValidParams {
     pub(crate) random_state: u64,
 }
 
+impl ClassWeight {
+    /// The weight of each class, of which `counts` training rows are; balanced over
+    /// these. `labels` are those of the classes.
+    ///
+    /// # Errors
+    /// If a label is not one of a class.
+    pub(crate) fn of_classes(
+        &self,
+        labels: &[String],
+        counts: &[u32],
+    ) -> Result<Vec<f64>, ParamsError> {
+        match self {
+            Self::Equal => Ok(vec![1.0; labels.len()]),
+            Self::Balanced | Self::BalancedSubsample => Ok(balanced_weights(counts)),
+            Self::ByLabel(weights) => {
+                let mut by_class = vec![1.0; labels.len()];
+                for (label, &weight) in weights {
+                    match labels.iter().position(|known| known == label) {
+                        Some(class) => by_class[class] = weight,
+                        None => {
+                            return Err(ParamsError::NoSuchClass {
+                                label: label.clone(),
+                                classes: labels.join("`, `"),
+                            });
+                        }
+                    }
+                }
+                Ok(by_class)
+            }
+        }
+    }
+}
+
+/// Balanced class weights, as in scikit-learn: rows / (classes that occur *
+/// rows of the class). `counts` is the number of rows of each class.
+pub(crate) fn balanced_weights(counts: &[u32]) -> Vec<f64> {
+    let rows: f64 = counts.iter().map(|&count| f64::from(count)).sum();
+    let classes = counts.iter().filter(|&&count| count > 0).count() as f64;
+    counts
+        .iter()
+        .map(|&count| {
+            if count == 0 {
+                1.0
+            } else {
+                rows / (classes * f64::from(count))
+            }
+        })
+        .collect()
+}
+
 impl ForestValidParams {
     /// These with every nested hyper-parameter set to a fixed value: equal for
     /// candidates of one family. In trees that grow best-first, only the number
@@ -417,7 +467,7 @@ fn float(name: &'static str, value: &Value, expected: &'static str) -> Result<f6
     }
 }
 
-fn amount(
+pub(crate) fn amount(
     name: &'static str,
     value: &Value,
     expected: &'static str,
@@ -441,7 +491,7 @@ fn max_features(value: &Value) -> Result<MaxFeatures, ParamsError> {
     }
 }
 
-fn class_weight(value: &Value) -> Result<ClassWeight, ParamsError> {
+pub(crate) fn class_weight(value: &Value) -> Result<ClassWeight, ParamsError> {
     match value {
         Value::Null => Ok(ClassWeight::Equal),
         Value::String(name) if name == "balanced" => Ok(ClassWeight::Balanced),

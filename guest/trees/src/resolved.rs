@@ -17,7 +17,7 @@ use crate::params::{
     Amount, ClassWeight, ForestValidParams, Impurity, MaxFeatures, ParamsError, Splitter,
     TargetKind,
 };
-use crate::sample::{ClassRows, ClassSample, RowSource, SampleError, balanced_weights};
+use crate::sample::{ClassRows, ClassSample, RowSource, SampleError};
 use crate::tally::TallyLayout;
 use crate::training::{Training, TrainingSample};
 use crate::weighted_classes::{WeightedClassLayout, WeightedClassRows};
@@ -364,26 +364,8 @@ fn class_weights(
         TrainingSample::Numbers(_) => return Err(ParamsError::ClassWeightOfNumbers),
     };
     match &params.class_weight {
-        ClassWeight::Balanced => Ok(balanced_weights(sample.counts())),
-        // Without a bootstrap, a tree's sample is all training rows.
-        ClassWeight::BalancedSubsample if !params.bootstrap => {
-            Ok(balanced_weights(sample.counts()))
-        }
-        ClassWeight::Equal | ClassWeight::BalancedSubsample => Ok(vec![1.0; labels.len()]),
-        ClassWeight::ByLabel(weights) => {
-            let mut by_class = vec![1.0; labels.len()];
-            for (label, &weight) in weights {
-                match labels.iter().position(|known| known == label) {
-                    Some(class) => by_class[class] = weight,
-                    None => {
-                        return Err(ParamsError::NoSuchClass {
-                            label: label.clone(),
-                            classes: labels.join("`, `"),
-                        });
-                    }
-                }
-            }
-            Ok(by_class)
-        }
+        // With a bootstrap, it is balanced over the sample of each tree instead.
+        ClassWeight::BalancedSubsample if params.bootstrap => Ok(vec![1.0; labels.len()]),
+        weights => weights.of_classes(labels, sample.counts()),
     }
 }

@@ -110,7 +110,7 @@ impl Router {
 
 /// Moves the rows of a node to the places of `target` from `at` on, as
 /// [`BoundedRows::partition_from`].
-fn move_rows<K: Code>(
+pub(crate) fn move_rows<K: Code>(
     target: &mut BoundedRows<u32>,
     at: usize,
     source: BoundedSlice<'_, u32>,

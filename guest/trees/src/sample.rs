@@ -4,6 +4,7 @@
 use crate::bins::Bins;
 use crate::class_layout::ClassLayout;
 use crate::entries::{BoundedRows, Bounds, Entry};
+use crate::params::balanced_weights;
 use crate::tally::TallyLayout;
 
 /// Errors of the training rows.
@@ -283,21 +284,4 @@ pub(crate) fn push_drawn<L: TallyLayout, T: Copy>(
         keep(row, of_row, draws);
     }
     entries.truncate(kept);
-}
-
-/// Balanced class weights, as in scikit-learn: rows / (classes that occur *
-/// rows of the class). `counts` is the number of rows of each class.
-pub(crate) fn balanced_weights(counts: &[u32]) -> Vec<f64> {
-    let rows: f64 = counts.iter().map(|&count| f64::from(count)).sum();
-    let classes = counts.iter().filter(|&&count| count > 0).count() as f64;
-    counts
-        .iter()
-        .map(|&count| {
-            if count == 0 {
-                1.0
-            } else {
-                rows / (classes * f64::from(count))
-            }
-        })
-        .collect()
 }

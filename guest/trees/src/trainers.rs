@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::bins::{Bins, BinsError, Column};
 use crate::forest::{self, ForestError, TrainingSet};
-use crate::model::{FeatureValues, Forest, PredictError};
+use crate::model::{Encode, FeatureValues, Forest, PredictError};
 use crate::params::{ForestParams, ForestValidParams, TargetKind};
 use crate::resolved::ResolveError;
 use crate::sample::SampleError;
@@ -198,7 +198,7 @@ impl TableError {
 pub(crate) fn encode_feature(
     table: &Table,
     column: &Column,
-    encode: &mut dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError>,
+    encode: &mut Encode<'_>,
 ) -> Result<(), TableError> {
     let features = table.features();
     let index = features
@@ -494,7 +494,7 @@ fn shared(kind: TargetKind, max_features: Value, balances: &[&str]) -> Vec<Param
     params
 }
 
-fn random_state() -> Param {
+pub(crate) fn random_state() -> Param {
     Param::new(
         "random_state",
         vec![

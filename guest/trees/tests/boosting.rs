@@ -2,13 +2,14 @@
 //! single fits, constraints, early stopping, and single tables against scikit-learn's
 //! `HistGradientBoosting*` (`vectors/boosting.py` makes the vectors).
 
-use std::collections::BTreeMap;
-
 use fanout_sdk::contract::{Column, ColumnKind, Role};
-use fanout_sdk::{Fault, Job, Params, Prediction, Scorer, Table, Target, Trainer, Values};
+use fanout_sdk::{Fault, Job, Params, Table, Target, Trainer, Values};
 use fanout_trees::{HistGradientBoosting, HistGradientBoostingRegressor};
 use proptest::prelude::*;
+use recorder::{Recorder, values};
 use serde_json::{Value, json};
+
+mod recorder;
 
 /// A dataset with its rows.
 #[derive(Clone, Debug)]
@@ -66,40 +67,6 @@ fn params(target: &Target, set: &Value) -> Params {
         assert!(known.is_some(), "`{name}` is not a hyper-parameter");
     }
     params
-}
-
-/// A scorer that keeps the predictions of each candidate.
-#[derive(Debug, Default, PartialEq)]
-struct Recorder {
-    test: BTreeMap<usize, Vec<f64>>,
-    train: BTreeMap<usize, Vec<f64>>,
-}
-
-fn values(prediction: Prediction<'_>) -> Vec<f64> {
-    match prediction {
-        Prediction::Binary(values)
-        | Prediction::Multiclass(values)
-        | Prediction::Numbers(values) => values.to_vec(),
-        other => panic!("boosting predicted {other:?}"),
-    }
-}
-
-impl Scorer for Recorder {
-    fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        let before = self.test.insert(candidate, values(prediction));
-        assert!(before.is_none(), "scored twice");
-        Ok(())
-    }
-
-    fn wants_train(&self) -> bool {
-        true
-    }
-
-    fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        let before = self.train.insert(candidate, values(prediction));
-        assert!(before.is_none(), "scored twice");
-        Ok(())
-    }
 }
 
 fn evaluate(data: &Data, candidates: &[Params]) -> Result<(Recorder, u32), Fault> {

@@ -1,19 +1,17 @@
 //! The trainers through the sdk's [`Trainer`] trait, on tables with numbers,
 //! categories and missing values: two classes, more classes, and numbers.
 
-use std::collections::BTreeMap;
-
 use fanout_sdk::contract::{Column, ColumnKind, Role};
 use fanout_sdk::offer::{Offer, Offered};
-use fanout_sdk::{
-    Fault, Job, ParamKind, Params, Prediction, PredictionBuf, Scorer, Table, Target, Trainer,
-    Values,
-};
+use fanout_sdk::{Fault, Job, ParamKind, Params, PredictionBuf, Table, Target, Trainer, Values};
 use fanout_trees::{
     DecisionTree, DecisionTreeRegressor, ExtraTrees, ExtraTreesRegressor, RandomForest,
     RandomForestRegressor,
 };
+use recorder::{Recorder, values};
 use serde_json::{Value, json};
+
+mod recorder;
 
 const ROWS: u32 = 90;
 const MISSING: u32 = Values::MISSING;
@@ -82,38 +80,6 @@ fn params<T: Trainer>(set: &[(&str, Value)]) -> Params {
         assert!(known.is_some(), "`{name}` is not a hyper-parameter");
     }
     params
-}
-
-/// A scorer that keeps the predictions of each candidate.
-#[derive(Debug, Default)]
-struct Recorder {
-    test: BTreeMap<usize, Vec<f64>>,
-    train: BTreeMap<usize, Vec<f64>>,
-}
-
-fn values(prediction: Prediction<'_>) -> Vec<f64> {
-    match prediction {
-        Prediction::Binary(values)
-        | Prediction::Multiclass(values)
-        | Prediction::Numbers(values) => values.to_vec(),
-        other => panic!("a forest predicted {other:?}"),
-    }
-}
-
-impl Scorer for Recorder {
-    fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.test.insert(candidate, values(prediction));
-        Ok(())
-    }
-
-    fn wants_train(&self) -> bool {
-        true
-    }
-
-    fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.train.insert(candidate, values(prediction));
-        Ok(())
-    }
 }
 
 struct Fitted<T: Trainer> {

@@ -95,7 +95,7 @@ pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> Wan
     WantedFits {
         task: expansion.id(candidate, split),
         fits: vec![expansion.key(candidate)],
-        outputs: expansion.outputs.clone(),
+        outputs: expansion.outputs(candidate as u32).to_vec(),
     }
 }
 

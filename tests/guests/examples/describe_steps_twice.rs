@@ -2,8 +2,7 @@
 
 #![cfg(target_family = "wasm")]
 
-use hostile_guests::contract::{StepDescription, Takes};
-use hostile_guests::{Guest, changed_description, export};
+use hostile_guests::{Guest, changed_description, export, step};
 
 struct Component;
 
@@ -12,17 +11,6 @@ impl Guest for Component {
         changed_description(|description| {
             description.steps = vec![step("scale"), step("scale")];
         })
-    }
-}
-
-fn step(name: &str) -> StepDescription {
-    StepDescription {
-        name: name.to_owned(),
-        summary: "Does nothing.".to_owned(),
-        takes: Takes::Any,
-        missing: true,
-        uses_target: false,
-        params: Vec::new(),
     }
 }
 

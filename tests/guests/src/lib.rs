@@ -204,6 +204,18 @@ pub fn scored(task: &Task, score: f64) -> Answer {
     }
 }
 
+/// A step that does nothing.
+pub fn step(name: &str) -> contract::StepDescription {
+    contract::StepDescription {
+        name: name.to_owned(),
+        summary: "Does nothing.".to_owned(),
+        takes: contract::Takes::Any,
+        missing: true,
+        uses_target: false,
+        params: Vec::new(),
+    }
+}
+
 /// A good description of the trainer `honest`, changed.
 pub fn changed_description(change: impl FnOnce(&mut Description)) -> String {
     let mut honest = serde_json::from_str(&description(&["honest"])).unwrap();

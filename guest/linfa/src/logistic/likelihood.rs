@@ -203,27 +203,6 @@ fn sum_of_logarithms<'a>(
     products.iter().map(|product| libm::log(*product)).sum()
 }
 
-/// Turns outputs into probabilities. Returns the logarithm of the sum of their
-/// exponentials.
-fn softmax(row: &mut [f64]) -> f64 {
-    let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for value in row.iter_mut() {
-        *value -= greatest;
-    }
-    exp(row);
-    for value in row.iter() {
-        sum += value;
-    }
-    row.iter_mut().for_each(|value| *value /= sum);
-    greatest + libm::log(sum)
-}
-
-/// Turns outputs into probabilities.
-pub(super) fn softmax_row(row: &mut [f64]) {
-    softmax(row);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

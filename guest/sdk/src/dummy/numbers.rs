@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use serde_json::{Value, json};
 
 use super::{any_number, choice, description};
+use crate::metrics::quantile::{linear_quantile, lower_quantile};
 use crate::{
     Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
     Scorer, Table, Target, Trainer, TrainerDescription,
@@ -123,21 +124,11 @@ fn fit(job: &Job<'_>, params: &Params) -> Result<f64, Fault> {
 /// (NumPy's `linear`), with weights one of them.
 fn quantile(job: &Job<'_>, numbers: &[f64], share: f64) -> f64 {
     let number = |row: &u32| numbers[*row as usize];
-    let mut rows = job.train.to_vec();
-    rows.sort_by(|a, b| number(a).total_cmp(&number(b)));
-    let Some(weights) = job.weights else {
-        let place = share * (rows.len() - 1) as f64;
-        let (low, high) = (place.floor(), place.ceil());
-        let (a, b) = (number(&rows[low as usize]), number(&rows[high as usize]));
-        return a + (b - a) * (place - low);
-    };
-    let total: f64 = rows.iter().map(|&row| weights[row as usize]).sum();
-    let mut below = 0.0;
-    for row in &rows {
-        below += weights[*row as usize];
-        if below > 0.0 && below >= share * total {
-            return number(row);
+    match job.weights {
+        None => linear_quantile(job.train.iter().map(number).collect(), share),
+        Some(weights) => {
+            let weighted = |row: &u32| (number(row), weights[*row as usize]);
+            lower_quantile(job.train.iter().map(weighted), share)
         }
     }
-    number(&rows[rows.len() - 1])
 }

@@ -44,6 +44,40 @@ pub fn weighted_quantile(rows: impl Iterator<Item = (f64, f64)>, share: f64) -> 
     }
 }
 
+/// The quantile `share`, from 0 to 1, of at least one number: between the two nearest
+/// numbers, as NumPy's method `linear`. NaN if there are none.
+pub fn linear_quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
+    let Some(last) = numbers.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let place = share * last as f64;
+    let below = place as usize;
+    let (_, low, above) = numbers.select_nth_unstable_by(below, f64::total_cmp);
+    let low = *low;
+    match above.iter().copied().min_by(f64::total_cmp) {
+        Some(high) => low + (high - low) * (place - below as f64),
+        None => low,
+    }
+}
+
+/// The quantile `share`, from 0 to 1, of numbers with weights of at least 0: the least
+/// number at which the weights of all numbers up to it reach their share. NaN if all
+/// weights are 0.
+pub fn lower_quantile(rows: impl Iterator<Item = (f64, f64)>, share: f64) -> f64 {
+    let mut rows: Vec<(f64, f64)> = rows.filter(|(_, weight)| *weight > 0.0).collect();
+    rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let all: f64 = rows.iter().map(|(_, weight)| weight).sum();
+    let mut below = 0.0;
+    let reached = rows.iter().find(|(_, weight)| {
+        below += weight;
+        below >= share * all
+    });
+    // Rounding may leave the last short of all.
+    reached
+        .or(rows.last())
+        .map_or(f64::NAN, |(number, _)| *number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,11 +11,11 @@ use crate::boosting::codes::ByteCodes;
 use crate::boosting::constraints::Constraints;
 use crate::boosting::grower::{Grower, Leaf, Rounding};
 use crate::boosting::objective::{BoostingTarget, Link, Objective};
-use crate::boosting::params::{BoostingParams, EarlyStopping, Share};
+use crate::boosting::params::{BoostingParams, EarlyStopping};
 use crate::boosting::rounding::{Packing, Words};
 use crate::boosting::rows::CarriedRows;
 use crate::fitted::{FittedTree, LeafValues};
-use crate::params::ClassWeight;
+use crate::params::{Amount, ClassWeight};
 use crate::random::Key;
 use crate::tree::Tree;
 
@@ -163,29 +163,15 @@ fn weights(
     let BoostingTarget::Classes(classes, number) = set.target else {
         return Ok(set.weights.map(<[f64]>::to_vec));
     };
-    let of_classes: Vec<f64> = match &params.class_weight {
-        ClassWeight::Equal => return Ok(set.weights.map(<[f64]>::to_vec)),
-        ClassWeight::ByLabel(weights) => {
-            if let Some(label) = weights.keys().find(|label| !set.labels.contains(label)) {
-                return Err(BoostingError::Params(format!(
-                    "`class_weight` names `{label}`, which is not one of the classes `{}`",
-                    set.labels.join("`, `")
-                )));
-            }
-            let weight = |label: &String| weights.get(label).copied().unwrap_or(1.0);
-            set.labels.iter().map(weight).collect()
-        }
-        ClassWeight::Balanced | ClassWeight::BalancedSubsample => {
-            let mut counts = vec![0_u32; number];
-            for &row in set.train {
-                counts[classes[row as usize] as usize] += 1;
-            }
-            let present = counts.iter().filter(|&&count| count > 0).count() as f64;
-            let rows = set.train.len() as f64;
-            let weight = |&count: &u32| rows / (present * f64::from(count.max(1)));
-            counts.iter().map(weight).collect()
-        }
-    };
+    if params.class_weight == ClassWeight::Equal {
+        return Ok(set.weights.map(<[f64]>::to_vec));
+    }
+    let mut counts = vec![0; number];
+    for &row in set.train {
+        counts[classes[row as usize] as usize] += 1;
+    }
+    let of_classes = params.class_weight.of_classes(set.labels, &counts);
+    let of_classes = of_classes.map_err(|error| BoostingError::Params(error.to_string()))?;
     let weight = |(row, &class): (u32, &u32)| match of_classes.get(class as usize) {
         Some(weight) => given(row) * weight,
         // A row without a class is no training row.
@@ -435,13 +421,13 @@ fn choose(rows: &[u32], number: usize, key: Key) -> Vec<bool> {
 /// out, of classes in their proportions.
 fn leave_out(
     set: &BoostingSet<'_>,
-    share: Share,
+    share: Amount,
     key: Key,
 ) -> Result<(Vec<u32>, Vec<u32>), BoostingError> {
     let rows = set.train.len();
     let number = match share {
-        Share::Rows(number) => usize::try_from(number).unwrap_or(usize::MAX),
-        Share::Fraction(fraction) => libm::ceil(fraction * rows as f64) as usize,
+        Amount::Rows(number) => usize::try_from(number).unwrap_or(usize::MAX),
+        Amount::Share(fraction) => libm::ceil(fraction * rows as f64) as usize,
     };
     if number == 0 || number >= rows {
         return Err(BoostingError::Params(format!(

@@ -55,14 +55,20 @@ pub(crate) struct Rounding<'a> {
     pub(crate) packing: Packing,
 }
 
-/// A node that may be split.
+/// A node of a tree that grows.
 #[derive(Debug)]
-struct Open {
+struct GrowingNode {
     leaf: Leaf,
     total: Sums,
     depth: u32,
     key: Key,
     allowed: Allowed,
+}
+
+/// A node that may be split.
+#[derive(Debug)]
+struct Open {
+    node: GrowingNode,
     split: Split,
     histogram: Option<Vec<Sums>>,
 }
@@ -73,7 +79,7 @@ struct Ranked(Box<Open>);
 
 impl Ranked {
     fn rank(&self) -> (f64, std::cmp::Reverse<u32>) {
-        (self.0.split.gain, std::cmp::Reverse(self.0.leaf.node))
+        (self.0.split.gain, std::cmp::Reverse(self.0.node.leaf.node))
     }
 }
 
@@ -96,15 +102,6 @@ impl Ord for Ranked {
         let ((gain, age), (others, age_of_other)) = (self.rank(), other.rank());
         gain.total_cmp(&others).then(age.cmp(&age_of_other))
     }
-}
-
-/// A node that is not yet known to have a split.
-struct Fresh {
-    leaf: Leaf,
-    total: Sums,
-    depth: u32,
-    key: Key,
-    allowed: Allowed,
 }
 
 impl<'a> Grower<'a> {
@@ -140,7 +137,7 @@ impl<'a> Grower<'a> {
             self.constraints
                 .draw(None, self.growth.tree_features, key.child(TREE_FEATURES));
         let places = lists.iter().map(CarriedRows::root).collect();
-        let mut root = Fresh {
+        let mut root = GrowingNode {
             leaf: Leaf {
                 node: 0,
                 places,
@@ -161,31 +158,27 @@ impl<'a> Grower<'a> {
         self.open(rounding, root, Some(histogram), &mut open, &mut leaves);
         while let Some(Ranked(next)) = open.pop() {
             let Open {
-                leaf,
-                total,
-                depth,
-                key,
-                allowed,
+                node,
                 split,
                 histogram,
             } = *next;
-            let children = self.divide(lists, &mut tree, &leaf, &split);
-            let right = total - split.left;
-            let bounds = self.bounds(rounding, &leaf, &split, right);
-            let allowed = self.constraints.below(&allowed, split.feature);
+            let children = self.divide(lists, &mut tree, &node.leaf, &split);
+            let right = node.total - split.left;
+            let bounds = self.bounds(rounding, &node.leaf, &split, right);
+            let allowed = self.constraints.below(&node.allowed, split.feature);
             let number = (open.len() + leaves.len() + 2) as u32;
             let is_last = number >= self.growth.max_leaf_nodes;
             let [(left_node, left_places), (right_node, right_places)] = children;
-            let child = |node, places, total, bounds, way| Fresh {
+            let child = |index, places, total, bounds, way| GrowingNode {
                 leaf: Leaf {
-                    node,
+                    node: index,
                     places,
                     l2: split.l2,
                     bounds,
                 },
                 total,
-                depth: depth + 1,
-                key: key.child(way),
+                depth: node.depth + 1,
+                key: node.key.child(way),
                 allowed: allowed.clone(),
             };
             let left = child(left_node, left_places, split.left, bounds[0], 0);
@@ -225,7 +218,7 @@ impl<'a> Grower<'a> {
             self.open(rounding, right, of_right, &mut open, &mut leaves);
         }
         for Ranked(rest) in open.into_vec() {
-            leaves.push(rest.leaf);
+            leaves.push(rest.node.leaf);
             if let Some(histogram) = rest.histogram {
                 self.histograms.release(histogram);
             }
@@ -241,7 +234,7 @@ impl<'a> Grower<'a> {
     }
 
     /// Whether a node may have a split.
-    fn may_split(&self, node: &Fresh) -> bool {
+    fn may_split(&self, node: &GrowingNode) -> bool {
         node.depth < self.growth.max_depth
             && node.total.rows >= 2 * i64::from(self.growth.min_samples_leaf)
     }
@@ -250,8 +243,8 @@ impl<'a> Grower<'a> {
     fn open(
         &mut self,
         rounding: Rounding<'_>,
-        node: Fresh,
-        histogram: Option<Vec<Sums>>,
+        node: GrowingNode,
+        mut histogram: Option<Vec<Sums>>,
         open: &mut BinaryHeap<Ranked>,
         leaves: &mut Vec<Leaf>,
     ) {
@@ -289,18 +282,13 @@ impl<'a> Grower<'a> {
             }
             return;
         };
-        let mut histogram = histogram;
         if open.len() >= self.room
             && let Some(histogram) = histogram.take()
         {
             self.histograms.release(histogram);
         }
         open.push(Ranked(Box::new(Open {
-            leaf: node.leaf,
-            total: node.total,
-            depth: node.depth,
-            key: node.key,
-            allowed: node.allowed,
+            node,
             split,
             histogram,
         })));
@@ -341,7 +329,7 @@ impl<'a> Grower<'a> {
         let column = self.codes.column(feature);
         let (mut of_left, mut of_right) = (Vec::new(), Vec::new());
         for (list, place) in lists.iter_mut().zip(&leaf.places) {
-            let [a, b] = list.divide(place, column, &split.side, missing as u8);
+            let [a, b] = list.divide(place, column, tree, test);
             of_left.push(a);
             of_right.push(b);
         }

@@ -8,8 +8,8 @@
 //! Huber's of its `GradientBoostingRegressor`.
 
 use crate::boosting::params::Loss;
-use crate::boosting::quantile::{median, quantile};
-use fanout_sdk::exponential::{exp, sigmoid};
+use fanout_sdk::exponential::{sigmoid, softmax};
+use fanout_sdk::metrics::quantile::{linear_quantile, lower_quantile};
 
 /// The target of every row of a dataset.
 #[derive(Clone, Copy, Debug)]
@@ -56,18 +56,6 @@ impl Link {
             Self::Softmax => outputs.chunks_exact_mut(width).for_each(softmax),
         }
     }
-}
-
-/// Replaces the logarithms of one row by probabilities.
-fn softmax(row: &mut [f64]) {
-    let greatest = row.iter().fold(
-        f64::NEG_INFINITY,
-        |most, x| if *x > most { *x } else { most },
-    );
-    row.iter_mut().for_each(|x| *x -= greatest);
-    exp(row);
-    let sum: f64 = row.iter().sum();
-    row.iter_mut().for_each(|x| *x /= sum);
 }
 
 /// The rows whose exponentials are taken at a time.
@@ -380,4 +368,22 @@ fn mean(weighted: &[(f64, f64)]) -> f64 {
         .sum();
     let weights: f64 = weighted.iter().map(|(_, weight)| weight).sum();
     sum / weights
+}
+
+/// The quantile of numbers with weights at `level`, in (0, 1): of equal weights between
+/// the two nearest numbers, else one of the numbers, as in scikit-learn.
+fn quantile(weighted: Vec<(f64, f64)>, level: f64) -> f64 {
+    let Some(&(_, first)) = weighted.first() else {
+        return 0.0;
+    };
+    if weighted.iter().all(|&(_, weight)| weight == first) {
+        let numbers = weighted.into_iter().map(|(number, _)| number);
+        return linear_quantile(numbers.collect(), level);
+    }
+    lower_quantile(weighted.into_iter(), level)
+}
+
+/// The quantile at a half.
+fn median(weighted: Vec<(f64, f64)>) -> f64 {
+    quantile(weighted, 0.5)
 }

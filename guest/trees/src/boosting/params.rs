@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fanout_sdk::Params;
 use serde_json::Value;
 
-use crate::params::ClassWeight;
+use crate::params::{Amount, ClassWeight, ParamsError, amount, class_weight};
 
 /// What a boosted model minimises.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,20 +32,11 @@ pub(crate) enum Loss {
 pub(crate) struct EarlyStopping {
     /// The share of the training rows that are left out of the fit and scored; the
     /// training rows themselves are scored if `None`.
-    pub(crate) validation: Option<Share>,
+    pub(crate) validation: Option<Amount>,
     /// The number of rounds without an improvement.
     pub(crate) rounds: u32,
     /// What is no improvement of the loss.
     pub(crate) tolerance: f64,
-}
-
-/// A number of rows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Share {
-    /// This number.
-    Rows(u64),
-    /// This fraction of all, in (0, 1).
-    Fraction(f64),
 }
 
 /// Whether a fit stops early.
@@ -146,22 +137,11 @@ impl BoostingParams {
             Value::Bool(false) => Stops::Never,
             _ => Stops::WithManyRows,
         };
-        let class_weight = match get("class_weight") {
-            Value::Null => ClassWeight::Equal,
-            Value::Object(weights) => ClassWeight::ByLabel(
-                weights
-                    .iter()
-                    .map(|(label, weight)| (label.clone(), weight.as_f64().unwrap_or(f64::NAN)))
-                    .collect(),
-            ),
-            _ => ClassWeight::Balanced,
-        };
+        let say = |error: ParamsError| error.to_string();
+        let class_weight = class_weight(get("class_weight")).map_err(say)?;
         let validation = match get("validation_fraction") {
             Value::Null => None,
-            value => Some(match value.as_u64() {
-                Some(rows) => Share::Rows(rows),
-                None => Share::Fraction(value.as_f64().unwrap_or(f64::NAN)),
-            }),
+            value => Some(amount("validation_fraction", value, "a number of rows").map_err(say)?),
         };
         Ok(Self {
             loss,

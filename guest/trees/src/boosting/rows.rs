@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::boosting::split::Side;
 use crate::entries::{BoundedRows, BoundedSlice};
-use crate::tree::{CodeSet, contains};
+use crate::route::move_rows;
+use crate::tree::{Test, Tree};
 
 /// Where the rows of a node are in a list.
 #[derive(Clone, Debug)]
@@ -57,14 +57,14 @@ impl CarriedRows {
         list.slice(place.range.clone())
     }
 
-    /// Divides the rows of a node by their codes. Returns the places of its
-    /// children.
+    /// Divides the rows of a node by their codes and the node's test in `tree`.
+    /// Returns the places of its children.
     pub(crate) fn divide(
         &mut self,
         place: &Place,
         column: &[u8],
-        side: &Side,
-        missing: u8,
+        tree: &Tree,
+        test: Test,
     ) -> [Place; 2] {
         let [even, odd] = &mut self.moved;
         let moves = place.moves + 1;
@@ -75,31 +75,7 @@ impl CarriedRows {
         };
         let (start, end) = (place.range.start, place.range.end);
         let source = source.slice(start..end);
-        let left = match *side {
-            Side::UpTo {
-                last,
-                missing: false,
-            } => target.partition_from(start, source, column, |code| code > last),
-            Side::UpTo {
-                last,
-                missing: true,
-            } => target.partition_from(start, source, column, |code| {
-                (code > last) & (code != missing)
-            }),
-            Side::Set(set) => {
-                let table = table(&set);
-                target.partition_from(start, source, column, |code| table[usize::from(code)])
-            }
-        };
+        let left = move_rows(target, start, source, tree, test, column);
         [start..start + left, start + left..end].map(|range| Place { range, moves })
     }
-}
-
-/// By code: whether it is not in the set.
-fn table(set: &CodeSet) -> [bool; 256] {
-    let mut table = [false; 256];
-    for code in 0..=u8::MAX {
-        table[usize::from(code)] = !contains(set, code);
-    }
-    table
 }

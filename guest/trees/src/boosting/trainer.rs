@@ -15,7 +15,9 @@ use crate::boosting::objective::{BoostingTarget, Link};
 use crate::boosting::params::BoostingParams;
 use crate::model::Forest;
 use crate::params::TargetKind;
-use crate::trainers::{MEMORY, TableError, choice, encode_feature, from, number, prepare, share};
+use crate::trainers::{
+    MEMORY, TableError, choice, encode_feature, from, number, prepare, random_state, share,
+};
 
 /// Gradient boosted trees of classes, as scikit-learn's
 /// `HistGradientBoostingClassifier`.
@@ -155,10 +157,6 @@ fn fault(error: BoostingError) -> Fault {
         BoostingError::Failed(message) => Fault::Failed(message),
         BoostingError::Score(fault) => fault,
     }
-}
-
-fn between(default: f64, name: &str, meaning: &str) -> Param {
-    Param::new(name, vec![number(0.0, Some(1.0))], json!(default), meaning)
 }
 
 fn describe(kind: TargetKind) -> TrainerDescription {
@@ -366,19 +364,13 @@ fn params(kind: TargetKind) -> Vec<Param> {
             json!(10),
             "The number of rounds without an improvement after which a fit ends.",
         ),
-        between(1e-7, "tol", "What is no improvement of the loss."),
         Param::new(
-            "random_state",
-            vec![
-                ParamKind::Null,
-                ParamKind::Int {
-                    min: Some(0),
-                    max: Some(i64::from(u32::MAX)),
-                },
-            ],
-            Value::Null,
-            "The random seed. Null is 0: every fit is reproducible.",
+            "tol",
+            vec![number(0.0, Some(1.0))],
+            json!(1e-7),
+            "What is no improvement of the loss.",
         ),
+        random_state(),
     ]);
     params
 }
