@@ -7,6 +7,7 @@ import textwrap
 import agree
 import bars
 import big
+import boosting
 import estimators
 import tables
 
@@ -199,6 +200,8 @@ def render(kept, large=None, real=None, equal=None, single=None):
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
         "bars": bars.section,
+        "boosting": boosting.section,
+        "boosting_big": boosting.big_section,
         "quality": quality,
         "tax": lambda _: tax(kept["tax"]),
         "overhead": overhead,
@@ -259,6 +262,8 @@ def figures(kept):
                     f"{mine}, joblib {memory}" if is_first else mine,
                 ]
             )
+    if "boosting" in kept:
+        rows.append(boosting.readme_row(kept["boosting"]["found"]))
     header = ["search", "scikit-learn, joblib", "scikit-learn, Dask", "`fanout`"]
     header += ["times joblib", "memory"]
     flights, small = (kept[name]["found"] for name in titles)
@@ -286,6 +291,8 @@ def figures(kept):
         )
     if "bars" in kept:
         sentences.append(bars.sentence(kept["bars"]["found"]))
+    if "boosting" in kept:
+        sentences.append(boosting.sentence(kept["boosting"]["found"]))
     if "overhead" in kept:
         one = kept["overhead"]["found"]["fanout"]
         wall = statistics.median(one["walls"])
