@@ -29,8 +29,8 @@ ROOT = HERE.parent
 VENV = HERE / ".venv"
 PLANS = HERE / "plans"
 KEPT = HERE / "results.json"
-SECTIONS = ["flights", "small", "bars", "quality", "tax", "overhead", "scale"]
-SECTIONS += ["boosting", "boosting_big"]
+SECTIONS = ["flights", "small", "bars", "boosting", "boosting_big", "quality", "tax"]
+SECTIONS += ["overhead", "scale"]
 
 
 def environment():
