@@ -1,6 +1,6 @@
 //! [`HistGradientBoosting`] and [`HistGradientBoostingRegressor`] as trainers of a guest.
 
-use fanout_sdk::contract::{MemoryUse, TreesMemory, WideColumns};
+use fanout_sdk::contract::{MemoryUse, TreesMemory};
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
     Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
@@ -160,21 +160,13 @@ fn fault(error: BoostingError) -> Fault {
     }
 }
 
-/// That of other trees, but a number or category is kept by column and by row, and the
-/// outputs, gradients, Hessians and words of a row whatever the depth of trees. Fitted
-/// to measured runs on tables of 569 to 2,000,000 rows.
+/// That of other trees, but for the outputs, gradients, Hessians and words of a row.
+/// Fitted to measured runs on tables of 569 to 2,000,000 rows.
 const BOOSTING_MEMORY: MemoryUse = MemoryUse {
     row: 130,
-    number: 2,
-    category: 2,
-    wide: Some(WideColumns {
-        above: 254,
-        bytes: 7,
-        classes: 64,
-    }),
     trees: match MEMORY.trees {
         Some(trees) => Some(TreesMemory {
-            deep_row: 0,
+            deep_row: 30,
             ..trees
         }),
         None => None,
