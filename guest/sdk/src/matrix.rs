@@ -21,7 +21,7 @@
 //! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
 //! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
 //! | both of these of all rows, many times | [`Joined`] |
-//! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
+//! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`], [`Matrix::centred_gram`] |
 //! | weighted means and variances | [`Matrix::moments`] |
 //! | squared norms of rows | [`Matrix::squared_norms`] |
 //! | rows as a dense buffer, for kernels and distances | [`Matrix::gather`] |
@@ -41,13 +41,14 @@ use serde::{Deserialize, Serialize};
 use crate::Fault;
 
 pub use coded::{CodedBlock, CodedColumn, Codes};
-pub use gram::Gram;
+pub use gram::{CentredGram, Gram};
 pub use index::{ColumnIndex, ColumnRef};
 pub use joined::Joined;
 pub use moments::Moments;
 pub use product::dot;
 pub use shared::Shared;
 
+mod chunk;
 mod coded;
 mod gram;
 mod index;
@@ -243,13 +244,9 @@ impl Matrix {
     }
 
     /// Whether all numbers of all rows are finite.
-    fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         self.blocks.iter().all(|block| match block {
-            // Without an end before the last: many are looked at a time.
-            Block::Number(column) => {
-                let values = column.values.iter();
-                values.fold(true, |all, value| all & value.is_finite())
-            }
+            Block::Number(column) => chunk::are_finite(&column.values),
             _ => true,
         })
     }
@@ -434,28 +431,4 @@ fn not_encoded(column: &CategoryColumn) -> ! {
         "column `{}` is a category: `Matrix::check_numbers` is called before numbers are read",
         column.name
     )
-}
-
-/// Whether the entries of a list are consecutive rows, so that columns can be
-/// read as slices.
-fn is_consecutive(rows: &[u32]) -> bool {
-    rows.windows(2)
-        .all(|pair| pair[1] == pair[0].wrapping_add(1))
-}
-
-/// The values of `rows` of a column: a slice of it if the rows are consecutive,
-/// else gathered into `buffer`.
-fn chunk_of<'a>(
-    values: &'a [f64],
-    rows: &[u32],
-    consecutive: bool,
-    buffer: &'a mut [f64; CHUNK],
-) -> &'a [f64] {
-    if consecutive && let Some(&first) = rows.first() {
-        return &values[first as usize..][..rows.len()];
-    }
-    for (cell, &row) in buffer.iter_mut().zip(rows) {
-        *cell = values[row as usize];
-    }
-    &buffer[..rows.len()]
 }
