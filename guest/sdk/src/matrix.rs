@@ -263,14 +263,12 @@ impl Matrix {
         })
     }
 
-    /// Checks that an estimator of numbers can take the matrix: that there is a
-    /// column, all categories are encoded, and no number of `rows` is missing or
-    /// infinite.
-    /// `who` is the estimator's name.
+    /// Checks that an estimator of numbers can take the columns: that there is one,
+    /// and all categories are encoded. `who` is the estimator's name.
     ///
     /// # Errors
     /// [`Fault::InvalidDataset`] that names the column and the step to add.
-    pub fn check_numbers(&self, who: &str, rows: &[u32]) -> Result<(), Fault> {
+    pub(crate) fn check_columns(&self, who: &str) -> Result<(), Fault> {
         if self.columns() == 0 {
             return Err(Fault::InvalidDataset(format!(
                 "`{who}` has no column to learn from: the steps before it leave none"
@@ -282,6 +280,18 @@ impl Matrix {
                  `one_hot_encoder` (or `ordinal_encoder`, `target_encoder`)"
             )));
         }
+        Ok(())
+    }
+
+    /// Checks that an estimator of numbers can take the matrix: that there is a
+    /// column, all categories are encoded, and no number of `rows` is missing or
+    /// infinite.
+    /// `who` is the estimator's name.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidDataset`] that names the column and the step to add.
+    pub fn check_numbers(&self, who: &str, rows: &[u32]) -> Result<(), Fault> {
+        self.check_columns(who)?;
         if self.is_finite() {
             return Ok(());
         }
