@@ -54,6 +54,7 @@ mod gram;
 mod index;
 mod joined;
 mod moments;
+mod pair;
 mod product;
 mod shared;
 #[cfg(test)]

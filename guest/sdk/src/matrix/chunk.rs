@@ -3,11 +3,12 @@
 //! registers.
 
 use super::CHUNK;
+use super::pair::Pair;
 
 /// The values of a column in the rows of a chunk; 0 behind the last row.
 pub(super) type Chunk = [f64; CHUNK];
 
-/// The rows of a turn, and the numbers of a vector of the processor.
+/// The rows of a turn, and the numbers of a [`Pair`].
 const TURN: usize = 8;
 const LANES: usize = 2;
 
@@ -69,23 +70,36 @@ pub(super) fn products<const A: usize, const B: usize>(
     right: [&Chunk; B],
     rows: usize,
 ) -> [[f64; B]; A] {
-    let left = left.map(|chunk| chunk.as_chunks::<TURN>().0);
-    let right = right.map(|chunk| chunk.as_chunks::<TURN>().0);
-    let mut sums = [[[0.0; LANES]; B]; A];
+    let left = left.map(|chunk| chunk.as_chunks::<LANES>().0);
+    let right = right.map(|chunk| chunk.as_chunks::<LANES>().0);
+    let mut sums = [[Pair::new([0.0; LANES]); B]; A];
     for turn in 0..turns(rows) {
-        let left = left.map(|chunk| &chunk[turn]);
-        let right = right.map(|chunk| &chunk[turn]);
-        for start in (0..TURN).step_by(LANES) {
-            for a in 0..A {
-                for b in 0..B {
-                    for lane in 0..LANES {
-                        sums[a][b][lane] += left[a][start + lane] * right[b][start + lane];
-                    }
+        for part in 0..TURN / LANES {
+            let at = turn * (TURN / LANES) + part;
+            let right = right.map(|chunk| Pair::new(chunk[at]));
+            for (sums, chunk) in sums.iter_mut().zip(left) {
+                let left = Pair::new(chunk[at]);
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = sum.add_product(left, right);
                 }
             }
         }
     }
-    sums.map(|sums| sums.map(|[even, odd]| even + odd))
+    sums.map(|sums| {
+        sums.map(|sum| {
+            let [even, odd] = sum.numbers();
+            even + odd
+        })
+    })
+}
+
+/// The numbers of a chunk less a shift; 0 behind so many rows.
+pub(super) fn shifted(values: &Chunk, shift: f64, rows: usize, out: &mut Chunk) {
+    let turns = out.as_chunks_mut::<TURN>().0.iter_mut();
+    for (out, values) in turns.zip(values.as_chunks::<TURN>().0) {
+        *out = values.map(|value| value - shift);
+    }
+    out[rows..].fill(0.0);
 }
 
 /// Adds the products of columns with their coefficients, one a result, to the sums of

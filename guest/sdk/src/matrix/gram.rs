@@ -4,7 +4,7 @@
 //! coded block and a column of numbers take one addition a row. Columns of
 //! numbers are multiplied in tiles that stay in the cache.
 
-use super::chunk::{Chunk, chunk_of, is_consecutive, near_mean, products};
+use super::chunk::{Chunk, chunk_of, chunk_of_slice, is_consecutive, near_mean, products, shifted};
 use super::{Block, CHUNK, Matrix, not_encoded};
 
 /// The columns of a panel: a row of it is two vectors of the processor.
@@ -222,19 +222,15 @@ impl Matrix {
             let range = start..start + rows.len();
             start = range.end;
             let consecutive = is_consecutive(rows);
-            let mut stage = |at: usize, values: &[f64], shift: f64| {
-                let (cells, rest) = right[at].split_at_mut(rows.len());
-                for (cell, value) in cells.iter_mut().zip(values) {
-                    *cell = value - shift;
-                }
-                rest.fill(0.0);
+            let mut stage = |at: usize, values: &Chunk, shift: f64| {
+                shifted(values, shift, rows.len(), &mut right[at]);
             };
             for (at, &(column, values)) in dense.iter().enumerate() {
                 let values = chunk_of(values, rows, consecutive, &mut buffer);
                 stage(at, values, shift(column));
             }
             for (target, values) in targets.iter().enumerate() {
-                let values = &values[range.clone()];
+                let values = chunk_of_slice(&values[range.clone()], &mut buffer);
                 stage(dense.len() + target, values, target_shift(target));
             }
             stage(staged - 1, &[1.0; CHUNK], 0.0);
