@@ -195,8 +195,8 @@ proptest! {
             let near = |found: f64, expected: f64| {
                 (found - expected).abs() <= 1e-7 * expected.abs().max(1.0)
             };
-            for column in 0..matrix.columns() {
-                assert_near(found.means[column], means[column]);
+            for (column, mean) in means.iter().enumerate() {
+                assert_near(found.means[column], *mean);
                 let found_product = found.gram.target_products[0][column];
                 assert!(near(found_product, expected.target_products[0][column]));
                 for other in 0..matrix.columns() {
