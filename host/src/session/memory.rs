@@ -57,8 +57,9 @@ struct Trees {
 }
 
 impl MemoryEstimate {
-    /// The estimate for so many `workers` at a time in this process. `held` is
-    /// what this process held while it read the table, as a run does.
+    /// The estimate for so many `workers` at a time in this process, none where fits
+    /// are made elsewhere. `held` is what this process held while it read the table, as
+    /// a run does.
     pub fn new(
         plan: &Plan,
         inputs: &Inputs,
@@ -91,7 +92,7 @@ impl MemoryEstimate {
         let search = (held + workers * fit).max(PROGRAM + large);
         let model = most.model;
         // The instances of the other workers keep what their fits held.
-        let left = (workers - 1) * fit;
+        let left = workers.saturating_sub(1) * fit;
         let refits = plan.refit.is_some() && (plan.output.is_some() || prepared.holdout.is_some());
         Self {
             search,
@@ -245,7 +246,9 @@ impl Trees {
         let of_rows =
             (rows * leaves / 100).min(rows / least("min_samples_leaf").unwrap_or(1).max(1));
         Some(Self {
-            count: greatest("n_estimators").unwrap_or(1),
+            count: greatest("n_estimators")
+                .or_else(|| greatest("max_iter"))
+                .unwrap_or(1),
             deep: depth.is_none(),
             whole,
             leaves: of_depth.min(of_nodes).min(of_rows),
