@@ -22,6 +22,7 @@ pub mod events;
 pub mod files;
 pub mod human;
 pub mod json;
+pub mod predictions;
 pub mod progress;
 pub mod terminal;
 pub mod usage;

@@ -1,11 +1,18 @@
 //! `fanout show`: the report of a run, from the store alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fanout::error::ErrorKind;
+use fanout::expand::Expansion;
+use fanout::report::predictions::{self as table, Format};
 use fanout::report::{Report, files};
 use fanout::run::history::{History, Replay};
+use fanout::run::manifest::Manifest;
+use fanout::run::predictions::{self, PredictionsError};
+use fanout::run::record::Record;
 use fanout::run::summary::Summary;
+use fanout::store::Store;
 
 use super::store::StoreArgument;
 use super::{CommandError, show};
@@ -20,6 +27,11 @@ pub(crate) struct Show {
     /// Write the result files into this folder too.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Write what the best candidate predicts of the test rows of every split, and of
+    /// the hold-out rows, into this file: Parquet, CSV or Arrow by its ending. The run's
+    /// plan has `predictions: true`.
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
     /// Print one machine-readable object instead of the table.
     #[arg(long)]
     json: bool,
@@ -27,6 +39,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn run(self) -> Result<(), CommandError> {
+        let format = self.predictions.as_deref().map(format_of).transpose()?;
         let store = self.store.open()?;
         let history = History::open(&store)?;
         let entry = history.find(&self.run)?;
@@ -61,7 +74,7 @@ impl Show {
         let report = Report {
             plan: replay.plan,
             digests: manifest.digests(),
-            candidates: replay.expansion.candidates,
+            candidates: replay.expansion.candidates.clone(),
             results: replay.results,
             baseline: replay.baseline,
             holdout: replay.holdout,
@@ -73,6 +86,55 @@ impl Show {
         if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
         }
+        if let (Some(path), Some(format)) = (&self.predictions, format) {
+            write_predictions(path, format, &report, &store, &manifest, &replay.expansion)?;
+        }
         show(&report, self.json)
+    }
+}
+
+fn format_of(path: &Path) -> Result<Format, CommandError> {
+    Format::of(path).ok_or_else(|| {
+        let message = format!("`{}` has no ending of a table", path.display());
+        CommandError::new(ErrorKind::Usage, message).hint("end it in .parquet, .csv or .arrow")
+    })
+}
+
+/// Writes what the best candidate predicts.
+fn write_predictions(
+    path: &Path,
+    format: Format,
+    report: &Report,
+    store: &Store,
+    manifest: &Manifest,
+    expansion: &Expansion,
+) -> Result<(), CommandError> {
+    let Some(best) = report.best() else {
+        let message = "no candidate of this run has a score on every split";
+        return Err(CommandError::new(ErrorKind::Unscored, message)
+            .hint("`fanout run` with its plan goes on"));
+    };
+    let record = Record::to_read(store.clone());
+    let truth = predictions::truth(store, manifest)?;
+    let read = |splits| predictions::read(&record, expansion, best.index, splits, &truth);
+    let out_of_fold = read(&expansion.splits)?.ok_or(PredictionsError::Missing {
+        candidate: best.index,
+    })?;
+    let holdout = match &manifest.holdout {
+        Some(split) => read(std::slice::from_ref(split))?,
+        None => None,
+    };
+    Ok(table::write(path, format, &out_of_fold, holdout.as_ref())?)
+}
+
+impl From<PredictionsError> for CommandError {
+    fn from(error: PredictionsError) -> Self {
+        match error {
+            PredictionsError::Store(error) => error.into(),
+            PredictionsError::Missing { .. } => Self::new(ErrorKind::Store, error)
+                .hint("run its plan with `predictions: true`, which makes its fits again"),
+            _ => Self::new(ErrorKind::Store, error)
+                .hint("running its plan again writes what is damaged anew"),
+        }
     }
 }

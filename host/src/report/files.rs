@@ -176,7 +176,7 @@ pub fn replace(
     })
 }
 
-fn document(document: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
+pub(super) fn document(document: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *output, document)?;
     output.write_all(b"\n")
 }
@@ -212,7 +212,7 @@ fn csv(columns: &Columns<'_>, output: &mut impl Write) -> io::Result<()> {
 }
 
 /// RFC 4180, with line feeds.
-fn write_csv_cell(cell: &[u8], index: usize, output: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_csv_cell(cell: &[u8], index: usize, output: &mut impl Write) -> io::Result<()> {
     if index > 0 {
         output.write_all(b",")?;
     }

@@ -162,7 +162,7 @@ pub fn ranking_metric(plan: &Plan) -> usize {
 pub type NamedScores = Vec<(String, Option<f64>)>;
 
 /// Fits `candidate` on the training rows of a split outside the search, and
-/// scores it on its test rows.
+/// scores it on its test rows, whose predictions the record keeps.
 pub fn score_outside_search<E>(
     expansion: &Expansion,
     candidate: usize,
@@ -170,7 +170,7 @@ pub fn score_outside_search<E>(
     pool: &dyn Pool<Error = E>,
     listeners: &mut Listeners<'_>,
 ) -> Result<Result<NamedScores, TaskFault>, E> {
-    let task = SingleTask::outside_search(expansion, candidate, split);
+    let task = SingleTask::predicting(expansion, candidate, split);
     let mut result = Err(TaskFault::Cancelled);
     pool.run(&task, &mut |reported| {
         match reported {

@@ -99,6 +99,14 @@ pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> Wan
     }
 }
 
+/// The same with the predictions of the split's test rows.
+pub fn wanted_predictions(expansion: &Expansion, candidate: usize, split: &Split) -> WantedFits {
+    WantedFits {
+        outputs: vec![Output::Predictions],
+        ..wanted_fit(expansion, candidate, split)
+    }
+}
+
 /// The part of a task whose fits finished.
 pub(super) fn finished_part<'a>(task: &'a TaskSpec, positions: &[u32]) -> Cow<'a, TaskSpec> {
     if positions.len() == task.candidates.len() {
@@ -142,14 +150,43 @@ impl SingleTask {
         }
     }
 
-    /// The fit of `candidate` on a split outside the search.
-    pub fn outside_search(expansion: &Expansion, candidate: usize, split: &Split) -> Self {
+    /// The fit of `candidate` on a split, alone, with the predictions of its test
+    /// rows.
+    pub fn predicting(expansion: &Expansion, candidate: usize, split: &Split) -> Self {
+        let wanted = wanted_predictions(expansion, candidate, split);
+        let outputs = wanted.outputs.clone();
         Self {
-            wanted: wanted_fit(expansion, candidate, split),
-            task: expansion.single(candidate, split),
+            wanted,
+            task: Task {
+                outputs,
+                ..expansion.single(candidate, split)
+            },
             identity: expansion.identity(candidate, split),
             guest: expansion.guest(candidate),
         }
+    }
+}
+
+/// Tasks that have nothing to do with each other.
+impl Tasks for Vec<SingleTask> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn wanted(&self, index: usize) -> WantedFits {
+        self[index].wanted.clone()
+    }
+
+    fn task(&self, index: usize) -> Task {
+        self[index].task.clone()
+    }
+
+    fn identity(&self, index: usize) -> String {
+        self[index].identity.clone()
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        self[index].guest
     }
 }
 
