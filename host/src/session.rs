@@ -4,6 +4,7 @@
 //! Nothing here prints. What happens on the way is told to listeners as
 //! [`Event`]s.
 
+mod assess;
 pub mod catalogue;
 mod effort;
 mod error;
@@ -19,13 +20,16 @@ use std::time::Instant;
 use crate::dataset::{self, Prepared};
 use crate::expand::Expansion;
 use crate::plan::CheckedPlan;
+use crate::reduce::Lead;
 use crate::report::{Report, Usage, files};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest::Manifest;
+use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::{score_outside_search, search};
 use crate::store::{Key, Settled, Store};
 use crate::task::Cancel;
+use assess::Assessor;
 use pools::{Pools, Remote};
 
 pub use effort::TimeEstimate;
@@ -131,12 +135,18 @@ pub fn execute(
         candidates: expansion.candidates.clone(),
         results,
         baseline,
+        lead: None,
+        threshold: None,
+        worth: None,
         holdout: None,
         model: None,
         warnings: warnings(loaded, &prepared),
         failure: None,
         usage: None,
     };
+    let sizes = dataset::split_sizes(&prepared.splits_content, &prepared.folds);
+    let sizes = sizes.map_err(PredictionsError::from)?;
+    report.lead = Lead::new(&report.results, report.ranked_by(), &sizes);
     let exported = export(&mut report, plan, &expansion, &prepared, &pools, listeners);
     let interrupted = options.cancel.is_cancelled();
     let kept = match interrupted {
@@ -184,8 +194,9 @@ fn prepare(
     Ok(prepared)
 }
 
-/// Writes the files of results where the plan has a folder for them, and refits
-/// the best candidate on all rows of the search. The files are written first, so
+/// Writes the files of results where the plan has a folder for them, tunes the
+/// threshold of the best candidate, refits it on all rows of the search, and assesses
+/// its predictions. The files are written first, so
 /// that a refit that fails loses nothing.
 fn export(
     report: &mut Report,
@@ -199,17 +210,21 @@ fn export(
     if let Some(folder) = folder {
         files::write(folder, report)?;
     }
-    let results = &report.results;
-    let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
-    let Some(best) = metric.and_then(|metric| results.best(metric)) else {
+    let Some(best) = report.chosen().map(|chosen| chosen.index) else {
         return Ok(());
     };
-    if folder.is_none() && prepared.holdout.is_none() {
-        return Ok(());
+    let assessor = match assess::is_wanted(plan, prepared) {
+        true => Assessor::new(plan, expansion, pools, prepared, best, listeners).map(Some)?,
+        false => None,
+    };
+    if let Some(assessor) = &assessor {
+        assessor.tune_threshold(report);
     }
-    listeners.emit(Event::RefitStarted);
+    if plan.refit.is_some() && (folder.is_some() || prepared.holdout.is_some()) {
+        listeners.emit(Event::RefitStarted);
+    }
     // Without a folder there is nowhere to write the model.
-    if let Some(folder) = folder {
+    if let Some(folder) = folder.filter(|_| plan.refit.is_some()) {
         let task = expansion.single(best, &prepared.refit);
         let guest = expansion.guest(best);
         let model = pools.local.fit(guest, &task)?;
@@ -218,10 +233,13 @@ fn export(
         files::replace(&path, |output| output.write_all(&model))?;
         report.model = Some(files::MODEL.into());
     }
-    if let Some(split) = &prepared.holdout {
+    if let Some(split) = prepared.holdout.as_ref().filter(|_| plan.refit.is_some()) {
         let scores = score_outside_search(expansion, best, split, &pools.local, listeners)?;
         let scores = scores.map_err(SessionError::Refit)?;
         report.holdout = Some(scores.into_iter().collect());
+    }
+    if let Some(assessor) = assessor {
+        assessor.assess(report)?;
     }
     if let Some(folder) = folder {
         files::write_best(folder, report)?;

@@ -6,13 +6,14 @@ use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::expand::Expansion;
 use fanout::report::predictions::{self as table, Format};
-use fanout::report::{Report, files};
+use fanout::report::{Report, files, worth};
 use fanout::run::history::{History, Replay};
 use fanout::run::manifest::Manifest;
 use fanout::run::predictions::{self, PredictionsError};
 use fanout::run::record::Record;
 use fanout::run::summary::Summary;
 use fanout::store::Store;
+use fanout::worth::PredictedRows;
 
 use super::store::StoreArgument;
 use super::{CommandError, show};
@@ -48,9 +49,15 @@ impl Show {
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let mut warnings = match Summary::read(&store, &entry.run)? {
-            Some(summary) => summary.warnings,
-            None => Vec::new(),
+        let summary = Summary::read(&store, &entry.run)?;
+        let (mut warnings, lead, threshold, worth) = match summary {
+            Some(summary) => (
+                summary.warnings,
+                summary.lead,
+                summary.threshold,
+                summary.worth,
+            ),
+            None => Default::default(),
         };
         warnings.extend(
             replay.damaged.iter().map(|key| {
@@ -77,6 +84,9 @@ impl Show {
             candidates: replay.expansion.candidates.clone(),
             results: replay.results,
             baseline: replay.baseline,
+            lead,
+            threshold,
+            worth,
             holdout: replay.holdout,
             model: None,
             warnings,
@@ -86,8 +96,19 @@ impl Show {
         if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
         }
+        let best = report.chosen().map(|chosen| chosen.index);
+        let held = Held {
+            store: &store,
+            manifest: &manifest,
+            expansion: &replay.expansion,
+        };
+        if let (Some(folder), Some(_), Some(best)) = (&report.plan.output, &report.worth, best) {
+            let (out_of_fold, holdout) = held.predictions(best)?;
+            let out_of_fold = out_of_fold.map(PredictedRows::first_of_each_row);
+            worth::write(folder, &report, out_of_fold.as_ref(), holdout.as_ref())?;
+        }
         if let (Some(path), Some(format)) = (&self.predictions, format) {
-            write_predictions(path, format, &report, &store, &manifest, &replay.expansion)?;
+            held.write(path, format, best)?;
         }
         show(&report, self.json)
     }
@@ -100,31 +121,40 @@ fn format_of(path: &Path) -> Result<Format, CommandError> {
     })
 }
 
-/// Writes what the best candidate predicts.
-fn write_predictions(
-    path: &Path,
-    format: Format,
-    report: &Report,
-    store: &Store,
-    manifest: &Manifest,
-    expansion: &Expansion,
-) -> Result<(), CommandError> {
-    let Some(best) = report.best() else {
-        let message = "no candidate of this run has a score on every split";
-        return Err(CommandError::new(ErrorKind::Unscored, message)
-            .hint("`fanout run` with its plan goes on"));
-    };
-    let record = Record::to_read(store.clone());
-    let truth = predictions::truth(store, manifest)?;
-    let read = |splits| predictions::read(&record, expansion, best.index, splits, &truth);
-    let out_of_fold = read(&expansion.splits)?.ok_or(PredictionsError::Missing {
-        candidate: best.index,
-    })?;
-    let holdout = match &manifest.holdout {
-        Some(split) => read(std::slice::from_ref(split))?,
-        None => None,
-    };
-    Ok(table::write(path, format, &out_of_fold, holdout.as_ref())?)
+/// What a store holds of a run.
+struct Held<'a> {
+    store: &'a Store,
+    manifest: &'a Manifest,
+    expansion: &'a Expansion,
+}
+
+impl Held<'_> {
+    /// What a candidate predicts of all test rows, and of the hold-out rows, as far as
+    /// the store has it.
+    fn predictions(
+        &self,
+        candidate: usize,
+    ) -> Result<(Option<PredictedRows>, Option<PredictedRows>), PredictionsError> {
+        let record = Record::to_read(self.store.clone());
+        let truth = predictions::truth(self.store, self.manifest)?;
+        let read = |splits| predictions::read(&record, self.expansion, candidate, splits, &truth);
+        let holdout = self.manifest.holdout.as_ref().map(std::slice::from_ref);
+        let holdout = holdout.map_or(Ok(None), read)?;
+        Ok((read(&self.expansion.splits)?, holdout))
+    }
+
+    /// Writes what the best candidate predicts.
+    fn write(&self, path: &Path, format: Format, best: Option<usize>) -> Result<(), CommandError> {
+        let Some(candidate) = best else {
+            let message = "no candidate of this run has a score on every split";
+            return Err(CommandError::new(ErrorKind::Unscored, message)
+                .hint("`fanout run` with its plan goes on"));
+        };
+        match self.predictions(candidate)? {
+            (Some(rows), holdout) => Ok(table::write(path, format, &rows, holdout.as_ref())?),
+            (None, _) => Err(PredictionsError::Missing { candidate }.into()),
+        }
+    }
 }
 
 impl From<PredictionsError> for CommandError {

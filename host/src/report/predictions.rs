@@ -129,7 +129,7 @@ fn batch(rows: &PredictedRows, split: Option<&str>) -> Result<RecordBatch, Arrow
     RecordBatch::try_from_iter(columns)
 }
 
-fn parquet(batches: &[RecordBatch], output: &mut Output) -> io::Result<()> {
+pub(super) fn parquet(batches: &[RecordBatch], output: &mut Output) -> io::Result<()> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .build();

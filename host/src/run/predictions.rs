@@ -1,16 +1,21 @@
 //! [`read`]: the predictions of one candidate, as the store keeps them, beside the
-//! target of their rows.
+//! target of their rows; [`make`] makes those that it lacks.
+
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use fanout_contract::Split;
 
+use super::event::Listeners;
 use super::manifest::Manifest;
+use super::pool::{Pool, PoolEvent};
 use super::record::Record;
-use super::tasks::wanted_predictions;
+use super::tasks::{SingleTask, wanted_predictions};
 use crate::dataset::{StoredError, Truth};
+use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::store::{Key, Store, StoreError};
-use crate::task::WantedFits;
+use crate::task::{TaskFault, WantedFits};
 use crate::worth::{PredictedRows, RowsError};
 
 /// Splits whose predictions are looked up at a time.
@@ -82,14 +87,46 @@ fn files(
     Ok(Some(files))
 }
 
-/// The target of a run's rows, from the dataset in the store.
-pub fn truth(store: &Store, manifest: &Manifest) -> Result<Truth, PredictionsError> {
-    let digest = manifest.inputs.data.dataset;
+/// Fits `candidate` on each of `splits` for whose test rows the record has no
+/// predictions; then it has.
+pub fn make<E>(
+    expansion: &Expansion,
+    candidate: usize,
+    splits: &[Split],
+    pool: &dyn Pool<Error = E>,
+    listeners: &mut Listeners<'_>,
+) -> Result<Result<(), TaskFault>, E> {
+    let tasks = splits.iter();
+    let tasks = tasks.map(|split| SingleTask::predicting(expansion, candidate, split));
+    let tasks: Vec<SingleTask> = tasks.collect();
+    let mut made = Ok(());
+    pool.run(&tasks, &mut |reported| {
+        match reported {
+            PoolEvent::Finished { finished, .. } => {
+                if let Err(fault) = finished.outcome.result {
+                    made = Err(fault);
+                }
+            }
+            PoolEvent::Other { worker, event } => listeners.emit_of(worker, event),
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(made)
+}
+
+/// A dataset's file, from the store.
+pub fn dataset(store: &Store, digest: Digest) -> Result<Bytes, PredictionsError> {
     let key = Key::dataset(&digest);
     let Some(dataset) = store.get(&key)? else {
         return Err(PredictionsError::NoDataset { key });
     };
     store.verify(&key, &dataset, digest)?;
+    Ok(dataset)
+}
+
+/// The target of a run's rows, from the dataset in the store.
+pub fn truth(store: &Store, manifest: &Manifest) -> Result<Truth, PredictionsError> {
+    let dataset = dataset(store, manifest.inputs.data.dataset)?;
     let plan = manifest.plan();
     let weight = plan.dataset.weight.as_deref();
     Ok(Truth::read(&dataset, &plan.dataset.target, weight)?)

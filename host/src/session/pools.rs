@@ -111,6 +111,8 @@ pub(super) struct Pools {
     remote: Option<Box<dyn Pool<Error = PoolError>>>,
     /// For the refit, and for the search where the plan names no other.
     pub(super) local: LocalPool,
+    /// What they keep.
+    pub(super) record: Record,
 }
 
 impl Pools {
@@ -125,7 +127,7 @@ impl Pools {
         options: &Options,
     ) -> Result<Self, SessionError> {
         let context = PoolContext {
-            record,
+            record: record.clone(),
             dataset: prepared.dataset,
             splits: prepared.splits,
             cancel: options.cancel.clone(),
@@ -157,7 +159,11 @@ impl Pools {
             Some((table, splits)) => local.with_files(table, splits),
             None => local,
         };
-        Ok(Self { remote, local })
+        Ok(Self {
+            remote,
+            local,
+            record,
+        })
     }
 
     /// The same, in which every worker of this process decodes the dataset for itself.
