@@ -356,7 +356,8 @@ fn numbers_are_assessed() {
     assert!(quantiles.is_sorted_by_key(|pair| number(&pair[1])));
     for interval in worth["prediction_intervals"].as_array().unwrap() {
         let off = number(&interval["holdout"]) - number(&interval["coverage"]);
-        assert!(off.abs() < 0.08, "{interval}");
+        // The refitted model has learnt from more rows than those of the splits.
+        assert!(-0.05 < off && off < 0.15, "{interval}");
     }
     assert!(!fanout.path("out/roc.parquet").exists());
     let table = fanout.text(&["show", &run_id(&report)]);

@@ -1,8 +1,6 @@
 //! [`PredictedRows`]: predictions of rows beside their target, as read from the
 //! files of predictions of a run.
 
-use std::collections::HashSet;
-
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int32Type};
@@ -99,8 +97,13 @@ impl PredictedRows {
     /// The same without the further predictions of a row that several splits test.
     #[must_use]
     pub fn first_of_each_row(self) -> Self {
-        let mut seen = HashSet::new();
-        let places = (0..self.rows.len() as u32).filter(|at| seen.insert(self.rows[*at as usize]));
+        let rows = self.rows.iter().max().map_or(0, |row| *row as usize + 1);
+        let mut seen = vec![false; rows];
+        let is_first = |at: &u32| {
+            let row = self.rows[*at as usize] as usize;
+            !std::mem::replace(&mut seen[row], true)
+        };
+        let places = (0..self.rows.len() as u32).filter(is_first);
         let places: Vec<u32> = places.collect();
         match places.len() == self.rows.len() {
             true => self,
