@@ -53,7 +53,7 @@ impl Table {
 
     fn read_arrow(path: &Path) -> Self {
         let file = std::fs::File::open(path).unwrap();
-        let reader = arrow_ipc::reader::FileReader::try_new(file, None).unwrap();
+        let reader = arrow_ipc::reader::StreamReader::try_new(file, None).unwrap();
         let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
         Self::of(&batches)
     }
@@ -184,7 +184,7 @@ fn predictions_that_are_missing_are_told() {
     let (code, said) = show("best.xlsx");
     assert_eq!(code, Some(2), "{said}");
     assert!(
-        said.contains("end it in .parquet, .csv or .arrow"),
+        said.contains("ends in `.csv`, `.parquet` or `.arrow`"),
         "{said}"
     );
     let (code, said) = show("best.csv");
@@ -494,6 +494,26 @@ fn a_threshold_is_tuned() {
             .contains("Threshold: malignant from")
     );
 
+    // The model predicts by it.
+    let data = example("data/breast_cancer.csv");
+    let predict = [
+        "predict",
+        "out/model.fanout",
+        &data,
+        "--probabilities",
+        "-o",
+        "new.parquet",
+    ];
+    fanout.text(&predict);
+    let table = Table::read_parquet(&fanout.path("new.parquet"));
+    let (labels, ones) = (
+        table.texts("prediction"),
+        table.numbers("probability_malignant"),
+    );
+    let mut both = labels.iter().zip(&ones);
+    assert!(both.all(|(label, one)| (label == "malignant") == (*one >= at)));
+    assert!(ones.iter().any(|one| (*one > 0.5) != (*one >= at)));
+
     // Without predictions in the store, those of one candidate are made.
     let other = Fanout::new();
     let source = example("data/breast_cancer.csv");
@@ -505,6 +525,32 @@ fn a_threshold_is_tuned() {
     assert!(report["worth"]["out_of_fold"].is_object());
     // Three splits, and the hold-out rows.
     assert_eq!(other.objects("artifacts").len(), 4);
+}
+
+/// A trainer without probabilities is tuned by its decisions, and its model predicts by
+/// them.
+#[test]
+fn a_threshold_of_decisions_is_tuned() {
+    let data = example("data/breast_cancer.csv");
+    let plan = format!(
+        "dataset: {{source: {data}, target: diagnosis, positive: malignant}}\noutput: out\n\
+         trainer: {{name: ridge_classifier}}\nsteps: [{{step: standard_scaler}}]\n"
+    );
+    let costs = "threshold: {metric: neg_mean_cost, params: {costs: \
+                 {malignant: {benign: 100}, benign: {malignant: 1}}}}\n";
+    let named = |more: &str| {
+        let fanout = Fanout::new();
+        let report = fanout.json(&[&fanout.write("plan.yaml", &(plan.clone() + more))]);
+        fanout.text(&["predict", "out/model.fanout", &data, "-o", "new.parquet"]);
+        let labels = Table::read_parquet(&fanout.path("new.parquet")).texts("prediction");
+        let count = labels.iter().filter(|label| *label == "malignant").count();
+        (report["best"]["threshold"].clone(), count)
+    };
+    let ((none, before), (tuned, after)) = (named(""), named(costs));
+    assert!(none.is_null());
+    assert_eq!(tuned["of"], "decision");
+    assert!(number(&tuned["threshold"]) < 0.0, "{tuned}");
+    assert!(after > before, "{before} {after}");
 }
 
 /// What can't be tuned is a warning beside the results.

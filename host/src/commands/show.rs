@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::expand::Expansion;
-use fanout::report::predictions::{self as table, Format};
+use fanout::plan::SourceFormat;
+use fanout::report::predictions as table;
 use fanout::report::{Report, files, worth};
 use fanout::run::history::{History, Replay};
 use fanout::run::manifest::Manifest;
@@ -15,6 +16,7 @@ use fanout::run::summary::Summary;
 use fanout::store::Store;
 use fanout::worth::PredictedRows;
 
+use super::predict::of_ending;
 use super::store::StoreArgument;
 use super::{CommandError, show};
 
@@ -40,7 +42,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn run(self) -> Result<(), CommandError> {
-        let format = self.predictions.as_deref().map(format_of).transpose()?;
+        let format = self.predictions.as_deref().map(of_ending).transpose()?;
         let store = self.store.open()?;
         let history = History::open(&store)?;
         let entry = history.find(&self.run)?;
@@ -114,13 +116,6 @@ impl Show {
     }
 }
 
-fn format_of(path: &Path) -> Result<Format, CommandError> {
-    Format::of(path).ok_or_else(|| {
-        let message = format!("`{}` has no ending of a table", path.display());
-        CommandError::new(ErrorKind::Usage, message).hint("end it in .parquet, .csv or .arrow")
-    })
-}
-
 /// What a store holds of a run.
 struct Held<'a> {
     store: &'a Store,
@@ -144,7 +139,12 @@ impl Held<'_> {
     }
 
     /// Writes what the best candidate predicts.
-    fn write(&self, path: &Path, format: Format, best: Option<usize>) -> Result<(), CommandError> {
+    fn write(
+        &self,
+        path: &Path,
+        format: SourceFormat,
+        best: Option<usize>,
+    ) -> Result<(), CommandError> {
         let Some(candidate) = best else {
             let message = "no candidate of this run has a score on every split";
             return Err(CommandError::new(ErrorKind::Unscored, message)

@@ -181,7 +181,6 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
             None => drop(read.remove("refit")),
         }
     }
-    check_predictions(&read, root, &mut cx.found);
     check_threshold(&read, root, &mut cx.found);
     refit::check_searched(root, &mut cx.found);
     cv::check(root, &mut cx.found);
@@ -194,17 +193,6 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         store: section(&read, "store"),
         limits: section(&read, "limits"),
         plan: (read.len() == PLAN.fields.len() && estimators).then(|| built(read.into())),
-    }
-}
-
-/// Endpoints are asked for scores alone.
-fn check_predictions(read: &Map<String, Json>, root: &Node, found: &mut Found) {
-    let wanted = read.get("predictions") == Some(&Json::Bool(true));
-    let over_http = read.get("pool").is_some_and(|pool| pool["kind"] == "http");
-    if let Some(entry) = root.entry("predictions").filter(|_| wanted && over_http) {
-        let message = "endpoints (`pool: {kind: http}`) give no predictions";
-        let hint = "leave `predictions` out, or run on `pool: {kind: local}` or `nats`";
-        found.note(entry.place, message).hint(hint);
     }
 }
 

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
+//! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
 //!
 //! [`worth`](super::worth) has the files of what that candidate is worth.
@@ -90,8 +91,8 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
     })
 }
 
-/// The file of the refitted model.
-pub const MODEL: &str = "model.bin";
+/// The file of the refitted model: a [`ModelFile`](crate::model::ModelFile).
+pub const MODEL: &str = "model.fanout";
 
 /// The files of [`worth`](super::worth).
 pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
@@ -217,7 +218,7 @@ fn csv(columns: &Columns<'_>, output: &mut impl Write) -> io::Result<()> {
 }
 
 /// RFC 4180, with line feeds.
-pub(super) fn write_csv_cell(cell: &[u8], index: usize, output: &mut impl Write) -> io::Result<()> {
+fn write_csv_cell(cell: &[u8], index: usize, output: &mut impl Write) -> io::Result<()> {
     if index > 0 {
         output.write_all(b",")?;
     }

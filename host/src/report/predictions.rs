@@ -1,4 +1,4 @@
-//! [`write()`]: predictions as a table, in the format that the file's ending names.
+//! [`write()`]: predictions of known rows as a file: CSV, Parquet or Arrow IPC.
 //!
 //! | column | what |
 //! | --- | --- |
@@ -9,69 +9,37 @@
 //! | `decision_<label>` | for trainers that decide otherwise than by probabilities; one for two classes |
 //! | `probability_<label>` | for trainers that have probabilities |
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_ipc::writer::FileWriter;
 use arrow_schema::ArrowError;
 use fanout_sdk::{PredictionValues, Target};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 
-use super::files::{FilesError, Output, replace, write_csv_cell};
+use super::files::{FilesError, replace};
+use crate::model::RowWriter;
+use crate::plan::SourceFormat;
 use crate::worth::PredictedRows;
 
 /// The name of the split of rows that were held out.
 const HOLDOUT: &str = "holdout";
 
-/// A format of tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Parquet.
-    Parquet,
-    /// CSV.
-    Csv,
-    /// Arrow's file of IPC messages, called Feather, too.
-    Arrow,
-}
-
-impl Format {
-    /// The format that a file's ending names: `.parquet`, `.csv`, `.arrow`, `.ipc` or
-    /// `.feather`; `None` for another.
-    pub fn of(path: &Path) -> Option<Self> {
-        let ending = path.extension()?.to_str()?.to_lowercase();
-        Some(match ending.as_str() {
-            "parquet" | "pq" => Self::Parquet,
-            "csv" => Self::Csv,
-            "arrow" | "ipc" | "feather" => Self::Arrow,
-            _ => return None,
-        })
-    }
-}
-
 /// Writes the predictions of the splits of a search and those of the hold-out rows
 /// into one file.
 pub fn write(
     path: &Path,
-    format: Format,
+    format: SourceFormat,
     out_of_fold: &PredictedRows,
     holdout: Option<&PredictedRows>,
 ) -> Result<(), FilesError> {
     replace(path, |output| {
         let held_out = holdout.map(|rows| batch(rows, Some(HOLDOUT)));
-        let batches = std::iter::once(batch(out_of_fold, None)).chain(held_out);
-        let batches: Result<Vec<RecordBatch>, ArrowError> = batches.collect();
-        let batches = batches.map_err(io::Error::other)?;
-        match format {
-            Format::Parquet => parquet(&batches, output),
-            Format::Csv => csv(&batches, output),
-            Format::Arrow => arrow(&batches, output).map_err(io::Error::other),
+        let mut writer = RowWriter::new(format, output);
+        for batch in std::iter::once(batch(out_of_fold, None)).chain(held_out) {
+            writer.write(&batch.map_err(io::Error::other)?)?;
         }
+        writer.finish()
     })
 }
 
@@ -127,62 +95,4 @@ fn batch(rows: &PredictedRows, split: Option<&str>) -> Result<RecordBatch, Arrow
         columns.extend(rows.probabilities(class).map(|of| (name, numbers(&of))));
     }
     RecordBatch::try_from_iter(columns)
-}
-
-pub(super) fn parquet(batches: &[RecordBatch], output: &mut Output) -> io::Result<()> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .build();
-    let mut writer = ArrowWriter::try_new(output, batches[0].schema(), Some(properties))?;
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.close()?;
-    Ok(())
-}
-
-fn arrow(batches: &[RecordBatch], output: &mut Output) -> Result<(), ArrowError> {
-    let mut writer = FileWriter::try_new(output, &batches[0].schema())?;
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.finish()
-}
-
-fn csv(batches: &[RecordBatch], output: &mut Output) -> io::Result<()> {
-    let schema = batches[0].schema();
-    for (index, field) in schema.fields().iter().enumerate() {
-        write_csv_cell(field.name().as_bytes(), index, output)?;
-    }
-    output.write_all(b"\n")?;
-    let mut cell = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            for (index, column) in batch.columns().iter().enumerate() {
-                cell.clear();
-                push_text(column, row, &mut cell)?;
-                write_csv_cell(&cell, index, output)?;
-            }
-            output.write_all(b"\n")?;
-        }
-    }
-    Ok(())
-}
-
-/// A value as text: numbers in the shortest form that reads back as the same.
-fn push_text(column: &ArrayRef, row: usize, text: &mut Vec<u8>) -> io::Result<()> {
-    if let Some(labels) = column.as_string_opt::<i32>() {
-        text.extend_from_slice(labels.value(row).as_bytes());
-        return Ok(());
-    }
-    match column.as_primitive_opt::<Float64Type>() {
-        Some(numbers) => match numbers.value(row) {
-            value if value.is_finite() => Ok(serde_json::to_writer(text, &value)?),
-            value => write!(text, "{value}"),
-        },
-        None => {
-            let whole = column.as_primitive::<Int64Type>();
-            write!(text, "{}", whole.value(row))
-        }
-    }
 }

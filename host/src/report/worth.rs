@@ -16,8 +16,9 @@ use serde::Serialize;
 
 use super::Report;
 use super::files::{FORMAT, FilesError, Output, WORTH, document, replace};
-use super::predictions::parquet;
 use crate::digest::Digest;
+use crate::model::RowWriter;
+use crate::plan::SourceFormat;
 use crate::worth::{Curves, PredictedRows, Scoring, Worth};
 
 /// `worth.json`.
@@ -115,6 +116,8 @@ impl<'a> Table<'a> {
         let columns = [("rows", texts(self.rows)), ("class", texts(self.classes))];
         let columns = columns.into_iter().chain(names.into_iter().zip(numbers));
         let batch = RecordBatch::try_from_iter(columns).map_err(io::Error::other)?;
-        parquet(&[batch], output)
+        let mut writer = RowWriter::new(SourceFormat::Parquet, output);
+        writer.write(&batch)?;
+        writer.finish()
     }
 }

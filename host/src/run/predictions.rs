@@ -1,15 +1,14 @@
 //! [`read`]: the predictions of one candidate, as the store keeps them, beside the
 //! target of their rows; [`make`] makes those that it lacks.
 
-use std::ops::ControlFlow;
-
 use bytes::Bytes;
-use fanout_contract::Split;
+use fanout_contract::{Answer, Output, Split};
 
 use super::event::Listeners;
 use super::manifest::Manifest;
-use super::pool::{Pool, PoolEvent};
+use super::pool::Pool;
 use super::record::Record;
+use super::search::run_outside_search;
 use super::tasks::{SingleTask, wanted_predictions};
 use crate::dataset::{StoredError, Truth};
 use crate::digest::Digest;
@@ -88,7 +87,7 @@ fn files(
 }
 
 /// Fits `candidate` on each of `splits` for whose test rows the record has no
-/// predictions; then it has.
+/// predictions; then it has. A fault is that of the first split that met one.
 pub fn make<E>(
     expansion: &Expansion,
     candidate: usize,
@@ -96,22 +95,14 @@ pub fn make<E>(
     pool: &dyn Pool<Error = E>,
     listeners: &mut Listeners<'_>,
 ) -> Result<Result<(), TaskFault>, E> {
-    let tasks = splits.iter();
-    let tasks = tasks.map(|split| SingleTask::predicting(expansion, candidate, split));
-    let tasks: Vec<SingleTask> = tasks.collect();
-    let mut made = Ok(());
-    pool.run(&tasks, &mut |reported| {
-        match reported {
-            PoolEvent::Finished { finished, .. } => {
-                if let Err(fault) = finished.outcome.result {
-                    made = Err(fault);
-                }
-            }
-            PoolEvent::Other { worker, event } => listeners.emit_of(worker, event),
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(made)
+    let task = |split| {
+        let outputs = vec![Output::Predictions];
+        SingleTask::outside_search(expansion, candidate, split, outputs)
+    };
+    let tasks: Vec<SingleTask> = splits.iter().map(task).collect();
+    let ended = run_outside_search(&tasks, pool, listeners)?;
+    let made: Result<Vec<Answer>, TaskFault> = ended.into_iter().collect();
+    Ok(made.map(drop))
 }
 
 /// A dataset's file, from the store.
