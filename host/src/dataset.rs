@@ -27,6 +27,7 @@ mod folds;
 pub(crate) mod fuzzing;
 mod labels;
 mod looks;
+mod parts;
 mod reads;
 mod single;
 mod source;
@@ -40,6 +41,7 @@ pub use encode::EncodeError;
 pub use folds::{FoldClasses, remedy as fold_remedy};
 pub use labels::{find_label, one_of};
 pub use looks::Looks;
+pub use parts::{PartOf, SplitPart};
 pub use reads::Reads;
 pub use source::{SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
@@ -103,6 +105,8 @@ pub struct Prepared {
     pub classes: Vec<String>,
     /// The splits of the search, in order.
     pub folds: Vec<Split>,
+    /// Which of the splits belong together; empty where they are those of `cv`.
+    pub parts: Vec<SplitPart>,
     /// The classes of the rows of each split; without classes for a regression
     /// target.
     pub fold_classes: Vec<FoldClasses>,
@@ -274,6 +278,7 @@ fn prepare_with(
         },
         classes,
         folds: assignment.splits(),
+        parts: assignment.parts.clone(),
         fold_classes,
         refit: assignment.refit(),
         holdout: assignment.holdout(),
@@ -474,7 +479,7 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         None if finished.splits.is_empty() => SplitterColumns::None,
         None => SplitterColumns::Marks(finished.splits.iter().cloned().zip(marks).collect()),
     };
-    let assignment = split::assign(&plan.cv, plan.holdout.as_ref(), target, columns)?;
+    let assignment = split::assign(&plan.cv, &plan.kind, plan.holdout.as_ref(), target, columns)?;
     let labels = finished.classes.as_ref().map(|set| set.labels.as_slice());
     let labels = labels.unwrap_or_default();
     for (class, count) in &assignment.rare_classes {

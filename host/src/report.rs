@@ -13,13 +13,14 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 use crate::expand::Candidates;
 use crate::plan::Plan;
-use crate::reduce::{BaselineScore, BaselineScores, SearchResults};
+use crate::reduce::{BaselineScore, BaselineScores, Findings, SearchResults};
 use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
 
 pub mod columns;
 pub mod events;
 pub mod files;
+pub mod findings;
 pub mod human;
 pub mod json;
 pub mod progress;
@@ -39,6 +40,8 @@ pub struct Report {
     pub candidates: Candidates,
     /// The results of the search.
     pub results: SearchResults,
+    /// What the run found beside them, where its splits are not those of `cv`.
+    pub findings: Option<Findings>,
     /// The scores of the baseline, where there is one.
     pub baseline: Option<BaselineScores>,
     /// The scores of the refitted model on the hold-out rows, by metric;
@@ -116,10 +119,25 @@ impl Report {
             .unwrap_or(0)
     }
 
-    /// The best candidate; `None` where none has a score.
+    /// Whether there is a score on every split: of a candidate, or in one of the findings.
+    pub fn is_scored(&self) -> bool {
+        let metric = self.ranked_by();
+        match &self.findings {
+            None => self.results.best(metric).is_some(),
+            Some(Findings::LearningCurve(points)) => {
+                let mut points = points.iter();
+                points.any(|point| point.results.best(metric).is_some())
+            }
+            Some(Findings::Nested(outer)) => outer.iter().any(|split| split.best.is_some()),
+        }
+    }
+
+    /// The best candidate; `None` where none has a score, and where the splits are not
+    /// those of `cv`.
     pub fn best(&self) -> Option<Best> {
         let ranked_by = self.ranked_by();
-        let index = self.results.best(ranked_by)?;
+        let results = Some(&self.results).filter(|_| self.findings.is_none());
+        let index = results?.best(ranked_by)?;
         let ranking = &self.results.metrics[ranked_by];
         let searched = self.candidates.searched(index);
         let arm = self.plan.arms().nth(self.candidates.arm(index))?;

@@ -21,6 +21,7 @@ use crate::expand::Expansion;
 use crate::plan::CheckedPlan;
 use crate::report::{Report, Usage, files};
 use crate::run::event::{Event, Listeners};
+use crate::run::findings::{find, fit_outer};
 use crate::run::manifest::Manifest;
 use crate::run::record::Record;
 use crate::run::search::{score_outside_search, search};
@@ -117,7 +118,7 @@ pub fn execute(
         true => pools,
         false => pools.unshared(),
     };
-    let (results, baseline) = search(
+    let (mut results, baseline) = search(
         plan,
         digests.run,
         &expansion,
@@ -125,11 +126,16 @@ pub fn execute(
         &options.cancel,
         listeners,
     )?;
+    let findings = find(plan, &expansion, &mut results, |fits| {
+        let pool = pools.search();
+        fit_outer(plan, &expansion, fits, pool, &options.cancel, listeners)
+    })?;
     let mut report = Report {
         plan: (**plan).clone(),
         digests,
         candidates: expansion.candidates.clone(),
         results,
+        findings,
         baseline,
         holdout: None,
         model: None,
@@ -200,7 +206,8 @@ fn export(
         files::write(folder, report)?;
     }
     let results = &report.results;
-    let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
+    let refit = plan.refit.as_ref().filter(|_| plan.kind.refits());
+    let metric = refit.and_then(|name| results.metric(name));
     let Some(best) = metric.and_then(|metric| results.best(metric)) else {
         return Ok(());
     };

@@ -63,6 +63,7 @@ impl Show {
             digests: manifest.digests(),
             candidates: replay.expansion.candidates,
             results: replay.results,
+            findings: replay.findings,
             baseline: replay.baseline,
             holdout: replay.holdout,
             model: None,

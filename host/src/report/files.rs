@@ -4,6 +4,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
+//! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
 //! | `best.json` | the best candidate: see [`Best`](super::Best); null where none has a score |
 //!
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 use super::Report;
 use super::columns::{Cell, Column, Columns, Values};
+use super::findings::FindingsTable;
 use crate::plan::Plan;
 use crate::run::manifest::Digests;
 
@@ -96,7 +98,20 @@ pub const MODEL: &str = "model.bin";
 /// Returns their paths.
 pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError> {
     make_folder(folder)?;
-    let columns = Columns::new(&report.candidates, &report.results);
+    let findings = report.findings.iter();
+    let tables: Vec<FindingsTable> = findings
+        .flat_map(|findings| FindingsTable::all(findings, &report.candidates))
+        .collect();
+    let tables: Vec<(&str, Columns<'_>)> = match tables.as_slice() {
+        [] => vec![(
+            "cv_results",
+            Columns::new(&report.candidates, &report.results),
+        )],
+        tables => tables
+            .iter()
+            .map(|table| (table.name, table.columns()))
+            .collect(),
+    };
     let plan = PlanDocument {
         format: FORMAT,
         fanout: env!("CARGO_PKG_VERSION"),
@@ -120,9 +135,13 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
             _ => {}
         }
     }
-    file("cv_results.csv", &|output| csv(&columns, output))?;
-    file("cv_results.json", &|output| json(&columns, output))?;
-    file("cv_results.parquet", &|output| parquet(&columns, output))?;
+    for (name, columns) in &tables {
+        file(&format!("{name}.csv"), &|output| csv(columns, output))?;
+        file(&format!("{name}.json"), &|output| json(columns, output))?;
+        file(&format!("{name}.parquet"), &|output| {
+            parquet(columns, output)
+        })?;
+    }
     file("plan.json", &|output| document(&plan, output))?;
     written.push(write_best(folder, report)?);
     Ok(written)

@@ -153,6 +153,29 @@ impl SingleTask {
     }
 }
 
+/// Several of them.
+impl Tasks for Vec<SingleTask> {
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    fn wanted(&self, index: usize) -> WantedFits {
+        self[index].wanted.clone()
+    }
+
+    fn task(&self, index: usize) -> Task {
+        self[index].task.clone()
+    }
+
+    fn identity(&self, index: usize) -> String {
+        self[index].identity.clone()
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        self[index].guest
+    }
+}
+
 impl Tasks for SingleTask {
     fn len(&self) -> usize {
         1

@@ -191,7 +191,9 @@ impl LoadedPlan {
             }
         }
         let inputs = Inputs {
-            baseline: self.baseline(&arms, prepared),
+            baseline: (plan.kind.splits_by_cv())
+                .then(|| self.baseline(&arms, prepared))
+                .flatten(),
             arms,
             learning: prepared.learning,
             data: Data {
@@ -199,6 +201,7 @@ impl LoadedPlan {
                 splits: prepared.splits,
             },
             splits: prepared.folds.clone(),
+            parts: prepared.parts.clone(),
         };
         Ok(SuitedPlan { plan, inputs })
     }
