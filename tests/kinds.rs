@@ -170,6 +170,9 @@ fn nested_searches_choose_and_score_as_those_of_scikit_learn() {
         }
         // Every inner fit, and one fit on each outer split.
         let outer = case.best_index.len() as u64;
+        let told = text(&fanout.run(&["run", "plan.yaml"]).stdout);
+        let line = format!("on the test rows of {outer} splits");
+        assert_eq!(told.matches(&line).count(), metrics.len(), "{told}");
         let inner = report["splits"].as_u64().unwrap() * candidates as u64;
         assert_eq!(made(&report), inner + outer);
         for name in ["nested_cross_validation", "inner_results"] {

@@ -13,6 +13,7 @@ mod fire;
 mod functions;
 mod history;
 mod kinds;
+mod models;
 mod nats;
 mod pipelines;
 mod plans;

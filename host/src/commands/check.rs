@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use clap::Args;
-use fanout::dataset::{self, ColumnSummary, Prepared};
+use fanout::dataset::{self, ColumnSummary, PartOf, Prepared};
 use fanout::expand::Expansion;
 use fanout::plan::PoolPlan;
 use fanout::report::Usage;
@@ -42,25 +42,25 @@ fn summary(
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.features());
     let workers = loaded.workers.min(expansion.tasks.len());
-    // What an endpoint needs is the platform's; only the refit is made here.
+    // What fits need elsewhere is the platform's.
     let here = match plan.pool {
         PoolPlan::Local { .. } => workers,
-        PoolPlan::Http(_) | PoolPlan::Nats(_) => 1,
+        PoolPlan::Http(_) | PoolPlan::Nats(_) => 0,
     };
     // A run reads the table as this check did.
     let held = Usage::since(Instant::now()).peak_memory.unwrap_or(40 << 20);
     let estimate = |workers| MemoryEstimate::new(plan, inputs, prepared, workers, held);
     let memory = |workers| bytes(estimate(workers).search);
     let mut memory = match here {
-        0 | 1 => format!("about {}", memory(1)),
+        0 | 1 => format!("about {}", memory(here)),
         _ => format!(
             "about {} with 1 worker, {} with {here}",
             memory(1),
             memory(here)
         ),
     };
-    let MemoryEstimate { refit, model, .. } = estimate(here.max(1));
-    if let Some(refit) = refit {
+    let MemoryEstimate { refit, model, .. } = estimate(here);
+    if let Some(refit) = refit.filter(|_| here > 0) {
         memory += &format!(", {} in the refit", bytes(refit));
     }
     let mut text = String::new();
@@ -73,9 +73,23 @@ fn summary(
     )?;
     writeln!(text, "target      {}", target(loaded, prepared))?;
     writeln!(text, "trainer     {}", plan.trainer_names().join(", "))?;
+    let (mut splits_told, mut fits) = (splits.to_string(), count(expansion.fits()));
+    if let Some(part) = expansion.parts.first() {
+        let parts = expansion.parts.len();
+        splits_told += &match part.of {
+            PartOf::TrainSize(_) => format!(", for {}", counted(parts, "size")),
+            PartOf::Outer(_) => format!(", inside {parts} of `cv`"),
+        };
+        if let PartOf::Outer(_) = part.of {
+            fits += &format!(", and one on each of the {parts}");
+        }
+    }
+    if !plan.kind.refits() {
+        writeln!(text, "kind        {}", plan.kind.name())?;
+    }
     writeln!(text, "candidates  {}", count(candidates))?;
-    writeln!(text, "splits      {splits}")?;
-    writeln!(text, "fits        {}", count(expansion.fits()))?;
+    writeln!(text, "splits      {splits_told}")?;
+    writeln!(text, "fits        {fits}")?;
     writeln!(text, "families    {} a split", count(families))?;
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}, {workers} at a time")?;

@@ -6,6 +6,7 @@
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
 //! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
+//! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the best candidate: see [`Best`](super::Best); null where none has a score |
 //!
 //! Numbers are written in their shortest form that reads back as the same
@@ -90,11 +91,19 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
     })
 }
 
-/// The file of the refitted model.
-pub const MODEL: &str = "model.bin";
+/// The file of the refitted model: a [`ModelFile`](crate::model::ModelFile).
+pub const MODEL: &str = "model.fanout";
+
+/// The names of tables of any kind of plan.
+const TABLES: [&str; 4] = [
+    "cv_results",
+    "learning_curve",
+    "nested_cross_validation",
+    "inner_results",
+];
 
 /// Writes all files of a report into a folder, which is made if it is not
-/// there. Files of an earlier report are replaced, and its model is removed.
+/// there. Files of an earlier report are replaced or removed, and so is its model.
 /// Returns their paths.
 pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError> {
     make_folder(folder)?;
@@ -126,7 +135,13 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         Ok(())
     };
     // An old `best.json` beside new scores would say that they are complete.
-    for old in ["best.json", MODEL] {
+    let olds = ["best.json", MODEL].map(str::to_owned).into_iter();
+    let other = |name: &&&str| !tables.iter().any(|(written, _)| *written == **name);
+    let others = TABLES
+        .iter()
+        .filter(other)
+        .flat_map(|name| ["csv", "json", "parquet"].map(|ending| format!("{name}.{ending}")));
+    for old in olds.chain(others) {
         let path = folder.join(old);
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

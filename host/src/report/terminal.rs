@@ -442,7 +442,8 @@ fn undefined_splits(report: &Report, metric: &MetricResults) -> String {
         .map(|split| split.to_string())
         .collect();
     match splits.as_slice() {
-        _ if results.fit_counts.failed > 0 => String::new(),
+        // The splits of findings have other numbers there.
+        _ if results.fit_counts.failed > 0 || report.findings.is_some() => String::new(),
         [one] => format!(", on split {one}"),
         [rest @ .., last] => format!(", on splits {} and {last}", rest.join(", ")),
         [] => String::new(),

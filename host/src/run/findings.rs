@@ -167,7 +167,8 @@ pub(super) fn look_up_outer(
 
 fn tasks(expansion: &Expansion, fits: &OuterFits<'_>) -> Vec<SingleTask> {
     let task = |&(candidate, split): &(usize, &Split)| {
-        SingleTask::outside_search(expansion, candidate, split)
+        let outputs = expansion.outputs(candidate as u32).to_vec();
+        SingleTask::outside_search(expansion, candidate, split, outputs)
     };
     fits.iter().map(task).collect()
 }
