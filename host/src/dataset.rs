@@ -27,6 +27,7 @@ mod folds;
 pub(crate) mod fuzzing;
 mod labels;
 mod looks;
+mod parts;
 mod reads;
 mod rows;
 mod single;
@@ -42,6 +43,7 @@ pub use encode::{EncodeError, FeatureRecipe, Made, Recipe, SourceType};
 pub use folds::{FoldClasses, remedy as fold_remedy};
 pub use labels::{find_label, one_of};
 pub use looks::Looks;
+pub use parts::{PartOf, SplitPart};
 pub use reads::Reads;
 pub use rows::{ModelRows, RowSource};
 pub use source::{SourceColumn, SourceError, SourceSchema};
@@ -109,6 +111,8 @@ pub struct Prepared {
     pub classes: Vec<String>,
     /// The splits of the search, in order.
     pub folds: Vec<Split>,
+    /// Which of the splits belong together; empty where they are those of `cv`.
+    pub parts: Vec<SplitPart>,
     /// The classes of the rows of each split; without classes for a regression
     /// target.
     pub fold_classes: Vec<FoldClasses>,
@@ -281,6 +285,7 @@ fn prepare_with(
         },
         classes,
         folds: assignment.splits(),
+        parts: assignment.parts.clone(),
         fold_classes,
         refit: assignment.refit(),
         holdout: assignment.holdout(),
@@ -481,7 +486,7 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         None if finished.splits.is_empty() => SplitterColumns::None,
         None => SplitterColumns::Marks(finished.splits.iter().cloned().zip(marks).collect()),
     };
-    let assignment = split::assign(&plan.cv, plan.holdout.as_ref(), target, columns)?;
+    let assignment = split::assign(&plan.cv, &plan.kind, plan.holdout.as_ref(), target, columns)?;
     let labels = finished.classes.as_ref().map(|set| set.labels.as_slice());
     let labels = labels.unwrap_or_default();
     for (class, count) in &assignment.rare_classes {

@@ -29,6 +29,7 @@ pub use candidates::{Candidates, TRAINER};
 pub use groups::TaskGroup;
 pub use identity::{FamilyTask, TaskIdentity};
 
+use crate::dataset::SplitPart;
 use crate::digest::Digest;
 use crate::plan::{ArmPlan, Plan, StepPlan};
 use ids::TaskIds;
@@ -42,6 +43,8 @@ pub struct Expansion {
     pub candidates: Candidates,
     /// The splits, in order.
     pub splits: Vec<Split>,
+    /// Which splits belong together; empty where they are those of `cv`.
+    pub parts: Vec<SplitPart>,
     /// The names of the scores, in the plan's order.
     pub scoring: Vec<String>,
     /// What is wanted of each fit beside its scores.
@@ -74,6 +77,9 @@ pub struct Inputs {
     pub data: Data,
     /// The splits of the search, in order.
     pub splits: Vec<Split>,
+    /// Which of them belong together; empty where they are those of `cv`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<SplitPart>,
 }
 
 impl Inputs {
@@ -261,6 +267,7 @@ impl Expansion {
             arms: arms.collect(),
             candidates,
             splits: inputs.splits.clone(),
+            parts: inputs.parts.clone(),
             scoring: plan
                 .scoring
                 .iter()

@@ -20,6 +20,7 @@ mod dataset;
 mod diagnostics;
 mod form;
 mod json_schema;
+mod kind;
 mod labels;
 mod list;
 mod location;
@@ -66,6 +67,7 @@ pub use cv::{Cv, Holdout, SplitSize};
 pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
 pub use json_schema::json_schema;
+pub use kind::Kind;
 pub use location::store_url;
 pub use metric::ErrorScore;
 pub use option::{Override, ParseOverrideError};
@@ -323,12 +325,18 @@ impl CheckedPlan {
             root.is_some_and(|root| root.entry(field).is_some())
         };
         if learning == Learning::Regression {
+            let k_fold = Cv::KFold {
+                n_splits: 5,
+                shuffle: false,
+                random_state: 0,
+            };
+            if let Kind::NestedCrossValidation { inner_cv } = &mut self.plan.kind
+                && !is_given("inner_cv")
+            {
+                *inner_cv = k_fold.clone();
+            }
             if !is_given("cv") {
-                self.plan.cv = Cv::KFold {
-                    n_splits: 5,
-                    shuffle: false,
-                    random_state: 0,
-                };
+                self.plan.cv = k_fold;
             }
             if !is_given("scoring") {
                 self.plan.scoring = vec!["r2".into()];

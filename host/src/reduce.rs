@@ -6,6 +6,7 @@
 //! take a few megabytes.
 
 mod choice;
+mod findings;
 mod lead;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::plan::ErrorScore;
 use crate::task::{Outcome, TaskFault};
 
 pub use choice::{Choice, OneStandardError};
+pub use findings::{CurvePoint, Findings, OuterScore, OuterSplit};
 pub use lead::Lead;
 
 /// The scores of a search as they arrive, in any order.
@@ -55,11 +57,9 @@ pub struct SearchResults {
     pub splits: usize,
     /// By metric, in the plan's order.
     pub metrics: Vec<MetricResults>,
-    /// The mean over the splits of the seconds of a fit, by candidate. The time of
-    /// a fit is its task's wall time divided by the fits that the task served.
-    pub mean_fit_time: Vec<f64>,
-    /// The standard deviation of the same.
-    pub std_fit_time: Vec<f64>,
+    /// The seconds of each fit. The time of a fit is its task's wall time divided by the
+    /// fits that the task served.
+    pub fit_time: ScoreTable,
     /// The numbers of fits.
     pub fit_counts: FitCounts,
     /// The failures, by kind, in alphabetical order.
@@ -272,13 +272,11 @@ impl Scoreboard {
                 undefined: metric.undefined,
             }
         };
-        let times = ScoreTable::new(self.times, splits);
         SearchResults {
             candidates: self.candidates,
             splits,
             metrics: self.metrics.into_iter().map(results).collect(),
-            mean_fit_time: times.mean,
-            std_fit_time: times.std,
+            fit_time: ScoreTable::new(self.times, splits),
             fit_counts: self.fit_counts,
             failures: self.failures.into_values().collect(),
         }

@@ -13,7 +13,9 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 use crate::expand::Candidates;
 use crate::plan::Plan;
-use crate::reduce::{BaselineScore, BaselineScores, Choice, Lead, OneStandardError, SearchResults};
+use crate::reduce::{
+    BaselineScore, BaselineScores, Choice, Findings, Lead, OneStandardError, SearchResults,
+};
 use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
 use crate::worth::Worth;
@@ -22,6 +24,7 @@ use crate::worth::threshold::TunedThreshold;
 pub mod columns;
 pub mod events;
 pub mod files;
+pub mod findings;
 pub mod human;
 pub mod json;
 pub mod predictions;
@@ -43,6 +46,8 @@ pub struct Report {
     pub candidates: Candidates,
     /// The results of the search.
     pub results: SearchResults,
+    /// What the run found beside them, where its splits are not those of `cv`.
+    pub findings: Option<Findings>,
     /// The scores of the baseline, where there is one.
     pub baseline: Option<BaselineScores>,
     /// How sure it is that the candidate of the greatest mean is the best.
@@ -134,9 +139,26 @@ impl Report {
             .unwrap_or(0)
     }
 
-    /// The candidate that the plan chooses; `None` where none has a score.
+    /// Whether there is a score on every split: of a candidate, or in one of the findings.
+    pub fn is_scored(&self) -> bool {
+        let metric = self.ranked_by();
+        match &self.findings {
+            None => self.results.best(metric).is_some(),
+            Some(Findings::LearningCurve(points)) => {
+                let mut points = points.iter();
+                points.any(|point| point.results.best(metric).is_some())
+            }
+            Some(Findings::Nested(outer)) => outer.iter().any(|split| split.best.is_some()),
+        }
+    }
+
+    /// The candidate that the plan chooses; `None` where none has a score, and where the
+    /// splits are not those of `cv`.
     pub fn chosen(&self) -> Option<Choice> {
-        Choice::new(&self.plan, &self.candidates, &self.results)
+        match self.findings {
+            None => Choice::new(&self.plan, &self.candidates, &self.results),
+            Some(_) => None,
+        }
     }
 
     /// The chosen candidate; `None` where none has a score.

@@ -9,6 +9,7 @@
 
 mod boards;
 pub mod event;
+pub mod findings;
 pub mod history;
 pub mod manifest;
 pub mod pool;

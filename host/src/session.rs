@@ -23,6 +23,7 @@ use crate::expand::Expansion;
 use crate::reduce::Lead;
 use crate::report::{Report, Usage};
 use crate::run::event::{Event, Listeners};
+use crate::run::findings::{find, fit_outer};
 use crate::run::manifest::Manifest;
 use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
@@ -122,7 +123,7 @@ pub fn execute(
         share: inputs.share_prepared(),
     };
     let pool = pool.open(remote)?;
-    let (results, baseline) = search(
+    let (mut results, baseline) = search(
         plan,
         digests.run,
         &expansion,
@@ -130,11 +131,15 @@ pub fn execute(
         &options.cancel,
         listeners,
     )?;
+    let findings = find(plan, &expansion, &mut results, |fits| {
+        fit_outer(plan, &expansion, fits, &*pool, &options.cancel, listeners)
+    })?;
     let mut report = Report {
         plan: (**plan).clone(),
         digests,
         candidates: expansion.candidates.clone(),
         results,
+        findings,
         baseline,
         lead: None,
         threshold: None,

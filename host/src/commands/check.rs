@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use clap::Args;
-use fanout::dataset::{self, ColumnSummary, Prepared};
+use fanout::dataset::{self, ColumnSummary, PartOf, Prepared};
 use fanout::expand::Expansion;
 use fanout::plan::PoolPlan;
 use fanout::report::Usage;
@@ -73,9 +73,23 @@ fn summary(
     )?;
     writeln!(text, "target      {}", target(loaded, prepared))?;
     writeln!(text, "trainer     {}", plan.trainer_names().join(", "))?;
+    let (mut splits_told, mut fits) = (splits.to_string(), count(expansion.fits()));
+    if let Some(part) = expansion.parts.first() {
+        let parts = expansion.parts.len();
+        splits_told += &match part.of {
+            PartOf::TrainSize(_) => format!(", for {}", counted(parts, "size")),
+            PartOf::Outer(_) => format!(", inside {parts} of `cv`"),
+        };
+        if let PartOf::Outer(_) = part.of {
+            fits += &format!(", and one on each of the {parts}");
+        }
+    }
+    if !plan.kind.refits() {
+        writeln!(text, "kind        {}", plan.kind.name())?;
+    }
     writeln!(text, "candidates  {}", count(candidates))?;
-    writeln!(text, "splits      {splits}")?;
-    writeln!(text, "fits        {}", count(expansion.fits()))?;
+    writeln!(text, "splits      {splits_told}")?;
+    writeln!(text, "fits        {fits}")?;
     writeln!(text, "families    {} a split", count(families))?;
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}, {workers} at a time")?;

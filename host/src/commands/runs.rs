@@ -113,6 +113,7 @@ pub(super) fn row(
                 digests: manifest.digests(),
                 candidates: replay.expansion.candidates,
                 results: replay.results,
+                findings: replay.findings,
                 baseline: replay.baseline,
                 lead: None,
                 threshold: None,

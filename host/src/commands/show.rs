@@ -85,6 +85,7 @@ impl Show {
             digests: manifest.digests(),
             candidates: replay.expansion.candidates.clone(),
             results: replay.results,
+            findings: replay.findings,
             baseline: replay.baseline,
             lead,
             threshold,

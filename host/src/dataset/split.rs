@@ -9,7 +9,8 @@ use fanout_contract::Train;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::plan::{Cv, Holdout};
+use super::parts::SplitPart;
+use crate::plan::{Cv, Holdout, Kind};
 use crate::random;
 use assignment::Builder;
 use coded::Ranked;
@@ -23,8 +24,10 @@ mod error;
 mod given;
 mod groups;
 mod holdout;
+mod inner;
 mod k_fold;
 mod marks;
+mod prefixes;
 mod rows;
 mod shuffle;
 mod sizes;
@@ -56,9 +59,10 @@ pub(super) enum SplitterColumns<'a> {
 }
 
 /// Assigns the rows of a dataset: first the hold-out, then the splits of the
-/// rest.
+/// rest, and what the kind of the plan makes of these.
 pub(super) fn assign(
     cv: &Cv,
+    kind: &Kind,
     holdout: Option<&Holdout>,
     target: Target<'_>,
     columns: SplitterColumns<'_>,
@@ -84,15 +88,48 @@ pub(super) fn assign(
         classes: target.classes,
         rare_classes: Vec::new(),
     };
-    match columns {
+    let column = match columns {
         SplitterColumns::Marks(columns) => {
             given::columns(columns, held_out.as_deref(), &mut builder)?;
+            None
         }
-        SplitterColumns::Values(column) => splitter.split(Some(column), &mut builder)?,
-        SplitterColumns::None => splitter.split(None, &mut builder)?,
+        SplitterColumns::Values(column) => {
+            splitter.split(Some(column), &mut builder)?;
+            Some(column)
+        }
+        SplitterColumns::None => {
+            splitter.split(None, &mut builder)?;
+            None
+        }
     };
     let rare_classes = splitter.rare_classes;
-    Ok(builder.finish(held_out, rare_classes))
+    let parts = match kind {
+        Kind::LearningCurve {
+            train_sizes,
+            shuffle,
+            random_state,
+        } => {
+            let seed = shuffle.then_some(*random_state).or(drawn_with(cv));
+            let random = seed.map(|seed| generator(seed, Purpose::TrainSizes));
+            prefixes::learning_curve(train_sizes, random, &mut builder)?
+        }
+        Kind::NestedCrossValidation { inner_cv } => {
+            inner::inner(inner_cv, target.classes, column, &mut builder)?
+        }
+        _ => Vec::new(),
+    };
+    Ok(builder.finish(held_out, rare_classes, parts))
+}
+
+/// The seed of a splitter that draws the training rows of each split, so that the first of
+/// them are any.
+fn drawn_with(cv: &Cv) -> Option<u64> {
+    match cv {
+        Cv::ShuffleSplit { random_state, .. } | Cv::StratifiedShuffleSplit { random_state, .. } => {
+            Some(*random_state)
+        }
+        _ => None,
+    }
 }
 
 /// What random numbers are used for: each purpose has a stream of its own.
@@ -100,6 +137,7 @@ pub(super) fn assign(
 enum Purpose {
     Folds = 0,
     Holdout = 1,
+    TrainSizes = 2,
 }
 
 fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {

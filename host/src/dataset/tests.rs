@@ -45,6 +45,7 @@ fn plans() -> PathBuf {
 /// A plan of a source and a target, everything else as usual.
 fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
     Plan {
+        kind: Default::default(),
         name: "test".to_owned(),
         dataset: DatasetPlan {
             source: source.as_ref().to_str().unwrap().to_owned(),

@@ -118,6 +118,7 @@ fn expand_arms(plan: &Plan, arms: Vec<Estimator>, folds: i32, workers: usize) ->
         learning: Learning::Binary,
         data: data(),
         splits: splits(folds),
+        parts: Vec::new(),
     };
     Expansion::new(plan, &inputs, workers)
 }
@@ -757,6 +758,7 @@ fn the_baseline_is_a_task_a_split_and_no_candidate() {
             learning: Learning::Binary,
             data: data(),
             splits: splits(2),
+            parts: Vec::new(),
         };
         Expansion::new(plan, &inputs, 1)
     };

@@ -225,15 +225,20 @@ impl Cv {
 
     /// Whether it takes the groups of the rows, `dataset.groups`.
     pub fn takes_groups(&self) -> bool {
-        OF_GROUPS.contains(&self.method())
+        Self::of_groups(self.method())
+    }
+
+    /// The same of a method by its name in a plan.
+    pub(super) fn of_groups(method: &str) -> bool {
+        OF_GROUPS.contains(&method)
     }
 }
 
-/// How many rows, or groups, a split trains on or tests.
+/// How many rows, or groups, a split trains on or tests, or a learning curve trains on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitSize {
-    /// A share, above 0 and below 1.
+    /// A share above 0.
     Fraction(f64),
     /// A number of at least 1.
     Count(u32),
@@ -278,7 +283,15 @@ impl Scalar for Size {
 /// Notes splitters that lack the groups, and shares that add up to more than
 /// all rows.
 pub(super) fn check(root: &Node, found: &mut Found) {
-    let Some(cv) = root.entry("cv") else { return };
+    for section in ["cv", "inner_cv"] {
+        check_section(root, section, found);
+    }
+}
+
+fn check_section(root: &Node, section: &str, found: &mut Found) {
+    let Some(cv) = root.entry(section) else {
+        return;
+    };
     let method = cv.value.entry("method");
     let name = method.and_then(|method| method.value.label());
     let grouped = name.filter(|name| OF_GROUPS.contains(name));

@@ -151,6 +151,13 @@ impl Section {
         self
     }
 
+    /// The same with the tag and the variants of another section.
+    pub(super) const fn variants_of(mut self, other: &Self) -> Self {
+        self.tag = other.tag;
+        self.variants = other.variants;
+        self
+    }
+
     /// The same, for which the value of `field` alone may be written.
     pub(super) const fn short(mut self, field: Str) -> Self {
         self.short = Some(field);

@@ -5,7 +5,8 @@ use fanout_contract::metric::MetricInfo;
 use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
 use serde_json::{Map, Value as Json, json};
 
-use super::form::{Form, Section};
+use super::form::{Form, Presence, Section};
+use super::kind::KIND;
 use super::metric::SCORE;
 use super::root::PLAN;
 use super::values::{DISTRIBUTIONS, RANGES};
@@ -14,7 +15,7 @@ use super::values::{DISTRIBUTIONS, RANGES};
 /// hyper-parameters of `trainers`; others are valid too, since a plan may
 /// bring its own guest.
 pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
-    let mut schema = PLAN.schema();
+    let mut schema = plan();
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "fanout plan".into();
     let names: Vec<&str> = trainers
@@ -41,6 +42,41 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
         "values": {"anyOf": values},
         "values_or_distribution": {"anyOf": drawn},
     });
+    schema
+}
+
+/// The fields of every kind of plan side by side, as editors show them; which of them
+/// go with which kind is said apart.
+fn plan() -> Json {
+    let mut schema = PLAN.object(None);
+    let default = KIND.tag.map(|(_, default)| default);
+    let names = KIND.variants.iter().map(|variant| {
+        let about = variant.about.trim_start();
+        json!({"const": variant.name, "description": about})
+    });
+    schema["properties"]["kind"] = json!({
+        "oneOf": names.collect::<Vec<_>>(), "description": KIND.about.trim_start(),
+        "default": default,
+    });
+    let all = KIND.variants.iter().flat_map(|variant| variant.fields);
+    for field in all.clone() {
+        schema["properties"][field.name] = field.schema();
+    }
+    let rules = KIND.variants.iter().map(|variant| {
+        let own = |name: &str| variant.fields.iter().any(|field| field.name == name);
+        let others = all.clone().filter(|field| !own(field.name));
+        let others = others.map(|field| json!({"required": [field.name]}));
+        let mut required: Vec<&str> = Vec::new();
+        required.extend((Some(variant.name) != default).then_some("kind"));
+        let needed = variant.fields.iter();
+        let needed = needed.filter(|field| field.presence == Presence::Required);
+        required.extend(needed.map(|field| field.name));
+        json!({
+            "properties": {"kind": {"const": variant.name}}, "required": required,
+            "not": {"anyOf": others.collect::<Vec<_>>()},
+        })
+    });
+    schema["oneOf"] = rules.collect();
     schema
 }
 

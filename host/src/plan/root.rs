@@ -12,6 +12,7 @@ use super::columns::check_splitter;
 use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
+use super::kind::{self, KIND, Kind};
 use super::location::STORE;
 use super::metric::{ErrorScore, FailedScore, Scoring, Switch, Threshold};
 use super::mistake::{Found, Place};
@@ -27,7 +28,9 @@ use crate::store::Location;
 section! {
     /// A plan of fanout: one table, one trainer, and the candidates to compare by
     /// cross-validation. Every default is filled in and paths are resolved.
-    pub struct Plan = PLAN("") {
+    pub struct Plan = PLAN("") with
+        /// What is asked of the estimators; its fields stand beside those of the plan.
+        kind: Kind = KIND {
         /// The run's name, for people. Default: the file's name without its ending.
         name: String = optional(&LABEL),
         /// The table, such as `{source: data.csv, target: price}`.
@@ -168,7 +171,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         place: Place::Plan,
         ..Given::item("", root)
     };
-    let Some((mut read, _)) = PLAN.read_fields(given, cx) else {
+    let Some((mut read, whole)) = PLAN.read_fields(given, cx) else {
         return Sections::default();
     };
     if read.get("name").is_some_and(Json::is_null) {
@@ -183,6 +186,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
     }
     check_threshold(&read, root, &mut cx.found);
     refit::check_searched(root, &mut cx.found);
+    kind::settle(&mut read, root, &mut cx.found);
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
@@ -192,7 +196,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         pool: section(&read, "pool"),
         store: section(&read, "store"),
         limits: section(&read, "limits"),
-        plan: (read.len() == PLAN.fields.len() && estimators).then(|| built(read.into())),
+        plan: (whole && read.contains_key("refit") && estimators).then(|| built(read.into())),
     }
 }
 

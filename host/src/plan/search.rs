@@ -112,20 +112,11 @@ impl Form for SearchedParams {
             ),
         };
         params(given, takes, hint, cx, |entry, cx| {
-            let (name, node) = (entry.key.as_str(), &entry.value);
-            let read = values(Given::item(name, node), cx)?;
-            let (kind, instead) = match read {
-                _ if self.drawn => return Some(json!(read)),
-                Values::List(_) => return Some(json!(read)),
-                Values::Uniform { .. } => ("uniform", "range"),
-                Values::LogUniform { .. } => ("log_uniform", "log_range"),
-                Values::IntUniform { .. } => ("int_uniform", "range"),
-            };
-            let message =
-                format!("`{name}` has a distribution (`{kind}`), and a grid tries every value");
-            let hint = format!("use `method: random`, or give the values by a list or `{instead}`");
-            cx.note(node.place, message).hint(hint);
-            None
+            let given = Given::item(&entry.key, &entry.value);
+            match self.drawn {
+                true => values(given, cx).map(|values| json!(values)),
+                false => listed(given, "use `method: random`, or give", cx),
+            }
         })
     }
 
@@ -134,6 +125,41 @@ impl Form for SearchedParams {
             true => json!({"$ref": "#/$defs/distributions"}),
             false => json!({"$ref": "#/$defs/grid"}),
         }
+    }
+}
+
+/// The values of one hyper-parameter, each of which is tried. `instead` begins the hint
+/// where they are a distribution.
+fn listed(given: Given<'_>, instead: &str, cx: &mut Context<'_>) -> Option<Json> {
+    let (name, node) = (given.name, given.node);
+    let read = values(given, cx)?;
+    let (kind, range) = match read {
+        Values::List(_) => return Some(json!(read)),
+        Values::Uniform { .. } => ("uniform", "range"),
+        Values::LogUniform { .. } => ("log_uniform", "log_range"),
+        Values::IntUniform { .. } => ("int_uniform", "range"),
+    };
+    let tries = match name {
+        "param_range" => "every value is tried",
+        _ => "a grid tries every value",
+    };
+    let message = format!("`{name}` has a distribution (`{kind}`), and {tries}");
+    let hint = format!("{instead} the values by a list or `{range}`");
+    cx.note(node.place, message).hint(hint);
+    None
+}
+
+/// The values of the hyper-parameter of a validation curve.
+#[derive(Debug)]
+pub(super) struct ParamRange;
+
+impl Form for ParamRange {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        listed(given, "give", cx)
+    }
+
+    fn schema(&self) -> Json {
+        json!({"$ref": "#/$defs/values"})
     }
 }
 

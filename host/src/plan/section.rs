@@ -31,14 +31,18 @@ impl Form for Section {
     }
 
     fn fields(&self) -> Vec<(&'static str, &'static Field)> {
-        let own = self.every();
-        let inner: Vec<_> = own.iter().flat_map(|field| field.form.fields()).collect();
-        let own = own.into_iter().map(|field| (self.path, field));
-        own.chain(inner).collect()
+        self.with_inner(&self.every())
     }
 }
 
 impl Section {
+    /// Fields of its own, and those of the sections within.
+    fn with_inner(&self, own: &[&'static Field]) -> Vec<(&'static str, &'static Field)> {
+        let inner: Vec<_> = own.iter().flat_map(|field| field.form.fields()).collect();
+        let own = own.iter().map(|field| (self.path, *field));
+        own.chain(inner).collect()
+    }
+
     /// Reads the fields of a map; `None` where it is none, or has no variant.
     pub(super) fn read_fields(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Read> {
         let short = self.short.filter(|_| given.node.label().is_some());
@@ -205,6 +209,10 @@ impl Section {
         let key = entry.key.as_str();
         let has = |other: &&Variant| other.fields.iter().any(|field| field.name == key);
         let other = self.variants.iter().find(has);
+        // A name of many sections was not meant for one kind of plan.
+        let common: Vec<&Field> = self.fields.iter().collect();
+        let common = self.with_inner(&common);
+        let other = other.filter(|_| !common.iter().any(|(_, field)| field.name == key));
         if let (Some((tag, _)), Some(variant), Some(other)) = (self.tag, variant, other) {
             let message = format!("`{key}` is not a field of `{tag}: {}`", variant.name);
             let hint = format!("it belongs to `{tag}: {}`", other.name);
@@ -237,7 +245,7 @@ impl Section {
     }
 
     /// The schema of the map, under one variant.
-    fn object(&self, variant: Option<&'static Variant>) -> Json {
+    pub(super) fn object(&self, variant: Option<&'static Variant>) -> Json {
         let about = variant.map_or(self.about, |variant| variant.about);
         let about = about.trim_start();
         let mut properties = Map::new();
@@ -248,12 +256,7 @@ impl Section {
             required.extend((*name != default).then_some(tag));
         }
         for field in self.of_variant(variant) {
-            let mut schema = field.form.schema();
-            schema["description"] = field.about.trim_start().into();
-            if let Some(default) = field.default() {
-                schema["default"] = default.json(&mut Default::default()).into();
-            }
-            properties.insert(field.name.to_owned(), schema);
+            properties.insert(field.name.to_owned(), field.schema());
             required.extend((field.presence == Presence::Required).then_some(field.name));
         }
         json!({
@@ -264,6 +267,16 @@ impl Section {
 }
 
 impl Field {
+    /// What it takes, what it means and its default, as JSON Schema.
+    pub(super) fn schema(&self) -> Json {
+        let mut schema = self.form.schema();
+        schema["description"] = self.about.trim_start().into();
+        if let Some(default) = self.default() {
+            schema["default"] = default.json(&mut Default::default()).into();
+        }
+        schema
+    }
+
     fn read(&self, name: &str, entry: &Entry, cx: &mut Context<'_>) -> Option<Json> {
         if !entry.value.is_null() {
             let mut given = Given::entry(entry);
@@ -308,9 +321,13 @@ impl Field {
 }
 
 /// The sections that have a field of this name, or else the first in which it
-/// has another name.
+/// has another name. Those of a kind of plan alone come last.
 fn elsewhere(key: &str, table: &Section) -> Option<String> {
-    let fields = table.fields();
+    let common: Vec<&Field> = table.fields.iter().collect();
+    home(key, &table.with_inner(&common)).or_else(|| home(key, &table.fields()))
+}
+
+fn home(key: &str, fields: &[(&str, &Field)]) -> Option<String> {
     let named = fields.iter().filter(|(_, field)| field.name == key);
     let mut homes: Vec<String> = Vec::new();
     for home in named.map(|(path, _)| title(path)) {

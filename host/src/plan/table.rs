@@ -4,11 +4,14 @@
 
 /// `pub struct TYPE = TABLE("path") { /// … name: Type = row(form, …), … }`,
 /// where `row` is `required`, `optional` or `default`. A field that manifests of
-/// earlier versions lack has `#[serde(default)]` after its description.
+/// earlier versions lack has `#[serde(default)]` after its description. With
+/// `with /// … name: Type = TAGGED` before the fields, the variants of `tagged!` are
+/// those of the section, too, and the struct has them as one more field.
 macro_rules! section {
     (
         $(#[doc = $about:literal])+ $(#[derive($($derive:ident),+)])?
-        pub struct $type:ident = $table:ident($path:literal) $(.$set:ident($with:expr))* {$(
+        pub struct $type:ident = $table:ident($path:literal) $(.$set:ident($with:expr))*
+        $(with $(#[doc = $tag_doc:literal])+ $tag:ident: $tagged:ty = $variants:ident)? {$(
             $(#[doc = $doc:literal])+ $(#[serde($serde:ident)])?
             $name:ident: $of:ty = $row:ident($($arg:expr),+) $(.$more:ident($value:expr))*
         ),+ $(,)?}
@@ -17,11 +20,14 @@ macro_rules! section {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         $(#[derive($($derive),+)])?
         #[serde(deny_unknown_fields)]
-        pub struct $type {$( $(#[doc = $doc])+ $(#[serde($serde)])? pub $name: $of, )+}
+        pub struct $type {
+            $( $(#[doc = $tag_doc])+ #[serde(default)] pub $tag: $tagged, )?
+            $( $(#[doc = $doc])+ $(#[serde($serde)])? pub $name: $of, )+
+        }
 
         pub(super) static $table: Section = Section::new($path, concat!($($about),+), &[$(
             $row(stringify!($name), concat!($($doc),+), $($arg),+) $(.$more($value))*
-        ),+]) $(.$set($with))*;
+        ),+]) $(.$set($with))* $(.variants_of(&$variants))?;
     };
 }
 

@@ -123,6 +123,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
     assert_eq!(
         plan(LEAST, &[]),
         Plan {
+            kind: Kind::default(),
             name: "some".to_owned(),
             dataset: DatasetPlan {
                 source: "plans/a.csv".to_owned(),

@@ -10,6 +10,7 @@ use fanout_contract::metric::Compares;
 use fanout_contract::{Learning, Param, ParamKind, StepDescription, TrainerDescription};
 use serde_json::Value as Json;
 
+use super::kind;
 use super::metric::metrics_again;
 use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Entry, Node};
@@ -100,7 +101,8 @@ fn check_arm(
             .iter()
             .flat_map(Node::entries)
     };
-    let grids = maps("params").map(|entry| (entry, true));
+    let curve = kind::searched(root);
+    let grids = maps("params").chain(&curve).map(|entry| (entry, true));
     for (entry, searched) in grids.chain(maps("candidates").map(|entry| (entry, false))) {
         let name = &entry.key;
         let of_trainer = fixed.iter().find(|fixed| fixed.key == *name);

@@ -172,8 +172,8 @@ fn a_family_shares_its_wall_time_and_counts_its_fits() {
     board.record(&task(0, &[0, 1, 2]), &outcome);
     assert_eq!(board.recorded(), 3);
     let results = board.finish();
-    assert_eq!(results.mean_fit_time, [2.0; 3]);
-    assert_eq!(results.std_fit_time, [0.0; 3]);
+    assert_eq!(results.fit_time.mean, [2.0; 3]);
+    assert_eq!(results.fit_time.std, [0.0; 3]);
     assert_eq!(
         results.fit_counts,
         FitCounts {
@@ -214,7 +214,7 @@ fn what_was_never_recorded_has_no_score() {
     let results = board.finish();
     assert_eq!(results.metrics[0].test.mean[0], 0.5);
     assert!(results.metrics[0].test.mean[1].is_nan());
-    assert!(results.mean_fit_time[1].is_nan());
+    assert!(results.fit_time.mean[1].is_nan());
     assert_eq!(results.metrics[0].rank, [1, 2]);
     assert_eq!(
         results.metrics[0].test.on(0).collect::<Vec<_>>(),

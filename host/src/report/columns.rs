@@ -72,11 +72,11 @@ impl<'a> Columns<'a> {
         let mut columns = vec![
             Column {
                 name: "mean_fit_time".to_owned(),
-                values: Values::Floats(&results.mean_fit_time),
+                values: Values::Floats(&results.fit_time.mean),
             },
             Column {
                 name: "std_fit_time".to_owned(),
-                values: Values::Floats(&results.std_fit_time),
+                values: Values::Floats(&results.fit_time.std),
             },
         ];
         for name in candidates.names() {
@@ -121,6 +121,14 @@ impl<'a> Columns<'a> {
                 }
             }
         }
+        Self {
+            candidates,
+            columns,
+        }
+    }
+
+    /// Columns of another table, whose rows are those of `candidates`.
+    pub fn of(candidates: &'a Candidates, columns: Vec<Column<'a>>) -> Self {
         Self {
             candidates,
             columns,

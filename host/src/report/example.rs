@@ -11,7 +11,7 @@ use super::{Report, Usage};
 use crate::digest::Digest;
 use crate::expand::TaskSpec;
 use crate::plan::{
-    CsvOptions, Cv, DatasetPlan, ErrorScore, Limits, Plan, PoolPlan, Search, TrainerPlan,
+    CsvOptions, Cv, DatasetPlan, ErrorScore, Kind, Limits, Plan, PoolPlan, Search, TrainerPlan,
 };
 use crate::reduce::{BaselineScores, Scoreboard};
 use crate::run::manifest::Digests;
@@ -91,6 +91,7 @@ pub(super) fn report() -> Report {
         },
         candidates: candidates.map(params).into_iter().collect(),
         results: board.finish(),
+        findings: None,
         baseline: Some(baseline(&scoring)),
         lead: None,
         threshold: None,
@@ -150,6 +151,7 @@ fn baseline(scoring: &[String]) -> BaselineScores {
 
 fn plan(scoring: Vec<String>) -> Plan {
     Plan {
+        kind: Kind::default(),
         name: "flights".to_owned(),
         dataset: DatasetPlan {
             source: "data/flights.parquet".to_owned(),

@@ -4,6 +4,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
+//! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
 //! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
@@ -32,6 +33,7 @@ use serde_json::Value;
 
 use super::Report;
 use super::columns::{Cell, Column, Columns, Values};
+use super::findings::FindingsTable;
 use crate::plan::Plan;
 use crate::run::manifest::Digests;
 
@@ -96,13 +98,33 @@ pub const MODEL: &str = "model.fanout";
 
 /// The files of [`worth`](super::worth).
 pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
+/// The names of tables of any kind of plan.
+const TABLES: [&str; 4] = [
+    "cv_results",
+    "learning_curve",
+    "nested_cross_validation",
+    "inner_results",
+];
 
 /// Writes all files of a report into a folder, which is made if it is not
-/// there. Files of an earlier report are replaced, and its model is removed.
+/// there. Files of an earlier report are replaced or removed, and so is its model.
 /// Returns their paths.
 pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError> {
     make_folder(folder)?;
-    let columns = Columns::new(&report.candidates, &report.results);
+    let findings = report.findings.iter();
+    let tables: Vec<FindingsTable> = findings
+        .flat_map(|findings| FindingsTable::all(findings, &report.candidates))
+        .collect();
+    let tables: Vec<(&str, Columns<'_>)> = match tables.as_slice() {
+        [] => vec![(
+            "cv_results",
+            Columns::new(&report.candidates, &report.results),
+        )],
+        tables => tables
+            .iter()
+            .map(|table| (table.name, table.columns()))
+            .collect(),
+    };
     let plan = PlanDocument {
         format: FORMAT,
         fanout: env!("CARGO_PKG_VERSION"),
@@ -117,7 +139,13 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         Ok(())
     };
     // An old `best.json` beside new scores would say that they are complete.
-    for old in ["best.json", MODEL].into_iter().chain(WORTH) {
+    let olds = ["best.json", MODEL].into_iter().chain(WORTH).map(str::to_owned);
+    let other = |name: &&&str| !tables.iter().any(|(written, _)| *written == **name);
+    let others = TABLES
+        .iter()
+        .filter(other)
+        .flat_map(|name| ["csv", "json", "parquet"].map(|ending| format!("{name}.{ending}")));
+    for old in olds.chain(others) {
         let path = folder.join(old);
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -126,9 +154,13 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
             _ => {}
         }
     }
-    file("cv_results.csv", &|output| csv(&columns, output))?;
-    file("cv_results.json", &|output| json(&columns, output))?;
-    file("cv_results.parquet", &|output| parquet(&columns, output))?;
+    for (name, columns) in &tables {
+        file(&format!("{name}.csv"), &|output| csv(columns, output))?;
+        file(&format!("{name}.json"), &|output| json(columns, output))?;
+        file(&format!("{name}.parquet"), &|output| {
+            parquet(columns, output)
+        })?;
+    }
     file("plan.json", &|output| document(&plan, output))?;
     written.push(write_best(folder, report)?);
     Ok(written)

@@ -6,6 +6,7 @@
 //! | `format` | the version of this layout: [`FORMAT`] |
 //! | `fanout` | the version of the program |
 //! | `name` | the plan's name |
+//! | `kind` | the plan's kind: `search`, `learning_curve` and so on |
 //! | `trainers` | the trainers' names, in the plan's order |
 //! | `digests` | `run`, `guests` (a list), `dataset`, `splits`: each 64 hexadecimal digits |
 //! | `candidates`, `splits` | how many |
@@ -21,7 +22,8 @@
 //! | `failure` | what went wrong after the search: `message` and `hint`; null where nothing did |
 //! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known, and for `fanout show` |
 //! | `output` | the folder of the result files; null where there is none |
-//! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns) |
+//! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns); null where there are `findings` |
+//! | `findings` | of a learning curve and a nested cross-validation: an object of lists for each [table](super::findings), and for the latter `scores`, by metric `mean` and `std` of the test scores over the outer splits; else null |
 //!
 //! Fields may be added; `format` changes when one changes its meaning.
 
@@ -29,10 +31,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::columns::Columns;
+use super::findings::FindingsTable;
 use super::{Best, Report, Usage};
-use crate::reduce::{BaselineScores, Failures};
+use crate::reduce::{BaselineScores, Failures, Findings, OuterScore};
 use crate::run::manifest::Digests;
 use crate::worth::Worth;
 
@@ -44,6 +48,7 @@ struct Document<'a> {
     format: u32,
     fanout: &'static str,
     name: &'a str,
+    kind: &'static str,
     trainers: Vec<&'a str>,
     digests: &'a Digests,
     candidates: usize,
@@ -60,7 +65,8 @@ struct Document<'a> {
     failure: Option<&'a super::Failure>,
     took: Option<&'a Usage>,
     output: Option<String>,
-    cv_results: Columns<'a>,
+    cv_results: Option<Columns<'a>>,
+    findings: Option<Map<String, Value>>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +111,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
         format: FORMAT,
         fanout: env!("CARGO_PKG_VERSION"),
         name: &report.plan.name,
+        kind: report.plan.kind.name(),
         trainers: report.plan.trainer_names(),
         digests: &report.digests,
         candidates: results.candidates,
@@ -136,16 +143,35 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
             .output
             .as_ref()
             .map(|folder| folder.display().to_string()),
-        cv_results: Columns::new(&report.candidates, results),
+        cv_results: (report.findings.is_none()).then(|| Columns::new(&report.candidates, results)),
+        findings: findings(report)?,
     };
     serde_json::to_writer(&mut *output, &document)?;
     output.write_all(b"\n")
 }
 
+fn findings(report: &Report) -> io::Result<Option<Map<String, Value>>> {
+    let Some(findings) = &report.findings else {
+        return Ok(None);
+    };
+    let mut object = Map::new();
+    for table in FindingsTable::all(findings, &report.candidates) {
+        let columns = serde_json::to_value(table.columns())?;
+        object.insert(table.name.to_owned(), columns);
+    }
+    if let Findings::Nested(outer) = findings {
+        let metrics = report.results.metrics.iter().enumerate();
+        let scores = metrics.map(|(index, metric)| {
+            let (mean, std) = OuterScore::mean_and_std(outer, index);
+            (metric.name.clone(), json!({"mean": mean, "std": std}))
+        });
+        object.insert("scores".to_owned(), Value::Object(scores.collect()));
+    }
+    Ok(Some(object))
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::super::example;
     use super::*;
 

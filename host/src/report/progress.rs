@@ -226,7 +226,14 @@ impl Progress {
                 Form::Live(bar) => bar.set_message("fitting the best candidate on all rows"),
                 _ => self.say("fitting the best candidate on all rows"),
             },
-            Event::BaselineFinished { .. } => {}
+            Event::OuterFitsStarted { fits } => {
+                let text = format!("scoring the best candidate of {}", counted(*fits, "split"));
+                match &self.form {
+                    Form::Live(bar) => bar.set_message(text),
+                    _ => self.say(&text),
+                }
+            }
+            Event::BaselineFinished { .. } | Event::OuterFitFinished { .. } => {}
             Event::RunInterrupted { .. } => {
                 // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.

@@ -1,6 +1,7 @@
 //! [`render`]: a report as text for a terminal. It prints nothing itself, and
 //! shows the best candidates only: all of them are in the files.
 
+mod findings;
 mod worth;
 
 use std::fmt::{self, Write as _};
@@ -105,17 +106,17 @@ pub fn render(report: &Report, style: Style) -> String {
 fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     let results = &report.results;
     let head = format!(
-        "{}: {}, {} x {} = {}",
+        "{}: {}, {} = {}",
         report.plan.name,
         report.plan.trainer_names().join(", "),
-        counted(results.candidates, "candidate"),
-        counted(results.splits, "split"),
+        findings::of_what(report),
         counted(results.candidates * results.splits, "fit"),
     );
     let mut lines = String::new();
     wrap(&head, 0, 2, style.width, &mut lines)?;
     writeln!(out, "{}\n", style.paint(Paint::Bold, lines.trim_end()))?;
     match report.best() {
+        _ if !report.plan.kind.refits() => findings::write(report, style, out)?,
         Some(best) => {
             table(report, style, out)?;
             best_candidate(&best, report, style, out)?;
@@ -159,6 +160,40 @@ fn table(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         metrics = columns(&|index| index == 0);
     }
     let (kept, left_out) = fit(fixed, metrics, style.width + GAP);
+    let is_best = |row: usize| results.metrics[ranked_by].rank[shown[row]] == 1;
+    write_columns(&kept, is_best, style, out)?;
+    let more = results.candidates - shown.len();
+    let mut rest = Vec::new();
+    if more > 0 {
+        rest.push(counted(more, "other candidate"));
+    }
+    write_left_out(rest, &left_out, style, out)
+}
+
+/// Writes what a table does not show.
+fn write_left_out(
+    mut rest: Vec<String>,
+    columns: &[String],
+    style: Style,
+    out: &mut String,
+) -> fmt::Result {
+    if !columns.is_empty() {
+        rest.push(columns.join(", "));
+    }
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let line = format!("not shown: {}", rest.join("; "));
+    wrap(&line, 0, 2, style.width, out)
+}
+
+/// Writes columns of as many cells beside each other, those of the best rows in green.
+fn write_columns(
+    kept: &[TableColumn],
+    is_best: impl Fn(usize) -> bool,
+    style: Style,
+    out: &mut String,
+) -> fmt::Result {
     let widths: Vec<usize> = kept.iter().map(TableColumn::width).collect();
     let line = |cell: &dyn Fn(&TableColumn) -> &str| {
         let mut line = String::new();
@@ -182,32 +217,13 @@ fn table(report: &Report, style: Style, out: &mut String) -> fmt::Result {
         "{}",
         style.paint(Paint::Bold, &line(&|column| &column.header))
     )?;
-    for (row, &candidate) in shown.iter().enumerate() {
+    for row in 0..kept.first().map_or(0, |column| column.cells.len()) {
         let line = line(&|column| &column.cells[row]);
-        let best = results.metrics[ranked_by].rank[candidate] == 1;
-        let line = if best {
-            style.paint(Paint::Best, &line)
-        } else {
-            line
+        let line = match is_best(row) {
+            true => style.paint(Paint::Best, &line),
+            false => line,
         };
         writeln!(out, "{line}")?;
-    }
-    let more = results.candidates - shown.len();
-    let mut rest = Vec::new();
-    if more > 0 {
-        rest.push(counted(more, "other candidate"));
-    }
-    if !left_out.is_empty() {
-        rest.push(left_out.join(", "));
-    }
-    if !rest.is_empty() {
-        wrap(
-            &format!("not shown: {}", rest.join("; ")),
-            0,
-            2,
-            style.width,
-            out,
-        )?;
     }
     Ok(())
 }
@@ -345,15 +361,7 @@ fn best_candidate(
     for line in told.into_iter().chain(sure) {
         wrap(&line, 0, 2, style.width, out)?;
     }
-    if let Some(baseline) = &report.baseline {
-        let scores = report.results.metrics.iter().filter_map(|metric| {
-            let mean = baseline.scores.get(&metric.name)?.mean;
-            Some(format!("{} {}", metric.name, score(mean)))
-        });
-        let scores = scores.collect::<Vec<_>>().join(", ");
-        let line = format!("Baseline ({}): {scores}", baseline.trainer);
-        wrap(&line, 0, 2, style.width, out)?;
-    }
+    write_baseline(report, style, out)?;
     for (indent, line) in worth::lines(report) {
         wrap(&line, indent, indent + 2, style.width, out)?;
     }
@@ -380,6 +388,19 @@ fn best_candidate(
     }
     if let Some(model) = &report.model {
         writeln!(out, "Model: {}", model.display())?;
+    }
+    Ok(())
+}
+
+fn write_baseline(report: &Report, style: Style, out: &mut String) -> fmt::Result {
+    if let Some(baseline) = &report.baseline {
+        let scores = report.results.metrics.iter().filter_map(|metric| {
+            let mean = baseline.scores.get(&metric.name)?.mean;
+            Some(format!("{} {}", metric.name, score(mean)))
+        });
+        let scores = scores.collect::<Vec<_>>().join(", ");
+        let line = format!("Baseline ({}): {scores}", baseline.trainer);
+        wrap(&line, 0, 2, style.width, out)?;
     }
     Ok(())
 }
@@ -444,7 +465,8 @@ fn undefined_splits(report: &Report, metric: &MetricResults) -> String {
         .map(|split| split.to_string())
         .collect();
     match splits.as_slice() {
-        _ if results.fit_counts.failed > 0 => String::new(),
+        // The splits of findings have other numbers there.
+        _ if results.fit_counts.failed > 0 || report.findings.is_some() => String::new(),
         [one] => format!(", on split {one}"),
         [rest @ .., last] => format!(", on splits {} and {last}", rest.join(", ")),
         [] => String::new(),

@@ -115,6 +115,24 @@ pub enum Event {
         /// Whether the store had them.
         reused: bool,
     },
+    /// The search inside the splits of a nested cross-validation ended, and the best
+    /// candidate of each is about to be fitted on all training rows there.
+    OuterFitsStarted {
+        /// How many fits.
+        fits: usize,
+    },
+    /// One of these fits ended, and the store has its scores.
+    OuterFitFinished {
+        /// The number of the fit.
+        task: usize,
+        /// Why it has no scores; null where it has.
+        fault: Option<TaskFault>,
+        /// Wall time in the guest, in seconds.
+        #[serde(with = "seconds")]
+        wall: Duration,
+        /// Whether the store had them.
+        reused: bool,
+    },
     /// A remote worker began to take tasks.
     WorkerJoined {
         /// How many tasks it runs at a time.

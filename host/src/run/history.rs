@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::boards::Boards;
+use super::findings::{find, look_up_outer};
 use super::manifest::{Manifest, ManifestError};
 use super::record::Record;
 use super::tasks::{Tasks as _, wanted_fit};
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::Plan;
-use crate::reduce::{BaselineScores, Choice, SearchResults};
+use crate::reduce::{BaselineScores, Choice, Findings, SearchResults};
 use crate::store::{Key, Kind, Store, StoreError};
 use crate::task::WantedFits;
 
@@ -138,6 +139,8 @@ pub struct Replay {
     pub expansion: Expansion,
     /// The results; fits that are not done have neither score nor time.
     pub results: SearchResults,
+    /// What the run finds beside these, by the kind of its plan.
+    pub findings: Option<Findings>,
     /// The scores of the baseline, where they are there.
     pub baseline: Option<BaselineScores>,
     /// How many fits are done.
@@ -169,8 +172,11 @@ impl Replay {
             }
         }
         let done = boards.search.recorded();
-        let (results, baseline) = boards.finish();
-        let refitted = plan.refit.as_ref();
+        let (mut results, baseline) = boards.finish();
+        let findings = find(&plan, &expansion, &mut results, |fits| {
+            look_up_outer(&expansion, &fits, &record)
+        })?;
+        let refitted = plan.refit.as_ref().filter(|_| plan.kind.refits());
         let refitted = refitted.and_then(|_| Choice::new(&plan, &expansion.candidates, &results));
         let holdout = match (refitted, &manifest.holdout) {
             (Some(refitted), Some(split)) if done == expansion.fits() => {
@@ -185,6 +191,7 @@ impl Replay {
             plan,
             expansion,
             results,
+            findings,
             baseline,
             done,
             holdout,

@@ -113,7 +113,10 @@ pub fn search<E>(
             fault,
             wall: outcome.wall,
             reused: outcome.reused,
-            best: boards.search.best_so_far(ranking),
+            // A mean over splits that do not belong together says nothing.
+            best: (expansion.parts.is_empty())
+                .then(|| boards.search.best_so_far(ranking))
+                .flatten(),
         };
         listeners.emit_of(finished.worker, event);
         if raised.is_some() {

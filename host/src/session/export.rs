@@ -60,7 +60,7 @@ impl Export<'_> {
             )?),
             false => None,
         };
-        if report.plan.refit.is_some() {
+        if report.plan.refit.is_some() && report.plan.kind.refits() {
             self.refit(best, report, listeners)?;
         }
         if let Some(assessor) = assessor {

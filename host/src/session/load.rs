@@ -195,7 +195,9 @@ impl LoadedPlan {
             }
         }
         let inputs = Inputs {
-            baseline: self.baseline(&arms, prepared),
+            baseline: (plan.kind.splits_by_cv())
+                .then(|| self.baseline(&arms, prepared))
+                .flatten(),
             arms,
             learning: prepared.learning,
             data: Data {
@@ -203,6 +205,7 @@ impl LoadedPlan {
                 splits: prepared.splits,
             },
             splits: prepared.folds.clone(),
+            parts: prepared.parts.clone(),
         };
         Ok(SuitedPlan { plan, inputs })
     }

@@ -93,7 +93,9 @@ impl MemoryEstimate {
         let model = most.model;
         // The instances of the other workers keep what their fits held.
         let left = workers.saturating_sub(1) * fit;
-        let refits = plan.refit.is_some() && (plan.output.is_some() || prepared.holdout.is_some());
+        let refits = plan.kind.refits()
+            && plan.refit.is_some()
+            && (plan.output.is_some() || prepared.holdout.is_some());
         Self {
             search,
             refit: refits.then_some(held + model + left),

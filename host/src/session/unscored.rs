@@ -8,7 +8,7 @@ use crate::report::{Failure, Report};
 /// has.
 pub(super) fn failure(report: &Report, prepared: &Prepared) -> Option<Failure> {
     let (results, metric) = (&report.results, report.ranked_by());
-    if results.best(metric).is_some() {
+    if report.is_scored() {
         return None;
     }
     let name = &results.metrics[metric].name;

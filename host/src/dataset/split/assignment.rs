@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::error::SplitError;
 use super::marks::{Mark, Marks};
+use crate::dataset::parts::SplitPart;
 
 /// The column of the folds.
 const FOLD: &str = "fold";
@@ -41,8 +42,13 @@ const MAX_FOLDS: u128 = 1 << 28;
 /// The splits, and the rows that are held out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::dataset) struct Assignment {
-    /// The columns, with a value for each row of the dataset.
+    /// The columns of the splits of the run, with a value for each row of the dataset.
     columns: Vec<SplitColumn>,
+    /// The columns of the splits whose training rows these divide; none where they divide
+    /// the rows of the search.
+    outer: Vec<SplitColumn>,
+    /// Which splits belong together; empty where they are those of `cv`.
+    pub(in crate::dataset) parts: Vec<SplitPart>,
     /// The number of rows of the search.
     pub(in crate::dataset) search_rows: usize,
     /// The column of the hold-out.
@@ -82,7 +88,7 @@ impl Assignment {
     /// Trains on all rows of the search, tests none.
     pub(in crate::dataset) fn refit(&self) -> Split {
         let all = |column: &&SplitColumn| matches!(column.values, Values::Folds { .. });
-        let column = self.columns.iter().find(all);
+        let column = self.outermost().iter().find(all);
         split(column.map_or(SEARCH, |column| &column.name), None)
     }
 
@@ -93,12 +99,21 @@ impl Assignment {
 
     /// The columns of the splits file.
     pub(in crate::dataset) fn columns(&self) -> Vec<&SplitColumn> {
-        self.columns.iter().chain(&self.holdout).collect()
+        let columns = self.columns.iter().chain(&self.outer);
+        columns.chain(&self.holdout).collect()
+    }
+
+    /// The columns that divide the rows of the search.
+    fn outermost(&self) -> &[SplitColumn] {
+        match self.outer.as_slice() {
+            [] => &self.columns,
+            outer => outer,
+        }
     }
 
     /// The fold in which a row is tested, where the splits are folds.
     pub(in crate::dataset) fn fold(&self, row: usize) -> Option<u32> {
-        match &self.columns.first()?.values {
+        match &self.outermost().first()?.values {
             Values::Folds { of_rows, .. } => u32::try_from(of_rows[row]).ok(),
             Values::Marks(_) => None,
         }
@@ -122,15 +137,44 @@ impl Assignment {
 
 impl SplitColumn {
     fn splits(&self) -> Vec<Split> {
-        match &self.values {
-            Values::Folds { folds, train, .. } => (0..*folds as i32)
-                .map(|fold| Split {
-                    train: train.clone(),
-                    ..split(&self.name, Some(fold))
-                })
-                .collect(),
-            Values::Marks(_) => vec![split(&self.name, Some(1))],
+        self.each().map(|(_, number)| self.split(number)).collect()
+    }
+
+    /// Each of its splits: the column, and the value of the test rows.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&Self, i32)> {
+        let values = match &self.values {
+            Values::Folds { folds, .. } => 0..*folds as i32,
+            Values::Marks(_) => 1..2,
+        };
+        values.map(move |value| (self, value))
+    }
+
+    /// The split whose test rows have this value.
+    pub(super) fn split(&self, test: i32) -> Split {
+        let train = match &self.values {
+            Values::Folds { train, .. } => train.clone(),
+            Values::Marks(_) => Train::Rest,
+        };
+        Split {
+            train,
+            ..split(&self.name, Some(test))
         }
+    }
+
+    /// The rows that are this in the split whose test rows have the value `test`,
+    /// ascending.
+    pub(super) fn rows_with(&self, test: i32, mark: Mark) -> Vec<u32> {
+        let of_row = |row: usize| match &self.values {
+            Values::Marks(marks) => marks.get(row),
+            Values::Folds { of_rows, train, .. } => match of_rows[row] {
+                ABSENT => Mark::Neither,
+                fold if fold == test => Mark::Test,
+                fold if *train == Train::Before && fold > test => Mark::Neither,
+                _ => Mark::Train,
+            },
+        };
+        let rows = (0..self.rows() as u32).filter(|row| of_row(*row as usize) == mark);
+        rows.collect()
     }
 
     /// The number of rows.
@@ -246,6 +290,7 @@ pub(super) struct Builder<'a> {
     /// The number of rows of the dataset.
     total: usize,
     columns: Vec<SplitColumn>,
+    outer: Vec<SplitColumn>,
     splits: usize,
 }
 
@@ -256,8 +301,21 @@ impl<'a> Builder<'a> {
             rows,
             total,
             columns: Vec::new(),
+            outer: Vec::new(),
             splits: 0,
         }
+    }
+
+    /// Takes the splits that were added.
+    pub(super) fn take(&mut self) -> Vec<SplitColumn> {
+        self.splits = 0;
+        std::mem::take(&mut self.columns)
+    }
+
+    /// Sets the splits: those of `columns` divide the training rows of those of `outer`.
+    pub(super) fn put_inside(&mut self, outer: Vec<SplitColumn>, columns: Vec<SplitColumn>) {
+        self.outer = outer;
+        self.columns = columns;
     }
 
     /// Refuses more splits, in columns of folds, than a run is made for; before
@@ -398,18 +456,25 @@ impl<'a> Builder<'a> {
         self,
         held_out: Option<Vec<bool>>,
         rare_classes: Vec<(u32, usize)>,
+        parts: Vec<SplitPart>,
     ) -> Assignment {
-        let mut columns = self.columns;
-        if columns.iter().all(SplitColumn::is_coded) {
+        let (mut columns, mut outer) = (self.columns, self.outer);
+        let outermost = match outer.is_empty() {
+            true => &mut columns,
+            false => &mut outer,
+        };
+        if outermost.iter().all(SplitColumn::is_coded) {
             let mut values = vec![ABSENT; self.total];
             self.rows.iter().for_each(|row| values[*row as usize] = 0);
-            columns.push(SplitColumn {
+            outermost.push(SplitColumn {
                 name: SEARCH.to_owned(),
                 values: Values::unsplit(values.into_iter()),
             });
         }
         Assignment {
             columns,
+            outer,
+            parts,
             search_rows: self.rows.len(),
             holdout: held_out.map(|held_out| SplitColumn {
                 name: HOLDOUT.to_owned(),

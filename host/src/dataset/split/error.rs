@@ -230,6 +230,26 @@ pub enum SplitError {
         /// Whether there is a hold-out, which may have taken them.
         held_out: bool,
     },
+    /// A size of a learning curve beyond the training rows.
+    #[error(
+        "`train_sizes` asks for {size} rows, and the first split trains on {most}; ask for fewer, \
+         or write shares such as `1.0`"
+    )]
+    TrainSize {
+        /// The size.
+        size: u32,
+        /// The training rows of the first split.
+        most: usize,
+    },
+    /// The training rows of a split can't be divided by `inner_cv`.
+    #[error("`inner_cv` can't divide the training rows of split {outer} of `cv`")]
+    Inside {
+        /// The split of `cv`.
+        outer: usize,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
     /// A split without rows.
     #[error("`{method}` leaves split {split} without a {what}; ask for fewer with `n_splits`")]
     EmptySplit {

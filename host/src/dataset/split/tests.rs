@@ -1,3 +1,5 @@
+mod kinds;
+
 use arrow_array::Int32Array;
 use proptest::prelude::*;
 use rustc_hash::FxHashMap;
@@ -8,7 +10,7 @@ use super::assignment::NEVER_TESTED;
 use super::*;
 use crate::dataset::category::MISSING;
 use crate::dataset::labels::LabelSet;
-use crate::plan::SplitSize;
+use crate::plan::{Kind, SplitSize};
 
 /// Made by `vectors.py` with scikit-learn.
 const VECTORS: &str = include_str!("vectors.json");
@@ -134,7 +136,7 @@ fn split_rows(
         Some(groups) => SplitterColumns::Values(groups.coded()),
         None => SplitterColumns::None,
     };
-    assign(cv, None, target, columns)
+    assign(cv, &Kind::default(), None, target, columns)
 }
 
 /// The splits as a guest reads them from the columns of the file.
@@ -187,7 +189,7 @@ fn assigned(cv: &Cv, holdout: Option<&Holdout>, classes: &[u32]) -> Result<Assig
         rows: classes.len(),
         classes: Some(Coded::of(classes, &set)),
     };
-    assign(cv, holdout, target, SplitterColumns::None)
+    assign(cv, &Kind::default(), holdout, target, SplitterColumns::None)
 }
 
 /// The values of the column of that name.
@@ -364,7 +366,8 @@ fn a_column_names_the_folds() {
             texts: true,
         };
         let named = SplitterColumns::Values(Coded::of(codes, &set));
-        assign(&cv, None, target, named).map(|found| (folds(&found), found.splits().len()))
+        assign(&cv, &Kind::default(), None, target, named)
+            .map(|found| (folds(&found), found.splits().len()))
     };
     // Sorted as numbers: 9, then 10.
     assert_eq!(
@@ -428,10 +431,25 @@ fn what_cannot_be_split_is_refused() {
         classes: None,
     };
     assert!(matches!(
-        assign(&stratified(2, None), None, target, SplitterColumns::None),
+        assign(
+            &stratified(2, None),
+            &Kind::default(),
+            None,
+            target,
+            SplitterColumns::None
+        ),
         Err(SplitError::NotClasses { .. })
     ));
-    assert!(assign(&k_fold(2, None), None, target, SplitterColumns::None).is_ok());
+    assert!(
+        assign(
+            &k_fold(2, None),
+            &Kind::default(),
+            None,
+            target,
+            SplitterColumns::None
+        )
+        .is_ok()
+    );
 }
 
 /// Should these change, so do the scores of every plan that draws its splits.
@@ -516,7 +534,13 @@ fn splits_of_the_user_are_taken_as_they_are() {
             classes: None,
         };
         let columns = texts.iter().map(|text| of(text)).collect();
-        assign(&cv, holdout, target, SplitterColumns::Marks(columns))
+        assign(
+            &cv,
+            &Kind::default(),
+            holdout,
+            target,
+            SplitterColumns::Marks(columns),
+        )
     };
     let given = ["0011-0", "1-0000"];
     let found = split(&given, None).unwrap();

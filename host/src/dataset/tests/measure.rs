@@ -1,6 +1,7 @@
 //! Where the time of preparing goes.
 
 use super::*;
+use crate::plan::Kind;
 
 #[test]
 #[ignore = "a measurement"]
@@ -125,7 +126,16 @@ fn measure_flights() {
     };
     let mut assignment = None;
     time("assign", &mut || {
-        assignment = Some(split::assign(&plan.cv, None, target, SplitterColumns::None).unwrap())
+        assignment = Some(
+            split::assign(
+                &plan.cv,
+                &Kind::default(),
+                None,
+                target,
+                SplitterColumns::None,
+            )
+            .unwrap(),
+        )
     });
     time("splits", &mut || {
         drop(writer::write_splits(&assignment.as_ref().unwrap().columns()).unwrap())
@@ -149,7 +159,8 @@ fn measure_shuffled_splits() {
             classes: None,
         };
         let start = std::time::Instant::now();
-        let found = split::assign(&cv, None, target, SplitterColumns::None).unwrap();
+        let found =
+            split::assign(&cv, &Kind::default(), None, target, SplitterColumns::None).unwrap();
         let assigned = start.elapsed();
         let file = writer::write_splits(&found.columns()).unwrap();
         println!(

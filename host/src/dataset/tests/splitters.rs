@@ -3,7 +3,7 @@
 use fanout_sdk::Target;
 
 use super::*;
-use crate::plan::MissingTarget;
+use crate::plan::{Kind, MissingTarget};
 
 fn split(text: &str, cv: Cv, change: impl FnOnce(&mut Plan)) -> Result<Prepared, DatasetError> {
     let (_folder, path) = file("a.csv", text);
@@ -214,11 +214,11 @@ fn columns_of_overlapping_splits_are_small() {
         random_state: 3,
     };
     let rows = 20_000;
-    let target = Target {
+    let target = split::Target {
         rows,
         classes: None,
     };
-    let found = split::assign(&cv, None, target, SplitterColumns::None).unwrap();
+    let found = split::assign(&cv, &Kind::default(), None, target, SplitterColumns::None).unwrap();
     let file = writer::write_splits(&found.columns()).unwrap();
     // A bit for each value and a little for the runs among them, and 200 bytes for
     // each column.

@@ -31,8 +31,7 @@ fn results(candidates: &[&[f64]]) -> SearchResults {
             train: None,
             undefined: 0,
         }],
-        mean_fit_time: vec![0.0; candidates.len()],
-        std_fit_time: vec![0.0; candidates.len()],
+        fit_time: ScoreTable::new(vec![0.0; candidates.len() * splits], splits),
         fit_counts: FitCounts::default(),
         failures: Vec::new(),
     }

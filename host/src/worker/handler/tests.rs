@@ -63,6 +63,7 @@ cv: {method: k_fold, n_splits: 2}
             splits: digest,
         },
         splits: splits.collect(),
+        parts: Vec::new(),
     };
     Expansion::new(&plan, &inputs, 1)
 }
