@@ -5,6 +5,7 @@
 //! All documents are JSON, the same through both interfaces of a guest. The crate
 //! has types only: it does no I/O, and depends on neither WebAssembly nor Parquet.
 
+mod form;
 pub mod metric;
 mod needs;
 mod param;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use form::ModelForm;
 pub use metric::Metric;
 pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;

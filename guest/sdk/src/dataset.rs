@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::behind::{BehindSteps, Members};
-use crate::contract::{Answer, CONTRACT, Description, Learning, Split, Task, TaskStep};
+use crate::contract::{Answer, CONTRACT, Description, Learning, ModelForm, Split, Task, TaskStep};
 use crate::guest::{Guest, describe, offers};
 use crate::offer::{Offer, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
@@ -23,7 +23,7 @@ use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::task::{candidates, other_contract};
 use crate::{
-    Fault, Job, Params, Pipeline, Scorer, Table, Target, TrainerDescription, prediction, task,
+    Fault, Job, Params, Pipeline, Scorer, Table, Target, TrainerDescription, onnx, prediction, task,
 };
 
 /// The number of selections of rows that are kept decoded. Tasks come split by
@@ -386,6 +386,26 @@ impl Dataset {
             bytes: offers::<G>()[slot].merge(&parts)?,
         }
         .write()
+    }
+
+    /// Writes a model from [`Dataset::fit`] or [`Dataset::merge`] in another form, a
+    /// [`ModelForm`] (JSON).
+    ///
+    /// # Errors
+    /// If the model is not one of this guest, or can't be said in that form.
+    pub fn export<G: Guest>(model: &[u8], form: &str) -> Result<Vec<u8>, Fault> {
+        let model = Model::read(model)?;
+        let ModelForm::Onnx { opset, name } = serde_json::from_str(form)
+            .map_err(|error| Fault::InvalidTask(format!("the form can't be read: {error}")))?;
+        let slot = find(&describe::<G>(), &model.trainer, model.learning)?;
+        let source = onnx::Source {
+            guest: G::NAME,
+            trainer: &model.trainer,
+            pipeline: model.pipeline.as_ref(),
+        };
+        source.export(opset, &name, |graph, columns| {
+            offers::<G>()[slot].onnx(&model.bytes, graph, columns)
+        })
     }
 
     /// Predicts every row with a model from [`Dataset::fit`]. Returns a Parquet

@@ -123,6 +123,7 @@ mod multipart;
 pub mod native;
 mod normal;
 pub mod offer;
+pub mod onnx;
 mod outputs;
 pub mod pipeline;
 mod prediction;

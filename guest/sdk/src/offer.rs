@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::trainer::PredictionBuf;
-use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
+use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription, onnx};
 
 /// The fault of prepared data that can't be serialised.
 pub(crate) fn cannot_share(error: postcard::Error) -> Fault {
@@ -57,6 +57,13 @@ pub trait Offer {
     fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
     /// See [`Trainer::predict_matrix`].
     fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::onnx`].
+    fn onnx(
+        &self,
+        model: &[u8],
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault>;
 }
 
 fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
@@ -136,5 +143,14 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault> {
         T::predict_matrix(&read_model(model)?, matrix)
+    }
+
+    fn onnx(
+        &self,
+        model: &[u8],
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        T::onnx(&read_model(model)?, graph, columns)
     }
 }

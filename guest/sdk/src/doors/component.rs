@@ -82,6 +82,10 @@ impl<G: Guest> GuestDataset for OpenDataset<G> {
         Ok(Dataset::merge::<G>(&parts)?)
     }
 
+    fn export(model: Vec<u8>, form: String) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(Dataset::export::<G>(&model, &form)?)
+    }
+
     fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {
         Ok(self.dataset.predict(&model)?)
     }
