@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
 use fanout_sdk::matrix::{Block, CodedBlock};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -95,6 +95,32 @@ impl DenseTrainer for GaussianNaiveBayes {
             .collect();
         Ok(of_log_likelihoods(&model.classes, &by_class))
     }
+
+    fn onnx(
+        model: &GaussianModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let value = columns.numbers(graph)?;
+        // Of shape (rows, classes, columns).
+        let value = graph.reshape(value, vec![0, 1, -1]);
+        let shape = vec![1, model.means.len(), columns.len()];
+        let mut constant =
+            |all: &[Vec<f64>]| graph.constant(onnx::Tensor::Double(shape.clone(), all.concat()));
+        let (means, variances) = (constant(&model.means), constant(&model.variances));
+        let from_means = graph.op("Sub", [value, means]);
+        let squares = graph.op("Mul", [from_means, from_means]);
+        let shares = graph.op("Div", [squares, variances]);
+        let sums = graph.sum(shares, 2, false);
+        let half = graph.number(-0.5);
+        let terms = graph.op("Mul", [sums, half]);
+        let classes = model.log_priors.iter().zip(&model.variances);
+        let constants = classes.map(|(prior, variances)| constant_term(*prior, variances));
+        let constants = graph.row(constants.collect());
+        let logs = graph.op("Add", [terms, constants]);
+        Ok(model.classes.onnx_likely(graph, labels, logs))
+    }
 }
 
 /// What all candidates share.
@@ -155,6 +181,15 @@ impl<'a> Statistics<'a> {
     }
 }
 
+/// The part of [`log_likelihoods`] that is the same for all rows.
+fn constant_term(log_prior: f64, variances: &[f64]) -> f64 {
+    let mut constant = log_prior;
+    for variance in variances {
+        constant -= 0.5 * libm::log(2.0 * PI * variance);
+    }
+    constant
+}
+
 /// The logarithm of the likelihood of each row in one class times its prior.
 fn log_likelihoods(
     matrix: &Matrix,
@@ -163,10 +198,7 @@ fn log_likelihoods(
     means: &[f64],
     variances: &[f64],
 ) -> Vec<f64> {
-    let mut constant = log_prior;
-    for variance in variances {
-        constant -= 0.5 * libm::log(2.0 * PI * variance);
-    }
+    let constant = constant_term(log_prior, variances);
     let term = |column: usize, value: f64| {
         let from_mean = value - means[column];
         -0.5 * from_mean * from_mean / variances[column]

@@ -19,7 +19,7 @@ const GROUP: usize = 64;
 pub struct Index {
     pub(super) metric: Metric,
     pub(super) points: Points,
-    tree: Option<Tree>,
+    pub(super) tree: Option<Tree>,
 }
 
 impl Index {
