@@ -7,9 +7,11 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 use serde_json::Value;
 
+use crate::functions::results::exported;
+use crate::functions::server::{Kind, Server};
 use crate::nats::server::Nats;
 use crate::nats::worker::Worker;
-use crate::program::{Fanout, example, made, scores, text};
+use crate::program::{Fanout, example, made, scores};
 
 /// Families of two fits, eight in all, on two splits.
 const PLAN: &str = "
@@ -160,13 +162,17 @@ fn workers_keep_artifacts() {
     assert_eq!(names(&there), names(&here));
 }
 
-/// Endpoints give scores alone, which is told before anything runs.
+/// Endpoints give the very files that a local run keeps.
 #[test]
-fn endpoints_keep_no_predictions() {
-    let fanout = Fanout::new();
-    let plan = plan(&fanout);
-    let output = fanout.run(&["run", &plan, "--pool", "http://127.0.0.1:1"]);
-    let said = text(&output.stderr);
-    assert!(!output.status.success());
-    assert!(said.contains("give no predictions"), "{said}");
+fn endpoints_give_predictions() {
+    let (here, there) = (Fanout::new(), Fanout::new());
+    here.json(&[&plan(&here)]);
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
+    there.json(&[&plan(&there), "--pool", &server.url]);
+    let contents = |fanout: &Fanout| {
+        let files = artifacts(fanout).into_iter();
+        files.map(|(_, bytes)| bytes).collect::<Vec<_>>()
+    };
+    assert_eq!(contents(&here).len(), 8);
+    assert_eq!(contents(&here), contents(&there));
 }

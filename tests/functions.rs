@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::program::{Fanout, example, text};
+use crate::program::{Fanout, example, fitted, text};
 use proxy::{Deed, Proxy};
 use results::{Results, exported, finished, results, run};
 use server::{Kind, Server, free_port};
@@ -59,7 +59,8 @@ fn a_run_over_any_server_writes_the_files_of_a_local_run() {
     arguments.extend(MANY);
     let together = results(&fanout, &quickstart(), "together", &arguments);
     assert_eq!(together.report["fits"]["made"], 100);
-    assert_eq!(here.files["model.bin"], together.files["model.bin"]);
+    let models = [&here, &together].map(|run| fitted(&run.files["model.fanout"]));
+    assert_eq!(models[0], models[1]);
     for name in ["cv_results.csv", "cv_results.json"] {
         assert_eq!(here.files[name], together.files[name], "{name}");
     }
@@ -144,7 +145,7 @@ fn a_bad_day_changes_no_result() {
     let there = results(&fanout, &quickstart(), "there", &arguments);
     assert!(proxy.posts() > 300, "{}", proxy.posts());
     assert!(proxy.most_at_once() <= 8, "{}", proxy.most_at_once());
-    for name in ["cv_results.csv", "cv_results.json", "model.bin"] {
+    for name in ["cv_results.csv", "cv_results.json", "model.fanout"] {
         assert_eq!(here.files[name], there.files[name], "{name}");
     }
 }

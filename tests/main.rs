@@ -12,6 +12,7 @@ mod example;
 mod fire;
 mod functions;
 mod history;
+mod models;
 mod nats;
 mod pipelines;
 mod plans;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::functions::results::results;
 use crate::guests::built::components;
 use crate::guests::expected::LOCAL;
-use crate::program::{Fanout, example, made, scores, text};
+use crate::program::{Fanout, example, fitted, made, scores, text};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull;
 use fanout::digest::Digest;
@@ -94,7 +94,8 @@ fn a_run_over_workers_writes_the_files_of_a_local_run() {
     let arguments = [&arguments[..], &MANY, &["--fresh"]].concat();
     let many = results(&fanout, &quickstart(), "many", &arguments);
     assert_eq!(many.report["fits"]["made"], 100);
-    assert_eq!(here.files["model.bin"], many.files["model.bin"]);
+    let models = [&here, &many].map(|run| fitted(&run.files["model.fanout"]));
+    assert_eq!(models[0], models[1]);
     for name in ["cv_results.csv", "cv_results.json"] {
         assert_eq!(here.files[name], many.files[name], "{name}");
     }

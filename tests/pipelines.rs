@@ -162,7 +162,7 @@ output: results
     assert_eq!(of("standard_scaler", false), of("none", true));
     assert!(of("standard_scaler", true) > of("none", true));
     // The model holds the steps.
-    assert!(fanout.path("results/model.bin").exists());
+    assert!(fanout.path("results/model.fanout").exists());
 }
 
 #[test]

@@ -29,7 +29,7 @@ use fanout::sandbox::{Cache, Guest, Instance, Sandbox, THREAD_STACK};
 use fanout::store::{Key, MacKey, Store};
 use fanout::task::{Cancel, TaskLimits};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
-use fanout_contract::{Columns, Learning, Params, Scores, TaskStep, TrainerDescription};
+use fanout_contract::{Columns, Learning, Output, Params, Scores, TaskStep, TrainerDescription};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
@@ -575,6 +575,7 @@ fn a_fitted_model_predicts_every_row() {
     let fixture = PoolFixture::new();
     let mut task = fixture.expansion.task(0);
     task.candidates = vec![Params::from([("n_estimators".to_owned(), 25.into())])];
+    task.outputs = vec![Output::Model];
     assert_eq!(task.split.test, Some(0));
     let key = |key: Key| fixture.store.get(&key).unwrap().unwrap();
     let table = key(Key::dataset(&fixture.prepared.dataset));
@@ -587,14 +588,20 @@ fn a_fitted_model_predicts_every_row() {
     };
     let work = || {
         let mut instance = opened();
-        let model = instance.fit(&task).unwrap();
-        let predicted = instance.predict(&model).unwrap();
-        assert_eq!(instance.predict(&model).unwrap(), predicted);
-        let answer = instance.evaluate(&task).unwrap().answer;
-        // A model says all there is: another instance predicts the same.
-        assert_eq!(opened().fit(&task).unwrap(), model);
-        assert_eq!(opened().predict(&model).unwrap(), predicted);
-        (predicted, answer)
+        let evaluation = instance.evaluate(&task).unwrap();
+        let model = &evaluation.artifacts[0].bytes;
+        instance.open_model(model).unwrap();
+        let predicted = instance.predict(&table).unwrap();
+        assert_eq!(instance.predict(&table).unwrap(), predicted);
+        // A model says all there is: an instance without the dataset predicts the same.
+        let mut other = opened();
+        assert_eq!(other.evaluate(&task).unwrap(), evaluation);
+        let mut fresh =
+            Instance::new(&case().guest, TaskLimits::default(), Cancel::default()).unwrap();
+        assert!(fresh.predict(&table).is_err());
+        fresh.open_model(model).unwrap();
+        assert_eq!(fresh.predict(&table).unwrap(), predicted);
+        (predicted, evaluation.answer)
     };
     let (predicted, answer) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(THREAD_STACK);

@@ -123,7 +123,7 @@ fn a_refit_that_fails_loses_no_result() {
         "{told}"
     );
     std::fs::create_dir(fanout.path("out")).unwrap();
-    fanout.write("out/model.bin", "of an earlier run");
+    fanout.write("out/model.fanout", "of an earlier run");
     let output = fanout.run(&["run", "plan.yaml"]);
     let (table, told) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(6), "{told}");
@@ -137,7 +137,7 @@ fn a_refit_that_fails_loses_no_result() {
     assert!(best["best"]["mean"].is_number(), "{best}");
     assert_eq!(best["best"]["model"], serde_json::Value::Null);
     assert!(fanout.path("out/cv_results.parquet").exists());
-    assert!(!fanout.path("out/model.bin").exists());
+    assert!(!fanout.path("out/model.fanout").exists());
     // The run is kept as one that ended.
     assert!(fanout.text(&["runs"]).contains("finished"));
 }

@@ -65,7 +65,7 @@ impl Chance {
 /// `cv_results` and nothing else.
 fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
-    let mut files: Vec<_> = ["best.json", "plan.json", "model.bin"]
+    let mut files: Vec<_> = ["best.json", "plan.json", "model.fanout"]
         .map(|name| (name.to_owned(), read(name)))
         .into();
     let is_time = |name: &str| matches!(name, "mean_fit_time" | "std_fit_time");
@@ -268,7 +268,7 @@ fn two_runs_at_once_share_the_work_and_agree() {
     // those that both made at once.
     let folders = ["one", "two"].map(|folder| fanout.path(folder));
     let [one_best, two_best] = folders.each_ref().map(|folder| {
-        ["best.json", "model.bin"].map(|name| std::fs::read(folder.join(name)).unwrap())
+        ["best.json", "model.fanout"].map(|name| std::fs::read(folder.join(name)).unwrap())
     });
     assert!(one_best == two_best);
     let each = [made(&one), made(&two)];

@@ -191,7 +191,7 @@ fn a_second_run_repeats_no_fit_and_writes_the_same_bytes() {
         "cv_results.json",
         "cv_results.parquet",
         "best.json",
-        "model.bin",
+        "model.fanout",
     ] {
         let read =
             |folder: &str| std::fs::read(fanout.here.path().join(folder).join(name)).unwrap();

@@ -14,7 +14,7 @@ use fanout::digest::Digest;
 use fanout::error::chained;
 use fanout::sandbox::{Cache, Guest, GuestError, Instance, Sandbox};
 use fanout::task::{Cancel, TaskFault, TaskLimits};
-use fanout_contract::{CONTRACT, Fault, Learning, Params, Split, Task};
+use fanout_contract::{CONTRACT, Fault, Learning, Output, Params, Split, Task};
 use wasm_encoder::Module;
 
 const LIMITS: TaskLimits = TaskLimits {
@@ -200,7 +200,9 @@ fn the_message_of_a_fault_is_clipped() {
         let fault = opened(&guest, LIMITS).evaluate(&task("long_fault"));
         assert_eq!(fault.unwrap_err(), clipped("x"));
         // A model may be large; the message in its place is 256 MiB.
-        let fault = opened(&guest, ROOMY).fit(&task("huge_fault"));
+        let mut task = task("huge_fault");
+        task.outputs = vec![Output::Model];
+        let fault = opened(&guest, ROOMY).evaluate(&task);
         assert_eq!(fault.unwrap_err(), clipped(" "));
     });
 }
@@ -236,9 +238,12 @@ fn shared_data_models_and_predictions_may_be_large() {
         let mut adopted = Instance::new(&guest, ROOMY, Cancel::default()).unwrap();
         adopted.adopt(&shared).unwrap();
         drop((adopted, shared));
-        let model = instance.fit(&task("honest")).unwrap();
+        let mut task = task("honest");
+        task.outputs = vec![Output::Model];
+        let model = instance.evaluate(&task).unwrap().artifacts.remove(0).bytes;
         assert!(of(b'm', &model));
-        let predictions = instance.predict(&model).unwrap();
+        instance.open_model(&model).unwrap();
+        let predictions = instance.predict(&[]).unwrap();
         assert!(of(b'p', &predictions));
     });
 }

@@ -29,7 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["plan"],
     &["store", "queue"],
     &["task"],
-    &["digest", "error", "jitter", "numpy", "random"],
+    &["digest", "error", "guard", "jitter", "numpy", "random"],
 ];
 
 fn repository() -> &'static Path {

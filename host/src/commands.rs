@@ -8,8 +8,10 @@ mod gc;
 mod guest;
 mod interrupt;
 mod metrics;
+mod model;
 mod nats;
 mod plan;
+mod predict;
 mod run;
 mod runs;
 mod schema;
@@ -43,6 +45,11 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Find every mistake in a plan, or show what it would run.
     Check(check::Check),
+    /// Predict rows with a model of a run.
+    Predict(predict::Predict),
+    /// Show what a model of a run is.
+    #[command(subcommand)]
+    Model(model::Model),
     /// Take tasks of runs from a queue until stopped.
     Worker(worker::Worker),
     /// Show a queue's tasks, workers and runs.
@@ -69,6 +76,8 @@ impl Command {
         match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
+            Self::Predict(predict) => predict.run(),
+            Self::Model(model) => model.run(),
             Self::Worker(worker) => worker.run(),
             Self::Status(status) => status.run(),
             Self::Doctor(doctor) => doctor.run(),

@@ -28,6 +28,7 @@ pub(crate) mod fuzzing;
 mod labels;
 mod looks;
 mod reads;
+mod rows;
 mod single;
 mod source;
 mod split;
@@ -36,11 +37,12 @@ mod summary;
 mod warning;
 mod writer;
 
-pub use encode::EncodeError;
+pub use encode::{EncodeError, FeatureRecipe, Made, Recipe, SourceType};
 pub use folds::{FoldClasses, remedy as fold_remedy};
 pub use labels::{find_label, one_of};
 pub use looks::Looks;
 pub use reads::Reads;
+pub use rows::{ModelRows, RowSource};
 pub use source::{SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
 pub use summary::{ClassSummary, ColumnSummary, Summary};
@@ -98,6 +100,8 @@ pub struct Prepared {
     pub layout: Layout,
     /// What is learnt.
     pub learning: Learning,
+    /// How the features and the target were made of the source's columns.
+    pub recipe: Recipe,
     /// The labels of the classes, sorted as numbers if all of them are numbers,
     /// else as texts. Empty for a regression target.
     pub classes: Vec<String>,
@@ -267,6 +271,7 @@ fn prepare_with(
         splits: splits.digest,
         splits_content,
         layout: finished.layout,
+        recipe: finished.recipe,
         learning: match classes.len() {
             0 => Learning::Regression,
             2 => Learning::Binary,

@@ -32,6 +32,11 @@ impl Digest {
         hasher.finish()
     }
 
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first twelve digits: enough for people.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()

@@ -26,8 +26,10 @@ pub mod error;
 pub mod expand;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod guard;
 pub mod guest;
 mod jitter;
+pub mod model;
 mod numpy;
 pub mod plan;
 pub mod pool;

@@ -21,7 +21,9 @@ use wasmtime::{Config, Engine};
 pub use cache::{Cache, CacheError, default_cache};
 pub(crate) use description::description;
 pub use instance::Instance;
-pub(crate) use instance::{answer_bound, checked, clipped};
+#[cfg(any(fuzzing, test))]
+pub(crate) use instance::checked;
+pub(crate) use instance::{answer_bound, checked_evaluation, clipped};
 
 use crate::digest::Digest;
 use crate::guest::is_module;

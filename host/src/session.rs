@@ -7,31 +7,33 @@
 pub mod catalogue;
 mod effort;
 mod error;
+mod export;
 mod first_step;
 mod load;
 mod memory;
+mod model;
 mod pools;
 mod unscored;
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use crate::dataset::{self, Prepared};
 use crate::expand::Expansion;
-use crate::plan::CheckedPlan;
-use crate::report::{Report, Usage, files};
+use crate::report::{Report, Usage};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest::Manifest;
 use crate::run::record::Record;
-use crate::run::search::{score_outside_search, search};
+use crate::run::search::search;
 use crate::store::{Key, Settled, Store};
 use crate::task::Cancel;
-use pools::{Pools, Remote};
+use export::Export;
+use pools::{PoolInputs, Remote};
 
 pub use effort::TimeEstimate;
 pub use error::SessionError;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
+pub use model::OpenModel;
 pub use pools::queue_settings;
 
 /// How a plan is executed.
@@ -41,6 +43,8 @@ pub struct Options {
     pub cancel: Cancel,
     /// Makes every fit again, whatever the store has.
     pub fresh: bool,
+    /// Leaves the guest out of the model file, which is smaller then and needs it beside.
+    pub without_guest: bool,
     /// When the wall time of [`Report::usage`] begins. Default: when the options
     /// are made.
     pub started: Instant,
@@ -51,6 +55,7 @@ impl Default for Options {
         Self {
             cancel: Cancel::default(),
             fresh: false,
+            without_guest: false,
             started: Instant::now(),
         }
     }
@@ -104,24 +109,21 @@ pub fn execute(
         }
     }
     let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
-    let pools = Pools::new(
+    let pool = PoolInputs {
         loaded,
         workers,
-        remote,
-        &prepared,
-        digests.run,
-        record,
+        prepared: &prepared,
+        run: digests.run,
+        record: record.clone(),
         options,
-    )?;
-    let pools = match inputs.share_prepared() {
-        true => pools,
-        false => pools.unshared(),
+        share: inputs.share_prepared(),
     };
+    let pool = pool.open(remote)?;
     let (results, baseline) = search(
         plan,
         digests.run,
         &expansion,
-        pools.search(),
+        &*pool,
         &options.cancel,
         listeners,
     )?;
@@ -137,7 +139,16 @@ pub fn execute(
         failure: None,
         usage: None,
     };
-    let exported = export(&mut report, plan, &expansion, &prepared, &pools, listeners);
+    let exported = Export {
+        loaded,
+        manifest: &manifest,
+        expansion: &expansion,
+        prepared: &prepared,
+        pool: &*pool,
+        record: &record,
+        with_guest: !options.without_guest,
+    }
+    .run(&mut report, listeners);
     let interrupted = options.cancel.is_cancelled();
     let kept = match interrupted {
         true => Ok(()),
@@ -182,49 +193,4 @@ fn prepare(
         });
     }
     Ok(prepared)
-}
-
-/// Writes the files of results where the plan has a folder for them, and refits
-/// the best candidate on all rows of the search. The files are written first, so
-/// that a refit that fails loses nothing.
-fn export(
-    report: &mut Report,
-    plan: &CheckedPlan,
-    expansion: &Expansion,
-    prepared: &Prepared,
-    pools: &Pools,
-    listeners: &mut Listeners<'_>,
-) -> Result<(), SessionError> {
-    let folder = plan.output.as_ref();
-    if let Some(folder) = folder {
-        files::write(folder, report)?;
-    }
-    let results = &report.results;
-    let metric = plan.refit.as_ref().and_then(|name| results.metric(name));
-    let Some(best) = metric.and_then(|metric| results.best(metric)) else {
-        return Ok(());
-    };
-    if folder.is_none() && prepared.holdout.is_none() {
-        return Ok(());
-    }
-    listeners.emit(Event::RefitStarted);
-    // Without a folder there is nowhere to write the model.
-    if let Some(folder) = folder {
-        let task = expansion.single(best, &prepared.refit);
-        let guest = expansion.guest(best);
-        let model = pools.local.fit(guest, &task)?;
-        let model = model.map_err(SessionError::Refit)?;
-        let path = folder.join(files::MODEL);
-        files::replace(&path, |output| output.write_all(&model))?;
-        report.model = Some(files::MODEL.into());
-    }
-    if let Some(split) = &prepared.holdout {
-        let scores = score_outside_search(expansion, best, split, &pools.local, listeners)?;
-        let scores = scores.map_err(SessionError::Refit)?;
-        report.holdout = Some(scores.into_iter().collect());
-    }
-    if let Some(folder) = folder {
-        files::write_best(folder, report)?;
-    }
-    Ok(())
 }

@@ -78,7 +78,7 @@ pub struct Evaluation {
 
 /// The output of this name.
 pub fn output(name: &str) -> Option<Output> {
-    let mut known = [Output::Predictions].into_iter();
+    let mut known = Output::ALL.into_iter();
     known.find(|output| output.name() == name)
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn finished(output: &Output, folder: &Path) -> Results {
     for name in [
         "cv_results.csv",
         "cv_results.json",
-        "model.bin",
+        "model.fanout",
         "best.json",
     ] {
         assert!(files.contains_key(name), "{name}: {:?}", files.keys());

@@ -2,11 +2,13 @@
 //! guest, a [`Task`] and its [`Answer`] or [`Fault`], and the [`Layout`] in the
 //! metadata of a dataset's Parquet file.
 //!
-//! All documents are JSON, the same through both interfaces of a guest. The crate
-//! has types only: it does no I/O, and depends on neither WebAssembly nor Parquet.
+//! All documents are JSON, the same through both interfaces of a guest; over HTTP,
+//! files stand beside them in a [`multipart`] body. The crate does no I/O, and depends
+//! on neither WebAssembly nor Parquet.
 
 mod form;
 pub mod metric;
+pub mod multipart;
 mod needs;
 mod param;
 mod score;
@@ -18,7 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use form::ModelForm;
+pub use form::{ModelForm, OnnxForm, Threshold};
 pub use metric::Metric;
 pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;
@@ -376,6 +378,7 @@ impl Output {
     pub fn name(self) -> &'static str {
         match self {
             Self::Predictions => "predictions",
+            Self::Model => "model",
         }
     }
 }
@@ -400,6 +403,15 @@ pub enum Output {
     /// column `row`, the indices of the rows in the dataset, ascending, and the
     /// columns of a prediction.
     Predictions,
+    /// The model of each candidate, fitted on the training rows, or the part of it that
+    /// the task asks for. It is in a form that only the guest reads that fitted it. A
+    /// split without test rows gives it with scores that are undefined.
+    Model,
+}
+
+impl Output {
+    /// All outputs.
+    pub const ALL: [Self; 2] = [Self::Predictions, Self::Model];
 }
 
 /// A train/test partition: a column of the splits file, which has an integer for

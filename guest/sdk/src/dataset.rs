@@ -14,17 +14,18 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::behind::{BehindSteps, Members};
-use crate::contract::{Answer, CONTRACT, Description, Learning, ModelForm, Split, Task, TaskStep};
-use crate::guest::{Guest, describe, offers};
+use crate::contract::{
+    Answer, CONTRACT, Description, Learning, Output, Scores, Split, Task, TaskStep,
+};
+use crate::guest::{Guest, describe, find, offers};
+use crate::model::FittedModel;
 use crate::offer::{Offer, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
 use crate::pipeline::FitRows;
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::task::{candidates, other_contract};
-use crate::{
-    Fault, Job, Params, Pipeline, Scorer, Table, Target, TrainerDescription, onnx, prediction, task,
-};
+use crate::{Fault, Job, Params, Scorer, Table, Target, TrainerDescription, task};
 
 /// The number of selections of rows that are kept decoded. Tasks come split by
 /// split, and a selection takes 4 bytes per row.
@@ -81,17 +82,6 @@ impl std::fmt::Debug for TrainerSlot {
             .field("is_prepared", &self.prepared.get().is_some())
             .finish_non_exhaustive()
     }
-}
-
-/// A serialised model with the name of its trainer.
-#[derive(Serialize, Deserialize)]
-struct Model {
-    contract: u32,
-    trainer: String,
-    learning: Learning,
-    /// The fitted steps, if the task had any.
-    pipeline: Option<Pipeline>,
-    bytes: Vec<u8>,
 }
 
 /// The head of a shared dataset, which precedes the trainer's prepared data.
@@ -201,7 +191,7 @@ impl Dataset {
     /// Opens what [`Dataset::share`] of another instance of this guest returned.
     /// The dataset answers tasks of that trainer and of baselines, of that target and
     /// weights, with bit-identical results; it has no table, so that it serves no
-    /// other and predicts nothing.
+    /// other.
     ///
     /// # Errors
     /// If `shared` was not returned by [`Dataset::share`] of the same guest.
@@ -250,33 +240,38 @@ impl Dataset {
     /// fit fails.
     pub fn evaluate(&self, task: &str) -> Result<Evaluation, Fault> {
         let checked = self.check(task)?;
-        if checked.task.split.test.is_none() {
+        let (outputs, candidates) = (&checked.task.outputs, checked.task.candidates.len());
+        let is_scored = checked.task.split.test.is_some();
+        let (mut fits, scores, mut artifacts) = if is_scored {
+            self.score(&checked)?
+        } else if outputs.as_slice() == [Output::Model] {
+            let names = checked.task.scoring.iter();
+            let undefined = Scores {
+                test: names.map(|score| (score.name.clone(), None)).collect(),
+                ..Scores::default()
+            };
+            (0, vec![undefined; candidates], Vec::new())
+        } else {
             return Err(Fault::InvalidTask(
                 "the split of the task has no `test` value, so that there are no rows to score"
                     .to_owned(),
             ));
-        }
-        let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
-        let scoring = Scoring::new(
-            &checked.task,
-            &checked.target.values,
-            &checked.rows,
-            weights,
-        )?;
-        let (outputs, classes) = (&checked.task.outputs, checked.target.values.classes());
-        let mut recorder = Recorder::new(scoring, outputs, classes, &checked.rows.test);
-        let fits = if checked.task.steps.is_empty() {
-            let data = self.prepared(checked.slot)?;
-            let offer = checked.slot.offer;
-            offer.evaluate(data, &checked.job(), &mut recorder)?
-        } else {
-            self.evaluate_behind_steps(&checked, &mut recorder)?
         };
-        let (scoring, artifacts) = recorder.finish();
+        if outputs.contains(&Output::Model) {
+            for candidate in 0..candidates {
+                artifacts.push(Artifact {
+                    output: Output::Model,
+                    candidate: candidate as u32,
+                    bytes: self.fit(&checked, candidate)?,
+                });
+                fits += 1;
+            }
+        }
+        artifacts.sort_by_key(|artifact| (artifact.candidate, artifact.output));
         let answer = Answer {
             contract: CONTRACT,
             fits,
-            scores: scoring.finish()?,
+            scores,
         };
         let answer = serde_json::to_string(&answer);
         Ok(Evaluation {
@@ -285,34 +280,51 @@ impl Dataset {
         })
     }
 
-    /// Fits the first candidate of a [`Task`] (JSON) on its training rows.
-    /// Returns the model, or the part of it that the task asks for, in a format
-    /// that only this guest reads.
-    ///
-    /// # Errors
-    /// As [`Dataset::evaluate`].
-    pub fn fit(&self, task: &str) -> Result<Vec<u8>, Fault> {
-        let checked = self.check(task)?;
-        let (offer, job) = (checked.slot.offer, checked.job());
-        let (pipeline, bytes) = if checked.task.steps.is_empty() {
+    /// Fits the candidates of a task and scores them. Returns the number of models that
+    /// were fitted, the scores, and the predictions if the task asks for them.
+    fn score(&self, checked: &CheckedTask<'_>) -> Result<(u32, Vec<Scores>, Vec<Artifact>), Fault> {
+        let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
+        let scoring = Scoring::new(
+            &checked.task,
+            &checked.target.values,
+            &checked.rows,
+            weights,
+        )?;
+        let kept = checked.task.outputs.contains(&Output::Predictions);
+        let classes = checked.target.values.classes();
+        let mut recorder = Recorder::new(scoring, kept, classes, &checked.rows.test);
+        let fits = if checked.task.steps.is_empty() {
+            let data = self.prepared(checked.slot)?;
+            let offer = checked.slot.offer;
+            offer.evaluate(data, &checked.job(), &mut recorder)?
+        } else {
+            self.evaluate_behind_steps(checked, &mut recorder)?
+        };
+        let (scoring, artifacts) = recorder.finish();
+        Ok((fits, scoring.finish()?, artifacts))
+    }
+
+    /// The serialised model of a candidate, fitted on the training rows, or the part of
+    /// it that the task asks for.
+    fn fit(&self, checked: &CheckedTask<'_>, candidate: usize) -> Result<Vec<u8>, Fault> {
+        let offer = checked.slot.offer;
+        let job = Job {
+            candidates: std::slice::from_ref(&checked.candidates[candidate]),
+            test: &[],
+            ..checked.job()
+        };
+        let steps = &checked.steps[candidate];
+        let (pipeline, bytes) = if steps.is_empty() {
             (None, offer.fit(self.prepared(checked.slot)?, &job)?)
         } else {
-            let steps = &checked.steps[0];
             let key = checked.rows_key();
-            let fitted = self
-                .behind
-                .fit(self.table()?, steps, &checked.fit_rows(&key))?;
-            let data = offer.prepare_matrix(&fitted.1)?;
-            (Some(fitted.0), offer.fit(&*data, &job)?)
+            let rows = checked.fit_rows(&key);
+            let (pipeline, matrix) = self.behind.fit(self.table()?, steps, &rows)?;
+            let data = offer.prepare_matrix(&matrix)?;
+            (Some(pipeline), offer.fit(&*data, &job)?)
         };
-        Model {
-            contract: CONTRACT,
-            trainer: checked.task.trainer,
-            learning: checked.task.learning,
-            pipeline,
-            bytes,
-        }
-        .write()
+        let task = &checked.task;
+        FittedModel::new(&task.trainer, task.learning, pipeline, bytes).write()
     }
 
     /// Evaluates the candidates of a task with steps: those of equal steps
@@ -353,81 +365,6 @@ impl Dataset {
             fits += offer.evaluate(&*data, &job, &mut scorer)?;
         }
         Ok(fits)
-    }
-
-    /// The model of the parts of one fit, which [`Dataset::fit`] returned, in
-    /// order.
-    ///
-    /// # Errors
-    /// If these are not all parts of one model of this guest.
-    pub fn merge<G: Guest>(parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
-        let parts: Vec<Model> = parts
-            .iter()
-            .map(|part| Model::read(part))
-            .collect::<Result<_, _>>()?;
-        let Some(first) = parts.first() else {
-            return Err(Fault::InvalidTask("there are no parts to merge".to_owned()));
-        };
-        let (trainer, learning) = (first.trainer.clone(), first.learning);
-        let mut others = parts.iter();
-        if others.any(|part| part.trainer != trainer || part.learning != learning) {
-            let message = "the parts are of several trainers".to_owned();
-            return Err(Fault::InvalidTask(message));
-        }
-        let description = describe::<G>();
-        let slot = find(&description, &trainer, learning)?;
-        let pipeline = first.pipeline.clone();
-        let parts: Vec<Vec<u8>> = parts.into_iter().map(|part| part.bytes).collect();
-        Model {
-            contract: CONTRACT,
-            trainer,
-            learning,
-            pipeline,
-            bytes: offers::<G>()[slot].merge(&parts)?,
-        }
-        .write()
-    }
-
-    /// Writes a model from [`Dataset::fit`] or [`Dataset::merge`] in another form, a
-    /// [`ModelForm`] (JSON).
-    ///
-    /// # Errors
-    /// If the model is not one of this guest, or can't be said in that form.
-    pub fn export<G: Guest>(model: &[u8], form: &str) -> Result<Vec<u8>, Fault> {
-        let model = Model::read(model)?;
-        let ModelForm::Onnx { opset, name } = serde_json::from_str(form)
-            .map_err(|error| Fault::InvalidTask(format!("the form can't be read: {error}")))?;
-        let slot = find(&describe::<G>(), &model.trainer, model.learning)?;
-        let source = onnx::Source {
-            guest: G::NAME,
-            trainer: &model.trainer,
-            pipeline: model.pipeline.as_ref(),
-        };
-        source.export(opset, &name, |graph, columns| {
-            offers::<G>()[slot].onnx(&model.bytes, graph, columns)
-        })
-    }
-
-    /// Predicts every row with a model from [`Dataset::fit`]. Returns a Parquet
-    /// file with a column `prediction`, columns `decision_<label>` if the model
-    /// predicts decisions, and columns `probability_<label>` if it predicts
-    /// probabilities.
-    ///
-    /// # Errors
-    /// If the model is not one of this guest, the dataset lacks a feature, or
-    /// it was adopted.
-    pub fn predict(&self, model: &[u8]) -> Result<Vec<u8>, Fault> {
-        let model = Model::read(model)?;
-        let (slot, _) = self.trainer(&model.trainer, model.learning)?;
-        let table = self.table()?;
-        let predictions = match &model.pipeline {
-            None => slot.offer.predict(&model.bytes, table)?,
-            Some(pipeline) => {
-                let matrix = pipeline.apply(table)?;
-                slot.offer.predict_matrix(&model.bytes, &matrix)?
-            }
-        };
-        prediction::of_table(&predictions, table.rows())
     }
 
     fn check(&self, json: &str) -> Result<CheckedTask<'_>, Fault> {
@@ -541,47 +478,6 @@ impl Dataset {
     }
 }
 
-/// The place of the trainer `name` for targets of the kind `learning`.
-fn find(description: &Description, name: &str, learning: Learning) -> Result<usize, Fault> {
-    if let Some(place) = description.place(name, learning) {
-        return Ok(place);
-    }
-    let trainers = description.trainers.iter();
-    let mut names: Vec<&str> = trainers.map(|trainer| trainer.name.as_str()).collect();
-    let message = match learning {
-        Learning::Regression if names.contains(&name) => {
-            format!("trainer `{name}` does not learn numbers")
-        }
-        _ if names.contains(&name) => format!("trainer `{name}` does not learn classes"),
-        _ => {
-            names.dedup();
-            format!(
-                "guest `{}` has no trainer `{name}`; its trainers are `{}`",
-                description.guest,
-                names.join("`, `")
-            )
-        }
-    };
-    Err(Fault::InvalidTask(message))
-}
-
-impl Model {
-    fn write(&self) -> Result<Vec<u8>, Fault> {
-        postcard::to_allocvec(self)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, Fault> {
-        let model: Self = postcard::from_bytes(bytes).map_err(|error| {
-            Fault::InvalidTask(format!("the model is not one of this guest: {error}"))
-        })?;
-        if model.contract != CONTRACT {
-            return Err(other_contract("model", model.contract));
-        }
-        Ok(model)
-    }
-}
-
 impl CheckedTask<'_> {
     /// Target and split, as a text.
     fn rows_key(&self) -> String {
@@ -615,8 +511,6 @@ impl CheckedTask<'_> {
 
 #[cfg(test)]
 mod tests {
-    use parquet::file::reader::{FileReader, SerializedFileReader};
-    use parquet::record::RowAccessor;
     use serde_json::{Value, json};
 
     use super::*;
@@ -817,52 +711,24 @@ mod tests {
     }
 
     #[test]
-    fn a_model_predicts_every_row() {
-        let dataset = open();
-        let fit_all = task(json!({"split": {"column": "fold"}, "params": {"bias": 0.25}}));
-        let model = dataset.fit(&fit_all).unwrap();
-        let file: Bytes = dataset.predict(&model).unwrap().into();
-        let reader = SerializedFileReader::new(file).unwrap();
-        let rows = reader.get_row_iter(None).unwrap().map(|row| {
-            let row = row.unwrap();
-            let names: Vec<&String> = row.get_column_iter().map(|(name, _)| name).collect();
-            assert_eq!(names, ["prediction", "probability_no", "probability_yes"]);
-            let (no, yes) = (row.get_double(1).unwrap(), row.get_double(2).unwrap());
-            assert_eq!(no, 1.0 - yes);
-            (row.get_string(0).unwrap().clone(), yes)
-        });
-        let expected = [0.1, 0.9, 0.8, 0.2, 0.7, 0.4].map(|x: f64| {
-            let yes = (x + 0.25).min(1.0);
-            (if yes > 0.5 { "yes" } else { "no" }.to_owned(), yes)
-        });
-        assert_eq!(rows.collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
     fn an_adopted_dataset_gives_the_same_answers() {
         let dataset = open();
         let shared = dataset.share(&task(json!({}))).unwrap();
         let before = PREPARED.get();
         let adopted = Dataset::adopt::<EchoGuest>(&shared).unwrap();
         for fold in [0, 1] {
-            let task = task(json!({"split": {"column": "fold", "test": fold}}));
+            let split = json!({"column": "fold", "test": fold});
+            let task = task(json!({"split": split, "outputs": ["model"]}));
             assert_eq!(adopted.evaluate(&task), dataset.evaluate(&task));
-            assert_eq!(adopted.fit(&task), dataset.fit(&task));
         }
         let baseline = task(json!({"trainer": "dummy"}));
         assert_eq!(adopted.evaluate(&baseline), dataset.evaluate(&baseline));
         assert!(dataset.evaluate(&baseline).is_ok());
         assert_eq!(PREPARED.get(), before);
-        let model = dataset.fit(&task(json!({}))).unwrap();
-        for refused in [
-            adopted.predict(&model).unwrap_err(),
-            adopted.share(&task(json!({}))).unwrap_err(),
-        ] {
-            assert_eq!(
-                refused.to_string(),
-                "invalid dataset: the dataset was adopted for one trainer and has no table"
-            );
-        }
+        assert_eq!(
+            adopted.share(&task(json!({}))).unwrap_err().to_string(),
+            "invalid dataset: the dataset was adopted for one trainer and has no table"
+        );
         assert!(dataset.share(&task(json!({"trainer": "forest"}))).is_err());
     }
 
@@ -885,41 +751,8 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_another_guest_is_an_error() {
-        let refused = |model: &[u8]| open().predict(model).unwrap_err().to_string();
-        assert!(refused(b"{}").starts_with("invalid task: the model is not one of this guest: "));
-        let other = |contract, trainer: &str| {
-            let model = Model {
-                contract,
-                trainer: trainer.to_owned(),
-                learning: Learning::Binary,
-                pipeline: None,
-                bytes: vec![],
-            };
-            refused(&postcard::to_allocvec(&model).unwrap())
-        };
-        assert_eq!(
-            other(3, "echo"),
-            "invalid task: the model is of contract 3, but this guest implements contract 2"
-        );
-        assert_eq!(
-            other(2, "forest"),
-            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`, `dummy`"
-        );
-    }
-
-    #[test]
-    fn steps_are_fitted_on_the_training_rows_and_are_part_of_the_model() {
+    fn candidates_differ_in_steps() {
         let dataset = open();
-        let steps = json!([{"name": "scale", "step": "max_abs_scaler"}]);
-        // The training rows are 0 to 2, the greatest of which is 0.9.
-        let model = dataset.fit(&task(json!({"steps": steps}))).unwrap();
-        let file: Bytes = dataset.predict(&model).unwrap().into();
-        let file = crate::file::ColumnFile::open("predictions", file).unwrap();
-        let yes = file.numbers(2).unwrap();
-        for (found, x) in yes.iter().zip([0.1, 0.9, 0.8, 0.2, 0.7, 0.4]) {
-            assert!((found - x / 0.9).abs() < 1e-15, "{found} for {x}");
-        }
         let scored = |changes: Value| {
             let answer = dataset.evaluate(&task(changes)).unwrap().answer;
             serde_json::from_str::<Value>(&answer).unwrap()

@@ -12,10 +12,11 @@ use std::cell::RefCell;
 use std::iter;
 use std::rc::Rc;
 
+use crate::Fault;
+use crate::contract::multipart;
 use crate::dataset::{Dataset, Evaluation};
 use crate::guest::{Guest, describe};
 use crate::request::{Fetch, FileSource, HttpRequest, Location, Refusal, Request, digest_of};
-use crate::{Fault, multipart};
 
 const JSON: &str = "application/json";
 
@@ -47,7 +48,7 @@ pub struct HttpResponse {
     /// artifacts.
     pub content_type: String,
     /// A `Description` or an `Answer` for status 200, else a `Fault`. With artifacts:
-    /// the parts `answer` and `predictions-<candidate>`.
+    /// the parts `answer` and `<output>-<candidate>`.
     pub body: Vec<u8>,
 }
 

@@ -15,11 +15,11 @@ use std::sync::Once;
 use bytes::Bytes;
 
 use crate::body::Body;
-use crate::contract::{Answer, CONTRACT, Split, Train};
+use crate::contract::{Answer, CONTRACT, Output, Split, Train};
 use crate::fixture::{EchoGuest, files};
 use crate::function::Function;
 use crate::request::HttpRequest;
-use crate::{Dataset, Fault, Learning, Table};
+use crate::{Dataset, Fault, Learning, Model, Table};
 
 /// A dataset: its Parquet file, and its splits' Parquet file after it. What
 /// was opened must be decoded or refused, and an instance that adopts it must
@@ -66,12 +66,10 @@ fn read_dataset(bytes: &[u8]) {
             "target": target,
             "scoring": ["accuracy", "roc_auc", "neg_log_loss"],
             "train_score": true,
+            "outputs": ["model"],
         });
         let task = task.to_string();
         let answer = evaluate(&dataset, &task);
-        if let Ok(model) = dataset.fit(&task) {
-            let _ = dataset.predict(&model);
-        }
         if let Ok(shared) = dataset.share("echo") {
             let adopted = Dataset::adopt::<EchoGuest>(&shared).expect("it was shared");
             assert_eq!(evaluate(&adopted, &task), answer);
@@ -101,9 +99,6 @@ fn read_task(bytes: &[u8]) {
     };
     OPEN.with(|dataset| {
         let _ = evaluate(dataset, task);
-        if let Ok(model) = dataset.fit(task) {
-            dataset.predict(&model).expect("it was fitted here");
-        }
     });
 }
 
@@ -149,9 +144,15 @@ fn in_memory(bytes: Bytes) -> Body<'static> {
 }
 
 /// The answer, which must be of the contract.
+/// Evaluates a task, and reads the models that it gives.
 fn evaluate(dataset: &Dataset, task: &str) -> Result<Answer, Fault> {
-    let answer = dataset.evaluate(task)?;
-    Ok(serde_json::from_str(&answer.answer).expect("an answer is of the contract"))
+    let evaluation = dataset.evaluate(task)?;
+    for artifact in &evaluation.artifacts {
+        if artifact.output == Output::Model {
+            Model::open::<EchoGuest>(&artifact.bytes).expect("it was fitted here");
+        }
+    }
+    Ok(serde_json::from_str(&evaluation.answer).expect("an answer is of the contract"))
 }
 
 /// Calls `read`, and ends quietly where it panics in the source of another

@@ -1,8 +1,8 @@
 //! [`Guest`]: the trainers of one component.
 
-use crate::contract::{CONTRACT, Description, MemoryUse, TrainerDescription};
+use crate::contract::{CONTRACT, Description, Learning, MemoryUse, TrainerDescription};
 use crate::offer::Offer;
-use crate::{behind, dummy, steps};
+use crate::{Fault, behind, dummy, steps};
 
 /// A component: its name and its trainers. Implemented by
 /// [`export!`](crate::export).
@@ -84,4 +84,31 @@ macro_rules! export {
         #[cfg(target_family = "wasm")]
         $crate::export_doors!(Component);
     };
+}
+/// The place of the trainer `name` for targets of the kind `learning`.
+pub(crate) fn find(
+    description: &Description,
+    name: &str,
+    learning: Learning,
+) -> Result<usize, Fault> {
+    if let Some(place) = description.place(name, learning) {
+        return Ok(place);
+    }
+    let trainers = description.trainers.iter();
+    let mut names: Vec<&str> = trainers.map(|trainer| trainer.name.as_str()).collect();
+    let message = match learning {
+        Learning::Regression if names.contains(&name) => {
+            format!("trainer `{name}` does not learn numbers")
+        }
+        _ if names.contains(&name) => format!("trainer `{name}` does not learn classes"),
+        _ => {
+            names.dedup();
+            format!(
+                "guest `{}` has no trainer `{name}`; its trainers are `{}`",
+                description.guest,
+                names.join("`, `")
+            )
+        }
+    };
+    Err(Fault::InvalidTask(message))
 }

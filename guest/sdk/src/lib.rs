@@ -118,7 +118,7 @@ pub mod guest;
 mod labels;
 pub mod matrix;
 pub mod metrics;
-mod multipart;
+pub mod model;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 mod normal;
@@ -146,6 +146,7 @@ pub use fanout_contract::{
 };
 pub use guest::Guest;
 pub use matrix::Matrix;
+pub use model::Model;
 pub use outputs::Artifact;
 pub use pipeline::{Pipeline, StepCache};
 pub use schema::Schema;

@@ -53,14 +53,19 @@ pub trait Offer {
     /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`], as is what is
     /// returned.
     fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault>;
-    /// See [`Trainer::predict`]; `model` is the result of [`Offer::fit`].
-    fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault>;
-    /// See [`Trainer::predict_matrix`].
-    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault>;
-    /// See [`Trainer::onnx`].
+    /// Reads a result of [`Offer::fit`] or [`Offer::merge`].
+    ///
+    /// # Errors
+    /// If it is none.
+    fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault>;
+    /// See [`Trainer::predict`]; `model` is the result of [`Offer::open`].
+    fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::predict_matrix`]; `model` is the result of [`Offer::open`].
+    fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::onnx`]; `model` is the result of [`Offer::open`].
     fn onnx(
         &self,
-        model: &[u8],
+        model: &dyn Any,
         graph: &mut onnx::Graph,
         columns: Option<onnx::Columns>,
     ) -> Result<onnx::Prediction, Fault>;
@@ -87,6 +92,12 @@ impl<T: Trainer> Offered<T> {
     fn prepared(data: &dyn Any) -> &T::Prepared {
         data.downcast_ref()
             .expect("prepared data is passed to the trainer that prepared it")
+    }
+
+    fn model(model: &dyn Any) -> &T::Model {
+        model
+            .downcast_ref()
+            .expect("a model is passed to the trainer that fitted it")
     }
 }
 
@@ -137,20 +148,25 @@ impl<T: Trainer> Offer for Offered<T> {
         model_bytes(&T::merge(parts.collect::<Result<_, _>>()?)?)
     }
 
-    fn predict(&self, model: &[u8], table: &Table) -> Result<PredictionBuf, Fault> {
-        T::predict(&read_model(model)?, table)
+    fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault> {
+        let model: T::Model = read_model(model)?;
+        Ok(Box::new(model))
     }
 
-    fn predict_matrix(&self, model: &[u8], matrix: &Matrix) -> Result<PredictionBuf, Fault> {
-        T::predict_matrix(&read_model(model)?, matrix)
+    fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault> {
+        T::predict(Self::model(model), table)
+    }
+
+    fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
+        T::predict_matrix(Self::model(model), matrix)
     }
 
     fn onnx(
         &self,
-        model: &[u8],
+        model: &dyn Any,
         graph: &mut onnx::Graph,
         columns: Option<onnx::Columns>,
     ) -> Result<onnx::Prediction, Fault> {
-        T::onnx(&read_model(model)?, graph, columns)
+        T::onnx(Self::model(model), graph, columns)
     }
 }

@@ -12,7 +12,7 @@
 //!   missing.
 //! - What ONNX can't say is refused with the reason.
 
-use crate::contract::ModelForm;
+use crate::contract::OnnxForm;
 use crate::{Fault, Pipeline};
 
 pub use columns::{Block, Columns};
@@ -45,18 +45,16 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The file, for version `opset` of ONNX's operators; `name` is that of the graph.
-    /// `trainer` makes the operators of the model behind its steps.
+    /// The file. `trainer` makes the operators of the model behind its steps.
     ///
     /// # Errors
     /// If there is no such version, or the steps or the trainer refuse.
     pub(crate) fn export(
         &self,
-        opset: u32,
-        name: &str,
+        form: &OnnxForm,
         trainer: impl FnOnce(&mut Graph, Option<Columns>) -> Result<Prediction, Fault>,
     ) -> Result<Vec<u8>, Fault> {
-        let opsets = ModelForm::OPSETS;
+        let (opset, opsets) = (form.opset, OnnxForm::OPSETS);
         if !opsets.contains(&opset) {
             return Err(Fault::InvalidParams(format!(
                 "models are written for versions {} to {} of ONNX's operators, not for {opset}",
@@ -64,18 +62,18 @@ impl Source<'_> {
                 opsets.end()
             )));
         }
-        let mut graph = Graph::new(opset);
+        let mut graph = Graph::new(form);
         let columns = match self.pipeline {
             Some(pipeline) => Some(pipeline.onnx(&mut graph)?),
             None => None,
         };
         let prediction = trainer(&mut graph, columns)?;
-        prediction.add_outputs(&mut graph);
+        prediction.add_outputs(&mut graph, form.threshold.as_ref());
         let metadata = [
             ("fanout.guest", self.guest.to_owned()),
             ("fanout.trainer", self.trainer.to_owned()),
             ("fanout.features", graph.features()),
         ];
-        graph.finish(name, "fanout", &metadata)
+        graph.finish(&form.name, &metadata)
     }
 }

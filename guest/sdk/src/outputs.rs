@@ -1,5 +1,4 @@
-//! [`Recorder`]: a scorer that keeps the outputs that a task asks for beside its
-//! scores.
+//! [`Artifact`]: an output of a task; [`Recorder`]: a scorer that keeps predictions.
 
 use crate::contract::Output;
 use crate::scoring::Scoring;
@@ -17,10 +16,10 @@ pub struct Artifact {
     pub bytes: Vec<u8>,
 }
 
-/// Passes predictions on to be scored, and keeps those that a task asks for.
+/// Passes predictions on to be scored, and keeps them if they are wanted.
 pub(crate) struct Recorder<'a> {
     scoring: Scoring<'a>,
-    outputs: &'a [Output],
+    kept: bool,
     classes: &'a [String],
     test: &'a [u32],
     artifacts: Vec<Artifact>,
@@ -28,26 +27,24 @@ pub(crate) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// A recorder of predictions of the rows `test`, for a target of `classes`
-    /// (none for numbers).
+    /// (none for numbers), which are `kept` or only scored.
     pub(crate) fn new(
         scoring: Scoring<'a>,
-        outputs: &'a [Output],
+        kept: bool,
         classes: &'a [String],
         test: &'a [u32],
     ) -> Self {
         Self {
             scoring,
-            outputs,
+            kept,
             classes,
             test,
             artifacts: Vec::new(),
         }
     }
 
-    /// The scoring, and the artifacts in the order of the candidates.
-    pub(crate) fn finish(mut self) -> (Scoring<'a>, Vec<Artifact>) {
-        self.artifacts
-            .sort_by_key(|artifact| (artifact.candidate, artifact.output));
+    /// The scoring, and the predictions.
+    pub(crate) fn finish(self) -> (Scoring<'a>, Vec<Artifact>) {
         (self.scoring, self.artifacts)
     }
 }
@@ -55,14 +52,11 @@ impl<'a> Recorder<'a> {
 impl Scorer for Recorder<'_> {
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
         self.scoring.test(candidate, prediction)?;
-        for &output in self.outputs {
-            let bytes = match output {
-                Output::Predictions => prediction::of_rows(self.test, self.classes, prediction)?,
-            };
+        if self.kept {
             self.artifacts.push(Artifact {
-                output,
+                output: Output::Predictions,
                 candidate: candidate as u32,
-                bytes,
+                bytes: prediction::of_rows(self.test, self.classes, prediction)?,
             });
         }
         Ok(())

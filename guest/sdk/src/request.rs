@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Fault;
 use crate::body::{Body, BodyError};
-use crate::multipart::Parts;
+use crate::contract::multipart::Parts;
 
 /// The maximum size of the part `task`, in bytes: 16 MiB.
 ///
@@ -67,6 +67,9 @@ impl Refusal {
     }
 }
 
+/// The parts that are read of a request. There may be others.
+const MAX_PARTS: usize = 16;
+
 /// Every part that a request may have.
 const PARTS: [&str; 7] = [
     "task",
@@ -114,8 +117,8 @@ impl Request {
                 }
             }
         })?;
-        let parts =
-            Parts::read(content_type.unwrap_or_default(), &body).map_err(Refusal::bad_request)?;
+        let parts = Parts::read(content_type.unwrap_or_default(), &body, MAX_PARTS)
+            .map_err(Refusal::bad_request)?;
         if let Some(unknown) = parts.names().find(|name| !PARTS.contains(name)) {
             return Err(Refusal::bad_request(format!(
                 "the request has an unknown part `{unknown}`; the parts are `{}`",

@@ -21,7 +21,7 @@ pub trait Trainer: 'static {
     /// a float but is not self-describing: its types must not use
     /// `#[serde(untagged)]`, `flatten`, `skip_serializing_if` or
     /// `serde_json::Value`.
-    type Model: Serialize + DeserializeOwned;
+    type Model: Serialize + DeserializeOwned + 'static;
 
     /// The name, the kinds of target and the hyper-parameters of the estimator.
     fn description() -> TrainerDescription;

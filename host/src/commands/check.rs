@@ -42,25 +42,25 @@ fn summary(
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.features());
     let workers = loaded.workers.min(expansion.tasks.len());
-    // What an endpoint needs is the platform's; only the refit is made here.
+    // What fits need elsewhere is the platform's.
     let here = match plan.pool {
         PoolPlan::Local { .. } => workers,
-        PoolPlan::Http(_) | PoolPlan::Nats(_) => 1,
+        PoolPlan::Http(_) | PoolPlan::Nats(_) => 0,
     };
     // A run reads the table as this check did.
     let held = Usage::since(Instant::now()).peak_memory.unwrap_or(40 << 20);
     let estimate = |workers| MemoryEstimate::new(plan, inputs, prepared, workers, held);
     let memory = |workers| bytes(estimate(workers).search);
     let mut memory = match here {
-        0 | 1 => format!("about {}", memory(1)),
+        0 | 1 => format!("about {}", memory(here)),
         _ => format!(
             "about {} with 1 worker, {} with {here}",
             memory(1),
             memory(here)
         ),
     };
-    let MemoryEstimate { refit, model, .. } = estimate(here.max(1));
-    if let Some(refit) = refit {
+    let MemoryEstimate { refit, model, .. } = estimate(here);
+    if let Some(refit) = refit.filter(|_| here > 0) {
         memory += &format!(", {} in the refit", bytes(refit));
     }
     let mut text = String::new();

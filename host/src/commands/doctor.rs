@@ -161,7 +161,7 @@ impl Doctor {
                 },
                 workers: match pool {
                     PoolPlan::Local { workers } => *workers,
-                    // The work is done elsewhere, but for the refit.
+                    // The work is done elsewhere.
                     PoolPlan::Http(_) | PoolPlan::Nats(_) => Some(1),
                 },
             }),

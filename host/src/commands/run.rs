@@ -31,6 +31,9 @@ pub(crate) struct Run {
     /// Run every fit again, whatever the store has.
     #[arg(long)]
     fresh: bool,
+    /// Leave the guest out of the model file, which needs it beside then.
+    #[arg(long)]
+    without_guest: bool,
     /// Write the run's events to a file as JSON lines; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -41,6 +44,7 @@ impl Run {
         // Made first: the wall time that is shown includes loading the plan.
         let options = Options {
             fresh: self.fresh,
+            without_guest: self.without_guest,
             ..Options::default()
         };
         super::interrupt::on_interrupt(options.cancel.clone())?;

@@ -19,7 +19,7 @@ pub(super) const MISSING: u32 = u32::MAX;
 pub(super) type Labels = IndexSet<Box<str>, FxBuildHasher>;
 
 /// Encodes one column.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct CategoryEncoder {
     labels: Labels,
     /// The code of each value that is not a text.
@@ -30,6 +30,15 @@ pub(super) struct CategoryEncoder {
 }
 
 impl CategoryEncoder {
+    /// An encoder of a column whose first categories are these.
+    pub(super) fn of_labels<'a>(labels: impl IntoIterator<Item = &'a String>) -> Self {
+        let labels = labels.into_iter();
+        Self {
+            labels: labels.map(|label| label.as_str().into()).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The labels so far, by code.
     pub(super) fn labels(&self) -> &Labels {
         &self.labels
@@ -168,7 +177,7 @@ fn text_of(array: &ArrayRef, row: usize) -> String {
 }
 
 /// Encodes the concatenated texts of several columns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ConcatEncoder {
     separator: String,
     /// A code for each pair of (code so far, code of the next column), one
@@ -189,6 +198,19 @@ impl ConcatEncoder {
             of_pairs: Vec::new(),
             categories: CategoryEncoder::default(),
         }
+    }
+
+    /// The same, whose first categories are these.
+    pub(super) fn of_labels<'a>(self, labels: impl IntoIterator<Item = &'a String>) -> Self {
+        Self {
+            categories: CategoryEncoder::of_labels(labels),
+            ..self
+        }
+    }
+
+    /// What stands between the texts.
+    pub(super) fn separator(&self) -> &str {
+        &self.separator
     }
 
     /// The labels so far, by code.

@@ -30,6 +30,7 @@ use storage::{is_numeric, storage_type, to_storage};
 
 mod error;
 mod ordered;
+mod recipe;
 mod scan;
 mod selection;
 mod splitter;
@@ -37,11 +38,13 @@ mod storage;
 
 pub use error::EncodeError;
 pub(super) use error::StreamError;
+pub(super) use recipe::{FeatureEncoder, FeatureRows};
+pub use recipe::{FeatureRecipe, Made, Recipe, SourceType};
 pub(super) use scan::has_fractions;
 pub(super) use splitter::SplitterValues;
 
 /// A column of the source that is read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct InputColumn {
     name: String,
     data_type: DataType,
@@ -51,7 +54,7 @@ struct InputColumn {
 }
 
 /// A column of the dataset.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct OutputColumn {
     name: String,
     role: Role,
@@ -61,7 +64,7 @@ struct OutputColumn {
 }
 
 /// What a column of the dataset is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Origin {
     /// The input's values.
     Number(usize),
@@ -402,56 +405,12 @@ impl Encoder {
         batch: &RecordBatch,
         kept: Option<&BooleanArray>,
     ) -> Result<EncodedBatch, StreamError> {
-        let source_name = &self.source_name;
-        let stored: Vec<_> = self
-            .inputs
-            .par_iter_mut()
-            .zip(batch.columns())
-            .map(|(input, column)| {
-                let Some(value) = to_storage(column, &input.data_type) else {
-                    return Err(EncodeError::TooLarge {
-                        source_name: source_name.clone(),
-                        name: input.name.clone(),
-                    });
-                };
-                let codes = match &mut input.categories {
-                    Some(categories) => categories.encode(&value, column),
-                    None => Vec::new(),
-                };
-                Ok((value, codes))
-            })
-            .collect();
-        // Of several errors, the first column's.
-        let stored = stored.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let (values, mut codes): (Vec<ArrayRef>, Vec<Vec<u32>>) = stored.into_iter().unzip();
-        let mut columns = Vec::with_capacity(self.outputs.len());
-        for output in &mut self.outputs {
-            columns.push(match &mut output.origin {
-                Origin::Number(input) => {
-                    if output.example.is_none() {
-                        output.example = example(batch.column(*input), &values[*input]);
-                    }
-                    values[*input].clone()
-                }
-                Origin::Category(input) => category::array(&codes[*input]),
-                Origin::Ordered(input, order) => {
-                    let categories = self.inputs[*input].categories.as_ref();
-                    let labels = categories.expect("it has categories").labels();
-                    category::array(&order.encode(&codes[*input], labels)?)
-                }
-                Origin::Concat(parts, concat) => {
-                    let parts: Vec<(&[u32], &Labels)> = parts
-                        .iter()
-                        .map(|part| {
-                            let categories = self.inputs[*part].categories.as_ref();
-                            let labels = categories.expect("a part has categories").labels();
-                            (codes[*part].as_slice(), labels)
-                        })
-                        .collect();
-                    category::array(&concat.encode(&parts))
-                }
-            });
-        }
+        let (columns, mut codes) = encode_columns(
+            &self.source_name,
+            &mut self.inputs,
+            &mut self.outputs,
+            batch,
+        )?;
         let broken = self.outputs.iter().zip(&columns).any(|(output, column)| {
             output.role == Role::Feature
                 && column.null_count() > 0
@@ -660,6 +619,7 @@ impl Encoder {
         let splits = splits.iter().map(|input| self.inputs[*input].name.clone());
         let splits = splits.collect();
         let texts = is_text(self.target);
+        let recipe = Recipe::of(&self.inputs, &self.outputs, self.target);
         let columns: Vec<Column> = self
             .outputs
             .iter()
@@ -707,6 +667,7 @@ impl Encoder {
         };
         Ok(EncoderOutput {
             layout,
+            recipe,
             classes,
             splitter_labels,
             splits,
@@ -717,10 +678,71 @@ impl Encoder {
     }
 }
 
+/// The columns of the dataset in a batch of the source, and the codes of each input's
+/// categories.
+fn encode_columns(
+    source_name: &str,
+    inputs: &mut [InputColumn],
+    outputs: &mut [OutputColumn],
+    batch: &RecordBatch,
+) -> Result<(Vec<ArrayRef>, Vec<Vec<u32>>), EncodeError> {
+    let stored: Vec<_> = inputs
+        .par_iter_mut()
+        .zip(batch.columns())
+        .map(|(input, column)| {
+            let Some(value) = to_storage(column, &input.data_type) else {
+                return Err(EncodeError::TooLarge {
+                    source_name: source_name.to_owned(),
+                    name: input.name.clone(),
+                });
+            };
+            let codes = match &mut input.categories {
+                Some(categories) => categories.encode(&value, column),
+                None => Vec::new(),
+            };
+            Ok((value, codes))
+        })
+        .collect();
+    // Of several errors, the first column's.
+    let stored = stored.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (values, codes): (Vec<ArrayRef>, Vec<Vec<u32>>) = stored.into_iter().unzip();
+    let mut columns = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        columns.push(match &mut output.origin {
+            Origin::Number(input) => {
+                if output.example.is_none() {
+                    output.example = example(batch.column(*input), &values[*input]);
+                }
+                values[*input].clone()
+            }
+            Origin::Category(input) => category::array(&codes[*input]),
+            Origin::Ordered(input, order) => {
+                let categories = inputs[*input].categories.as_ref();
+                let labels = categories.expect("it has categories").labels();
+                category::array(&order.encode(&codes[*input], labels)?)
+            }
+            Origin::Concat(parts, concat) => {
+                let parts: Vec<(&[u32], &Labels)> = parts
+                    .iter()
+                    .map(|part| {
+                        let categories = inputs[*part].categories.as_ref();
+                        let labels = categories.expect("a part has categories").labels();
+                        (codes[*part].as_slice(), labels)
+                    })
+                    .collect();
+                category::array(&concat.encode(&parts))
+            }
+        });
+    }
+    Ok((columns, codes))
+}
+
 /// The layout and labels of an encoded source.
 #[derive(Debug)]
 pub(super) struct EncoderOutput {
     pub(super) layout: Layout,
+    /// How further rows are encoded like these.
+    pub(super) recipe: Recipe,
     /// The classes; `None` for a regression target.
     pub(super) classes: Option<LabelSet>,
     /// The groups or the folds.

@@ -26,7 +26,6 @@ mod csv;
 mod date;
 mod error;
 mod file;
-mod guard;
 mod index;
 mod ipc;
 mod notes;
@@ -150,6 +149,11 @@ impl Source {
     /// The columns, in order.
     pub(super) fn columns(&self) -> &[SourceColumn] {
         &self.columns
+    }
+
+    /// The format of the files.
+    pub(super) fn format(&self) -> SourceFormat {
+        self.format
     }
 
     /// The number of rows, if it is known.

@@ -14,7 +14,7 @@ use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
 use super::metric::{ErrorScore, FailedScore, Refit, Scoring, Switch, resolve_refit};
-use super::mistake::{Found, Place};
+use super::mistake::Place;
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
 use super::scalar::{Bool, LABEL, Period, Size, Text};
@@ -173,7 +173,6 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
             None => drop(read.remove("refit")),
         }
     }
-    check_predictions(&read, root, &mut cx.found);
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
@@ -184,17 +183,6 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         store: section(&read, "store"),
         limits: section(&read, "limits"),
         plan: (read.len() == PLAN.fields.len() && estimators).then(|| built(read.into())),
-    }
-}
-
-/// Endpoints are asked for scores alone.
-fn check_predictions(read: &Map<String, Json>, root: &Node, found: &mut Found) {
-    let wanted = read.get("predictions") == Some(&Json::Bool(true));
-    let over_http = read.get("pool").is_some_and(|pool| pool["kind"] == "http");
-    if let Some(entry) = root.entry("predictions").filter(|_| wanted && over_http) {
-        let message = "endpoints (`pool: {kind: http}`) give no predictions";
-        let hint = "leave `predictions` out, or run on `pool: {kind: local}` or `nats`";
-        found.note(entry.place, message).hint(hint);
     }
 }
 

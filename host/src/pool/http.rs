@@ -28,11 +28,11 @@ use crate::error::chained;
 use crate::plan::DataWay;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
-use crate::sandbox::{answer_bound, checked, clipped};
-use crate::task::{Cancel, Outcome, TaskFault, TaskLimits};
+use crate::sandbox::{answer_bound, checked_evaluation, clipped};
+use crate::task::{Artifact, Cancel, Evaluation, Outcome, TaskFault, TaskLimits};
 use data::{Data, Way};
 use endpoints::{Endpoints, Idle, Slot, backoff};
-use reply::Reply;
+use reply::{Answered, Reply};
 
 pub use error::{EndpointError, Problem};
 
@@ -135,6 +135,7 @@ pub struct HttpPool {
 /// The outcome of the fits of a task.
 struct Made {
     outcome: Outcome,
+    artifacts: Vec<Artifact>,
     /// Whether the guest itself answered, so that the outcome would be the same
     /// anywhere and may be kept.
     from_guest: bool,
@@ -201,7 +202,7 @@ impl HttpPool {
             };
             let finished = job.finished(made.outcome, feed.worker());
             let more = if made.from_guest {
-                feed.hand_in(job, finished, Vec::new())
+                feed.hand_in(job, finished, made.artifacts)
             } else {
                 // Not kept: another try may end otherwise.
                 feed.report(PoolEvent::Finished {
@@ -232,25 +233,35 @@ impl HttpPool {
                 continue;
             }
             let started = Instant::now();
-            let sent = self.send(&slot, &text, answer_bound(task))?;
-            let made = |result, from_guest| {
+            // As in a sandbox, files are bounded by the guest's memory alone.
+            let files = match task.outputs.is_empty() {
+                true => 0,
+                false => usize::try_from(self.limits.memory).unwrap_or(usize::MAX),
+            };
+            let bound = answer_bound(task).saturating_add(files);
+            let sent = self.send(&slot, &text, bound)?;
+            let made = |result: Result<Evaluation, TaskFault>, from_guest| {
                 let wall = started.elapsed();
-                let reused = false;
+                let (result, artifacts) = match result {
+                    Ok(evaluation) => (Ok(evaluation.answer), evaluation.artifacts),
+                    Err(fault) => (Err(fault), Vec::new()),
+                };
+                let outcome = Outcome {
+                    result,
+                    wall,
+                    reused: false,
+                };
                 Ok(Some(Made {
-                    outcome: Outcome {
-                        result,
-                        wall,
-                        reused,
-                    },
+                    outcome,
+                    artifacts,
                     from_guest,
                 }))
             };
             let why = match sent {
-                Ok(Reply::Answer(text)) => {
+                Ok(Reply::Answer(Answered { text, files })) => {
                     slot.answered();
-                    let answer = checked(&text, task);
-                    let answer = answer.map_err(|message| TaskFault::MalformedAnswer { message });
-                    return made(answer, true);
+                    let evaluation = checked_evaluation(&text, files, task);
+                    return made(evaluation, true);
                 }
                 Ok(Reply::Refused(fault)) => {
                     slot.answered();
@@ -322,7 +333,7 @@ impl HttpPool {
     fn identify(&self, slot: &mut Slot<'_>) -> Result<bool, PoolError> {
         let request = self.request(Method::GET, slot.endpoint);
         let problem = match self.call(request, DESCRIPTION, DESCRIPTION_TIMEOUT) {
-            Ok(Reply::Answer(text)) => match serde_json::from_str::<Description>(&text) {
+            Ok(Reply::Answer(found)) => match serde_json::from_str::<Description>(&found.text) {
                 Ok(found) if found == self.description => {
                     slot.identified();
                     return Ok(true);
@@ -445,7 +456,8 @@ impl HttpPool {
                 };
                 body.extend_from_slice(&chunk);
             }
-            Ok::<_, reqwest::Error>(Reply::read(response.status(), response.headers(), &body))
+            let (status, headers) = (response.status(), response.headers());
+            Ok::<_, reqwest::Error>(Reply::read(status, headers, &body.into()))
         };
         let exchange = async {
             match tokio::time::timeout(time, exchange).await {
@@ -530,8 +542,8 @@ pub(crate) fn read_reply(
     headers: &http::HeaderMap,
     body: &[u8],
 ) -> Option<String> {
-    match Reply::read(status, headers, body) {
-        Reply::Answer(text) => Some(text),
+    match Reply::read(status, headers, &Bytes::copy_from_slice(body)) {
+        Reply::Answer(answered) => Some(answered.text),
         _ => None,
     }
 }

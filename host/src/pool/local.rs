@@ -147,35 +147,6 @@ impl LocalPool {
         std::mem::replace(&mut *collected, Ok(Vec::new()))
     }
 
-    /// Fits one model, of a task of `guest` with one candidate. The model is in the
-    /// guest's own form.
-    pub fn fit(&self, guest: Digest, task: &Task) -> Result<Result<Vec<u8>, TaskFault>, PoolError> {
-        std::thread::scope(|scope| {
-            let fit = || {
-                let idle = self.take_idle(guest);
-                // Nobody else needs what this instance decodes.
-                let instance = idle.map_or_else(|| self.decode(guest), |idle| Ok(Ok(idle)));
-                let mut instance = match instance? {
-                    Ok(instance) => instance,
-                    Err(fault) => return Ok(Err(fault)),
-                };
-                if !self.remote_store {
-                    self.files.release();
-                }
-                let model = instance.fit(task);
-                if !instance.is_spent() {
-                    self.idle().push(OpenGuest { guest, instance });
-                }
-                Ok(model)
-            };
-            let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
-            let thread = thread.spawn_scoped(scope, fit).map_err(PoolError::Worker)?;
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    }
-
     /// Calls the worker's instance of `guest`, or an idle one, or a new one. An
     /// instance that was stopped in the middle of the call is dropped.
     fn with_instance<T>(

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
+//! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the best candidate: see [`Best`](super::Best); null where none has a score |
 //!
 //! Numbers are written in their shortest form that reads back as the same
@@ -88,8 +89,8 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
     })
 }
 
-/// The file of the refitted model.
-pub const MODEL: &str = "model.bin";
+/// The file of the refitted model: a [`ModelFile`](crate::model::ModelFile).
+pub const MODEL: &str = "model.fanout";
 
 /// Writes all files of a report into a folder, which is made if it is not
 /// there. Files of an earlier report are replaced, and its model is removed.

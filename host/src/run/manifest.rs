@@ -196,6 +196,11 @@ impl Manifest {
         serde_json::from_value(Value::Object(fields))
     }
 
+    /// The fields of the plan, without what decides no score and without paths.
+    pub fn plan_fields(&self) -> &Map<String, Value> {
+        &self.plan
+    }
+
     /// What the run's tasks are of.
     pub fn scope(&self) -> Scope {
         let plan = self.plan();

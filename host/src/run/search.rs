@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use fanout_contract::{Params, Split};
+use fanout_contract::{Answer, Params};
 
 use super::boards::Boards;
 use super::event::{Event, Listeners};
@@ -157,29 +157,21 @@ pub fn ranking_metric(plan: &Plan) -> usize {
         .unwrap_or(0)
 }
 
-/// Metrics and scores, in the plan's order; `None` where a metric is not defined
-/// on the rows.
-pub type NamedScores = Vec<(String, Option<f64>)>;
-
-/// Fits `candidate` on the training rows of a split outside the search, and
-/// scores it on its test rows.
-pub fn score_outside_search<E>(
-    expansion: &Expansion,
-    candidate: usize,
-    split: &Split,
+/// Runs tasks outside the search. Returns how each ended: with its answer, or a fault.
+pub fn run_outside_search<E>(
+    tasks: &Vec<SingleTask>,
     pool: &dyn Pool<Error = E>,
     listeners: &mut Listeners<'_>,
-) -> Result<Result<NamedScores, TaskFault>, E> {
-    let task = SingleTask::outside_search(expansion, candidate, split);
-    let mut result = Err(TaskFault::Cancelled);
-    pool.run(&task, &mut |reported| {
+) -> Result<Vec<Result<Answer, TaskFault>>, E> {
+    let mut results = vec![Err(TaskFault::Cancelled); tasks.len()];
+    pool.run(tasks, &mut |reported| {
         match reported {
-            PoolEvent::Finished { finished, .. } => result = finished.outcome.result,
+            PoolEvent::Finished { task, finished } => results[task] = finished.outcome.result,
             PoolEvent::Other { worker, event } => listeners.emit_of(worker, event),
         }
         ControlFlow::Continue(())
     })?;
-    Ok(result.map(|answer| expansion.named(&answer.scores[0])))
+    Ok(results)
 }
 
 fn json(params: &Params) -> String {

@@ -90,7 +90,7 @@ fn wanted(expansion: &Expansion, task: &TaskSpec) -> WantedFits {
 }
 
 /// The fit of `candidate` on a split outside the search, as the record names
-/// it.
+/// it, with what the plan wants of fits.
 pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> WantedFits {
     WantedFits {
         task: expansion.id(candidate, split),
@@ -142,14 +142,59 @@ impl SingleTask {
         }
     }
 
-    /// The fit of `candidate` on a split outside the search.
-    pub fn outside_search(expansion: &Expansion, candidate: usize, split: &Split) -> Self {
+    /// The fit of `candidate` on a split outside the search, of which `outputs` are
+    /// wanted beside scores.
+    pub fn outside_search(
+        expansion: &Expansion,
+        candidate: usize,
+        split: &Split,
+        outputs: Vec<Output>,
+    ) -> Self {
         Self {
-            wanted: wanted_fit(expansion, candidate, split),
-            task: expansion.single(candidate, split),
+            wanted: WantedFits {
+                outputs: outputs.clone(),
+                ..wanted_fit(expansion, candidate, split)
+            },
+            task: Task {
+                outputs,
+                ..expansion.single(candidate, split)
+            },
             identity: expansion.identity(candidate, split),
             guest: expansion.guest(candidate),
         }
+    }
+
+    /// The fits, as the record names them.
+    pub fn wanted_fits(&self) -> &WantedFits {
+        &self.wanted
+    }
+
+    /// The task's document.
+    pub fn document(&self) -> &Task {
+        &self.task
+    }
+}
+
+/// Several tasks that have nothing to do with each other.
+impl Tasks for Vec<SingleTask> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn wanted(&self, index: usize) -> WantedFits {
+        self[index].wanted.clone()
+    }
+
+    fn task(&self, index: usize) -> Task {
+        self[index].task.clone()
+    }
+
+    fn identity(&self, index: usize) -> String {
+        self[index].identity.clone()
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        self[index].guest
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use fanout_contract::{Answer, CONTRACT, Fault, Output, Task};
+use bytes::Bytes;
+use fanout_contract::{Answer, CONTRACT, Fault, ModelForm, Output, Task};
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
@@ -35,6 +36,7 @@ pub struct Instance {
     store: Store<State>,
     bindings: Bindings,
     dataset: Option<ResourceAny>,
+    model: Option<ResourceAny>,
     spent: bool,
 }
 
@@ -51,6 +53,7 @@ impl Instance {
             store,
             bindings,
             dataset: None,
+            model: None,
             spent: false,
         })
     }
@@ -118,33 +121,47 @@ impl Instance {
                 trainer.dataset().call_evaluate(store, dataset, &text)
             })?
             .map_err(refused)?;
-        let malformed = |message| TaskFault::MalformedAnswer { message };
         let files = evaluation.artifacts.into_iter();
-        let files = files.map(|file| (file.output, file.candidate, file.bytes));
-        let artifacts = checked_artifacts(files, task).map_err(malformed)?;
-        let answer = checked(&evaluation.answer, task).map_err(malformed)?;
-        Ok(Evaluation { answer, artifacts })
+        let files = files.map(|file| (file.output, file.candidate, file.bytes.into()));
+        checked_evaluation(&evaluation.answer, files, task)
     }
 
-    /// Fits the task's first candidate; the model is in the guest's own form.
-    pub fn fit(&mut self, task: &Task) -> Result<Vec<u8>, TaskFault> {
-        let text = json(task);
-        let dataset = self.dataset()?;
+    /// Reads a model of this guest, for [`Instance::predict`]. What the instance had
+    /// read before stays in its memory.
+    pub fn open_model(&mut self, model: &[u8]) -> Result<(), TaskFault> {
+        let opened = self.call(FAULT, |bindings, store| {
+            let door = bindings.fanout_trainer_trainer();
+            door.model().call_open(store, model)
+        })?;
+        self.model = Some(opened.map_err(refused)?);
+        Ok(())
+    }
+
+    /// Predicts every row of a table by the open model: Parquet files both.
+    pub fn predict(&mut self, table: &[u8]) -> Result<Vec<u8>, TaskFault> {
+        let model = self.model()?;
         self.call(self.memory(), |bindings, store| {
-            let trainer = bindings.fanout_trainer_trainer();
-            trainer.dataset().call_fit(store, dataset, &text)
+            let door = bindings.fanout_trainer_trainer();
+            door.model().call_predict(store, model, table)
         })?
         .map_err(refused)
     }
 
-    /// Predicts every row of the open dataset: a Parquet file.
-    pub fn predict(&mut self, model: &[u8]) -> Result<Vec<u8>, TaskFault> {
-        let dataset = self.dataset()?;
+    /// The open model in another form.
+    pub fn export(&mut self, form: &ModelForm) -> Result<Vec<u8>, TaskFault> {
+        let model = self.model()?;
+        let form = serde_json::to_string(form).expect("a form is JSON");
         self.call(self.memory(), |bindings, store| {
-            let trainer = bindings.fanout_trainer_trainer();
-            trainer.dataset().call_predict(store, dataset, model)
+            let door = bindings.fanout_trainer_trainer();
+            door.model().call_export(store, model, &form)
         })?
         .map_err(refused)
+    }
+
+    fn model(&self) -> Result<ResourceAny, TaskFault> {
+        self.model.ok_or_else(|| TaskFault::Refused {
+            fault: Fault::InvalidTask("no model is open".to_owned()),
+        })
     }
 
     fn dataset(&self) -> Result<ResourceAny, TaskFault> {
@@ -257,10 +274,23 @@ pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
     Ok(answer)
 }
 
+/// An answer with its files, by output, candidate and bytes, if they are those of this
+/// task.
+pub(crate) fn checked_evaluation(
+    answer: &str,
+    files: impl IntoIterator<Item = (String, u32, Bytes)>,
+    task: &Task,
+) -> Result<Evaluation, TaskFault> {
+    let malformed = |message| TaskFault::MalformedAnswer { message };
+    let artifacts = checked_artifacts(files.into_iter(), task).map_err(malformed)?;
+    let answer = checked(answer, task).map_err(malformed)?;
+    Ok(Evaluation { answer, artifacts })
+}
+
 /// The files of an answer, by output, candidate and bytes, if they are what the task
 /// asks for: one of each output for every candidate.
 fn checked_artifacts(
-    files: impl Iterator<Item = (String, u32, Vec<u8>)>,
+    files: impl Iterator<Item = (String, u32, Bytes)>,
     task: &Task,
 ) -> Result<Vec<Artifact>, String> {
     let candidates = 0..task.candidates.len() as u32;
@@ -275,7 +305,6 @@ fn checked_artifacts(
             clipped(format!("an output `{name}` that was not asked for"))
         };
         let output = output.ok_or_else(unwanted)?;
-        let bytes = bytes.into();
         artifacts.push(Artifact {
             output,
             candidate,

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use crate::dataset::{DatasetError, SourceError, WriteError};
+use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
+use crate::model::{ExportError, ModelFileError, PredictError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::queue::QueueError;
@@ -78,6 +80,24 @@ pub enum SessionError {
     /// The best candidate can't be fitted or scored once more.
     #[error("the refit of the best candidate failed")]
     Refit(#[source] TaskFault),
+    /// The refitted model is in the store no more.
+    #[error("the refitted model was removed from the store before it was read")]
+    ModelLost,
+    /// A model file can't be read.
+    #[error(transparent)]
+    ModelFile(#[from] ModelFileError),
+    /// The guest of a model is not at hand.
+    #[error("the model has no guest with it, and guest `{guest}` is none of this program's")]
+    ModelGuest {
+        /// Its digest.
+        guest: Digest,
+    },
+    /// Rows can't be predicted.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    /// A model can't be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The files of results can't be written.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -128,6 +148,17 @@ impl SessionError {
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
+            Self::ModelFile(_) | Self::ModelGuest { .. } => ErrorKind::Data,
+            Self::ModelLost => ErrorKind::Store,
+            Self::Predict(error) => match error {
+                PredictError::Rows(DatasetError::Source(SourceError::Store(_))) => ErrorKind::Store,
+                PredictError::Rows(_) => ErrorKind::Data,
+                PredictError::Guest(TaskFault::Cancelled) => ErrorKind::Interrupted,
+                PredictError::Guest(_) => ErrorKind::Guest,
+                PredictError::Output(_) | PredictError::Threads(_) => ErrorKind::Internal,
+            },
+            Self::Export(ExportError::Guest(TaskFault::Cancelled)) => ErrorKind::Interrupted,
+            Self::Export(_) => ErrorKind::Guest,
             Self::Files(_) => ErrorKind::Internal,
         }
     }
@@ -147,6 +178,20 @@ impl SessionError {
                 "`fanout guest component MODULE COMPONENT` makes a component of the module that a \
                  compiler wrote"
             }
+            Self::ModelFile(ModelFileError::Version { .. } | ModelFileError::Form { .. }) => {
+                "use the version of fanout that wrote it"
+            }
+            Self::ModelFile(ModelFileError::Damaged { .. }) => {
+                "copy it again from where it was made"
+            }
+            Self::ModelGuest { .. } => {
+                "name its component file with `--guest`; a run without `--without-guest` writes it \
+                 into the model"
+            }
+            Self::ModelLost => "run the plan again",
+            Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
+            Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
+            Self::ModelFile(_) | Self::Predict(_) | Self::Export(_) => return None,
             Self::Plan(_) | Self::Guest { .. } | Self::Sandbox(_) => return None,
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
                 "make room there, or name another folder with `TMPDIR`, and run again"

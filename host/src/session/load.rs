@@ -77,7 +77,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
             let workers = workers.unwrap_or(cores);
             (workers, workers)
         }
-        // The best candidate is refitted in this process.
+        // The guest describes itself in this process.
         Some(PoolPlan::Http(http)) => (http.endpoints.len() * http.concurrency, 1),
         // The number of workers is known when the queue is asked.
         Some(PoolPlan::Nats(nats)) => (nats.workers.unwrap_or(1), 1),

@@ -57,8 +57,9 @@ struct Trees {
 }
 
 impl MemoryEstimate {
-    /// The estimate for so many `workers` at a time in this process. `held` is
-    /// what this process held while it read the table, as a run does.
+    /// The estimate for so many `workers` at a time in this process, none where fits
+    /// are made elsewhere. `held` is what this process held while it read the table, as
+    /// a run does.
     pub fn new(
         plan: &Plan,
         inputs: &Inputs,
@@ -91,7 +92,7 @@ impl MemoryEstimate {
         let search = (held + workers * fit).max(PROGRAM + large);
         let model = most.model;
         // The instances of the other workers keep what their fits held.
-        let left = (workers - 1) * fit;
+        let left = workers.saturating_sub(1) * fit;
         let refits = plan.refit.is_some() && (plan.output.is_some() || prepared.holdout.is_some());
         Self {
             search,

@@ -1,5 +1,4 @@
-//! [`Pools`]: the pool that the plan names for the search, and workers of this
-//! process for what always runs here.
+//! [`PoolInputs::open`]: the pool that a plan names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,73 +105,58 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The pools of a run.
-pub(super) struct Pools {
-    remote: Option<Box<dyn Pool<Error = PoolError>>>,
-    /// For the refit, and for the search where the plan names no other.
-    pub(super) local: LocalPool,
+/// What a pool is made of, beside its kind.
+pub(super) struct PoolInputs<'a> {
+    pub(super) loaded: &'a LoadedPlan,
+    /// How many tasks run at a time.
+    pub(super) workers: usize,
+    pub(super) prepared: &'a Prepared,
+    pub(super) run: Digest,
+    pub(super) record: Record,
+    pub(super) options: &'a Options,
+    /// Whether what one instance prepared serves all tasks.
+    pub(super) share: bool,
 }
 
-impl Pools {
-    /// The pools for `run`, with at most `workers` tasks at a time.
-    pub(super) fn new(
-        loaded: &LoadedPlan,
-        workers: usize,
+impl PoolInputs<'_> {
+    /// The pool that the plan names.
+    pub(super) fn open(
+        self,
         remote: Option<Remote>,
-        prepared: &Prepared,
-        run: Digest,
-        record: Record,
-        options: &Options,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Box<dyn Pool<Error = PoolError>>, SessionError> {
+        let (loaded, prepared) = (self.loaded, self.prepared);
         let context = PoolContext {
-            record,
+            record: self.record,
             dataset: prepared.dataset,
             splits: prepared.splits,
-            cancel: options.cancel.clone(),
+            cancel: self.options.cancel.clone(),
         };
         let limits = loaded.plan.limits.into();
         let files = prepared.dataset_content.as_ref();
         let files = files.map(|table| (table.clone(), prepared.splits_content.clone()));
-        let remote: Option<Box<dyn Pool<Error = PoolError>>> = match remote {
-            None => None,
+        Ok(match remote {
             Some(Remote::Http(settings)) => {
                 // A checked plan for endpoints has one guest.
                 let description = loaded.guests[0].guest.describe()?;
-                let pool = HttpPool::new(settings, description, context.clone(), limits)?;
-                Some(Box::new(match files.clone() {
+                let pool = HttpPool::new(settings, description, context, limits)?;
+                Box::new(match files {
                     Some((table, splits)) => pool.with_files(table, splits),
                     None => pool,
-                }))
+                })
             }
             Some(Remote::Nats { link, retry, .. }) => {
-                let pool = NatsPool::new(*link, run, context.clone(), limits, workers);
-                Some(Box::new(pool.fresh(options.fresh).retry(retry)))
+                let pool = NatsPool::new(*link, self.run, context, limits, self.workers);
+                Box::new(pool.fresh(self.options.fresh).retry(retry))
             }
-        };
-        let here = if remote.is_some() { 1 } else { workers };
-        let guests = loaded.guests.iter();
-        let guests = guests.map(|loaded| Arc::clone(&loaded.guest)).collect();
-        let local = LocalPool::new(guests, context, limits, here);
-        let local = match files {
-            Some((table, splits)) => local.with_files(table, splits),
-            None => local,
-        };
-        Ok(Self { remote, local })
-    }
-
-    /// The same, in which every worker of this process decodes the dataset for itself.
-    pub(super) fn unshared(self) -> Self {
-        Self {
-            local: self.local.unshared(),
-            ..self
-        }
-    }
-
-    /// The pool of the search.
-    pub(super) fn search(&self) -> &dyn Pool<Error = PoolError> {
-        match &self.remote {
-            Some(remote) => &**remote,
-            None => &self.local,
-        }
+            None => {
+                let guests = loaded.guests.iter();
+                let guests = guests.map(|loaded| Arc::clone(&loaded.guest)).collect();
+                let mut pool = LocalPool::new(guests, context, limits, self.workers);
+                if let Some((table, splits)) = files {
+                    pool = pool.with_files(table, splits);
+                }
+                Box::new(if self.share { pool } else { pool.unshared() })
+            }
+        })
     }
 }

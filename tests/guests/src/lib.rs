@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use fanout_contract::{
-    Answer, CONTRACT, Description, Learning, Param, ParamKind, Scores, Task, TrainerDescription,
+    Answer, CONTRACT, Description, Learning, Output, Param, ParamKind, Scores, Task,
+    TrainerDescription,
 };
 
 #[doc(hidden)]
@@ -57,19 +58,27 @@ pub trait Guest: 'static {
         Ok(answer(task))
     }
 
-    /// What comes beside an answer.
-    fn artifacts(_task: &Task) -> Vec<door::Artifact> {
-        Vec::new()
+    /// What comes beside an answer: the models that the task asks for.
+    fn artifacts(task: &Task) -> Vec<door::Artifact> {
+        if !task.outputs.contains(&Output::Model) {
+            return Vec::new();
+        }
+        let candidates = 0..task.candidates.len() as u32;
+        let model = |candidate| door::Artifact {
+            output: Output::Model.name().to_owned(),
+            candidate,
+            bytes: Self::model(task),
+        };
+        candidates.map(model).collect()
     }
 
-    /// Fits a model: the task's trainer is all that it holds.
-    fn fit(task: &Task) -> Result<Vec<u8>, Fault> {
-        Self::evaluate(task)?;
-        Ok(task.trainer.clone().into_bytes())
+    /// A model: the task's trainer is all that it holds.
+    fn model(task: &Task) -> Vec<u8> {
+        task.trainer.clone().into_bytes()
     }
 
     /// Predicts what is no Parquet file.
-    fn predict(_model: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    fn predict(_model: &[u8]) -> Result<Vec<u8>, Fault> {
         Ok(b"no Parquet".to_vec())
     }
 }
@@ -79,6 +88,7 @@ pub struct Opened<G>(std::marker::PhantomData<fn() -> G>);
 
 impl<G: Guest> door::Guest for G {
     type Dataset = Opened<G>;
+    type Model = OpenedModel<G>;
 
     fn describe() -> String {
         <G as Guest>::describe()
@@ -107,17 +117,32 @@ impl<G: Guest> door::GuestDataset for Opened<G> {
             artifacts: G::artifacts(&task),
         })
     }
+}
 
-    fn fit(&self, task: String) -> Result<Vec<u8>, Fault> {
-        G::fit(&read(&task)?)
+/// The resource `model` of a guest.
+pub struct OpenedModel<G> {
+    bytes: Vec<u8>,
+    guest: std::marker::PhantomData<fn() -> G>,
+}
+
+impl<G: Guest> door::GuestModel for OpenedModel<G> {
+    fn open(bytes: Vec<u8>) -> Result<door::Model, Fault> {
+        Ok(door::Model::new(Self {
+            bytes,
+            guest: std::marker::PhantomData,
+        }))
     }
 
     fn merge(_parts: Vec<Vec<u8>>) -> Result<Vec<u8>, Fault> {
         Err(Fault::InvalidTask("there are no parts".to_owned()))
     }
 
-    fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        G::predict(model)
+    fn predict(&self, _table: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        G::predict(&self.bytes)
+    }
+
+    fn export(&self, _form: String) -> Result<Vec<u8>, Fault> {
+        Err(Fault::InvalidTask("there is no other form".to_owned()))
     }
 }
 

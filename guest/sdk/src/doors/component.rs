@@ -1,9 +1,11 @@
 //! The export `fanout:trainer/trainer`: a [`Dataset`] as a WIT resource.
 
-use bindings::exports::fanout::trainer::trainer::{self, Guest as Export, GuestDataset};
+use bindings::exports::fanout::trainer::trainer::{
+    self, Guest as Export, GuestDataset, GuestModel,
+};
 
 use crate::guest::describe;
-use crate::{Dataset, Guest};
+use crate::{Dataset, Guest, Model};
 
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
@@ -28,6 +30,7 @@ pub struct OpenDataset<G> {
 
 impl<G: Guest> Export for G {
     type Dataset = OpenDataset<G>;
+    type Model = OpenModel<G>;
 
     fn describe() -> String {
         serde_json::to_string(&describe::<G>())
@@ -73,21 +76,33 @@ impl<G: Guest> GuestDataset for OpenDataset<G> {
             artifacts: artifacts.collect(),
         })
     }
+}
 
-    fn fit(&self, task: String) -> Result<Vec<u8>, trainer::Fault> {
-        Ok(self.dataset.fit(&task)?)
+/// The resource `model` of guest `G`.
+#[derive(Debug)]
+pub struct OpenModel<G> {
+    model: Model,
+    guest: std::marker::PhantomData<fn() -> G>,
+}
+
+impl<G: Guest> GuestModel for OpenModel<G> {
+    fn open(bytes: Vec<u8>) -> Result<trainer::Model, trainer::Fault> {
+        Ok(trainer::Model::new(Self {
+            model: Model::open::<G>(&bytes)?,
+            guest: std::marker::PhantomData,
+        }))
     }
 
     fn merge(parts: Vec<Vec<u8>>) -> Result<Vec<u8>, trainer::Fault> {
-        Ok(Dataset::merge::<G>(&parts)?)
+        Ok(Model::merge::<G>(&parts)?)
     }
 
-    fn export(model: Vec<u8>, form: String) -> Result<Vec<u8>, trainer::Fault> {
-        Ok(Dataset::export::<G>(&model, &form)?)
+    fn predict(&self, table: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.model.predict(table.into())?)
     }
 
-    fn predict(&self, model: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {
-        Ok(self.dataset.predict(&model)?)
+    fn export(&self, form: String) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.model.export(&form)?)
     }
 }
 

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::*;
 use crate::body::Body;
 use crate::contract::Answer;
+use crate::contract::multipart::Parts;
 use crate::file::ColumnFile;
 use crate::fixture::{EchoGuest, PREPARED, files};
-use crate::multipart::Parts;
 use crate::request::{MAX_BODY_BYTES, MAX_FILE_BYTES, digest_of};
 
 const TASK: &str = r#"{"contract": 2, "trainer": "echo", "candidates": [{}],
@@ -392,7 +392,7 @@ fn predictions_come_as_parts_beside_the_answer() {
     ];
     let response = post(&Function::default(), &parts, &no_fetch);
     assert_eq!(response.status, 200);
-    let parts = Parts::read(&response.content_type, &response.body.into()).unwrap();
+    let parts = Parts::read(&response.content_type, &response.body.into(), 16).unwrap();
     assert_eq!(
         parts.names().collect::<Vec<_>>(),
         ["answer", "predictions-0"]

@@ -54,6 +54,18 @@ impl Block {
         self.len() == 0
     }
 
+    /// A feature that is the place of a category in an order, of an input of texts. The
+    /// run of the model fails where a text is none of the categories.
+    fn places(graph: &mut Graph, name: &str, order: &[String]) -> Self {
+        let value = graph.input(name, true);
+        let table = Table::Labels(order.iter().map(String::as_str).collect());
+        let places: Vec<f64> = (0..order.len()).map(|place| place as f64).collect();
+        Self::Numbers {
+            names: vec![name.to_owned()],
+            value: table.of_texts(graph, value, None, &places, [Some(f64::NAN), None]),
+        }
+    }
+
     /// The columns `names` of 0 and 1: a row whose `code`, of shape (rows, 1), is the
     /// index of a column is 1 there.
     pub(crate) fn one_hot(graph: &mut Graph, code: Value, names: Vec<String>) -> Self {
@@ -161,6 +173,9 @@ impl Columns {
         features: impl IntoIterator<Item = (&'a str, bool)>,
     ) -> Self {
         let blocks = features.into_iter().map(|(name, is_category)| {
+            if let (false, Some(order)) = (is_category, graph.order_of(name)) {
+                return Block::places(graph, name, &order);
+            }
             let value = graph.input(name, is_category);
             if is_category {
                 Block::Category {

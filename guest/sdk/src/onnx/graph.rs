@@ -1,10 +1,11 @@
 //! [`Graph`]: operators, constants, inputs and outputs of a model, and the file that
 //! they are written to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::wire::Message;
 use crate::Fault;
+use crate::contract::OnnxForm;
 
 /// The version of the domain `ai.onnx.ml` that models use unless an operator needs a
 /// newer one: the first with tree ensembles of 64-bit numbers.
@@ -90,6 +91,8 @@ struct Port {
 pub struct Graph {
     opset: u32,
     ml: u32,
+    /// By feature that is the place of a category in an order: the categories.
+    ordered: BTreeMap<String, Vec<String>>,
     values: u32,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
@@ -98,10 +101,11 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// A graph without operators, for version `opset` of ONNX's operators.
-    pub fn new(opset: u32) -> Self {
+    /// A graph without operators.
+    pub fn new(form: &OnnxForm) -> Self {
         Self {
-            opset,
+            opset: form.opset,
+            ordered: form.ordered.clone(),
             ml: ML,
             values: 0,
             inputs: Vec::new(),
@@ -126,8 +130,13 @@ impl Graph {
         Value(self.values)
     }
 
+    /// The categories of a feature that is the place of one in an order.
+    pub(super) fn order_of(&self, feature: &str) -> Option<Vec<String>> {
+        self.ordered.get(feature).cloned()
+    }
+
     /// A feature: numbers, or categories as texts, of shape (rows, 1).
-    pub fn input(&mut self, name: &str, is_category: bool) -> Value {
+    pub(super) fn input(&mut self, name: &str, is_category: bool) -> Value {
         let value = self.value();
         self.inputs.push(Port {
             value,
@@ -353,12 +362,7 @@ impl Graph {
     ///
     /// # Errors
     /// If it is larger than a file of protocol buffers may be.
-    pub(crate) fn finish(
-        self,
-        name: &str,
-        producer: &str,
-        metadata: &[(&str, String)],
-    ) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn finish(self, name: &str, metadata: &[(&str, String)]) -> Result<Vec<u8>, Fault> {
         let names = Names::new(&self);
         let mut graph = Message::default();
         for node in &self.nodes {
@@ -377,7 +381,7 @@ impl Graph {
         }
         let mut model = Message::default();
         model.int(1, format_version(self.opset));
-        model.bytes(2, producer);
+        model.bytes(2, "fanout");
         model.message(7, &graph);
         for (domain, version) in [("", self.opset), ("ai.onnx.ml", self.ml)] {
             let mut set = Message::default();

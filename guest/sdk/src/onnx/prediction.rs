@@ -1,6 +1,7 @@
 //! [`Prediction`]: what a trainer predicts, as values of a [`Graph`].
 
 use super::graph::{Elements, Graph, Tensor, Value};
+use crate::contract::Threshold;
 
 /// The predictions of all rows, as those of [`crate::PredictionBuf`].
 #[derive(Clone, Debug)]
@@ -49,8 +50,9 @@ impl Prediction {
     }
 
     /// Makes the outputs of the graph: `label`, `decisions` and `probabilities`, or
-    /// `variable`. Labels that are whole numbers are of 64 bits, others texts.
-    pub(crate) fn add_outputs(self, graph: &mut Graph) {
+    /// `variable`. Labels that are whole numbers are of 64 bits, others texts. Where there
+    /// is a threshold and the classes are two, it decides.
+    pub(crate) fn add_outputs(self, graph: &mut Graph, threshold: Option<&Threshold>) {
         let (labels, classes, decisions, probabilities) = match self {
             Self::Numbers(numbers) => {
                 graph.output("variable", numbers, Elements::Double, Some(1));
@@ -62,6 +64,12 @@ impl Prediction {
                 decisions,
                 probabilities,
             } => (labels, classes, decisions, probabilities),
+        };
+        let classes = match (threshold, probabilities) {
+            (Some(threshold), Some(probabilities)) if labels.len() == 2 => {
+                decided(graph, &labels, threshold, probabilities)
+            }
+            _ => classes,
         };
         let count = labels.len();
         let whole: Option<Vec<i64>> = labels.iter().map(|label| whole(label)).collect();
@@ -85,6 +93,22 @@ impl Prediction {
             graph.output("decisions", decisions, Elements::Double, Some(columns));
         }
     }
+}
+
+/// The classes of two by the probability from which on one of them is predicted.
+fn decided(
+    graph: &mut Graph,
+    labels: &[String],
+    threshold: &Threshold,
+    probabilities: Value,
+) -> Value {
+    let is_second = labels[1] == threshold.class;
+    let column = graph.columns(probabilities, vec![i64::from(is_second)]);
+    let from = graph.number(threshold.probability);
+    let operator = if is_second { "GreaterOrEqual" } else { "Less" };
+    let second = graph.op(operator, [column, from]);
+    let class = graph.int64(second);
+    graph.reshape(class, vec![-1])
 }
 
 /// A label that is the usual text of a whole number.

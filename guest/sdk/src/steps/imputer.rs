@@ -204,20 +204,13 @@ impl Step for SimpleImputer {
 /// [`indicator`] of one column.
 fn onnx_indicator(graph: &mut Graph, column: &Columns) -> Result<onnx::Block, Fault> {
     let is_missing = match &column.blocks()[0] {
-        block @ onnx::Block::Category { filled: None, .. } => {
-            onnx::Table::Labels(vec![]).places(graph, block, 1, 0)?
-        }
-        onnx::Block::Category { value, .. } => {
-            let nothing = onnx::Block::Category {
-                name: String::new(),
-                value: *value,
-                filled: None,
-            };
-            onnx::Table::Labels(vec![]).places(graph, &nothing, 0, 0)?
+        block @ onnx::Block::Category { .. } => {
+            block.look_up(graph, &[], &[], [Some(1.0), Some(0.0)])?
         }
         block => {
             let value = block.numbers(graph)?;
-            graph.op("IsNaN", [value])
+            let is_missing = graph.op("IsNaN", [value]);
+            graph.double(is_missing)
         }
     };
     let column = CodedColumn {
@@ -227,7 +220,7 @@ fn onnx_indicator(graph: &mut Graph, column: &Columns) -> Result<onnx::Block, Fa
     };
     Ok(onnx::Block::Coded {
         columns: vec![column],
-        inside: graph.double(is_missing),
+        inside: is_missing,
     })
 }
 

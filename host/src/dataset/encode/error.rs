@@ -19,6 +19,50 @@ pub enum EncodeError {
         /// A column with a similar name, or the columns that there are.
         hint: String,
     },
+    /// The source lacks columns that a model reads.
+    #[error("{source_name} lacks {names}, which the model reads")]
+    LacksColumns {
+        /// The source's first file.
+        source_name: String,
+        /// The columns, or the first of them.
+        names: String,
+    },
+    /// The source lacks a column that is to be kept.
+    #[error("{source_name} has no column `{name}`, which is to be kept")]
+    LacksKept {
+        /// The source's first file.
+        source_name: String,
+        /// The name.
+        name: String,
+    },
+    /// A column is of another kind than in the training data.
+    #[error(
+        "the column `{name}` of {source_name} has the type `{found}`; the model was trained on \
+         `{trained}`"
+    )]
+    OtherKind {
+        /// The source's first file.
+        source_name: String,
+        /// The column.
+        name: String,
+        /// Its type.
+        found: String,
+        /// Its type in the training data.
+        trained: String,
+    },
+    /// A column holds times that are no dates of the training data's kind.
+    #[error(
+        "the column `{name}` of {source_name} holds a time that no `{trained}` holds, on which \
+         the model was trained"
+    )]
+    NotADate {
+        /// The source's first file.
+        source_name: String,
+        /// The column.
+        name: String,
+        /// Its type in the training data.
+        trained: String,
+    },
     /// A column of an unsupported type.
     #[error(
         "the column `{name}` of {source_name} has the type `{data_type}`, which holds no number, \

@@ -5,7 +5,7 @@ use super::super::labels::{find_label, one_of};
 use super::EncodeError;
 
 /// Encodes categories as their places in an order: 0, 1, ...
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OrderedEncoder {
     source_name: String,
     name: String,

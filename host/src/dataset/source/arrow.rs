@@ -9,8 +9,8 @@ use arrow_schema::SchemaRef;
 
 use super::error::SourceError;
 use super::file::SourceFile;
-use super::guard::guarded;
 use super::ipc::{Blocks, Messages};
+use crate::guard::guarded;
 
 /// The batches of a file.
 pub(super) enum ArrowReader {

@@ -23,7 +23,7 @@ use bytes::{Buf, Bytes};
 
 use super::error::SourceError;
 use super::file::{RangeRead, SourceFile};
-use super::guard::guarded;
+use crate::guard::guarded;
 
 /// The bytes at the end of a remote file that are fetched first. They usually
 /// hold the whole footer.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use fanout_contract::Fault;
+use fanout_contract::multipart::Parts;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::sandbox::clipped;
@@ -15,7 +17,7 @@ const SHOWN: usize = 200;
 #[derive(Debug, PartialEq)]
 pub(super) enum Reply {
     /// The guest's answer, as it gave it.
-    Answer(String),
+    Answer(Answered),
     /// The guest said why it did not answer.
     Refused(Fault),
     /// The guest panicked, and said so.
@@ -40,15 +42,51 @@ pub(super) enum Reply {
     Strange(String),
 }
 
+/// What a guest answered.
+#[derive(Debug, PartialEq)]
+pub(super) struct Answered {
+    /// The document.
+    pub(super) text: String,
+    /// The files beside it, by output and candidate.
+    pub(super) files: Vec<(String, u32, Bytes)>,
+}
+
+impl Answered {
+    /// An answer alone, or with files: parts named `<output>-<candidate>` of a multipart
+    /// body.
+    fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, String> {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let Some(content_type) = content_type.filter(|kind| kind.starts_with("multipart/")) else {
+            return Ok(Self {
+                text: String::from_utf8_lossy(body).into_owned(),
+                files: Vec::new(),
+            });
+        };
+        let (mut text, mut files) = (None, Vec::new());
+        // Their number is checked with their names.
+        for (name, content) in Parts::read(content_type, body, usize::MAX)?.into_inner() {
+            if name == "answer" {
+                text = Some(String::from_utf8_lossy(&content).into_owned());
+                continue;
+            }
+            let file = name.rsplit_once('-');
+            let file = file.and_then(|(output, at)| Some((output.to_owned(), at.parse().ok()?)));
+            let (output, candidate) =
+                file.ok_or_else(|| clipped(format!("a part `{name}` beside the answer")))?;
+            files.push((output, candidate, content));
+        }
+        let text = text.ok_or("files without an answer")?;
+        Ok(Self { text, files })
+    }
+}
+
 impl Reply {
-    pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Self {
         let fault = || serde_json::from_slice::<Fault>(body).ok();
         let why = || said(status, body);
         match status.as_u16() {
-            200 => match std::str::from_utf8(body) {
-                Ok(answer) => Self::Answer(answer.to_owned()),
-                Err(_) => Self::Answer(String::from_utf8_lossy(body).into_owned()),
-            },
+            200 => Answered::read(headers, body).map_or_else(Self::Strange, Self::Answer),
             401 | 403 | 407 => Self::Denied(status.as_u16()),
             412 if headers
                 .get("fanout-dataset")
@@ -106,13 +144,21 @@ mod tests {
 
     fn read(status: u16, body: &str) -> Reply {
         let status = StatusCode::from_u16(status).unwrap();
-        Reply::read(status, &HeaderMap::new(), body.as_bytes())
+        Reply::read(
+            status,
+            &HeaderMap::new(),
+            &Bytes::copy_from_slice(body.as_bytes()),
+        )
     }
 
     #[test]
     fn the_guests_word_is_told_from_a_gateways() {
         let fault = |name: &str| format!(r#"{{"fault":"{name}","message":"why"}}"#);
-        assert_eq!(read(200, "{}"), Reply::Answer("{}".into()));
+        let answer = Answered {
+            text: "{}".into(),
+            files: Vec::new(),
+        };
+        assert_eq!(read(200, "{}"), Reply::Answer(answer));
         assert_eq!(
             read(422, &fault("invalid-params")),
             Reply::Refused(Fault::InvalidParams("why".into()))
@@ -143,11 +189,31 @@ mod tests {
     }
 
     #[test]
+    fn files_stand_beside_an_answer() {
+        let read = |parts: &[(&str, &[u8])]| {
+            let (content_type, body) = fanout_contract::multipart::write("seam", parts);
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            Reply::read(StatusCode::OK, &headers, &body.into())
+        };
+        let (answer, model): ((&str, &[u8]), (&str, &[u8])) =
+            (("answer", b"{}"), ("model-1", b"\xff"));
+        let whole = Answered {
+            text: "{}".into(),
+            files: vec![("model".into(), 1, Bytes::from_static(b"\xff"))],
+        };
+        assert_eq!(read(&[answer, model]), Reply::Answer(whole));
+        for strange in [&[model][..], &[answer, ("model", b"")]] {
+            assert!(matches!(read(strange), Reply::Strange(_)), "{strange:?}");
+        }
+    }
+
+    #[test]
     fn headers_ask_for_data_and_for_patience() {
         let mut headers = HeaderMap::new();
         headers.insert("fanout-dataset", HeaderValue::from_static("needed"));
         headers.insert("retry-after", HeaderValue::from_static("7"));
-        let read = |status| Reply::read(status, &headers, b"");
+        let read = |status| Reply::read(status, &headers, &Bytes::new());
         assert_eq!(read(StatusCode::PRECONDITION_FAILED), Reply::DataNeeded);
         for status in [
             StatusCode::TOO_MANY_REQUESTS,
@@ -165,7 +231,7 @@ mod tests {
     fn no_server_has_a_run_rest_for_more_than_a_day() {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", HeaderValue::from(u64::MAX));
-        let busy = Reply::read(StatusCode::SERVICE_UNAVAILABLE, &headers, b"");
+        let busy = Reply::read(StatusCode::SERVICE_UNAVAILABLE, &headers, &Bytes::new());
         let Reply::Busy { after, .. } = busy else {
             panic!("{busy:?} is no reason to wait")
         };

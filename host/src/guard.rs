@@ -15,7 +15,7 @@ thread_local! {
 
 /// Calls `read`. If it panics, returns what `malformed` makes of the panic's
 /// message; nothing is printed. The reader must not be used again then.
-pub(super) fn guarded<T, E>(
+pub(crate) fn guarded<T, E>(
     read: impl FnOnce() -> Result<T, E>,
     malformed: impl FnOnce(String) -> E,
 ) -> Result<T, E> {

@@ -1,10 +1,10 @@
-//! [`Parts`]: the body of a `multipart/form-data` request (RFC 7578). A part is
-//! a slice of the body; nothing is copied.
+//! [`Parts`]: a `multipart/form-data` body (RFC 7578): of a request with its dataset,
+//! or of an answer with its artifacts. A part is a slice of the body; nothing is
+//! copied.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-
-/// The maximum number of parts. Threat: names are compared pairwise.
-const MAX_PARTS: usize = 16;
 
 /// The maximum size of the headers of a part. Threat: a name goes into error
 /// messages.
@@ -12,19 +12,21 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// The parts of a body, with their names, in order.
 #[derive(Debug)]
-pub(crate) struct Parts(Vec<(String, Bytes)>);
+pub struct Parts(Vec<(String, Bytes)>);
 
 impl Parts {
-    /// Splits a body whose `content-type` header is `content_type`.
+    /// Splits a body whose `content-type` header is `content_type`, into at most `most`
+    /// parts.
     ///
     /// # Errors
-    /// A message that says what is wrong with the request.
-    pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Self, String> {
+    /// A message that says what is wrong with it.
+    pub fn read(content_type: &str, body: &Bytes, most: usize) -> Result<Self, String> {
         let boundary = boundary(content_type)
-            .ok_or("the request's `content-type` is not `multipart/form-data` with a boundary")?;
+            .ok_or("the `content-type` is not `multipart/form-data` with a boundary")?;
         let delimiter = [b"--", boundary.as_bytes()].concat();
         let mut at = find(body, &delimiter, 0).ok_or("the body does not hold its boundary")?;
         let mut parts: Vec<(String, Bytes)> = Vec::new();
+        let mut names = BTreeSet::new();
         loop {
             at += delimiter.len();
             if body[at..].starts_with(b"--") {
@@ -40,8 +42,8 @@ impl Parts {
                     "the headers of a part are larger than the limit of {MAX_HEADER_BYTES} bytes"
                 ));
             }
-            if parts.len() == MAX_PARTS {
-                return Err(format!("the body has more than {MAX_PARTS} parts"));
+            if parts.len() == most {
+                return Err(format!("the body has more than {most} parts"));
             }
             // A delimiter includes the line break before it.
             let content = head_end + 4;
@@ -49,7 +51,7 @@ impl Parts {
                 .ok_or("the last part is cut off: no boundary follows it")?;
             let name = name(&body[head.min(head_end)..head_end])
                 .ok_or("a part has no `content-disposition` with a name")?;
-            if parts.iter().any(|(known, _)| *known == name) {
+            if !names.insert(name.clone()) {
                 return Err(format!("two parts are named `{name}`"));
             }
             parts.push((name, body.slice(content.min(next)..next)));
@@ -58,20 +60,25 @@ impl Parts {
     }
 
     /// The content of the part called `name`.
-    pub(crate) fn get(&self, name: &str) -> Option<&Bytes> {
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
         let part = self.0.iter().find(|(known, _)| known == name);
         part.map(|(_, content)| content)
     }
 
     /// The names, in order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The names and contents, in order.
+    pub fn into_inner(self) -> Vec<(String, Bytes)> {
+        self.0
     }
 }
 
 /// A body of parts with names and contents, and its content type. The boundary
 /// must not occur in a content.
-pub(crate) fn write(boundary: &str, parts: &[(&str, &[u8])]) -> (String, Vec<u8>) {
+pub fn write(boundary: &str, parts: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, content) in parts {
         let head =
@@ -162,7 +169,7 @@ mod tests {
     const TYPE: &str = "multipart/form-data; boundary=xYz";
 
     fn read(body: &str) -> Result<Parts, String> {
-        Parts::read(TYPE, &Bytes::copy_from_slice(body.as_bytes()))
+        Parts::read(TYPE, &Bytes::copy_from_slice(body.as_bytes()), 16)
     }
 
     #[test]

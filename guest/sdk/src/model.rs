@@ -1,0 +1,258 @@
+//! [`Model`]: a fitted model with its steps, read once and used for many tables.
+
+use std::any::Any;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{CONTRACT, Learning, ModelForm};
+use crate::guest::{Guest, describe, find, offers};
+use crate::offer::Offer;
+use crate::task::other_contract;
+use crate::{Fault, Pipeline, Table, onnx, prediction};
+
+/// A model as it is serialised, with the name of its trainer.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FittedModel {
+    contract: u32,
+    trainer: String,
+    learning: Learning,
+    /// The fitted steps, if the task had any.
+    pipeline: Option<Pipeline>,
+    /// What [`Offer::fit`] returned.
+    bytes: Vec<u8>,
+}
+
+impl FittedModel {
+    pub(crate) fn new(
+        trainer: &str,
+        learning: Learning,
+        pipeline: Option<Pipeline>,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self {
+            contract: CONTRACT,
+            trainer: trainer.to_owned(),
+            learning,
+            pipeline,
+            bytes,
+        }
+    }
+
+    pub(crate) fn write(&self) -> Result<Vec<u8>, Fault> {
+        postcard::to_allocvec(self)
+            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        let model: Self = postcard::from_bytes(bytes).map_err(|error| {
+            Fault::InvalidTask(format!("the model is not one of this guest: {error}"))
+        })?;
+        if model.contract != CONTRACT {
+            return Err(other_contract("model", model.contract));
+        }
+        Ok(model)
+    }
+
+    fn offer<G: Guest>(&self) -> Result<&'static dyn Offer, Fault> {
+        let place = find(&describe::<G>(), &self.trainer, self.learning)?;
+        Ok(offers::<G>()[place])
+    }
+}
+
+/// A fitted model that is open for predictions.
+pub struct Model {
+    /// The name and the version of its guest.
+    guest: &'static str,
+    /// The name of its trainer.
+    trainer: String,
+    offer: &'static dyn Offer,
+    pipeline: Option<Pipeline>,
+    fitted: Box<dyn Any>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("pipeline", &self.pipeline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Reads an output `model` of a task.
+    ///
+    /// # Errors
+    /// If it is not one of guest `G`.
+    pub fn open<G: Guest>(bytes: &[u8]) -> Result<Self, Fault> {
+        let model = FittedModel::read(bytes)?;
+        let offer = model.offer::<G>()?;
+        Ok(Self {
+            guest: G::NAME,
+            trainer: model.trainer,
+            offer,
+            pipeline: model.pipeline,
+            fitted: offer.open(&model.bytes)?,
+        })
+    }
+
+    /// The output `model` of the parts of one fit, in order.
+    ///
+    /// # Errors
+    /// If these are not all parts of one model of guest `G`.
+    pub fn merge<G: Guest>(parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
+        let parts: Vec<FittedModel> = parts
+            .iter()
+            .map(|part| FittedModel::read(part))
+            .collect::<Result<_, _>>()?;
+        let Some(first) = parts.first() else {
+            return Err(Fault::InvalidTask("there are no parts to merge".to_owned()));
+        };
+        let (trainer, learning) = (first.trainer.clone(), first.learning);
+        let mut others = parts.iter();
+        if others.any(|part| part.trainer != trainer || part.learning != learning) {
+            let message = "the parts are of several trainers".to_owned();
+            return Err(Fault::InvalidTask(message));
+        }
+        let (offer, pipeline) = (first.offer::<G>()?, first.pipeline.clone());
+        let parts: Vec<Vec<u8>> = parts.into_iter().map(|part| part.bytes).collect();
+        FittedModel::new(&trainer, learning, pipeline, offer.merge(&parts)?).write()
+    }
+
+    /// Predicts every row of a table, a whole Parquet file of a dataset. Returns a
+    /// Parquet file with a column `prediction`, columns `decision_<label>` if the model
+    /// predicts decisions, and columns `probability_<label>` if it predicts
+    /// probabilities.
+    ///
+    /// # Errors
+    /// If the file can't be read, or lacks a feature of the model.
+    pub fn predict(&self, table: Bytes) -> Result<Vec<u8>, Fault> {
+        let table = Table::open(table)?;
+        let predictions = match &self.pipeline {
+            None => self.offer.predict(&*self.fitted, &table)?,
+            Some(pipeline) => {
+                let matrix = pipeline.apply(&table)?;
+                self.offer.predict_matrix(&*self.fitted, &matrix)?
+            }
+        };
+        prediction::of_table(&predictions, table.rows())
+    }
+
+    /// Writes the model in another form, a [`ModelForm`] (JSON).
+    ///
+    /// # Errors
+    /// If the model can't be said in that form.
+    pub fn export(&self, form: &str) -> Result<Vec<u8>, Fault> {
+        let form: ModelForm = serde_json::from_str(form)
+            .map_err(|error| Fault::InvalidTask(format!("the form can't be read: {error}")))?;
+        match form {
+            ModelForm::Onnx(form) => {
+                let source = onnx::Source {
+                    guest: self.guest,
+                    trainer: &self.trainer,
+                    pipeline: self.pipeline.as_ref(),
+                };
+                source.export(&form, |graph, columns| {
+                    self.offer.onnx(&*self.fitted, graph, columns)
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::RowAccessor as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Dataset;
+    use crate::fixture::{EchoGuest, files};
+
+    /// The model of a task that asks for it, with some fields of the task replaced.
+    fn fitted(changes: Value) -> Vec<u8> {
+        let (table, splits) = files();
+        let dataset = Dataset::open::<EchoGuest>(table, splits).unwrap();
+        let mut task = json!({
+            "contract": 2,
+            "trainer": "echo",
+            "candidates": [{}],
+            "split": {"column": "fold"},
+            "target": "y",
+            "learning": "binary",
+            "scoring": ["accuracy"],
+            "outputs": ["model"],
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            task[key] = value.clone();
+        }
+        let evaluation = dataset.evaluate(&task.to_string()).unwrap();
+        let answer: Value = serde_json::from_str(&evaluation.answer).unwrap();
+        if task["split"].get("test").is_none() {
+            let undefined = json!([{"test": {"accuracy": null}}]);
+            assert_eq!(
+                answer,
+                json!({"contract": 2, "fits": 1, "scores": undefined})
+            );
+        }
+        let [model] = <[_; 1]>::try_from(evaluation.artifacts).unwrap();
+        assert_eq!(model.output.name(), "model");
+        model.bytes
+    }
+
+    #[test]
+    fn a_model_predicts_every_row() {
+        let model = Model::open::<EchoGuest>(&fitted(json!({"params": {"bias": 0.25}}))).unwrap();
+        let file: Bytes = model.predict(files().0).unwrap().into();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows = reader.get_row_iter(None).unwrap().map(|row| {
+            let row = row.unwrap();
+            let names: Vec<&String> = row.get_column_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["prediction", "probability_no", "probability_yes"]);
+            let (no, yes) = (row.get_double(1).unwrap(), row.get_double(2).unwrap());
+            assert_eq!(no, 1.0 - yes);
+            (row.get_string(0).unwrap().clone(), yes)
+        });
+        let expected = [0.1, 0.9, 0.8, 0.2, 0.7, 0.4].map(|x: f64| {
+            let yes = (x + 0.25).min(1.0);
+            (if yes > 0.5 { "yes" } else { "no" }.to_owned(), yes)
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+    }
+
+    /// With test rows, a task gives scores and the model of the training rows.
+    #[test]
+    fn steps_are_fitted_on_the_training_rows_and_are_part_of_the_model() {
+        let steps = json!([{"name": "scale", "step": "max_abs_scaler"}]);
+        let split = json!({"column": "fold", "test": 1});
+        // The training rows are 0 to 2, the greatest of which is 0.9.
+        let model = fitted(json!({"steps": steps, "split": split}));
+        let model = Model::open::<EchoGuest>(&model).unwrap();
+        let file: Bytes = model.predict(files().0).unwrap().into();
+        let file = crate::file::ColumnFile::open("predictions", file).unwrap();
+        let yes = file.numbers(2).unwrap();
+        for (found, x) in yes.iter().zip([0.1, 0.9, 0.8, 0.2, 0.7, 0.4]) {
+            assert!((found - x / 0.9).abs() < 1e-15, "{found} for {x}");
+        }
+    }
+
+    #[test]
+    fn a_model_of_another_guest_is_an_error() {
+        let refused = |model: &[u8]| Model::open::<EchoGuest>(model).unwrap_err().to_string();
+        assert!(refused(b"{}").starts_with("invalid task: the model is not one of this guest: "));
+        let other = |contract, trainer: &str| {
+            let mut model = FittedModel::new(trainer, Learning::Binary, None, vec![]);
+            model.contract = contract;
+            refused(&postcard::to_allocvec(&model).unwrap())
+        };
+        assert_eq!(
+            other(3, "echo"),
+            "invalid task: the model is of contract 3, but this guest implements contract 2"
+        );
+        assert_eq!(
+            other(2, "forest"),
+            "invalid task: guest `test 0` has no trainer `forest`; its trainers are `echo`, `dummy`"
+        );
+    }
+}

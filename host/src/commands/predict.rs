@@ -1,0 +1,202 @@
+//! `fanout predict`: applies a model to rows.
+
+use std::io::{self, BufWriter, IsTerminal as _, Read, Seek as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use fanout::dataset::RowSource;
+use fanout::error::ErrorKind;
+use fanout::model::{Columns, Predicted, Predictor, RowWriter, predict};
+use fanout::plan::SourceFormat;
+use fanout::report::files;
+use fanout::report::human::{count, counted, duration};
+use fanout::session::{OpenModel, SessionError};
+use fanout::store::Location;
+use fanout::task::{Cancel, TaskLimits};
+use tempfile::NamedTempFile;
+
+use super::{CommandError, print_warning};
+
+/// Predict rows with a model of a run.
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// The model: the file `model.fanout` of a run's results.
+    model: PathBuf,
+    /// The rows: a file, a folder, a glob or a URL; CSV, Parquet or Arrow IPC; `-` is
+    /// standard input.
+    data: String,
+    /// The file to write: CSV, Parquet or Arrow IPC, by its ending; `-` is standard
+    /// output.
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+    /// The format to write, whatever the file's ending says. Standard output is CSV
+    /// without it.
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    format: Option<SourceFormat>,
+    /// Write the probability of each class, too.
+    #[arg(long)]
+    probabilities: bool,
+    /// Columns of the rows to write before the predictions.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    keep: Vec<String>,
+    /// The number of threads that predict; by default, one a core.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// The component file of the model's guest, where the model has none.
+    #[arg(long, value_name = "FILE")]
+    guest: Option<PathBuf>,
+    /// The most memory of each thread's guest, in bytes.
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
+    /// The store with whose settings a bucket is read: a URL.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Print nothing.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Predict {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let started = Instant::now();
+        let cancel = Cancel::default();
+        super::interrupt::on_interrupt(cancel.clone())?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = self.workers.unwrap_or(cores).max(1);
+        let model = OpenModel::read(&self.model, self.guest.as_deref(), workers)?;
+        let to_output = self.output == Path::new("-");
+        let format = match (self.format, to_output) {
+            (Some(format), _) => format,
+            (None, true) => SourceFormat::Csv,
+            (None, false) => of_ending(&self.output)?,
+        };
+        // The file is there as long as it is read.
+        let (_input, source, of_input) = match self.data.as_str() {
+            "-" => {
+                let (file, format) = standard_input()?;
+                let path = file.path().display().to_string();
+                (Some(file), path, Some(format))
+            }
+            data => (None, data.to_owned(), None),
+        };
+        let store = Location::new(self.store.as_deref().unwrap_or("memory://"));
+        let head = &model.file.head;
+        let source = (source.as_str(), of_input);
+        let rows = RowSource::open(&head.reading, &head.recipe, source, &store, &self.keep)?;
+        let columns = Columns::new(head, self.probabilities);
+        let limits = TaskLimits {
+            memory: self.memory.unwrap_or(TaskLimits::default().memory),
+            ..TaskLimits::default()
+        };
+        let predictor = model.predictor(limits, workers, cancel);
+        let predicted = if to_output {
+            write(&predictor, &rows, &columns, format, io::stdout())?
+        } else {
+            let mut result = None;
+            files::replace(&self.output, |output| {
+                let written = write(&predictor, &rows, &columns, format, output);
+                let failed = written.is_err();
+                result = Some(written);
+                match failed {
+                    true => Err(io::Error::other("the predictions failed")),
+                    false => Ok(()),
+                }
+            })
+            .or_else(|error| match &result {
+                // Its own error says more.
+                Some(Err(_)) => Ok(()),
+                _ => Err(error),
+            })?;
+            result.expect("it was written")?
+        };
+        self.tell(&predicted, started);
+        Ok(())
+    }
+
+    fn tell(&self, predicted: &Predicted, started: Instant) {
+        for (feature, (rows, label)) in &predicted.unknown {
+            print_warning(&format!(
+                "`{feature}` has categories that the training data did not have, in {}; the first \
+                 is `{label}`",
+                counted(*rows as usize, "row")
+            ));
+        }
+        if !self.quiet && io::stderr().is_terminal() {
+            let rows = count(predicted.rows as usize);
+            let seconds = duration(started.elapsed());
+            eprintln!("{rows} rows in {seconds}");
+        }
+    }
+}
+
+/// Writes the predictions of all rows.
+fn write(
+    predictor: &Predictor<'_>,
+    rows: &RowSource,
+    columns: &Columns,
+    format: SourceFormat,
+    output: impl Write + Send,
+) -> Result<Predicted, SessionError> {
+    let mut writer = RowWriter::new(format, BufWriter::with_capacity(1 << 20, output));
+    let predicted = predict(predictor, rows, columns, &mut |batch| writer.write(&batch));
+    match predicted.and_then(|predicted| {
+        let finished = writer.finish();
+        finished.map_err(fanout::model::PredictError::Output)?;
+        Ok(predicted)
+    }) {
+        // A reader that went away has what it wanted.
+        Err(fanout::model::PredictError::Output(error))
+            if error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            Ok(Predicted::default())
+        }
+        written => Ok(written?),
+    }
+}
+
+fn format(text: &str) -> Result<SourceFormat, String> {
+    match text {
+        "csv" => Ok(SourceFormat::Csv),
+        "parquet" => Ok(SourceFormat::Parquet),
+        "arrow" => Ok(SourceFormat::Arrow),
+        _ => Err("it is `csv`, `parquet` or `arrow`".to_owned()),
+    }
+}
+
+fn of_ending(path: &Path) -> Result<SourceFormat, CommandError> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("csv") => Ok(SourceFormat::Csv),
+        Some("parquet" | "pq") => Ok(SourceFormat::Parquet),
+        Some("arrow" | "arrows" | "ipc" | "feather") => Ok(SourceFormat::Arrow),
+        _ => {
+            let message = format!("the ending of `{}` names no format", path.display());
+            Err(CommandError::new(ErrorKind::Usage, message).hint(
+                "write a file that ends in `.csv`, `.parquet` or `.arrow`, or add `--format`",
+            ))
+        }
+    }
+}
+
+/// Standard input as a temporary file, and its format, by its first bytes.
+fn standard_input() -> Result<(NamedTempFile, SourceFormat), CommandError> {
+    let spool = || -> io::Result<_> {
+        let mut file = NamedTempFile::new()?;
+        io::copy(&mut io::stdin().lock(), &mut file)?;
+        file.rewind()?;
+        let mut start = Vec::new();
+        Read::by_ref(&mut file).take(6).read_to_end(&mut start)?;
+        let format = match start.as_slice() {
+            [b'P', b'A', b'R', b'1', ..] => SourceFormat::Parquet,
+            // A file, or a stream's mark of a message.
+            b"ARROW1" | [0xff, 0xff, 0xff, 0xff, ..] => SourceFormat::Arrow,
+            _ => SourceFormat::Csv,
+        };
+        Ok((file, format))
+    };
+    spool().map_err(|error| {
+        let message = format!("can't keep standard input in a temporary file: {error}");
+        CommandError::new(ErrorKind::Internal, message)
+    })
+}

@@ -1,0 +1,97 @@
+//! [`ModelFile`]: a fitted model as one file, `model.fanout`; [`predict()`], which
+//! applies it to rows of any source, in the guest that made it; and [`export()`], which
+//! has that guest write it for others.
+
+use std::collections::BTreeMap;
+
+use fanout_contract::{Learning, Params, TaskStep};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::dataset::Recipe;
+use crate::digest::Digest;
+use crate::plan::DatasetPlan;
+
+mod export;
+mod file;
+mod output;
+mod predict;
+mod predictions;
+
+pub use export::{ExportError, export};
+pub use file::{ModelFile, ModelFileError};
+pub use output::RowWriter;
+pub use predict::{PredictError, Predicted, Predictor, predict};
+pub use predictions::{Columns, PredictionTable};
+
+/// What a model is: the head of its file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelHead {
+    /// The name of the plan that made it.
+    pub name: String,
+    /// The id of the run that made it.
+    pub run: Digest,
+    /// The guest that reads it.
+    pub guest: Digest,
+    /// The trainer.
+    pub trainer: String,
+    /// The hyper-parameters that the plan set.
+    pub params: Params,
+    /// The steps before the trainer, in order.
+    pub steps: Vec<TaskStep>,
+    /// What it predicts.
+    pub target: ModelTarget,
+    /// How the features were made of the columns of the training data.
+    pub recipe: Recipe,
+    /// How the training data was read, without where it was.
+    pub reading: DatasetPlan,
+    /// The number of rows that it was fitted on.
+    pub rows: u64,
+    /// Its scores in the search, by metric.
+    pub scores: BTreeMap<String, ModelScore>,
+    /// Its scores on the hold-out rows, by metric, where there are any; null where a
+    /// metric is not defined on them.
+    pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// The plan that made it, without what decides no score.
+    pub plan: Map<String, Value>,
+}
+
+/// What a model predicts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelTarget {
+    /// The kind of the target.
+    pub learning: Learning,
+    /// The labels of the classes, sorted; empty for numbers.
+    pub classes: Vec<String>,
+    /// The positive class of two, where the plan names it.
+    pub positive: Option<String>,
+    /// The probability of the positive class from which on it is predicted; `None`:
+    /// the trainer decides.
+    pub threshold: Option<f64>,
+}
+
+impl ModelTarget {
+    /// The positive class: the one that the plan names, or else the last of two.
+    pub fn positive(&self) -> Option<&str> {
+        let last = self.classes.last().filter(|_| self.classes.len() == 2);
+        self.positive.as_ref().or(last).map(String::as_str)
+    }
+}
+
+/// A score of the search over its splits. NaN is null in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelScore {
+    /// The mean.
+    #[serde(deserialize_with = "nan_if_null")]
+    pub mean: f64,
+    /// The standard deviation.
+    #[serde(deserialize_with = "nan_if_null")]
+    pub std: f64,
+}
+
+fn nan_if_null<'de, D: serde::Deserializer<'de>>(json: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(json)?.unwrap_or(f64::NAN))
+}

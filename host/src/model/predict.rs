@@ -1,0 +1,214 @@
+//! [`predict()`]: applies a model to rows, batch by batch, on several threads. Memory
+//! holds as many batches as there are workers, and a few more.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Scope;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+
+use super::{Columns, PredictionTable};
+use crate::dataset::{DatasetError, RowSource};
+use crate::sandbox::{Guest, Instance, THREAD_STACK};
+use crate::task::{Cancel, TaskFault, TaskLimits};
+
+/// Batches under way for each worker.
+const AHEAD: usize = 3;
+
+/// Why rows were not predicted to their end.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The rows can't be read, or are not such as the model reads.
+    #[error(transparent)]
+    Rows(#[from] DatasetError),
+    /// The guest failed.
+    #[error("the model can't predict these rows")]
+    Guest(#[source] TaskFault),
+    /// The predictions can't be written.
+    #[error("can't write the predictions")]
+    Output(#[source] std::io::Error),
+    /// A thread can't be started.
+    #[error("can't start the threads that predict")]
+    Threads(#[source] std::io::Error),
+}
+
+/// A model in the guest that reads it.
+#[derive(Debug)]
+pub struct Predictor<'a> {
+    /// The guest.
+    pub guest: &'a Guest,
+    /// The model, in the guest's form.
+    pub fitted: &'a Bytes,
+    /// The limits of a guest's call.
+    pub limits: TaskLimits,
+    /// The number of threads that predict.
+    pub workers: usize,
+    /// Stops it.
+    pub cancel: Cancel,
+}
+
+/// What was predicted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Predicted {
+    /// The number of rows.
+    pub rows: u64,
+    /// By feature with categories that the training data did not have: the number of
+    /// rows, and the first such category.
+    pub unknown: BTreeMap<String, (u64, String)>,
+}
+
+/// The predictions of a batch, with its number.
+type Made = (usize, Result<BatchMade, PredictError>);
+
+struct BatchMade {
+    batch: RecordBatch,
+    unknown: Vec<(String, u64, String)>,
+}
+
+/// Predicts all rows, and passes the predictions, behind the kept columns, to `write`
+/// in the order of the rows.
+///
+/// # Errors
+/// The first error in the order of the rows.
+pub fn predict(
+    predictor: &Predictor<'_>,
+    rows: &RowSource,
+    columns: &Columns,
+    write: &mut dyn FnMut(RecordBatch) -> std::io::Result<()>,
+) -> Result<Predicted, PredictError> {
+    let workers = predictor.workers.max(1);
+    let ahead = workers * AHEAD;
+    std::thread::scope(|scope| {
+        let (permit, permits) = sync_channel::<()>(ahead);
+        let (read, batches) = sync_channel(ahead);
+        let (made, results) = sync_channel::<Made>(ahead);
+        for _ in 0..ahead {
+            permit.send(()).expect("the channel has room");
+        }
+        let reader = move || read_batches(rows, &permits, &read);
+        spawn(scope, "read-rows", reader)?;
+        let batches = std::sync::Arc::new(Mutex::new(batches));
+        for number in 0..workers {
+            let (batches, made) = (std::sync::Arc::clone(&batches), made.clone());
+            let work = move || work(predictor, rows, columns, &batches, &made);
+            spawn(scope, &format!("predict-{number}"), work)?;
+        }
+        drop((made, batches));
+        collect(&results, &permit, write)
+    })
+}
+
+fn spawn<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    name: &str,
+    body: impl FnOnce() + Send + 'scope,
+) -> Result<(), PredictError> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let thread = thread.stack_size(THREAD_STACK);
+    let spawned = thread.spawn_scoped(scope, body);
+    spawned.map(drop).map_err(PredictError::Threads)
+}
+
+/// Reads batches, each once there is a permit for it, until nobody wants more.
+fn read_batches(
+    rows: &RowSource,
+    permits: &Receiver<()>,
+    read: &SyncSender<(usize, Result<RecordBatch, DatasetError>)>,
+) {
+    for numbered in rows.batches().enumerate() {
+        let failed = numbered.1.is_err();
+        if permits.recv().is_err() || read.send(numbered).is_err() || failed {
+            return;
+        }
+    }
+}
+
+type Batches = Mutex<Receiver<(usize, Result<RecordBatch, DatasetError>)>>;
+
+/// Predicts batches until there are none, or one fails.
+fn work(
+    predictor: &Predictor<'_>,
+    rows: &RowSource,
+    columns: &Columns,
+    batches: &Batches,
+    made: &SyncSender<Made>,
+) {
+    let mut instance = None;
+    loop {
+        let next = batches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        let Ok((number, batch)) = next else { return };
+        let result = batch
+            .map_err(PredictError::from)
+            .and_then(|batch| of_batch(predictor, &mut instance, rows, columns, &batch));
+        let failed = result.is_err();
+        if made.send((number, result)).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn of_batch(
+    predictor: &Predictor<'_>,
+    instance: &mut Option<Instance>,
+    rows: &RowSource,
+    columns: &Columns,
+    batch: &RecordBatch,
+) -> Result<BatchMade, PredictError> {
+    let encoded = rows.encode(batch)?;
+    let instance = match instance {
+        Some(instance) => instance,
+        None => {
+            let cancel = predictor.cancel.clone();
+            let mut opened = Instance::new(predictor.guest, predictor.limits, cancel)
+                .map_err(PredictError::Guest)?;
+            let read = opened.open_model(predictor.fitted);
+            read.map_err(PredictError::Guest)?;
+            instance.insert(opened)
+        }
+    };
+    let bytes = instance
+        .predict(&encoded.table)
+        .map_err(PredictError::Guest)?;
+    let predictions = PredictionTable::read(&bytes.into(), batch.num_rows(), columns)
+        .map_err(|message| PredictError::Guest(TaskFault::MalformedAnswer { message }))?;
+    Ok(BatchMade {
+        batch: predictions.behind(rows.kept(batch)),
+        unknown: encoded.unknown,
+    })
+}
+
+/// Passes the batches on in order, and gives a permit for another for each.
+fn collect(
+    results: &Receiver<Made>,
+    permit: &SyncSender<()>,
+    write: &mut dyn FnMut(RecordBatch) -> std::io::Result<()>,
+) -> Result<Predicted, PredictError> {
+    let mut predicted = Predicted::default();
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    while let Ok((number, result)) = results.recv() {
+        waiting.insert(number, result);
+        while let Some(result) = waiting.remove(&next) {
+            let BatchMade { batch, unknown } = result?;
+            predicted.rows += batch.num_rows() as u64;
+            for (feature, rows, label) in unknown {
+                let known = predicted.unknown.entry(feature).or_insert((0, label));
+                known.0 += rows;
+            }
+            write(batch).map_err(PredictError::Output)?;
+            next += 1;
+            // The reader may have gone: there are no more rows.
+            let _ = permit.send(());
+        }
+    }
+    // A worker ended with an error that is not the first in order.
+    match waiting.into_values().find_map(Result::err) {
+        Some(error) => Err(error),
+        None => Ok(predicted),
+    }
+}

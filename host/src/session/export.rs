@@ -1,0 +1,143 @@
+//! [`Export`]: what follows a search: its files of results, the refitted model of the
+//! best candidate, and its scores on the hold-out rows.
+
+use bytes::Bytes;
+use fanout_contract::Output;
+
+use super::{LoadedPlan, SessionError};
+use crate::dataset::Prepared;
+use crate::expand::Expansion;
+use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget};
+use crate::plan::DatasetPlan;
+use crate::pool::PoolError;
+use crate::report::{Report, files};
+use crate::run::event::{Event, Listeners};
+use crate::run::manifest::Manifest;
+use crate::run::pool::Pool;
+use crate::run::record::Record;
+use crate::run::search::run_outside_search;
+use crate::run::tasks::SingleTask;
+
+/// A search that ended, with what its export needs.
+pub(super) struct Export<'a> {
+    pub(super) loaded: &'a LoadedPlan,
+    pub(super) manifest: &'a Manifest,
+    pub(super) expansion: &'a Expansion,
+    pub(super) prepared: &'a Prepared,
+    pub(super) pool: &'a dyn Pool<Error = PoolError>,
+    pub(super) record: &'a Record,
+    /// Whether the model file holds the guest.
+    pub(super) with_guest: bool,
+}
+
+impl Export<'_> {
+    /// Writes the files of results where the plan has a folder for them, and refits
+    /// the best candidate on all rows of the search. The files are written first, so
+    /// that a refit that fails loses nothing.
+    pub(super) fn run(
+        &self,
+        report: &mut Report,
+        listeners: &mut Listeners<'_>,
+    ) -> Result<(), SessionError> {
+        let folder = report.plan.output.clone();
+        if let Some(folder) = &folder {
+            files::write(folder, report)?;
+        }
+        let results = &report.results;
+        let metric = report.plan.refit.as_ref();
+        let metric = metric.and_then(|name| results.metric(name));
+        let Some(best) = metric.and_then(|metric| results.best(metric)) else {
+            return Ok(());
+        };
+        // Without a folder there is nowhere to write the model.
+        let refit = folder.is_some().then(|| {
+            let outputs = vec![Output::Model];
+            SingleTask::outside_search(self.expansion, best, &self.prepared.refit, outputs)
+        });
+        let holdout = self.prepared.holdout.as_ref().map(|split| {
+            let outputs = self.expansion.outputs(best as u32).to_vec();
+            SingleTask::outside_search(self.expansion, best, split, outputs)
+        });
+        let has_holdout = holdout.is_some();
+        let tasks: Vec<SingleTask> = refit.into_iter().chain(holdout).collect();
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        listeners.emit(Event::RefitStarted);
+        let mut results = run_outside_search(&tasks, self.pool, listeners)?;
+        if has_holdout && let Some(result) = results.pop() {
+            let answer = result.map_err(SessionError::Refit)?;
+            let scores = self.expansion.named(&answer.scores[0]);
+            report.holdout = Some(scores.into_iter().collect());
+        }
+        let Some(folder) = folder else {
+            return Ok(());
+        };
+        if let Some(result) = results.pop() {
+            result.map_err(SessionError::Refit)?;
+            let fitted = self.fitted(&tasks[0])?;
+            let head = self.head(best, report);
+            let guest = self.guest(best);
+            let path = folder.join(files::MODEL);
+            let file = ModelFile::new(head, fitted, guest.filter(|_| self.with_guest));
+            files::replace(&path, |output| file.write(output))?;
+            report.model = Some(files::MODEL.into());
+        }
+        files::write_best(&folder, report)?;
+        Ok(())
+    }
+
+    /// The model of a task that ended well.
+    fn fitted(&self, task: &SingleTask) -> Result<Bytes, SessionError> {
+        let wanted = task.wanted_fits();
+        let found = self.record.reusing().look(std::slice::from_ref(wanted))?;
+        let artifact = found.iter().flat_map(|found| &found.artifacts).next();
+        let bytes = match artifact {
+            Some((_, output, digest)) => self.record.artifact(&wanted.task, *output, *digest)?,
+            None => None,
+        };
+        bytes.ok_or(SessionError::ModelLost)
+    }
+
+    fn guest(&self, best: usize) -> Option<Bytes> {
+        let digest = self.expansion.guest(best);
+        let mut guests = self.loaded.guests.iter();
+        let guest = guests.find(|loaded| loaded.guest.digest() == digest)?;
+        Some(guest.component.clone())
+    }
+
+    fn head(&self, best: usize, report: &Report) -> ModelHead {
+        let prepared = self.prepared;
+        let task = self.expansion.single(best, &prepared.refit);
+        let searched = report.results.metrics.iter().map(|metric| {
+            let score = ModelScore {
+                mean: metric.test.mean[best],
+                std: metric.test.std[best],
+            };
+            (metric.name.clone(), score)
+        });
+        ModelHead {
+            name: report.plan.name.clone(),
+            run: report.digests.run,
+            guest: self.expansion.guest(best),
+            trainer: task.trainer,
+            params: task.params,
+            steps: task.steps,
+            target: ModelTarget {
+                learning: prepared.learning,
+                classes: prepared.classes.clone(),
+                positive: task.positive,
+                threshold: None,
+            },
+            recipe: prepared.recipe.clone(),
+            reading: DatasetPlan {
+                source: String::new(),
+                ..report.plan.dataset.clone()
+            },
+            rows: prepared.search_rows,
+            scores: searched.collect(),
+            holdout: report.holdout.clone(),
+            plan: self.manifest.plan_fields().clone(),
+        }
+    }
+}
