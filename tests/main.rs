@@ -14,6 +14,7 @@ mod functions;
 mod history;
 mod models;
 mod nats;
+mod onnx;
 mod pipelines;
 mod plans;
 mod pool;
