@@ -8,6 +8,7 @@ import agree
 import bars
 import big
 import estimators
+import predict
 import tables
 
 NAMES = {
@@ -192,9 +193,9 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None, equal=None, single=None):
+def render(kept, large=None, real=None, equal=None, single=None, predicted=None):
     """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
-    agree.py did, and `single` what estimators.py did."""
+    agree.py did, `single` what estimators.py did, and `predicted` what predict.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -216,6 +217,8 @@ def render(kept, large=None, real=None, equal=None, single=None):
                 parts.append(tried_on(machines[name]))
     if single:
         parts.append(estimators.section(single))
+    if predicted:
+        parts.append(predict.section(predicted))
     if real:
         parts.append(tables.section(real))
     if equal:
