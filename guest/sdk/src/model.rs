@@ -238,6 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn a_form_that_a_model_does_not_have_is_refused() {
+        let model = Model::open::<EchoGuest>(&fitted(json!({}))).unwrap();
+        let refused = |form: Value| model.export(&form.to_string()).unwrap_err().to_string();
+        assert_eq!(
+            refused(json!({"form": "onnx"})),
+            "invalid task: trainer `echo` has no form in ONNX: the trainer offers none"
+        );
+        assert_eq!(
+            refused(json!({"form": "onnx", "opset": 15})),
+            "invalid hyper-parameters: models are written for versions 16 to 21 of ONNX's \
+             operators, not for 15"
+        );
+        let unknown = refused(json!({"form": "pickle"}));
+        assert!(unknown.contains("unknown variant `pickle`"), "{unknown}");
+    }
+
+    #[test]
     fn a_model_of_another_guest_is_an_error() {
         let refused = |model: &[u8]| Model::open::<EchoGuest>(model).unwrap_err().to_string();
         assert!(refused(b"{}").starts_with("invalid task: the model is not one of this guest: "));

@@ -553,3 +553,54 @@ fn port_message(port: &Port) -> Message {
     message.message(2, &kind);
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph() -> Graph {
+        Graph::new(&OnnxForm::default())
+    }
+
+    #[test]
+    fn values_have_names_that_no_feature_has() {
+        let mut graph = graph();
+        let a = graph.input("_3", false);
+        let b = graph.input("label", false);
+        let sum = graph.op("Add", [a, b]);
+        graph.output("label", sum, Elements::Double, Some(1));
+        let names = Names::new(&graph);
+        let named: Vec<String> = [a, b, sum].map(|value| names.of(value)).to_vec();
+        assert_eq!(named, ["_3", "label", "__3"]);
+        assert_eq!(graph.outputs[0].name, "label_");
+    }
+
+    #[test]
+    fn equal_constants_are_one() {
+        let mut graph = graph();
+        let [zero, minus] = [0.0, -0.0].map(|number| graph.number(number));
+        assert_ne!(zero, minus);
+        assert_eq!(graph.number(0.0), zero);
+        let row = graph.row(vec![0.0]);
+        assert_ne!(row, zero);
+        assert_eq!(graph.row(vec![f64::NAN]), graph.row(vec![f64::NAN]));
+    }
+
+    #[test]
+    fn a_file_begins_with_its_versions_and_its_producer() {
+        let file = |opset| {
+            let form = OnnxForm {
+                opset,
+                ..OnnxForm::default()
+            };
+            Graph::new(&form).finish("g", &[]).unwrap()
+        };
+        let name = b"\x12\x06fanout\x3a\x03\x12\x01g";
+        let domains = |opset: u8| {
+            let standard = [&b"\x42\x04\x0a\x00\x10"[..], &[opset]].concat();
+            [standard, b"\x42\x0e\x0a\x0aai.onnx.ml\x10\x03".to_vec()].concat()
+        };
+        assert_eq!(file(21), [&b"\x08\x0a"[..], name, &domains(21)].concat());
+        assert_eq!(file(16), [&b"\x08\x08"[..], name, &domains(16)].concat());
+    }
+}

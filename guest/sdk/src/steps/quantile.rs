@@ -104,6 +104,9 @@ impl Step for QuantileTransformer {
     }
 }
 
+/// Where a line begins, its slope, and the share at its beginning.
+type Line = (f64, f64, f64);
+
 /// The share of quantile `at` of `count`.
 fn share(at: usize, count: usize) -> f64 {
     if at + 1 == count && count > 1 {
@@ -139,7 +142,7 @@ impl QuantileTransformer {
             above => line(above, above.wrapping_sub(1)),
         });
         let row = graph.row(quantiles.to_vec());
-        let lines: [(_, Vec<(f64, f64, f64)>); 2] = [
+        let lines: [(_, Vec<Line>); 2] = [
             ("GreaterOrEqual", below.collect()),
             ("Greater", above.collect()),
         ];
@@ -147,7 +150,7 @@ impl QuantileTransformer {
             let passes = graph.op(operator, [x, row]);
             let passes = graph.int64(passes);
             let number = graph.sum(passes, 1, true);
-            let mut of_lines = |of: fn(&(f64, f64, f64)) -> f64| {
+            let mut of_lines = |of: fn(&Line) -> f64| {
                 let numbers = lines.iter().map(of).collect();
                 let all = graph.constant(Tensor::Double(vec![count + 1], numbers));
                 graph.at(all, number)
