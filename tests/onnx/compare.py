@@ -29,7 +29,9 @@ def inputs(session, rows, concats):
     for feature in session.get_inputs():
         name = feature.name
         if parts := concats.get(name):
-            texts = ["-".join(row[part] for part in parts) for row in rows]
+            parts = [[row[part] for part in parts] for row in rows]
+            # Missing if one of them is.
+            texts = ["-".join(row) if all(row) else "" for row in parts]
         else:
             texts = [row[name] for row in rows]
         if feature.type == "tensor(string)":
