@@ -29,7 +29,8 @@ pub struct OnnxForm {
     pub ordered: BTreeMap<String, Vec<String>>,
 }
 
-/// The probability from which on a class is predicted.
+/// The probability from which on a class is predicted, or the decision of a classifier
+/// without probabilities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {

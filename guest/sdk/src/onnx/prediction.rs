@@ -65,9 +65,14 @@ impl Prediction {
                 probabilities,
             } => (labels, classes, decisions, probabilities),
         };
-        let classes = match (threshold, probabilities) {
-            (Some(threshold), Some(probabilities)) if labels.len() == 2 => {
-                decided(graph, &labels, threshold, probabilities)
+        let ranks = match (probabilities, decisions) {
+            (Some(probabilities), _) => Some(Ranks::Probabilities(probabilities)),
+            (None, Some(decisions)) => Some(Ranks::Decisions(decisions)),
+            (None, None) => None,
+        };
+        let classes = match (threshold, ranks) {
+            (Some(threshold), Some(ranks)) if labels.len() == 2 => {
+                decided(graph, &labels, threshold, ranks)
             }
             _ => classes,
         };
@@ -95,15 +100,22 @@ impl Prediction {
     }
 }
 
-/// The classes of two by the probability from which on one of them is predicted.
-fn decided(
-    graph: &mut Graph,
-    labels: &[String],
-    threshold: &Threshold,
-    probabilities: Value,
-) -> Value {
+/// The numbers of two classes that a threshold decides by.
+enum Ranks {
+    /// Of shape (rows, 2).
+    Probabilities(Value),
+    /// Of the second class, of shape (rows, 1).
+    Decisions(Value),
+}
+
+/// The classes of two by the number from which on one of them is predicted.
+fn decided(graph: &mut Graph, labels: &[String], threshold: &Threshold, ranks: Ranks) -> Value {
     let is_second = labels[1] == threshold.class;
-    let column = graph.columns(probabilities, vec![i64::from(is_second)]);
+    let column = match ranks {
+        Ranks::Probabilities(both) => graph.columns(both, vec![i64::from(is_second)]),
+        Ranks::Decisions(second) if is_second => second,
+        Ranks::Decisions(second) => graph.op("Neg", [second]),
+    };
     let from = graph.number(threshold.probability);
     let operator = if is_second { "GreaterOrEqual" } else { "Less" };
     let second = graph.op(operator, [column, from]);
