@@ -63,7 +63,7 @@ impl Flights {
         if case.trainer.contains("forest") {
             features.as_array_mut().unwrap().push(route);
         }
-        let plan = json!({
+        let mut plan = json!({
             "name": "onnx",
             "dataset": {
                 "source": "train.csv",
@@ -77,6 +77,9 @@ impl Flights {
             "search": {"params": {}},
             "cv": {"method": "k_fold", "n_splits": 2},
         });
+        if ["late", "distance"].contains(&case.target) {
+            plan["dataset"]["learn"] = json!("regression");
+        }
         let plan = self.0.write("plan.yaml", &plan.to_string());
         self.0.json(&[&plan, "--output", "out", "--without-guest"]);
         let mut all = vec![
