@@ -15,6 +15,7 @@ mod history;
 mod kinds;
 mod models;
 mod nats;
+mod onnx;
 mod pipelines;
 mod plans;
 mod pool;

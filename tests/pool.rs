@@ -104,6 +104,7 @@ impl Case {
                 splits: prepared.splits,
             },
             splits: prepared.folds.clone(),
+            parts: prepared.parts.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! [`ModelFile`]: a fitted model as one file, `model.fanout`, and [`predict()`], which
-//! applies it to rows of any source, in the guest that made it.
+//! [`ModelFile`]: a fitted model as one file, `model.fanout`; [`predict()`], which
+//! applies it to rows of any source, in the guest that made it; and [`export()`], which
+//! has that guest write it for others.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,13 @@ use crate::dataset::Recipe;
 use crate::digest::Digest;
 use crate::plan::DatasetPlan;
 
+mod export;
 mod file;
 mod output;
 mod predict;
 mod predictions;
 
+pub use export::{ExportError, export};
 pub use file::{ModelFile, ModelFileError};
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};

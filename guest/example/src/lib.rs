@@ -3,7 +3,7 @@
 
 use fanout_sdk::{
     Abilities, Dense, DenseData, DenseTarget, DenseTrainer, Fault, Learning, Matrix, Param,
-    ParamKind, Params, PredictionValues, TrainerDescription,
+    ParamKind, Params, PredictionValues, TrainerDescription, onnx,
 };
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +111,38 @@ impl DenseTrainer for NearestCentroid {
         Ok(PredictionValues::Classes(
             nearest.into_iter().map(|(_, class)| class).collect(),
         ))
+    }
+
+    fn onnx(
+        model: &Model,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let values = columns.numbers(graph)?;
+        // Of shape (rows, centres, columns).
+        let values = graph.reshape(values, vec![0, 1, -1]);
+        let count = model.centres.len();
+        let centres = model.centres.iter();
+        let centres = centres.flat_map(|(_, centre)| centre.iter().copied());
+        let shape = vec![1, count, columns.len()];
+        let centres = graph.constant(onnx::Tensor::Double(shape, centres.collect()));
+        let apart = graph.op("Sub", [values, centres]);
+        let terms = match model.manhattan {
+            true => graph.op("Abs", [apart]),
+            false => graph.op("Mul", [apart, apart]),
+        };
+        let distances = graph.sum(terms, 2, false);
+        let farness = graph.op("Neg", [distances]);
+        let nearest = graph.first_greatest(farness);
+        let classes = model.centres.iter().map(|(class, _)| i64::from(*class));
+        let classes = graph.constant(onnx::Tensor::Int64(vec![count], classes.collect()));
+        Ok(onnx::Prediction::Classes {
+            labels: labels.to_vec(),
+            classes: graph.at(classes, nearest),
+            decisions: None,
+            probabilities: None,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde_json::json;
 
 use crate::algebra::{Cholesky, dot};
@@ -228,6 +228,15 @@ impl DenseTrainer for ElasticNet {
     ) -> Result<PredictionValues, Fault> {
         Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
     }
+
+    fn onnx(
+        model: &LinearModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        _: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx_numbers(graph, columns)
+    }
 }
 
 impl DenseTrainer for Lasso {
@@ -264,5 +273,14 @@ impl DenseTrainer for Lasso {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
+    }
+
+    fn onnx(
+        model: &LinearModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        _: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx_numbers(graph, columns)
     }
 }

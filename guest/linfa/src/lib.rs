@@ -16,6 +16,7 @@ pub mod linear_svc;
 pub mod logistic;
 pub mod naive_bayes;
 pub mod neighbors;
+mod onnx;
 pub mod pls_regression;
 pub mod points;
 mod random;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Params, PredictionValues, TrainerDescription, onnx};
 
 use crate::algebra::LeastSquares;
 use crate::describe::{Gives, Values, dense, fit_intercept, pairs};
@@ -60,6 +60,15 @@ impl DenseTrainer for LinearRegression {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
+    }
+
+    fn onnx(
+        model: &LinearModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        _: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx_numbers(graph, columns)
     }
 }
 

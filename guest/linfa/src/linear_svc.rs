@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -183,5 +183,15 @@ impl DenseTrainer for LinearSvc {
     ) -> Result<PredictionValues, Fault> {
         let decisions = model.linear.decisions(matrix, rows);
         Ok(model.classes.of_decisions(decisions))
+    }
+
+    fn onnx(
+        model: &LinearSvcModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let decisions = model.linear.onnx(graph, columns)?;
+        Ok(model.classes.onnx_decided(graph, labels, decisions))
     }
 }

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{
+    Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription, onnx,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -249,5 +251,19 @@ impl DenseTrainer for LogisticRegression {
             count => table.chunks_exact_mut(count).for_each(softmax),
         }
         Ok(model.classes.of_probabilities(table))
+    }
+
+    fn onnx(
+        model: &LogisticModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let logits = model.linear.onnx(graph, columns)?;
+        let probabilities = match model.classes.count() {
+            2 => graph.op("Sigmoid", [logits]),
+            _ => graph.softmax(logits),
+        };
+        Ok(model.classes.onnx_probable(graph, labels, probabilities))
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use fanout_sdk::contract::MemoryUse;
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer, EachPrediction};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use crate::classes::Occurring;
 use crate::describe::{Gives, Values, at_least, choice, count, dense};
 
 mod filter;
+mod graph;
 mod index;
 mod nearest;
 #[cfg(test)]
@@ -246,6 +247,15 @@ impl DenseTrainer for Neighbors {
         let count = model.rule.count;
         let neighbors = search(&model.index, matrix, rows, count);
         Ok(model.target.predict(&neighbors, count, model.rule))
+    }
+
+    fn onnx(
+        model: &NeighborsModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx(graph, columns, labels)
     }
 
     /// One search per metric for the greatest number of neighbours; the nearest of

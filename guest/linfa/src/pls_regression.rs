@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{
+    Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription, onnx,
+};
 use serde_json::json;
 
 use crate::algebra::{add, dot};
@@ -85,6 +87,15 @@ impl DenseTrainer for PlsRegression {
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
         Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
+    }
+
+    fn onnx(
+        model: &LinearModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        _: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx_numbers(graph, columns)
     }
 }
 

@@ -4,6 +4,8 @@ use fanout_sdk::Matrix;
 use fanout_sdk::matrix::{Block, CodedBlock};
 use serde::{Deserialize, Serialize};
 
+mod graph;
+
 /// The number of points whose distances are computed at a time.
 pub(crate) const LANES: usize = 16;
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -302,6 +302,15 @@ impl DenseTrainer for Ridge {
     ) -> Result<PredictionValues, Fault> {
         Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
     }
+
+    fn onnx(
+        model: &LinearModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        _: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx_numbers(graph, columns)
+    }
 }
 
 impl RidgeClassifier {
@@ -376,5 +385,15 @@ impl DenseTrainer for RidgeClassifier {
     ) -> Result<PredictionValues, Fault> {
         let decisions = model.linear.decisions(matrix, rows);
         Ok(model.classes.of_decisions(decisions))
+    }
+
+    fn onnx(
+        model: &RidgeClassifierModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let decisions = model.linear.onnx(graph, columns)?;
+        Ok(model.classes.onnx_decided(graph, labels, decisions))
     }
 }

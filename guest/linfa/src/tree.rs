@@ -7,7 +7,7 @@ use std::convert::Infallible;
 
 use fanout_sdk::{
     Abilities, Cost, Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf,
-    PredictionValues, Schema, Scorer, Table, Target, Trainer, TrainerDescription,
+    PredictionValues, Schema, Scorer, Table, Target, Trainer, TrainerDescription, onnx,
 };
 use linfa::ParamGuard;
 use linfa::prelude::{Dataset, Fit, Predict};
@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::label::ClassLabel;
+
+mod graph;
 
 /// linfa-trees' `DecisionTree`, with its names and defaults. It predicts classes
 /// without probabilities. A category is the rank of its label. Missing values are
@@ -146,6 +148,14 @@ impl Trainer for LinfaDecisionTree {
             classes: model.classes.clone(),
             values: PredictionValues::Classes(predict(&model.tree, &records)),
         })
+    }
+
+    fn onnx(
+        model: &Model,
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx(graph, columns)
     }
 }
 

@@ -53,7 +53,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::trainer::PredictionValues;
 use crate::{
     Fault, Job, Matrix, Params, Pipeline, Prediction, PredictionBuf, Scorer, Table, Target,
-    Trainer, TrainerDescription,
+    Trainer, TrainerDescription, onnx,
 };
 
 #[cfg(test)]
@@ -122,6 +122,24 @@ pub trait DenseTrainer: 'static {
         matrix: &Matrix,
         rows: &[u32],
     ) -> Result<PredictionValues, Fault>;
+
+    /// The operators of ONNX that predict as [`DenseTrainer::predict`] does, of the
+    /// classes `labels`, which are none for numbers.
+    ///
+    /// # Errors
+    /// [`onnx::refused`], with the reason, if ONNX can't say it.
+    fn onnx(
+        model: &Self::Model,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let _ = (model, graph, columns, labels);
+        Err(onnx::refused(
+            &format!("trainer `{}`", Self::description().name),
+            "the trainer offers none",
+        ))
+    }
 
     /// Fits every candidate, and passes its predictions for each of `sets`, lists of
     /// rows, to `each`: the candidate, the index of the list, the predictions.
@@ -327,5 +345,17 @@ impl<T: DenseTrainer> Trainer for Dense<T> {
             classes: model.classes.clone(),
             values: T::predict(&model.model, matrix, &rows)?,
         })
+    }
+
+    fn onnx(
+        model: &Self::Model,
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        let columns = match columns {
+            Some(columns) => columns,
+            None => model.features.onnx(graph)?,
+        };
+        T::onnx(&model.model, graph, &columns, &model.classes)
     }
 }

@@ -11,7 +11,7 @@ pub use numbers::DummyRegressor;
 
 use crate::contract::MemoryUse;
 use crate::offer::{Offer, Offered};
-use crate::{Abilities, Learning, Param, ParamKind, TrainerDescription};
+use crate::{Abilities, Fault, Learning, Param, ParamKind, TrainerDescription, onnx};
 
 /// The name of the trainers.
 pub(crate) const NAME: &str = "dummy";
@@ -36,6 +36,14 @@ fn description(tasks: Vec<Learning>, params: Vec<Param>) -> TrainerDescription {
             ..MemoryUse::default()
         })
     }
+}
+
+/// Why neither has a form in ONNX.
+fn onnx_refused() -> Fault {
+    onnx::refused(
+        "trainer `dummy`",
+        "it has no features, so that no input says how many rows there are",
+    )
 }
 
 fn choice(of: &[&str]) -> ParamKind {

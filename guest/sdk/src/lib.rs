@@ -123,6 +123,7 @@ pub mod model;
 pub mod native;
 mod normal;
 pub mod offer;
+pub mod onnx;
 mod outputs;
 pub mod pipeline;
 mod prediction;

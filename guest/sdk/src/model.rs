@@ -5,11 +5,11 @@ use std::any::Any;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{CONTRACT, Learning};
+use crate::contract::{CONTRACT, Learning, ModelForm};
 use crate::guest::{Guest, describe, find, offers};
 use crate::offer::Offer;
 use crate::task::other_contract;
-use crate::{Fault, Pipeline, Table, prediction};
+use crate::{Fault, Pipeline, Table, onnx, prediction};
 
 /// A model as it is serialised, with the name of its trainer.
 #[derive(Serialize, Deserialize)]
@@ -62,6 +62,10 @@ impl FittedModel {
 
 /// A fitted model that is open for predictions.
 pub struct Model {
+    /// The name and the version of its guest.
+    guest: &'static str,
+    /// The name of its trainer.
+    trainer: String,
     offer: &'static dyn Offer,
     pipeline: Option<Pipeline>,
     fitted: Box<dyn Any>,
@@ -84,6 +88,8 @@ impl Model {
         let model = FittedModel::read(bytes)?;
         let offer = model.offer::<G>()?;
         Ok(Self {
+            guest: G::NAME,
+            trainer: model.trainer,
             offer,
             pipeline: model.pipeline,
             fitted: offer.open(&model.bytes)?,
@@ -130,6 +136,27 @@ impl Model {
             }
         };
         prediction::of_table(&predictions, table.rows())
+    }
+
+    /// Writes the model in another form, a [`ModelForm`] (JSON).
+    ///
+    /// # Errors
+    /// If the model can't be said in that form.
+    pub fn export(&self, form: &str) -> Result<Vec<u8>, Fault> {
+        let form: ModelForm = serde_json::from_str(form)
+            .map_err(|error| Fault::InvalidTask(format!("the form can't be read: {error}")))?;
+        match form {
+            ModelForm::Onnx(form) => {
+                let source = onnx::Source {
+                    guest: self.guest,
+                    trainer: &self.trainer,
+                    pipeline: self.pipeline.as_ref(),
+                };
+                source.export(&form, |graph, columns| {
+                    self.offer.onnx(&*self.fitted, graph, columns)
+                })
+            }
+        }
     }
 }
 
@@ -208,6 +235,23 @@ mod tests {
         for (found, x) in yes.iter().zip([0.1, 0.9, 0.8, 0.2, 0.7, 0.4]) {
             assert!((found - x / 0.9).abs() < 1e-15, "{found} for {x}");
         }
+    }
+
+    #[test]
+    fn a_form_that_a_model_does_not_have_is_refused() {
+        let model = Model::open::<EchoGuest>(&fitted(json!({}))).unwrap();
+        let refused = |form: Value| model.export(&form.to_string()).unwrap_err().to_string();
+        assert_eq!(
+            refused(json!({"form": "onnx"})),
+            "invalid task: trainer `echo` has no form in ONNX: the trainer offers none"
+        );
+        assert_eq!(
+            refused(json!({"form": "onnx", "opset": 15})),
+            "invalid hyper-parameters: models are written for versions 16 to 21 of ONNX's \
+             operators, not for 15"
+        );
+        let unknown = refused(json!({"form": "pickle"}));
+        assert!(unknown.contains("unknown variant `pickle`"), "{unknown}");
     }
 
     #[test]

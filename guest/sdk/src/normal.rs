@@ -1,5 +1,7 @@
 //! The quantile function of the normal distribution.
 
+use crate::onnx::{Graph, Value};
+
 /// The quantile of the standard normal distribution at `share`, with a relative
 /// error of about 1e-16: algorithm AS 241 (Wichura, 1988, "The percentage points
 /// of the normal distribution", Applied Statistics 37). Infinite at 0 and 1, NaN
@@ -24,6 +26,49 @@ pub(crate) fn quantile(share: f64) -> f64 {
         ratio(r - 5.0, &FAR)
     };
     value.copysign(q)
+}
+
+/// [`quantile`] in ONNX, of shares above 0 and below 1.
+pub(crate) fn onnx_quantile(graph: &mut Graph, share: Value) -> Value {
+    let [half, zero, one] = [0.5, 0.0, 1.0].map(|number| graph.number(number));
+    let q = graph.op("Sub", [share, half]);
+    let is_below = graph.op("Less", [q, zero]);
+    let square = graph.op("Mul", [q, q]);
+    let r = graph.number(0.180_625);
+    let r = graph.op("Sub", [r, square]);
+    let centre = onnx_ratio(graph, r, &CENTRE);
+    let centre = graph.op("Mul", [q, centre]);
+    let rest = graph.op("Sub", [one, share]);
+    let tail = graph.op("Where", [is_below, share, rest]);
+    let log = graph.op("Log", [tail]);
+    let log = graph.op("Neg", [log]);
+    let r = graph.op("Sqrt", [log]);
+    let [middle, far] = [(1.6, &MIDDLE), (5.0, &FAR)].map(|(less, coefficients)| {
+        let less = graph.number(less);
+        let r = graph.op("Sub", [r, less]);
+        onnx_ratio(graph, r, coefficients)
+    });
+    let five = graph.number(5.0);
+    let is_middle = graph.op("LessOrEqual", [r, five]);
+    let value = graph.op("Where", [is_middle, middle, far]);
+    let negative = graph.op("Neg", [value]);
+    let value = graph.op("Where", [is_below, negative, value]);
+    let (size, bound) = (graph.op("Abs", [q]), graph.number(0.425));
+    let is_centre = graph.op("LessOrEqual", [size, bound]);
+    graph.op("Where", [is_centre, centre, value])
+}
+
+/// [`ratio`] in ONNX.
+fn onnx_ratio(graph: &mut Graph, r: Value, of: &Coefficients) -> Value {
+    let [above, below] = of.map(|coefficients| {
+        let first = graph.number(coefficients[0]);
+        coefficients[1..].iter().fold(first, |sum, &coefficient| {
+            let coefficient = graph.number(coefficient);
+            let sum = graph.op("Mul", [sum, r]);
+            graph.op("Add", [sum, coefficient])
+        })
+    });
+    graph.op("Div", [above, below])
 }
 
 /// The coefficients of a numerator and a denominator of degree 7, from the highest.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::trainer::PredictionBuf;
-use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
+use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription, onnx};
 
 /// The fault of prepared data that can't be serialised.
 pub(crate) fn cannot_share(error: postcard::Error) -> Fault {
@@ -62,6 +62,13 @@ pub trait Offer {
     fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault>;
     /// See [`Trainer::predict_matrix`]; `model` is the result of [`Offer::open`].
     fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::onnx`]; `model` is the result of [`Offer::open`].
+    fn onnx(
+        &self,
+        model: &dyn Any,
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault>;
 }
 
 fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
@@ -152,5 +159,14 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
         T::predict_matrix(Self::model(model), matrix)
+    }
+
+    fn onnx(
+        &self,
+        model: &dyn Any,
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        T::onnx(Self::model(model), graph, columns)
     }
 }

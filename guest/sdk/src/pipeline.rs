@@ -29,7 +29,7 @@ use crate::contract::step::matches_pattern;
 use crate::contract::{Columns, StepDescription, Takes, TaskStep};
 use crate::matrix::Block;
 use crate::steps::{self, Fit, FittedStep, StepParams};
-use crate::{Fault, Matrix, Table, Target};
+use crate::{Fault, Matrix, Table, Target, onnx};
 
 pub use cache::StepCache;
 pub(crate) use cache::bytes_of;
@@ -186,6 +186,21 @@ impl Pipeline {
         Ok(matrix)
     }
 
+    /// The operators of ONNX that transform rows as [`Self::apply`] does. The features
+    /// become inputs of the graph.
+    ///
+    /// # Errors
+    /// If a step can't be said in ONNX; the message names it.
+    pub fn onnx(&self, graph: &mut onnx::Graph) -> Result<onnx::Columns, Fault> {
+        let inputs = self.inputs.iter();
+        let inputs = inputs.map(|input| (input.name.as_str(), input.is_category));
+        let mut columns = onnx::Columns::inputs(graph, inputs);
+        for fitted in &self.steps {
+            columns = fitted.onnx(graph, columns)?;
+        }
+        Ok(columns)
+    }
+
     /// By input: the index of its feature in a table.
     fn places(&self, table: &Table) -> Result<Vec<usize>, Fault> {
         let features = table.features();
@@ -234,14 +249,37 @@ impl FittedTaskStep {
         })?;
         Ok(join(out, rest, &self.name))
     }
+
+    fn onnx(
+        &self,
+        graph: &mut onnx::Graph,
+        columns: onnx::Columns,
+    ) -> Result<onnx::Columns, Fault> {
+        let Some(step) = &self.step else {
+            return Ok(columns);
+        };
+        let places = places_among(&columns.names(), &self.columns)?;
+        let rest = others(columns.len(), &places);
+        let selected = columns.select(graph, &places);
+        let rest = columns.select(graph, &rest);
+        let out = step.onnx(graph, &selected).map_err(|fault| {
+            fault.map_message(|message| format!("step `{}`: {message}", self.name))
+        })?;
+        let out = out.renamed(unique(rest.names(), &self.name));
+        Ok(out.beside(rest))
+    }
 }
 
 /// The places of columns, by name.
 fn places_of(matrix: &Matrix, names: &[String]) -> Result<Vec<usize>, Fault> {
-    let by_name: BTreeMap<&str, usize> = matrix.names().zip(0..).collect();
+    places_among(&matrix.names().collect::<Vec<_>>(), names)
+}
+
+/// The places of names among `known`.
+fn places_among(known: &[&str], names: &[String]) -> Result<Vec<usize>, Fault> {
+    let by_name: BTreeMap<&str, usize> = known.iter().copied().zip(0..).collect();
     let places = names.iter().map(|name| {
         by_name.get(name.as_str()).copied().ok_or_else(|| {
-            let known: Vec<&str> = matrix.names().collect();
             Fault::InvalidTask(format!(
                 "there is no column `{name}` at this step; the columns are `{}`",
                 known.join("`, `")
@@ -253,21 +291,30 @@ fn places_of(matrix: &Matrix, names: &[String]) -> Result<Vec<usize>, Fault> {
 
 /// The selected columns, and the others in their order.
 fn divide(matrix: &Matrix, selected: &[usize]) -> (Matrix, Matrix) {
-    let mut is_selected = vec![false; matrix.columns()];
-    selected
-        .iter()
-        .for_each(|&column| is_selected[column] = true);
-    let rest: Vec<usize> = (0..matrix.columns())
-        .filter(|&column| !is_selected[column])
-        .collect();
+    let rest = others(matrix.columns(), selected);
     (matrix.select(selected), matrix.select(&rest))
 }
 
-/// The output of a step and the other columns. A name that a column has already
-/// gets the step's name before it, and a number behind it if that is taken too.
+/// The columns of `count` that are not selected, in their order.
+fn others(count: usize, selected: &[usize]) -> Vec<usize> {
+    let mut is_selected = vec![false; count];
+    selected
+        .iter()
+        .for_each(|&column| is_selected[column] = true);
+    (0..count).filter(|&column| !is_selected[column]).collect()
+}
+
+/// The output of a step and the other columns.
 fn join(out: Matrix, rest: Matrix, step: &str) -> Matrix {
-    let mut taken: BTreeSet<String> = rest.names().map(str::to_owned).collect();
-    let out = out.renamed(|name| {
+    let out = out.renamed(unique(rest.names(), step));
+    out.beside(rest)
+}
+
+/// Names for the output of a step beside columns `taken`. A name that a column has
+/// already gets the step's name before it, and a number behind it if that is taken too.
+fn unique<'a>(taken: impl IntoIterator<Item = &'a str>, step: &str) -> impl FnMut(&str) -> String {
+    let mut taken: BTreeSet<String> = taken.into_iter().map(str::to_owned).collect();
+    move |name| {
         let mut new = name.to_owned();
         let mut number = 1;
         while !taken.insert(new.clone()) {
@@ -278,8 +325,7 @@ fn join(out: Matrix, rest: Matrix, step: &str) -> Matrix {
             number += 1;
         }
         new
-    });
-    out.beside(rest)
+    }
 }
 
 /// The columns that a step transforms.

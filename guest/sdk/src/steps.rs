@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::Block;
+use crate::onnx::{Columns, Graph};
 use crate::{Fault, Matrix, Params, Target};
 
 mod bins;
@@ -86,6 +87,12 @@ pub(crate) trait Step: Serialize + DeserializeOwned + Clone {
     /// # Errors
     /// If one of `rows` has a value that the step can't transform.
     fn transform(&self, matrix: &Matrix, rows: &[u32]) -> Result<Matrix, Fault>;
+
+    /// The operators of ONNX that transform columns as [`Step::transform`] does.
+    ///
+    /// # Errors
+    /// If ONNX can't say it.
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault>;
 
     /// Fits the step, and transforms the columns for the fit of what follows. It
     /// differs from [`Step::transform`] in the training rows only, for a step
@@ -224,6 +231,17 @@ macro_rules! steps {
             pub(crate) fn transform(&self, matrix: &Matrix, rows: &[u32]) -> Result<Matrix, Fault> {
                 match self {
                     $(Self::$kind(fitted) => fitted.transform(matrix, rows),)+
+                }
+            }
+
+            /// See [`Step::onnx`].
+            pub(crate) fn onnx(
+                &self,
+                graph: &mut Graph,
+                columns: &Columns,
+            ) -> Result<Columns, Fault> {
+                match self {
+                    $(Self::$kind(fitted) => fitted.onnx(graph, columns),)+
                 }
             }
 

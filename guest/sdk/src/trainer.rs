@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::contract::Part;
-use crate::{Fault, Matrix, Params, Table, Target, TrainerDescription};
+use crate::{Fault, Matrix, Params, Table, Target, TrainerDescription, onnx};
 
 /// An estimator of a guest. Its functions are pure: their results depend on
 /// nothing but their arguments, since a task has to give the same bits on every
@@ -90,6 +90,24 @@ pub trait Trainer: 'static {
     /// As [`Trainer::predict`].
     fn predict_matrix(model: &Self::Model, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
         Self::predict(model, &Table::of_matrix(matrix.clone())?)
+    }
+
+    /// The operators of ONNX that predict as [`Trainer::predict`] does. `columns` are
+    /// those that the steps of the model's pipeline leave; `None` without steps: then
+    /// the features become inputs of the graph ([`onnx::Columns::inputs`]).
+    ///
+    /// # Errors
+    /// [`onnx::refused`], with the reason, if ONNX can't say it.
+    fn onnx(
+        model: &Self::Model,
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        let _ = (model, graph, columns);
+        Err(onnx::refused(
+            &format!("trainer `{}`", Self::description().name),
+            "the trainer offers none",
+        ))
     }
 }
 

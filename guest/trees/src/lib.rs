@@ -29,6 +29,7 @@
 //! | `grown`, `moving`; `pending`; `grower` | growing trees |
 //! | `resolved` | hyper-parameters resolved for given training rows |
 //! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
+//! | `onnx` | forests in ONNX |
 //! | [`forest`] | fitting and evaluating candidates |
 //! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
 //! | `boosting` | gradient boosting on the same bins |
@@ -62,6 +63,7 @@ mod node_histograms;
 mod noise;
 mod number_criterion;
 mod number_sample;
+mod onnx;
 pub mod params;
 mod payload;
 mod pending;

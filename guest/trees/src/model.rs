@@ -81,6 +81,11 @@ impl Forest {
         &self.columns
     }
 
+    /// The trees.
+    pub(crate) fn fitted(&self) -> &[FittedTree] {
+        &self.trees
+    }
+
     /// The number of trees.
     pub fn trees(&self) -> usize {
         self.trees.len()

@@ -6,7 +6,7 @@ use fanout_sdk::contract::{MemoryUse, StepsMemory, TreesMemory, WideColumns};
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
     Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
-    TrainerDescription, Values,
+    TrainerDescription, Values, onnx,
 };
 use linfa::ParamGuard;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,15 @@ macro_rules! trainer {
 
             fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
                 predict(model, table)
+            }
+
+            fn onnx(
+                model: &Model,
+                graph: &mut onnx::Graph,
+                columns: Option<onnx::Columns>,
+            ) -> Result<onnx::Prediction, Fault> {
+                let labels = model.classes.clone();
+                model.forest.onnx_mean(graph, columns, labels)
             }
         }
     };

@@ -1,28 +1,36 @@
-//! `fanout model`: what a model file is.
+//! `fanout model`: what a model file is, and the model in other forms.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
-use fanout::model::{ModelFile, ModelHead};
+use fanout::model::{ModelFile, ModelHead, export};
+use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, score};
-use fanout::session::SessionError;
+use fanout::session::{OpenModel, SessionError};
+use fanout::task::{Cancel, TaskLimits};
+use fanout_contract::{ModelForm, OnnxForm};
 
 use super::{CommandError, print};
 
-/// Show a model of a run.
+/// Show a model of a run, or export it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// Show what a model is: its trainer, its columns, its scores.
     Show(Show),
+    /// Write a model in a form that other programs read.
+    Export(Export),
 }
 
 impl Model {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Show(show) => show.run(),
+            Self::Export(export) => export.run(),
         }
     }
 }
@@ -47,6 +55,47 @@ impl Show {
         } else {
             print(&text(&model)?);
         }
+        Ok(())
+    }
+}
+
+/// Write a model in a form that other programs read.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The model: the file `model.fanout` of a run's results.
+    model: PathBuf,
+    /// Write a file of ONNX.
+    #[arg(long, value_name = "FILE")]
+    onnx: PathBuf,
+    /// The version of ONNX's operators, 16 to 21.
+    #[arg(long, value_name = "N", default_value_t = *OnnxForm::OPSETS.end(), value_parser = opset())]
+    opset: u32,
+    /// The component file of the model's guest, where the model has none.
+    #[arg(long, value_name = "FILE")]
+    guest: Option<PathBuf>,
+    /// The most memory of the guest, in bytes.
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
+}
+
+fn opset() -> RangedU64ValueParser<u32> {
+    let (first, last) = OnnxForm::OPSETS.into_inner();
+    RangedU64ValueParser::new().range(u64::from(first)..=u64::from(last))
+}
+
+impl Export {
+    fn run(self) -> Result<(), CommandError> {
+        let cancel = Cancel::default();
+        super::interrupt::on_interrupt(cancel.clone())?;
+        let model = OpenModel::read(&self.model, self.guest.as_deref(), 1)?;
+        let limits = TaskLimits {
+            memory: self.memory.unwrap_or(TaskLimits::default().memory),
+            ..TaskLimits::default()
+        };
+        let form = ModelForm::Onnx(model.file.head.onnx(self.opset));
+        let file = export(&model.predictor(limits, 1, cancel), &form);
+        let file = file.map_err(SessionError::from)?;
+        files::replace(&self.onnx, |output| output.write_all(&file)).map_err(SessionError::from)?;
         Ok(())
     }
 }

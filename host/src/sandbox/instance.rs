@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
-use fanout_contract::{Answer, CONTRACT, Fault, Output, Task};
+use fanout_contract::{Answer, CONTRACT, Fault, ModelForm, Output, Task};
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
@@ -139,14 +139,29 @@ impl Instance {
 
     /// Predicts every row of a table by the open model: Parquet files both.
     pub fn predict(&mut self, table: &[u8]) -> Result<Vec<u8>, TaskFault> {
-        let model = self.model.ok_or_else(|| TaskFault::Refused {
-            fault: Fault::InvalidTask("no model is open".to_owned()),
-        })?;
+        let model = self.model()?;
         self.call(self.memory(), |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
             door.model().call_predict(store, model, table)
         })?
         .map_err(refused)
+    }
+
+    /// The open model in another form.
+    pub fn export(&mut self, form: &ModelForm) -> Result<Vec<u8>, TaskFault> {
+        let model = self.model()?;
+        let form = serde_json::to_string(form).expect("a form is JSON");
+        self.call(self.memory(), |bindings, store| {
+            let door = bindings.fanout_trainer_trainer();
+            door.model().call_export(store, model, &form)
+        })?
+        .map_err(refused)
+    }
+
+    fn model(&self) -> Result<ResourceAny, TaskFault> {
+        self.model.ok_or_else(|| TaskFault::Refused {
+            fault: Fault::InvalidTask("no model is open".to_owned()),
+        })
     }
 
     fn dataset(&self) -> Result<ResourceAny, TaskFault> {

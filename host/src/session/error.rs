@@ -8,7 +8,7 @@ use fanout_contract::Fault;
 use crate::dataset::{DatasetError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
-use crate::model::{ModelFileError, PredictError};
+use crate::model::{ExportError, ModelFileError, PredictError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::queue::QueueError;
@@ -104,6 +104,9 @@ pub enum SessionError {
     /// Rows can't be predicted.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// A model can't be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The files of results can't be written.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -165,6 +168,8 @@ impl SessionError {
                 PredictError::Guest(_) => ErrorKind::Guest,
                 PredictError::Output(_) | PredictError::Threads(_) => ErrorKind::Internal,
             },
+            Self::Export(ExportError::Guest(TaskFault::Cancelled)) => ErrorKind::Interrupted,
+            Self::Export(_) => ErrorKind::Guest,
             Self::Files(_) => ErrorKind::Internal,
         }
     }
@@ -196,7 +201,8 @@ impl SessionError {
             }
             Self::ModelLost => "run the plan again",
             Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
-            Self::ModelFile(_) | Self::Predict(_) => return None,
+            Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
+            Self::ModelFile(_) | Self::Predict(_) | Self::Export(_) => return None,
             Self::Plan(_) | Self::Guest { .. } | Self::Sandbox(_) => return None,
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
                 "make room there, or name another folder with `TMPDIR`, and run again"

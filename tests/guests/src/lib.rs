@@ -140,6 +140,10 @@ impl<G: Guest> door::GuestModel for OpenedModel<G> {
     fn predict(&self, _table: Vec<u8>) -> Result<Vec<u8>, Fault> {
         G::predict(&self.bytes)
     }
+
+    fn export(&self, _form: String) -> Result<Vec<u8>, Fault> {
+        Err(Fault::InvalidTask("there is no other form".to_owned()))
+    }
 }
 
 fn read(task: &str) -> Result<Task, Fault> {

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
 use fanout_sdk::matrix::{Block, CodedBlock};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -85,6 +85,30 @@ impl DenseTrainer for GaussianNaiveBayes {
     ) -> Result<PredictionValues, Fault> {
         let by_class = log_likelihoods(model, matrix, rows);
         Ok(of_log_likelihoods(&model.classes, &by_class))
+    }
+
+    fn onnx(
+        model: &GaussianModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let value = columns.numbers(graph)?;
+        // Of shape (rows, classes, columns).
+        let value = graph.reshape(value, vec![0, 1, -1]);
+        let shape = vec![1, model.means.len(), columns.len()];
+        let mut constant =
+            |all: &[Vec<f64>]| graph.constant(onnx::Tensor::Double(shape.clone(), all.concat()));
+        let (means, variances) = (constant(&model.means), constant(&model.variances));
+        let from_means = graph.op("Sub", [value, means]);
+        let squares = graph.op("Mul", [from_means, from_means]);
+        let shares = graph.op("Div", [squares, variances]);
+        let sums = graph.sum(shares, 2, false);
+        let half = graph.number(-0.5);
+        let terms = graph.op("Mul", [sums, half]);
+        let constants = graph.row(model.constants().collect());
+        let logs = graph.op("Add", [terms, constants]);
+        Ok(model.classes.onnx_likely(graph, labels, logs))
     }
 }
 
@@ -166,14 +190,22 @@ impl<'a> Statistics<'a> {
 /// The rows whose terms are added at a time.
 const CHUNK: usize = 256;
 
+impl GaussianModel {
+    /// By class: the part of the logarithm of a likelihood that is the same for all rows.
+    fn constants(&self) -> impl Iterator<Item = f64> {
+        let classes = self.log_priors.iter().zip(&self.variances);
+        classes.map(|(prior, variances)| {
+            let logarithms = variances.iter().map(|v| 0.5 * libm::log(2.0 * PI * v));
+            prior - logarithms.sum::<f64>()
+        })
+    }
+}
+
 /// By class: the logarithm of the likelihood of each row in it times its prior.
 fn log_likelihoods(model: &GaussianModel, matrix: &Matrix, rows: &[u32]) -> Vec<Vec<f64>> {
-    let constants = model.log_priors.iter().zip(&model.variances);
+    let constants = model.constants();
     let mut out: Vec<Vec<f64>> = constants
-        .map(|(prior, variances)| {
-            let logarithms = variances.iter().map(|v| 0.5 * libm::log(2.0 * PI * v));
-            vec![prior - logarithms.sum::<f64>(); rows.len()]
-        })
+        .map(|constant| vec![constant; rows.len()])
         .collect();
     let classes = || model.means.iter().zip(&model.variances);
     let mut first = 0;

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
 use fanout_sdk::matrix::Block;
-use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{
+    Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription, onnx,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -98,6 +100,16 @@ impl DenseTrainer for MultinomialNaiveBayes {
             .map(|(coefficients, intercept)| matrix.multiply(rows, coefficients, *intercept))
             .collect();
         Ok(of_log_likelihoods(&model.classes, &by_class))
+    }
+
+    fn onnx(
+        model: &MultinomialModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        let logs = model.linear.onnx(graph, columns)?;
+        Ok(model.classes.onnx_likely(graph, labels, logs))
     }
 }
 

@@ -24,7 +24,7 @@ const QUERIES: usize = 32;
 pub struct Index {
     pub(super) metric: Metric,
     pub(super) points: Points,
-    tree: Option<Tree>,
+    pub(super) tree: Option<Tree>,
 }
 
 impl Index {

@@ -47,6 +47,11 @@ pub(super) fn is_worth_it(matrix: &Matrix, points: usize) -> bool {
 }
 
 impl Tree {
+    /// By point: its training row.
+    pub(super) fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
     /// The tree of some rows of a matrix of numbers, and the rows in the order of
     /// its points.
     pub(super) fn new(matrix: &Matrix, rows: &[u32]) -> (Self, Vec<u32>) {

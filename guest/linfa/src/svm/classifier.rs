@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{
+    Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription, onnx,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -96,6 +98,64 @@ impl SvcModel {
                 all => all,
             });
         }
+    }
+}
+
+impl SvcModel {
+    /// See [`DenseTrainer::onnx`].
+    fn onnx(
+        &self,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        if !self.sigmoids.is_empty() {
+            return Err(onnx::refused(
+                "trainer `svc` with `probability: true`",
+                "the probabilities of the pairs of classes are coupled by a search whose length \
+                 differs from row to row; fit it with `probability: false`",
+            ));
+        }
+        let of_pairs = self.machines.onnx(graph, columns)?;
+        let count = self.classes.count();
+        if count == 2 {
+            // The decision of the pair is above 0 for the first.
+            let decisions = graph.op("Neg", [of_pairs]);
+            let zero = graph.number(0.0);
+            let is_first = graph.op("Greater", [of_pairs, zero]);
+            let is_second = graph.op("Not", [is_first]);
+            let class = graph.int64(is_second);
+            let class = graph.reshape(class, vec![-1]);
+            return Ok((self.classes).onnx_classes(graph, labels, class, decisions));
+        }
+        // Of shape (pairs, classes): 1 for the first class of a pair, and for the second.
+        let of = |side: fn((u32, u32)) -> u32| {
+            let cell = move |pair, class| f64::from(side(pair) == class);
+            let pairs = pairs(count);
+            pairs.flat_map(move |pair| (0..count as u32).map(move |class| cell(pair, class)))
+        };
+        let firsts = graph.table(count, of(|pair| pair.0).collect());
+        let seconds = graph.table(count, of(|pair| pair.1).collect());
+        let (zero, one, three) = (graph.number(0.0), graph.number(1.0), graph.number(3.0));
+        let mut votes = |operator, passing, others| {
+            let passes = graph.op(operator, [of_pairs, zero]);
+            let passes = graph.double(passes);
+            let fails = graph.op("Sub", [one, passes]);
+            let passing = graph.op("MatMul", [passes, passing]);
+            let others = graph.op("MatMul", [fails, others]);
+            graph.op("Add", [passing, others])
+        };
+        let decided = votes("Greater", firsts, seconds);
+        let ranks = votes("Less", seconds, firsts);
+        let signs = graph.op("Sub", [firsts, seconds]);
+        let sums = graph.op("MatMul", [of_pairs, signs]);
+        let sizes = graph.op("Abs", [sums]);
+        let sizes = graph.op("Add", [sizes, one]);
+        let sizes = graph.op("Mul", [sizes, three]);
+        let shares = graph.op("Div", [sums, sizes]);
+        let ranks = graph.op("Add", [ranks, shares]);
+        let class = graph.first_greatest(if self.break_ties { ranks } else { decided });
+        Ok(self.classes.onnx_classes(graph, labels, class, ranks))
     }
 }
 
@@ -268,5 +328,14 @@ impl DenseTrainer for Svc {
             values: model.classes.decisions(out.values),
             probabilities,
         })
+    }
+
+    fn onnx(
+        model: &SvcModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        labels: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        model.onnx(graph, columns, labels)
     }
 }

@@ -1,7 +1,8 @@
 //! [`Kernel`], and [`Vectors`], the rows that it compares with.
 
 use fanout_sdk::dense::DenseData;
-use fanout_sdk::{Matrix, Params};
+use fanout_sdk::onnx::{Columns, Graph, Value as Node};
+use fanout_sdk::{Fault, Matrix, Params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -116,6 +117,48 @@ impl Vectors {
     /// The number of rows.
     pub(super) fn count(&self) -> usize {
         self.0.count()
+    }
+
+    /// The kernel of rows and every one of these, of shape (rows, count), in ONNX.
+    ///
+    /// # Errors
+    /// If the columns are not theirs.
+    pub(super) fn onnx(
+        &self,
+        kernel: Kernel,
+        graph: &mut Graph,
+        columns: &Columns,
+    ) -> Result<Node, Fault> {
+        if let Kernel::Rbf { gamma } = kernel {
+            let order: Vec<usize> = (0..self.count()).collect();
+            let sums = self
+                .0
+                .onnx_sums(graph, columns, Metric::Euclidean, &order)?;
+            let gamma = graph.number(-gamma);
+            let exponents = graph.op("Mul", [sums, gamma]);
+            return Ok(graph.op("Exp", [exponents]));
+        }
+        let products = self.0.onnx_products(graph, columns)?;
+        let scaled = |graph: &mut Graph, gamma, coef0| {
+            let (gamma, coef0) = (graph.number(gamma), graph.number(coef0));
+            let scaled = graph.op("Mul", [products, gamma]);
+            graph.op("Add", [scaled, coef0])
+        };
+        Ok(match kernel {
+            Kernel::Linear | Kernel::Rbf { .. } => products,
+            Kernel::Poly {
+                gamma,
+                coef0,
+                degree,
+            } => {
+                let (base, degree) = (scaled(graph, gamma, coef0), graph.number(degree.into()));
+                graph.op("Pow", [base, degree])
+            }
+            Kernel::Sigmoid { gamma, coef0 } => {
+                let scaled = scaled(graph, gamma, coef0);
+                graph.op("Tanh", [scaled])
+            }
+        })
     }
 
     /// The kernel of a query and every row.

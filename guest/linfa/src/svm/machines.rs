@@ -1,6 +1,7 @@
 //! [`Machines`]: support vector machines that share their supports.
 
-use fanout_sdk::Matrix;
+use fanout_sdk::onnx::{Columns, Graph, Value};
+use fanout_sdk::{Fault, Matrix};
 use serde::{Deserialize, Serialize};
 
 use super::kernel::{Kernel, Vectors};
@@ -71,6 +72,33 @@ impl Machines {
             }
         }
         out
+    }
+
+    /// [`Self::decisions`] of shape (rows, machines) in ONNX.
+    ///
+    /// # Errors
+    /// If the columns are not those of the supports.
+    pub(super) fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Value, Fault> {
+        let machines = self.machines.iter();
+        let offsets = machines.clone().map(|machine| machine.offset).collect();
+        let offsets = graph.row(offsets);
+        if self.supports.count() == 0 {
+            // Nothing but the offset: a value of any column decides nothing.
+            let value = columns.numbers(graph)?;
+            let value = graph.columns(value, vec![0; self.count()]);
+            let none = graph.op("Sub", [value, value]);
+            return Ok(graph.op("Sub", [none, offsets]));
+        }
+        let kernel = self.supports.onnx(self.kernel, graph, columns)?;
+        let supports = 0..self.supports.count();
+        let by_support = supports.flat_map(|at| {
+            machines
+                .clone()
+                .map(move |machine| machine.coefficients[at])
+        });
+        let coefficients = graph.table(self.count(), by_support.collect());
+        let sums = graph.op("MatMul", [kernel, coefficients]);
+        Ok(graph.op("Sub", [sums, offsets]))
     }
 
     /// The number of machines.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription};
+use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -86,5 +86,14 @@ impl DenseTrainer for Svr {
 
     fn predict(model: &SvrModel, matrix: &Matrix, rows: &[u32]) -> Result<PredictionValues, Fault> {
         Ok(PredictionValues::Numbers(model.0.decisions(matrix, rows)))
+    }
+
+    fn onnx(
+        model: &SvrModel,
+        graph: &mut onnx::Graph,
+        columns: &onnx::Columns,
+        _: &[String],
+    ) -> Result<onnx::Prediction, Fault> {
+        Ok(onnx::Prediction::Numbers(model.0.onnx(graph, columns)?))
     }
 }

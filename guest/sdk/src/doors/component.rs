@@ -100,6 +100,10 @@ impl<G: Guest> GuestModel for OpenModel<G> {
     fn predict(&self, table: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {
         Ok(self.model.predict(table.into())?)
     }
+
+    fn export(&self, form: String) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.model.export(&form)?)
+    }
 }
 
 impl From<crate::Fault> for trainer::Fault {

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{any_number, choice, description};
+use super::{any_number, choice, description, onnx_refused};
 use crate::{
     Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
-    Scorer, Table, Target, Trainer, TrainerDescription,
+    Scorer, Table, Target, Trainer, TrainerDescription, onnx,
 };
 
 /// Predicts from the class frequencies of the training rows.
@@ -135,6 +135,14 @@ impl Trainer for DummyClassifier {
                 _ => PredictionValues::Multiclass(probabilities),
             },
         })
+    }
+
+    fn onnx(
+        _: &Model,
+        _: &mut onnx::Graph,
+        _: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        Err(onnx_refused())
     }
 }
 

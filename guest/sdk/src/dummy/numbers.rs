@@ -4,11 +4,11 @@ use std::convert::Infallible;
 
 use serde_json::{Value, json};
 
-use super::{any_number, choice, description};
+use super::{any_number, choice, description, onnx_refused};
 use crate::metrics::quantile::{linear_quantile, lower_quantile};
 use crate::{
     Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
-    Scorer, Table, Target, Trainer, TrainerDescription,
+    Scorer, Table, Target, Trainer, TrainerDescription, onnx,
 };
 
 /// Predicts one number of the training rows' targets.
@@ -86,6 +86,14 @@ impl Trainer for DummyRegressor {
             classes: Vec::new(),
             values: PredictionValues::Numbers(vec![*number; table.rows()]),
         })
+    }
+
+    fn onnx(
+        _: &f64,
+        _: &mut onnx::Graph,
+        _: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        Err(onnx_refused())
     }
 }
 

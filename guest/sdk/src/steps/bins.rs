@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Fit, Step, at_least, choice, describe};
 use crate::contract::{Param, StepDescription};
 use crate::matrix::{Block, CodedBlock, CodedColumn, Codes};
+use crate::onnx::{self, Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Encodes each column by its bins.
@@ -145,6 +146,33 @@ impl Step for KBinsDiscretizer {
         });
         let blocks = blocks.collect();
         Ok(Matrix::new(matrix.rows(), blocks))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let mut blocks = Vec::new();
+        for (at, (edges, name)) in self.edges.iter().zip(columns.names()).enumerate() {
+            let value = columns.select(graph, &[at]).numbers(graph)?;
+            // Nothing is above NaN: the edge of a column of one bin.
+            let inner = if edges.is_empty() {
+                &[f64::NAN]
+            } else {
+                edges.as_slice()
+            };
+            let inner = graph.row(inner.to_vec());
+            let is_above = graph.op("GreaterOrEqual", [value, inner]);
+            let is_above = graph.double(is_above);
+            let bin = graph.sum(is_above, 1, true);
+            if self.ordinal {
+                blocks.push(onnx::Block::Numbers {
+                    names: vec![name.to_owned()],
+                    value: bin,
+                });
+                continue;
+            }
+            let names = (0..=edges.len()).map(|bin| format!("{name}_{bin}"));
+            blocks.push(onnx::Block::one_hot(graph, bin, names.collect()));
+        }
+        Ok(Columns::new(blocks))
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Fit, StepParams, at_least, choices};
 use crate::contract::{Param, ParamKind};
 use crate::matrix::{Block, CategoryColumn, Place};
+use crate::onnx::{self, Graph};
 use crate::{Fault, Matrix};
 
 /// The categories of a column that occur in the training rows, in order.
@@ -184,6 +185,32 @@ impl Categories {
                 codes.collect()
             }
         }
+    }
+
+    /// By row of a column of ONNX: the value of its category, of shape (rows, 1).
+    /// `unknown` is that of a value that did not occur; if it is `None`, such a row is an
+    /// error.
+    ///
+    /// # Errors
+    /// If the column is of another kind.
+    pub(super) fn onnx(
+        &self,
+        graph: &mut Graph,
+        column: &onnx::Block,
+        values: &[f64],
+        unknown: Option<f64>,
+    ) -> Result<onnx::Value, Fault> {
+        let table = match &self.values {
+            Distinct::Labels(labels) => {
+                onnx::Table::Labels(labels.iter().map(String::as_str).collect())
+            }
+            Distinct::Numbers(numbers) => onnx::Table::Numbers(numbers.clone()),
+        };
+        let missing = match self.missing {
+            true => values.get(self.known()).copied(),
+            false => unknown,
+        };
+        table.look_up(graph, column, &values[..self.known()], missing, unknown)
     }
 
     /// The fault of the first of `rows` that has an unknown category, if any.

@@ -12,6 +12,7 @@ use super::{Fit, Step, StepParams, at_least, check_dense, choices, describe, swi
 use crate::contract::{Param, ParamKind, StepDescription};
 use crate::eigen::{Eigen, symmetric_eigen};
 use crate::matrix::{Block, dot};
+use crate::onnx::{Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Directions on which rows are projected.
@@ -42,6 +43,23 @@ impl Directions {
         });
         let blocks = blocks.collect();
         Matrix::new(rows.len(), blocks)
+    }
+
+    /// [`Self::project`] in ONNX.
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let value = columns.numbers(graph)?;
+        let count = self.vectors.len();
+        let by_column = (0..columns.len()).flat_map(|at| self.vectors.iter().map(move |v| v[at]));
+        let vectors = graph.table(count, by_column.collect());
+        let shifts = graph.row(self.shifts.clone());
+        let scales = graph.row(self.scales.clone());
+        let projected = graph.op("MatMul", [value, vectors]);
+        let shifted = graph.op("Add", [projected, shifts]);
+        let names = (0..count).map(|index| format!("{}{index}", self.prefix));
+        Ok(Columns::of_numbers(
+            names.collect(),
+            graph.op("Div", [shifted, scales]),
+        ))
     }
 
     /// The first directions.
@@ -232,6 +250,10 @@ impl Step for Pca {
         Ok(self.directions.project(matrix))
     }
 
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        self.directions.onnx(graph, columns)
+    }
+
     /// All components, if one of the candidates takes them or says a share.
     fn widest(all: &[StepParams]) -> StepParams {
         let count = |params: &StepParams| params.whole("n_components").unwrap_or(usize::MAX);
@@ -386,6 +408,10 @@ impl Step for TruncatedSvd {
 
     fn transform(&self, matrix: &Matrix, _: &[u32]) -> Result<Matrix, Fault> {
         Ok(self.directions.project(matrix))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        self.directions.onnx(graph, columns)
     }
 
     fn widest(all: &[StepParams]) -> StepParams {

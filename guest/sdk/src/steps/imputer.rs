@@ -8,6 +8,7 @@ use super::{Fit, Step, StepParams, choice, describe, switch};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::labels::sort_order;
 use crate::matrix::{Block, CategoryColumn, CodedBlock, CodedColumn, Codes, Shared};
+use crate::onnx::{self, Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Fills missing values.
@@ -155,6 +156,72 @@ impl Step for SimpleImputer {
         }
         Ok(Matrix::new(matrix.rows(), blocks))
     }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let all = 0..self.columns.len();
+        let kept: Vec<usize> = all
+            .clone()
+            .filter(|&column| self.columns[column].fill.is_some())
+            .collect();
+        let fills: Vec<&Fill> = kept
+            .iter()
+            .filter_map(|&column| self.columns[column].fill.as_ref())
+            .collect();
+        let number = |fill: &&Fill| match fill {
+            Fill::Number(number) => *number,
+            Fill::Label(_) | Fill::Nothing => 0.0,
+        };
+        let out = columns.select(graph, &kept).map(
+            graph,
+            |graph, value, range| {
+                let fill = graph.row(fills[range].iter().map(number).collect());
+                let is_missing = graph.op("IsNaN", [value]);
+                graph.op("Where", [is_missing, fill, value])
+            },
+            |_, x| x,
+        );
+        let mut first = 0;
+        let filled = out.blocks().iter().map(|block| {
+            let mut block = block.clone();
+            if let (onnx::Block::Category { filled, .. }, Fill::Label(label)) =
+                (&mut block, fills[first])
+                && filled.is_none()
+            {
+                *filled = Some(label.clone());
+            }
+            first += block.len();
+            block
+        });
+        let mut blocks: Vec<onnx::Block> = filled.collect();
+        for column in all.filter(|&column| self.columns[column].indicator) {
+            let column = columns.select(graph, &[column]);
+            blocks.push(onnx_indicator(graph, &column)?);
+        }
+        Ok(Columns::new(blocks))
+    }
+}
+
+/// [`indicator`] of one column.
+fn onnx_indicator(graph: &mut Graph, column: &Columns) -> Result<onnx::Block, Fault> {
+    let is_missing = match &column.blocks()[0] {
+        block @ onnx::Block::Category { .. } => {
+            block.look_up(graph, &[], &[], [Some(1.0), Some(0.0)])?
+        }
+        block => {
+            let value = block.numbers(graph)?;
+            let is_missing = graph.op("IsNaN", [value]);
+            graph.double(is_missing)
+        }
+    };
+    let column = CodedColumn {
+        name: format!("missingindicator_{}", column.names()[0]),
+        offset: 0.0,
+        scale: 1.0,
+    };
+    Ok(onnx::Block::Coded {
+        columns: vec![column],
+        inside: is_missing,
+    })
 }
 
 /// The number that fills a column.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fit, Step, check_dense, choice, describe};
 use crate::contract::StepDescription;
 use crate::matrix::Block;
+use crate::onnx::{Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Divides each row by its norm. Its fit learns nothing.
@@ -76,5 +77,26 @@ impl Step for Normalizer {
         let blocks = matrix.names().zip(columns);
         let blocks = blocks.map(|(name, column)| Block::number(name, column));
         Ok(Matrix::new(rows.len(), blocks.collect()))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let value = columns.numbers(graph)?;
+        let absolute = graph.op("Abs", [value]);
+        let norms = match self {
+            Self::L1 => graph.sum(absolute, 1, true),
+            Self::L2 => {
+                let squares = graph.op("Mul", [value, value]);
+                let sums = graph.sum(squares, 1, true);
+                graph.op("Sqrt", [sums])
+            }
+            Self::Max => graph.greatest(absolute),
+        };
+        let (least, one) = (graph.number(super::scalers::LEAST_SCALE), graph.number(1.0));
+        let is_none = graph.op("Less", [norms, least]);
+        let norms = graph.op("Where", [is_none, one, norms]);
+        Ok(Columns::of_numbers(
+            columns.names().into_iter().map(str::to_owned).collect(),
+            graph.op("Div", [value, norms]),
+        ))
     }
 }

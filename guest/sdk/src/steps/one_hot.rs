@@ -7,6 +7,7 @@ use super::categories::{Categories, UNKNOWN, categories_param, grouped, infreque
 use super::{Fit, Step, StepParams, choice, choices, describe};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::{Block, CodedBlock, CodedColumn, Codes};
+use crate::onnx::{self, Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Encodes each column by a coded block.
@@ -106,6 +107,26 @@ impl Step for OneHotEncoder {
             )));
         }
         Ok(Matrix::new(matrix.rows(), blocks))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let place = |column: u32| match column {
+            CodedBlock::NONE => -1.0,
+            column => f64::from(column),
+        };
+        let mut blocks = Vec::new();
+        for (at, column) in self.columns.iter().enumerate() {
+            if column.names.is_empty() {
+                continue;
+            }
+            let places: Vec<f64> = column.column_of.iter().copied().map(place).collect();
+            let unknown = (!self.refuses_unknown).then(|| place(column.unknown));
+            let input = columns.select(graph, &[at]);
+            let input = &input.blocks()[0];
+            let code = column.categories.onnx(graph, input, &places, unknown)?;
+            blocks.push(onnx::Block::one_hot(graph, code, column.names.clone()));
+        }
+        Ok(Columns::new(blocks))
     }
 }
 

@@ -7,6 +7,7 @@ use super::categories::{Categories, UNKNOWN, categories_param, grouped, infreque
 use super::{Fit, Step, StepParams, choice, choices, describe};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::Block;
+use crate::onnx::{self, Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Encodes each column by a column of whole numbers.
@@ -134,5 +135,20 @@ impl Step for OrdinalEncoder {
             blocks.push(Block::number(name, numbers.collect()));
         }
         Ok(Matrix::new(matrix.rows(), blocks))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let mut blocks = Vec::new();
+        for (at, (column, name)) in self.columns.iter().zip(columns.names()).enumerate() {
+            let input = columns.select(graph, &[at]);
+            let (input, numbers) = (&input.blocks()[0], &column.numbers);
+            blocks.push(onnx::Block::Numbers {
+                names: vec![name.to_owned()],
+                value: column
+                    .categories
+                    .onnx(graph, input, numbers, self.unknown)?,
+            });
+        }
+        Ok(Columns::new(blocks))
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{DENSE_LIMIT, Fit, Step, at_least, check_dense, describe, switch};
 use crate::contract::{Param, ParamKind, StepDescription};
 use crate::matrix::Block;
+use crate::onnx::{self, Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Products of columns, the columns themselves among them.
@@ -105,6 +106,26 @@ impl Step for PolynomialFeatures {
         });
         let blocks = blocks.collect();
         Ok(Matrix::new(matrix.rows(), blocks))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        // Behind the columns one of 1, the factor of what has fewer factors than others.
+        let value = columns.numbers(graph)?;
+        let table = graph.padded(value, 1.0);
+        let one = columns.len() as i64;
+        let most = self.products.iter().map(Vec::len).max().unwrap_or(0);
+        let factors = (0..most.max(1)).map(|at| {
+            let factor = |product: &Vec<u32>| product.get(at).map_or(one, |&column| column.into());
+            graph.columns(table, self.products.iter().map(factor).collect())
+        });
+        let factors: Vec<onnx::Value> = factors.collect();
+        let product = factors.into_iter().reduce(|a, b| graph.op("Mul", [a, b]));
+        let names = columns.names();
+        let names = self.products.iter().map(|product| name(product, &names));
+        Ok(Columns::of_numbers(
+            names.collect(),
+            product.expect("there is a factor"),
+        ))
     }
 }
 

@@ -6,6 +6,7 @@ use super::order::{Ordered, extremes};
 use super::scalers::is_constant;
 use super::{Fit, Step, choice, describe, map_values, switch};
 use crate::contract::StepDescription;
+use crate::onnx::{Columns, Graph, Value};
 use crate::{Fault, Matrix};
 
 /// Transforms each column by a power, and standardises it.
@@ -106,6 +107,28 @@ impl Step for PowerTransformer {
             move |x| (self.method.map(x, lambda) - mean) / scale
         }))
     }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        Ok(columns.map(
+            graph,
+            |graph, value, range| {
+                let of_columns = &self.columns[range];
+                let row = |graph: &mut Graph, of: fn(&Column) -> f64| {
+                    graph.row(of_columns.iter().map(of).collect())
+                };
+                let lambdas: Vec<f64> = of_columns.iter().map(|column| column.lambda).collect();
+                let mapped = self.method.onnx(graph, value, &lambdas);
+                let means = row(graph, |column| column.mean);
+                let scales = row(graph, |column| column.scale);
+                let centred = graph.op("Sub", [mapped, means]);
+                graph.op("Div", [centred, scales])
+            },
+            |column, x| {
+                let of = &self.columns[column];
+                (self.method.map(x, of.lambda) - of.mean) / of.scale
+            },
+        ))
+    }
 }
 
 /// Checks that Box-Cox can take the numbers of `rows`.
@@ -134,6 +157,29 @@ impl Method {
         }
     }
 
+    /// [`Self::map`] in ONNX, which has neither `log1p` nor `expm1`: the error is some
+    /// units of 1e-16, and of small λ, below 1e-10.
+    fn onnx(self, graph: &mut Graph, value: Value, lambdas: &[f64]) -> Value {
+        let (one, zero) = (graph.number(1.0), graph.number(0.0));
+        match self {
+            Self::BoxCox => {
+                let log = graph.op("Log", [value]);
+                onnx_power(graph, log, lambdas)
+            }
+            Self::YeoJohnson => {
+                let absolute = graph.op("Abs", [value]);
+                let from_one = graph.op("Add", [absolute, one]);
+                let log = graph.op("Log", [from_one]);
+                let above = onnx_power(graph, log, lambdas);
+                let mirrored: Vec<f64> = lambdas.iter().map(|lambda| 2.0 - lambda).collect();
+                let below = onnx_power(graph, log, &mirrored);
+                let below = graph.op("Neg", [below]);
+                let is_above = graph.op("GreaterOrEqual", [value, zero]);
+                graph.op("Where", [is_above, above, below])
+            }
+        }
+    }
+
     /// The logarithm of the derivative of [`Self::map`], by λ - 1.
     fn log_derivative(self, x: f64) -> f64 {
         match self {
@@ -149,6 +195,40 @@ fn power(log: f64, lambda: f64) -> f64 {
         return log;
     }
     libm::expm1(lambda * log) / lambda
+}
+
+/// [`power`] in ONNX, by column. λ near 0, where the exponential less 1 has no digits
+/// left, is a series.
+fn onnx_power(graph: &mut Graph, log: Value, lambdas: &[f64]) -> Value {
+    const SMALL: f64 = 1e-5;
+    let is_small = |lambda: &f64| lambda.abs() < SMALL;
+    let divisors = lambdas.iter().map(|x| if is_small(x) { 1.0 } else { *x });
+    let divisors = graph.row(divisors.collect());
+    let one = graph.number(1.0);
+    let exponent = graph.op("Mul", [log, divisors]);
+    let power = graph.op("Exp", [exponent]);
+    let less_one = graph.op("Sub", [power, one]);
+    let whole = graph.op("Div", [less_one, divisors]);
+    if !lambdas.iter().any(is_small) {
+        return whole;
+    }
+    let row = graph.row(lambdas.to_vec());
+    let (half, third, small) = (
+        graph.number(0.5),
+        graph.number(1.0 / 3.0),
+        graph.number(SMALL),
+    );
+    let exponent = graph.op("Mul", [log, row]);
+    let mut series = graph.op("Mul", [exponent, third]);
+    for factor in [half, one] {
+        series = graph.op("Add", [series, one]);
+        let next = if factor == half { exponent } else { log };
+        series = graph.op("Mul", [series, next]);
+        series = graph.op("Mul", [series, factor]);
+    }
+    let sizes = graph.op("Abs", [row]);
+    let is_series = graph.op("Less", [sizes, small]);
+    graph.op("Where", [is_series, series, whole])
 }
 
 /// The values of a column with how often each occurs.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::order::Ordered;
 use super::{Fit, Step, at_least, choice, describe, map_values};
 use crate::contract::{Param, StepDescription};
-use crate::normal::quantile as normal_quantile;
+use crate::normal::{onnx_quantile as onnx_normal_quantile, quantile as normal_quantile};
+use crate::onnx::{Columns, Graph, Tensor, Value};
 use crate::{Fault, Matrix};
 
 /// Maps each column by its distribution in the training rows.
@@ -73,7 +74,38 @@ impl Step for QuantileTransformer {
             }
         }))
     }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let bound = BOUND - f64::EPSILON;
+        Ok(columns.map(
+            graph,
+            |graph, value, range| {
+                let first = range.start;
+                let shares = range.map(|column| {
+                    let x = graph.columns(value, vec![(column - first) as i64]);
+                    self.onnx_share(graph, x, &self.quantiles[column])
+                });
+                let shares: Vec<Value> = shares.collect();
+                let shares = graph.beside(&shares);
+                if !self.normal {
+                    return shares;
+                }
+                let shares = graph.clamp(shares, bound, 1.0 - bound);
+                onnx_normal_quantile(graph, shares)
+            },
+            |column, x| {
+                let share = self.share_of(x, &self.quantiles[column]);
+                match self.normal {
+                    true => normal_quantile(share.clamp(bound, 1.0 - bound)),
+                    false => share,
+                }
+            },
+        ))
+    }
 }
+
+/// Where a line begins, its slope, and the share at its beginning.
+type Line = (f64, f64, f64);
 
 /// The share of quantile `at` of `count`.
 fn share(at: usize, count: usize) -> f64 {
@@ -84,6 +116,75 @@ fn share(at: usize, count: usize) -> f64 {
 }
 
 impl QuantileTransformer {
+    /// [`Self::share_of`] in ONNX, for a column of shape (rows, 1).
+    fn onnx_share(&self, graph: &mut Graph, x: Value, quantiles: &[f64]) -> Value {
+        let count = quantiles.len();
+        let (first, last) = (quantiles[0], quantiles[count - 1]);
+        if first.is_nan() {
+            let nothing = graph.number(f64::NAN);
+            return graph.op("Mul", [x, nothing]);
+        }
+        // By number of quantiles up to, or below, `x`: a line.
+        let line = |at: usize, next: usize| {
+            let share_at = share(at, count);
+            let slope = match next < count {
+                true => (share(next, count) - share_at) / (quantiles[next] - quantiles[at]),
+                false => 0.0,
+            };
+            (quantiles[at], slope, share_at)
+        };
+        let below = (0..=count).map(|below| match below {
+            0 => (first, 0.0, share(0, count)),
+            below => line(below - 1, below),
+        });
+        let above = (0..=count).map(|above| match above {
+            above if above == count => (last, 0.0, share(count - 1, count)),
+            above => line(above, above.wrapping_sub(1)),
+        });
+        let row = graph.row(quantiles.to_vec());
+        let lines: [(_, Vec<Line>); 2] = [
+            ("GreaterOrEqual", below.collect()),
+            ("Greater", above.collect()),
+        ];
+        let [below, above] = lines.map(|(operator, lines)| {
+            let passes = graph.op(operator, [x, row]);
+            let passes = graph.int64(passes);
+            let number = graph.sum(passes, 1, true);
+            let mut of_lines = |of: fn(&Line) -> f64| {
+                let numbers = lines.iter().map(of).collect();
+                let all = graph.constant(Tensor::Double(vec![count + 1], numbers));
+                graph.at(all, number)
+            };
+            let from = of_lines(|line| line.0);
+            let slope = of_lines(|line| line.1);
+            let share = of_lines(|line| line.2);
+            let distance = graph.op("Sub", [x, from]);
+            let rise = graph.op("Mul", [slope, distance]);
+            graph.op("Add", [rise, share])
+        });
+        let both = graph.op("Add", [below, above]);
+        let half = graph.number(0.5);
+        let mut result = graph.op("Mul", [both, half]);
+        // The end that is asked first is set last.
+        for (end, bound, operators) in [
+            (1.0, last, ["Add", "Greater"]),
+            (0.0, first, ["Sub", "Less"]),
+        ] {
+            let bound = graph.number(bound);
+            let is_end = match self.normal {
+                true => {
+                    let width = graph.number(BOUND);
+                    let moved = graph.op(operators[0], [x, width]);
+                    graph.op(operators[1], [moved, bound])
+                }
+                false => graph.op("Equal", [x, bound]),
+            };
+            let end = graph.number(end);
+            result = graph.op("Where", [is_end, end, result]);
+        }
+        result
+    }
+
     /// The share of the training rows below `x`; NaN for NaN.
     fn share_of(&self, x: f64, quantiles: &[f64]) -> f64 {
         let (first, last) = (quantiles[0], quantiles[quantiles.len() - 1]);

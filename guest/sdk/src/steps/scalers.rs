@@ -9,6 +9,7 @@ use super::order::{Ordered, extremes};
 use super::{Fit, Step, describe, map_values, switch};
 use crate::contract::{Param, ParamKind, StepDescription};
 use crate::normal::quantile as normal_quantile;
+use crate::onnx::{Columns, Graph};
 use crate::{Fault, Matrix};
 
 /// Subtracts the mean and divides by the standard deviation.
@@ -31,10 +32,33 @@ impl Centred {
             move |x| (x - centre) / scale
         })
     }
+
+    fn onnx_all(all: &[Self], graph: &mut Graph, columns: &Columns) -> Columns {
+        columns.map(
+            graph,
+            |graph, value, range| {
+                let of_columns = all[range].iter();
+                let centres = graph.row(of_columns.clone().map(|column| column.centre).collect());
+                let scales = graph.row(of_columns.map(|column| column.scale).collect());
+                let centred = graph.op("Sub", [value, centres]);
+                graph.op("Div", [centred, scales])
+            },
+            |column, x| (x - all[column].centre) / all[column].scale,
+        )
+    }
+}
+
+/// Numbers as they are, but those beyond two bounds as these.
+fn onnx_clamped(graph: &mut Graph, columns: &Columns, [low, high]: [f64; 2]) -> Columns {
+    columns.map(
+        graph,
+        |graph, value, _| graph.clamp(value, low, high),
+        |_, x| x.clamp(low, high),
+    )
 }
 
 /// The least scale that is not taken for 0, ten times the machine precision.
-const LEAST_SCALE: f64 = 10.0 * f64::EPSILON;
+pub(super) const LEAST_SCALE: f64 = 10.0 * f64::EPSILON;
 
 /// A scale to divide by: 1 for a column whose scale is near 0.
 pub(super) fn divisor(scale: f64) -> f64 {
@@ -88,6 +112,10 @@ impl Step for StandardScaler {
 
     fn transform(&self, matrix: &Matrix, _: &[u32]) -> Result<Matrix, Fault> {
         Ok(Centred::map_all(&self.columns, matrix))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        Ok(Centred::onnx_all(&self.columns, graph, columns))
     }
 }
 
@@ -143,6 +171,24 @@ impl Step for MinMaxScaler {
             let (scale, min) = self.columns[column];
             move |x: f64| (x * scale + min).clamp(low, high)
         }))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let scaled = columns.map(
+            graph,
+            |graph, value, range| {
+                let of_columns = self.columns[range].iter();
+                let scales = graph.row(of_columns.clone().map(|column| column.0).collect());
+                let least = graph.row(of_columns.map(|column| column.1).collect());
+                let scaled = graph.op("Mul", [value, scales]);
+                graph.op("Add", [scaled, least])
+            },
+            |column, x| x * self.columns[column].0 + self.columns[column].1,
+        );
+        Ok(match self.clip {
+            Some((low, high)) => onnx_clamped(graph, &scaled, [low, high]),
+            None => scaled,
+        })
     }
 }
 
@@ -208,6 +254,10 @@ impl Step for RobustScaler {
     fn transform(&self, matrix: &Matrix, _: &[u32]) -> Result<Matrix, Fault> {
         Ok(Centred::map_all(&self.columns, matrix))
     }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        Ok(Centred::onnx_all(&self.columns, graph, columns))
+    }
 }
 
 /// Divides by the greatest absolute value.
@@ -248,5 +298,13 @@ impl Step for MaxAbsScaler {
             return Ok(scaled);
         }
         Ok(map_values(&scaled, |_| |x: f64| x.clamp(-1.0, 1.0)))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let scaled = Centred::onnx_all(&self.columns, graph, columns);
+        Ok(match self.clip {
+            true => onnx_clamped(graph, &scaled, [-1.0, 1.0]),
+            false => scaled,
+        })
     }
 }

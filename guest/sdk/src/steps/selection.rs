@@ -10,6 +10,7 @@ use super::order::{Ordered, extremes};
 use super::scalers::is_constant;
 use super::{Fit, Step, StepParams, at_least, choice, choices, describe};
 use crate::contract::{Param, ParamKind, StepDescription};
+use crate::onnx::{Columns, Graph};
 use crate::{Fault, Matrix, Target};
 
 /// Keeps the columns whose variance is above a threshold.
@@ -60,6 +61,10 @@ impl Step for VarianceThreshold {
 
     fn transform(&self, matrix: &Matrix, _: &[u32]) -> Result<Matrix, Fault> {
         Ok(matrix.select(&self.kept))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        Ok(columns.select(graph, &self.kept))
     }
 }
 
@@ -147,6 +152,10 @@ impl Step for SelectKBest {
         Ok(matrix.select(&self.0.kept))
     }
 
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        Ok(columns.select(graph, &self.0.kept))
+    }
+
     fn widest(all: &[StepParams]) -> StepParams {
         let count = |params: &&StepParams| params.whole("k").unwrap_or(usize::MAX);
         all.iter().max_by_key(count).unwrap_or(&all[0]).clone()
@@ -205,6 +214,10 @@ impl Step for SelectPercentile {
 
     fn transform(&self, matrix: &Matrix, _: &[u32]) -> Result<Matrix, Fault> {
         Ok(matrix.select(&self.0.kept))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        Ok(columns.select(graph, &self.0.kept))
     }
 
     fn widest(all: &[StepParams]) -> StepParams {

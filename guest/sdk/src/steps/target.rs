@@ -8,6 +8,7 @@ use super::categories::{Categories, UNKNOWN};
 use super::{Fit, Step, StepParams, at_least, choices, describe, folds, switch};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::Block;
+use crate::onnx::{self, Columns, Graph};
 use crate::{Fault, Matrix, Target};
 
 /// Encodes each column by one column of means for two classes or numbers, and by
@@ -95,6 +96,22 @@ impl Step for TargetEncoder {
             }
         }
         Ok(Matrix::new(matrix.rows(), blocks))
+    }
+
+    fn onnx(&self, graph: &mut Graph, columns: &Columns) -> Result<Columns, Fault> {
+        let mut blocks = Vec::new();
+        for (at, (column, name)) in self.columns.iter().zip(columns.names()).enumerate() {
+            let input = columns.select(graph, &[at]);
+            let input = &input.blocks()[0];
+            let outputs = column.encodings.iter().zip(&self.means).zip(&self.suffixes);
+            for ((encoding, mean), suffix) in outputs {
+                blocks.push(onnx::Block::Numbers {
+                    names: vec![format!("{name}{suffix}")],
+                    value: (column.categories).onnx(graph, input, encoding, Some(*mean))?,
+                });
+            }
+        }
+        Ok(Columns::new(blocks))
     }
 
     fn fit_transform(fit: &Fit<'_>, rows: &[u32]) -> Result<(Self, Matrix), Fault> {

@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 use super::*;
 use crate::Table;
-use crate::contract::{Columns, TaskStep};
+use crate::contract::{Columns, OnnxForm, TaskStep};
 use crate::matrix::{CategoryColumn, Shared};
+use crate::onnx;
 use crate::pipeline::{FitRows, Pipeline, StepCache};
 
 /// A value of a table or an expected one.
@@ -190,7 +191,33 @@ fn compare_case(tables: &Tables, case: &Case) -> Result<(), String> {
             }
         }
     }
+    check_onnx(&pipeline, &out)?;
     check_test_rows(&case.steps, &matrix, &rows, &pipeline, &out)
+}
+
+/// In ONNX the columns have the same names and are of the same kinds.
+fn check_onnx(pipeline: &Pipeline, out: &Matrix) -> Result<(), String> {
+    let mut graph = Graph::new(&OnnxForm::default());
+    let columns = pipeline
+        .onnx(&mut graph)
+        .map_err(|fault| fault.to_string())?;
+    let kinds = |name: &'static str, count: usize| vec![name; count];
+    let found = columns.blocks().iter().flat_map(|block| match block {
+        onnx::Block::Numbers { .. } => kinds("numbers", block.len()),
+        onnx::Block::Category { .. } => kinds("category", block.len()),
+        onnx::Block::Coded { .. } => kinds("coded", block.len()),
+    });
+    let expected = out.blocks().iter().flat_map(|block| match block {
+        Block::Number(_) => kinds("numbers", 1),
+        Block::Category(_) => kinds("category", 1),
+        Block::Coded(_) => kinds("coded", block.columns()),
+    });
+    let found: Vec<(&str, &str)> = columns.names().into_iter().zip(found).collect();
+    let expected: Vec<(&str, &str)> = out.names().zip(expected).collect();
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("columns in ONNX are {found:?}, not {expected:?}")),
+    }
 }
 
 fn fit(

@@ -4,7 +4,7 @@ use fanout_sdk::contract::{MemoryUse, TreesMemory};
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
     Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
-    TrainerDescription,
+    TrainerDescription, onnx,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,6 +67,14 @@ macro_rules! trainer {
 
             fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
                 predict(model, table)
+            }
+
+            fn onnx(
+                model: &BoostedModel,
+                graph: &mut onnx::Graph,
+                columns: Option<onnx::Columns>,
+            ) -> Result<onnx::Prediction, Fault> {
+                model.onnx(graph, columns)
             }
         }
     };
@@ -131,6 +139,32 @@ fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> 
             _ => PredictionValues::Multiclass(values),
         },
     })
+}
+
+impl BoostedModel {
+    /// See [`Trainer::onnx`].
+    fn onnx(
+        &self,
+        graph: &mut onnx::Graph,
+        columns: Option<onnx::Columns>,
+    ) -> Result<onnx::Prediction, Fault> {
+        let sums = self.forest.onnx_sums(graph, columns, self.baseline.len())?;
+        let baseline = graph.row(self.baseline.clone());
+        let sums = graph.op("Add", [sums, baseline]);
+        let labels = self.classes.clone();
+        Ok(match self.link {
+            Link::Identity => onnx::Prediction::Numbers(sums),
+            Link::Log => onnx::Prediction::Numbers(graph.op("Exp", [sums])),
+            Link::Logit => {
+                let second = graph.op("Sigmoid", [sums]);
+                onnx::Prediction::of_binary(graph, labels, second)
+            }
+            Link::Softmax => {
+                let probabilities = graph.softmax(sums);
+                onnx::Prediction::of_multiclass(graph, labels, probabilities)
+            }
+        })
+    }
 }
 
 fn set<'a>(job: &Job<'a>) -> BoostingSet<'a> {
