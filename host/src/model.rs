@@ -1,5 +1,6 @@
 //! [`ModelFile`]: a fitted model as one file, `model.fanout`, and [`predict()`], which
-//! applies it to rows of any source, in the guest that made it.
+//! applies it to rows of any source, in the guest that made it. [`with_model()`] makes a
+//! component of the guest that has the model inside and answers rows over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +12,19 @@ use crate::dataset::Recipe;
 use crate::digest::Digest;
 use crate::plan::DatasetPlan;
 
+mod component;
 mod file;
 mod output;
 mod predict;
 mod predictions;
+mod served;
 
+pub use component::with_model;
 pub use file::{ModelFile, ModelFileError};
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
 pub use predictions::{Columns, PredictionTable};
+pub use served::{ServedError, served};
 
 /// What a model is: the head of its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,28 +1,33 @@
-//! `fanout model`: what a model file is.
+//! `fanout model`: what a model file is, and its other forms.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
-use fanout::model::{ModelFile, ModelHead};
+use fanout::model::{ModelFile, ModelHead, served, with_model};
+use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, score};
-use fanout::session::SessionError;
+use fanout::session::{SessionError, component};
 
 use super::{CommandError, print};
 
-/// Show a model of a run.
+/// Show or export a model of a run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// Show what a model is: its trainer, its columns, its scores.
     Show(Show),
+    /// Write a model in a form that other programs run.
+    Export(Export),
 }
 
 impl Model {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Show(show) => show.run(),
+            Self::Export(export) => export.run(),
         }
     }
 }
@@ -49,6 +54,49 @@ impl Show {
         }
         Ok(())
     }
+}
+
+/// Write a model in a form that other programs run.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("form").required(true).multiple(false)))]
+pub(crate) struct Export {
+    /// The model: the file `model.fanout` of a run's results.
+    model: PathBuf,
+    /// A WebAssembly component that has the model inside and answers rows over HTTP, on
+    /// any host of `wasi:http`.
+    #[arg(long, value_name = "FILE", group = "form")]
+    component: Option<PathBuf>,
+    /// The model for an endpoint that has none inside: the part `model` of its
+    /// `POST /predict`.
+    #[arg(long, value_name = "FILE", group = "form")]
+    package: Option<PathBuf>,
+    /// The component file of the model's guest, where the model has none.
+    #[arg(long, value_name = "FILE")]
+    guest: Option<PathBuf>,
+}
+
+impl Export {
+    fn run(self) -> Result<(), CommandError> {
+        let model = ModelFile::read(&self.model).map_err(SessionError::from)?;
+        let package = || -> Result<Vec<u8>, SessionError> {
+            let served = served(&model.head)?;
+            Ok(fanout_contract::served::package(&served, &model.fitted))
+        };
+        if let Some(path) = &self.component {
+            let guest = component(&model, self.guest.as_deref())?;
+            let wasm = with_model(&guest, &package()?).map_err(SessionError::from)?;
+            write(path, &wasm)?;
+        }
+        if let Some(path) = &self.package {
+            write(path, &package()?)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), CommandError> {
+    files::replace(path, |output| output.write_all(content)).map_err(SessionError::from)?;
+    Ok(())
 }
 
 fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
