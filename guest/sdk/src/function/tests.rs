@@ -108,14 +108,14 @@ fn other_methods_and_paths_are_refused() {
         ask("GET", "/tasks"),
         (
             404,
-            "invalid task: there is no resource `/tasks`; the only one is `/`".to_owned()
+            "invalid task: there is no resource `/tasks`; there are `/` and `/predict`".to_owned()
         )
     );
     assert_eq!(
         ask("POST", "/"),
         (
             400,
-            "invalid task: the request's `content-type` is not `multipart/form-data` with a \
+            "invalid task: the `content-type` is not `multipart/form-data` with a \
              boundary"
                 .to_owned()
         )
