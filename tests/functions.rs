@@ -2,6 +2,7 @@
 //! whole runs over them, on good days and on bad ones.
 
 mod contract;
+pub(crate) mod curl;
 mod hostile;
 mod proxy;
 pub(crate) mod results;

@@ -1,5 +1,7 @@
 //! Model files and predictions, over the real binary.
 
+mod served;
+
 use std::process::Stdio;
 
 use serde_json::Value;

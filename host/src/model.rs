@@ -1,6 +1,7 @@
 //! [`ModelFile`]: a fitted model as one file, `model.fanout`; [`predict()`], which
-//! applies it to rows of any source, in the guest that made it; and [`export()`], which
-//! has that guest write it for others.
+//! applies it to rows of any source, in the guest that made it; [`export()`], which has
+//! that guest write it for others; and [`with_model()`], which makes a component of the
+//! guest that has the model inside and answers rows over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +13,21 @@ use crate::dataset::Recipe;
 use crate::digest::Digest;
 use crate::plan::DatasetPlan;
 
+mod component;
 mod export;
 mod file;
 mod output;
 mod predict;
 mod predictions;
+mod served;
 
+pub use component::with_model;
 pub use export::{ExportError, export};
 pub use file::{ModelFile, ModelFileError};
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
 pub use predictions::{Columns, PredictionTable};
+pub use served::{ServedError, served};
 
 /// What a model is: the head of its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

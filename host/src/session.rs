@@ -37,7 +37,7 @@ pub use effort::TimeEstimate;
 pub use error::SessionError;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
-pub use model::OpenModel;
+pub use model::{OpenModel, component};
 pub use pools::queue_settings;
 
 /// How a plan is executed.

@@ -18,6 +18,7 @@ use fanout_contract::{
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
 
+use crate::functions::curl::{Reply, curl};
 use crate::functions::results::exported;
 use crate::functions::server::{Kind, Server};
 use crate::plans::schema::violations_in;
@@ -64,26 +65,7 @@ impl FunctionFixture {
 
     /// What curl gets, standing in the folder.
     fn curl(&self, url: &str, arguments: &[&str]) -> Reply {
-        let output = Command::new("curl")
-            .current_dir(self.fanout.here.path())
-            .args(["-sS", "-i", "-H", "expect:", url])
-            .args(arguments)
-            .output()
-            .expect("curl is installed");
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        let said = text(&output.stdout);
-        let (head, body) = said.split_once("\r\n\r\n").unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
-        let header = |line: &str| {
-            let (name, value) = line.split_once(':').unwrap();
-            (name.to_lowercase(), value.trim().to_owned())
-        };
-        Reply {
-            status: status.to_owned(),
-            headers: lines.map(header).collect(),
-            body: body.to_owned(),
-        }
+        curl(self.fanout.here.path(), url, arguments)
     }
 
     fn post(&self, url: &str, parts: &[String]) -> Reply {
@@ -123,13 +105,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-#[derive(Debug)]
-struct Reply {
-    status: String,
-    headers: Vec<(String, String)>,
-    body: String,
 }
 
 impl Reply {

@@ -2,16 +2,21 @@
 //! guest, a [`Task`] and its [`Answer`] or [`Fault`], and the [`Layout`] in the
 //! metadata of a dataset's Parquet file.
 //!
+//! A model that a guest serves comes with a [`Served`] document.
+//!
 //! All documents are JSON, the same through both interfaces of a guest; over HTTP,
 //! files stand beside them in a [`multipart`] body. The crate does no I/O, and depends
 //! on neither WebAssembly nor Parquet.
 
 mod form;
+pub mod label;
 pub mod metric;
 pub mod multipart;
 mod needs;
+pub mod number;
 mod param;
 mod score;
+pub mod served;
 pub mod step;
 #[cfg(test)]
 mod tests;
@@ -24,6 +29,7 @@ pub use form::{ModelForm, OnnxForm, Threshold};
 pub use metric::Metric;
 pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;
+pub use served::Served;
 pub use step::{Columns, StepDescription, Takes, TaskStep};
 
 /// The version of the contract. A guest refuses tasks of other versions.

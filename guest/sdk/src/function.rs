@@ -1,30 +1,50 @@
 //! [`Function`]: the contract over HTTP, for platforms that serve functions.
 //!
 //! `GET /` answers the description; `POST /` takes a task with its dataset and
-//! answers its scores. Sockets are the caller's: a request comes with its body
+//! answers its scores; `POST /predict` takes a model with rows and answers its
+//! predictions. Of a component with a model inside, `GET /` describes that, and both
+//! other ways take rows alone. Sockets are the caller's: a request comes with its body
 //! as a stream, and URLs are fetched by a function that the caller passes.
 //!
 //! The last opened dataset is kept under the SHA-256 digests of its two files.
 //! These are computed here and never taken from a request, so that no client
 //! can substitute the dataset of the next one.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::iter;
 use std::rc::Rc;
+
+use bytes::Bytes;
 
 use crate::Fault;
 use crate::contract::multipart;
 use crate::dataset::{Dataset, Evaluation};
 use crate::guest::{Guest, describe};
-use crate::request::{Fetch, FileSource, HttpRequest, Location, Refusal, Request, digest_of};
+use crate::request::{
+    Fetch, FileSource, HttpRequest, Location, MAX_BODY_BYTES, Refusal, Request, digest_of, parts,
+    whole,
+};
+use crate::served::{self, Answered, ServedModel};
 
 const JSON: &str = "application/json";
 
 /// A guest as a function over HTTP. It keeps the dataset that it opened last,
 /// for platforms that keep an instance between requests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Function {
     kept: RefCell<Option<KeptDataset>>,
+    /// The package of the model inside of the component.
+    inside: Option<Bytes>,
+    /// The same, open.
+    open_inside: OnceCell<ServedModel>,
+    /// The model that a request brought last, with the digest of its package.
+    brought: RefCell<Option<(String, Rc<ServedModel>)>>,
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self::with_model(served::embedded())
+    }
 }
 
 /// An open dataset with the digests of its files.
@@ -44,8 +64,11 @@ pub struct HttpResponse {
     pub allow: Option<&'static str>,
     /// The header `fanout-dataset`, for requests with a dataset.
     pub dataset: Option<DatasetStatus>,
-    /// The header `content-type`: JSON, or `multipart/form-data` for an answer with
-    /// artifacts.
+    /// The header `fanout-unknown`, for predictions of rows with categories that the
+    /// training data did not have: JSON in ASCII, the number of rows by feature.
+    pub unknown: Option<String>,
+    /// The header `content-type`: JSON, `text/csv` for predictions, or
+    /// `multipart/form-data` for an answer with artifacts.
     pub content_type: String,
     /// A `Description` or an `Answer` for status 200, else a `Fault`. With artifacts:
     /// the parts `answer` and `<output>-<candidate>`.
@@ -75,13 +98,39 @@ impl DatasetStatus {
 }
 
 impl Function {
+    /// A function of a component that has a model inside, as the contract packages it.
+    pub fn with_model(inside: Option<Bytes>) -> Self {
+        Self {
+            kept: RefCell::default(),
+            inside,
+            open_inside: OnceCell::new(),
+            brought: RefCell::default(),
+        }
+    }
+
     /// Answers one request. `fetch` gets the body behind a URL.
     pub fn answer<G: Guest>(&self, request: HttpRequest<'_>, fetch: &Fetch<'_>) -> HttpResponse {
         let path = request
             .path
             .split_once('?')
             .map_or(request.path, |(path, _)| path);
+        let of_rows = self.inside.is_some() && !request.is_form();
         match (request.method, path) {
+            ("GET", "/" | "") if self.inside.is_some() => match self.model::<G>() {
+                Ok(model) => HttpResponse::ok(model.describe()),
+                Err(refusal) => HttpResponse::refusal(refusal.status, &refusal.fault),
+            },
+            ("POST", "/predict") => self.predict::<G>(request),
+            ("POST", "/" | "") if of_rows => self.predict::<G>(request),
+            (method, "/predict") => HttpResponse {
+                allow: Some("POST"),
+                ..HttpResponse::refusal(
+                    405,
+                    &Fault::InvalidTask(format!(
+                        "the method `{method}` is not supported; `POST` predicts rows"
+                    )),
+                )
+            },
             ("GET", "/" | "") => HttpResponse::ok(
                 serde_json::to_string(&describe::<G>())
                     .expect("a description has text keys and finite numbers"),
@@ -100,7 +149,7 @@ impl Function {
             _ => HttpResponse::refusal(
                 404,
                 &Fault::InvalidTask(format!(
-                    "there is no resource `{path}`; the only one is `/`"
+                    "there is no resource `{path}`; there are `/` and `/predict`"
                 )),
             ),
         }
@@ -131,6 +180,68 @@ impl Function {
             dataset: Some(status),
             ..response
         }
+    }
+
+    /// Predicts the rows of a request: with the model inside, or with that in the part
+    /// `model` of a form.
+    fn predict<G: Guest>(&self, request: HttpRequest<'_>) -> HttpResponse {
+        let answered = self.predict_rows::<G>(request);
+        match answered {
+            Ok(answered) => HttpResponse::predicted(answered),
+            Err(refusal) => HttpResponse::refusal(refusal.status, &refusal.fault),
+        }
+    }
+
+    fn predict_rows<G: Guest>(&self, request: HttpRequest<'_>) -> Result<Answered, Refusal> {
+        let is_form = request.is_form();
+        let (content_type, accept) = (request.content_type, request.accept);
+        let body = whole(request.body, MAX_BODY_BYTES)?;
+        if !is_form {
+            return self.model::<G>()?.predict(content_type, accept, &body);
+        }
+        let parts = parts(content_type, &body, &["model", "rows"])?;
+        let part = |name: &str| {
+            let lacking = || Refusal::bad_request(format!("the request has no part `{name}`"));
+            parts.get(name).ok_or_else(lacking)
+        };
+        let rows = part("rows")?;
+        match part("model") {
+            Ok(package) => self.brought::<G>(package)?.predict(None, accept, rows),
+            Err(_) if self.inside.is_some() => self.model::<G>()?.predict(None, accept, rows),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The model inside.
+    fn model<G: Guest>(&self) -> Result<&ServedModel, Refusal> {
+        if let Some(model) = self.open_inside.get() {
+            return Ok(model);
+        }
+        let inside = self.inside.as_ref().ok_or_else(|| {
+            Refusal::bad_request(
+                "no model is inside: send a form with the parts `model`, which `fanout model \
+                 export --package` writes, and `rows`",
+            )
+        })?;
+        let model = ServedModel::open::<G>(inside);
+        let model = model.map_err(|fault| Refusal { status: 500, fault })?;
+        Ok(self.open_inside.get_or_init(|| model))
+    }
+
+    /// The model of a request: the one that is open, if it has the same digest.
+    fn brought<G: Guest>(&self, package: &Bytes) -> Result<Rc<ServedModel>, Refusal> {
+        let digest = digest_of(package);
+        if let Some((known, model)) = &*self.brought.borrow()
+            && *known == digest
+        {
+            return Ok(Rc::clone(model));
+        }
+        // Closed first: the memory may not hold two models.
+        self.brought.replace(None);
+        let model = ServedModel::open::<G>(package);
+        let model = Rc::new(model.map_err(|fault| Refusal { status: 422, fault })?);
+        self.brought.replace(Some((digest, Rc::clone(&model))));
+        Ok(model)
     }
 
     /// The dataset of a request: the open one if it has the same digests, else
@@ -194,8 +305,22 @@ impl HttpResponse {
             status: 200,
             allow: None,
             dataset: None,
+            unknown: None,
             content_type: JSON.to_owned(),
             body: json.into_bytes(),
+        }
+    }
+
+    fn predicted(answered: Answered) -> Self {
+        let unknown = (!answered.unknown.is_empty()).then(|| {
+            let json = serde_json::to_string(&answered.unknown).expect("names are text");
+            in_ascii(&json)
+        });
+        Self {
+            unknown,
+            content_type: answered.content_type.to_owned(),
+            body: answered.body,
+            ..Self::ok(String::new())
         }
     }
 
@@ -237,6 +362,22 @@ impl HttpResponse {
     pub(crate) fn panicked(panic: &str) -> Self {
         Self::refusal(500, &Fault::Failed(panic.to_owned()))
     }
+}
+
+/// JSON with the escapes of all characters that are not of ASCII, for a header.
+fn in_ascii(json: &str) -> String {
+    let mut out = String::new();
+    for char in json.chars() {
+        match char.is_ascii_graphic() || char == ' ' {
+            true => out.push(char),
+            false => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]

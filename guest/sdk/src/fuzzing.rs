@@ -113,6 +113,7 @@ fn request(bytes: &[u8]) {
             method: "POST",
             path: "/",
             content_type: std::str::from_utf8(content_type).ok(),
+            accept: None,
             body: in_memory(Bytes::copy_from_slice(body)),
         };
         function.answer::<EchoGuest>(request, &fetch)

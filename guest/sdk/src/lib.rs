@@ -130,6 +130,7 @@ mod prediction;
 pub mod request;
 pub mod schema;
 mod scoring;
+mod served;
 mod sort;
 mod splits;
 pub mod steps;

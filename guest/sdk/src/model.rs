@@ -9,7 +9,7 @@ use crate::contract::{CONTRACT, Learning, ModelForm};
 use crate::guest::{Guest, describe, find, offers};
 use crate::offer::Offer;
 use crate::task::other_contract;
-use crate::{Fault, Pipeline, Table, onnx, prediction};
+use crate::{Fault, Pipeline, PredictionBuf, Table, onnx, prediction};
 
 /// A model as it is serialised, with the name of its trainer.
 #[derive(Serialize, Deserialize)]
@@ -128,14 +128,21 @@ impl Model {
     /// If the file can't be read, or lacks a feature of the model.
     pub fn predict(&self, table: Bytes) -> Result<Vec<u8>, Fault> {
         let table = Table::open(table)?;
-        let predictions = match &self.pipeline {
-            None => self.offer.predict(&*self.fitted, &table)?,
+        prediction::of_table(&self.predict_table(&table)?, table.rows())
+    }
+
+    /// Predicts every row of a table.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub(crate) fn predict_table(&self, table: &Table) -> Result<PredictionBuf, Fault> {
+        match &self.pipeline {
+            None => self.offer.predict(&*self.fitted, table),
             Some(pipeline) => {
-                let matrix = pipeline.apply(&table)?;
-                self.offer.predict_matrix(&*self.fitted, &matrix)?
+                let matrix = pipeline.apply(table)?;
+                self.offer.predict_matrix(&*self.fitted, &matrix)
             }
-        };
-        prediction::of_table(&predictions, table.rows())
+        }
     }
 
     /// Writes the model in another form, a [`ModelForm`] (JSON).

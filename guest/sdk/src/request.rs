@@ -36,8 +36,19 @@ pub struct HttpRequest<'a> {
     pub path: &'a str,
     /// The header `content-type`.
     pub content_type: Option<&'a str>,
+    /// The header `accept`.
+    pub accept: Option<&'a str>,
     /// The body, not read yet.
     pub body: Body<'a>,
+}
+
+impl HttpRequest<'_> {
+    /// Whether its body is a form.
+    pub(crate) fn is_form(&self) -> bool {
+        let kind = self.content_type.unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("multipart/form-data")
+    }
 }
 
 /// Why a request is refused.
@@ -51,7 +62,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// The request is not as the contract has it.
-    fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self {
             status: 400,
             fault: Fault::InvalidTask(message.into()),
@@ -108,29 +119,50 @@ impl Request {
         max_body: u64,
         max_task: u64,
     ) -> Result<Self, Refusal> {
-        let body = body.read(max_body).map_err(|error| {
-            let message = format!("the request's body {error}");
-            match error {
-                BodyError::Incomplete(_) => Refusal::bad_request(message),
-                BodyError::TooLarge { .. } | BodyError::OutOfMemory { .. } => {
-                    Refusal::too_large(message)
-                }
-            }
-        })?;
-        let parts = Parts::read(content_type.unwrap_or_default(), &body, MAX_PARTS)
-            .map_err(Refusal::bad_request)?;
-        if let Some(unknown) = parts.names().find(|name| !PARTS.contains(name)) {
-            return Err(Refusal::bad_request(format!(
-                "the request has an unknown part `{unknown}`; the parts are `{}`",
-                PARTS.join("`, `")
-            )));
-        }
+        let parts = parts(content_type, &whole(body, max_body)?, &PARTS)?;
         Ok(Self {
             task: text(&parts, "task", max_task)?
                 .ok_or_else(|| Refusal::bad_request("the request has no part `task`"))?,
             dataset: FileSource::of(&parts, "dataset")?,
             splits: FileSource::of(&parts, "splits")?,
         })
+    }
+}
+
+/// The whole body of a request.
+///
+/// # Errors
+/// Status 400 if it is cut off, 413 if it exceeds the limit.
+pub(crate) fn whole(body: Body<'_>, limit: u64) -> Result<Bytes, Refusal> {
+    body.read(limit).map_err(|error| {
+        let message = format!("the request's body {error}");
+        match error {
+            BodyError::Incomplete(_) => Refusal::bad_request(message),
+            BodyError::TooLarge { .. } | BodyError::OutOfMemory { .. } => {
+                Refusal::too_large(message)
+            }
+        }
+    })
+}
+
+/// The parts of a form, which has none but those that are `known`.
+///
+/// # Errors
+/// Status 400.
+pub(crate) fn parts(
+    content_type: Option<&str>,
+    body: &Bytes,
+    known: &[&str],
+) -> Result<Parts, Refusal> {
+    let parts = Parts::read(content_type.unwrap_or_default(), body, MAX_PARTS)
+        .map_err(Refusal::bad_request)?;
+    let unknown = parts.names().find(|name| !known.contains(name));
+    match unknown.map(str::to_owned) {
+        None => Ok(parts),
+        Some(unknown) => Err(Refusal::bad_request(format!(
+            "the request has an unknown part `{unknown}`; the parts are `{}`",
+            known.join("`, `")
+        ))),
     }
 }
 

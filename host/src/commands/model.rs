@@ -1,23 +1,23 @@
-//! `fanout model`: what a model file is, and the model in other forms.
+//! `fanout model`: what a model file is, and its other forms.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
-use fanout::model::{ModelFile, ModelHead, export};
+use fanout::model::{ModelFile, ModelHead, export, served, with_model};
 use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, score};
-use fanout::session::{OpenModel, SessionError};
+use fanout::session::{OpenModel, SessionError, component as component_of};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{ModelForm, OnnxForm};
 
 use super::{CommandError, print};
 
-/// Show a model of a run, or export it.
+/// Show or export a model of a run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// Show what a model is: its trainer, its columns, its scores.
@@ -61,15 +61,24 @@ impl Show {
 
 /// Write a model in a form that other programs read.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("form").required(true).multiple(false)))]
 pub(crate) struct Export {
     /// The model: the file `model.fanout` of a run's results.
     model: PathBuf,
-    /// Write a file of ONNX.
-    #[arg(long, value_name = "FILE")]
-    onnx: PathBuf,
+    /// A file of ONNX.
+    #[arg(long, value_name = "FILE", group = "form")]
+    onnx: Option<PathBuf>,
     /// The version of ONNX's operators, 16 to 21.
     #[arg(long, value_name = "N", default_value_t = *OnnxForm::OPSETS.end(), value_parser = opset())]
     opset: u32,
+    /// A WebAssembly component that has the model inside and answers rows over HTTP, on
+    /// any host of `wasi:http`.
+    #[arg(long, value_name = "FILE", group = "form")]
+    component: Option<PathBuf>,
+    /// The model for an endpoint that has none inside: the part `model` of its
+    /// `POST /predict`.
+    #[arg(long, value_name = "FILE", group = "form")]
+    package: Option<PathBuf>,
     /// The component file of the model's guest, where the model has none.
     #[arg(long, value_name = "FILE")]
     guest: Option<PathBuf>,
@@ -85,6 +94,29 @@ fn opset() -> RangedU64ValueParser<u32> {
 
 impl Export {
     fn run(self) -> Result<(), CommandError> {
+        let content = match (&self.onnx, &self.component) {
+            (Some(_), _) => self.onnx()?,
+            (None, component) => {
+                let model = ModelFile::read(&self.model).map_err(SessionError::from)?;
+                let served = served(&model.head).map_err(SessionError::from)?;
+                let package = fanout_contract::served::package(&served, &model.fitted);
+                match component {
+                    Some(_) => {
+                        let guest = component_of(&model, self.guest.as_deref())?;
+                        with_model(&guest, &package).map_err(SessionError::from)?
+                    }
+                    None => package,
+                }
+            }
+        };
+        let path = self.onnx.or(self.component).or(self.package);
+        let path = path.unwrap_or_default();
+        files::replace(&path, |output| output.write_all(&content)).map_err(SessionError::from)?;
+        Ok(())
+    }
+
+    /// The model in ONNX.
+    fn onnx(&self) -> Result<Vec<u8>, CommandError> {
         let cancel = Cancel::default();
         super::interrupt::on_interrupt(cancel.clone())?;
         let model = OpenModel::read(&self.model, self.guest.as_deref(), 1)?;
@@ -94,9 +126,7 @@ impl Export {
         };
         let form = ModelForm::Onnx(model.file.head.onnx(self.opset));
         let file = export(&model.predictor(limits, 1, cancel), &form);
-        let file = file.map_err(SessionError::from)?;
-        files::replace(&self.onnx, |output| output.write_all(&file)).map_err(SessionError::from)?;
-        Ok(())
+        Ok(file.map_err(SessionError::from)?)
     }
 }
 

@@ -29,7 +29,6 @@ mod file;
 mod index;
 mod ipc;
 mod notes;
-mod number;
 mod parquet;
 mod reading;
 mod resolve;
@@ -40,11 +39,11 @@ pub(super) use csv::SAMPLE_BYTES;
 pub(super) use date::{DateFormat, parse_date, parse_local, parse_timestamp};
 pub(super) use error::BatchError;
 pub use error::SourceError;
+pub use fanout_contract::number::Loss;
+pub(super) use fanout_contract::number::{NumberFormat, parse_bool};
 pub(super) use file::SourceFile;
 #[cfg(any(fuzzing, test))]
 pub(super) use file::{RangeRead, ReadSeek};
-pub use number::Loss;
-pub(super) use number::{NumberFormat, parse_bool};
 #[cfg(any(fuzzing, test))]
 pub(super) use resolve::format_of_file;
 

@@ -49,6 +49,13 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// Whether the labels of the classes are texts, not integers or truth values.
+    pub(super) fn labels_are_texts(&self) -> bool {
+        self.labels == DataType::Utf8
+    }
+}
+
 /// The predictions of a batch of rows.
 #[derive(Clone, Debug)]
 pub struct PredictionTable {

@@ -8,7 +8,7 @@ use fanout_contract::Fault;
 use crate::dataset::{DatasetError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
-use crate::model::{ExportError, ModelFileError, PredictError};
+use crate::model::{ExportError, ModelFileError, PredictError, ServedError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::queue::QueueError;
@@ -101,6 +101,9 @@ pub enum SessionError {
         /// Its digest.
         guest: Digest,
     },
+    /// A guest can't serve a model.
+    #[error(transparent)]
+    Served(#[from] ServedError),
     /// Rows can't be predicted.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -159,7 +162,7 @@ impl SessionError {
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
-            Self::ModelFile(_) | Self::ModelGuest { .. } => ErrorKind::Data,
+            Self::ModelFile(_) | Self::ModelGuest { .. } | Self::Served(_) => ErrorKind::Data,
             Self::ModelLost => ErrorKind::Store,
             Self::Predict(error) => match error {
                 PredictError::Rows(DatasetError::Source(SourceError::Store(_))) => ErrorKind::Store,
@@ -202,7 +205,12 @@ impl SessionError {
             Self::ModelLost => "run the plan again",
             Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
-            Self::ModelFile(_) | Self::Predict(_) | Self::Export(_) => return None,
+            Self::Served(ServedError::Guest) => {
+                "run the plan again with this version of fanout, and export that model"
+            }
+            Self::ModelFile(_) | Self::Predict(_) | Self::Export(_) | Self::Served(_) => {
+                return None;
+            }
             Self::Plan(_) | Self::Guest { .. } | Self::Sandbox(_) => return None,
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
                 "make room there, or name another folder with `TMPDIR`, and run again"

@@ -11,6 +11,24 @@ use crate::model::{ModelFile, Predictor};
 use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::task::{Cancel, TaskLimits};
 
+/// The guest of a model: the one in its file, or at `guest`, or one of this program's.
+///
+/// # Errors
+/// If it is nowhere.
+pub fn component(file: &ModelFile, guest: Option<&Path>) -> Result<Bytes, SessionError> {
+    let digest = file.head.guest;
+    let component = match (&file.guest, guest) {
+        (_, Some(path)) => Some(read_guest(path)?)
+            .filter(|guest| guest.digest == digest)
+            .map(|guest| guest.wasm.into_owned().into()),
+        (Some(guest), None) => Some(guest.clone()),
+        (None, None) => GuestFile::embedded()
+            .find(|guest| guest.digest == digest)
+            .map(|guest| guest.wasm.into_owned().into()),
+    };
+    component.ok_or(SessionError::ModelGuest { guest: digest })
+}
+
 /// A model file, and its guest in the sandbox.
 #[derive(Debug)]
 pub struct OpenModel {
@@ -29,17 +47,8 @@ impl OpenModel {
     /// If the file is no whole model, or its guest is nowhere.
     pub fn read(path: &Path, guest: Option<&Path>, workers: usize) -> Result<Self, SessionError> {
         let file = ModelFile::read(path)?;
+        let component = component(&file, guest)?;
         let digest = file.head.guest;
-        let component = match (&file.guest, guest) {
-            (_, Some(path)) => Some(read_guest(path)?)
-                .filter(|guest| guest.digest == digest)
-                .map(|guest| guest.wasm.into_owned().into()),
-            (Some(guest), None) => Some(guest.clone()),
-            (None, None) => GuestFile::embedded()
-                .find(|guest| guest.digest == digest)
-                .map(|guest| guest.wasm.into_owned().into()),
-        };
-        let component: Bytes = component.ok_or(SessionError::ModelGuest { guest: digest })?;
         let sandbox = Sandbox::new(workers + 1, default_cache())?;
         let guest = sandbox.load(&component, digest);
         let guest = guest.map_err(|source| SessionError::Guest {

@@ -38,11 +38,13 @@ pub fn handle<G: Guest>(request: IncomingRequest, outparam: ResponseOutparam) {
     let method = name(request.method());
     let path = request.path_with_query().unwrap_or_default();
     let content_type = header(&request.headers(), "content-type");
+    let accept = header(&request.headers(), "accept");
     let response = FUNCTION.with(|function| {
         let request = HttpRequest {
             method: &method,
             path: &path,
             content_type: content_type.as_deref(),
+            accept: accept.as_deref(),
             body: Body {
                 content_length: content_length(&request.headers()),
                 stream: Box::new(BodyStream::new(request.consume(), None)),
@@ -120,6 +122,9 @@ fn write(response: &HttpResponse, outparam: ResponseOutparam) {
     }
     if let Some(status) = response.dataset {
         let _ = headers.append("fanout-dataset", status.header_value().as_bytes());
+    }
+    if let Some(unknown) = &response.unknown {
+        let _ = headers.append("fanout-unknown", unknown.as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
     let _ = outgoing.set_status_code(response.status);

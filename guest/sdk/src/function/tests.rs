@@ -45,6 +45,7 @@ fn post(function: &Function, parts: &[(&str, &[u8])], fetch: &Fetch<'_>) -> Http
         method: "POST",
         path: "/?x=y",
         content_type: Some("multipart/form-data; boundary=cut"),
+        accept: None,
         body: body(form(parts)),
     };
     function.answer::<EchoGuest>(request, fetch)
@@ -70,6 +71,7 @@ fn get_answers_the_description() {
         method: "GET",
         path: "/",
         content_type: None,
+        accept: None,
         body: body(Bytes::new()),
     };
     let response = Function::default().answer::<EchoGuest>(request, &no_fetch);
@@ -85,6 +87,7 @@ fn other_methods_and_paths_are_refused() {
             method,
             path,
             content_type: None,
+            accept: None,
             body: body(Bytes::new()),
         };
         Function::default().answer::<EchoGuest>(request, &no_fetch)
@@ -105,7 +108,7 @@ fn other_methods_and_paths_are_refused() {
         ask("GET", "/tasks"),
         (
             404,
-            "invalid task: there is no resource `/tasks`; the only one is `/`".to_owned()
+            "invalid task: there is no resource `/tasks`; there are `/` and `/predict`".to_owned()
         )
     );
     assert_eq!(
@@ -341,6 +344,7 @@ fn a_body_above_the_limit_is_refused_without_reading_it() {
         method: "POST",
         path: "/",
         content_type: Some("multipart/form-data; boundary=cut"),
+        accept: None,
         body: Body {
             content_length: Some(MAX_BODY_BYTES + 1),
             stream: Box::new(Unread),

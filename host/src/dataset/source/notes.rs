@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::number::Loss;
+use fanout_contract::number::Loss;
 
 /// A text of which a number did not keep all.
 #[derive(Clone, Debug, PartialEq)]

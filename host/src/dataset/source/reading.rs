@@ -12,8 +12,8 @@ use arrow_schema::{DataType, TimeUnit};
 use super::date::{
     DateFormat, Dates, days, parse_date, parse_local, parse_local_date, parse_timestamp,
 };
-use super::number::NumberFormat;
 use crate::plan::{ColumnPlan, CsvOptions, DatasetPlan, FeaturePlan};
+use fanout_contract::number::NumberFormat;
 
 /// Microseconds since 1970-01-01 UTC.
 pub(super) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);

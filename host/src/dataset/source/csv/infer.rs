@@ -6,8 +6,8 @@
 use arrow_schema::DataType;
 
 use crate::dataset::source::date::{Dates, parse_date, parse_local, parse_timestamp};
-use crate::dataset::source::number::parse_bool;
 use crate::dataset::source::reading::{Declared, Reading, TIMESTAMP};
+use fanout_contract::number::parse_bool;
 
 /// The set of types that every value of a column so far parses as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl InferredType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::source::number::NumberFormat;
+    use fanout_contract::number::NumberFormat;
 
     fn reading(labels: bool) -> Reading {
         Reading {

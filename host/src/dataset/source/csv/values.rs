@@ -14,8 +14,8 @@ use super::dialect::Nulls;
 use super::records::Records;
 use crate::dataset::source::SourceColumn;
 use crate::dataset::source::error::BatchError;
-use crate::dataset::source::number::{Loss, may_lose, parse_bool, parse_float, parse_int};
 use crate::dataset::source::reading::{Declared, Reading};
+use fanout_contract::number::{Loss, may_lose, parse_bool, parse_float, parse_int};
 
 /// Why the values of a chunk can't be parsed.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
-//! [`NumberFormat`]: the parsers of numbers that are written as text, and
-//! [`Loss`], what a number would not keep of its text.
+//! Numbers and truth values that are written as text, as host and guest read them:
+//! [`NumberFormat`], the parsers of numbers, and [`Loss`], what a number would not keep
+//! of its text.
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dataset) struct NumberFormat {
+pub struct NumberFormat {
     /// The character before the fraction.
-    pub(in crate::dataset) decimal: u8,
+    pub decimal: u8,
     /// The character between thousands.
-    pub(in crate::dataset) thousands: Option<char>,
+    pub thousands: Option<char>,
 }
 
 /// `1299.99`.
@@ -20,7 +21,8 @@ const PLAIN: NumberFormat = NumberFormat {
 const MOST: usize = 128;
 
 impl NumberFormat {
-    pub(in crate::dataset) fn new(decimal: Option<char>, thousands: Option<char>) -> Self {
+    /// The format with these characters; a full stop and none by default.
+    pub fn new(decimal: Option<char>, thousands: Option<char>) -> Self {
         let decimal = decimal.and_then(|decimal| u8::try_from(decimal).ok());
         Self {
             decimal: decimal.unwrap_or(b'.'),
@@ -28,12 +30,14 @@ impl NumberFormat {
         }
     }
 
-    pub(super) fn is_plain(&self) -> bool {
+    /// Whether it is `1299.99`.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
         *self == PLAIN
     }
 
     /// A 64-bit whole number.
-    pub(in crate::dataset) fn int(&self, text: &[u8]) -> Option<i64> {
+    pub fn int(&self, text: &[u8]) -> Option<i64> {
         if self.is_plain() {
             return parse_int(text);
         }
@@ -42,7 +46,7 @@ impl NumberFormat {
     }
 
     /// A number.
-    pub(in crate::dataset) fn float(&self, text: &[u8]) -> Option<f64> {
+    pub fn float(&self, text: &[u8]) -> Option<f64> {
         if self.is_plain() {
             return parse_float(text);
         }
@@ -51,7 +55,7 @@ impl NumberFormat {
     }
 
     /// What is lost of a text that is a number.
-    pub(super) fn loss(&self, text: &[u8]) -> Option<Loss> {
+    pub fn loss(&self, text: &[u8]) -> Option<Loss> {
         if self.is_plain() {
             return loss(text);
         }
@@ -130,7 +134,7 @@ pub enum Loss {
 
 /// Whether something may be lost of the text of a number: false for most.
 #[inline]
-pub(super) fn may_lose(text: &[u8]) -> bool {
+pub fn may_lose(text: &[u8]) -> bool {
     match text {
         [b'0', digit, ..] if digit.is_ascii_digit() => true,
         [b'+' | b'-' | b' ', ..] => true,
@@ -165,7 +169,7 @@ fn loss(text: &[u8]) -> Option<Loss> {
 /// A 64-bit whole number, with a sign or without; blanks around it are ignored,
 /// as by pandas. From bytes, since `str::parse` takes half as long again.
 #[inline]
-pub(in crate::dataset) fn parse_int(text: &[u8]) -> Option<i64> {
+pub fn parse_int(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii();
     let (negative, digits) = match text.first()? {
         b'-' => (true, &text[1..]),
@@ -193,7 +197,7 @@ pub(in crate::dataset) fn parse_int(text: &[u8]) -> Option<i64> {
 
 /// A number; blanks around it are ignored.
 #[inline]
-pub(in crate::dataset) fn parse_float(text: &[u8]) -> Option<f64> {
+pub fn parse_float(text: &[u8]) -> Option<f64> {
     let text = text.trim_ascii();
     // `infinity` and `nan` are numbers here. In a column of texts, the other
     // values rule numbers out.
@@ -202,7 +206,7 @@ pub(in crate::dataset) fn parse_float(text: &[u8]) -> Option<f64> {
 
 /// A truth value: `true`, `True`, `TRUE`, or the same of `false`.
 #[inline]
-pub(in crate::dataset) fn parse_bool(text: &[u8]) -> Option<bool> {
+pub fn parse_bool(text: &[u8]) -> Option<bool> {
     match text.trim_ascii() {
         b"true" | b"True" | b"TRUE" => Some(true),
         b"false" | b"False" | b"FALSE" => Some(false),

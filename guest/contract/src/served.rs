@@ -1,0 +1,197 @@
+//! [`Served`]: what a guest has to know of a model, beside the fitted model, to answer
+//! rows over HTTP: the columns that it reads, and the features that are made of them.
+//! [`package`] joins both to the bytes that a component has inside, or that a request
+//! brings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CONTRACT, Learning};
+
+/// The first bytes of a [`package`]: its form is of version 1.
+const MAGIC: &[u8; 8] = b"fanoutS\x01";
+
+/// The place in a component's memory where a model is inside: these bytes, then the
+/// address and the size of a [`package`], both little-endian and of 4 bytes; both 0 in
+/// a component without a model. The bytes occur once.
+pub const MARKER: [u8; 24] = *b"fanout:model inside\0\xf5\xc1\x9d\xa7";
+
+/// A model that a guest serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Served {
+    /// The version of the contract: [`CONTRACT`].
+    pub contract: u32,
+    /// The name of the plan that made it.
+    pub name: String,
+    /// The id of the run that made it.
+    pub run: String,
+    /// The trainer.
+    pub trainer: String,
+    /// The names of the steps before the trainer, in order.
+    pub steps: Vec<String>,
+    /// What it predicts.
+    pub target: ServedTarget,
+    /// The columns that it reads.
+    pub columns: Vec<ServedColumn>,
+    /// The features, in the order of the training data.
+    pub features: Vec<ServedFeature>,
+    /// How CSV is read.
+    pub csv: ServedCsv,
+}
+
+/// What a model predicts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedTarget {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub learning: Learning,
+    /// The labels of the classes, sorted; empty for numbers.
+    pub classes: Vec<String>,
+    /// Whether the labels are texts; else they are integers or truth values.
+    pub texts: bool,
+    /// The positive class of two.
+    pub positive: Option<String>,
+    /// The probability of the positive class from which on it is predicted; `None`:
+    /// the trainer decides.
+    pub threshold: Option<f64>,
+}
+
+/// A column that a model reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedColumn {
+    /// Its name.
+    pub name: String,
+    /// What it held in the training data.
+    pub holds: Holds,
+    /// Of CSV: the character before the fraction of a number; `None` for `.`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// Of CSV: the character between the thousands of a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<char>,
+}
+
+/// What a column held in the training data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// Numbers.
+    Number,
+    /// Truth values.
+    Truth,
+    /// Texts.
+    Text,
+    /// Dates, read as days since 1970-01-01.
+    Date,
+    /// Times, read as whole numbers since 1970-01-01 UTC: seconds.
+    Seconds,
+    /// Times: milliseconds.
+    Milliseconds,
+    /// Times: microseconds.
+    Microseconds,
+    /// Times: nanoseconds.
+    Nanoseconds,
+}
+
+/// A feature of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedFeature {
+    /// Its name.
+    pub name: String,
+    /// The indices of the columns that it is made of: one, but for
+    /// [`ServedMade::Concat`].
+    pub of: Vec<usize>,
+    /// What is made of them.
+    pub made: ServedMade,
+}
+
+/// What is made of columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "made", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ServedMade {
+    /// The numbers of a column; truth values are 0 and 1, dates and times as
+    /// [`Holds`] says.
+    Number,
+    /// The categories of a column.
+    Category {
+        /// Those of the training data.
+        labels: Vec<String>,
+    },
+    /// The places of a column's categories in an order: 0, 1, ...
+    Ordered {
+        /// The categories, the least first.
+        labels: Vec<String>,
+    },
+    /// The texts of several columns as one category; missing where one of them is.
+    Concat {
+        /// What stands between them.
+        separator: String,
+        /// The categories of the training data.
+        labels: Vec<String>,
+    },
+}
+
+/// How CSV is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedCsv {
+    /// The character between the values, of ASCII.
+    pub delimiter: char,
+    /// Whether the first line names the columns.
+    pub header: bool,
+    /// The columns' names, instead of the header's.
+    pub names: Option<Vec<String>>,
+    /// The texts that mean a missing value.
+    pub null_values: Vec<String>,
+}
+
+/// A model with its document:
+///
+/// ```text
+/// 8 bytes    "fanoutS" and the version of the form, 1
+/// 8 bytes    the size of the document, little-endian
+/// the document, JSON: a Served
+/// the fitted model, in the form of its guest
+/// ```
+pub fn package(served: &Served, fitted: &[u8]) -> Vec<u8> {
+    let document = serde_json::to_vec(served).expect("the document has text keys");
+    let size = (document.len() as u64).to_le_bytes();
+    [&MAGIC[..], &size, &document, fitted].concat()
+}
+
+/// The document and the fitted model of a [`package`].
+///
+/// # Errors
+/// What is wrong with it.
+pub fn unpack(package: &[u8]) -> Result<(Served, &[u8]), String> {
+    let rest = package
+        .strip_prefix(MAGIC)
+        .ok_or("the model is none that `fanout model export` wrote for this guest")?;
+    let cut = || "the model is cut off".to_owned();
+    let (size, rest) = rest.split_first_chunk::<8>().ok_or_else(cut)?;
+    let size = usize::try_from(u64::from_le_bytes(*size)).ok();
+    let parts = size.and_then(|size| rest.split_at_checked(size));
+    let (document, fitted) = parts.ok_or_else(cut)?;
+    let served: Served = serde_json::from_slice(document)
+        .map_err(|error| format!("the model's document can't be read: {error}"))?;
+    if served.contract != CONTRACT {
+        return Err(format!(
+            "the model is of contract {}, but this guest implements contract {CONTRACT}",
+            served.contract
+        ));
+    }
+    let columns = served.columns.len();
+    let is_made = |feature: &ServedFeature| {
+        let concat = matches!(feature.made, ServedMade::Concat { .. });
+        let of = &feature.of;
+        of.iter().all(|column| *column < columns) && (of.len() == 1 || (concat && of.len() > 1))
+    };
+    if !served.features.iter().all(is_made) {
+        return Err("a feature of the model is made of no column".to_owned());
+    }
+    Ok((served, fitted))
+}
