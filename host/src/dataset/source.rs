@@ -40,7 +40,7 @@ pub(super) use date::{DateFormat, parse_date, parse_local, parse_timestamp};
 pub(super) use error::BatchError;
 pub use error::SourceError;
 pub use fanout_contract::number::Loss;
-pub(super) use fanout_contract::number::{NumberFormat, parse_bool};
+pub(super) use fanout_contract::number::NumberFormat;
 pub(super) use file::SourceFile;
 #[cfg(any(fuzzing, test))]
 pub(super) use file::{RangeRead, ReadSeek};
