@@ -151,7 +151,7 @@ vectors = {
         learned(scaled, k4, [0.1, 0.5, 0.9, 1.0]),
     ],
     "validation_curve": [
-        varied(near, s3, "n_neighbors", [1, 3]),
+        varied(near, k4, "n_neighbors", [5, 1]),
         varied(bayes, s3, "var_smoothing", [1e-9, 1e-3, 0.1]),
         varied(scaled, k4, "alpha", [0.01, 1.0, 100.0], "ridge__alpha"),
     ],
