@@ -151,7 +151,7 @@ vectors = {
         learned(scaled, k4, [0.1, 0.5, 0.9, 1.0]),
     ],
     "validation_curve": [
-        varied(near, k3, "n_neighbors", [1, 9, 3, 5]),
+        varied(near, k4, "n_neighbors", [5, 1]),
         varied(bayes, s3, "var_smoothing", [1e-9, 1e-3, 0.1]),
         varied(scaled, k4, "alpha", [0.01, 1.0, 100.0], "ridge__alpha"),
     ],
@@ -159,7 +159,7 @@ vectors = {
         nested(near, k3, s3, "n_neighbors", [1, 3, 5, 9]),
         nested(bayes, s3, k4, "var_smoothing", [1e-9, 1e-4, 1e-2, 0.1, 1.0]),
         nested(scaled, k3, k4, "alpha", [0.01, 0.1, 1.0, 10.0], "ridge__alpha"),
-        nested(near, time3, k3, "n_neighbors", [1, 4, 8]),
+        nested(near, time3, k3, "n_neighbors", [1, 3]),
     ],
 }
 (HERE / "vectors.json").write_text(json.dumps(vectors, indent=1) + "\n")
