@@ -5,7 +5,7 @@ use std::any::Any;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{CONTRACT, Learning, ModelForm};
+use crate::contract::{CONTRACT, Learning, ModelForm, OnnxForm};
 use crate::guest::{Guest, describe, find, offers};
 use crate::offer::Offer;
 use crate::task::other_contract;
@@ -153,17 +153,34 @@ impl Model {
         let form: ModelForm = serde_json::from_str(form)
             .map_err(|error| Fault::InvalidTask(format!("the form can't be read: {error}")))?;
         match form {
-            ModelForm::Onnx(form) => {
-                let source = onnx::Source {
-                    guest: self.guest,
-                    trainer: &self.trainer,
-                    pipeline: self.pipeline.as_ref(),
-                };
-                source.export(&form, |graph, columns| {
-                    self.offer.onnx(&*self.fitted, graph, columns)
-                })
-            }
+            ModelForm::Onnx(form) => self.onnx(&form),
         }
+    }
+
+    /// The file of ONNX.
+    fn onnx(&self, form: &OnnxForm) -> Result<Vec<u8>, Fault> {
+        let opsets = OnnxForm::OPSETS;
+        if !opsets.contains(&form.opset) {
+            return Err(Fault::InvalidParams(format!(
+                "models are written for versions {} to {} of ONNX's operators, not for {}",
+                opsets.start(),
+                opsets.end(),
+                form.opset
+            )));
+        }
+        let mut graph = onnx::Graph::new(form);
+        let columns = match &self.pipeline {
+            Some(pipeline) => Some(pipeline.onnx(&mut graph)?),
+            None => None,
+        };
+        let prediction = self.offer.onnx(&*self.fitted, &mut graph, columns)?;
+        prediction.add_outputs(&mut graph, form.threshold.as_ref());
+        let metadata = [
+            ("fanout.guest", self.guest.to_owned()),
+            ("fanout.trainer", self.trainer.clone()),
+            ("fanout.features", graph.features()),
+        ];
+        graph.finish(&form.name, &metadata)
     }
 }
 

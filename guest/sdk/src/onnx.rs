@@ -12,8 +12,7 @@
 //!   missing.
 //! - What ONNX can't say is refused with the reason.
 
-use crate::contract::OnnxForm;
-use crate::{Fault, Pipeline};
+use crate::Fault;
 
 pub use columns::{Block, Columns};
 pub use ensemble::{Aggregate, Ensemble, TreeNode, TreeTest};
@@ -32,48 +31,4 @@ pub(crate) use lookup::Table;
 /// The fault of what has no form in ONNX: `what`, and why.
 pub fn refused(what: &str, reason: &str) -> Fault {
     Fault::InvalidTask(format!("{what} has no form in ONNX: {reason}"))
-}
-
-/// What a file is made of.
-pub(crate) struct Source<'a> {
-    /// The name and the version of the guest.
-    pub(crate) guest: &'a str,
-    /// The trainer's name.
-    pub(crate) trainer: &'a str,
-    /// The fitted steps, if there are any.
-    pub(crate) pipeline: Option<&'a Pipeline>,
-}
-
-impl Source<'_> {
-    /// The file. `trainer` makes the operators of the model behind its steps.
-    ///
-    /// # Errors
-    /// If there is no such version, or the steps or the trainer refuse.
-    pub(crate) fn export(
-        &self,
-        form: &OnnxForm,
-        trainer: impl FnOnce(&mut Graph, Option<Columns>) -> Result<Prediction, Fault>,
-    ) -> Result<Vec<u8>, Fault> {
-        let (opset, opsets) = (form.opset, OnnxForm::OPSETS);
-        if !opsets.contains(&opset) {
-            return Err(Fault::InvalidParams(format!(
-                "models are written for versions {} to {} of ONNX's operators, not for {opset}",
-                opsets.start(),
-                opsets.end()
-            )));
-        }
-        let mut graph = Graph::new(form);
-        let columns = match self.pipeline {
-            Some(pipeline) => Some(pipeline.onnx(&mut graph)?),
-            None => None,
-        };
-        let prediction = trainer(&mut graph, columns)?;
-        prediction.add_outputs(&mut graph, form.threshold.as_ref());
-        let metadata = [
-            ("fanout.guest", self.guest.to_owned()),
-            ("fanout.trainer", self.trainer.to_owned()),
-            ("fanout.features", graph.features()),
-        ];
-        graph.finish(&form.name, &metadata)
-    }
 }
