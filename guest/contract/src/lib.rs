@@ -6,6 +6,7 @@
 //! files stand beside them in a [`multipart`] body. The crate does no I/O, and depends
 //! on neither WebAssembly nor Parquet.
 
+mod importance;
 pub mod metric;
 pub mod multipart;
 mod needs;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use importance::{ImportanceKind, Importances};
 pub use metric::Metric;
 pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;

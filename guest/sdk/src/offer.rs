@@ -8,6 +8,8 @@ use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::contract::Importances;
+use crate::explanation::Contributions;
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription};
 
@@ -62,6 +64,10 @@ pub trait Offer {
     fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault>;
     /// See [`Trainer::predict_matrix`]; `model` is the result of [`Offer::open`].
     fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault>;
+    /// See [`Trainer::explain`]; `model` is the result of [`Offer::open`].
+    fn explain(&self, model: &dyn Any, table: &Table) -> Result<Contributions, Fault>;
+    /// See [`Trainer::importances`]; `model` is the result of [`Offer::open`].
+    fn importances(&self, model: &dyn Any) -> Result<Importances, Fault>;
 }
 
 fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
@@ -152,5 +158,13 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
         T::predict_matrix(Self::model(model), matrix)
+    }
+
+    fn explain(&self, model: &dyn Any, table: &Table) -> Result<Contributions, Fault> {
+        T::explain(Self::model(model), table)
+    }
+
+    fn importances(&self, model: &dyn Any) -> Result<Importances, Fault> {
+        T::importances(Self::model(model))
     }
 }

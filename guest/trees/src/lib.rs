@@ -28,7 +28,8 @@
 //! | `node_histograms` | histograms of nodes, counted or by subtraction |
 //! | `grown`, `moving`; `pending`; `grower` | growing trees |
 //! | `resolved` | hyper-parameters resolved for given training rows |
-//! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
+//! | `growth`; `route`; `fitted`; [`model`] | weights and gains of nodes, leaves of rows, predictions, the fitted forest |
+//! | `shapley`; `explain` | Shapley values of trees; contributions and importances of models |
 //! | [`forest`] | fitting and evaluating candidates |
 //! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
 //! | `boosting` | gradient boosting on the same bins |
@@ -46,11 +47,13 @@ mod criterion;
 mod draw;
 mod entries;
 pub mod estimator;
+mod explain;
 mod fitted;
 mod fixed_point;
 pub mod forest;
 mod grower;
 mod grown;
+mod growth;
 mod histogram;
 mod integers;
 mod mean_layout;
@@ -65,6 +68,7 @@ mod number_sample;
 pub mod params;
 mod payload;
 mod pending;
+mod quadrature;
 mod quantiles;
 mod random;
 mod resolved;
@@ -72,6 +76,7 @@ mod route;
 mod runs;
 mod sample;
 mod search;
+mod shapley;
 mod sorted;
 mod split;
 mod tally;
