@@ -285,3 +285,149 @@ impl Factors {
         [slope(self.share) - before, -weight / (1.0 - t) - before]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bins::ColumnCodes;
+    use crate::growth::TreeGrowth;
+    use crate::tree::{NO_CODE, Node, Tree, insert};
+
+    const FEATURES: usize = 4;
+    /// The code of missing values.
+    const MISSING: u32 = 9;
+
+    /// A tree of three outputs with up to so many splits, of the drawn features, codes
+    /// and shares of rows. Every third test is of a set.
+    fn fitted(splits: &[(usize, u8, u8, u64)]) -> FittedTree {
+        let mut tree = Tree {
+            nodes: vec![Node::LEAF],
+            sets: Vec::new(),
+        };
+        let mut weights = vec![1_000_u64];
+        let mut recorded = Vec::new();
+        for (number, &(place, feature, code, share)) in splits.iter().enumerate() {
+            let leaves = tree.nodes.iter().enumerate();
+            let leaves: Vec<usize> = leaves
+                .filter(|(_, node)| node.is_leaf())
+                .map(|(index, _)| index)
+                .collect();
+            let node = leaves[place % leaves.len()];
+            let left = tree.nodes.len();
+            let test = if number % 3 == 2 {
+                let mut set = crate::tree::CodeSet::default();
+                [code, code / 2, 7]
+                    .into_iter()
+                    .for_each(|code| insert(&mut set, code));
+                tree.sets.push(set);
+                Test::Subset {
+                    set: tree.sets.len() as u32 - 1,
+                }
+            } else {
+                Test::Threshold {
+                    last_left: u32::from(code),
+                    also_left: if share % 2 == 0 { MISSING } else { NO_CODE },
+                }
+            };
+            tree.nodes[node] = Node {
+                left: left as u32,
+                feature: u32::from(feature) % FEATURES as u32,
+                test,
+            };
+            tree.nodes.extend([Node::LEAF; 2]);
+            let of_left = weights[node] * share / 100;
+            weights.extend([of_left, weights[node] - of_left]);
+            recorded.push((node as u32, of_left as f64, 1.0));
+        }
+        recorded.sort_by_key(|(node, ..)| *node);
+        let growth = TreeGrowth::new(&tree, 1_000.0, recorded);
+        // Each leaf has two of three classes.
+        let (mut starts, mut classes, mut values) = (vec![0], Vec::new(), Vec::new());
+        for (index, node) in tree.nodes.iter().enumerate() {
+            if node.is_leaf() {
+                let class = index as u32 % 2;
+                classes.extend([class, 2]);
+                let value = (index * 37 % 101) as f64 / 101.0;
+                values.extend([value, 1.0 - value]);
+            }
+            starts.push(values.len() as u32);
+        }
+        FittedTree {
+            tree,
+            values: LeafValues::Sparse {
+                starts,
+                classes,
+                values,
+            },
+            growth,
+        }
+    }
+
+    /// The value of a node for a row of which the features of `known` are known: the
+    /// definition, by recursion.
+    fn value(
+        shapley: &TreeShapley<'_>,
+        values: &[f64],
+        node: usize,
+        row: &[u8; FEATURES],
+        known: usize,
+    ) -> f64 {
+        let tree = &shapley.fitted.tree;
+        let test = tree.nodes[node];
+        if test.is_leaf() {
+            return values[node];
+        }
+        let children = [test.left as usize, test.left as usize + 1];
+        let below = children.map(|child| value(shapley, values, child, row, known));
+        if known >> test.feature & 1 == 0 {
+            return shapley.shares[children[0]] * below[0] + shapley.shares[children[1]] * below[1];
+        }
+        let code = row[test.feature as usize];
+        let goes_left = match test.test {
+            Test::Threshold {
+                last_left,
+                also_left,
+            } => u32::from(code) <= last_left || u32::from(code) == also_left,
+            Test::Subset { set } => contains(&tree.sets[set as usize], code),
+        };
+        below[usize::from(!goes_left)]
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_those_of_all_subsets(
+            splits in prop::collection::vec((0..30_usize, 0..4_u8, 0..9_u8, 0..=100_u64), 0..25),
+            rows in prop::collection::vec(prop::array::uniform4(0..10_u8), 1..70),
+        ) {
+            let fitted = fitted(&splits);
+            let mut shapley = TreeShapley::new(&fitted);
+            let column = |at: usize| ColumnCodes::Narrow(rows.iter().map(|row| row[at]).collect());
+            let codes = Codes::from_columns(rows.len(), (0..FEATURES).map(column).collect());
+            for output in 0..3 {
+                let mut sums = vec![vec![0.0; rows.len()]; FEATURES];
+                shapley.add(&codes, output, &mut sums);
+                let values = shapley.leaf_values(output);
+                for (at, row) in rows.iter().enumerate() {
+                    let of = |known| value(&shapley, &values, 0, row, known);
+                    let all = (1 << FEATURES) - 1;
+                    let sum: f64 = sums.iter().map(|sums| sums[at]).sum();
+                    prop_assert!((sum + shapley.expected(output) - of(all)).abs() < 1e-12);
+                    for (feature, sums) in sums.iter().enumerate() {
+                        // Over all subsets without the feature, by their sizes.
+                        let expected: f64 = (0..=all)
+                            .filter(|known| known >> feature & 1 == 0)
+                            .map(|known: usize| {
+                                let weight = [1.0 / 4.0, 1.0 / 12.0, 1.0 / 12.0, 1.0 / 4.0];
+                                let weight = weight[known.count_ones() as usize];
+                                weight * (of(known | 1 << feature) - of(known))
+                            })
+                            .sum();
+                        prop_assert!((sums[at] - expected).abs() < 1e-12, "{feature} {at}");
+                    }
+                }
+            }
+        }
+    }
+}
