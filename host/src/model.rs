@@ -19,7 +19,7 @@ mod predictions;
 pub use file::{ModelFile, ModelFileError};
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
-pub use predictions::{Columns, PredictionTable};
+pub use predictions::{Asked, Columns, PredictionTable};
 
 /// What a model is: the head of its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,18 +11,27 @@ use fanout::report::human::{aligned, bytes, clip, count, score};
 use fanout::session::SessionError;
 
 use super::{CommandError, print};
+use explain::{Explain, Importance};
+
+mod explain;
 
 /// Show a model of a run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// Show what a model is: its trainer, its columns, its scores.
     Show(Show),
+    /// Write what each feature adds to the predictions of rows: exact tree SHAP values.
+    Explain(Explain),
+    /// Show how much a model relies on each of its features.
+    Importance(Importance),
 }
 
 impl Model {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Show(show) => show.run(),
+            Self::Explain(explain) => explain.run(),
+            Self::Importance(importance) => importance.run(),
         }
     }
 }

@@ -140,6 +140,14 @@ impl<G: Guest> door::GuestModel for OpenedModel<G> {
     fn predict(&self, _table: Vec<u8>) -> Result<Vec<u8>, Fault> {
         G::predict(&self.bytes)
     }
+
+    fn explain(&self, _table: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        G::predict(&self.bytes)
+    }
+
+    fn importances(&self) -> Result<String, Fault> {
+        Ok("{}".to_owned())
+    }
 }
 
 fn read(task: &str) -> Result<Task, Fault> {
