@@ -7,7 +7,9 @@ import textwrap
 import agree
 import bars
 import big
+import boosting
 import estimators
+import predict
 import tables
 
 NAMES = {
@@ -192,13 +194,15 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None, equal=None, single=None):
+def render(kept, large=None, real=None, equal=None, single=None, predicted=None):
     """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
-    agree.py did, and `single` what estimators.py did."""
+    agree.py did, `single` what estimators.py did, and `predicted` what predict.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
         "bars": bars.section,
+        "boosting": boosting.section,
+        "boosting_big": boosting.big_section,
         "quality": quality,
         "tax": lambda _: tax(kept["tax"]),
         "overhead": overhead,
@@ -216,6 +220,8 @@ def render(kept, large=None, real=None, equal=None, single=None):
                 parts.append(tried_on(machines[name]))
     if single:
         parts.append(estimators.section(single))
+    if predicted:
+        parts.append(predict.section(predicted))
     if real:
         parts.append(tables.section(real))
     if equal:
@@ -259,6 +265,8 @@ def figures(kept):
                     f"{mine}, joblib {memory}" if is_first else mine,
                 ]
             )
+    if "boosting" in kept:
+        rows.append(boosting.readme_row(kept["boosting"]["found"]))
     header = ["search", "scikit-learn, joblib", "scikit-learn, Dask", "`fanout`"]
     header += ["times joblib", "memory"]
     flights, small = (kept[name]["found"] for name in titles)
@@ -286,6 +294,8 @@ def figures(kept):
         )
     if "bars" in kept:
         sentences.append(bars.sentence(kept["bars"]["found"]))
+    if "boosting" in kept:
+        sentences.append(boosting.sentence(kept["boosting"]["found"]))
     if "overhead" in kept:
         one = kept["overhead"]["found"]["fanout"]
         wall = statistics.median(one["walls"])

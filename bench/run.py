@@ -29,7 +29,8 @@ ROOT = HERE.parent
 VENV = HERE / ".venv"
 PLANS = HERE / "plans"
 KEPT = HERE / "results.json"
-SECTIONS = ["flights", "small", "bars", "quality", "tax", "overhead", "scale"]
+SECTIONS = ["flights", "small", "bars", "boosting", "boosting_big", "quality", "tax"]
+SECTIONS += ["overhead", "scale"]
 
 
 def environment():
@@ -76,7 +77,7 @@ class Bench:
         self.rounds = arguments.rounds
         self.jobs = arguments.jobs
         self.native = arguments.native
-        if "tax" in arguments.only and not self.native:
+        if {"tax", "boosting"} & set(arguments.only) and not self.native:
             self.native = build_native()
         self.binary = (arguments.fanout or ROOT / "target" / "release" / "fanout").resolve()
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="fanout-bench-"))
@@ -193,15 +194,15 @@ def native(program, result, store):
     return output["seconds"]
 
 
-def native_arguments(store, splits):
-    """The dataset, its splits, and a task for each split, as files."""
+def native_arguments(store, splits, name="tax"):
+    """The dataset, its splits, and a task of a plan for each split, as files."""
     import pyarrow.parquet as pq
     import yaml
 
     [dataset] = store.glob("datasets/*/dataset.parquet")
     [partition] = store.glob("splits/*.parquet")
     [column] = pq.read_schema(partition).names
-    plan = yaml.safe_load((PLANS / "tax.yaml").read_text())
+    plan = yaml.safe_load((PLANS / f"{name}.yaml").read_text())
     arguments = [dataset, partition]
     for split in range(splits):
         task = {
@@ -257,7 +258,7 @@ def machine(bench):
     """What it was measured on, and with."""
     import importlib.metadata
 
-    names = ["scikit-learn", "joblib", "dask", "distributed", "numpy"]
+    names = ["scikit-learn", "lightgbm", "joblib", "dask", "distributed", "numpy"]
     packages = {name: importlib.metadata.version(name) for name in names}
     cpu = platform.processor() or platform.machine()
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
@@ -302,6 +303,7 @@ def main():
     environment()
     sys.path.insert(0, str(HERE))
     import bars
+    import boosting
     import results
     import scale
 
@@ -323,6 +325,8 @@ def main():
             "tax": lambda: tax(bench),
             "overhead": lambda: overhead(bench),
             "scale": lambda: scale.measure(bench, say),
+            "boosting": lambda: boosting.measure(bench, say),
+            "boosting_big": lambda: boosting.measure_big(bench, say),
         }
         for name in arguments.only:
             found = {"machine": machine(bench), "found": sections[name]()}
@@ -332,13 +336,14 @@ def main():
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
-    others = [HERE / name for name in ("big.json", "tables.json", "agree.json", "estimators.json")]
+    others = [HERE / name for name in ("big.json", "tables.json", "agree.json", "estimators.json", "predict.json")]
     others = [json.loads(file.read_text()) if file.exists() else None for file in others]
     (HERE / "RESULTS.md").write_text(results.render(kept, *others))
     readme = ROOT / "README.md"
     readme.write_text(results.put_into(readme.read_text(), kept))
     say("wrote bench/RESULTS.md and the figures in README.md")
     apart = bars.disagreements(kept["bars"]["found"]) if "bars" in kept else []
+    apart += boosting.disagreements(kept["boosting"]["found"]) if "boosting" in kept else []
     if apart:
         sys.exit("scores disagree:\n" + "\n".join(apart))
 

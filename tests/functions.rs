@@ -60,7 +60,7 @@ fn a_run_over_any_server_writes_the_files_of_a_local_run() {
     let together = results(&fanout, &quickstart(), "together", &arguments);
     assert_eq!(together.report["fits"]["made"], 100);
     let models = [&here, &together].map(|run| fitted(&run.files["model.fanout"]));
-    assert_eq!(models[0], models[1]);
+    assert!(models[0] == models[1]);
     for name in ["cv_results.csv", "cv_results.json"] {
         assert_eq!(here.files[name], together.files[name], "{name}");
     }
@@ -145,9 +145,11 @@ fn a_bad_day_changes_no_result() {
     let there = results(&fanout, &quickstart(), "there", &arguments);
     assert!(proxy.posts() > 300, "{}", proxy.posts());
     assert!(proxy.most_at_once() <= 8, "{}", proxy.most_at_once());
-    for name in ["cv_results.csv", "cv_results.json", "model.fanout"] {
+    for name in ["cv_results.csv", "cv_results.json"] {
         assert_eq!(here.files[name], there.files[name], "{name}");
     }
+    let models = [&here, &there].map(|run| fitted(&run.files["model.fanout"]));
+    assert!(models[0] == models[1]);
 }
 
 #[test]

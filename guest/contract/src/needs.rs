@@ -109,8 +109,8 @@ pub struct WideColumns {
     pub classes: u64,
 }
 
-/// The bytes of trees, whose number is `n_estimators` (1 without one) and whose
-/// size is bounded by `max_depth`, `max_leaf_nodes` and `min_samples_leaf`.
+/// The bytes of trees, whose number is `n_estimators` or `max_iter` (1 without either) and
+/// whose size is bounded by `max_depth`, `max_leaf_nodes` and `min_samples_leaf`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TreesMemory {

@@ -1,5 +1,6 @@
 //! [`GaussianNaiveBayes`] and [`MultinomialNaiveBayes`].
 
+use fanout_sdk::exponential::{sigmoid, softmax};
 use fanout_sdk::{Fault, ParamKind, Params, PredictionValues};
 use serde_json::Value;
 
@@ -68,21 +69,17 @@ fn rows_by_class(classes: &Classes<'_>) -> Vec<Vec<usize>> {
 fn of_log_likelihoods(occurring: &Occurring, by_class: &[Vec<f64>]) -> PredictionValues {
     let count = by_class.len();
     let rows = by_class.first().map_or(0, Vec::len);
-    let mut table = Vec::with_capacity(rows * if count == 2 { 1 } else { count });
-    let mut row = vec![0.0; count];
-    for at in 0..rows {
+    if let [zero, one] = by_class {
+        let mut table: Vec<f64> = zero.iter().zip(one).map(|(zero, one)| one - zero).collect();
+        sigmoid(&mut table);
+        return occurring.of_probabilities(table);
+    }
+    let mut table = vec![0.0; rows * count];
+    for (at, row) in table.chunks_exact_mut(count.max(1)).enumerate() {
         for (cell, class) in row.iter_mut().zip(by_class) {
             *cell = class[at];
         }
-        let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        row.iter_mut()
-            .for_each(|cell| *cell = libm::exp(*cell - greatest));
-        let total: f64 = row.iter().sum();
-        row.iter_mut().for_each(|cell| *cell /= total);
-        match row.as_slice() {
-            [_, one] => table.push(*one),
-            row => table.extend_from_slice(row),
-        }
+        softmax(row);
     }
     occurring.of_probabilities(table)
 }

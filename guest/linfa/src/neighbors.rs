@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::classes::Occurring;
 use crate::describe::{Gives, Values, at_least, choice, count, dense};
 
+mod filter;
 mod index;
 mod nearest;
 #[cfg(test)]
@@ -34,7 +35,8 @@ use nearest::Neighbor;
 /// | `p` | 2 | the order of the Minkowski metric |
 /// | `metric` | `minkowski` | `minkowski`, `euclidean` or `manhattan` |
 ///
-/// Distances are exact: sums of the terms of the columns, in their order; of equal
+/// Distances are exact: sums of the terms of the columns, in their order, of all points
+/// but those that single precision shows to be too far; of equal
 /// distances the row that comes first is nearer. All candidates of one metric share
 /// one search.
 #[derive(Debug)]

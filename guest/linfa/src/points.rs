@@ -173,13 +173,18 @@ impl Points {
         self.count.div_ceil(LANES)
     }
 
+    /// By dense dimension: the coordinates of the points of a pack, 0 behind the last.
+    pub(crate) fn pack(&self, pack: usize) -> &[[f64; LANES]] {
+        let size = self.dimensions * LANES;
+        self.packed[pack * size..][..size].as_chunks().0
+    }
+
     /// The sums of the terms between a query and the points of a pack. Those behind
     /// the last point have no meaning.
     #[inline(always)]
     pub(crate) fn sums(&self, pack: usize, query: &Query, metric: Metric) -> [f64; LANES] {
         let mut sums = [0.0; LANES];
-        let size = self.dimensions * LANES;
-        let packed: &[[f64; LANES]] = self.packed[pack * size..][..size].as_chunks().0;
+        let packed = self.pack(pack);
         match metric {
             Metric::Manhattan => add_terms(&mut sums, packed, query, f64::abs),
             Metric::Euclidean => add_terms(&mut sums, packed, query, |d| d * d),
@@ -205,9 +210,7 @@ impl Points {
     /// point have no meaning.
     pub(crate) fn products(&self, pack: usize, query: &Query) -> [f64; LANES] {
         let mut sums = [0.0; LANES];
-        let size = self.dimensions * LANES;
-        let packed: &[[f64; LANES]] = self.packed[pack * size..][..size].as_chunks().0;
-        for (values, query) in packed.iter().zip(&query.values) {
+        for (values, query) in self.pack(pack).iter().zip(&query.values) {
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum += value * query;
             }

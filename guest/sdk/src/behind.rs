@@ -114,6 +114,8 @@ impl BehindSteps {
         {
             return Ok(Rc::clone(&kept.data));
         }
+        // Its memory is free for what replaces it.
+        self.prepared.replace(None);
         let (_, matrix) = self.fit(table, steps, rows)?;
         let data: Rc<dyn Any> = offer.prepare_matrix(&matrix)?.into();
         self.prepared.replace(Some(Prepared {

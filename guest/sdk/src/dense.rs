@@ -66,7 +66,8 @@ pub trait DenseTrainer: 'static {
     type Model: Serialize + DeserializeOwned;
 
     /// Whether the estimator takes numbers only, neither missing nor infinite. If
-    /// not, it overrides [`DenseTrainer::check`].
+    /// not, it overrides [`DenseTrainer::check`], which is called of no matrix
+    /// without such numbers otherwise.
     const NEEDS_NUMBERS: bool = true;
 
     /// The name, the kinds of target, the abilities and the hyper-parameters of the
@@ -136,30 +137,15 @@ pub trait DenseTrainer: 'static {
         sets: &[&[u32]],
         each: &mut EachPrediction<'_>,
     ) -> Result<u32, Fault> {
-        // Rows one behind the other are read faster: where they are read often, they are
-        // taken out once.
-        let mut taken: Vec<Option<(Matrix, Vec<u32>)>> = vec![None; sets.len()];
         Self::fit_all(data, candidates, &mut |candidate, model| {
-            for (set, (rows, taken)) in sets.iter().zip(&mut taken).enumerate() {
-                let values = if candidates.len() < MANY_CANDIDATES {
-                    Self::predict(&model, data.matrix, rows)?
-                } else {
-                    let (matrix, rows) = taken.get_or_insert_with(|| {
-                        let matrix = data.matrix.take(rows);
-                        let rows = matrix.all_rows();
-                        (matrix, rows)
-                    });
-                    Self::predict(&model, matrix, rows)?
-                };
+            for (set, rows) in sets.iter().enumerate() {
+                let values = Self::predict(&model, data.matrix, rows)?;
                 each(candidate, set, values.as_prediction())?;
             }
             Ok(())
         })
     }
 }
-
-/// From so many candidates on, the rows to predict are taken out of the matrix.
-const MANY_CANDIDATES: usize = 3;
 
 /// Takes the predictions of a candidate for a list of rows.
 pub type EachPrediction<'a> = dyn FnMut(usize, usize, Prediction<'_>) -> Result<(), Fault> + 'a;
@@ -240,6 +226,23 @@ impl<'a> DenseData<'a> {
 #[derive(Debug)]
 pub struct Dense<T>(PhantomData<fn() -> T>);
 
+/// The features of a table for a [`Dense`] estimator.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DenseFeatures {
+    matrix: Matrix,
+    /// Whether all numbers are finite, so that no task looks for others.
+    is_finite: bool,
+}
+
+impl DenseFeatures {
+    fn new(matrix: Matrix) -> Self {
+        Self {
+            is_finite: matrix.is_finite(),
+            matrix,
+        }
+    }
+}
+
 /// A model of [`Dense`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DenseModel<M> {
@@ -251,14 +254,17 @@ pub struct DenseModel<M> {
 
 impl<T: DenseTrainer> Dense<T> {
     /// Checks the matrix for the rows of a job.
-    fn check(matrix: &Matrix, job: &Job<'_>) -> Result<(), Fault> {
-        T::check(matrix, job.train)?;
-        T::check(matrix, job.test)
+    fn check(features: &DenseFeatures, job: &Job<'_>) -> Result<(), Fault> {
+        if T::NEEDS_NUMBERS && features.is_finite {
+            return features.matrix.check_columns(&T::description().name);
+        }
+        T::check(&features.matrix, job.train)?;
+        T::check(&features.matrix, job.test)
     }
 }
 
 impl<T: DenseTrainer> Trainer for Dense<T> {
-    type Prepared = Matrix;
+    type Prepared = DenseFeatures;
     type Model = DenseModel<T::Model>;
 
     fn description() -> TrainerDescription {
@@ -270,17 +276,21 @@ impl<T: DenseTrainer> Trainer for Dense<T> {
         description
     }
 
-    fn prepare(table: &Table) -> Result<Matrix, Fault> {
-        Matrix::of(table)
+    fn prepare(table: &Table) -> Result<DenseFeatures, Fault> {
+        Ok(DenseFeatures::new(Matrix::of(table)?))
     }
 
-    fn prepare_matrix(matrix: &Matrix) -> Result<Matrix, Fault> {
-        Ok(matrix.clone())
+    fn prepare_matrix(matrix: &Matrix) -> Result<DenseFeatures, Fault> {
+        Ok(DenseFeatures::new(matrix.clone()))
     }
 
-    fn evaluate(matrix: &Matrix, job: &Job<'_>, scorer: &mut dyn Scorer) -> Result<u32, Fault> {
-        Self::check(matrix, job)?;
-        let data = DenseData::of(matrix, job);
+    fn evaluate(
+        features: &DenseFeatures,
+        job: &Job<'_>,
+        scorer: &mut dyn Scorer,
+    ) -> Result<u32, Fault> {
+        Self::check(features, job)?;
+        let data = DenseData::of(&features.matrix, job);
         let sets: &[&[u32]] = if scorer.wants_train() {
             &[job.test, job.train]
         } else {
@@ -296,8 +306,9 @@ impl<T: DenseTrainer> Trainer for Dense<T> {
         T::evaluate(&data, job.candidates, sets, &mut each)
     }
 
-    fn fit(matrix: &Matrix, job: &Job<'_>) -> Result<Self::Model, Fault> {
-        Self::check(matrix, job)?;
+    fn fit(features: &DenseFeatures, job: &Job<'_>) -> Result<Self::Model, Fault> {
+        Self::check(features, job)?;
+        let matrix = &features.matrix;
         Ok(DenseModel {
             features: Pipeline::without_steps(matrix),
             classes: job.target.classes().to_vec(),

@@ -21,7 +21,7 @@
 //! | `X b + intercept` | [`Matrix::multiply`], [`Matrix::multiply_add`], [`Matrix::multiply_add_many`] |
 //! | `Xᵀ r` | [`Matrix::transposed_multiply`], [`Matrix::transposed_multiply_many`] |
 //! | both of these of all rows, many times | [`Joined`] |
-//! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`] |
+//! | `(X - s)ᵀ W (X - s)`, `(X - s)ᵀ W Y` | [`Matrix::gram`], [`Matrix::centred_gram`] |
 //! | weighted means and variances | [`Matrix::moments`] |
 //! | squared norms of rows | [`Matrix::squared_norms`] |
 //! | rows as a dense buffer, for kernels and distances | [`Matrix::gather`] |
@@ -41,18 +41,20 @@ use serde::{Deserialize, Serialize};
 use crate::Fault;
 
 pub use coded::{CodedBlock, CodedColumn, Codes};
-pub use gram::Gram;
+pub use gram::{CentredGram, Gram};
 pub use index::{ColumnIndex, ColumnRef};
 pub use joined::Joined;
 pub use moments::Moments;
 pub use product::dot;
 pub use shared::Shared;
 
+mod chunk;
 mod coded;
 mod gram;
 mod index;
 mod joined;
 mod moments;
+mod pair;
 mod product;
 mod shared;
 #[cfg(test)]
@@ -243,13 +245,9 @@ impl Matrix {
     }
 
     /// Whether all numbers of all rows are finite.
-    fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         self.blocks.iter().all(|block| match block {
-            // Without an end before the last: many are looked at a time.
-            Block::Number(column) => {
-                let values = column.values.iter();
-                values.fold(true, |all, value| all & value.is_finite())
-            }
+            Block::Number(column) => chunk::are_finite(&column.values),
             _ => true,
         })
     }
@@ -266,14 +264,12 @@ impl Matrix {
         })
     }
 
-    /// Checks that an estimator of numbers can take the matrix: that there is a
-    /// column, all categories are encoded, and no number of `rows` is missing or
-    /// infinite.
-    /// `who` is the estimator's name.
+    /// Checks that an estimator of numbers can take the columns: that there is one,
+    /// and all categories are encoded. `who` is the estimator's name.
     ///
     /// # Errors
     /// [`Fault::InvalidDataset`] that names the column and the step to add.
-    pub fn check_numbers(&self, who: &str, rows: &[u32]) -> Result<(), Fault> {
+    pub(crate) fn check_columns(&self, who: &str) -> Result<(), Fault> {
         if self.columns() == 0 {
             return Err(Fault::InvalidDataset(format!(
                 "`{who}` has no column to learn from: the steps before it leave none"
@@ -285,6 +281,18 @@ impl Matrix {
                  `one_hot_encoder` (or `ordinal_encoder`, `target_encoder`)"
             )));
         }
+        Ok(())
+    }
+
+    /// Checks that an estimator of numbers can take the matrix: that there is a
+    /// column, all categories are encoded, and no number of `rows` is missing or
+    /// infinite.
+    /// `who` is the estimator's name.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidDataset`] that names the column and the step to add.
+    pub fn check_numbers(&self, who: &str, rows: &[u32]) -> Result<(), Fault> {
+        self.check_columns(who)?;
         if self.is_finite() {
             return Ok(());
         }
@@ -434,28 +442,4 @@ fn not_encoded(column: &CategoryColumn) -> ! {
         "column `{}` is a category: `Matrix::check_numbers` is called before numbers are read",
         column.name
     )
-}
-
-/// Whether the entries of a list are consecutive rows, so that columns can be
-/// read as slices.
-fn is_consecutive(rows: &[u32]) -> bool {
-    rows.windows(2)
-        .all(|pair| pair[1] == pair[0].wrapping_add(1))
-}
-
-/// The values of `rows` of a column: a slice of it if the rows are consecutive,
-/// else gathered into `buffer`.
-fn chunk_of<'a>(
-    values: &'a [f64],
-    rows: &[u32],
-    consecutive: bool,
-    buffer: &'a mut [f64; CHUNK],
-) -> &'a [f64] {
-    if consecutive && let Some(&first) = rows.first() {
-        return &values[first as usize..][..rows.len()];
-    }
-    for (cell, &row) in buffer.iter_mut().zip(rows) {
-        *cell = values[row as usize];
-    }
-    &buffer[..rows.len()]
 }

@@ -185,8 +185,19 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
         1 => Just((json!(true), json!(0.3))),
         1 => Just((json!(true), json!(null))),
     ];
-    (prop::sample::select(losses), growth, sampling, stopping).prop_map(
-        |(loss, growth, sampling, (stops, validation))| {
+    let limits = (
+        prop_oneof![Just(1e-3), Just(0.5)],
+        prop_oneof![Just(0.0), Just(0.01)],
+        prop_oneof![2 => Just(json!(null)), 1 => Just(json!("no_interactions"))],
+    );
+    (
+        prop::sample::select(losses),
+        growth,
+        sampling,
+        stopping,
+        limits,
+    )
+        .prop_map(|(loss, growth, sampling, (stops, validation), limits)| {
             let mut set = json!({
                 "loss": loss, "learning_rate": 0.3,
                 "max_leaf_nodes": growth.0, "max_depth": growth.1, "min_samples_leaf": growth.2,
@@ -196,13 +207,14 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
                 "colsample_bytree": sampling.2, "random_state": sampling.3,
                 "early_stopping": stops, "validation_fraction": validation,
                 "n_iter_no_change": 2,
+                "min_sum_hessian": limits.0, "min_split_gain": limits.1,
+                "interaction_cst": limits.2,
             });
             if loss == "quantile" {
                 set["quantile"] = json!(0.3);
             }
             set
-        },
-    )
+        })
 }
 
 /// A candidate that is fitted with others has the predictions of its own fit, and
@@ -236,6 +248,23 @@ fn check_family(data: &Data, shared: &Value, rounds: &[u32]) -> Result<(), TestC
             prop_assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{} {}", a, b);
         }
     }
+    // As the host divides a family among workers.
+    let mut start = 0;
+    for part in candidates.chunks(candidates.len().div_ceil(2)) {
+        let (apart, fits) = evaluate(data, part).unwrap();
+        prop_assert_eq!(fits, 1);
+        for index in 0..part.len() {
+            prop_assert!(is_same(
+                &apart.test[&index],
+                &together.test[&(start + index)]
+            ));
+            prop_assert!(is_same(
+                &apart.train[&index],
+                &together.train[&(start + index)]
+            ));
+        }
+        start += part.len();
+    }
     Ok(())
 }
 
@@ -255,11 +284,55 @@ proptest! {
     }
 
     #[test]
+    fn families_with_class_weights_are_exact(data in data(3), shared in shared(&["log_loss"])) {
+        let mut shared = shared;
+        shared["class_weight"] = json!("balanced");
+        check_family(&data, &shared, &ROUNDS)?;
+    }
+
+    /// Candidates of several families in one job, in any order.
+    #[test]
+    fn families_do_not_touch_each_other(
+        data in data(2),
+        shared in prop::collection::vec(shared(&["log_loss"]), 2..4),
+    ) {
+        let mut candidates: Vec<Params> = Vec::new();
+        for rounds in [5, 2] {
+            for shared in &shared {
+                let mut candidate = params(&data.target, shared);
+                candidate.insert("max_iter".to_owned(), json!(rounds));
+                candidates.push(candidate);
+            }
+        }
+        let (together, _) = evaluate(&data, &candidates).unwrap();
+        for (index, candidate) in candidates.iter().enumerate() {
+            let (alone, _) = evaluate(&data, std::slice::from_ref(candidate)).unwrap();
+            prop_assert!(is_same(&alone.test[&0], &together.test[&index]));
+        }
+    }
+
+    #[test]
     fn families_of_numbers_are_exact(
         data in data(0),
         shared in shared(&["squared_error", "absolute_error", "quantile", "poisson", "gamma", "huber"]),
     ) {
         check_family(&data, &shared, &ROUNDS)?;
+    }
+}
+
+/// Of more features than are counted without a loop over them: the sums are the same,
+/// since features that never vary are never split.
+#[test]
+fn features_without_a_split_change_nothing() {
+    let narrow = waves(300);
+    let candidate = [params(&narrow.target, &json!({"max_iter": 8}))];
+    let expected = evaluate(&narrow, &candidate).unwrap().0;
+    for more in [1, 2, 3, 7, 30, 35] {
+        let mut wide = narrow.clone();
+        let constant = |index| number(&format!("constant {index}"), vec![0.5; 300]);
+        wide.columns.extend((0..more).map(constant));
+        let found = evaluate(&wide, &candidate).unwrap().0;
+        assert!(is_same(&found.train[&0], &expected.train[&0]), "{more}");
     }
 }
 

@@ -246,7 +246,9 @@ impl Trees {
         let of_rows =
             (rows * leaves / 100).min(rows / least("min_samples_leaf").unwrap_or(1).max(1));
         Some(Self {
-            count: greatest("n_estimators").unwrap_or(1),
+            count: greatest("n_estimators")
+                .or_else(|| greatest("max_iter"))
+                .unwrap_or(1),
             deep: depth.is_none(),
             whole,
             leaves: of_depth.min(of_nodes).min(of_rows),

@@ -1,6 +1,7 @@
 //! [`NormalEquations`]: what a least-squares fit needs of the training rows.
 
 use fanout_sdk::Matrix;
+use fanout_sdk::matrix::CentredGram;
 
 use super::LinearModel;
 
@@ -34,24 +35,20 @@ impl NormalEquations {
         fit_intercept: bool,
     ) -> Self {
         let size = matrix.columns();
-        let means = column_means(matrix, rows, weights, fit_intercept);
-        let target_means: Vec<f64> = targets
-            .iter()
-            .map(|target| {
-                if fit_intercept {
-                    mean(target, weights)
-                } else {
-                    0.0
-                }
-            })
-            .collect();
-        let centred: Vec<Vec<f64>> = targets
-            .iter()
-            .zip(&target_means)
-            .map(|(target, mean)| target.iter().map(|y| y - mean).collect())
-            .collect();
-        let centred: Vec<&[f64]> = centred.iter().map(Vec::as_slice).collect();
-        let mut gram = matrix.gram(rows, weights, &centred, Some(&means));
+        let slices: Vec<&[f64]> = targets.iter().map(Vec::as_slice).collect();
+        let CentredGram {
+            mut gram,
+            means,
+            target_means,
+        } = if fit_intercept {
+            matrix.centred_gram(rows, weights, &slices)
+        } else {
+            CentredGram {
+                gram: matrix.gram(rows, weights, &slices, None),
+                means: vec![0.0; size],
+                target_means: vec![0.0; targets.len()],
+            }
+        };
         let (weight, squares) = (gram.weight, std::mem::take(&mut gram.target_squares));
         let mut right = std::mem::take(&mut gram.target_products);
         let mut gram = gram.into_products();

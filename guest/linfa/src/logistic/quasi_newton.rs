@@ -73,6 +73,13 @@ impl State {
         }
     }
 
+    /// The state without the derivatives of the rows' losses, which take as much memory
+    /// as the outputs, and of which a minimisation with one preconditioner reads none.
+    pub(super) fn without_residuals(mut self) -> Self {
+        self.losses.residuals = Vec::new();
+        self
+    }
+
     /// The gradient of the losses plus `l2 / 2 ‖b‖²`.
     fn gradient(&self, design: &Design<'_>, l2: f64) -> Vec<f64> {
         let mut gradient = self.gradient.clone();
@@ -109,10 +116,12 @@ impl State {
         let noise = 1e-13 * before.abs() + f64::EPSILON * likelihood.weight();
         let mut length = 1.0;
         while length > 1e-10 {
-            let mut outputs = self.outputs.clone();
-            for (outputs, change) in outputs.iter_mut().zip(&change) {
-                add(outputs, length, change);
-            }
+            let outputs = self.outputs.iter().zip(&change).map(|(outputs, change)| {
+                let rows = outputs.iter().zip(change);
+                rows.map(|(output, change)| output + length * change)
+                    .collect()
+            });
+            let outputs: Vec<Vec<f64>> = outputs.collect();
             let losses = likelihood.losses(&outputs);
             let now = losses.loss + 0.5 * l2 * (own + length * (2.0 * cross + length * square));
             if now <= before + 1e-4 * length * slope + noise {

@@ -93,15 +93,19 @@ impl Reference {
                 let (state, hessian) = newton(design, likelihood, L2, start, 3e-5);
                 let hessian =
                     hessian.unwrap_or_else(|| Hessian::at(design, likelihood, &state.losses));
-                return Self { state, hessian };
+                return Self {
+                    state: state.without_residuals(),
+                    hessian,
+                };
             }
         };
         let start = State::new(design, likelihood, zero);
         let stop = stop(likelihood, 1e-4);
         let mut first = Some(hessian.preconditioner(design, L2));
         let next = |_: &Losses| first.take();
+        let state = quasi_newton::minimise(design, likelihood, L2, next, start, &stop);
         Self {
-            state: quasi_newton::minimise(design, likelihood, L2, next, start, &stop),
+            state: state.without_residuals(),
             hessian,
         }
     }

@@ -83,16 +83,7 @@ impl DenseTrainer for GaussianNaiveBayes {
         matrix: &Matrix,
         rows: &[u32],
     ) -> Result<PredictionValues, Fault> {
-        let classes = model
-            .log_priors
-            .iter()
-            .zip(&model.means)
-            .zip(&model.variances);
-        let by_class: Vec<Vec<f64>> = classes
-            .map(|((prior, means), variances)| {
-                log_likelihoods(matrix, rows, *prior, means, variances)
-            })
-            .collect();
+        let by_class = log_likelihoods(model, matrix, rows);
         Ok(of_log_likelihoods(&model.classes, &by_class))
     }
 }
@@ -111,12 +102,8 @@ struct Statistics<'a> {
 impl<'a> Statistics<'a> {
     fn new(data: &DenseData<'a>) -> Result<Self, Fault> {
         let classes = Classes::of::<GaussianNaiveBayes>(data, 1)?;
-        let all = data.matrix.moments(data.train, None);
-        let greatest = all
-            .iter()
-            .fold(0.0, |most, column| f64::max(most, column.variance));
         let mut totals = Vec::new();
-        let (mut means, mut variances) = (Vec::new(), Vec::new());
+        let (mut means, mut variances): (Vec<Vec<f64>>, Vec<Vec<f64>>) = (vec![], vec![]);
         for places in rows_by_class(&classes) {
             let rows: Vec<u32> = places.iter().map(|&place| data.train[place]).collect();
             let weights: Option<Vec<f64>> = data
@@ -129,6 +116,27 @@ impl<'a> Statistics<'a> {
             variances.push(moments.iter().map(|column| column.variance).collect());
         }
         let total: f64 = totals.iter().sum();
+        let greatest = |most: f64, variance: f64| if variance > most { variance } else { most };
+        let greatest = if data.weights.is_some() {
+            let all = data.matrix.moments(data.train, None).into_iter();
+            all.map(|column| column.variance).fold(0.0, greatest)
+        } else {
+            let columns = 0..data.matrix.columns();
+            let variance = |column: usize| {
+                // That within the classes, and that between them.
+                let classes = || totals.iter().zip(&means).zip(&variances);
+                let mean = classes()
+                    .map(|((n, means), _)| n * means[column])
+                    .sum::<f64>()
+                    / total;
+                let squares = classes().map(|((n, means), variances)| {
+                    let from_mean = means[column] - mean;
+                    n * (variances[column] + from_mean * from_mean)
+                });
+                squares.sum::<f64>() / total
+            };
+            columns.map(variance).fold(0.0, greatest)
+        };
         Ok(Self {
             classes,
             shares: totals.into_iter().map(|weight| weight / total).collect(),
@@ -155,60 +163,45 @@ impl<'a> Statistics<'a> {
     }
 }
 
-/// The logarithm of the likelihood of each row in one class times its prior.
-fn log_likelihoods(
-    matrix: &Matrix,
-    rows: &[u32],
-    log_prior: f64,
-    means: &[f64],
-    variances: &[f64],
-) -> Vec<f64> {
-    let mut constant = log_prior;
-    for variance in variances {
-        constant -= 0.5 * libm::log(2.0 * PI * variance);
-    }
-    let term = |column: usize, value: f64| {
-        let from_mean = value - means[column];
-        -0.5 * from_mean * from_mean / variances[column]
-    };
-    let mut out = vec![0.0; rows.len()];
+/// The rows whose terms are added at a time.
+const CHUNK: usize = 256;
+
+/// By class: the logarithm of the likelihood of each row in it times its prior.
+fn log_likelihoods(model: &GaussianModel, matrix: &Matrix, rows: &[u32]) -> Vec<Vec<f64>> {
+    let constants = model.log_priors.iter().zip(&model.variances);
+    let mut out: Vec<Vec<f64>> = constants
+        .map(|(prior, variances)| {
+            let logarithms = variances.iter().map(|v| 0.5 * libm::log(2.0 * PI * v));
+            vec![prior - logarithms.sum::<f64>(); rows.len()]
+        })
+        .collect();
+    let classes = || model.means.iter().zip(&model.variances);
     let mut first = 0;
     for block in matrix.blocks() {
         match block {
             Block::Number(column) => {
-                for (out, &row) in out.iter_mut().zip(rows) {
-                    *out += term(first, column.values[row as usize]);
+                let mut values = [0.0; CHUNK];
+                for (at, rows) in rows.chunks(CHUNK).enumerate() {
+                    let values = &mut values[..rows.len()];
+                    for (value, &row) in values.iter_mut().zip(rows) {
+                        *value = column.values[row as usize];
+                    }
+                    for (out, (means, variances)) in out.iter_mut().zip(classes()) {
+                        let out = &mut out[at * CHUNK..][..rows.len()];
+                        add_terms(out, values, means[first], -0.5 / variances[first]);
+                    }
                 }
             }
             Block::Coded(block) => {
-                // By column of the row: the terms of all columns of the block.
-                let columns = block.columns().iter().enumerate();
-                let outside: Vec<f64> = columns
-                    .clone()
-                    .map(|(index, column)| term(first + index, column.offset))
-                    .collect();
-                let none: f64 = outside.iter().sum();
-                let by_column: Vec<f64> = columns
-                    .map(|(index, column)| {
-                        let rest: f64 = outside
-                            .iter()
-                            .enumerate()
-                            .filter(|(other, _)| *other != index)
-                            .map(|(_, term)| term)
-                            .sum();
-                        rest + term(first + index, column.offset + column.scale)
-                    })
-                    .collect();
-                let by_level: Vec<f64> = block
-                    .column_of()
-                    .iter()
-                    .map(|&column| match column {
-                        CodedBlock::NONE => none,
-                        column => by_column[column as usize],
-                    })
-                    .collect();
-                for (out, &row) in out.iter_mut().zip(rows) {
-                    *out += by_level[block.codes().get(row as usize) as usize];
+                for (out, (means, variances)) in out.iter_mut().zip(classes()) {
+                    let term = |column: usize, value: f64| {
+                        let from_mean = value - means[first + column];
+                        -0.5 * from_mean * from_mean / variances[first + column]
+                    };
+                    let by_level = terms_by_level(block, term);
+                    for (out, &row) in out.iter_mut().zip(rows) {
+                        *out += by_level[block.codes().get(row as usize) as usize];
+                    }
                 }
             }
             Block::Category(column) => {
@@ -217,6 +210,45 @@ fn log_likelihoods(
         }
         first += block.columns();
     }
-    out.iter_mut().for_each(|value| *value += constant);
     out
+}
+
+/// Adds the squares of the distances from the mean, times a factor.
+fn add_terms(out: &mut [f64], values: &[f64], mean: f64, factor: f64) {
+    let (turns, rest) = out.as_chunks_mut::<8>();
+    let (value_turns, value_rest) = values.as_chunks::<8>();
+    for (out, values) in turns.iter_mut().zip(value_turns) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out += factor * ((value - mean) * (value - mean));
+        }
+    }
+    for (out, value) in rest.iter_mut().zip(value_rest) {
+        *out += factor * ((value - mean) * (value - mean));
+    }
+}
+
+/// By level of a block: the sum of the terms of its columns, given a column of the
+/// block and its value.
+fn terms_by_level(block: &CodedBlock, term: impl Fn(usize, f64) -> f64) -> Vec<f64> {
+    let columns = block.columns().iter().enumerate();
+    let outside: Vec<f64> = columns
+        .clone()
+        .map(|(index, column)| term(index, column.offset))
+        .collect();
+    let none: f64 = outside.iter().sum();
+    let by_column: Vec<f64> = columns
+        .map(|(index, column)| {
+            let others = outside.iter().enumerate();
+            let others = others.filter(|(other, _)| *other != index);
+            let rest: f64 = others.map(|(_, term)| term).sum();
+            rest + term(index, column.offset + column.scale)
+        })
+        .collect();
+    let levels = block.column_of().iter();
+    levels
+        .map(|&column| match column {
+            CodedBlock::NONE => none,
+            column => by_column[column as usize],
+        })
+        .collect()
 }

@@ -67,3 +67,45 @@ fn more_columns_than_a_tree_takes_are_searched_by_all_distances() {
         assert_eq!(found, sorted(&matrix, &train, row, Metric::Euclidean, 9));
     }
 }
+
+#[test]
+fn what_single_precision_drops_is_not_among_the_nearest() {
+    const ROWS: usize = 600;
+    let numbers = |number: &dyn Fn(f64, usize) -> f64| {
+        let mut random = Random::new(11);
+        let columns = (0..17).map(|at| {
+            let mut shares: Vec<usize> = (0..ROWS).collect();
+            random.shuffle(&mut shares);
+            let shares = shares.into_iter().enumerate();
+            let values = shares.map(|(row, share)| number(share as f64 / ROWS as f64, row));
+            Block::number(format!("x{at}"), values.collect())
+        });
+        Matrix::new(ROWS, columns.collect())
+    };
+    let matrices = [
+        ("far from 0", numbers(&|u, _| 1e9 + u)),
+        ("tiny", numbers(&|u, _| 1e-200 * u)),
+        ("huge", numbers(&|u, _| 1e160 * u)),
+        ("clusters", numbers(&|u, row| 1e6 * (row % 3) as f64 + u)),
+        (
+            "an outlier",
+            numbers(&|u, row| if row == 7 { 1e12 } else { u }),
+        ),
+        (
+            "a far query",
+            numbers(&|u, row| if row == 13 { 1e30 } else { u }),
+        ),
+        ("near ties", numbers(&|u, _| (4.0 * u).floor() + 1e-9 * u)),
+        ("one place", numbers(&|_, _| 0.1)),
+    ];
+    for (what, matrix) in matrices {
+        let (test, train): (Vec<u32>, Vec<u32>) =
+            matrix.all_rows().iter().partition(|row| *row % 13 == 0);
+        let index = Index::new(&matrix, &train, Metric::Euclidean);
+        let found = index.nearest(&matrix, &test, 4);
+        for (&row, found) in test.iter().zip(found.chunks_exact(4)) {
+            let expected = sorted(&matrix, &train, row, Metric::Euclidean, 4);
+            assert_eq!(found, expected, "{what}, row {row}");
+        }
+    }
+}

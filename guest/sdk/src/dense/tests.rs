@@ -43,7 +43,7 @@ fn column(name: &str, values: Vec<f64>) -> (Column, Values) {
     (column, Values::Number(values))
 }
 
-fn prepared(values: Vec<f64>) -> Matrix {
+fn prepared(values: Vec<f64>) -> DenseFeatures {
     let table = Table::from_columns(vec![column("x", values)]).unwrap();
     Dense::<Slope>::prepare(&table).unwrap()
 }

@@ -112,7 +112,7 @@ fn other_methods_and_paths_are_refused() {
         ask("POST", "/"),
         (
             400,
-            "invalid task: the request's `content-type` is not `multipart/form-data` with a \
+            "invalid task: the `content-type` is not `multipart/form-data` with a \
              boundary"
                 .to_owned()
         )

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CHUNK, Shared, is_consecutive};
+use super::chunk::is_consecutive;
+use super::{CHUNK, Shared};
 
 /// One code per row, in the narrowest type that holds the number of levels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

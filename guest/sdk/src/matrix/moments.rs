@@ -1,7 +1,8 @@
 //! Weighted means and variances of the columns of a [`Matrix`].
 
-use super::product::{dot, sum};
-use super::{Block, CHUNK, Matrix, NumberColumn, chunk_of, is_consecutive, not_encoded};
+use super::chunk::{chunk_of, deviations, is_consecutive, near_mean, weighted_deviations};
+use super::product::sum;
+use super::{Block, CHUNK, Matrix, NumberColumn, not_encoded};
 
 /// The moments of one column over some rows. Missing values are skipped.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,8 +67,8 @@ impl Matrix {
     }
 }
 
-/// The moments of a column of numbers, in two passes: the mean, then the
-/// deviations from it, corrected by their mean.
+/// The moments of a column of numbers: the deviations from a number near the mean, or,
+/// with weights, from the mean, corrected by their mean.
 fn of_numbers(
     column: &NumberColumn,
     rows: &[u32],
@@ -75,46 +76,31 @@ fn of_numbers(
     weights: Option<&[f64]>,
 ) -> Moments {
     let mut buffer = [0.0; CHUNK];
-    let (mut kept, mut kept_weights) = ([0.0; CHUNK], [1.0; CHUNK]);
-    let ones = [1.0; CHUNK];
     // The sums of the weights, and of the values that are not missing less `centre`,
     // and of their squares, times the weights.
     let mut pass = |centre: f64| {
-        let (mut weight, mut first, mut second) = (0.0, 0.0, 0.0);
+        let mut total = [0.0; 3];
         for (at, (rows, &consecutive)) in rows.chunks(CHUNK).zip(consecutive).enumerate() {
-            let values = chunk_of(&column.values, rows, consecutive, &mut buffer);
+            let values = &chunk_of(&column.values, rows, consecutive, &mut buffer)[..rows.len()];
             let weights = weights.map(|weights| &weights[at * CHUNK..][..rows.len()]);
-            let mut len = 0;
-            // Without an end before the last: many are looked at a time.
-            if values.iter().fold(false, |any, value| any | value.is_nan()) {
-                for (place, value) in values.iter().enumerate() {
-                    if !value.is_nan() {
-                        kept[len] = value - centre;
-                        kept_weights[len] = weights.map_or(1.0, |weights| weights[place]);
-                        len += 1;
-                    }
-                }
-            } else {
-                len = values.len();
-                for (kept, value) in kept.iter_mut().zip(values) {
-                    *kept = value - centre;
-                }
-                kept_weights[..len].copy_from_slice(weights.unwrap_or(&ones[..len]));
+            let mut sums = sums_about(centre, values, weights);
+            if sums[1].is_nan() {
+                sums = sums_of_present(centre, values, weights);
             }
-            let kept = &mut kept[..len];
-            let kept_weights = &kept_weights[..len];
-            weight += if weights.is_none() {
-                len as f64
-            } else {
-                dot(kept_weights, &ones[..len])
-            };
-            first += dot(kept, kept_weights);
-            kept.iter_mut().for_each(|value| *value *= *value);
-            second += dot(kept, kept_weights);
+            total
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(total, sum)| *total += sum);
         }
-        (weight, first, second)
+        total
     };
-    let (weight, sum, _) = pass(0.0);
+    let mut centre = near_mean(rows.len(), |at| column.values[rows[at] as usize]);
+    if weights.is_some() {
+        // Rows of the sample may weigh nothing.
+        let [weight, sum, _] = pass(centre);
+        centre += sum / weight;
+    }
+    let [weight, rest, squares] = pass(centre);
     if weight == 0.0 {
         // The sign of 0 / 0 depends on the processor.
         return Moments {
@@ -123,11 +109,35 @@ fn of_numbers(
             variance: f64::NAN,
         };
     }
-    let mean = sum / weight;
-    let (_, rest, squares) = pass(mean);
     Moments {
         weight,
-        mean,
+        mean: centre + rest / weight,
         variance: ((squares - rest * rest / weight) / weight).max(0.0),
     }
+}
+
+/// The sum of the weights of some values, and the weighted sums of `values - centre`
+/// and of their squares.
+fn sums_about(centre: f64, values: &[f64], weights: Option<&[f64]>) -> [f64; 3] {
+    match weights {
+        None => {
+            let (first, second) = deviations(values, centre);
+            [values.len() as f64, first, second]
+        }
+        Some(weights) => weighted_deviations(values, weights, centre),
+    }
+}
+
+/// [`sums_about`] without the values that are missing.
+fn sums_of_present(centre: f64, values: &[f64], weights: Option<&[f64]>) -> [f64; 3] {
+    let (mut kept, mut kept_weights) = ([0.0; CHUNK], [0.0; CHUNK]);
+    let mut len = 0;
+    for (place, value) in values.iter().enumerate() {
+        if !value.is_nan() {
+            kept[len] = *value;
+            kept_weights[len] = weights.map_or(1.0, |weights| weights[place]);
+            len += 1;
+        }
+    }
+    sums_about(centre, &kept[..len], weights.map(|_| &kept_weights[..len]))
 }

@@ -1,7 +1,10 @@
 //! Products of a [`Matrix`] and a vector, and rows as dense buffers.
 
+use super::chunk::{
+    Chunk, add_columns, chunk_of, chunk_of_slice, is_consecutive, products, sum_of_lanes,
+};
 use super::coded::FromCode;
-use super::{Block, CHUNK, CodedBlock, Codes, Matrix, chunk_of, is_consecutive, not_encoded};
+use super::{Block, CHUNK, CodedBlock, Codes, Matrix, not_encoded};
 
 /// Calls `$body` with the codes and tables of [`table_size`] entries to index by
 /// them: arrays for bytes, which need no check of the index, else slices.
@@ -90,13 +93,32 @@ impl Matrix {
             .iter()
             .map(|coefficients| self.product(coefficients));
         let products: Vec<Product<'_>> = products.collect();
+        let mut buffers = vec![[0.0; CHUNK]; STAGED];
         let mut start = 0;
         for rows in rows.chunks(CHUNK) {
             let consecutive = is_consecutive(rows);
-            for (product, out) in products.iter().zip(out.iter_mut()) {
-                product.add(rows, consecutive, &mut out[start..start + rows.len()]);
+            let range = start..start + rows.len();
+            start = range.end;
+            for (products, out) in products.chunks(2).zip(out.chunks_mut(2)) {
+                let mut sums = [[0.0; CHUNK]; 2];
+                match products {
+                    [a, b] if a.reads_as(b) => {
+                        let both = [a, b];
+                        add_dense(both, rows, consecutive, &mut buffers, &mut sums);
+                    }
+                    products => {
+                        for (product, sums) in products.iter().zip(sums.as_chunks_mut().0) {
+                            add_dense([product], rows, consecutive, &mut buffers, sums);
+                        }
+                    }
+                }
+                for ((product, out), sums) in products.iter().zip(out).zip(&mut sums) {
+                    product.add_coded(rows, consecutive, &mut sums[..rows.len()]);
+                    for (out, sum) in out[range.clone()].iter_mut().zip(sums) {
+                        *out += product.constant + *sum;
+                    }
+                }
             }
-            start += rows.len();
         }
         assert!(out.iter().all(|out| out.len() == start), "one result a row");
     }
@@ -161,24 +183,11 @@ impl Matrix {
         );
         let consecutive: Vec<bool> = rows.chunks(CHUNK).map(is_consecutive).collect();
         let totals: Vec<f64> = vectors.iter().map(|vector| sum(vector)).collect();
-        let mut buffer = [0.0; CHUNK];
-        let mut out = vec![Vec::with_capacity(self.columns()); vectors.len()];
-        for block in self.blocks() {
+        let mut out = vec![vec![0.0; self.columns()]; vectors.len()];
+        let mut dense = Vec::new();
+        for (first, block) in self.numbered() {
             match block {
-                Block::Number(column) => {
-                    let mut products = vec![0.0; vectors.len()];
-                    for (at, (rows, &consecutive)) in
-                        rows.chunks(CHUNK).zip(&consecutive).enumerate()
-                    {
-                        let values = chunk_of(&column.values, rows, consecutive, &mut buffer);
-                        for (product, vector) in products.iter_mut().zip(vectors) {
-                            *product += dot(values, &vector[at * CHUNK..][..rows.len()]);
-                        }
-                    }
-                    out.iter_mut()
-                        .zip(products)
-                        .for_each(|(out, product)| out.push(product));
-                }
+                Block::Number(column) => dense.push((first, column.values.as_slice())),
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
                     for ((out, vector), total) in out.iter_mut().zip(vectors).zip(&totals) {
@@ -188,9 +197,53 @@ impl Matrix {
                             by_level.add(rows, consecutive, vector);
                         }
                         let columns = block.columns().iter().zip(by_level.of_columns());
-                        out.extend(
-                            columns.map(|(column, sum)| column.offset * total + column.scale * sum),
-                        );
+                        for (out, (column, sum)) in out[first..].iter_mut().zip(columns) {
+                            *out = column.offset * total + column.scale * sum;
+                        }
+                    }
+                }
+            }
+        }
+        let mut buffers = vec![[0.0; CHUNK]; WIDE];
+        for (at, (rows, &consecutive)) in rows.chunks(CHUNK).zip(&consecutive).enumerate() {
+            let range = at * CHUNK..at * CHUNK + rows.len();
+            for group in dense.chunks(WIDE) {
+                let columns = group.iter().zip(&mut buffers);
+                let columns: Vec<&Chunk> = columns
+                    .map(|((_, values), buffer)| chunk_of(values, rows, consecutive, buffer))
+                    .collect();
+                let last = columns[columns.len() - 1];
+                // A group that is not full repeats its last column.
+                let column = |at: usize| columns.get(at).copied().unwrap_or(last);
+                let mut copies = [[0.0; CHUNK]; 2];
+                for (out, vectors) in out.chunks_mut(2).zip(vectors.chunks(2)) {
+                    let [copy_a, copy_b] = &mut copies;
+                    let mut add = |index: usize, vector: usize, product: f64| {
+                        if let Some((column, _)) = group.get(index) {
+                            out[vector][*column] += product;
+                        }
+                    };
+                    if let [a, b] = vectors {
+                        let vectors = [
+                            chunk_of_slice(&a[range.clone()], copy_a),
+                            chunk_of_slice(&b[range.clone()], copy_b),
+                        ];
+                        for start in (0..columns.len()).step_by(WIDE / 2) {
+                            let columns: [&Chunk; WIDE / 2] =
+                                std::array::from_fn(|at| column(start + at));
+                            let found = products(columns, vectors, rows.len());
+                            for (index, [of_a, of_b]) in (start..).zip(found) {
+                                add(index, 0, of_a);
+                                add(index, 1, of_b);
+                            }
+                        }
+                    } else {
+                        let vector = chunk_of_slice(&vectors[0][range.clone()], copy_a);
+                        let columns: [&Chunk; WIDE] = std::array::from_fn(column);
+                        let found = products(columns, [vector], rows.len());
+                        for (index, [product]) in found.into_iter().enumerate() {
+                            add(index, 0, product);
+                        }
                     }
                 }
             }
@@ -278,31 +331,44 @@ impl Matrix {
     }
 }
 
+/// The columns of numbers that are multiplied before their sums are kept: those of a
+/// chunk of rows fit the first cache.
+const STAGED: usize = 16;
+
+/// The columns whose products with one vector are taken at a time.
+const WIDE: usize = 8;
+
+/// Adds the products of the columns of numbers of a chunk of rows to `sums`. All
+/// products read the same columns.
+fn add_dense<const RESULTS: usize>(
+    products: [&Product<'_>; RESULTS],
+    rows: &[u32],
+    consecutive: bool,
+    buffers: &mut [Chunk],
+    sums: &mut [Chunk; RESULTS],
+) {
+    let columns = products[0].dense.len();
+    for start in (0..columns).step_by(STAGED) {
+        let group = start..(start + STAGED).min(columns);
+        let staged = group.zip(&mut *buffers).map(|(column, buffer)| {
+            let values = chunk_of(products[0].dense[column].0, rows, consecutive, buffer);
+            (values, products.map(|product| product.dense[column].1))
+        });
+        let staged: Vec<(&Chunk, [f64; RESULTS])> = staged.collect();
+        add_columns(&staged, rows.len(), sums.each_mut());
+    }
+}
+
 impl Product<'_> {
-    /// Adds the product of a chunk of rows to `out`.
-    fn add(&self, rows: &[u32], consecutive: bool, out: &mut [f64]) {
-        let mut buffers = [[0.0; CHUNK]; 4];
-        let mut sums = [self.constant; CHUNK];
-        let sums = &mut sums[..rows.len()];
-        // Four columns at a time, since each pass reads and writes all sums.
-        let (fours, others) = self.dense.as_chunks::<4>();
-        for [a, b, c, d] in fours {
-            let [in_a, in_b, in_c, in_d] = &mut buffers;
-            let (values_a, a) = (chunk_of(a.0, rows, consecutive, in_a), a.1);
-            let (values_b, b) = (chunk_of(b.0, rows, consecutive, in_b), b.1);
-            let (values_c, c) = (chunk_of(c.0, rows, consecutive, in_c), c.1);
-            let (values_d, d) = (chunk_of(d.0, rows, consecutive, in_d), d.1);
-            let values = values_a.iter().zip(values_b).zip(values_c).zip(values_d);
-            for (sum, (((x_a, x_b), x_c), x_d)) in sums.iter_mut().zip(values) {
-                *sum += (a * x_a + b * x_b) + (c * x_c + d * x_d);
-            }
-        }
-        for &(values, coefficient) in others {
-            let values = chunk_of(values, rows, consecutive, &mut buffers[0]);
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += coefficient * value;
-            }
-        }
+    /// Whether the other product reads the same columns of numbers.
+    fn reads_as(&self, other: &Self) -> bool {
+        let columns = self.dense.iter().zip(&other.dense);
+        self.dense.len() == other.dense.len()
+            && columns.fold(true, |all, (a, b)| all & std::ptr::eq(a.0, b.0))
+    }
+
+    /// Adds the product of the coded columns of a chunk of rows to `sums`.
+    fn add_coded(&self, rows: &[u32], consecutive: bool, sums: &mut [f64]) {
         for CodedTerm { block, by_level } in &self.coded {
             with_table!(block.codes(), by_level => codes, table => {
                 if consecutive && let Some(&first) = rows.first() {
@@ -316,9 +382,6 @@ impl Product<'_> {
                     }
                 }
             });
-        }
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out += *sum;
         }
     }
 }
@@ -428,10 +491,8 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
             lanes[lane] += a[lane] * b[lane];
         }
     }
-    let head = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
-        + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
     let tail: f64 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
-    head + tail
+    sum_of_lanes(&lanes) + tail
 }
 
 /// The sum of a vector, chunk by chunk.

@@ -169,6 +169,45 @@ proptest! {
     }
 
     #[test]
+    fn the_centred_gram_matrix_is_that_about_the_means((matrix, rows, weights, target) in cases()) {
+        // Far from 0, where products about it would lose most of their digits.
+        let far = |block: &Block| match block {
+            Block::Number(column) => {
+                Block::number("n", column.values.iter().map(|x| x + 1e6).collect())
+            }
+            other => other.clone(),
+        };
+        let matrix = Matrix::new(matrix.rows(), matrix.blocks().iter().map(far).collect());
+        let target: Vec<f64> = target.iter().map(|y| y - 1e5).collect();
+        for weights in [None, Some(weights.as_slice())] {
+            let moments = matrix.moments(&rows, weights);
+            let found = matrix.centred_gram(&rows, weights, &[&target]);
+            let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+            let total: f64 = (0..rows.len()).map(weight).sum();
+            if total < 1e-3 {
+                continue;
+            }
+            let sum: f64 = (0..rows.len()).map(|row| weight(row) * target[row]).sum();
+            assert_near(found.target_means[0], sum / total);
+            let target: Vec<f64> = target.iter().map(|y| y - sum / total).collect();
+            let means: Vec<f64> = moments.iter().map(|moments| moments.mean).collect();
+            let expected = matrix.gram(&rows, weights, &[&target], Some(&means));
+            let near = |found: f64, expected: f64| {
+                (found - expected).abs() <= 1e-7 * expected.abs().max(1.0)
+            };
+            for (column, mean) in means.iter().enumerate() {
+                assert_near(found.means[column], *mean);
+                let found_product = found.gram.target_products[0][column];
+                assert!(near(found_product, expected.target_products[0][column]));
+                for other in 0..matrix.columns() {
+                    assert!(near(found.gram.get(column, other), expected.get(column, other)));
+                }
+            }
+            assert!(near(found.gram.target_squares[0], expected.target_squares[0]));
+        }
+    }
+
+    #[test]
     fn rows_taken_out_give_the_same_bits((matrix, rows, weights, target) in cases()) {
         let taken = matrix.take(&rows);
         let all = taken.all_rows();
@@ -185,6 +224,11 @@ proptest! {
             taken.gram(&all, Some(&weights), &[&target], None),
             matrix.gram(&rows, Some(&weights), &[&target], None)
         );
+        prop_assert_eq!(
+            taken.centred_gram(&all, None, &[&target]),
+            matrix.centred_gram(&rows, None, &[&target])
+        );
+        prop_assert_eq!(taken.moments(&all, None), matrix.moments(&rows, None));
         let index = ColumnIndex::new(&taken);
         let sum = target.iter().sum();
         let products = matrix.transposed_multiply(&rows, &target);

@@ -13,6 +13,9 @@ use crate::{Fault, Matrix, Params};
 /// for.
 const ENTRIES: usize = 64;
 
+/// The bytes that fits on other rows than the expected ones may leave in the cache.
+const OTHER_ROWS: usize = 8 << 20;
+
 /// Fitted steps that several candidates share, with the matrices that they leave,
 /// for one matrix of features. An entry is found by the key of
 /// [`FitRows`](super::FitRows) and the JSON of the steps up to it.
@@ -57,7 +60,8 @@ impl StepCache {
 
     /// Notes the steps of candidates that will be fitted on rows of the key `key`,
     /// so that a step with nested parameters is fitted at the widest of their
-    /// values. Replaces what was noted before.
+    /// values. Replaces what was noted before. Large fits on other rows are forgotten:
+    /// tasks come split by split.
     ///
     /// # Errors
     /// As [`check`].
@@ -67,6 +71,12 @@ impl StepCache {
         candidates: impl IntoIterator<Item = &'a [TaskStep]>,
     ) -> Result<(), Fault> {
         self.expected.clear();
+        if self.columns.bytes > OTHER_ROWS {
+            let is_other = |entry: &CachedStep| !is_after(&entry.key, key);
+            while let Some(place) = self.entries.iter().position(is_other) {
+                self.drop_entry(place);
+            }
+        }
         for steps in candidates {
             check(steps)?;
             let mut before = key.to_owned();
@@ -244,6 +254,12 @@ pub(super) fn split_key(
         );
     }
     (prefix_key(before, &outer), nested)
+}
+
+/// Whether a key is that of steps after those of the key `before`.
+fn is_after(key: &str, before: &str) -> bool {
+    key.strip_prefix(before)
+        .is_some_and(|rest| rest.starts_with('\n'))
 }
 
 /// The key of some steps and one after them.

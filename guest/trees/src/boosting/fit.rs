@@ -14,6 +14,7 @@ use crate::boosting::objective::{BoostingTarget, Link, Objective};
 use crate::boosting::params::{BoostingParams, EarlyStopping};
 use crate::boosting::rounding::{Packing, Words};
 use crate::boosting::rows::CarriedRows;
+use crate::chunks;
 use crate::fitted::{FittedTree, LeafValues};
 use crate::growth::TreeGrowth;
 use crate::params::{Amount, ClassWeight};
@@ -292,9 +293,8 @@ impl<'a> Fit<'a> {
             let values = self.leaf_values(&leaves, packing);
             for (leaf, &value) in leaves.iter().zip(&values) {
                 for (list, place) in self.lists.iter().zip(&leaf.places) {
-                    for &row in list.rows(place).iter() {
-                        self.outputs[row as usize * number + output] += value;
-                    }
+                    let outputs = &mut self.outputs[output..];
+                    add_value(outputs, number, &list.rows(place), value);
                 }
             }
             if let Some(trees) = &mut trees {
@@ -466,6 +466,19 @@ fn leave_out(
     Ok((learned, left_out))
 }
 
+/// Adds the value of a leaf to outputs of its rows, of which each row has `number`.
+///
+/// Not inlined: in WebAssembly, a loop in a large function shares its registers with
+/// everything that the function keeps.
+#[inline(never)]
+fn add_value(outputs: &mut [f64], number: usize, rows: &[u32], value: f64) {
+    if number == 1 {
+        chunks::for_each(rows, |row| outputs[row as usize] += value);
+    } else {
+        chunks::for_each(rows, |row| outputs[row as usize * number] += value);
+    }
+}
+
 /// Sums of gradients and Hessians in fixed point, which do not depend on the order of
 /// rows: whole multiples of a step so small that the sum of all rows fits into 63 bits.
 struct ExactSums {
@@ -485,13 +498,16 @@ impl ExactSums {
         }
     }
 
+    /// The sums of rows. Not inlined, as [`add_value`].
+    #[inline(never)]
     fn of(&self, rows: &[u32], gradients: &[f64], hessians: &[f64]) -> (f64, f64) {
         let (mut gradient, mut hessian) = (0_i64, 0_i64);
-        for &row in rows {
+        let hessians = &hessians[..gradients.len()];
+        chunks::for_each(rows, |row| {
             let row = row as usize;
             gradient += (gradients[row] * self.per_gradient) as i64;
             hessian += (hessians[row] * self.per_hessian) as i64;
-        }
+        });
         (
             gradient as f64 / self.per_gradient,
             hessian as f64 / self.per_hessian,

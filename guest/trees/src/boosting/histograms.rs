@@ -81,21 +81,54 @@ impl Histograms {
 }
 
 /// Adds the words of `rows` to the sums of their codes.
+fn add_words(lanes: &mut [Lanes], codes: &ByteCodes<'_>, words: &Words, rows: &[u32]) {
+    let words = &words.words[..];
+    macro_rules! widths {
+        ($($width:literal)*) => {
+            match lanes.len() {
+                $($width => if let Ok(lanes) = lanes.try_into() {
+                    add_words_of::<$width>(lanes, codes.by_row(), words, rows);
+                },)*
+                width => {
+                    for &row in rows {
+                        let word = words[row as usize];
+                        let codes = &codes.by_row()[row as usize * width..][..width];
+                        for (lanes, codes) in lanes.iter_mut().zip(codes) {
+                            add(lanes, codes, word);
+                        }
+                    }
+                }
+            }
+        };
+    }
+    widths!(1 2 3 4 5 6 7 8);
+}
+
+/// [`add_words`] for `WIDTH` arrays a row, with no loop but that over rows.
 ///
 /// Not inlined: in WebAssembly, a loop in a large function shares its registers with
 /// everything that the function keeps.
 #[inline(never)]
-fn add_words(lanes: &mut [Lanes], codes: &ByteCodes<'_>, words: &Words, rows: &[u32]) {
-    let (by_row, width, words) = (codes.by_row(), codes.row_width(), &words.words[..]);
+fn add_words_of<const WIDTH: usize>(
+    lanes: &mut [Lanes; WIDTH],
+    codes: &[[u8; LANES]],
+    words: &[u64],
+    rows: &[u32],
+) {
+    let (codes, _) = codes.as_chunks::<WIDTH>();
+    let words = &words[..codes.len()];
     for &row in rows {
-        let row = row as usize;
-        let word = words[row];
-        let codes = &by_row[row * width..][..width];
-        for (lanes, codes) in lanes.iter_mut().zip(codes) {
-            for lane in 0..LANES {
-                let sum = &mut lanes[lane][usize::from(codes[lane])];
-                *sum = sum.wrapping_add(word);
-            }
+        let (word, codes) = (words[row as usize], &codes[row as usize]);
+        for group in 0..WIDTH {
+            add(&mut lanes[group], &codes[group], word);
         }
+    }
+}
+
+#[inline(always)]
+fn add(lanes: &mut Lanes, codes: &[u8; LANES], word: u64) {
+    for lane in 0..LANES {
+        let sum = &mut lanes[lane][usize::from(codes[lane])];
+        *sum = sum.wrapping_add(word);
     }
 }

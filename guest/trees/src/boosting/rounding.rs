@@ -10,6 +10,7 @@
 //! and the row's number, so that sums depend on nothing else. Sums of whole numbers
 //! do not depend on the order of rows.
 
+use crate::chunks;
 use crate::random::Key;
 
 /// The bits of a Hessian.
@@ -123,18 +124,7 @@ impl Words {
         key: Key,
     ) -> Packing {
         self.words.resize(gradients.len(), 0);
-        let (mut greatest, mut sum, mut most) = (0.0, 0.0, 0.0);
-        for &row in rows {
-            let gradient = gradients[row as usize].abs();
-            let hessian = hessians[row as usize];
-            greatest = if gradient > greatest {
-                gradient
-            } else {
-                greatest
-            };
-            sum += gradient;
-            most = if hessian > most { hessian } else { most };
-        }
+        let (greatest, sum, most) = magnitudes(rows, gradients, hessians);
         let mean = sum / rows.len().max(1) as f64;
         let packing = |&&(bits, block_bits): &&(u32, u32)| {
             // Finer steps cost nothing where all rows are one block anyway.
@@ -157,23 +147,69 @@ impl Words {
             gradient_step: step(greatest, bits),
             hessian_step: step(most, HESSIAN_BITS),
         };
-        let (per_gradient, per_hessian) = (1.0 / packing.gradient_step, 1.0 / packing.hessian_step);
-        // Above all gradients, so that they are rounded by cutting off.
-        let offset = (1_u64 << bits) as f64;
-        let (gradient_limit, hessian_limit) = ((2 << bits) - 1, (1 << HESSIAN_BITS) - 1);
-        for &row in rows {
-            let at = row as usize;
-            let draw = key.word(u64::from(row));
-            let scale = 1.0 / 4_294_967_296.0;
-            let (low, high) = ((draw as u32) as f64 * scale, (draw >> 32) as f64 * scale);
-            let gradient = (gradients[at] * per_gradient + offset + low) as i64;
-            let hessian = (hessians[at] * per_hessian + high) as i64;
-            let gradient = gradient.clamp(1, gradient_limit) - (1 << bits);
-            let hessian = hessian.clamp(0, hessian_limit);
-            self.words[at] = ((gradient as u64) << packing.gradient_shift)
-                .wrapping_add((hessian as u64) << block_bits)
-                .wrapping_add(1);
-        }
+        round_rows(
+            &mut self.words,
+            rows,
+            [gradients, hessians],
+            bits,
+            &packing,
+            key,
+        );
         packing
+    }
+}
+
+/// The greatest magnitude of the gradients of `rows`, the sum of these magnitudes, and
+/// the greatest Hessian.
+///
+/// Not inlined: in WebAssembly, a loop in a large function shares its registers with
+/// everything that the function keeps.
+#[inline(never)]
+fn magnitudes(rows: &[u32], gradients: &[f64], hessians: &[f64]) -> (f64, f64, f64) {
+    let hessians = &hessians[..gradients.len()];
+    let (mut greatest, mut sum, mut most) = (0.0, 0.0, 0.0);
+    chunks::for_each(rows, |row| {
+        let gradient = gradients[row as usize].abs();
+        let hessian = hessians[row as usize];
+        greatest = if gradient > greatest {
+            gradient
+        } else {
+            greatest
+        };
+        sum += gradient;
+        most = if hessian > most { hessian } else { most };
+    });
+    (greatest, sum, most)
+}
+
+/// Writes the words of `rows`, whose gradients and Hessians are by row of the dataset.
+/// `bits` are those of a gradient's magnitude. Not inlined, as [`magnitudes`].
+#[inline(never)]
+fn round_rows(
+    words: &mut [u64],
+    rows: &[u32],
+    [gradients, hessians]: [&[f64]; 2],
+    bits: u32,
+    packing: &Packing,
+    key: Key,
+) {
+    let (gradients, hessians) = (&gradients[..words.len()], &hessians[..words.len()]);
+    let (per_gradient, per_hessian) = (1.0 / packing.gradient_step, 1.0 / packing.hessian_step);
+    let (gradient_shift, hessian_shift) = (packing.gradient_shift, packing.block_bits);
+    // Above all gradients, so that they are rounded by cutting off.
+    let offset = f64::from(1_i32 << bits);
+    let (gradient_limit, hessian_limit) = ((2_i32 << bits) - 1, (1_i32 << HESSIAN_BITS) - 1);
+    for &row in rows {
+        let at = row as usize;
+        let draw = key.word(u64::from(row));
+        let scale = 1.0 / 4_294_967_296.0;
+        let (low, high) = ((draw as u32) as f64 * scale, (draw >> 32) as f64 * scale);
+        let gradient = (gradients[at] * per_gradient + offset + low) as i32;
+        let hessian = (hessians[at] * per_hessian + high) as i32;
+        let gradient = gradient.clamp(1, gradient_limit) - (1 << bits);
+        let hessian = hessian.clamp(0, hessian_limit);
+        words[at] = ((i64::from(gradient) as u64) << gradient_shift)
+            .wrapping_add((hessian as u64) << hessian_shift)
+            .wrapping_add(1);
     }
 }

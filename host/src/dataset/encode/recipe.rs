@@ -421,3 +421,145 @@ fn suited(
     };
     suits.then(|| (found.clone(), None))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMillisecondArray,
+    };
+    use arrow_schema::TimeUnit;
+
+    use super::*;
+
+    fn column(name: &str, data_type: &DataType) -> SourceColumn {
+        SourceColumn {
+            name: name.to_owned(),
+            data_type: data_type.clone(),
+            nullable: true,
+            index: false,
+        }
+    }
+
+    fn recipe(trained: &[(&str, DataType)], features: &[(&str, Made)]) -> Recipe {
+        let source = |(name, data_type): &(&str, DataType)| SourceType {
+            name: (*name).to_owned(),
+            data_type: data_type.to_string(),
+        };
+        let feature = |(name, made): &(&str, Made)| FeatureRecipe {
+            name: (*name).to_owned(),
+            of: name.split('+').map(str::to_owned).collect(),
+            made: made.clone(),
+        };
+        Recipe {
+            columns: trained.iter().map(source).collect(),
+            features: features.iter().map(feature).collect(),
+            target: source(&("y", DataType::Int64)),
+        }
+    }
+
+    fn labels(labels: &[&str]) -> Vec<String> {
+        labels.iter().map(ToString::to_string).collect()
+    }
+
+    /// The features of columns that a source has, or why there are none.
+    fn encoded(recipe: &Recipe, found: &[(&str, ArrayRef)]) -> Result<FeatureRows, EncodeError> {
+        let columns = found.iter();
+        let columns = columns.map(|(name, array)| column(name, array.data_type()));
+        let columns: Vec<SourceColumn> = columns.collect();
+        let encoder = FeatureEncoder::new(recipe, &columns, "`rows`")?;
+        let batch = RecordBatch::try_from_iter(found.iter().cloned()).unwrap();
+        encoder.encode(&batch.project(encoder.projection()).unwrap())
+    }
+
+    fn codes(column: &ArrayRef) -> Vec<Option<i32>> {
+        column.as_primitive::<Int32Type>().iter().collect()
+    }
+
+    #[test]
+    fn categories_keep_the_codes_of_the_training_data() {
+        let category = Made::Category {
+            labels: labels(&["b", "a"]),
+        };
+        let both = Made::Concat {
+            separator: "-".to_owned(),
+            labels: labels(&["b-7", "a-8"]),
+        };
+        let trained = [("t", DataType::Utf8), ("n", DataType::Int64)];
+        let recipe = recipe(&trained, &[("t", category), ("t+n", both)]);
+        let texts = StringArray::from(vec![Some("a"), None, Some("c"), Some("b")]);
+        let numbers = Int64Array::from(vec![8, 8, 7, 7]);
+        // The columns stand the other way round.
+        let found: [(&str, ArrayRef); 2] = [("n", Arc::new(numbers)), ("t", Arc::new(texts))];
+        let rows = encoded(&recipe, &found).unwrap();
+        assert_eq!(codes(&rows.columns[0]), [Some(1), None, Some(2), Some(0)]);
+        assert_eq!(codes(&rows.columns[1]), [Some(1), None, Some(2), Some(0)]);
+        let unknown = |name: &str, label: &str| (name.to_owned(), 1, label.to_owned());
+        assert_eq!(rows.unknown, [unknown("t", "c"), unknown("t+n", "c-7")]);
+        let ColumnKind::Category { labels } = &rows.layout.columns[0].kind else {
+            panic!("{:?}", rows.layout)
+        };
+        assert_eq!(labels, &["b", "a", "c"]);
+        // What one batch added is none of the next one's.
+        assert_eq!(encoded(&recipe, &found).unwrap().unknown, rows.unknown);
+    }
+
+    #[test]
+    fn dates_and_times_have_the_unit_of_the_training_data() {
+        let days = recipe(&[("d", DataType::Date32)], &[("d", Made::Number)]);
+        let day = 86_400_000;
+        let times =
+            |values: Vec<i64>| Arc::new(TimestampMillisecondArray::from(values)) as ArrayRef;
+        let rows = encoded(&days, &[("d", times(vec![day, 3 * day]))]).unwrap();
+        assert_eq!(codes(&rows.columns[0]), [Some(1), Some(3)]);
+        let refused = encoded(&days, &[("d", times(vec![day + 1]))]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the column `d` of `rows` holds a time that no `date32` holds, on which the model was \
+             trained"
+        );
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let micros = recipe(&[("d", micros)], &[("d", Made::Number)]);
+        let rows = encoded(&micros, &[("d", times(vec![5]))]).unwrap();
+        let first = rows.columns[0].as_primitive::<arrow_array::types::Int64Type>();
+        assert_eq!(first.value(0), 5000);
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![1]));
+        let rows = encoded(&micros, &[("d", dates)]).unwrap();
+        let first = rows.columns[0].as_primitive::<arrow_array::types::Int64Type>();
+        assert_eq!(first.value(0), 86_400_000_000);
+    }
+
+    #[test]
+    fn other_kinds_of_columns_are_refused() {
+        let number = |trained| recipe(&[("x", trained)], &[("x", Made::Number)]);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["1"]));
+        let reals: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+        let truths: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![1]));
+        let suits =
+            |recipe: &Recipe, found: &ArrayRef| encoded(recipe, &[("x", found.clone())]).is_ok();
+        let whole = number(DataType::Int64);
+        assert!(suits(&whole, &reals) && suits(&whole, &truths));
+        assert!(!suits(&whole, &dates));
+        let refused = encoded(&whole, &[("x", texts.clone())]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the column `x` of `rows` has the type `string`; the model was trained on `int64`"
+        );
+        let labels = labels(&["1"]);
+        let category = |trained| {
+            let made = Made::Category {
+                labels: labels.clone(),
+            };
+            recipe(&[("x", trained)], &[("x", made)])
+        };
+        assert!(suits(&category(DataType::Int64), &texts));
+        assert!(!suits(&category(DataType::Utf8), &reals));
+        let lacking = encoded(&whole, &[("y", reals)]).unwrap_err();
+        assert_eq!(
+            lacking.to_string(),
+            "`rows` lacks the column `x`, which the model reads"
+        );
+    }
+}

@@ -196,8 +196,8 @@ mod tests {
             headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
             Reply::read(StatusCode::OK, &headers, &body.into())
         };
-        let (answer, model): ((&str, &[u8]), (&str, &[u8])) =
-            (("answer", b"{}"), ("model-1", b"\xff"));
+        let answer = ("answer", b"{}".as_slice());
+        let model = ("model-1", b"\xff".as_slice());
         let whole = Answered {
             text: "{}".into(),
             files: vec![("model".into(), 1, Bytes::from_static(b"\xff"))],

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Times predictions of 10 million rows by a forest of 100 trees against
+scikit-learn's on the same cores; `run.py --render` writes the section.
+
+    python3 bench/predict.py               # needs bench/data.py, target/release
+    python3 bench/predict.py --rows 1000000
+
+The flights, over and over, in a Parquet file: 11 columns, 5 of them categories. Ours is
+the whole command: reading the file, predicting, and writing the probabilities as
+Parquet. Of scikit-learn it is `predict_proba` alone, on codes that are in memory and a
+forest of the same size, `n_jobs` the cores, and beside it the whole: reading, coding,
+predicting and writing. The sides run in turn. Memory is measured in a run of its own,
+from outside (measure.py).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+KEPT = HERE / "predict.json"
+ROUNDS = 3
+FEATURES = "month day day_of_week sched_dep_time sched_arr_time carrier flight origin dest"
+FEATURES = [*FEATURES.split(), "distance", "tailnum"]
+CATEGORIES = ["carrier", "origin", "dest", "tailnum"]
+TREES, DEPTH = 100, 10
+
+PLAN = {
+    "name": "bench-predict",
+    "trainer": {
+        "name": "random_forest",
+        "params": {"n_estimators": TREES, "max_depth": DEPTH, "random_state": 1},
+    },
+    "cv": {"method": "k_fold", "n_splits": 2},
+    "scoring": ["roc_auc"],
+}
+
+
+def coded(table):
+    """The features as scikit-learn takes them: numbers, and codes of categories."""
+    import numpy as np
+
+    columns = []
+    for name in FEATURES:
+        if name in CATEGORIES:
+            columns.append(table[name].cat.codes.to_numpy().astype(np.float32))
+        else:
+            columns.append(table[name].to_numpy(dtype=np.float32))
+    return np.column_stack(columns)
+
+
+def read(path, kinds):
+    import pandas as pd
+
+    table = pd.read_parquet(path, columns=FEATURES)
+    return table.astype(kinds)
+
+
+def peer(folder, rounds):
+    """The times of scikit-learn, in a process of its own."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.ensemble import RandomForestClassifier
+
+    small = pd.read_parquet(folder / "train.parquet")
+    kinds = {name: pd.CategoricalDtype(sorted(small[name].dropna().unique())) for name in CATEGORIES}
+    forest = RandomForestClassifier(TREES, max_depth=DEPTH, random_state=1, n_jobs=os.cpu_count())
+    forest.fit(np.nan_to_num(coded(small.astype(kinds)), nan=-1), small.cancelled)
+    alone, whole = [], []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        x = np.nan_to_num(coded(read(folder / "rows.parquet", kinds)), nan=-1)
+        middle = time.perf_counter()
+        predicted = forest.predict_proba(x)
+        end = time.perf_counter()
+        pd.DataFrame(predicted).to_parquet(folder / "theirs.parquet")
+        alone.append(end - middle)
+        whole.append(time.perf_counter() - start)
+    print(json.dumps({"predict_proba": alone, "whole": whole}))
+
+
+def write_rows(folder, rows):
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pd.read_parquet(HERE / "data" / "flights.parquet")
+    table = table[[*FEATURES, "cancelled"]]
+    table.to_parquet(folder / "train.parquet", index=False)
+    one = pa.Table.from_pandas(table[FEATURES], preserve_index=False)
+    with pq.ParquetWriter(folder / "rows.parquet", one.schema) as writer:
+        left = rows
+        while left > 0:
+            writer.write_table(one.slice(0, min(left, len(one))))
+            left -= len(one)
+
+
+def section(kept):
+    """The section of RESULTS.md."""
+    import statistics
+
+    from results import megabytes, seconds, table
+
+    times, peaks, machine = kept["times"], kept["peaks"], kept["machine"]
+    median = {name: statistics.median(walls) for name, walls in times.items()}
+    rows = [
+        ["`predict_proba` alone", "predict_proba", ""],
+        ["reading, coding, predicting, writing", "whole", megabytes(peaks["scikit-learn"])],
+        ["`fanout predict`: the same", "fanout", megabytes(peaks["fanout"])],
+    ]
+    rows = [
+        [what, seconds(median[name]), f"{median[name] / median['fanout']:.1f}", memory]
+        for what, name, memory in rows
+    ]
+    return (
+        "## Predictions\n\n"
+        f"`bench/predict.py`: {kept['rows']:,} rows of {len(FEATURES)} columns, {len(CATEGORIES)} of\n"
+        f"them categories, through a forest of {TREES} trees of depth {DEPTH}, probabilities\n"
+        f"written as Parquet. Medians of {len(times['fanout'])} rounds, the sides in turn, on\n"
+        f"{machine['cores']} cores; memory in a run of its own. The categories are codes for\n"
+        "scikit-learn, made once it has read the file; `fanout` reads them as texts.\n\n"
+        + table(["", "time", "times ours", "memory"], rows)
+        + f"\n{machine['cpu']}, Python {machine['python']}.\n"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--peer", type=pathlib.Path)
+    parser.add_argument("--scratch", action="store_true", help="keep no figures")
+    arguments = parser.parse_args()
+    if arguments.peer:
+        return peer(arguments.peer, 1)
+    import measure
+
+    binary = ROOT / "target" / "release" / "fanout"
+    cores = os.cpu_count()
+    with tempfile.TemporaryDirectory(prefix="fanout-bench-") as folder:
+        folder = pathlib.Path(folder)
+        write_rows(folder, arguments.rows)
+        dataset = {"source": str(folder / "train.parquet"), "target": "cancelled"}
+        plan = folder / "plan.json"
+        plan.write_text(json.dumps({**PLAN, "dataset": dataset}))
+        run = [binary, "run", plan, "--store", "memory://", "--output", folder / "out", "-q"]
+        subprocess.run(run, check=True, capture_output=True)
+        ours = [binary, "predict", folder / "out" / "model.fanout", folder / "rows.parquet"]
+        ours += ["-o", folder / "ours.parquet", "--probabilities", "--workers", str(cores)]
+        theirs = [sys.executable, __file__, "--peer", folder]
+        times = {"fanout": [], "cpu": [], "predict_proba": [], "whole": []}
+        for _ in range(arguments.rounds):
+            measured, _ = measure.run(ours)
+            times["fanout"].append(measured["wall"])
+            times["cpu"].append(measured["cpu"])
+            _, told = measure.run(theirs)
+            for name, seconds in told.items():
+                times[name] += seconds
+            print({name: f"{seconds[-1]:.2f}" for name, seconds in times.items()}, flush=True)
+        peaks = {
+            "fanout": measure.run(ours, sample=True)[0]["peak_memory"],
+            "scikit-learn": measure.run(theirs, sample=True)[0]["peak_memory"],
+        }
+        print({name: f"{peak / 1e6:.0f} MB" for name, peak in peaks.items()})
+    if not arguments.scratch:
+        from tables import machine
+
+        kept = {"rows": arguments.rows, "times": times, "peaks": peaks, "machine": machine(cores)}
+        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
