@@ -8,6 +8,7 @@ import agree
 import bars
 import big
 import boosting
+import boosting_tables
 import estimators
 import predict
 import tables
@@ -194,9 +195,10 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None, equal=None, single=None, predicted=None):
+def render(kept, large=None, real=None, equal=None, single=None, predicted=None, boosted=None):
     """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
-    agree.py did, `single` what estimators.py did, and `predicted` what predict.py did."""
+    agree.py did, `single` what estimators.py did, `predicted` what predict.py did, and
+    `boosted` what boosting_tables.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -224,6 +226,8 @@ def render(kept, large=None, real=None, equal=None, single=None, predicted=None)
         parts.append(predict.section(predicted))
     if real:
         parts.append(tables.section(real))
+    if boosted:
+        parts.append(boosting_tables.section(boosted))
     if equal:
         parts.append(agree.section(equal))
     if large:

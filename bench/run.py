@@ -336,7 +336,8 @@ def main():
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
-    others = [HERE / name for name in ("big.json", "tables.json", "agree.json", "estimators.json", "predict.json")]
+    others = ["big", "tables", "agree", "estimators", "predict", "boosting_tables"]
+    others = [HERE / f"{name}.json" for name in others]
     others = [json.loads(file.read_text()) if file.exists() else None for file in others]
     (HERE / "RESULTS.md").write_text(results.render(kept, *others))
     readme = ROOT / "README.md"

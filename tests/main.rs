@@ -25,6 +25,7 @@ mod sandbox;
 mod splitters;
 mod stores;
 mod structure;
+mod worth;
 
 mod guests {
     pub(crate) mod appended;

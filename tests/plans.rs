@@ -221,7 +221,8 @@ fn an_unknown_field_is_refused_by_both() {
                 .error()
                 .map(|error| error.to_string())
                 .unwrap_or_default();
-            let parameters = path.starts_with("/scoring/") && path.ends_with("/params");
+            let of_metric = path.starts_with("/scoring/") || path.starts_with("/threshold/");
+            let parameters = of_metric && path.ends_with("/params");
             let message = match parameters {
                 true => "has no parameter `no_such_field`",
                 false => "unknown field `no_such_field`",

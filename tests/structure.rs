@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["worker"],
     &["pool"],
     &["run"],
-    &["reduce"],
+    &["reduce", "worth"],
     &["expand"],
     &["model"],
     &["sandbox", "dataset"],

@@ -43,3 +43,4 @@ pub mod session;
 pub mod store;
 pub mod task;
 pub mod worker;
+pub mod worth;

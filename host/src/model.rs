@@ -64,8 +64,8 @@ pub struct ModelTarget {
     pub classes: Vec<String>,
     /// The positive class of two, where the plan names it.
     pub positive: Option<String>,
-    /// The probability of the positive class from which on it is predicted; `None`:
-    /// the trainer decides.
+    /// The probability of the positive class from which on it is predicted, or the
+    /// decision for it where there are no probabilities; `None`: the trainer decides.
     pub threshold: Option<f64>,
 }
 

@@ -31,6 +31,7 @@ mod param;
 mod pool;
 mod quantity;
 mod reading;
+mod refit;
 mod root;
 mod scalar;
 mod search;
@@ -71,6 +72,7 @@ pub use option::{Override, ParseOverrideError};
 pub use pool::{DataWay, HttpPlan, NatsPlan, PoolPlan};
 pub use quantity::{duration, size};
 pub use reading::{ColumnKind, ColumnPlan, Order};
+pub use refit::{RefitPlan, RefitRule};
 pub use root::{Limits, Plan};
 pub use search::{Search, TrainerPlan};
 pub use steps::{NONE, StepPlan};
@@ -330,8 +332,9 @@ impl CheckedPlan {
             }
             if !is_given("scoring") {
                 self.plan.scoring = vec!["r2".into()];
-                let refit = &mut self.plan.refit;
-                *refit = refit.take().map(|_| "r2".to_owned());
+                if let Some(refit) = &mut self.plan.refit {
+                    refit.metric = "r2".to_owned();
+                }
             }
             self.plan.dataset.learn = Some(Learn::Regression);
         }

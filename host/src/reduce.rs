@@ -1,8 +1,12 @@
 //! [`Scoreboard`] collects scores as they arrive; [`SearchResults`] holds their
-//! means, ranks and failures. It does no I/O and measures no time.
+//! means, ranks and failures; [`Choice`] is the candidate to refit, and [`Lead`] how sure
+//! it is that the best is. It does no I/O and measures no time.
 //!
 //! Scores are in flat arrays of eight bytes each, so that 100,000 candidates
 //! take a few megabytes.
+
+mod choice;
+mod lead;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +17,9 @@ use crate::expand::TaskSpec;
 use crate::numpy;
 use crate::plan::ErrorScore;
 use crate::task::{Outcome, TaskFault};
+
+pub use choice::{Choice, OneStandardError};
+pub use lead::Lead;
 
 /// The scores of a search as they arrive, in any order.
 #[derive(Clone, Debug)]

@@ -13,18 +13,22 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 use crate::expand::Candidates;
 use crate::plan::Plan;
-use crate::reduce::{BaselineScore, BaselineScores, SearchResults};
+use crate::reduce::{BaselineScore, BaselineScores, Choice, Lead, OneStandardError, SearchResults};
 use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
+use crate::worth::Worth;
+use crate::worth::threshold::TunedThreshold;
 
 pub mod columns;
 pub mod events;
 pub mod files;
 pub mod human;
 pub mod json;
+pub mod predictions;
 pub mod progress;
 pub mod terminal;
 pub mod usage;
+pub mod worth;
 
 pub use usage::Usage;
 
@@ -41,6 +45,12 @@ pub struct Report {
     pub results: SearchResults,
     /// The scores of the baseline, where there is one.
     pub baseline: Option<BaselineScores>,
+    /// How sure it is that the candidate of the greatest mean is the best.
+    pub lead: Option<Lead>,
+    /// The decision threshold of the chosen candidate, where the plan wants it tuned.
+    pub threshold: Option<TunedThreshold>,
+    /// What the predictions of the chosen candidate tell, where there are some.
+    pub worth: Option<Worth>,
     /// The scores of the refitted model on the hold-out rows, by metric;
     /// null where the metric is not defined on them.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
@@ -67,13 +77,21 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
-/// The best candidate; the content of `best.json`.
+/// The chosen candidate, the best unless the plan has a rule; the content of
+/// `best.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Best {
     /// The metric that ranked the candidates.
     pub metric: String,
     /// The candidate's index, from 0; scikit-learn's `best_index_`.
     pub index: usize,
+    /// Why it is chosen, where `refit` has a rule.
+    pub rule: Option<OneStandardError>,
+    /// How sure it is that the candidate of the greatest mean is the best; null where
+    /// there is nothing to compare.
+    pub lead: Option<Lead>,
+    /// Its tuned decision threshold; null where the plan wants none.
+    pub threshold: Option<TunedThreshold>,
     /// Its mean test score by `metric`; scikit-learn's `best_score_`.
     pub mean: f64,
     /// The standard deviation over the splits.
@@ -110,16 +128,24 @@ impl Report {
     /// The index of the metric that ranks the candidates: the one to refit
     /// for, or else the first.
     pub fn ranked_by(&self) -> usize {
-        let refit = self.plan.refit.as_deref();
+        let refit = self.plan.refit.as_ref();
         refit
-            .and_then(|name| self.results.metric(name))
+            .and_then(|refit| self.results.metric(&refit.metric))
             .unwrap_or(0)
     }
 
-    /// The best candidate; `None` where none has a score.
+    /// The candidate that the plan chooses; `None` where none has a score.
+    pub fn chosen(&self) -> Option<Choice> {
+        Choice::new(&self.plan, &self.candidates, &self.results)
+    }
+
+    /// The chosen candidate; `None` where none has a score.
     pub fn best(&self) -> Option<Best> {
-        let ranked_by = self.ranked_by();
-        let index = self.results.best(ranked_by)?;
+        let Choice {
+            index,
+            metric: ranked_by,
+            rule,
+        } = self.chosen()?;
         let ranking = &self.results.metrics[ranked_by];
         let searched = self.candidates.searched(index);
         let arm = self.plan.arms().nth(self.candidates.arm(index))?;
@@ -137,6 +163,9 @@ impl Report {
         Some(Best {
             metric: ranking.name.clone(),
             index,
+            rule,
+            lead: self.lead.clone(),
+            threshold: self.threshold.clone(),
             mean: ranking.test.mean[index],
             std: ranking.test.std[index],
             trainer: arm.trainer.name.clone(),
@@ -176,6 +205,11 @@ impl Report {
             baseline,
             self.holdout.clone(),
             self.warnings.clone(),
+        )
+        .with_worth(
+            self.lead.clone(),
+            self.threshold.clone(),
+            self.worth.clone(),
         )
     }
 }

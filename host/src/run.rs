@@ -12,6 +12,7 @@ pub mod event;
 pub mod history;
 pub mod manifest;
 pub mod pool;
+pub mod predictions;
 pub mod record;
 pub mod search;
 pub mod summary;

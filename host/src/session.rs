@@ -4,6 +4,7 @@
 //! Nothing here prints. What happens on the way is told to listeners as
 //! [`Event`]s.
 
+mod assess;
 pub mod catalogue;
 mod effort;
 mod error;
@@ -19,9 +20,11 @@ use std::time::Instant;
 
 use crate::dataset::{self, Prepared};
 use crate::expand::Expansion;
+use crate::reduce::Lead;
 use crate::report::{Report, Usage};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest::Manifest;
+use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::search;
 use crate::store::{Key, Settled, Store};
@@ -133,12 +136,18 @@ pub fn execute(
         candidates: expansion.candidates.clone(),
         results,
         baseline,
+        lead: None,
+        threshold: None,
+        worth: None,
         holdout: None,
         model: None,
         warnings: warnings(loaded, &prepared),
         failure: None,
         usage: None,
     };
+    let sizes = dataset::split_sizes(&prepared.splits_content, &prepared.folds);
+    let sizes = sizes.map_err(PredictionsError::from)?;
+    report.lead = Lead::new(&report.results, report.ranked_by(), &sizes);
     let exported = Export {
         loaded,
         manifest: &manifest,

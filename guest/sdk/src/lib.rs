@@ -150,6 +150,7 @@ pub use model::Model;
 pub use outputs::Artifact;
 pub use pipeline::{Pipeline, StepCache};
 pub use schema::Schema;
+pub use scoring::scores;
 pub use table::{Feature, Table, Values};
 pub use target::Target;
 pub use trainer::{Job, Prediction, PredictionBuf, PredictionValues, Scorer, Trainer};

@@ -28,6 +28,31 @@ pub(crate) struct Scoring<'a> {
 /// Scores by name; see [`Scores`].
 type ByName = BTreeMap<String, Option<f64>>;
 
+/// The scores by the metrics of `task` of predictions for the rows of `target`, in
+/// their order; of a task, they have the trainer's name, the metrics and the positive
+/// class. For whoever has predictions, and not the guest that made them.
+///
+/// # Errors
+/// If a metric is unknown or does not suit the target or the predictions, or these are
+/// not one per row.
+pub fn scores(
+    task: &Task,
+    target: &Target,
+    weights: Option<&[f64]>,
+    prediction: Prediction<'_>,
+) -> Result<BTreeMap<String, Option<f64>>, Fault> {
+    let rows = match target {
+        Target::Classes { codes, .. } => codes.len(),
+        Target::Numbers(numbers) => numbers.len(),
+    };
+    let rows = Rows {
+        train: Vec::new(),
+        test: (0..rows as u32).collect(),
+    };
+    let scoring = Scoring::new(task, target, &rows, weights)?;
+    scoring.values(&scoring.test, prediction)
+}
+
 /// A metric, with the labels of its parameters found among the classes.
 struct Resolved<'a> {
     name: &'a str,

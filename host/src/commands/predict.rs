@@ -85,7 +85,11 @@ impl ModelRows {
         let format = match (self.format, to_output) {
             (Some(format), _) => format,
             (None, true) => SourceFormat::Csv,
-            (None, false) => of_ending(&self.output)?,
+            (None, false) => of_ending(&self.output).map_err(|error| {
+                let hint = "write a file that ends in `.csv`, `.parquet` or `.arrow`, or add \
+                            `--format`";
+                error.hint(hint)
+            })?,
         };
         // The file is there as long as it is read.
         let (_input, source, of_input) = match self.data.as_str() {
@@ -180,7 +184,8 @@ fn format(text: &str) -> Result<SourceFormat, String> {
     }
 }
 
-fn of_ending(path: &Path) -> Result<SourceFormat, CommandError> {
+/// The format that a file's ending names.
+pub(super) fn of_ending(path: &Path) -> Result<SourceFormat, CommandError> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     match ending.map(str::to_ascii_lowercase).as_deref() {
         Some("csv") => Ok(SourceFormat::Csv),
@@ -188,9 +193,8 @@ fn of_ending(path: &Path) -> Result<SourceFormat, CommandError> {
         Some("arrow" | "arrows" | "ipc" | "feather") => Ok(SourceFormat::Arrow),
         _ => {
             let message = format!("the ending of `{}` names no format", path.display());
-            Err(CommandError::new(ErrorKind::Usage, message).hint(
-                "write a file that ends in `.csv`, `.parquet` or `.arrow`, or add `--format`",
-            ))
+            let hint = "write a file that ends in `.csv`, `.parquet` or `.arrow`";
+            Err(CommandError::new(ErrorKind::Usage, message).hint(hint))
         }
     }
 }

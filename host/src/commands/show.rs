@@ -1,12 +1,22 @@
 //! `fanout show`: the report of a run, from the store alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fanout::report::{Report, files};
+use fanout::error::ErrorKind;
+use fanout::expand::Expansion;
+use fanout::plan::SourceFormat;
+use fanout::report::predictions as table;
+use fanout::report::{Report, files, worth};
 use fanout::run::history::{History, Replay};
+use fanout::run::manifest::Manifest;
+use fanout::run::predictions::{self, PredictionsError};
+use fanout::run::record::Record;
 use fanout::run::summary::Summary;
+use fanout::store::Store;
+use fanout::worth::PredictedRows;
 
+use super::predict::of_ending;
 use super::store::StoreArgument;
 use super::{CommandError, show};
 
@@ -20,6 +30,11 @@ pub(crate) struct Show {
     /// Write the result files into this folder too.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Write what the best candidate predicts of the test rows of every split, and of
+    /// the hold-out rows, into this file: Parquet, CSV or Arrow by its ending. The run's
+    /// plan has `predictions: true`.
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
     /// Print one machine-readable object instead of the table.
     #[arg(long)]
     json: bool,
@@ -27,6 +42,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn run(self) -> Result<(), CommandError> {
+        let format = self.predictions.as_deref().map(of_ending).transpose()?;
         let store = self.store.open()?;
         let history = History::open(&store)?;
         let entry = history.find(&self.run)?;
@@ -35,9 +51,15 @@ impl Show {
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let mut warnings = match Summary::read(&store, &entry.run)? {
-            Some(summary) => summary.warnings,
-            None => Vec::new(),
+        let summary = Summary::read(&store, &entry.run)?;
+        let (mut warnings, lead, threshold, worth) = match summary {
+            Some(summary) => (
+                summary.warnings,
+                summary.lead,
+                summary.threshold,
+                summary.worth,
+            ),
+            None => Default::default(),
         };
         warnings.extend(
             replay.damaged.iter().map(|key| {
@@ -61,9 +83,12 @@ impl Show {
         let report = Report {
             plan: replay.plan,
             digests: manifest.digests(),
-            candidates: replay.expansion.candidates,
+            candidates: replay.expansion.candidates.clone(),
             results: replay.results,
             baseline: replay.baseline,
+            lead,
+            threshold,
+            worth,
             holdout: replay.holdout,
             model: None,
             warnings,
@@ -73,6 +98,73 @@ impl Show {
         if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
         }
+        let best = report.chosen().map(|chosen| chosen.index);
+        let held = Held {
+            store: &store,
+            manifest: &manifest,
+            expansion: &replay.expansion,
+        };
+        if let (Some(folder), Some(_), Some(best)) = (&report.plan.output, &report.worth, best) {
+            let (out_of_fold, holdout) = held.predictions(best)?;
+            let out_of_fold = out_of_fold.map(PredictedRows::first_of_each_row);
+            worth::write(folder, &report, out_of_fold.as_ref(), holdout.as_ref())?;
+        }
+        if let (Some(path), Some(format)) = (&self.predictions, format) {
+            held.write(path, format, best)?;
+        }
         show(&report, self.json)
+    }
+}
+
+/// What a store holds of a run.
+struct Held<'a> {
+    store: &'a Store,
+    manifest: &'a Manifest,
+    expansion: &'a Expansion,
+}
+
+impl Held<'_> {
+    /// What a candidate predicts of all test rows, and of the hold-out rows, as far as
+    /// the store has it.
+    fn predictions(
+        &self,
+        candidate: usize,
+    ) -> Result<(Option<PredictedRows>, Option<PredictedRows>), PredictionsError> {
+        let record = Record::to_read(self.store.clone());
+        let truth = predictions::truth(self.store, self.manifest)?;
+        let read = |splits| predictions::read(&record, self.expansion, candidate, splits, &truth);
+        let holdout = self.manifest.holdout.as_ref().map(std::slice::from_ref);
+        let holdout = holdout.map_or(Ok(None), read)?;
+        Ok((read(&self.expansion.splits)?, holdout))
+    }
+
+    /// Writes what the best candidate predicts.
+    fn write(
+        &self,
+        path: &Path,
+        format: SourceFormat,
+        best: Option<usize>,
+    ) -> Result<(), CommandError> {
+        let Some(candidate) = best else {
+            let message = "no candidate of this run has a score on every split";
+            return Err(CommandError::new(ErrorKind::Unscored, message)
+                .hint("`fanout run` with its plan goes on"));
+        };
+        match self.predictions(candidate)? {
+            (Some(rows), holdout) => Ok(table::write(path, format, &rows, holdout.as_ref())?),
+            (None, _) => Err(PredictionsError::Missing { candidate }.into()),
+        }
+    }
+}
+
+impl From<PredictionsError> for CommandError {
+    fn from(error: PredictionsError) -> Self {
+        match error {
+            PredictionsError::Store(error) => error.into(),
+            PredictionsError::Missing { .. } => Self::new(ErrorKind::Store, error)
+                .hint("run its plan with `predictions: true`, which makes its fits again"),
+            _ => Self::new(ErrorKind::Store, error)
+                .hint("running its plan again writes what is damaged anew"),
+        }
     }
 }

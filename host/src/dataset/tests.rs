@@ -87,6 +87,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
         },
         scoring: vec!["accuracy".into()],
         refit: None,
+        threshold: None,
         return_train_score: false,
         predictions: false,
         error_score: ErrorScore::Nan,

@@ -24,7 +24,8 @@ pub struct Columns {
     labels: DataType,
     /// Whether probabilities are wanted.
     probabilities: bool,
-    /// The positive class and the probability from which on it is predicted.
+    /// The positive class and the probability, or else the decision, from which on it is
+    /// predicted.
     threshold: Option<(usize, f64)>,
 }
 
@@ -97,7 +98,14 @@ impl PredictionTable {
         };
         if let Some((positive, threshold)) = wanted.threshold {
             let name = format!("probability_{}", wanted.classes[positive]);
-            let ones = numbers(&name).ok_or_else(|| lacking(&name))?;
+            // Without probabilities, decisions for the second class.
+            let decided = || {
+                let values = numbers(&format!("decision_{}", wanted.classes[1]))?;
+                let sign = if positive == 1 { 1.0 } else { -1.0 };
+                Some(values.iter().map(|value| Some(sign * value?)).collect())
+            };
+            let ones: Option<Float64Array> = numbers(&name).or_else(decided);
+            let ones = ones.ok_or_else(|| lacking(&name))?;
             let label = |one: Option<f64>| {
                 let is_positive = one.is_some_and(|one| one >= threshold);
                 let class = if is_positive { positive } else { 1 - positive };

@@ -40,6 +40,13 @@ impl CheckedPlan {
                     .map_err(|message| mistake((path, name.clone(), message)))?;
             }
         }
+        if let Some(score) = &mut plan.threshold {
+            for (name, value) in &mut score.params {
+                let path = "threshold.params".to_owned();
+                metric_labels(name, value, &find)
+                    .map_err(|message| mistake((path, name.clone(), message)))?;
+            }
+        }
         let mut trainers = trainers.iter();
         if let (Some(arm), Some(trainer)) = (&mut plan.trainer, trainers.as_slice().first()) {
             trainers.next();

@@ -1,19 +1,18 @@
-//! The fields about scores: `scoring`, `refit`, `error_score`; and `families`.
+//! The fields about scores: `scoring`, `threshold`, `error_score`; and `families`.
 
 use std::path::Path;
 
-use fanout_contract::metric::MetricInfo;
+use fanout_contract::metric::{Compares, MetricInfo};
 use fanout_contract::{Metric, ParamKind, Params, Score};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::form::{Context, Form, Given, Section, default, optional, required};
+use super::form::{Context, Field, Form, Given, Section, default, optional, required};
 use super::list::List;
-use super::mistake::Found;
 use super::node::{Atom, Content, Node};
 use super::param::refuse;
 use super::scalar::{LABEL, Parsed, Scalar, Takes};
-use super::suggest::{all_of, did_you_mean, one_of};
+use super::suggest::{all_of, did_you_mean};
 
 /// The `error_score` field.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +31,7 @@ pub enum ErrorScore {
 pub(super) struct Scoring;
 
 #[rustfmt::skip] // one row
-static SCORES: List = List::new(&ScoreForm, "metrics", "metric").single()
+static SCORES: List = List::new(&ScoreForm(&SCORE), "metrics", "metric").single()
     .filled("write at least one, such as `[accuracy]`");
 
 impl Form for Scoring {
@@ -64,17 +63,20 @@ impl Form for Scoring {
     }
 }
 
-/// A [`Score`]: a metric's name, or a [`SCORE`].
+/// A [`Score`]: a metric's name, or a section of it.
 #[derive(Debug)]
-struct ScoreForm;
+struct ScoreForm(&'static Section);
 
-/// A metric with parameters, as a map.
 #[rustfmt::skip] // a row a field
-pub(super) static SCORE: Section = Section::new("scoring", "A metric with parameters.", &[
+static SCORE_FIELDS: [Field; 3] = [
     required("metric", "The metric's name. `fanout metrics` lists them.", &METRIC),
     optional("name", "What its scores are called. Default: the metric's name and the parameters.", &LABEL),
     default("params", "The metric's parameters. `fanout metrics` lists them.", &MetricParams, "{}"),
-]);
+];
+
+/// A metric with parameters, as a map.
+pub(super) static SCORE: Section =
+    Section::new("scoring", "A metric with parameters.", &SCORE_FIELDS);
 
 impl Form for ScoreForm {
     fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
@@ -92,7 +94,7 @@ impl Form for ScoreForm {
                 return None;
             }
         }
-        let read = SCORE.read(given, cx)?;
+        let read = self.0.read(given, cx)?;
         let info = Metric::info(read["metric"].as_str()?)?;
         let metric = node.get(&["metric"]).unwrap_or(node);
         let params = match node.get(&["params"]) {
@@ -116,6 +118,50 @@ impl Form for ScoreForm {
 
     fn schema(&self) -> Json {
         json!({"$ref": "#/$defs/score"})
+    }
+}
+
+/// The metric that a decision threshold is tuned for: one of classes.
+#[derive(Debug)]
+pub(super) struct Threshold;
+
+static THRESHOLD: Section = Section::new(
+    "threshold",
+    "The metric that the threshold serves.",
+    &SCORE_FIELDS,
+);
+
+impl Form for Threshold {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        if let Content::List(_) = given.node.content {
+            let takes = "a metric's name, or a map of it with its parameters";
+            given.wrong(takes, cx).hint("write such as `threshold: f1`");
+            return None;
+        }
+        let read = ScoreForm(&THRESHOLD).read(given, cx)?;
+        let score: Score = serde_json::from_value(read.clone()).ok()?;
+        let compares = score.resolve().ok()?.compares();
+        if compares == Compares::Classes {
+            return Some(read);
+        }
+        let message = match compares {
+            Compares::Numbers => {
+                format!("`{}` is for numbers, which have no threshold", score.metric)
+            }
+            _ => format!("`{}` is the same at every threshold", score.metric),
+        };
+        let place = given.node.get(&["metric"]).unwrap_or(given.node).place;
+        let hint = "use a metric of classes, such as `f1`, `balanced_accuracy` or `neg_mean_cost`";
+        cx.note(place, message).hint(hint);
+        None
+    }
+
+    fn schema(&self) -> Json {
+        json!({"$ref": "#/$defs/score"})
+    }
+
+    fn fields(&self) -> Vec<(&'static str, &'static Field)> {
+        THRESHOLD.fields()
     }
 }
 
@@ -272,7 +318,7 @@ pub(super) fn metrics_again(root: &Node) -> Vec<(&Node, String, Metric)> {
     };
     let mut cx = Context::new(Path::new(""), Path::new(""), &SCORE);
     let metric = |item| {
-        let read = ScoreForm.read(Given::item("scoring", item), &mut cx)?;
+        let read = ScoreForm(&SCORE).read(Given::item("scoring", item), &mut cx)?;
         let score: Score = serde_json::from_value(read).ok()?;
         let metric = score.resolve().ok()?;
         Some((item, score.name, metric))
@@ -282,9 +328,11 @@ pub(super) fn metrics_again(root: &Node) -> Vec<(&Node, String, Metric)> {
 
 /// A metric's name, or whether a model is made at all.
 #[derive(Debug)]
-pub(super) struct Refit;
+pub(super) struct MetricOrSwitch;
 
-impl Scalar for Refit {
+pub(super) const METRIC_OR_SWITCH: MetricOrSwitch = MetricOrSwitch;
+
+impl Scalar for MetricOrSwitch {
     fn value(&self, node: &Node) -> Result<Json, Takes> {
         match node.atom() {
             Some(Atom::Bool(false)) => Ok(Json::Null),
@@ -297,33 +345,6 @@ impl Scalar for Refit {
     fn schema(&self) -> Json {
         json!({"type": ["string", "boolean"]})
     }
-}
-
-/// Resolves `refit`, which [`Refit`] read: `true` is the first of `scoring`,
-/// and another metric must be one of them.
-pub(super) fn resolve_refit(
-    refit: &Json,
-    scoring: &Json,
-    root: &Node,
-    found: &mut Found,
-) -> Option<Json> {
-    let scores: Vec<Score> = serde_json::from_value(scoring.clone()).ok()?;
-    let mut names: Vec<&str> = scores.iter().map(|score| score.name.as_str()).collect();
-    names.dedup();
-    let metric = match refit {
-        Json::Bool(_) => return names.first().copied().map(Json::from),
-        Json::String(metric) if !names.contains(&metric.as_str()) => metric,
-        _ => return Some(refit.clone()),
-    };
-    let by_metric = scores.iter().find(|score| score.metric == *metric);
-    let called = by_metric.map(|score| format!("its scores are called `{}`", score.name));
-    let near = did_you_mean(metric, names.iter().copied());
-    let near = called.or(near.filter(|_| Metric::info(metric).is_none()));
-    let other = || format!("write {}, or add `{metric}` to `scoring`", one_of(names));
-    let message = format!("`refit` names `{metric}`, which `scoring` does not");
-    let place = root.entry("refit")?.value.place;
-    found.note(place, message).hint(near.unwrap_or_else(other));
-    None
 }
 
 /// An [`ErrorScore`].

@@ -13,10 +13,11 @@ use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::location::STORE;
-use super::metric::{ErrorScore, FailedScore, Refit, Scoring, Switch, resolve_refit};
-use super::mistake::Place;
+use super::metric::{ErrorScore, FailedScore, Scoring, Switch, Threshold};
+use super::mistake::{Found, Place};
 use super::node::Node;
 use super::pool::{POOL, PoolPlan};
+use super::refit::{self, Refit, RefitPlan};
 use super::scalar::{Bool, LABEL, Period, Size, Text};
 use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
 use super::steps::{STEPS, StepPlan};
@@ -53,8 +54,15 @@ section! {
         scoring: Vec<Score> = default(&Scoring, "[accuracy]")
             .aka(&["metric", "metrics", "score", "scorer"]),
         /// The metric that chooses the candidate to refit on all rows of the search; `true`:
-        /// the first of `scoring`; `false`: no model is made.
-        refit: Option<String> = default(&Refit, "true"),
+        /// the first of `scoring`; `false`: no model is made. With a rule:
+        /// `{metric: roc_auc, rule: one_standard_error, simplest: [max_leaf_nodes]}`.
+        refit: Option<RefitPlan> = default(&Refit, "true"),
+        /// The metric for which the decision threshold of the best candidate is tuned out of
+        /// fold, for two classes: `f1`, or with parameters such as
+        /// `{metric: neg_mean_cost, params: {costs: {no: {yes: 1}, yes: {no: 10}}}}`. Default:
+        /// the threshold stays.
+        #[serde(default)]
+        threshold: Option<Score> = optional(&Threshold).aka(&["tune_threshold", "decision_threshold"]),
         /// Whether training rows are scored too.
         return_train_score: bool = default(&Bool, "false"),
         /// Whether the predictions of the test rows of every fit are kept in the store.
@@ -168,11 +176,13 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         read["name"] = stem.as_deref().unwrap_or("plan").into();
     }
     if let (Some(metric), Some(scoring)) = (read.get("refit"), read.get("scoring")) {
-        match resolve_refit(metric, scoring, root, &mut cx.found) {
+        match refit::resolve(metric, scoring, root, &mut cx.found) {
             Some(metric) => read["refit"] = metric,
             None => drop(read.remove("refit")),
         }
     }
+    check_threshold(&read, root, &mut cx.found);
+    refit::check_searched(root, &mut cx.found);
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
@@ -183,6 +193,16 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         store: section(&read, "store"),
         limits: section(&read, "limits"),
         plan: (read.len() == PLAN.fields.len() && estimators).then(|| built(read.into())),
+    }
+}
+
+/// A threshold is that of the candidate that is refitted.
+fn check_threshold(read: &Map<String, Json>, root: &Node, found: &mut Found) {
+    let none = read.get("refit").is_some_and(Json::is_null);
+    if let Some(entry) = root.entry("threshold").filter(|_| none) {
+        let message = "`threshold` has no effect with `refit: false`";
+        let hint = "leave `refit` out, or remove `threshold`";
+        found.note(entry.place, message).hint(hint);
     }
 }
 

@@ -170,7 +170,8 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 random_state: 0
             },
             scoring: vec!["accuracy".into()],
-            refit: Some("accuracy".to_owned()),
+            refit: Some("accuracy".to_owned().into()),
+            threshold: None,
             return_train_score: false,
             predictions: false,
             error_score: ErrorScore::Nan,
@@ -249,7 +250,7 @@ fn every_form_is_read() {
         plan.scoring,
         ["roc_auc", "average_precision", "accuracy"].map(Score::from)
     );
-    assert_eq!(plan.refit.as_deref(), Some("roc_auc"));
+    assert_eq!(plan.refit, Some("roc_auc".to_owned().into()));
     assert!(plan.return_train_score);
     assert_eq!(plan.pool, PoolPlan::Local { workers: Some(2) });
     assert_eq!(

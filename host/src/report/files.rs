@@ -6,7 +6,9 @@
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
 //! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
-//! | `best.json` | the best candidate: see [`Best`](super::Best); null where none has a score |
+//! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
+//!
+//! [`worth`](super::worth) has the files of what that candidate is worth.
 //!
 //! Numbers are written in their shortest form that reads back as the same
 //! number. A score that is not a number is an empty cell in CSV, null in JSON
@@ -92,6 +94,9 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
 /// The file of the refitted model: a [`ModelFile`](crate::model::ModelFile).
 pub const MODEL: &str = "model.fanout";
 
+/// The files of [`worth`](super::worth).
+pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
+
 /// Writes all files of a report into a folder, which is made if it is not
 /// there. Files of an earlier report are replaced, and its model is removed.
 /// Returns their paths.
@@ -112,7 +117,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         Ok(())
     };
     // An old `best.json` beside new scores would say that they are complete.
-    for old in ["best.json", MODEL] {
+    for old in ["best.json", MODEL].into_iter().chain(WORTH) {
         let path = folder.join(old);
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -177,7 +182,7 @@ pub fn replace(
     })
 }
 
-fn document(document: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
+pub(super) fn document(document: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *output, document)?;
     output.write_all(b"\n")
 }

@@ -14,6 +14,7 @@
 //! | `ranked_by` | the metric that ranks the candidates |
 //! | `best` | see [`Best`]; null where no candidate has a score |
 //! | `baseline` | the `scores` of a `trainer` that ignores the features, by metric `mean`, `std` and `splits`; null where there is none |
+//! | `worth` | what the predictions of the best candidate tell, as `worth.json` in the folder of results; null where there are none |
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
 //! | `warnings` | a list of sentences |
@@ -33,6 +34,7 @@ use super::columns::Columns;
 use super::{Best, Report, Usage};
 use crate::reduce::{BaselineScores, Failures};
 use crate::run::manifest::Digests;
+use crate::worth::Worth;
 
 /// The version of the object's layout.
 pub const FORMAT: u32 = 2;
@@ -51,6 +53,7 @@ struct Document<'a> {
     ranked_by: &'a str,
     best: Option<Best>,
     baseline: Option<&'a BaselineScores>,
+    worth: Option<&'a Worth>,
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
     warnings: &'a [String],
@@ -120,6 +123,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
         ranked_by: &results.metrics[report.ranked_by()].name,
         best: report.best(),
         baseline: report.baseline.as_ref(),
+        worth: report.worth.as_ref(),
         undefined: undefined
             .map(|metric| (metric.name.as_str(), metric.undefined))
             .collect(),

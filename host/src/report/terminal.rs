@@ -1,6 +1,8 @@
 //! [`render`]: a report as text for a terminal. It prints nothing itself, and
 //! shows the best candidates only: all of them are in the files.
 
+mod worth;
+
 use std::fmt::{self, Write as _};
 
 use serde_json::Value;
@@ -301,7 +303,10 @@ fn best_candidate(
     style: Style,
     out: &mut String,
 ) -> fmt::Result {
-    let head = format!("Best by {}", best.metric);
+    let head = match best.rule {
+        Some(_) => format!("Chosen by {}", best.metric),
+        None => format!("Best by {}", best.metric),
+    };
     let mean = format!("{} ± {}", score(best.mean), score(best.std));
     let with = match report.plan.arms().len() {
         1 => "with".to_owned(),
@@ -331,6 +336,15 @@ fn best_candidate(
             clip(&plain(Some(value)), room)
         )?;
     }
+    let told = best
+        .rule
+        .as_ref()
+        .map(|rule| format!("It is {}", worth::rule(rule)));
+    let sure = best.lead.as_ref();
+    let sure = sure.map(|lead| format!("How sure: {}", lead.sentence));
+    for line in told.into_iter().chain(sure) {
+        wrap(&line, 0, 2, style.width, out)?;
+    }
     if let Some(baseline) = &report.baseline {
         let scores = report.results.metrics.iter().filter_map(|metric| {
             let mean = baseline.scores.get(&metric.name)?.mean;
@@ -340,7 +354,17 @@ fn best_candidate(
         let line = format!("Baseline ({}): {scores}", baseline.trainer);
         wrap(&line, 0, 2, style.width, out)?;
     }
-    if let Some(holdout) = &report.holdout {
+    for (indent, line) in worth::lines(report) {
+        wrap(&line, indent, indent + 2, style.width, out)?;
+    }
+    let assessed = report
+        .worth
+        .as_ref()
+        .and_then(|worth| worth.holdout.as_ref());
+    if let Some(rows) = assessed {
+        let line = format!("On the hold-out rows: {}", worth::scores(rows, report));
+        wrap(&line, 0, 2, style.width, out)?;
+    } else if let Some(holdout) = &report.holdout {
         let scores = report.results.metrics.iter().filter_map(|metric| {
             let value = holdout.get(&metric.name)?.unwrap_or(f64::NAN);
             Some(format!("{} {}", metric.name, score(value)))

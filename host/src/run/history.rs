@@ -11,7 +11,7 @@ use super::tasks::{Tasks as _, wanted_fit};
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::Plan;
-use crate::reduce::{BaselineScores, SearchResults};
+use crate::reduce::{BaselineScores, Choice, SearchResults};
 use crate::store::{Key, Kind, Store, StoreError};
 use crate::task::WantedFits;
 
@@ -170,14 +170,11 @@ impl Replay {
         }
         let done = boards.search.recorded();
         let (results, baseline) = boards.finish();
-        let best = plan
-            .refit
-            .as_ref()
-            .and_then(|name| results.metric(name))
-            .and_then(|metric| results.best(metric));
-        let holdout = match (best, &manifest.holdout) {
-            (Some(best), Some(split)) if done == expansion.fits() => {
-                let found = record.look(&[wanted_fit(&expansion, best, split)])?;
+        let refitted = plan.refit.as_ref();
+        let refitted = refitted.and_then(|_| Choice::new(&plan, &expansion.candidates, &results));
+        let holdout = match (refitted, &manifest.holdout) {
+            (Some(refitted), Some(split)) if done == expansion.fits() => {
+                let found = record.look(&[wanted_fit(&expansion, refitted.index, split)])?;
                 let answer = found.into_iter().flat_map(|found| found.finished).next();
                 let answer = answer.and_then(|finished| finished.outcome.result.ok());
                 answer.map(|answer| expansion.named(&answer.scores[0]).into_iter().collect())

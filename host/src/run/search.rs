@@ -153,7 +153,11 @@ pub fn search<E>(
 pub fn ranking_metric(plan: &Plan) -> usize {
     let refit = plan.refit.as_ref();
     refit
-        .and_then(|refit| plan.scoring.iter().position(|score| score.name == *refit))
+        .and_then(|refit| {
+            plan.scoring
+                .iter()
+                .position(|score| score.name == refit.metric)
+        })
         .unwrap_or(0)
 }
 

@@ -11,8 +11,10 @@ use fanout_contract::Params;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::reduce::SearchResults;
+use crate::reduce::{Lead, SearchResults};
 use crate::store::{Key, LAYOUT, MacKey, Store, StoreError};
+use crate::worth::Worth;
+use crate::worth::threshold::TunedThreshold;
 
 /// The outcome of a run that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,15 @@ pub struct Summary {
     pub baseline: Option<MeanScores>,
     /// The scores of the refitted model on the hold-out rows.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// How sure it is that the candidate of the greatest mean is the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<Lead>,
+    /// The tuned decision threshold of the chosen candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<TunedThreshold>,
+    /// What its predictions tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
     /// Warnings about the data and the store.
     pub warnings: Vec<String>,
     /// When, where and by what it ended.
@@ -92,6 +103,9 @@ impl Summary {
             best,
             baseline,
             holdout,
+            lead: None,
+            threshold: None,
+            worth: None,
             warnings,
             ended: End {
                 unix: now.unwrap_or_default().as_secs(),
@@ -99,6 +113,22 @@ impl Summary {
                 fanout: env!("CARGO_PKG_VERSION").to_owned(),
             },
             hmac: None,
+        }
+    }
+
+    /// The same with what is known of the chosen candidate.
+    #[must_use]
+    pub fn with_worth(
+        self,
+        lead: Option<Lead>,
+        threshold: Option<TunedThreshold>,
+        worth: Option<Worth>,
+    ) -> Self {
+        Self {
+            lead,
+            threshold,
+            worth,
+            ..self
         }
     }
 
@@ -190,6 +220,9 @@ mod tests {
             }),
             baseline: None,
             holdout: None,
+            lead: None,
+            threshold: None,
+            worth: None,
             warnings: vec!["ä".to_owned()],
             ended: End {
                 unix: 1,

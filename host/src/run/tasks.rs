@@ -99,6 +99,14 @@ pub fn wanted_fit(expansion: &Expansion, candidate: usize, split: &Split) -> Wan
     }
 }
 
+/// The same with the predictions of the split's test rows.
+pub fn wanted_predictions(expansion: &Expansion, candidate: usize, split: &Split) -> WantedFits {
+    WantedFits {
+        outputs: vec![Output::Predictions],
+        ..wanted_fit(expansion, candidate, split)
+    }
+}
+
 /// The part of a task whose fits finished.
 pub(super) fn finished_part<'a>(task: &'a TaskSpec, positions: &[u32]) -> Cow<'a, TaskSpec> {
     if positions.len() == task.candidates.len() {

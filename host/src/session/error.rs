@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use fanout_contract::Fault;
+
 use crate::dataset::{DatasetError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
@@ -12,6 +14,7 @@ use crate::pool::PoolError;
 use crate::queue::QueueError;
 use crate::report::Failure;
 use crate::report::files::FilesError;
+use crate::run::predictions::PredictionsError;
 use crate::run::search::SearchError;
 use crate::sandbox::GuestError;
 use crate::store::StoreError;
@@ -80,6 +83,12 @@ pub enum SessionError {
     /// The best candidate can't be fitted or scored once more.
     #[error("the refit of the best candidate failed")]
     Refit(#[source] TaskFault),
+    /// The predictions of the best candidate can't be read back.
+    #[error("the predictions of the best candidate can't be read back")]
+    Predictions(#[from] PredictionsError),
+    /// The predictions of the best candidate can't be scored.
+    #[error("the predictions of the best candidate can't be scored")]
+    Assessment(#[source] Fault),
     /// The refitted model is in the store no more.
     #[error("the refitted model was removed from the store before it was read")]
     ModelLost,
@@ -141,6 +150,8 @@ impl SessionError {
             | Self::TokenMissing { .. }
             | Self::TokenMalformed { .. }
             | Self::TokenExposed { .. } => ErrorKind::Pool,
+            Self::Predictions(_) => ErrorKind::Store,
+            Self::Assessment(_) => ErrorKind::Guest,
             Self::Refit(TaskFault::Cancelled) => ErrorKind::Interrupted,
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_) => ErrorKind::Guest,
@@ -193,8 +204,12 @@ impl SessionError {
             Self::Dataset(
                 DatasetError::Store(error) | DatasetError::Source(SourceError::Store(error)),
             )
-            | Self::Store(error) => return error.remedy().map(Into::into),
-            Self::Dataset(_) => return None,
+            | Self::Store(error)
+            | Self::Predictions(PredictionsError::Store(error)) => {
+                return error.remedy().map(Into::into);
+            }
+            Self::Dataset(_) | Self::Assessment(_) => return None,
+            Self::Predictions(_) => "run again: what is missing or damaged is made again",
             Self::Pool(error) | Self::Search(SearchError::Pool(error)) => return pool_hint(error),
             Self::UnsharedStore => "use a bucket, or a folder that all of them have",
             Self::TokenMissing { .. } => "`pool.token_env` names it: it holds the endpoint's token",

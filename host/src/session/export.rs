@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use fanout_contract::Output;
 
+use super::assess::{self, Assessor};
 use super::{LoadedPlan, SessionError};
 use crate::dataset::Prepared;
 use crate::expand::Expansion;
@@ -31,9 +32,10 @@ pub(super) struct Export<'a> {
 }
 
 impl Export<'_> {
-    /// Writes the files of results where the plan has a folder for them, and refits
-    /// the best candidate on all rows of the search. The files are written first, so
-    /// that a refit that fails loses nothing.
+    /// Writes the files of results where the plan has a folder for them, tunes the
+    /// threshold of the chosen candidate, refits it on all rows of the search, and
+    /// assesses its predictions. The files are written first, so that a refit that
+    /// fails loses nothing.
     pub(super) fn run(
         &self,
         report: &mut Report,
@@ -43,19 +45,49 @@ impl Export<'_> {
         if let Some(folder) = &folder {
             files::write(folder, report)?;
         }
-        let results = &report.results;
-        let metric = report.plan.refit.as_ref();
-        let metric = metric.and_then(|name| results.metric(name));
-        let Some(best) = metric.and_then(|metric| results.best(metric)) else {
+        let Some(best) = report.chosen().map(|chosen| chosen.index) else {
             return Ok(());
         };
+        let assessor = match assess::is_wanted(&report.plan, self.prepared) {
+            true => Some(Assessor::new(
+                self.expansion,
+                self.prepared,
+                self.record,
+                self.pool,
+                best,
+                report,
+                listeners,
+            )?),
+            false => None,
+        };
+        if report.plan.refit.is_some() {
+            self.refit(best, report, listeners)?;
+        }
+        if let Some(assessor) = assessor {
+            assessor.assess(report)?;
+        }
+        if let Some(folder) = &folder {
+            files::write_best(folder, report)?;
+        }
+        Ok(())
+    }
+
+    /// Refits the candidate `best` on all rows of the search: into the model file where
+    /// the plan has a folder, and to score the hold-out rows where there are some.
+    fn refit(
+        &self,
+        best: usize,
+        report: &mut Report,
+        listeners: &mut Listeners<'_>,
+    ) -> Result<(), SessionError> {
+        let folder = report.plan.output.clone();
         // Without a folder there is nowhere to write the model.
         let refit = folder.is_some().then(|| {
             let outputs = vec![Output::Model];
             SingleTask::outside_search(self.expansion, best, &self.prepared.refit, outputs)
         });
         let holdout = self.prepared.holdout.as_ref().map(|split| {
-            let outputs = self.expansion.outputs(best as u32).to_vec();
+            let outputs = vec![Output::Predictions];
             SingleTask::outside_search(self.expansion, best, split, outputs)
         });
         let has_holdout = holdout.is_some();
@@ -83,7 +115,6 @@ impl Export<'_> {
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
         }
-        files::write_best(&folder, report)?;
         Ok(())
     }
 
@@ -127,7 +158,7 @@ impl Export<'_> {
                 learning: prepared.learning,
                 classes: prepared.classes.clone(),
                 positive: task.positive,
-                threshold: None,
+                threshold: report.threshold.as_ref().map(|tuned| tuned.threshold),
             },
             recipe: prepared.recipe.clone(),
             reading: DatasetPlan {

@@ -181,11 +181,15 @@ impl LoadedPlan {
         let plan = self
             .plan
             .with_labels(&trainers, find, &dataset::one_of(classes))?;
-        for (index, score) in plan.scoring.iter().enumerate() {
+        let scores = plan.scoring.iter().enumerate();
+        let scores = scores.map(|(index, score)| (plan.score_path(index), score));
+        let threshold = plan.threshold.iter();
+        let threshold = threshold.map(|score| ("threshold".to_owned(), score));
+        for (path, score) in scores.chain(threshold) {
             if let Ok(Metric::NegMeanCost(costs)) = score.resolve()
                 && let Err(message) = costs.table(classes)
             {
-                let path = format!("{}.params.costs", plan.score_path(index));
+                let path = format!("{path}.params.costs");
                 let hint = "name the cost of each wrong prediction, 0 if it costs nothing";
                 return Err(plan.mistake(&path, message, Some(hint.to_owned())));
             }
@@ -347,6 +351,13 @@ impl LoadedPlan {
                 return Err(plan.mistake("scoring", message, Some(hint)));
             }
         }
+        if plan.threshold.is_some() && learning != Learning::Binary {
+            let kind = kind_of_target(learning);
+            let message =
+                format!("a threshold decides between two classes, and `{target}` is {kind}");
+            let hint = "remove `threshold`".to_owned();
+            return Err(plan.mistake("threshold", message, Some(hint)));
+        }
         Ok(())
     }
 }
@@ -363,6 +374,13 @@ fn lacking(
     let is_on = switch.is_some_and(|switch| arm.always(switch, &true.into()));
     let has_probabilities = abilities.probabilities || is_on;
     let has_decisions = abilities.decisions || has_probabilities;
+    if plan.threshold.is_some() && !has_decisions {
+        let message = format!(
+            "`{name}` predicts neither decisions nor probabilities, which `threshold` divides"
+        );
+        let hint = "remove `threshold`, or choose another trainer";
+        return Some((message, hint.to_owned()));
+    }
     plan.scoring.iter().find_map(|score| {
         let (what, instead) = match score.resolve().ok()?.compares() {
             Compares::Decisions if !has_decisions => (

@@ -159,7 +159,9 @@ impl<'a> Objective<'a> {
 
     /// Writes the gradients and Hessians of output `output` at `rows`.
     /// `probabilities` are those of the classes, by row of the dataset, where there
-    /// are more than two; else `outputs` are the outputs.
+    /// are more than two; else `outputs` are the outputs. The Hessians of more classes
+    /// are K / (K - 1) times the diagonal of the likelihood's, as in LightGBM: K outputs
+    /// stand for K - 1 (Friedman: Greedy function approximation, 2001, algorithm 6).
     pub(crate) fn differentiate(
         &self,
         rows: &[u32],
@@ -189,10 +191,11 @@ impl<'a> Objective<'a> {
                 }
             }
             BoostingTarget::Classes(codes, classes) => {
+                let redundant = classes as f64 / (classes as f64 - 1.0);
                 for &row in rows {
                     let share = outputs[row as usize * classes + output];
                     let is_class = f64::from(u8::from(codes[row as usize] as usize == output));
-                    set(row, share - is_class, share * (1.0 - share));
+                    set(row, share - is_class, redundant * share * (1.0 - share));
                 }
             }
             BoostingTarget::Numbers(numbers) => {

@@ -13,13 +13,38 @@
 use crate::chunks;
 use crate::random::Key;
 
-/// The bits of a Hessian.
-const HESSIAN_BITS: u32 = 10;
+/// How many bits of a word are for what.
+#[derive(Clone, Copy, Debug)]
+struct Bits {
+    /// Of a gradient's magnitude.
+    gradient: u32,
+    /// Of a Hessian.
+    hessian: u32,
+    /// The logarithm of the number of rows whose words may be added up.
+    block: u32,
+}
 
-/// The bits of a gradient's magnitude, and the logarithm of the number of rows in a
-/// block. The first where the mean magnitude is at least [`STEPS`] steps; else the
-/// next.
-const PACKINGS: [(u32, u32); 3] = [(11, 14), (17, 12), (20, 11)];
+const fn bits(gradient: u32, hessian: u32, block: u32) -> Bits {
+    Bits {
+        gradient,
+        hessian,
+        block,
+    }
+}
+
+/// In the order of their costs, which the number of blocks decides. Taken is the first
+/// of which the rows fill a block, and whose gradients have a mean magnitude of at least
+/// [`STEPS`] steps; the last if there is none.
+const PACKINGS: [Bits; 5] = [
+    bits(11, 10, 14),
+    bits(14, 13, 12),
+    bits(17, 10, 12),
+    bits(15, 15, SMALLEST_BLOCK),
+    bits(20, 10, SMALLEST_BLOCK),
+];
+
+/// The block of rows that fill none.
+const SMALLEST_BLOCK: u32 = 11;
 
 /// See [`PACKINGS`].
 const STEPS: f64 = 32.0;
@@ -70,6 +95,8 @@ pub(crate) struct Packing {
     block_bits: u32,
     /// The number of steps of the greatest gradient.
     gradient_steps: f64,
+    /// The number of steps of the greatest Hessian.
+    hessian_steps: f64,
     /// The gradient of a step.
     pub(crate) gradient_step: f64,
     /// The Hessian of a step.
@@ -89,7 +116,7 @@ impl Packing {
 
     /// The greatest Hessian.
     pub(crate) fn greatest_hessian(&self) -> f64 {
-        self.hessian_step * ((1_u64 << HESSIAN_BITS) - 1) as f64
+        self.hessian_step * self.hessian_steps
     }
 
     /// The sums in a word.
@@ -126,26 +153,23 @@ impl Words {
         self.words.resize(gradients.len(), 0);
         let (greatest, sum, most) = magnitudes(rows, gradients, hessians);
         let mean = sum / rows.len().max(1) as f64;
-        let packing = |&&(bits, block_bits): &&(u32, u32)| {
-            // Finer steps cost nothing where all rows are one block anyway.
-            let finest = PACKINGS
-                .iter()
-                .rev()
-                .find(|(_, other)| rows.len() < 1 << other);
-            let is_fine = mean * (1_u64 << bits) as f64 >= greatest * STEPS;
-            finest.map_or(is_fine, |finest| *finest == (bits, block_bits))
+        let is_taken = |bits: &&Bits| {
+            let fills = bits.block == SMALLEST_BLOCK || rows.len() >= 1 << bits.block;
+            fills && mean * (1_u64 << bits.gradient) as f64 >= greatest * STEPS
         };
-        let (bits, block_bits) = *PACKINGS.iter().find(packing).unwrap_or(&PACKINGS[2]);
+        let bits = *PACKINGS.iter().find(is_taken).unwrap_or(&PACKINGS[4]);
+        let steps = |bits: u32| ((1_u64 << bits) - 1) as f64;
         let step = |greatest: f64, bits: u32| {
-            let step = greatest / ((1_u64 << bits) - 1) as f64;
+            let step = greatest / steps(bits);
             if step > 0.0 { step } else { 1.0 }
         };
         let packing = Packing {
-            gradient_shift: HESSIAN_BITS + 2 * block_bits,
-            block_bits,
-            gradient_steps: ((1_u64 << bits) - 1) as f64,
-            gradient_step: step(greatest, bits),
-            hessian_step: step(most, HESSIAN_BITS),
+            gradient_shift: bits.hessian + 2 * bits.block,
+            block_bits: bits.block,
+            gradient_steps: steps(bits.gradient),
+            hessian_steps: steps(bits.hessian),
+            gradient_step: step(greatest, bits.gradient),
+            hessian_step: step(most, bits.hessian),
         };
         round_rows(
             &mut self.words,
@@ -183,13 +207,13 @@ fn magnitudes(rows: &[u32], gradients: &[f64], hessians: &[f64]) -> (f64, f64, f
 }
 
 /// Writes the words of `rows`, whose gradients and Hessians are by row of the dataset.
-/// `bits` are those of a gradient's magnitude. Not inlined, as [`magnitudes`].
+/// Not inlined, as [`magnitudes`].
 #[inline(never)]
 fn round_rows(
     words: &mut [u64],
     rows: &[u32],
     [gradients, hessians]: [&[f64]; 2],
-    bits: u32,
+    bits: Bits,
     packing: &Packing,
     key: Key,
 ) {
@@ -197,8 +221,9 @@ fn round_rows(
     let (per_gradient, per_hessian) = (1.0 / packing.gradient_step, 1.0 / packing.hessian_step);
     let (gradient_shift, hessian_shift) = (packing.gradient_shift, packing.block_bits);
     // Above all gradients, so that they are rounded by cutting off.
-    let offset = f64::from(1_i32 << bits);
-    let (gradient_limit, hessian_limit) = ((2_i32 << bits) - 1, (1_i32 << HESSIAN_BITS) - 1);
+    let offset = f64::from(1_i32 << bits.gradient);
+    let (gradient_limit, hessian_limit) =
+        ((2_i32 << bits.gradient) - 1, (1_i32 << bits.hessian) - 1);
     for &row in rows {
         let at = row as usize;
         let draw = key.word(u64::from(row));
@@ -206,10 +231,28 @@ fn round_rows(
         let (low, high) = ((draw as u32) as f64 * scale, (draw >> 32) as f64 * scale);
         let gradient = (gradients[at] * per_gradient + offset + low) as i32;
         let hessian = (hessians[at] * per_hessian + high) as i32;
-        let gradient = gradient.clamp(1, gradient_limit) - (1 << bits);
+        let gradient = gradient.clamp(1, gradient_limit) - (1 << bits.gradient);
         let hessian = hessian.clamp(0, hessian_limit);
         words[at] = ((i64::from(gradient) as u64) << gradient_shift)
             .wrapping_add((hessian as u64) << hessian_shift)
             .wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_of_a_block_fit_into_a_word() {
+        for bits in PACKINGS {
+            // The gradient has a sign.
+            let each = [
+                bits.block,
+                bits.hessian + bits.block,
+                bits.gradient + 1 + bits.block,
+            ];
+            assert_eq!(each.iter().sum::<u32>(), u64::BITS, "{bits:?}");
+        }
     }
 }

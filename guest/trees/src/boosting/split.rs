@@ -68,16 +68,12 @@ pub(crate) struct SplitNode {
     pub(crate) bounds: ValueBounds,
 }
 
-/// Categories of at most so many labels that occur are divided one label against the
-/// rest, as LightGBM's `max_cat_to_onehot`.
+/// Categories of at most so many labels are divided one label against the rest, as
+/// LightGBM's `max_cat_to_onehot`.
 const ONE_AGAINST_REST: usize = 4;
 
 /// The greatest number of labels on one side, as LightGBM's `max_cat_threshold`.
 const MOST_LABELS: usize = 32;
-
-/// The least number of rows of the labels that are added to a side at once, as
-/// LightGBM's `min_data_per_group`.
-const GROUP_ROWS: i64 = 100;
 
 /// Finds splits.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +122,9 @@ impl SplitFinder<'_> {
     ) {
         match searched.coding {
             Coding::Number { .. } => self.search_numbers(node, searched, best),
-            Coding::Category { .. } => self.search_labels(node, searched, best),
+            Coding::Category { labels, .. } => {
+                self.search_labels(node, searched, labels.len(), best);
+            }
         }
     }
 
@@ -166,7 +164,13 @@ impl SplitFinder<'_> {
         }
     }
 
-    fn search_labels(&self, node: &SplitNode, searched: &Searched<'_>, best: &mut Option<Split>) {
+    fn search_labels(
+        &self,
+        node: &SplitNode,
+        searched: &Searched<'_>,
+        labels: usize,
+        best: &mut Option<Split>,
+    ) {
         let histogram = searched.histogram;
         let present = |code: &u8| histogram[usize::from(*code)].rows > 0;
         let codes: Vec<u8> = (0..=u8::MAX)
@@ -176,7 +180,7 @@ impl SplitFinder<'_> {
         if codes.len() < 2 {
             return;
         }
-        if codes.len() <= ONE_AGAINST_REST {
+        if labels <= ONE_AGAINST_REST {
             let mut scan = Scan::new(self, node, self.growth.l2, 0, best);
             for code in codes {
                 let left = histogram[usize::from(code)];
@@ -203,7 +207,6 @@ impl SplitFinder<'_> {
         let mut scan = Scan::new(self, node, l2, 0, best);
         for backwards in [false, true] {
             let mut left = Sums::default();
-            let mut group = 0;
             let mut found = None;
             for taken in 0..most {
                 let at = if backwards {
@@ -211,17 +214,7 @@ impl SplitFinder<'_> {
                 } else {
                     taken
                 };
-                let sums = histogram[usize::from(sorted[at].1)];
-                left += sums;
-                group += sums.rows;
-                let right = node.total - left;
-                if right.rows < GROUP_ROWS {
-                    break;
-                }
-                if group < GROUP_ROWS || !self.is_enough(left) {
-                    continue;
-                }
-                group = 0;
+                left += histogram[usize::from(sorted[at].1)];
                 if scan.look(left) {
                     found = Some(taken + 1);
                     // The set is made once the best is known.

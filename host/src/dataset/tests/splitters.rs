@@ -1,5 +1,7 @@
 //! Columns that the splitter reads, from the table to the splits file.
 
+use fanout_sdk::Target;
+
 use super::*;
 use crate::plan::MissingTarget;
 
@@ -8,7 +10,13 @@ fn split(text: &str, cv: Cv, change: impl FnOnce(&mut Plan)) -> Result<Prepared,
     let mut plan = plan(path, "y");
     plan.cv = cv;
     change(&mut plan);
-    prepared(&plan)
+    let found = prepared(&plan)?;
+    // The sizes that are read back are those that were counted.
+    let sizes = split_sizes(&found.splits_content, &found.folds).unwrap();
+    let counted = found.fold_classes.iter();
+    let counted = counted.map(|of| [of.train.iter().sum(), of.test.iter().sum()]);
+    assert_eq!(sizes, counted.collect::<Vec<[u64; 2]>>());
+    Ok(found)
 }
 
 fn features(prepared: &Prepared) -> Vec<&str> {
@@ -150,6 +158,36 @@ fn splits_of_the_user_are_columns() {
         assert_eq!(column(&found, "search"), [Some(0); 6]);
         assert_eq!(found.search_rows, 6);
     }
+}
+
+#[test]
+fn targets_weights_and_sizes_are_read_back() {
+    let series = Cv::TimeSeriesSplit {
+        n_splits: 2,
+        max_train_size: None,
+        test_size: None,
+        gap: 0,
+    };
+    let change = |plan: &mut Plan| {
+        plan.dataset.target = "who".to_owned();
+        plan.dataset.weight = Some("x".to_owned());
+        plan.dataset.drop = vec!["a".to_owned()];
+    };
+    let found = split(TABLE, series, change).unwrap();
+    let sizes = split_sizes(&found.splits_content, &found.folds).unwrap();
+    assert_eq!(sizes, [[2, 2], [4, 2]]);
+    let read =
+        |name: &str, weight| Truth::read(found.dataset_content.as_ref().unwrap(), name, weight);
+    let truth = read("who", Some("x")).unwrap();
+    // Sorted as numbers, not by first appearance.
+    let classes = ["3", "7", "12"].map(ToOwned::to_owned).to_vec();
+    let codes = vec![1, 1, 2, 2, 0, 0];
+    assert_eq!(truth.target, Target::Classes { classes, codes });
+    let weights = (1..=6).map(f64::from).collect::<Vec<_>>();
+    assert_eq!(truth.weights, Some(weights.clone()));
+    assert_eq!(read("x", None).unwrap().target, Target::Numbers(weights));
+    let error = read("z", None).unwrap_err();
+    assert_eq!(error.to_string(), "a stored file lacks the column `z`");
 }
 
 #[test]

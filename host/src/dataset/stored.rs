@@ -1,0 +1,160 @@
+//! What is read back of the files that [`prepare`](super::prepare) stored:
+//! [`Truth`], the target and the weights of the rows, and [`split_sizes`].
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::concat::concat;
+use bytes::Bytes;
+use fanout_contract::{ColumnKind, LAYOUT_KEY, Layout, Split, Train};
+use fanout_sdk::Target;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder as Reader;
+use parquet::errors::ParquetError;
+
+use super::labels;
+
+/// Why a file of the store can't be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredError {
+    /// It is no Parquet file of ours.
+    #[error("a stored file can't be read")]
+    Parquet(#[from] ParquetError),
+    /// A column has another type.
+    #[error("a stored column can't be read")]
+    Column(#[from] ArrowError),
+    /// It lacks a column, or does not say what its columns mean.
+    #[error("a stored file lacks {what}")]
+    Lacks {
+        /// What it lacks.
+        what: String,
+    },
+}
+
+fn lacks(what: impl Into<String>) -> StoredError {
+    StoredError::Lacks { what: what.into() }
+}
+
+/// The target and the weights of all rows of a dataset.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    /// By row.
+    pub target: Target,
+    /// By row; `None` if all rows weigh the same.
+    pub weights: Option<Vec<f64>>,
+}
+
+impl Truth {
+    /// Reads the columns `target` and `weight` of a dataset's file. Classes are in the
+    /// order of their sorted labels.
+    pub fn read(dataset: &Bytes, target: &str, weight: Option<&str>) -> Result<Self, StoredError> {
+        let reader = Reader::try_new(dataset.clone())?;
+        let about = reader.metadata().file_metadata().key_value_metadata();
+        let mut about = about.into_iter().flatten();
+        let layout = about.find(|about| about.key == LAYOUT_KEY);
+        let layout = layout.and_then(|layout| layout.value.as_deref());
+        let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
+        let layout = layout.ok_or_else(|| lacks("its layout"))?;
+        let kind = layout.columns.iter().find(|column| column.name == target);
+        let kind = &kind
+            .ok_or_else(|| lacks(format!("the column `{target}`")))?
+            .kind;
+        let values = column(dataset, target)?;
+        Ok(Self {
+            target: match kind {
+                ColumnKind::Number => Target::Numbers(numbers(&values)?),
+                ColumnKind::Category { labels } => {
+                    let classes = labels::sorted_labels(labels);
+                    let place = |label: &String| {
+                        let place = classes.iter().position(|class| class == label);
+                        place.unwrap_or_default() as u32
+                    };
+                    let places: Vec<u32> = labels.iter().map(place).collect();
+                    let values = cast(&values, &DataType::Int32)?;
+                    let code = |code: Option<i32>| {
+                        let code = code.and_then(|code| places.get(code as usize));
+                        code.copied().unwrap_or(Target::MISSING)
+                    };
+                    let codes = values.as_primitive::<Int32Type>().iter().map(code);
+                    let codes = codes.collect();
+                    Target::Classes { classes, codes }
+                }
+            },
+            weights: weight
+                .map(|weight| numbers(&column(dataset, weight)?))
+                .transpose()?,
+        })
+    }
+}
+
+/// A column of numbers; null is NaN.
+fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
+    let values = cast(values, &DataType::Float64)?;
+    let values = values.as_primitive::<Float64Type>().iter();
+    Ok(values.map(|value| value.unwrap_or(f64::NAN)).collect())
+}
+
+/// All values of the column `name` of a Parquet file.
+fn column(file: &Bytes, name: &str) -> Result<ArrayRef, StoredError> {
+    let reader = Reader::try_new(file.clone())?;
+    let columns = reader.parquet_schema().columns().iter();
+    let place = columns
+        .map(|column| column.name())
+        .position(|is| is == name);
+    let place = place.ok_or_else(|| lacks(format!("the column `{name}`")))?;
+    let mask = ProjectionMask::leaves(reader.parquet_schema(), [place]);
+    let batches = reader
+        .with_projection(mask)
+        .with_batch_size(1 << 16)
+        .build()?;
+    let columns = batches.map(|batch| Ok(batch?.column(0).clone()));
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_, StoredError>>()?;
+    let parts: Vec<&dyn Array> = columns.iter().map(AsRef::as_ref).collect();
+    match parts.is_empty() {
+        true => Err(lacks("rows")),
+        false => Ok(concat(&parts)?),
+    }
+}
+
+/// The numbers of training and of test rows of each split, of a splits file.
+pub fn split_sizes(file: &Bytes, splits: &[Split]) -> Result<Vec<[u64; 2]>, StoredError> {
+    // The number of rows of each value, by column.
+    let mut columns: BTreeMap<&str, BTreeMap<i32, u64>> = BTreeMap::new();
+    let mut read = |name| -> Result<(), StoredError> {
+        if columns.contains_key(name) {
+            return Ok(());
+        }
+        let values = cast(&column(file, name)?, &DataType::Int32)?;
+        let mut rows = BTreeMap::new();
+        for value in values.as_primitive::<Int32Type>().iter().flatten() {
+            *rows.entry(value).or_insert(0) += 1;
+        }
+        columns.insert(name, rows);
+        Ok(())
+    };
+    for split in splits {
+        read(&split.column)?;
+        if let Train::Column { name, .. } = &split.train {
+            read(name)?;
+        }
+    }
+    let size = |split: &Split| {
+        let rows = &columns[split.column.as_str()];
+        let of = |value: &i32| rows.get(value).copied().unwrap_or_default();
+        let test = split.test.as_ref().map_or(0, of);
+        let train = match (&split.train, split.test) {
+            (Train::Before, Some(test)) => rows.range(..test).map(|(_, rows)| rows).sum(),
+            (Train::Column { name, value }, _) => columns[name.as_str()]
+                .get(value)
+                .copied()
+                .unwrap_or_default(),
+            _ => rows.values().sum::<u64>() - test,
+        };
+        [train, test]
+    };
+    Ok(splits.iter().map(size).collect())
+}
