@@ -35,21 +35,6 @@ pub enum PredictError {
     Threads(#[source] std::io::Error),
 }
 
-impl Predictor<'_> {
-    /// How much the model relies on each of its features.
-    ///
-    /// # Errors
-    /// If the guest fails, or its trainer can't tell.
-    pub fn importances(&self) -> Result<Importances, PredictError> {
-        let read = || {
-            let mut opened = Instance::new(self.guest, self.limits, self.cancel.clone())?;
-            opened.open_model(self.fitted)?;
-            opened.importances()
-        };
-        read().map_err(PredictError::Guest)
-    }
-}
-
 /// A model in the guest that reads it.
 #[derive(Debug)]
 pub struct Predictor<'a> {
@@ -63,6 +48,21 @@ pub struct Predictor<'a> {
     pub workers: usize,
     /// Stops it.
     pub cancel: Cancel,
+}
+
+impl Predictor<'_> {
+    /// How much the model relies on each of its features.
+    ///
+    /// # Errors
+    /// If the guest fails, or its trainer can't tell.
+    pub fn importances(&self) -> Result<Importances, PredictError> {
+        let read = || {
+            let mut opened = Instance::new(self.guest, self.limits, self.cancel.clone())?;
+            opened.open_model(self.fitted)?;
+            opened.importances()
+        };
+        read().map_err(PredictError::Guest)
+    }
 }
 
 /// What was predicted.
