@@ -124,6 +124,75 @@ fn rows_have_the_same_predictions_however_they_come() {
     }
 }
 
+/// The contributions of a row and the expected value are its probability, in the order
+/// of the rows, whatever the number of threads.
+#[test]
+fn contributions_add_up_to_probabilities() {
+    let fitted = fit();
+    let predicted = fitted.predict(&["train.csv", "--probabilities"]);
+    let explained = |workers: &str| {
+        let all = [
+            "model",
+            "explain",
+            "out/model.fanout",
+            "train.csv",
+            "--keep",
+            "id",
+        ];
+        fitted
+            .fanout
+            .text(&[&all[..], &["--workers", workers]].concat())
+    };
+    let csv = explained("2");
+    assert_eq!(explained("1"), csv);
+    let features = ["day", "weight", "colour", "size", "sold", "where"];
+    let names = features
+        .map(|name| format!("contribution_1_{name}"))
+        .join(",");
+    let header = format!("id,expected_value_1,{names}");
+    assert_eq!(csv.lines().next(), Some(&*header));
+    assert_eq!(csv.lines().count(), 201);
+    for (row, (line, prediction)) in csv.lines().zip(predicted.lines()).enumerate().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells[0], format!("r{}", row - 1));
+        let sum: f64 = cells[1..]
+            .iter()
+            .map(|cell| cell.parse::<f64>().unwrap())
+            .sum();
+        let one: f64 = prediction.rsplit(',').next().unwrap().parse().unwrap();
+        assert!((sum - one).abs() < 1e-9, "{line} {prediction}");
+    }
+}
+
+#[test]
+fn importances_of_trees_are_shares_and_others_say_that_they_have_none() {
+    let fitted = fit();
+    let importance = ["model", "importance", "out/model.fanout"];
+    let json = fitted.fanout.text(&[&importance[..], &["--json"]].concat());
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let impurity = json["importances"]["impurity"].as_array().unwrap();
+    assert_eq!(impurity.len(), json["features"].as_array().unwrap().len());
+    let sum: f64 = impurity.iter().map(|share| share.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-12, "{sum}");
+    let table = fitted
+        .fanout
+        .text(&[&importance[..], &["-o", "importance.parquet"]].concat());
+    assert!(table.starts_with("feature"), "{table}");
+    assert!(fitted.fanout.path("importance.parquet").is_file());
+    let trees = "random_forest, params: {random_state: 3}}\nsearch: {params: {n_estimators: [3, 6], max_depth: [8]}}";
+    let dummy = PLAN.replace(trees, "dummy}");
+    assert_ne!(dummy, PLAN);
+    let plan = fitted.fanout.write("dummy.yaml", &dummy);
+    fitted.fanout.json(&[&plan, "--output", "of_dummy"]);
+    for verb in [&["importance"][..], &["explain", "train.csv"]] {
+        let mut all = vec!["model", verb[0], "of_dummy/model.fanout"];
+        all.extend(&verb[1..]);
+        let output = fitted.fanout.run(&all);
+        assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("trainer `dummy` has no"));
+    }
+}
+
 #[test]
 fn many_batches_stay_in_order() {
     let fitted = fit();

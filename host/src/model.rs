@@ -26,7 +26,7 @@ pub use export::{ExportError, export};
 pub use file::{ModelFile, ModelFileError};
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
-pub use predictions::{Columns, PredictionTable};
+pub use predictions::{Asked, Columns, PredictionTable};
 pub use served::{ServedError, served};
 
 /// What a model is: the head of its file.

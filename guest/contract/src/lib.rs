@@ -9,6 +9,7 @@
 //! on neither WebAssembly nor Parquet.
 
 mod form;
+mod importance;
 pub mod label;
 pub mod metric;
 pub mod multipart;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use form::{ModelForm, OnnxForm, Threshold};
+pub use importance::{ImportanceKind, Importances};
 pub use metric::Metric;
 pub use needs::{Effort, MemoryUse, StepsMemory, TreesMemory, WideColumns};
 pub use score::Score;

@@ -106,6 +106,7 @@ pub mod dense;
 pub mod doors;
 pub mod dummy;
 pub mod eigen;
+pub mod explanation;
 pub mod exponential;
 mod file;
 #[cfg(any(fuzzing, test))]

@@ -182,6 +182,38 @@ impl Model {
         ];
         graph.finish(&form.name, &metadata)
     }
+
+    /// What each feature adds to the predictions of every row of a table, a whole
+    /// Parquet file of a dataset. Returns a Parquet file with, for each output of the
+    /// model, a column of its expected value and one column per feature that the
+    /// steps leave ([`crate::explanation::Contributions`]).
+    ///
+    /// # Errors
+    /// If the trainer can't tell, and as [`Model::predict`].
+    pub fn explain(&self, table: Bytes) -> Result<Vec<u8>, Fault> {
+        let table = Table::open(table)?;
+        let rows = table.rows();
+        let contributions = match &self.pipeline {
+            None => self.offer.explain(&*self.fitted, &table)?,
+            Some(pipeline) => {
+                let matrix = pipeline.apply(&table)?;
+                self.offer
+                    .explain(&*self.fitted, &Table::of_matrix(matrix)?)?
+            }
+        };
+        contributions.into_parquet(rows)
+    }
+
+    /// How much the model relies on each feature that its steps leave: the document
+    /// [`crate::contract::Importances`].
+    ///
+    /// # Errors
+    /// If the trainer can't tell.
+    pub fn importances(&self) -> Result<String, Fault> {
+        let importances = self.offer.importances(&*self.fitted)?;
+        serde_json::to_string(&importances)
+            .map_err(|error| Fault::Failed(format!("the importances can't be written: {error}")))
+    }
 }
 
 #[cfg(test)]

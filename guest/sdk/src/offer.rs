@@ -8,6 +8,8 @@ use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::contract::Importances;
+use crate::explanation::Contributions;
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription, onnx};
 
@@ -69,6 +71,10 @@ pub trait Offer {
         graph: &mut onnx::Graph,
         columns: Option<onnx::Columns>,
     ) -> Result<onnx::Prediction, Fault>;
+    /// See [`Trainer::explain`]; `model` is the result of [`Offer::open`].
+    fn explain(&self, model: &dyn Any, table: &Table) -> Result<Contributions, Fault>;
+    /// See [`Trainer::importances`]; `model` is the result of [`Offer::open`].
+    fn importances(&self, model: &dyn Any) -> Result<Importances, Fault>;
 }
 
 fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
@@ -168,5 +174,13 @@ impl<T: Trainer> Offer for Offered<T> {
         columns: Option<onnx::Columns>,
     ) -> Result<onnx::Prediction, Fault> {
         T::onnx(Self::model(model), graph, columns)
+    }
+
+    fn explain(&self, model: &dyn Any, table: &Table) -> Result<Contributions, Fault> {
+        T::explain(Self::model(model), table)
+    }
+
+    fn importances(&self, model: &dyn Any) -> Result<Importances, Fault> {
+        T::importances(Self::model(model))
     }
 }

@@ -39,6 +39,18 @@ pub(crate) fn of_rows(
     to_parquet(Some(&numbers), rows.len(), classes, values)
 }
 
+/// Columns of numbers with their names, of the same number of rows.
+///
+/// # Errors
+/// If the file can't be written.
+pub(crate) fn of_columns(columns: &[(String, Vec<f64>)]) -> Result<Vec<u8>, Fault> {
+    write(None, None, columns).map_err(cannot_write)
+}
+
+fn cannot_write(error: ParquetError) -> Fault {
+    Fault::Failed(format!("the predictions can't be written: {error}"))
+}
+
 fn to_parquet(
     numbers: Option<&[i32]>,
     rows: usize,
@@ -51,7 +63,7 @@ fn to_parquet(
         )));
     }
     let written = match values {
-        Prediction::Numbers(predicted) => write(numbers, Column::Numbers(predicted), &[]),
+        Prediction::Numbers(predicted) => write(numbers, Some(Column::Numbers(predicted)), &[]),
         _ => {
             let mut labels = Vec::with_capacity(rows);
             for class in values.classes(classes.len()).iter() {
@@ -84,10 +96,10 @@ fn to_parquet(
                 }
                 Prediction::Classes(_) | Prediction::Numbers(_) => {}
             }
-            write(numbers, Column::Labels(&labels), &scores.0)
+            write(numbers, Some(Column::Labels(&labels)), &scores.0)
         }
     };
-    written.map_err(|error| Fault::Failed(format!("the predictions can't be written: {error}")))
+    written.map_err(cannot_write)
 }
 
 /// Columns of numbers with their names.
@@ -122,26 +134,28 @@ enum Column<'a> {
 
 fn write(
     rows: Option<&[i32]>,
-    prediction: Column<'_>,
+    prediction: Option<Column<'_>>,
     scores: &[(String, Vec<f64>)],
 ) -> Result<Vec<u8>, ParquetError> {
     let double = |name: &str| {
         let column = Type::primitive_type_builder(name, Physical::DOUBLE);
         column.with_repetition(Repetition::REQUIRED).build()
     };
-    let first = match prediction {
-        Column::Numbers(_) => double("prediction")?,
-        Column::Labels(_) => Type::primitive_type_builder("prediction", Physical::BYTE_ARRAY)
-            .with_repetition(Repetition::REQUIRED)
-            .with_logical_type(Some(LogicalType::String))
-            .build()?,
-    };
     let mut fields = Vec::new();
     if rows.is_some() {
         let row = Type::primitive_type_builder("row", Physical::INT32);
         fields.push(Arc::new(row.with_repetition(Repetition::REQUIRED).build()?));
     }
-    fields.push(Arc::new(first));
+    match prediction {
+        Some(Column::Numbers(_)) => fields.push(Arc::new(double("prediction")?)),
+        Some(Column::Labels(_)) => {
+            let labels = Type::primitive_type_builder("prediction", Physical::BYTE_ARRAY)
+                .with_repetition(Repetition::REQUIRED)
+                .with_logical_type(Some(LogicalType::String));
+            fields.push(Arc::new(labels.build()?));
+        }
+        None => {}
+    }
     for (name, _) in scores {
         fields.push(Arc::new(double(name)?));
     }
@@ -160,7 +174,7 @@ fn write(
         column.close()?;
     }
     let mut columns = scores.iter();
-    let mut first = Some(prediction);
+    let mut first = prediction;
     while let Some(mut column) = group.next_column()? {
         match first.take() {
             Some(Column::Labels(labels)) => column

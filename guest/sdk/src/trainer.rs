@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::contract::Part;
+use crate::contract::{Importances, Part};
+use crate::explanation::Contributions;
 use crate::{Fault, Matrix, Params, Table, Target, TrainerDescription, onnx};
 
 /// An estimator of a guest. Its functions are pure: their results depend on
@@ -108,6 +109,32 @@ pub trait Trainer: 'static {
             &format!("trainer `{}`", Self::description().name),
             "the trainer offers none",
         ))
+    }
+
+    /// What each feature adds to the predictions of every row of a table, whose
+    /// features are matched as those of [`Trainer::predict`].
+    ///
+    /// # Errors
+    /// [`Fault::InvalidTask`] if the trainer can't tell, and as [`Trainer::predict`].
+    fn explain(model: &Self::Model, table: &Table) -> Result<Contributions, Fault> {
+        let _ = (model, table);
+        Err(Fault::InvalidTask(format!(
+            "trainer `{}` has no contributions of features; trainers of trees have",
+            Self::description().name
+        )))
+    }
+
+    /// How much a model relies on each of its features, from the model alone.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidTask`] if the trainer can't tell.
+    fn importances(model: &Self::Model) -> Result<Importances, Fault> {
+        let _ = model;
+        Err(Fault::InvalidTask(format!(
+            "trainer `{}` has no importances of its own; permutation importance is of any \
+             trainer",
+            Self::description().name
+        )))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::bins::Codes;
 use crate::grown::GrownTree;
+use crate::growth::TreeGrowth;
 use crate::route::Router;
 use crate::tree::{Node, Tree};
 
@@ -13,6 +14,8 @@ pub(crate) struct FittedTree {
     pub(crate) tree: Tree,
     /// The predictions of its leaves.
     pub(crate) values: LeafValues,
+    /// What growing it showed of its training rows and features.
+    pub(crate) growth: TreeGrowth,
 }
 
 /// The predictions of the leaves of a tree.
@@ -61,6 +64,7 @@ impl FittedTree {
         Self {
             tree: grown.tree.clone(),
             values,
+            growth: TreeGrowth::of_grown(grown),
         }
     }
 }

@@ -172,6 +172,7 @@ impl<'a, L: TallyLayout> Grower<'a, L> {
             depth,
             rows: 0,
             decrease: 0.0,
+            weight: layout.weight(tally),
         });
         layout.push_values(tally, &mut self.grown.values);
     }
@@ -418,12 +419,9 @@ impl<'a, L: TallyLayout> Grower<'a, L> {
             feature: split.feature as u32,
             test,
         };
-        let rows = pending.end - pending.start;
-        self.grown.stats[pending.node as usize] = NodeStats {
-            depth: pending.depth,
-            rows,
-            decrease: self.search.layout.scale_decrease(split.decrease),
-        };
+        let stats = &mut self.grown.stats[pending.node as usize];
+        stats.rows = pending.end - pending.start;
+        stats.decrease = self.search.layout.scale_decrease(split.decrease);
         let may_split = [self.may_split(node, depth), self.may_split(node + 1, depth)];
         let mut children = [0, 1].map(|side| PendingNode {
             node: node + side,

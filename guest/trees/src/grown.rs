@@ -59,6 +59,8 @@ pub(crate) struct NodeStats {
     /// The impurity decrease of its split, weighted by the node's share of the
     /// sample's weight; 0 for a leaf.
     pub(crate) decrease: f64,
+    /// The weight of its rows, in the unit of the tree's sample.
+    pub(crate) weight: f64,
 }
 
 /// A tree with the predictions of all its nodes.

@@ -28,8 +28,9 @@
 //! | `node_histograms` | histograms of nodes, counted or by subtraction |
 //! | `grown`, `moving`; `pending`; `grower` | growing trees |
 //! | `resolved` | hyper-parameters resolved for given training rows |
-//! | `route`; `fitted`; [`model`] | leaves of rows, predictions, the fitted forest |
+//! | `growth`; `route`; `fitted`; [`model`] | weights and gains of nodes, leaves of rows, predictions, the fitted forest |
 //! | `onnx` | forests in ONNX |
+//! | `shapley`; `explain` | Shapley values of trees; contributions and importances of models |
 //! | [`forest`] | fitting and evaluating candidates |
 //! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
 //! | `boosting` | gradient boosting on the same bins |
@@ -47,11 +48,13 @@ mod criterion;
 mod draw;
 mod entries;
 pub mod estimator;
+mod explain;
 mod fitted;
 mod fixed_point;
 pub mod forest;
 mod grower;
 mod grown;
+mod growth;
 mod histogram;
 mod integers;
 mod mean_layout;
@@ -67,6 +70,7 @@ mod onnx;
 pub mod params;
 mod payload;
 mod pending;
+mod quadrature;
 mod quantiles;
 mod random;
 mod resolved;
@@ -74,6 +78,7 @@ mod route;
 mod runs;
 mod sample;
 mod search;
+mod shapley;
 mod sorted;
 mod split;
 mod tally;

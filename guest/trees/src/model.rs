@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bins::{Codes, Coding, Column, ColumnCodes};
 use crate::fitted::{FittedTree, LeafValues, mean_prediction, sum_prediction, width};
+use crate::growth::TreeGrowth;
 use crate::tree::{CodeSet, NO_CODE, Node, Test, Tree, contains, insert};
 
 /// Errors of reading a stored forest.
@@ -123,8 +124,13 @@ impl Forest {
         Ok(sum_prediction(&self.trees, outputs, &codes))
     }
 
+    /// The trees, in their order.
+    pub(crate) fn fitted(&self) -> &[FittedTree] {
+        &self.trees
+    }
+
     /// The codes of `rows` rows.
-    fn codes<E: From<PredictError>>(
+    pub(crate) fn codes<E: From<PredictError>>(
         &self,
         rows: usize,
         mut feature: impl FnMut(usize, &Column, &mut Encode<'_>) -> Result<(), E>,
@@ -201,6 +207,7 @@ struct TreeRecord {
     /// These proportions; by leaf, of two classes the proportion of class 1, of
     /// numbers the number.
     values: Vec<f64>,
+    growth: TreeGrowth,
 }
 
 impl From<Forest> for ForestRecord {
@@ -284,6 +291,7 @@ impl TreeRecord {
             counts,
             classes,
             values,
+            growth: fitted.growth.clone(),
         }
     }
 
@@ -294,6 +302,7 @@ impl TreeRecord {
         if number == 0
             || [self.feature.len(), self.cut.len(), self.missing_left.len()] != [tests; 3]
             || !self.has_values(leaves, width)
+            || !self.growth.is_of(tests, columns.len())
         {
             return Err(ModelError::Damaged(
                 "the arrays of a tree have inconsistent lengths",
@@ -360,7 +369,11 @@ impl TreeRecord {
                 values: self.values,
             }
         };
-        Ok(FittedTree { tree, values })
+        Ok(FittedTree {
+            tree,
+            values,
+            growth: self.growth,
+        })
     }
 
     /// Whether the leaves have the numbers of a prediction.

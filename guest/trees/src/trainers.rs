@@ -2,7 +2,8 @@
 //! their regressors, which have the same names. They differ in their descriptions and
 //! their defaults.
 
-use fanout_sdk::contract::{MemoryUse, StepsMemory, TreesMemory, WideColumns};
+use fanout_sdk::contract::{Importances, MemoryUse, StepsMemory, TreesMemory, WideColumns};
+use fanout_sdk::explanation::Contributions;
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
     Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bins::{Bins, BinsError, Column};
+use crate::explain::{self, Ensemble};
 use crate::forest::{self, ForestError, TrainingSet};
 use crate::model::{Encode, FeatureValues, Forest, PredictError};
 use crate::params::{ForestParams, ForestValidParams, TargetKind};
@@ -87,6 +89,15 @@ macro_rules! trainer {
             ) -> Result<onnx::Prediction, Fault> {
                 let labels = model.classes.clone();
                 model.forest.onnx_mean(graph, columns, labels)
+            }
+
+            fn explain(model: &Model, table: &Table) -> Result<Contributions, Fault> {
+                check_classes(model)?;
+                explain::contributions(&model.forest, &model.classes, Ensemble::Mean, table)
+            }
+
+            fn importances(model: &Model) -> Result<Importances, Fault> {
+                Ok(explain::impurity(&model.forest))
             }
         }
     };
@@ -228,12 +239,17 @@ impl From<PredictError> for TableError {
     }
 }
 
-fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
+fn check_classes(model: &Model) -> Result<(), Fault> {
     if model.forest.classes() != model.classes.len() {
         return Err(Fault::Failed(
             "the model is damaged: its numbers of classes and of labels differ".to_owned(),
         ));
     }
+    Ok(())
+}
+
+fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
+    check_classes(model)?;
     let values = model.forest.predict(table.rows(), |_, column, encode| {
         encode_feature(table, column, encode)
     });

@@ -16,6 +16,9 @@ use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{ModelForm, OnnxForm};
 
 use super::{CommandError, print};
+use explain::{Explain, Importance};
+
+mod explain;
 
 /// Show or export a model of a run.
 #[derive(Debug, Subcommand)]
@@ -24,6 +27,10 @@ pub(crate) enum Model {
     Show(Show),
     /// Write a model in a form that other programs read.
     Export(Export),
+    /// Write what each feature adds to the predictions of rows: exact tree SHAP values.
+    Explain(Explain),
+    /// Show how much a model relies on each of its features.
+    Importance(Importance),
 }
 
 impl Model {
@@ -31,6 +38,8 @@ impl Model {
         match self {
             Self::Show(show) => show.run(),
             Self::Export(export) => export.run(),
+            Self::Explain(explain) => explain.run(),
+            Self::Importance(importance) => importance.run(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use fanout::dataset::RowSource;
 use fanout::error::ErrorKind;
-use fanout::model::{Columns, Predicted, Predictor, RowWriter, predict};
+use fanout::model::{Asked, Columns, ModelHead, Predicted, Predictor, RowWriter, predict};
 use fanout::plan::SourceFormat;
 use fanout::report::files;
 use fanout::report::human::{count, counted, duration};
@@ -21,6 +21,24 @@ use super::{CommandError, print_warning};
 /// Predict rows with a model of a run.
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
+    #[command(flatten)]
+    rows: ModelRows,
+    /// Write the probability of each class, too.
+    #[arg(long)]
+    probabilities: bool,
+}
+
+impl Predict {
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        let probabilities = self.probabilities;
+        self.rows
+            .run(|head| Asked::Predictions(Columns::new(head, probabilities)))
+    }
+}
+
+/// A model, rows, and where to write what the model says of them.
+#[derive(Debug, Args)]
+pub(crate) struct ModelRows {
     /// The model: the file `model.fanout` of a run's results.
     model: PathBuf,
     /// The rows: a file, a folder, a glob or a URL; CSV, Parquet or Arrow IPC; `-` is
@@ -34,10 +52,7 @@ pub(crate) struct Predict {
     /// without it.
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     format: Option<SourceFormat>,
-    /// Write the probability of each class, too.
-    #[arg(long)]
-    probabilities: bool,
-    /// Columns of the rows to write before the predictions.
+    /// Columns of the rows to write first.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     keep: Vec<String>,
     /// The number of threads that predict; by default, one a core.
@@ -57,8 +72,9 @@ pub(crate) struct Predict {
     quiet: bool,
 }
 
-impl Predict {
-    pub(crate) fn run(self) -> Result<(), CommandError> {
+impl ModelRows {
+    /// Writes what the model says of the rows.
+    pub(crate) fn run(self, asked: impl FnOnce(&ModelHead) -> Asked) -> Result<(), CommandError> {
         let started = Instant::now();
         let cancel = Cancel::default();
         super::interrupt::on_interrupt(cancel.clone())?;
@@ -88,18 +104,18 @@ impl Predict {
         let head = &model.file.head;
         let source = (source.as_str(), of_input);
         let rows = RowSource::open(&head.reading, &head.recipe, source, &store, &self.keep)?;
-        let columns = Columns::new(head, self.probabilities);
+        let asked = asked(head);
         let limits = TaskLimits {
             memory: self.memory.unwrap_or(TaskLimits::default().memory),
             ..TaskLimits::default()
         };
         let predictor = model.predictor(limits, workers, cancel);
         let predicted = if to_output {
-            write(&predictor, &rows, &columns, format, io::stdout())?
+            write(&predictor, &rows, &asked, format, io::stdout())?
         } else {
             let mut result = None;
             files::replace(&self.output, |output| {
-                let written = write(&predictor, &rows, &columns, format, output);
+                let written = write(&predictor, &rows, &asked, format, output);
                 let failed = written.is_err();
                 result = Some(written);
                 match failed {
@@ -138,12 +154,12 @@ impl Predict {
 fn write(
     predictor: &Predictor<'_>,
     rows: &RowSource,
-    columns: &Columns,
+    asked: &Asked,
     format: SourceFormat,
     output: impl Write + Send,
 ) -> Result<Predicted, SessionError> {
     let mut writer = RowWriter::new(format, BufWriter::with_capacity(1 << 20, output));
-    let predicted = predict(predictor, rows, columns, &mut |batch| writer.write(&batch));
+    let predicted = predict(predictor, rows, asked, &mut |batch| writer.write(&batch));
     match predicted.and_then(|predicted| {
         let finished = writer.finish();
         finished.map_err(fanout::model::PredictError::Output)?;

@@ -8,8 +8,9 @@ use std::thread::Scope;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
+use fanout_contract::Importances;
 
-use super::{Columns, PredictionTable};
+use super::{Asked, PredictionTable};
 use crate::dataset::{DatasetError, RowSource};
 use crate::sandbox::{Guest, Instance, THREAD_STACK};
 use crate::task::{Cancel, TaskFault, TaskLimits};
@@ -49,6 +50,21 @@ pub struct Predictor<'a> {
     pub cancel: Cancel,
 }
 
+impl Predictor<'_> {
+    /// How much the model relies on each of its features.
+    ///
+    /// # Errors
+    /// If the guest fails, or its trainer can't tell.
+    pub fn importances(&self) -> Result<Importances, PredictError> {
+        let read = || {
+            let mut opened = Instance::new(self.guest, self.limits, self.cancel.clone())?;
+            opened.open_model(self.fitted)?;
+            opened.importances()
+        };
+        read().map_err(PredictError::Guest)
+    }
+}
+
 /// What was predicted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Predicted {
@@ -75,7 +91,7 @@ struct BatchMade {
 pub fn predict(
     predictor: &Predictor<'_>,
     rows: &RowSource,
-    columns: &Columns,
+    asked: &Asked,
     write: &mut dyn FnMut(RecordBatch) -> std::io::Result<()>,
 ) -> Result<Predicted, PredictError> {
     let workers = predictor.workers.max(1);
@@ -92,7 +108,7 @@ pub fn predict(
         let batches = std::sync::Arc::new(Mutex::new(batches));
         for number in 0..workers {
             let (batches, made) = (std::sync::Arc::clone(&batches), made.clone());
-            let work = move || work(predictor, rows, columns, &batches, &made);
+            let work = move || work(predictor, rows, asked, &batches, &made);
             spawn(scope, &format!("predict-{number}"), work)?;
         }
         drop((made, batches));
@@ -131,7 +147,7 @@ type Batches = Mutex<Receiver<(usize, Result<RecordBatch, DatasetError>)>>;
 fn work(
     predictor: &Predictor<'_>,
     rows: &RowSource,
-    columns: &Columns,
+    asked: &Asked,
     batches: &Batches,
     made: &SyncSender<Made>,
 ) {
@@ -144,7 +160,7 @@ fn work(
         let Ok((number, batch)) = next else { return };
         let result = batch
             .map_err(PredictError::from)
-            .and_then(|batch| of_batch(predictor, &mut instance, rows, columns, &batch));
+            .and_then(|batch| of_batch(predictor, &mut instance, rows, asked, &batch));
         let failed = result.is_err();
         if made.send((number, result)).is_err() || failed {
             return;
@@ -156,7 +172,7 @@ fn of_batch(
     predictor: &Predictor<'_>,
     instance: &mut Option<Instance>,
     rows: &RowSource,
-    columns: &Columns,
+    asked: &Asked,
     batch: &RecordBatch,
 ) -> Result<BatchMade, PredictError> {
     let encoded = rows.encode(batch)?;
@@ -171,13 +187,22 @@ fn of_batch(
             instance.insert(opened)
         }
     };
-    let bytes = instance
-        .predict(&encoded.table)
-        .map_err(PredictError::Guest)?;
-    let predictions = PredictionTable::read(&bytes.into(), batch.num_rows(), columns)
-        .map_err(|message| PredictError::Guest(TaskFault::MalformedAnswer { message }))?;
+    let made = match asked {
+        Asked::Predictions(columns) => {
+            let bytes = instance.predict(&encoded.table);
+            let bytes = bytes.map_err(PredictError::Guest)?;
+            PredictionTable::read(&bytes.into(), batch.num_rows(), columns)
+        }
+        Asked::Contributions => {
+            let bytes = instance.explain(&encoded.table);
+            let bytes = bytes.map_err(PredictError::Guest)?;
+            PredictionTable::contributions(&bytes.into(), batch.num_rows())
+        }
+    };
+    let made =
+        made.map_err(|message| PredictError::Guest(TaskFault::MalformedAnswer { message }))?;
     Ok(BatchMade {
-        batch: predictions.behind(rows.kept(batch)),
+        batch: made.behind(rows.kept(batch)),
         unknown: encoded.unknown,
     })
 }

@@ -56,7 +56,16 @@ impl Columns {
     }
 }
 
-/// The predictions of a batch of rows.
+/// What a model is asked of rows.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// Predictions.
+    Predictions(Columns),
+    /// What each feature adds to the outputs of the model.
+    Contributions,
+}
+
+/// The predictions of a batch of rows, or what features add to them.
 #[derive(Clone, Debug)]
 pub struct PredictionTable {
     /// The columns, with their names.
@@ -69,22 +78,7 @@ impl PredictionTable {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn read(bytes: &Bytes, rows: usize, wanted: &Columns) -> Result<Self, String> {
-        let read = || {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
-            let reader = reader.and_then(|reader| reader.with_batch_size(rows.max(1)).build());
-            let reader = reader.map_err(|error| error.to_string())?;
-            let schema = arrow_array::RecordBatchReader::schema(&reader);
-            let batches: Result<Vec<RecordBatch>, _> = reader.collect();
-            let whole = batches.and_then(|batches| concat_batches(&schema, &batches));
-            whole.map_err(|error| error.to_string())
-        };
-        let found = guarded(read, |why| why)?;
-        if found.num_rows() != rows {
-            return Err(format!(
-                "predictions of {} rows, not of {rows}",
-                found.num_rows()
-            ));
-        }
+        let found = whole(bytes, rows)?;
         let numbers = |name: &str| {
             let column = found.column_by_name(name)?;
             column.as_primitive_opt::<Float64Type>().cloned()
@@ -147,6 +141,31 @@ impl PredictionTable {
         Ok(Self { columns })
     }
 
+    /// Reads what a guest returned for the contributions of `rows` rows: columns of
+    /// numbers.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn contributions(bytes: &Bytes, rows: usize) -> Result<Self, String> {
+        let found = whole(bytes, rows)?;
+        let schema = found.schema();
+        let columns = schema.fields().iter().zip(found.columns());
+        let columns = columns.map(|(field, values)| {
+            let name = field.name();
+            let is_expected = ["expected_value", "contribution_"]
+                .iter()
+                .any(|start| name.starts_with(start));
+            if !is_expected || *field.data_type() != DataType::Float64 || values.null_count() > 0 {
+                return Err("a column that is no contribution".to_owned());
+            }
+            let field = Field::new(name, DataType::Float64, false);
+            Ok((field, ArrayRef::clone(values)))
+        });
+        Ok(Self {
+            columns: columns.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// The columns behind others, as a batch. The schema is the same for all batches
     /// of one source and model.
     pub fn behind(self, mut columns: Vec<(Field, ArrayRef)>) -> RecordBatch {
@@ -154,6 +173,24 @@ impl PredictionTable {
         let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
         let schema: SchemaRef = Schema::new(fields).into();
         RecordBatch::try_new(schema, arrays).expect("the columns have the same number of rows")
+    }
+}
+
+/// A Parquet file of so many rows as one batch.
+fn whole(bytes: &Bytes, rows: usize) -> Result<RecordBatch, String> {
+    let read = || {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
+        let reader = reader.and_then(|reader| reader.with_batch_size(rows.max(1)).build());
+        let reader = reader.map_err(|error| error.to_string())?;
+        let schema = arrow_array::RecordBatchReader::schema(&reader);
+        let batches: Result<Vec<RecordBatch>, _> = reader.collect();
+        let whole = batches.and_then(|batches| concat_batches(&schema, &batches));
+        whole.map_err(|error| error.to_string())
+    };
+    let found = guarded(read, |why| why)?;
+    match found.num_rows() == rows {
+        true => Ok(found),
+        false => Err(format!("{} rows, not {rows}", found.num_rows())),
     }
 }
 

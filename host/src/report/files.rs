@@ -139,7 +139,10 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         Ok(())
     };
     // An old `best.json` beside new scores would say that they are complete.
-    let olds = ["best.json", MODEL].into_iter().chain(WORTH).map(str::to_owned);
+    let olds = ["best.json", MODEL]
+        .into_iter()
+        .chain(WORTH)
+        .map(str::to_owned);
     let other = |name: &&&str| !tables.iter().any(|(written, _)| *written == **name);
     let others = TABLES
         .iter()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
-use fanout_contract::{Answer, CONTRACT, Fault, ModelForm, Output, Task};
+use fanout_contract::{Answer, CONTRACT, Fault, Importances, ModelForm, Output, Task};
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
@@ -22,6 +22,9 @@ const ANSWER_A_CANDIDATE: usize = 16 << 10;
 /// Bytes of a description. Threat: one that is as large as the guest's memory,
 /// asked for before any limit of a plan is known.
 const DESCRIPTION: usize = 4 << 20;
+/// Bytes of importances: those of a million features. Threat: a document that takes
+/// far more memory parsed than as text.
+const IMPORTANCES: usize = 128 << 20;
 /// Bytes of the message in a fault of a call that returns nothing else, of
 /// which [`MESSAGE`] are kept.
 const FAULT: usize = 64 << 10;
@@ -156,6 +159,37 @@ impl Instance {
             door.model().call_export(store, model, &form)
         })?
         .map_err(refused)
+    }
+
+    /// What each feature adds to the predictions of every row of a table by the open
+    /// model: Parquet files both.
+    pub fn explain(&mut self, table: &[u8]) -> Result<Vec<u8>, TaskFault> {
+        let model = self.model()?;
+        self.call(self.memory(), |bindings, store| {
+            let door = bindings.fanout_trainer_trainer();
+            door.model().call_explain(store, model, table)
+        })?
+        .map_err(refused)
+    }
+
+    /// How much the open model relies on each feature.
+    pub fn importances(&mut self) -> Result<Importances, TaskFault> {
+        let model = self.model()?;
+        let text = self
+            .call(self.memory().min(IMPORTANCES), |bindings, store| {
+                let door = bindings.fanout_trainer_trainer();
+                door.model().call_importances(store, model)
+            })?
+            .map_err(refused)?;
+        let malformed = |message| TaskFault::MalformedAnswer { message };
+        let importances: Importances =
+            serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        match importances.contract == CONTRACT && importances.is_whole() {
+            true => Ok(importances),
+            false => Err(malformed(
+                "importances that are not one per feature".to_owned(),
+            )),
+        }
     }
 
     fn model(&self) -> Result<ResourceAny, TaskFault> {

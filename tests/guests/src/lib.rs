@@ -144,6 +144,14 @@ impl<G: Guest> door::GuestModel for OpenedModel<G> {
     fn export(&self, _form: String) -> Result<Vec<u8>, Fault> {
         Err(Fault::InvalidTask("there is no other form".to_owned()))
     }
+
+    fn explain(&self, _table: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        G::predict(&self.bytes)
+    }
+
+    fn importances(&self) -> Result<String, Fault> {
+        Ok("{}".to_owned())
+    }
 }
 
 fn read(task: &str) -> Result<Task, Fault> {

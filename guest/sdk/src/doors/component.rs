@@ -104,6 +104,14 @@ impl<G: Guest> GuestModel for OpenModel<G> {
     fn export(&self, form: String) -> Result<Vec<u8>, trainer::Fault> {
         Ok(self.model.export(&form)?)
     }
+
+    fn explain(&self, table: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {
+        Ok(self.model.explain(table.into())?)
+    }
+
+    fn importances(&self) -> Result<String, trainer::Fault> {
+        Ok(self.model.importances()?)
+    }
 }
 
 impl From<crate::Fault> for trainer::Fault {

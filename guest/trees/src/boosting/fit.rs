@@ -16,6 +16,7 @@ use crate::boosting::rounding::{Packing, Words};
 use crate::boosting::rows::CarriedRows;
 use crate::chunks;
 use crate::fitted::{FittedTree, LeafValues};
+use crate::growth::TreeGrowth;
 use crate::params::{Amount, ClassWeight};
 use crate::random::Key;
 use crate::tree::Tree;
@@ -288,7 +289,7 @@ impl<'a> Fit<'a> {
                 words: &self.words,
                 packing,
             };
-            let (tree, leaves) = self.grower.grow(rounding, &mut self.lists, key);
+            let (tree, leaves, growth) = self.grower.grow(rounding, &mut self.lists, key);
             let values = self.leaf_values(&leaves, packing);
             for (leaf, &value) in leaves.iter().zip(&values) {
                 for (list, place) in self.lists.iter().zip(&leaf.places) {
@@ -297,7 +298,7 @@ impl<'a> Fit<'a> {
                 }
             }
             if let Some(trees) = &mut trees {
-                trees.push(fitted(tree, &leaves, &values));
+                trees.push(fitted(tree, &leaves, &values, growth));
             }
         }
         self.rounds += 1;
@@ -388,7 +389,7 @@ impl<'a> Fit<'a> {
 }
 
 /// A tree with the values of its leaves.
-fn fitted(tree: Tree, leaves: &[Leaf], values: &[f64]) -> FittedTree {
+fn fitted(tree: Tree, leaves: &[Leaf], values: &[f64], growth: TreeGrowth) -> FittedTree {
     let mut by_node = vec![0.0; tree.nodes.len()];
     for (leaf, value) in leaves.iter().zip(values) {
         by_node[leaf.node as usize] = *value;
@@ -396,6 +397,7 @@ fn fitted(tree: Tree, leaves: &[Leaf], values: &[f64]) -> FittedTree {
     FittedTree {
         tree,
         values: LeafValues::Single(by_node),
+        growth,
     }
 }
 

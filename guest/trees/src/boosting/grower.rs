@@ -9,6 +9,7 @@ use crate::boosting::params::Growth;
 use crate::boosting::rounding::{Packing, Sums, Words};
 use crate::boosting::rows::{CarriedRows, Place};
 use crate::boosting::split::{Searched, Side, Split, SplitFinder, SplitNode, ValueBounds};
+use crate::growth::TreeGrowth;
 use crate::random::Key;
 use crate::tree::{NO_CODE, Node, Test, Tree};
 
@@ -128,7 +129,8 @@ impl<'a> Grower<'a> {
         rounding: Rounding<'_>,
         lists: &mut [CarriedRows],
         key: Key,
-    ) -> (Tree, Vec<Leaf>) {
+    ) -> (Tree, Vec<Leaf>, TreeGrowth) {
+        let mut splits = Vec::new();
         let mut tree = Tree {
             nodes: vec![Node::LEAF],
             sets: Vec::new(),
@@ -155,6 +157,7 @@ impl<'a> Grower<'a> {
         for sums in self.histograms.of(&histogram, 0) {
             root.total += *sums;
         }
+        let rows = root.total.rows as f64;
         self.open(rounding, root, Some(histogram), &mut open, &mut leaves);
         while let Some(Ranked(next)) = open.pop() {
             let Open {
@@ -163,6 +166,7 @@ impl<'a> Grower<'a> {
                 histogram,
             } = *next;
             let children = self.divide(lists, &mut tree, &node.leaf, &split);
+            splits.push((node.leaf.node, split.left.rows as f64, split.gain));
             let right = node.total - split.left;
             let bounds = self.bounds(rounding, &node.leaf, &split, right);
             let allowed = self.constraints.below(&node.allowed, split.feature);
@@ -224,7 +228,9 @@ impl<'a> Grower<'a> {
             }
         }
         leaves.sort_unstable_by_key(|leaf| leaf.node);
-        (tree, leaves)
+        splits.sort_unstable_by_key(|(node, ..)| *node);
+        let growth = TreeGrowth::new(&tree, rows, splits);
+        (tree, leaves, growth)
     }
 
     fn count(&mut self, rounding: Rounding<'_>, lists: &[CarriedRows], leaf: &Leaf) -> Vec<Sums> {

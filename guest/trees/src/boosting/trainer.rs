@@ -1,6 +1,7 @@
 //! [`HistGradientBoosting`] and [`HistGradientBoostingRegressor`] as trainers of a guest.
 
-use fanout_sdk::contract::{MemoryUse, TreesMemory};
+use fanout_sdk::contract::{Importances, MemoryUse, TreesMemory};
+use fanout_sdk::explanation::Contributions;
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
     Cost, Fault, Job, Learning, Param, ParamKind, Params, Scorer, Table, Target, Trainer,
@@ -14,6 +15,7 @@ use crate::boosting::codes::ByteCodes;
 use crate::boosting::fit::{self, BoostingError, BoostingSet};
 use crate::boosting::objective::{BoostingTarget, Link};
 use crate::boosting::params::BoostingParams;
+use crate::explain::{self, Ensemble};
 use crate::model::Forest;
 use crate::params::TargetKind;
 use crate::trainers::{
@@ -76,6 +78,16 @@ macro_rules! trainer {
             ) -> Result<onnx::Prediction, Fault> {
                 model.onnx(graph, columns)
             }
+
+            fn explain(model: &BoostedModel, table: &Table) -> Result<Contributions, Fault> {
+                check_outputs(model)?;
+                let ensemble = Ensemble::Sum(&model.baseline);
+                explain::contributions(&model.forest, &model.classes, ensemble, table)
+            }
+
+            fn importances(model: &BoostedModel) -> Result<Importances, Fault> {
+                Ok(explain::gain(&model.forest))
+            }
         }
     };
 }
@@ -108,7 +120,8 @@ fn fit_one(bins: &Bins, job: &Job<'_>) -> Result<BoostedModel, Fault> {
     })
 }
 
-fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
+/// The number of outputs.
+fn check_outputs(model: &BoostedModel) -> Result<usize, Fault> {
     let outputs = model.baseline.len();
     let expected = match model.classes.len() {
         0 | 2 => 1,
@@ -119,6 +132,11 @@ fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> 
             "the model is damaged: its outputs are not those of its classes".to_owned(),
         ));
     }
+    Ok(outputs)
+}
+
+fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {
+    let outputs = check_outputs(model)?;
     let sums = model
         .forest
         .sums(table.rows(), outputs, |_, column, encode| {
