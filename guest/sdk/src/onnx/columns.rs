@@ -123,7 +123,40 @@ impl Block {
         others: [Option<f64>; 2],
     ) -> Result<Value, Fault> {
         let table = Table::Labels(labels.iter().map(String::as_str).collect());
-        table.look_up(graph, self, values, others[0], others[1])
+        self.of_table(graph, &table, values, others)
+    }
+
+    /// By row: `values` at the place of its category in a table, or the first of `others` if
+    /// it is missing, the second if it is none of them; of shape (rows, 1). Where that is
+    /// `None` the run of the model fails: ONNX has no operator that does, but says that it is
+    /// an error to take an element behind the last.
+    ///
+    /// # Errors
+    /// If the column is of another kind than the table.
+    pub(crate) fn of_table(
+        &self,
+        graph: &mut Graph,
+        table: &Table<'_>,
+        values: &[f64],
+        others: [Option<f64>; 2],
+    ) -> Result<Value, Fault> {
+        match (table, self) {
+            (
+                Table::Labels(_),
+                Self::Category {
+                    value,
+                    filled: label,
+                    ..
+                },
+            ) => Ok(table.of_texts(graph, *value, label.as_deref(), values, others)),
+            (Table::Numbers(_), column) if column.len() == 1 => {
+                let numbers = column.numbers(graph)?;
+                Ok(table.of_numbers(graph, numbers, values, others))
+            }
+            _ => Err(Fault::Failed(
+                "the model is damaged: a column has categories of another kind".to_owned(),
+            )),
+        }
     }
 
     /// The columns as numbers of shape (rows, columns).

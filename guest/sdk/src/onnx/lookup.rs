@@ -1,8 +1,6 @@
 //! [`Table`]: what each category of a column becomes.
 
-use super::columns::Block;
 use super::graph::{Attribute, Graph, Tensor, Value};
-use crate::Fault;
 
 /// Numbers for the categories of a column.
 #[derive(Clone, Debug)]
@@ -14,40 +12,25 @@ pub(crate) enum Table<'a> {
 }
 
 impl Table<'_> {
-    /// By row of a column: `values` at the place of its category, `missing` if it is
-    /// missing, `unknown` if it is none of them. Where one of these two is `None` the run
-    /// of the model fails: ONNX has no operator that does, but says that it is an error
-    /// to take an element behind the last. Of shape (rows, 1).
-    ///
-    /// # Errors
-    /// If the column is of another kind.
-    pub(crate) fn look_up(
+    /// By row of numbers, of shape (rows, 1): `values` at the place of its number; `others`
+    /// are those of missing and unknown ones.
+    pub(super) fn of_numbers(
         &self,
         graph: &mut Graph,
-        column: &Block,
+        numbers: Value,
         values: &[f64],
-        missing: Option<f64>,
-        unknown: Option<f64>,
-    ) -> Result<Value, Fault> {
-        match (self, column) {
-            (Self::Labels(_), Block::Category { value, filled, .. }) => {
-                let others = [missing, unknown];
-                Ok(self.of_texts(graph, *value, filled.as_deref(), values, others))
-            }
-            (Self::Numbers(numbers), column) if column.len() == 1 => {
-                let value = column.numbers(graph)?;
-                let (all, [missing, unknown]) = with_others(values, [missing, unknown]);
-                let places = places_of_numbers(graph, numbers, value, missing, unknown);
-                Ok(taken(graph, all, places))
-            }
-            _ => Err(Fault::Failed(
-                "the model is damaged: a column has categories of another kind".to_owned(),
-            )),
-        }
+        others: [Option<f64>; 2],
+    ) -> Value {
+        let known: &[f64] = match self {
+            Self::Numbers(known) => known,
+            Self::Labels(_) => &[],
+        };
+        let (all, [missing, unknown]) = with_others(values, others);
+        let places = places_of_numbers(graph, known, numbers, missing, unknown);
+        taken(graph, all, places)
     }
 
-    /// [`Self::look_up`] of texts, of which an empty one is missing, or the label `filled`;
-    /// `others` are `missing` and `unknown`.
+    /// The same of texts, of which an empty one is missing, or the label `filled`.
     pub(super) fn of_texts(
         &self,
         graph: &mut Graph,

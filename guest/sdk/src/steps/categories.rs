@@ -210,7 +210,7 @@ impl Categories {
             true => values.get(self.known()).copied(),
             false => unknown,
         };
-        table.look_up(graph, column, &values[..self.known()], missing, unknown)
+        column.of_table(graph, &table, &values[..self.known()], [missing, unknown])
     }
 
     /// The fault of the first of `rows` that has an unknown category, if any.
