@@ -1,7 +1,6 @@
 //! `fanout model explain` and `fanout model importance`: why a model predicts what it
 //! predicts.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
