@@ -124,11 +124,6 @@ impl Forest {
         Ok(sum_prediction(&self.trees, outputs, &codes))
     }
 
-    /// The trees, in their order.
-    pub(crate) fn fitted(&self) -> &[FittedTree] {
-        &self.trees
-    }
-
     /// The codes of `rows` rows.
     pub(crate) fn codes<E: From<PredictError>>(
         &self,

@@ -178,7 +178,7 @@ impl Predictions {
     }
 
     fn json_rows(&self, target: &ServedTarget, names: &[String]) -> String {
-        let keys: Vec<String> = names.iter().map(|name| json(name)).collect();
+        let keys: Vec<String> = names.iter().map(json).collect();
         let mut out = String::from("[");
         for row in 0..self.rows {
             out.push_str(if row == 0 { "{" } else { ",\n{" });
