@@ -17,7 +17,7 @@ fn documents() -> Vec<&'static str> {
 #[test]
 fn its_documents_are_of_the_contract() {
     let documents = documents();
-    let [description, task, answer, fault, layout] = documents.as_slice() else {
+    let [description, task, answer, fault, layout, importances] = documents.as_slice() else {
         panic!("{} documents", documents.len());
     };
     let description: Description = serde_json::from_str(description).unwrap();
@@ -33,6 +33,8 @@ fn its_documents_are_of_the_contract() {
     }
     let _: Fault = serde_json::from_str(fault).unwrap();
     let _: Layout = serde_json::from_str(layout).unwrap();
+    let importances: Importances = serde_json::from_str(importances).unwrap();
+    assert!(importances.contract == CONTRACT && importances.is_whole());
 }
 
 /// One of each kind. A new kind fails to compile here until it is listed.

@@ -34,6 +34,14 @@ impl Default for LeftWeights {
     }
 }
 
+/// A gain as it is stored: those of targets near the limits of floats have no number.
+fn finite(gain: f64) -> f64 {
+    match gain.is_nan() {
+        true => 0.0,
+        false => gain.min(f64::MAX),
+    }
+}
+
 impl TreeGrowth {
     /// Of a tree on rows of `weight`, and for each split node, ascending: its index,
     /// the weight of the rows that went left, and the gain.
@@ -45,13 +53,13 @@ impl TreeGrowth {
         let (mut left, mut gains) = (Vec::new(), Vec::new());
         for (node, of_left, gain) in splits {
             left.push(of_left);
-            gains.push((tree.nodes[node as usize].feature, gain));
+            gains.push((tree.nodes[node as usize].feature, finite(gain)));
         }
         // Stable: gains of a feature are added up in the order of nodes.
         gains.sort_by_key(|(feature, _)| *feature);
         gains.dedup_by(|next, sum| {
             let same = next.0 == sum.0;
-            sum.1 += if same { next.1 } else { 0.0 };
+            sum.1 = finite(sum.1 + if same { next.1 } else { 0.0 });
             same
         });
         let is_count =

@@ -72,7 +72,10 @@ fn plan() -> Json {
         let needed = needed.filter(|field| field.presence == Presence::Required);
         required.extend(needed.map(|field| field.name));
         json!({
-            "properties": {"kind": {"const": variant.name}}, "required": required,
+            "properties": {
+                "kind": {"const": variant.name, "description": variant.about.trim_start()},
+            },
+            "required": required,
             "not": {"anyOf": others.collect::<Vec<_>>()},
         })
     });

@@ -8,7 +8,7 @@ use super::form::{Section, Variant, default, required};
 use super::list::List;
 use super::mistake::Found;
 use super::node::{Atom, Entry, Node};
-use super::scalar::{Bool, Int, LABEL, SEED, Scalar, Takes};
+use super::scalar::{Bool, LABEL, SEED, Scalar, Takes};
 use super::search::ParamRange;
 use super::table::tagged;
 use super::values::Values;
@@ -46,14 +46,6 @@ tagged! {
             /// numbers: `k_fold` of 5.
             inner_cv: Cv = default(&INNER_CV, "{}").aka(&["inner"]),
         },
-        /// scikit-learn's permutation_test_score: how often estimators score as well where the
-        /// target is shuffled.
-        PermutationTest = "permutation_test" {
-            /// How often the target is shuffled.
-            n_permutations: u32 = default(&Int(1, 100_000), "100").aka(&["permutations"]),
-            /// The seed of the shuffles.
-            random_state: u64 = default(&SEED, "0").aka(&["seed"]),
-        },
     }
 }
 
@@ -72,7 +64,6 @@ impl Kind {
             Self::LearningCurve { .. } => "learning_curve",
             Self::ValidationCurve { .. } => "validation_curve",
             Self::NestedCrossValidation { .. } => "nested_cross_validation",
-            Self::PermutationTest { .. } => "permutation_test",
         }
     }
 
