@@ -1,7 +1,6 @@
-//! [`Contributions`]: what each feature adds to the predictions of rows, as a Parquet
-//! file.
+//! [`Contributions`]: what each feature adds to the predictions of rows.
 
-use crate::{Fault, prediction};
+use crate::Fault;
 
 /// What each feature adds to each output of a model, by row. The sum over the features
 /// and the expected value is the output: a number, a probability, or what a link turns
@@ -25,7 +24,7 @@ impl Contributions {
     ///
     /// # Errors
     /// If there is not one number per row and feature.
-    pub(crate) fn into_parquet(self, rows: usize) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn into_columns(self, rows: usize) -> Result<Vec<(String, Vec<f64>)>, Fault> {
         let (outputs, features) = (self.outputs.len(), self.features.len());
         if self.expected.len() != outputs
             || self.values.len() != outputs * features
@@ -48,6 +47,6 @@ impl Contributions {
             let names = names.map(|feature| format!("{contribution}_{feature}"));
             columns.extend(names.zip(values.by_ref()));
         }
-        prediction::of_columns(&columns)
+        Ok(columns)
     }
 }

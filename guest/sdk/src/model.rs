@@ -201,7 +201,7 @@ impl Model {
                     .explain(&*self.fitted, &Table::of_matrix(matrix)?)?
             }
         };
-        contributions.into_parquet(rows)
+        prediction::of_columns(&contributions.into_columns(rows)?)
     }
 
     /// How much the model relies on each feature that its steps leave: the document
