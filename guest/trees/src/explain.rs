@@ -7,10 +7,10 @@ use fanout_sdk::contract::{CONTRACT, ImportanceKind, Importances};
 use fanout_sdk::explanation::Contributions;
 use fanout_sdk::{Fault, Table};
 
+use crate::features::{TableError, encode_feature};
 use crate::fitted::FittedTree;
 use crate::model::Forest;
 use crate::shapley::TreeShapley;
-use crate::trainers::{TableError, encode_feature};
 
 /// How the values of trees make the outputs of a model.
 #[derive(Clone, Copy, Debug)]

@@ -30,6 +30,7 @@
 //! | `resolved` | hyper-parameters resolved for given training rows |
 //! | `growth`; `route`; `fitted`; [`model`] | weights and gains of nodes, leaves of rows, predictions, the fitted forest |
 //! | `onnx` | forests in ONNX |
+//! | `features` | features of a table as a fitted forest reads them |
 //! | `shapley`; `explain` | Shapley values of trees; contributions and importances of models |
 //! | [`forest`] | fitting and evaluating candidates |
 //! | [`estimator`], [`trainers`] | the interfaces to linfa and to the guest |
@@ -49,6 +50,7 @@ mod draw;
 mod entries;
 pub mod estimator;
 mod explain;
+mod features;
 mod fitted;
 mod fixed_point;
 pub mod forest;

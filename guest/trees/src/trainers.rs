@@ -13,10 +13,11 @@ use linfa::ParamGuard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bins::{Bins, BinsError, Column};
+use crate::bins::{Bins, BinsError};
 use crate::explain::{self, Ensemble};
+use crate::features::{TableError, encode_feature};
 use crate::forest::{self, ForestError, TrainingSet};
-use crate::model::{Encode, FeatureValues, Forest, PredictError};
+use crate::model::Forest;
 use crate::params::{ForestParams, ForestValidParams, TargetKind};
 use crate::resolved::ResolveError;
 use crate::sample::SampleError;
@@ -197,46 +198,6 @@ fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fau
         classes: job.target.classes().to_vec(),
         forest,
     })
-}
-
-/// Errors of predicting a table.
-pub(crate) enum TableError {
-    Predict(PredictError),
-    Table(Fault),
-}
-
-impl TableError {
-    pub(crate) fn fault(self) -> Fault {
-        match self {
-            Self::Predict(error) => Fault::InvalidDataset(error.to_string()),
-            Self::Table(fault) => fault,
-        }
-    }
-}
-
-/// Encodes the feature of a table that `column` is of.
-pub(crate) fn encode_feature(
-    table: &Table,
-    column: &Column,
-    encode: &mut Encode<'_>,
-) -> Result<(), TableError> {
-    let features = table.features();
-    let index = features
-        .iter()
-        .position(|feature| feature.name == column.name);
-    let index = index.ok_or_else(|| PredictError::NoFeature(column.name.clone()))?;
-    let values = table.values(index).map_err(TableError::Table)?;
-    let labels = features[index].labels.as_deref().unwrap_or_default();
-    Ok(encode(match &values {
-        Values::Number(values) => FeatureValues::Number(values),
-        Values::Category(values) => FeatureValues::Category { labels, values },
-    })?)
-}
-
-impl From<PredictError> for TableError {
-    fn from(error: PredictError) -> Self {
-        Self::Predict(error)
-    }
 }
 
 fn check_classes(model: &Model) -> Result<(), Fault> {

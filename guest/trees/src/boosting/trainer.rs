@@ -16,11 +16,10 @@ use crate::boosting::fit::{self, BoostingError, BoostingSet};
 use crate::boosting::objective::{BoostingTarget, Link};
 use crate::boosting::params::BoostingParams;
 use crate::explain::{self, Ensemble};
+use crate::features::{TableError, encode_feature};
 use crate::model::Forest;
 use crate::params::TargetKind;
-use crate::trainers::{
-    MEMORY, TableError, choice, encode_feature, from, number, prepare, random_state, share,
-};
+use crate::trainers::{MEMORY, choice, from, number, prepare, random_state, share};
 
 /// Gradient boosted trees of classes, as scikit-learn's
 /// `HistGradientBoostingClassifier`.
