@@ -1,6 +1,6 @@
 //! What a model is worth, from its predictions of rows whose target is known
 //! ([`PredictedRows`]): [`Assessment`], what is told of them, with intervals by
-//! [`bootstrap`]; [`Curves`], the points behind it; and [`threshold`], the decision
+//! `bootstrap`; [`Curves`], the points behind it; and [`threshold`], the decision
 //! threshold that serves a metric best. Pure: bytes and numbers in, numbers out.
 //!
 //! Definitions are scikit-learn's; `vectors.py` beside the tests compares.
