@@ -113,7 +113,7 @@ fn learning_curves_are_those_of_scikit_learn() {
         assert_eq!(serde_json::from_slice::<Value>(&file).unwrap(), *curve);
         let lines = std::fs::read_to_string(fanout.path("results/learning_curve.csv")).unwrap();
         assert_eq!(lines.lines().count(), 1 + case.train_sizes.len());
-        for absent in ["cv_results.csv", "model.bin"] {
+        for absent in ["cv_results.csv", "model.fanout"] {
             assert!(!fanout.path("results").join(absent).exists(), "{absent}");
         }
     }

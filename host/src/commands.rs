@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Predict rows with a model of a run.
     Predict(predict::Predict),
-    /// Show what a model of a run is.
+    /// Show, export or explain a model of a run.
     #[command(subcommand)]
     Model(model::Model),
     /// Take tasks of runs from a queue until stopped.
