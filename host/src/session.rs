@@ -150,9 +150,12 @@ pub fn execute(
         failure: None,
         usage: None,
     };
-    let sizes = dataset::split_sizes(&prepared.splits_content, &prepared.folds);
-    let sizes = sizes.map_err(PredictionsError::from)?;
-    report.lead = Lead::new(&report.results, report.ranked_by(), &sizes);
+    // There is nobody to be ahead of one candidate.
+    if report.findings.is_none() && report.candidates.len() > 1 {
+        let sizes = dataset::split_sizes(&prepared.splits_content, &prepared.folds);
+        let sizes = sizes.map_err(PredictionsError::from)?;
+        report.lead = Lead::new(&report.results, report.ranked_by(), &sizes);
+    }
     let exported = Export {
         loaded,
         manifest: &manifest,

@@ -103,16 +103,16 @@ pub struct ServedFeature {
     /// Its name.
     pub name: String,
     /// The indices of the columns that it is made of: one, but for
-    /// [`ServedMade::Concat`].
+    /// [`Made::Concat`].
     pub of: Vec<usize>,
     /// What is made of them.
-    pub made: ServedMade,
+    pub made: Made,
 }
 
 /// What is made of columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "made", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ServedMade {
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Made {
     /// The numbers of a column; truth values are 0 and 1, dates and times as
     /// [`Holds`] says.
     Number,
@@ -133,6 +133,18 @@ pub enum ServedMade {
         /// The categories of the training data.
         labels: Vec<String>,
     },
+}
+
+impl Made {
+    /// The categories of the training data; none for numbers.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::Number => &[],
+            Self::Category { labels } | Self::Ordered { labels } | Self::Concat { labels, .. } => {
+                labels
+            }
+        }
+    }
 }
 
 /// How CSV is read.
@@ -186,7 +198,7 @@ pub fn unpack(package: &[u8]) -> Result<(Served, &[u8]), String> {
     }
     let columns = served.columns.len();
     let is_made = |feature: &ServedFeature| {
-        let concat = matches!(feature.made, ServedMade::Concat { .. });
+        let concat = matches!(feature.made, Made::Concat { .. });
         let of = &feature.of;
         of.iter().all(|column| *column < columns) && (of.len() == 1 || (concat && of.len() > 1))
     };

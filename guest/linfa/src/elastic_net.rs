@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Param, Params, PredictionValues, TrainerDescription, onnx};
+use fanout_sdk::{Fault, Matrix, Param, Params, TrainerDescription};
 use serde_json::json;
 
 use crate::algebra::{Cholesky, dot};
 use crate::descent::{Descent, Quadratic};
 use crate::describe::{Gives, Values, at_least, choice, count, dense, fit_intercept, pairs, share};
-use crate::linear::{LinearModel, NormalEquations};
+use crate::linear::{LinearModel, NormalEquations, predicts_numbers};
 use crate::linear_regression::least_squares;
 
 /// scikit-learn's `ElasticNet`: minimises `‖y - X b‖² / (2 n) + alpha l1_ratio ‖b‖₁ +
@@ -221,22 +221,7 @@ impl DenseTrainer for ElasticNet {
         fit_all::<Self>(data, candidates, |params| params.number("l1_ratio"), each)
     }
 
-    fn predict(
-        model: &LinearModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
-    }
-
-    fn onnx(
-        model: &LinearModel,
-        graph: &mut onnx::Graph,
-        columns: &onnx::Columns,
-        _: &[String],
-    ) -> Result<onnx::Prediction, Fault> {
-        model.onnx_numbers(graph, columns)
-    }
+    predicts_numbers!();
 }
 
 impl DenseTrainer for Lasso {
@@ -267,20 +252,5 @@ impl DenseTrainer for Lasso {
         fit_all::<Self>(data, candidates, |_| 1.0, each)
     }
 
-    fn predict(
-        model: &LinearModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
-    }
-
-    fn onnx(
-        model: &LinearModel,
-        graph: &mut onnx::Graph,
-        columns: &onnx::Columns,
-        _: &[String],
-    ) -> Result<onnx::Prediction, Fault> {
-        model.onnx_numbers(graph, columns)
-    }
+    predicts_numbers!();
 }

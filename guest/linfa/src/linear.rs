@@ -17,6 +17,33 @@ pub struct LinearModel {
     pub intercepts: Vec<f64>,
 }
 
+/// The functions of a [`DenseTrainer`](fanout_sdk::DenseTrainer) that predict by a
+/// [`LinearModel`] of numbers.
+macro_rules! predicts_numbers {
+    () => {
+        fn predict(
+            model: &$crate::linear::LinearModel,
+            matrix: &fanout_sdk::Matrix,
+            rows: &[u32],
+        ) -> Result<fanout_sdk::PredictionValues, fanout_sdk::Fault> {
+            let numbers = model.decisions(matrix, rows);
+            Ok(fanout_sdk::PredictionValues::Numbers(numbers))
+        }
+
+        fn onnx(
+            model: &$crate::linear::LinearModel,
+            graph: &mut fanout_sdk::onnx::Graph,
+            columns: &fanout_sdk::onnx::Columns,
+            _: &[String],
+        ) -> Result<fanout_sdk::onnx::Prediction, fanout_sdk::Fault> {
+            let numbers = model.onnx(graph, columns)?;
+            Ok(fanout_sdk::onnx::Prediction::Numbers(numbers))
+        }
+    };
+}
+
+pub(crate) use predicts_numbers;
+
 impl LinearModel {
     /// `X b + intercept` of shape (rows, outputs), row-major.
     pub(crate) fn decisions(&self, matrix: &Matrix, rows: &[u32]) -> Vec<f64> {

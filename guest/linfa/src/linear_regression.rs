@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{Fault, Matrix, Params, PredictionValues, TrainerDescription, onnx};
+use fanout_sdk::{Fault, Matrix, Params, TrainerDescription};
 
 use crate::algebra::LeastSquares;
 use crate::describe::{Gives, Values, dense, fit_intercept, pairs};
-use crate::linear::{LinearModel, NormalEquations};
+use crate::linear::{LinearModel, NormalEquations, predicts_numbers};
 
 /// scikit-learn's `LinearRegression`: least squares, of least norm where columns
 /// are linearly dependent.
@@ -54,22 +54,7 @@ impl DenseTrainer for LinearRegression {
         ))
     }
 
-    fn predict(
-        model: &LinearModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
-    }
-
-    fn onnx(
-        model: &LinearModel,
-        graph: &mut onnx::Graph,
-        columns: &onnx::Columns,
-        _: &[String],
-    ) -> Result<onnx::Prediction, Fault> {
-        model.onnx_numbers(graph, columns)
-    }
+    predicts_numbers!();
 }
 
 /// The least-squares solution of least norm for each target.

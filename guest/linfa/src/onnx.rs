@@ -21,18 +21,6 @@ impl LinearModel {
         let intercepts = graph.row(self.intercepts.clone());
         Ok(graph.op("Add", [products, intercepts]))
     }
-
-    /// Predictions of numbers.
-    ///
-    /// # Errors
-    /// As [`Self::onnx`].
-    pub(crate) fn onnx_numbers(
-        &self,
-        graph: &mut Graph,
-        columns: &Columns,
-    ) -> Result<Prediction, Fault> {
-        Ok(Prediction::Numbers(self.onnx(graph, columns)?))
-    }
 }
 
 impl Occurring {

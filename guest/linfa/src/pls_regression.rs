@@ -3,14 +3,12 @@
 use std::convert::Infallible;
 
 use fanout_sdk::dense::{DenseData, DenseTarget, DenseTrainer};
-use fanout_sdk::{
-    Fault, Matrix, Param, ParamKind, Params, PredictionValues, TrainerDescription, onnx,
-};
+use fanout_sdk::{Fault, Param, ParamKind, Params, TrainerDescription};
 use serde_json::json;
 
 use crate::algebra::{add, dot};
 use crate::describe::{Gives, Values, count, dense};
-use crate::linear::{LinearModel, NormalEquations};
+use crate::linear::{LinearModel, NormalEquations, predicts_numbers};
 
 /// scikit-learn's `PLSRegression` for one target.
 ///
@@ -81,22 +79,7 @@ impl DenseTrainer for PlsRegression {
         Ok(fits)
     }
 
-    fn predict(
-        model: &LinearModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
-    }
-
-    fn onnx(
-        model: &LinearModel,
-        graph: &mut onnx::Graph,
-        columns: &onnx::Columns,
-        _: &[String],
-    ) -> Result<onnx::Prediction, Fault> {
-        model.onnx_numbers(graph, columns)
-    }
+    predicts_numbers!();
 }
 
 fn count_of(data: &DenseData<'_>, params: &Params) -> Result<usize, Fault> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::algebra::{Cholesky, dot};
 use crate::classes::{Balance, Classes, Occurring};
 use crate::describe::{Gives, Values, at_least, class_weight, dense, fit_intercept, pairs};
-use crate::linear::{LinearModel, NormalEquations, column_means, mean, model};
+use crate::linear::{LinearModel, NormalEquations, column_means, mean, model, predicts_numbers};
 use crate::linear_regression::least_squares;
 
 /// scikit-learn's `Ridge`: minimises `‖y - X b‖² + alpha ‖b‖²`.
@@ -295,22 +295,7 @@ impl DenseTrainer for Ridge {
         fit_all(candidates, problem, |linear| linear, each)
     }
 
-    fn predict(
-        model: &LinearModel,
-        matrix: &Matrix,
-        rows: &[u32],
-    ) -> Result<PredictionValues, Fault> {
-        Ok(PredictionValues::Numbers(model.decisions(matrix, rows)))
-    }
-
-    fn onnx(
-        model: &LinearModel,
-        graph: &mut onnx::Graph,
-        columns: &onnx::Columns,
-        _: &[String],
-    ) -> Result<onnx::Prediction, Fault> {
-        model.onnx_numbers(graph, columns)
-    }
+    predicts_numbers!();
 }
 
 impl RidgeClassifier {

@@ -93,11 +93,6 @@ impl RowSource {
         })
     }
 
-    /// The number of rows, if it is known.
-    pub fn rows(&self) -> Option<u64> {
-        self.source.rows()
-    }
-
     /// The rows, in order, in batches.
     pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch, DatasetError>> + '_ {
         let rows = (BATCH_VALUES / self.projection.len().max(1)).clamp(256, 16_384);

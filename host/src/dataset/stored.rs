@@ -15,6 +15,7 @@ use fanout_sdk::Target;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder as Reader;
 use parquet::errors::ParquetError;
+use rustc_hash::FxHashMap;
 
 use super::labels;
 
@@ -122,18 +123,19 @@ fn column(file: &Bytes, name: &str) -> Result<ArrayRef, StoredError> {
 
 /// The numbers of training and of test rows of each split, of a splits file.
 pub fn split_sizes(file: &Bytes, splits: &[Split]) -> Result<Vec<[u64; 2]>, StoredError> {
-    // The number of rows of each value, by column.
-    let mut columns: BTreeMap<&str, BTreeMap<i32, u64>> = BTreeMap::new();
+    // The number of rows of each value, and of all, by column.
+    let mut columns: BTreeMap<&str, (BTreeMap<i32, u64>, u64)> = BTreeMap::new();
     let mut read = |name| -> Result<(), StoredError> {
         if columns.contains_key(name) {
             return Ok(());
         }
         let values = cast(&column(file, name)?, &DataType::Int32)?;
-        let mut rows = BTreeMap::new();
+        let mut rows: FxHashMap<i32, u64> = FxHashMap::default();
         for value in values.as_primitive::<Int32Type>().iter().flatten() {
             *rows.entry(value).or_insert(0) += 1;
         }
-        columns.insert(name, rows);
+        let all = rows.values().sum();
+        columns.insert(name, (rows.into_iter().collect(), all));
         Ok(())
     };
     for split in splits {
@@ -143,16 +145,17 @@ pub fn split_sizes(file: &Bytes, splits: &[Split]) -> Result<Vec<[u64; 2]>, Stor
         }
     }
     let size = |split: &Split| {
-        let rows = &columns[split.column.as_str()];
+        let (rows, all) = &columns[split.column.as_str()];
         let of = |value: &i32| rows.get(value).copied().unwrap_or_default();
         let test = split.test.as_ref().map_or(0, of);
         let train = match (&split.train, split.test) {
             (Train::Before, Some(test)) => rows.range(..test).map(|(_, rows)| rows).sum(),
             (Train::Column { name, value }, _) => columns[name.as_str()]
+                .0
                 .get(value)
                 .copied()
                 .unwrap_or_default(),
-            _ => rows.values().sum::<u64>() - test,
+            _ => all - test,
         };
         [train, test]
     };

@@ -4,7 +4,6 @@ use fanout_contract::{Fault, ModelForm, OnnxForm, Threshold};
 
 use super::{ModelHead, Predictor};
 use crate::dataset::Made;
-use crate::sandbox::Instance;
 use crate::task::TaskFault;
 
 /// Why a model was not exported.
@@ -23,13 +22,7 @@ pub enum ExportError {
 /// # Errors
 /// If the form can't say it, or the guest fails.
 pub fn export(predictor: &Predictor<'_>, form: &ModelForm) -> Result<Vec<u8>, ExportError> {
-    let cancel = predictor.cancel.clone();
-    let mut instance = Instance::new(predictor.guest, predictor.limits, cancel)
-        .and_then(|mut instance| {
-            instance.open_model(predictor.fitted)?;
-            Ok(instance)
-        })
-        .map_err(ExportError::Guest)?;
+    let mut instance = predictor.instance().map_err(ExportError::Guest)?;
     instance.export(form).map_err(|fault| match fault {
         TaskFault::Refused {
             fault: Fault::InvalidTask(message) | Fault::InvalidParams(message),

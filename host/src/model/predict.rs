@@ -51,17 +51,20 @@ pub struct Predictor<'a> {
 }
 
 impl Predictor<'_> {
+    /// A new instance of the guest in which the model is open.
+    pub(super) fn instance(&self) -> Result<Instance, TaskFault> {
+        let mut instance = Instance::new(self.guest, self.limits, self.cancel.clone())?;
+        instance.open_model(self.fitted)?;
+        Ok(instance)
+    }
+
     /// How much the model relies on each of its features.
     ///
     /// # Errors
     /// If the guest fails, or its trainer can't tell.
     pub fn importances(&self) -> Result<Importances, PredictError> {
-        let read = || {
-            let mut opened = Instance::new(self.guest, self.limits, self.cancel.clone())?;
-            opened.open_model(self.fitted)?;
-            opened.importances()
-        };
-        read().map_err(PredictError::Guest)
+        let told = self.instance().and_then(|mut open| open.importances());
+        told.map_err(PredictError::Guest)
     }
 }
 
@@ -178,14 +181,7 @@ fn of_batch(
     let encoded = rows.encode(batch)?;
     let instance = match instance {
         Some(instance) => instance,
-        None => {
-            let cancel = predictor.cancel.clone();
-            let mut opened = Instance::new(predictor.guest, predictor.limits, cancel)
-                .map_err(PredictError::Guest)?;
-            let read = opened.open_model(predictor.fitted);
-            read.map_err(PredictError::Guest)?;
-            instance.insert(opened)
-        }
+        None => instance.insert(predictor.instance().map_err(PredictError::Guest)?),
     };
     let made = match asked {
         Asked::Predictions(columns) => {

@@ -47,9 +47,7 @@ impl Columns {
             threshold: positive.zip(target.threshold),
         }
     }
-}
 
-impl Columns {
     /// Whether the labels of the classes are texts, not integers or truth values.
     pub(super) fn labels_are_texts(&self) -> bool {
         self.labels == DataType::Utf8

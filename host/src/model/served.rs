@@ -1,9 +1,7 @@
 //! [`served`]: what the model's guest has to know to answer rows over HTTP.
 
 use arrow_schema::{DataType, TimeUnit};
-use fanout_contract::served::{
-    Holds, ServedColumn, ServedCsv, ServedFeature, ServedMade, ServedTarget,
-};
+use fanout_contract::served::{Holds, ServedColumn, ServedCsv, ServedFeature, ServedTarget};
 use fanout_contract::{CONTRACT, Served};
 
 use super::{Columns, ModelHead};
@@ -43,9 +41,8 @@ pub enum ServedError {
 pub fn served(head: &ModelHead) -> Result<Served, ServedError> {
     let (recipe, reading) = (&head.recipe, &head.reading);
     let columns = recipe.columns.iter().map(|column| {
-        let mut readers = recipe.features.iter();
-        let is_label = readers
-            .any(|feature| feature.of.contains(&column.name) && feature.made != Made::Number);
+        let mut readers = recipe.readers(&column.name);
+        let is_label = readers.any(|feature| feature.made != Made::Number);
         let plan = reading.columns.get(&column.name);
         let holds = column.arrow().and_then(|kind| holds(&kind));
         let is_time = |holds: &Holds| {
@@ -77,16 +74,10 @@ pub fn served(head: &ModelHead) -> Result<Served, ServedError> {
                 .iter()
                 .position(|column| column.name == *name)
         };
-        let made = match feature.made.clone() {
-            Made::Number => ServedMade::Number,
-            Made::Category { labels } => ServedMade::Category { labels },
-            Made::Ordered { labels } => ServedMade::Ordered { labels },
-            Made::Concat { separator, labels } => ServedMade::Concat { separator, labels },
-        };
         ServedFeature {
             name: feature.name.clone(),
             of: feature.of.iter().filter_map(place).collect(),
-            made,
+            made: feature.made.clone(),
         }
     });
     let target = &head.target;

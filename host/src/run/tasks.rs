@@ -176,11 +176,6 @@ impl SingleTask {
     pub fn wanted_fits(&self) -> &WantedFits {
         &self.wanted
     }
-
-    /// The task's document.
-    pub fn document(&self) -> &Task {
-        &self.task
-    }
 }
 
 /// Several tasks that have nothing to do with each other.

@@ -34,8 +34,6 @@ pub fn component(file: &ModelFile, guest: Option<&Path>) -> Result<Bytes, Sessio
 pub struct OpenModel {
     /// The file.
     pub file: ModelFile,
-    /// The guest's component.
-    pub component: Bytes,
     guest: Guest,
 }
 
@@ -55,11 +53,7 @@ impl OpenModel {
             name: path.display().to_string(),
             source,
         })?;
-        Ok(Self {
-            file,
-            component,
-            guest,
-        })
+        Ok(Self { file, guest })
     }
 
     /// What predicts with it, on so many threads.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::cell::{Cell, CellReader};
 use crate::contract::label::find_label;
-use crate::contract::served::{ServedFeature, ServedMade};
+use crate::contract::served::{Made, ServedFeature};
 use crate::contract::{Column, ColumnKind, Role, Served};
 use crate::{Fault, Table, Values};
 
@@ -64,7 +64,7 @@ impl<'a> Columns<'a> {
     pub(super) fn new(served: &'a Served) -> Self {
         let cells = served.columns.iter().enumerate().map(|(place, column)| {
             let mut readers = served.features.iter().filter(|f| f.of.contains(&place));
-            let is_number = |feature: &ServedFeature| feature.made == ServedMade::Number;
+            let is_number = |feature: &ServedFeature| feature.made == Made::Number;
             ColumnCells {
                 name: &column.name,
                 reader: CellReader::of(column),
@@ -141,19 +141,19 @@ impl<'a> Columns<'a> {
     ) -> Result<(Column, Values), Fault> {
         let parts: Vec<&ColumnCells<'_>> = feature.of.iter().map(|at| &self.cells[*at]).collect();
         let (kind, values) = match &feature.made {
-            ServedMade::Number => {
+            Made::Number => {
                 let numbers = parts[0].numbers.clone().unwrap_or_default();
                 (ColumnKind::Number, Values::Number(numbers))
             }
-            ServedMade::Ordered { labels } => {
+            Made::Ordered { labels } => {
                 let places = places(parts[0], labels)?;
                 (ColumnKind::Number, Values::Number(places))
             }
-            ServedMade::Category { labels } | ServedMade::Concat { labels, .. } => {
+            Made::Category { labels } | Made::Concat { labels, .. } => {
                 let mut made = Labels::of(labels);
                 let known = made.labels.len() as u32;
                 match &feature.made {
-                    ServedMade::Concat { separator, .. } => {
+                    Made::Concat { separator, .. } => {
                         (0..rows)
                             .for_each(|row| made.push(joined(&parts, row, separator).as_deref()));
                     }

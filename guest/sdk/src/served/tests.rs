@@ -13,7 +13,7 @@ use super::columns::{Columns, Unknown};
 use super::format::Format;
 use super::*;
 use crate::contract::CONTRACT;
-use crate::contract::served::{ServedColumn, ServedCsv, ServedFeature, ServedMade, ServedTarget};
+use crate::contract::served::{Made, ServedColumn, ServedCsv, ServedFeature, ServedTarget};
 use crate::function::Function;
 use crate::request::HttpRequest;
 use crate::{Dataset, Values, fixture};
@@ -40,7 +40,7 @@ fn served() -> Served {
         made,
     };
     let (code, size) = (labels(&["7", "1.5"]), labels(&["S", "M", "L"]));
-    let both = ServedMade::Concat {
+    let both = Made::Concat {
         separator: "_".to_owned(),
         labels: labels(&["M_a", "S_b"]),
     };
@@ -66,10 +66,10 @@ fn served() -> Served {
             column("shop", Holds::Text),
         ],
         features: vec![
-            feature("x", &[0], ServedMade::Number),
-            feature("day", &[1], ServedMade::Number),
-            feature("code", &[2], ServedMade::Category { labels: code }),
-            feature("size", &[3], ServedMade::Ordered { labels: size }),
+            feature("x", &[0], Made::Number),
+            feature("day", &[1], Made::Number),
+            feature("code", &[2], Made::Category { labels: code }),
+            feature("size", &[3], Made::Ordered { labels: size }),
             feature("both", &[3, 4], both),
         ],
         csv: ServedCsv {

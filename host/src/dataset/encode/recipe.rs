@@ -8,6 +8,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+pub use fanout_contract::served::Made;
 use fanout_contract::{CONTRACT, Column, ColumnKind, Layout, Role};
 use serde::{Deserialize, Serialize};
 
@@ -49,44 +50,6 @@ pub struct FeatureRecipe {
     pub of: Vec<String>,
     /// What is made of them.
     pub made: Made,
-}
-
-/// What is made of columns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Made {
-    /// The numbers of one column; truth values are 0 and 1, dates days, times whole
-    /// numbers.
-    Number,
-    /// The categories of one column.
-    Category {
-        /// Those of the training data.
-        labels: Vec<String>,
-    },
-    /// The places of one column's categories in an order.
-    Ordered {
-        /// The categories, the least first.
-        labels: Vec<String>,
-    },
-    /// The texts of several columns as one category.
-    Concat {
-        /// What stands between them.
-        separator: String,
-        /// The categories of the training data.
-        labels: Vec<String>,
-    },
-}
-
-impl Made {
-    /// The categories of the training data; none for numbers.
-    pub fn labels(&self) -> &[String] {
-        match self {
-            Self::Number => &[],
-            Self::Category { labels } | Self::Ordered { labels } | Self::Concat { labels, .. } => {
-                labels
-            }
-        }
-    }
 }
 
 impl Recipe {
@@ -136,10 +99,7 @@ impl Recipe {
     }
 
     /// The features that read the column `name`.
-    pub(in crate::dataset) fn readers<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> impl Iterator<Item = &'a FeatureRecipe> {
+    pub fn readers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a FeatureRecipe> {
         let features = self.features.iter();
         features.filter(move |feature| feature.of.iter().any(|part| part == name))
     }
