@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
@@ -162,10 +162,21 @@ fn write(
     let schema = Type::group_type_builder("schema")
         .with_fields(fields)
         .build()?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .build();
-    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
+    let properties = WriterProperties::builder();
+    let properties = match (rows, &prediction) {
+        // A store keeps it.
+        (Some(_), _) => properties.set_compression(Compression::SNAPPY),
+        // The host reads it at once: a dictionary of many numbers costs more than it saves.
+        (None, prediction) => {
+            let labels = matches!(prediction, Some(Column::Labels(_)));
+            properties
+                .set_statistics_enabled(EnabledStatistics::None)
+                .set_dictionary_enabled(false)
+                .set_column_dictionary_enabled("prediction".into(), labels)
+        }
+    };
+    let properties = Arc::new(properties.build());
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), properties)?;
     let mut group = writer.next_row_group()?;
     if let Some(rows) = rows
         && let Some(mut column) = group.next_column()?
