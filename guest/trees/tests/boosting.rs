@@ -189,6 +189,10 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
         prop_oneof![Just(1e-3), Just(0.5)],
         prop_oneof![Just(0.0), Just(0.01)],
         prop_oneof![2 => Just(json!(null)), 1 => Just(json!("no_interactions"))],
+        prop_oneof![
+            1 => Just(Vec::new()),
+            2 => prop::collection::vec(-1..2_i8, 3),
+        ],
     );
     (
         prop::sample::select(losses),
@@ -210,11 +214,23 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
                 "min_sum_hessian": limits.0, "min_split_gain": limits.1,
                 "interaction_cst": limits.2,
             });
+            let signs = (0..).zip(limits.3);
+            set["monotonic_cst"] = signs
+                .map(|(index, sign): (u32, i8)| (format!("number {index}"), json!(sign)))
+                .collect();
             if loss == "quantile" {
                 set["quantile"] = json!(0.3);
             }
             set
         })
+}
+
+/// `shared` without the signs of features that the data do not have.
+fn of_features(data: &Data, mut shared: Value) -> Value {
+    if let Some(signs) = shared["monotonic_cst"].as_object_mut() {
+        signs.retain(|name, _| data.columns.iter().any(|(column, _)| column.name == *name));
+    }
+    shared
 }
 
 /// A candidate that is fitted with others has the predictions of its own fit, and
@@ -223,7 +239,8 @@ fn check_family(data: &Data, shared: &Value, rounds: &[u32]) -> Result<(), TestC
     let candidates: Vec<Params> = rounds
         .iter()
         .map(|&rounds| {
-            let mut candidate = params(&data.target, shared);
+            let shared = of_features(data, shared.clone());
+            let mut candidate = params(&data.target, &shared);
             candidate.insert("max_iter".to_owned(), json!(rounds));
             candidate
         })
@@ -299,7 +316,8 @@ proptest! {
         let mut candidates: Vec<Params> = Vec::new();
         for rounds in [5, 2] {
             for shared in &shared {
-                let mut candidate = params(&data.target, shared);
+                let shared = of_features(&data, shared.clone());
+                let mut candidate = params(&data.target, &shared);
                 candidate.insert("max_iter".to_owned(), json!(rounds));
                 candidates.push(candidate);
             }
@@ -383,6 +401,23 @@ fn predict_grid(set: &Value) -> Vec<f64> {
             .unwrap()
             .as_prediction(),
     )
+}
+
+/// As by LightGBM: a number between those of a node's rows goes left.
+#[test]
+fn numbers_that_no_row_of_a_node_has_go_left() {
+    let train = (0..80_u32).map(|row| f64::from(row % 2) * 5.0);
+    let data = Data {
+        columns: vec![number("a", train.chain([0.0, 5.0, 4.0]).collect())],
+        target: Target::Numbers((0..83).map(|row| f64::from(row % 2)).collect()),
+        weights: None,
+        train: (0..80).collect(),
+        test: vec![80, 81, 82],
+    };
+    let (found, _) = evaluate(&data, &[params(&data.target, &json!({}))]).unwrap();
+    let test = &found.test[&0];
+    assert!(test[1] - test[0] > 0.5, "{test:?}");
+    assert_eq!(test[2], test[0]);
 }
 
 #[test]

@@ -151,11 +151,14 @@ impl SplitFinder<'_> {
                         0 => left.rows * 2 > node.total.rows,
                         _ => side == 1,
                     };
+                    // As in LightGBM, numbers that no row of the node has go left.
+                    let absent = codes[code + 1..].iter();
+                    let absent = absent.take_while(|sums| sums.rows == 0).count();
                     scan.take(
                         searched.feature,
                         left,
                         Side::UpTo {
-                            last: code as u8,
+                            last: (code + absent) as u8,
                             missing: goes_left,
                         },
                     );
