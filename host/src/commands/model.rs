@@ -10,7 +10,7 @@ use fanout::dataset::Made;
 use fanout::error::ErrorKind;
 use fanout::model::{ModelFile, ModelHead, export, served, with_model};
 use fanout::report::files;
-use fanout::report::human::{aligned, bytes, clip, count, score};
+use fanout::report::human::{aligned, bytes, clip, count, counted, score};
 use fanout::session::{OpenModel, SessionError, component as component_of};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{ModelForm, OnnxForm};
@@ -182,12 +182,30 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
         });
         writeln!(text, "score       {metric} {mean} ± {std}{held}")?;
     }
+    // A model that was retrained was not searched for.
+    for (metric, held) in holdout.iter().flatten() {
+        if !scores.contains_key(metric) {
+            let held = held.map_or_else(|| "not defined".to_owned(), score);
+            writeln!(text, "score       {metric} {held} on the newest rows")?;
+        }
+    }
     let with = match &model.guest {
         Some(component) => format!("in the file, {}", bytes(component.len() as u64)),
         None => "not in the file".to_owned(),
     };
     writeln!(text, "guest       {}, {with}", guest.short())?;
     writeln!(text, "model       {}", bytes(model.fitted.len() as u64))?;
+    if let Some(training) = &model.training {
+        let files = counted(training.files.len(), "file");
+        writeln!(
+            text,
+            "trained on  {files} of {}",
+            clip(&training.source, 60)
+        )?;
+        if let Some(before) = &training.retrained {
+            writeln!(text, "retrained   from the model of run {}", before.short())?;
+        }
+    }
     let lines = recipe.features.iter().map(|feature| {
         let reads = match &feature.made {
             Made::Number => "number".to_owned(),
