@@ -117,12 +117,17 @@ pub(crate) fn made(report: &Value) -> u64 {
     count("served") + count("failed") - count("reused")
 }
 
+/// The head of a model file.
+pub(crate) fn head(model: &[u8]) -> Value {
+    let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
+    serde_json::from_slice(&model[48..48 + size]).unwrap()
+}
+
 /// The fitted model in a model file, which is the same whatever the plan says of pools
 /// and families: its first part.
 pub(crate) fn fitted(model: &[u8]) -> &[u8] {
     let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
-    let (head, parts) = model[48..].split_at(size);
-    let head: Value = serde_json::from_slice(head).unwrap();
+    let (head, parts) = (head(model), &model[48 + size..]);
     assert_eq!(head["parts"][0]["name"], "fitted");
     &parts[..head["parts"][0]["size"].as_u64().unwrap() as usize]
 }
