@@ -91,15 +91,16 @@ impl<'a> Assessor<'a> {
         Ok(rows?)
     }
 
-    /// What is predicted of rows that the fit was not of: out of fold, or else of the
-    /// hold-out rows; as the values of a column with its name. `None`: there are none.
+    /// What is predicted of rows that the fit was not of: of the hold-out rows by the
+    /// refitted model, or else out of fold; as the values of a column with its name.
+    /// `None`: there are none.
     pub(super) fn predicted(
         &self,
         plan: &Plan,
     ) -> Result<Option<(String, ColumnValues)>, SessionError> {
-        let rows = match (&self.out_of_fold, &self.prepared.holdout) {
-            (Some(rows), _) => Some(rows.clone().first_of_each_row()),
-            (None, Some(split)) => self.read(std::slice::from_ref(split))?,
+        let rows = match (&self.prepared.holdout, &self.out_of_fold) {
+            (Some(split), _) => self.read(std::slice::from_ref(split))?,
+            (None, Some(rows)) => Some(rows.clone().first_of_each_row()),
             (None, None) => None,
         };
         let scoring = Scoring {
