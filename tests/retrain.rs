@@ -1,10 +1,13 @@
 //! `fanout retrain`, over the real binary: partitions that come later, alike or shifted.
 
-use std::process::Output;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Output, Stdio};
 
 use fanout::digest::Digest;
 use serde_json::Value;
 
+use crate::nats::server::Nats;
+use crate::nats::worker::Worker;
 use crate::program::{Fanout, head, text};
 
 /// A table of flights by day: whether one was late follows from its distance, and in a
@@ -424,4 +427,49 @@ fn a_threshold_is_tuned_anew() {
     }
     let f1 = told["scores"]["f1"]["new"]["score"].as_f64().unwrap();
     assert!((f1 - 2.0 * both / either).abs() < 1e-12, "{f1}");
+}
+
+/// A retraining that was killed goes on, on workers elsewhere too, and gives the same.
+#[test]
+fn a_retraining_that_was_killed_goes_on() {
+    let fanout = trained(PLAN, &flights(0, 1000, false));
+    fanout.write("days/b.csv", &flights(1000, 1000, true));
+    let whole = ["--store", "whole", "-o", "whole.fanout"];
+    let (_, expected) = retrained(&fanout, &[&[OLD], &whole[..]].concat());
+    // At once, and when the data are in the store and the fit is under way.
+    for lines in [0, 1] {
+        let mut command = fanout.command();
+        command.args(["retrain", OLD, "-o", "killed.fanout"]);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let told = BufReader::new(child.stderr.take().unwrap());
+        let told: Vec<String> = told.lines().take(lines).map(Result::unwrap).collect();
+        assert!(
+            told.iter().all(|line| line.starts_with("dataset: ")),
+            "{told:?}"
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let (code, told) = retrained(&fanout, &[OLD, "-o", "killed.fanout"]);
+    assert_eq!(code, Some(0));
+    for part in ["winner", "scores", "rows", "drift", "run"] {
+        assert_eq!(told[part], expected[part], "{part}");
+    }
+    let model = |name: &str| head(&read(&fanout, name))["model"].clone();
+    assert_eq!(model("killed.fanout"), model("whole.fanout"));
+    let runs = fanout.text(&["runs"]);
+    assert!(runs.contains("flights, retrained"), "{runs}");
+    assert!(!runs.contains(" of 2 done"), "{runs}");
+
+    let nats = Nats::start();
+    let url = nats.url();
+    let store = ["--store", "shared"];
+    let worker = Worker::start(&fanout, &url, &store);
+    worker.says("connected");
+    let arguments = [&[OLD, "--pool", &url, "-o", "queued.fanout"], &store[..]].concat();
+    let (code, told) = retrained(&fanout, &arguments);
+    assert_eq!((code, &told["reused"]), (Some(0), &false.into()));
+    assert_eq!(told["scores"], expected["scores"]);
+    assert_eq!(model("queued.fanout"), model("whole.fanout"));
 }

@@ -40,12 +40,12 @@ use pools::{PoolInputs, Remote};
 
 pub use drift::Drift;
 pub use effort::TimeEstimate;
-pub use error::SessionError;
+pub use error::{RetrainError, SessionError};
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use model::{OpenModel, component};
 pub use pools::queue_settings;
-pub use retrain::{Files, Retrain, RetrainError, Retrained, Rows, Winner, retrain};
+pub use retrain::{Files, Retrain, Retrained, Rows, Winner, retrain};
 
 /// How a plan is executed.
 #[derive(Clone, Debug)]

@@ -27,9 +27,10 @@ pub struct Drift {
 }
 
 /// The drift of the columns of a dataset, in the rows that `since` says, from those of
-/// `before`. The recipes are those of both.
+/// `before`. The recipes are those of both; `classes` are those of the old model.
 pub(super) fn of_columns(
     before: &Training,
+    classes: &[String],
     (old, new): (&Recipe, &Recipe),
     dataset: &Bytes,
     since: impl Fn(usize) -> bool + Sync,
@@ -56,13 +57,7 @@ pub(super) fn of_columns(
         drift(before, known, ratio)
     });
     let features: Vec<_> = features.collect::<Result<_, _>>()?;
-    let labels: Vec<String> = match &before.target.values {
-        crate::model::Observed::Categories { counts, .. } => {
-            counts.iter().map(|(label, _)| label.clone()).collect()
-        }
-        crate::model::Observed::Numbers { .. } => Vec::new(),
-    };
-    let (target, rows) = drift(&before.target, &labels, 1.0)?;
+    let (target, rows) = drift(&before.target, classes, 1.0)?;
     Ok(Drift {
         rows,
         features: features

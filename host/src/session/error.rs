@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use fanout_contract::Fault;
 
-use super::retrain::RetrainError;
 use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
@@ -117,6 +116,32 @@ pub enum SessionError {
     /// The files of results can't be written.
     #[error(transparent)]
     Files(#[from] FilesError),
+}
+
+/// Why a model can't be retrained.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RetrainError {
+    /// The model file does not name its source.
+    #[error("the model does not say on which data it was trained")]
+    NoSource,
+    /// The target has other classes.
+    #[error("the target `{target}` has the classes {found}; the model has {trained}")]
+    Classes {
+        /// The target.
+        target: String,
+        /// Those of the data.
+        found: String,
+        /// Those of the model.
+        trained: String,
+    },
+    /// No metric is defined for both models on the newest rows.
+    #[error("none of the metrics {metrics} is defined on the {rows} newest rows")]
+    Undefined {
+        /// The metrics.
+        metrics: String,
+        /// The number of rows.
+        rows: usize,
+    },
 }
 
 impl SessionError {

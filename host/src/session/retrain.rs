@@ -13,9 +13,11 @@ use super::drift::{Drift, of_columns};
 use super::export::fitted;
 use super::pools::Remote;
 use super::training::{dataset, training};
-use super::{LoadedPlan, Opened, Opening, Options, SessionError, SuitedPlan, component, open};
+use super::{
+    LoadedPlan, Opened, Opening, Options, RetrainError, SessionError, SuitedPlan, component, open,
+};
 use crate::dataset::{Arrivals, HoldNewest, Newest, Prepared, RowSource, TrainedFiles, Truth};
-use crate::dataset::{FileStamp, Recipe, reading};
+use crate::dataset::{FileStamp, Recipe, Warning, reading};
 use crate::digest::Digest;
 use crate::model::{Asked, ModelFile, ModelFileError, ModelHead, ModelTarget, Predictor, predict};
 use crate::plan::{
@@ -26,6 +28,7 @@ use crate::run::event::{Event, Listeners};
 use crate::run::manifest;
 use crate::run::predictions::{self, PredictionsError};
 use crate::run::search::{ranking_metric, run_outside_search};
+use crate::run::summary::Summary;
 use crate::run::tasks::SingleTask;
 use crate::store::{Location, Store};
 use crate::worth::{self, Comparison, PredictedRows, Scoring, threshold};
@@ -53,32 +56,6 @@ pub struct Retrain {
     pub limits: Option<Limits>,
     /// How many tasks run at a time, where that is not what the pool says.
     pub workers: Option<usize>,
-}
-
-/// Why a model can't be retrained.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RetrainError {
-    /// The model file does not name its source.
-    #[error("the model does not say on which data it was trained")]
-    NoSource,
-    /// The target has other classes.
-    #[error("the target `{target}` has the classes {found}; the model has {trained}")]
-    Classes {
-        /// The target.
-        target: String,
-        /// Those of the data.
-        found: String,
-        /// Those of the model.
-        trained: String,
-    },
-    /// No metric is defined for both models on the newest rows.
-    #[error("none of the metrics {metrics} is defined on the {rows} newest rows")]
-    Undefined {
-        /// The metrics.
-        metrics: String,
-        /// The number of rows.
-        rows: usize,
-    },
 }
 
 /// Which of two models is kept.
@@ -212,6 +189,14 @@ pub fn retrain(
         reused: prepared.reused,
         wall: started.elapsed(),
     });
+    // Of the others, those who ran the plan know.
+    let reading = prepared.summary.warnings.iter().filter(|warning| {
+        matches!(
+            warning,
+            Warning::MissingTargets { .. } | Warning::Lost { .. }
+        )
+    });
+    told.warnings.extend(reading.map(ToString::to_string));
     check_target(&file.head, prepared)?;
     let suited = loaded.suited(prepared)?;
     let opening = Opening {
@@ -278,6 +263,7 @@ fn plan_of_model(path: &Path, file: &ModelFile, asked: &Retrain) -> Result<Plan,
             random_state: 0,
         };
     }
+    plan.name += ", retrained";
     plan.kind = Kind::Search {};
     plan.holdout = None;
     plan.predictions = false;
@@ -381,6 +367,14 @@ fn check_target(head: &ModelHead, prepared: &Prepared) -> Result<(), RetrainErro
     }
 }
 
+/// The scores of the new model on the newest rows.
+fn held_out(told: &Retrained) -> BTreeMap<String, Option<f64>> {
+    let scores = told.scores.iter();
+    scores
+        .map(|(name, compared)| (name.clone(), compared.new.score))
+        .collect()
+}
+
 /// A retraining whose data are in the store.
 struct Retraining<'a> {
     file: &'a ModelFile,
@@ -420,7 +414,8 @@ impl Retraining<'_> {
             Some(before) => {
                 let since = |row: usize| row as u64 >= self.newest.known_rows;
                 let recipes = (&head.recipe, &prepared.recipe);
-                let mut drift = of_columns(before, recipes, &self.dataset, since)?;
+                let classes = &head.target.classes;
+                let mut drift = of_columns(before, classes, recipes, &self.dataset, since)?;
                 drift.add_predictions(before, &worth::predicted(&old, self.scoring()).1);
                 Some(drift)
             }
@@ -429,6 +424,9 @@ impl Retraining<'_> {
         let scores = worth::compare(&old, &new, self.scoring());
         told.scores = scores.map_err(SessionError::Assessment)?;
         let metric = self.deciding(told)?;
+        let run = self.opened.manifest.run();
+        let summary = Summary::of_fit(run, Some(held_out(told)), told.warnings.clone());
+        summary.keep(self.opened.record.store())?;
         let ahead = told.scores[&metric].difference.score;
         told.metric = Some(metric);
         if ahead.is_none_or(|ahead| ahead <= 0.0) {
@@ -591,8 +589,6 @@ impl Retraining<'_> {
         asked: &Retrain,
     ) -> Result<ModelFile, SessionError> {
         let (old, prepared) = (&self.file.head, &self.newest.prepared);
-        let scores = told.scores.iter();
-        let scores = scores.map(|(name, compared)| (name.clone(), compared.new.score));
         let head = ModelHead {
             run: self.opened.manifest.run(),
             target: ModelTarget {
@@ -602,7 +598,7 @@ impl Retraining<'_> {
             recipe: prepared.recipe.clone(),
             rows: told.rows.fitted,
             scores: BTreeMap::new(),
-            holdout: Some(scores.collect()),
+            holdout: Some(held_out(told)),
             ..old.clone()
         };
         let is_fitted = |row: usize| on_all || !self.newest.held_out[row];

@@ -182,3 +182,30 @@ impl SourceFile {
 pub(in crate::dataset) trait ReadSeek: Read + Seek + Send {}
 
 impl<T: Read + Seek + Send> ReadSeek for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_tag_or_else_its_time() {
+        let stamp = |size, modified, tag: Option<&str>| FileStamp {
+            name: "s3://bucket/a.csv".to_owned(),
+            size,
+            modified,
+            tag: tag.map(str::to_owned),
+        };
+        let known = stamp(5, Some(7), Some("x"));
+        // A copy has the content and another time.
+        assert!(known.is_same(&stamp(5, Some(8), Some("x"))));
+        assert!(!known.is_same(&stamp(5, Some(7), Some("y"))));
+        assert!(!known.is_same(&stamp(6, Some(7), Some("x"))));
+        assert!(known.is_same(&stamp(5, Some(7), None)));
+        assert!(!known.is_same(&stamp(5, Some(8), None)));
+        let other = FileStamp {
+            name: "s3://bucket/b.csv".to_owned(),
+            ..known.clone()
+        };
+        assert!(!known.is_same(&other));
+    }
+}
