@@ -110,6 +110,9 @@ impl ColumnValues {
     /// The values of the rows that `kept` says, by row.
     #[must_use]
     pub fn of_rows(self, kept: impl Fn(usize) -> bool) -> Self {
+        if (0..self.len()).all(&kept) {
+            return self;
+        }
         fn of<T>(values: Vec<T>, kept: impl Fn(usize) -> bool) -> Vec<T> {
             let rows = values.into_iter().enumerate();
             rows.filter_map(|(row, value)| kept(row).then_some(value))
@@ -130,7 +133,8 @@ impl ColumnValues {
         let Self::Numbers(places) = self else {
             return self;
         };
-        let code = |place: f64| (place >= 0.0).then_some(place as u32);
+        let code =
+            |place: f64| (place >= 0.0 && place < labels.len() as f64).then_some(place as u32);
         Self::Labels {
             labels: labels.to_vec(),
             codes: places.into_iter().map(code).collect(),
@@ -156,8 +160,9 @@ pub fn column_values(dataset: &Bytes, name: &str) -> Result<ColumnValues, Stored
         ColumnKind::Category { labels } => {
             let values = cast(&values, &DataType::Int32)?;
             let codes = values.as_primitive::<Int32Type>().iter();
-            let codes = codes.map(|code| code.and_then(|code| u32::try_from(code).ok()));
-            let codes = codes.collect();
+            let known = |code: &u32| (*code as usize) < labels.len();
+            let code = |code: i32| u32::try_from(code).ok().filter(known);
+            let codes = codes.map(|found| found.and_then(code)).collect();
             ColumnValues::Labels { labels, codes }
         }
     })

@@ -2,8 +2,6 @@
 //! where they were, and the [`Distribution`] of each column. Later data are held against
 //! it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{ColumnValues, FileStamp};
@@ -88,7 +86,8 @@ pub enum Observed {
 }
 
 impl Distribution {
-    /// That of the values of the column `name`.
+    /// That of the values of the column `name`, whose codes are below the number of its
+    /// labels.
     pub fn of(name: &str, values: &ColumnValues) -> Self {
         let (missing, observed) = match values {
             ColumnValues::Numbers(numbers) => {
@@ -96,15 +95,13 @@ impl Distribution {
                 (numbers.len() - there, of_numbers(numbers))
             }
             ColumnValues::Labels { labels, codes } => {
-                let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+                let mut of_label = vec![0_u64; labels.len()];
                 for code in codes.iter().flatten() {
-                    *counts.entry(*code).or_default() += 1;
+                    of_label[*code as usize] += 1;
                 }
-                let there: u64 = counts.values().sum();
-                let named = counts.into_iter().filter_map(|(code, rows)| {
-                    let label = labels.get(code as usize)?;
-                    Some((label.clone(), rows))
-                });
+                let there: u64 = of_label.iter().sum();
+                let named = labels.iter().cloned().zip(of_label);
+                let named = named.filter(|(_, rows)| *rows > 0);
                 let mut counts: Vec<(String, u64)> = named.collect();
                 counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
                 let rest = counts.split_off(counts.len().min(CATEGORIES));
@@ -148,8 +145,20 @@ fn of_numbers(numbers: &[f64]) -> Observed {
     let sorted = sorted(numbers);
     let edges = edges(&sorted);
     let mut counts = vec![0; edges.len() + 1];
-    for number in numbers.iter().filter(|number| !number.is_nan()) {
-        counts[bin(&edges, *number)] += 1;
+    if numbers.len() <= SORTED {
+        // All are sorted, so that a bin is a stretch of them.
+        let mut before = 0;
+        let ends = edges
+            .iter()
+            .map(|edge| sorted.partition_point(|n| n <= edge));
+        for (count, end) in counts.iter_mut().zip(ends.chain([sorted.len()])) {
+            *count = (end - before) as u64;
+            before = end;
+        }
+    } else {
+        for number in numbers.iter().filter(|number| !number.is_nan()) {
+            counts[bin(&edges, *number)] += 1;
+        }
     }
     let rows = sorted.len();
     let at = |share: usize| sorted[(rows * share).div_ceil(QUANTILES) - 1];
