@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::nats::server::Nats;
 use crate::nats::worker::Worker;
 use crate::program::{Fanout, head, text};
+use crate::s3::server::{BUCKET, KEY, SECRET, Server};
 
 /// A table of flights by day: whether one was late follows from its distance, and in a
 /// shifted one otherwise.
@@ -472,4 +473,41 @@ fn a_retraining_that_was_killed_goes_on() {
     assert_eq!((code, &told["reused"]), (Some(0), &false.into()));
     assert_eq!(told["scores"], expected["scores"]);
     assert_eq!(model("queued.fanout"), model("whole.fanout"));
+}
+
+/// Of a bucket, a new object is what came since.
+#[test]
+fn a_partition_may_come_to_a_bucket() {
+    let server = Server::start();
+    let fanout = Fanout::new();
+    let put = |name: &str, rows: &str| {
+        let days = server.bucket().join("days");
+        std::fs::create_dir_all(&days).unwrap();
+        std::fs::write(days.join(name), rows).unwrap();
+    };
+    let run = |arguments: &[&str]| {
+        let mut command = fanout.command();
+        command
+            .env("AWS_ACCESS_KEY_ID", KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            .env("AWS_ENDPOINT_URL", server.endpoint());
+        command.args(arguments).output().unwrap()
+    };
+    put("2024-01.csv", &flights(0, 1000, false));
+    let source = format!("source: s3://{BUCKET}/days/2024-*.csv");
+    let plan = fanout.write("plan.yaml", &PLAN.replace("source: days", &source));
+    let output = run(&["run", &plan, "--output", "out", "-q"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let retrain = ["retrain", OLD, "--json", "-o", "new.fanout"];
+    let told = |output: &Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let none = run(&retrain);
+    assert_eq!(none.status.code(), Some(9), "{}", text(&none.stderr));
+    assert_eq!(told(&none)["metric"], Value::Null);
+    put("2024-02.csv", &flights(1000, 1000, true));
+    let output = run(&retrain);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told = told(&output);
+    assert_eq!(told["rows"]["since"], 1000);
+    let new = format!("s3://{BUCKET}/days/2024-02.csv");
+    assert_eq!(told["files"]["new"], serde_json::json!([new]));
 }

@@ -254,6 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn of_many_numbers_some_are_sorted_and_all_are_counted() {
+        let rows = SORTED + SORTED / 2;
+        let (edges, counts, quantiles) = numbers((0..rows).map(|row| row as f64));
+        assert_eq!((edges.len(), quantiles.len()), (BINS - 1, QUANTILES));
+        assert_eq!(counts.iter().sum::<u64>(), rows as u64);
+        let tenth = (rows / BINS) as u64;
+        assert!(
+            counts.iter().all(|count| count.abs_diff(tenth) <= 4),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
     fn infinite_numbers_are_kept_in_json() {
         let values = ColumnValues::Numbers(vec![f64::INFINITY, 1.0, f64::NEG_INFINITY]);
         let found = Distribution::of("x", &values);
