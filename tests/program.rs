@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use fanout::digest::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -130,4 +131,23 @@ pub(crate) fn fitted(model: &[u8]) -> &[u8] {
     let (head, parts) = (head(model), &model[48 + size..]);
     assert_eq!(head["parts"][0]["name"], "fitted");
     &parts[..head["parts"][0]["size"].as_u64().unwrap() as usize]
+}
+
+/// A model file without the record of its training data, which names folders, as earlier
+/// versions wrote it.
+pub(crate) fn without_record(model: &[u8]) -> Vec<u8> {
+    let mut head = head(model);
+    let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
+    let mut parts = model[48 + size..].to_vec();
+    let listed = head["parts"].as_array_mut().unwrap();
+    let last = listed.pop().unwrap();
+    assert_eq!(last["name"], "training");
+    parts.truncate(parts.len() - last["size"].as_u64().unwrap() as usize);
+    let head = serde_json::to_vec(&head).unwrap();
+    let mut file = model[..8].to_vec();
+    file.extend((head.len() as u64).to_le_bytes());
+    file.extend(Digest::of(&head).as_bytes());
+    file.extend(head);
+    file.extend(parts);
+    file
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::nats::server::Nats;
 use crate::nats::worker::Worker;
-use crate::program::{Fanout, head, text};
+use crate::program::{Fanout, head, text, without_record};
 use crate::s3::server::{BUCKET, KEY, SECRET, Server};
 
 /// A table of flights by day: whether one was late follows from its distance, and in a
@@ -314,24 +314,6 @@ fn a_metric_that_is_not_defined_gives_way() {
     fanout.write("days/b.csv", &sorted);
     let said = refusal(&fanout, 8, &[]);
     assert!(said.contains("none of the metrics `roc_auc`"), "{said}");
-}
-
-/// The file of an earlier version: the same without the part.
-fn without_record(model: &[u8]) -> Vec<u8> {
-    let mut head = head(model);
-    let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
-    let mut parts = model[48 + size..].to_vec();
-    let listed = head["parts"].as_array_mut().unwrap();
-    let last = listed.pop().unwrap();
-    assert_eq!(last["name"], "training");
-    parts.truncate(parts.len() - last["size"].as_u64().unwrap() as usize);
-    let head = serde_json::to_vec(&head).unwrap();
-    let mut file = model[..8].to_vec();
-    file.extend((head.len() as u64).to_le_bytes());
-    file.extend(Digest::of(&head).as_bytes());
-    file.extend(head);
-    file.extend(parts);
-    file
 }
 
 #[test]

@@ -3,10 +3,9 @@
 
 use arrow_schema::{DataType, TimeUnit};
 use bytes::Bytes;
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::training::feature;
+use super::training::{feature, of_each};
 use crate::dataset::{ColumnValues, FeatureRecipe, Made, Recipe};
 use crate::model::{Distribution, Training};
 use crate::run::predictions::PredictionsError;
@@ -41,7 +40,7 @@ pub(super) fn of_columns(
         let drift = ColumnDrift::new(before, &values, known);
         Ok::<_, PredictionsError>((drift, values.len()))
     };
-    let features = before.features.par_iter().map(|before| {
+    let features = of_each(&before.features, |before| {
         let recipe = |of: &Recipe| {
             let mut features = of.features.iter();
             features
@@ -56,7 +55,7 @@ pub(super) fn of_columns(
         };
         drift(before, known, ratio)
     });
-    let features: Vec<_> = features.collect::<Result<_, _>>()?;
+    let features = features?;
     let (target, rows) = drift(&before.target, classes, 1.0)?;
     Ok(Drift {
         rows,

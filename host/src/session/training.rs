@@ -1,6 +1,7 @@
 //! [`training`]: the record of the data of a model, for its file.
 
 use bytes::Bytes;
+use rayon::prelude::*;
 
 use crate::dataset::{ColumnValues, Made, Prepared, Recipe, column_values};
 use crate::model::{Distribution, Training};
@@ -30,20 +31,36 @@ pub(super) fn feature(
     })
 }
 
+/// What `of` gives of each column of a dataset, some at a time.
+pub(super) fn of_each<T: Sync, R: Send>(
+    columns: &[T],
+    of: impl Fn(&T) -> Result<R, PredictionsError> + Sync,
+) -> Result<Vec<R>, PredictionsError> {
+    /// Threat: all columns of a large table in memory.
+    const AT_ONCE: usize = 4;
+    let mut found = Vec::with_capacity(columns.len());
+    for some in columns.chunks(AT_ONCE) {
+        let made: Result<Vec<R>, _> = some.par_iter().map(&of).collect();
+        found.extend(made?);
+    }
+    Ok(found)
+}
+
 /// The record of a model that was fitted on the rows of `dataset` that `fitted` says.
 pub(super) fn training(
     plan: &Plan,
     prepared: &Prepared,
     dataset: &Bytes,
-    fitted: impl Fn(usize) -> bool,
+    fitted: impl Fn(usize) -> bool + Sync,
     predicted: Option<(String, ColumnValues)>,
 ) -> Result<Training, PredictionsError> {
     let distribution = |name: &str| {
         let values = feature(dataset, &prepared.recipe, name)?;
         Ok(Distribution::of(name, &values.of_rows(&fitted)))
     };
-    let features = prepared.recipe.features.iter();
-    let features = features.map(|feature| distribution(&feature.name));
+    let features = of_each(&prepared.recipe.features, |feature| {
+        distribution(&feature.name)
+    });
     Ok(Training {
         source: whole_path(&plan.dataset.source),
         files: prepared.files.clone(),
@@ -52,7 +69,7 @@ pub(super) fn training(
         store: plan.store.clone(),
         limits: plan.limits,
         retrained: None,
-        features: features.collect::<Result<_, PredictionsError>>()?,
+        features: features?,
         target: distribution(&plan.dataset.target)?,
         predictions: predicted.map(|(name, values)| Distribution::of(&name, &values)),
     })
