@@ -187,6 +187,26 @@ fn rows_like_those_of_training_are_stable() {
     assert_eq!(text(&output.stderr), "");
 }
 
+/// In whatever order the rows are, those of the latest days are the newest: the old model
+/// has one score there.
+#[test]
+fn the_newest_rows_are_those_of_the_latest_time() {
+    let fanout = trained(PLAN, &flights(0, 1000, false));
+    let rows = flights(1000, 1000, true);
+    let old = |rows: &str, arguments: &[&str]| {
+        fanout.write("days/b.csv", rows);
+        let (_, told) = retrained(&fanout, &[&[OLD], arguments].concat());
+        told["scores"]["roc_auc"]["old"]["score"].as_f64().unwrap()
+    };
+    let in_order = old(&rows, &[]);
+    let (header, rest) = rows.split_once('\n').unwrap();
+    let lines = rest.lines().rev().map(|line| format!("{line}\n"));
+    let reversed = format!("{header}\n") + &lines.collect::<String>();
+    let by_time = old(&reversed, &["--time", "day"]);
+    assert!((by_time - in_order).abs() < 1e-12, "{by_time} {in_order}");
+    assert!((old(&reversed, &[]) - in_order).abs() > 1e-6);
+}
+
 /// Files that the model was trained on are left out, and known all the same.
 #[test]
 fn new_files_alone_make_a_model() {
@@ -203,6 +223,13 @@ fn new_files_alone_make_a_model() {
     fanout.write("other.csv", &flights(3000, 300, true));
     let (_, told) = retrained(&fanout, &["new.fanout", "--source", "other.csv"]);
     assert_eq!(told["rows"]["since"], 300);
+    assert_eq!(told["files"]["gone"], serde_json::json!([]));
+    let shown = fanout.text(&["model", "show", "new.fanout", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let training = &shown["training"];
+    assert_eq!(training["files"].as_array().unwrap().len(), 2);
+    assert_eq!(training["rows"], 1500);
+    assert!(training["source"].as_str().unwrap().ends_with("/days"));
 }
 
 /// A file that grew is told, and its first rows are those of training.

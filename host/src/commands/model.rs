@@ -14,6 +14,7 @@ use fanout::report::human::{aligned, bytes, clip, count, counted, score};
 use fanout::session::{OpenModel, SessionError, component as component_of};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{ModelForm, OnnxForm};
+use serde_json::{Value, json};
 
 use super::{CommandError, print};
 use explain::{Explain, Importance};
@@ -49,7 +50,7 @@ impl Model {
 pub(crate) struct Show {
     /// The model: the file `model.fanout` of a run's results.
     file: PathBuf,
-    /// Print the whole head of the file as JSON.
+    /// Print the whole head of the file as JSON, and of what the model was trained.
     #[arg(long)]
     json: bool,
 }
@@ -58,7 +59,10 @@ impl Show {
     fn run(self) -> Result<(), CommandError> {
         let model = ModelFile::read(&self.file).map_err(SessionError::from)?;
         if self.json {
-            let text = serde_json::to_string_pretty(&model.head);
+            let text = document(&model).and_then(|document| {
+                let text = serde_json::to_string_pretty(&document)?;
+                Ok(text)
+            });
             let text = text.map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
             print(&(text + "\n"));
         } else {
@@ -137,6 +141,21 @@ impl Export {
         let file = export(&model.predictor(limits, 1, cancel), &form);
         Ok(file.map_err(SessionError::from)?)
     }
+}
+
+/// The head, with where the training data were. How they were distributed is left out.
+fn document(model: &ModelFile) -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(&model.head)?;
+    let training = model.training.as_ref();
+    document["training"] = training.map_or(Value::Null, |training| {
+        json!({
+            "source": training.source,
+            "files": training.files,
+            "rows": training.rows,
+            "retrained": training.retrained,
+        })
+    });
+    Ok(document)
 }
 
 fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {

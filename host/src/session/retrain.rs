@@ -119,7 +119,7 @@ pub struct Files {
     pub new: Vec<String>,
     /// Those that changed.
     pub changed: Vec<String>,
-    /// Those that are there no more.
+    /// Those that the model's source has no more.
     pub gone: Vec<String>,
 }
 
@@ -153,7 +153,11 @@ pub fn retrain(
         files: Files {
             new: arrivals.new.clone(),
             changed: arrivals.changed.clone(),
-            gone: arrivals.gone.clone(),
+            // Another source has other files.
+            gone: match asked.source {
+                None => arrivals.gone.clone(),
+                Some(_) => Vec::new(),
+            },
         },
         drift: None,
         warnings: warnings(&file, &arrivals, asked),
