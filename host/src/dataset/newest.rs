@@ -204,7 +204,7 @@ impl Arrivals {
         })
     }
 
-    /// The files, for [`RowSource::of_files`](super::RowSource).
+    /// The files and their format, for [`RowSource::of_arrivals`](super::RowSource::of_arrivals).
     pub(super) fn files(&self) -> (Vec<SourceFile>, SourceFormat) {
         (self.files.clone(), self.format)
     }

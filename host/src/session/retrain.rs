@@ -5,33 +5,26 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bytes::Bytes;
-use fanout_contract::{Learning, Output, Params, Split};
 use serde::Serialize;
 
-use super::drift::{Drift, of_columns};
-use super::export::fitted;
+use super::drift::Drift;
 use super::pools::Remote;
-use super::training::{dataset, training};
-use super::{
-    LoadedPlan, Opened, Opening, Options, RetrainError, SessionError, SuitedPlan, component, open,
-};
-use crate::dataset::{Arrivals, HoldNewest, Newest, Prepared, RowSource, TrainedFiles, Truth};
-use crate::dataset::{FileStamp, Recipe, Warning, reading};
+use super::training::dataset;
+use super::{LoadedPlan, Opening, Options, RetrainError, SessionError, component, open};
+use crate::dataset::{Arrivals, HoldNewest, Prepared, TrainedFiles, Truth, Warning};
 use crate::digest::Digest;
-use crate::model::{Asked, ModelFile, ModelFileError, ModelHead, ModelTarget, Predictor, predict};
-use crate::plan::{
-    CheckedPlan, Cv, DatasetPlan, Kind, Learn, Limits, Plan, PoolPlan, Search, StepPlan,
-    TrainerPlan,
-};
+use crate::model::{ModelFile, ModelHead};
+use crate::plan::{CheckedPlan, Cv, Limits, PoolPlan};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest;
-use crate::run::predictions::{self, PredictionsError};
-use crate::run::search::{ranking_metric, run_outside_search};
-use crate::run::summary::Summary;
-use crate::run::tasks::SingleTask;
+use crate::run::predictions::PredictionsError;
 use crate::store::{Location, Store};
-use crate::worth::{self, Comparison, PredictedRows, Scoring, threshold};
+use crate::worth::Comparison;
+use candidate::plan_of_model;
+use fit::Retraining;
+
+mod candidate;
+mod fit;
 
 /// What is asked of a retraining.
 #[derive(Clone, Debug)]
@@ -234,80 +227,6 @@ pub fn retrain(
     Ok(told)
 }
 
-/// The plan of a model's candidate alone, for later data.
-fn plan_of_model(path: &Path, file: &ModelFile, asked: &Retrain) -> Result<Plan, SessionError> {
-    let (head, record) = (&file.head, file.training.as_ref());
-    let mut plan = manifest::plan_of(&head.plan).map_err(|source| ModelFileError::Form {
-        path: path.to_owned(),
-        source,
-    })?;
-    let (source, format) = match (&asked.source, record) {
-        (Some(source), _) => (source.as_str(), None),
-        (None, Some(record)) => (record.source.as_str(), head.reading.format),
-        (None, None) => return Err(RetrainError::NoSource.into()),
-    };
-    let is_number = head.target.learning == Learning::Regression;
-    let retunes = plan.threshold.is_some();
-    plan.dataset = DatasetPlan {
-        learn: Some(match is_number {
-            true => Learn::Regression,
-            false => Learn::Classification,
-        }),
-        positive: head.target.positive.clone(),
-        ..reading(&head.reading, &head.recipe, (source, format), &[])
-    };
-    if !(retunes && plan.cv.takes_groups()) {
-        plan.dataset.groups = None;
-    }
-    if !retunes {
-        // Nothing is scored by splits, and other methods have needs of their own.
-        plan.cv = Cv::KFold {
-            n_splits: 2,
-            shuffle: false,
-            random_state: 0,
-        };
-    }
-    plan.name += ", retrained";
-    plan.kind = Kind::Search {};
-    plan.holdout = None;
-    plan.predictions = false;
-    plan.trainers = Vec::new();
-    plan.trainer = Some(TrainerPlan {
-        name: head.trainer.clone(),
-        guest: None,
-        params: head.params.clone(),
-    });
-    let steps = head.steps.iter().map(|step| StepPlan {
-        name: Some(step.name.clone()),
-        step: vec![step.step.clone()],
-        columns: step.columns.clone(),
-        params: step.params.clone(),
-    });
-    plan.steps = steps.collect();
-    plan.search = Search::List {
-        candidates: vec![Params::new()],
-    };
-    let store = || Location::new(crate::plan::store_url(".fanout", &here()));
-    let of_record = record.map(|record| (&record.pool, &record.store, record.limits));
-    let (pool, at, limits) = match of_record {
-        Some((pool, at, limits)) => (pool.clone(), at.clone(), limits),
-        None => (plan.pool, store(), plan.limits),
-    };
-    plan.pool = asked.pool.clone().unwrap_or(pool);
-    plan.store = asked.store.clone().unwrap_or(at);
-    plan.limits = asked.limits.unwrap_or(limits);
-    match &mut plan.pool {
-        PoolPlan::Local { workers } => *workers = asked.workers.or(*workers),
-        PoolPlan::Nats(nats) => nats.workers = asked.workers.or(nats.workers),
-        PoolPlan::Http(http) => http.concurrency = asked.workers.unwrap_or(http.concurrency),
-    }
-    Ok(plan)
-}
-
-fn here() -> PathBuf {
-    std::env::current_dir().unwrap_or_default()
-}
-
 /// What is to be known before anything is read.
 fn warnings(file: &ModelFile, arrivals: &Arrivals, asked: &Retrain) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -368,257 +287,5 @@ fn check_target(head: &ModelHead, prepared: &Prepared) -> Result<(), RetrainErro
             found: listed(found),
             trained: listed(trained),
         }),
-    }
-}
-
-/// The scores of the new model on the newest rows.
-fn held_out(told: &Retrained) -> BTreeMap<String, Option<f64>> {
-    let scores = told.scores.iter();
-    scores
-        .map(|(name, compared)| (name.clone(), compared.new.score))
-        .collect()
-}
-
-/// A retraining whose data are in the store.
-struct Retraining<'a> {
-    file: &'a ModelFile,
-    loaded: &'a LoadedPlan,
-    suited: &'a SuitedPlan,
-    arrivals: &'a Arrivals,
-    newest: &'a Newest,
-    opened: &'a Opened,
-    options: &'a Options,
-    dataset: Bytes,
-    truth: Truth,
-    cores: usize,
-}
-
-impl Retraining<'_> {
-    fn run(
-        &self,
-        asked: &Retrain,
-        told: &mut Retrained,
-        listeners: &mut Listeners<'_>,
-    ) -> Result<(), SessionError> {
-        let (head, prepared) = (&self.file.head, &self.newest.prepared);
-        told.run = Some(self.opened.manifest.run());
-        let (model, reused) = self.fit(&prepared.refit, listeners)?;
-        told.reused = reused;
-        let threshold = self.threshold(told, listeners)?;
-        let old = self.predicted(&self.file.fitted, &head.recipe, head.target.threshold)?;
-        let new = self.predicted(&model, &prepared.recipe, threshold)?;
-        let compared = new.len() as u64;
-        told.rows = Rows {
-            read: prepared.rows,
-            since: prepared.rows - self.newest.known_rows,
-            fitted: prepared.search_rows,
-            compared,
-        };
-        told.drift = match &self.file.training {
-            Some(before) => {
-                let since = |row: usize| row as u64 >= self.newest.known_rows;
-                let recipes = (&head.recipe, &prepared.recipe);
-                let classes = &head.target.classes;
-                let mut drift = of_columns(before, classes, recipes, &self.dataset, since)?;
-                drift.add_predictions(before, &worth::predicted(&old, self.scoring()).1);
-                Some(drift)
-            }
-            None => None,
-        };
-        let scores = worth::compare(&old, &new, self.scoring());
-        told.scores = scores.map_err(SessionError::Assessment)?;
-        let metric = self.deciding(told)?;
-        let run = self.opened.manifest.run();
-        let summary = Summary::of_fit(run, Some(held_out(told)), told.warnings.clone());
-        summary.keep(self.opened.record.store())?;
-        let ahead = told.scores[&metric].difference.score;
-        told.metric = Some(metric);
-        if ahead.is_none_or(|ahead| ahead <= 0.0) {
-            return Ok(());
-        }
-        told.winner = Winner::New;
-        let (model, on_all) = match (asked.all_rows, &prepared.holdout) {
-            (true, Some(holdout)) => {
-                // The column of the hold-out has all rows.
-                let all = Split {
-                    test: None,
-                    ..holdout.clone()
-                };
-                (self.fit(&all, listeners)?.0, true)
-            }
-            _ => (model, false),
-        };
-        if on_all {
-            told.rows.fitted = prepared.rows;
-        }
-        told.model = Some(self.file_of(model, threshold, told, (&new, on_all), asked)?);
-        Ok(())
-    }
-
-    fn plan(&self) -> &Plan {
-        &self.suited.plan
-    }
-
-    fn scoring(&self) -> Scoring<'_> {
-        let plan = self.plan();
-        Scoring {
-            scores: &plan.scoring,
-            positive: plan.dataset.positive.as_deref(),
-        }
-    }
-
-    /// The model of the training rows of a split, and whether the store had it.
-    fn fit(
-        &self,
-        split: &Split,
-        listeners: &mut Listeners<'_>,
-    ) -> Result<(Bytes, bool), SessionError> {
-        let Opened {
-            expansion,
-            record,
-            pool,
-            ..
-        } = self.opened;
-        let task = SingleTask::outside_search(expansion, 0, split, vec![Output::Model]);
-        if !self.options.fresh
-            && let Ok(model) = fitted(record, &task)
-        {
-            return Ok((model, true));
-        }
-        let ended = run_outside_search(&vec![task.clone()], &**pool, listeners)?;
-        for result in ended {
-            result.map_err(SessionError::Refit)?;
-        }
-        Ok((fitted(record, &task)?, false))
-    }
-
-    /// The decision threshold of the new model: tuned out of fold as the plan says, or
-    /// else that of the old one.
-    fn threshold(
-        &self,
-        told: &mut Retrained,
-        listeners: &mut Listeners<'_>,
-    ) -> Result<Option<f64>, SessionError> {
-        let before = self.file.head.target.threshold;
-        let Some(score) = &self.plan().threshold else {
-            return Ok(before);
-        };
-        let Opened {
-            expansion,
-            record,
-            pool,
-            ..
-        } = self.opened;
-        let splits = &expansion.splits;
-        let made = predictions::make(expansion, 0, splits, &**pool, listeners)?;
-        made.map_err(SessionError::Refit)?;
-        let rows = predictions::read(record, expansion, 0, splits, &self.truth)?;
-        let rows = rows.ok_or(PredictionsError::Missing { candidate: 0 })?;
-        let positive = self.plan().dataset.positive.as_deref();
-        match threshold::tune(&rows, score, positive) {
-            Ok(tuned) => Ok(Some(tuned.threshold)),
-            Err(why) => {
-                let warning = format!("no threshold was tuned, and the old one stays: {why}");
-                told.warnings.push(warning);
-                Ok(before)
-            }
-        }
-    }
-
-    /// What a model predicts of the newest rows.
-    fn predicted(
-        &self,
-        model: &Bytes,
-        recipe: &Recipe,
-        threshold: Option<f64>,
-    ) -> Result<PredictedRows, SessionError> {
-        let (plan, marks) = (self.plan(), &self.newest.held_out);
-        let rows = RowSource::of_arrivals(&plan.dataset, recipe, self.arrivals, marks)?;
-        let predictor = Predictor {
-            guest: &self.loaded.guests[0].guest,
-            fitted: model,
-            limits: plan.limits.into(),
-            workers: self.cores,
-            cancel: self.options.cancel.clone(),
-        };
-        let mut batches = Vec::new();
-        predict(&predictor, &rows, &Asked::Outputs, &mut |batch| {
-            batches.push(batch);
-            Ok(())
-        })?;
-        let numbers = (0..).zip(marks);
-        let numbers = numbers.filter_map(|(row, marked)| marked.then_some(row));
-        let rows = PredictedRows::of_model(&batches, numbers.collect(), &self.truth);
-        let rows = rows.map_err(PredictionsError::from)?;
-        let positive = self.scoring().positive(rows.target.classes());
-        Ok(match positive.zip(threshold) {
-            Some((positive, threshold)) => rows.with_threshold(positive, threshold),
-            None => rows,
-        })
-    }
-
-    /// The metric that decides: that of `refit`, or else the first that is defined for
-    /// both models, which is a warning.
-    fn deciding(&self, told: &mut Retrained) -> Result<String, RetrainError> {
-        let scoring = &self.plan().scoring;
-        let first = &scoring[ranking_metric(self.plan())].name;
-        let names = scoring.iter().map(|score| &score.name);
-        let names: Vec<&String> = std::iter::once(first).chain(names).collect();
-        let is_defined = |name: &&&String| {
-            let compared = told.scores.get(**name);
-            compared.is_some_and(|compared| compared.difference.score.is_some())
-        };
-        let found = names.iter().find(is_defined).ok_or_else(|| {
-            let listed: Vec<String> = names[1..].iter().map(|name| format!("`{name}`")).collect();
-            RetrainError::Undefined {
-                metrics: listed.join(", "),
-                rows: self.newest.held_out.iter().filter(|held| **held).count(),
-            }
-        })?;
-        if *found != first {
-            told.warnings.push(format!(
-                "`{first}` is not defined on the newest rows: `{found}` decides"
-            ));
-        }
-        Ok((*found).clone())
-    }
-
-    /// The file of the new model.
-    fn file_of(
-        &self,
-        fitted: Bytes,
-        threshold: Option<f64>,
-        told: &Retrained,
-        (predicted, on_all): (&PredictedRows, bool),
-        asked: &Retrain,
-    ) -> Result<ModelFile, SessionError> {
-        let (old, prepared) = (&self.file.head, &self.newest.prepared);
-        let head = ModelHead {
-            run: self.opened.manifest.run(),
-            target: ModelTarget {
-                threshold,
-                ..old.target.clone()
-            },
-            recipe: prepared.recipe.clone(),
-            rows: told.rows.fitted,
-            scores: BTreeMap::new(),
-            holdout: Some(held_out(told)),
-            ..old.clone()
-        };
-        let is_fitted = |row: usize| on_all || !self.newest.held_out[row];
-        let predicted = worth::predicted(predicted, self.scoring());
-        let plan = self.plan();
-        let mut record = training(plan, prepared, &self.dataset, is_fitted, Some(predicted))?;
-        record.retrained = Some(old.run);
-        if let Some(before) = self.file.training.as_ref().filter(|_| asked.new_only) {
-            // What the old model was trained on is known, too.
-            let is_read = |stamp: &&FileStamp| record.files.iter().all(|f| f.name != stamp.name);
-            let others: Vec<FileStamp> = before.files.iter().filter(is_read).cloned().collect();
-            let rows = before.rows.filter(|_| self.arrivals.changed.is_empty());
-            record.rows = rows.zip(record.rows).map(|(before, read)| before + read);
-            record.files.extend(others);
-        }
-        let guest = self.file.guest.clone();
-        Ok(ModelFile::new(head, fitted, guest, Some(record)))
     }
 }
