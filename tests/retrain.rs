@@ -471,6 +471,10 @@ fn a_retraining_that_was_killed_goes_on() {
     let runs = fanout.text(&["runs"]);
     assert!(runs.contains("flights, retrained"), "{runs}");
     assert!(!runs.contains(" of 2 done"), "{runs}");
+    let shown = fanout.text(&["show", told["run"].as_str().unwrap()]);
+    let auc = told["scores"]["roc_auc"]["new"]["score"].as_f64().unwrap();
+    let line = format!("roc_auc {auc:.4} on the newest rows");
+    assert!(shown.contains(&line), "{shown}");
 
     let nats = Nats::start();
     let url = nats.url();

@@ -132,6 +132,11 @@ impl Summary {
         }
     }
 
+    /// Whether it is that of one fit ([`Self::of_fit`]).
+    pub fn is_of_fit(&self) -> bool {
+        self.splits == 0
+    }
+
     /// The same with what is known of the chosen candidate.
     #[must_use]
     pub fn with_worth(
