@@ -22,6 +22,7 @@ mod pool;
 mod program;
 mod reading;
 mod resume;
+mod retrain;
 mod run;
 mod sandbox;
 mod splitters;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use fanout::digest::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -117,12 +118,36 @@ pub(crate) fn made(report: &Value) -> u64 {
     count("served") + count("failed") - count("reused")
 }
 
+/// The head of a model file.
+pub(crate) fn head(model: &[u8]) -> Value {
+    let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
+    serde_json::from_slice(&model[48..48 + size]).unwrap()
+}
+
 /// The fitted model in a model file, which is the same whatever the plan says of pools
 /// and families: its first part.
 pub(crate) fn fitted(model: &[u8]) -> &[u8] {
     let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
-    let (head, parts) = model[48..].split_at(size);
-    let head: Value = serde_json::from_slice(head).unwrap();
+    let (head, parts) = (head(model), &model[48 + size..]);
     assert_eq!(head["parts"][0]["name"], "fitted");
     &parts[..head["parts"][0]["size"].as_u64().unwrap() as usize]
+}
+
+/// A model file without the record of its training data, which names folders, as earlier
+/// versions wrote it.
+pub(crate) fn without_record(model: &[u8]) -> Vec<u8> {
+    let mut head = head(model);
+    let size = u64::from_le_bytes(model[8..16].try_into().unwrap()) as usize;
+    let mut parts = model[48 + size..].to_vec();
+    let listed = head["parts"].as_array_mut().unwrap();
+    let last = listed.pop().unwrap();
+    assert_eq!(last["name"], "training");
+    parts.truncate(parts.len() - last["size"].as_u64().unwrap() as usize);
+    let head = serde_json::to_vec(&head).unwrap();
+    let mut file = model[..8].to_vec();
+    file.extend((head.len() as u64).to_le_bytes());
+    file.extend(Digest::of(&head).as_bytes());
+    file.extend(head);
+    file.extend(parts);
+    file
 }

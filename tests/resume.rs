@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{Fanout, example, made, scores, text};
+use crate::program::{Fanout, example, made, scores, text, without_record};
 use fanout::digest::Digest;
 use fanout::run::record::is_whole;
 use fanout::store::{Key, Kind};
@@ -65,9 +65,11 @@ impl Chance {
 /// `cv_results` and nothing else.
 fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
-    let mut files: Vec<_> = ["best.json", "plan.json", "model.fanout"]
+    let mut files: Vec<_> = ["best.json", "plan.json"]
         .map(|name| (name.to_owned(), read(name)))
         .into();
+    let model = without_record(&read("model.fanout"));
+    files.push(("model.fanout".to_owned(), model));
     let is_time = |name: &str| matches!(name, "mean_fit_time" | "std_fit_time");
 
     // They stand first, and no cell before them holds a comma.

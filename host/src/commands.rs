@@ -12,6 +12,7 @@ mod model;
 mod nats;
 mod plan;
 mod predict;
+mod retrain;
 mod run;
 mod runs;
 mod schema;
@@ -22,6 +23,7 @@ mod worker;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, Write};
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Predict rows with a model of a run.
     Predict(predict::Predict),
+    /// Fit a model's candidate on later data, and keep the better model.
+    Retrain(retrain::Retrain),
     /// Show, export or explain a model of a run.
     #[command(subcommand)]
     Model(model::Model),
@@ -72,11 +76,13 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn run(self) -> Result<(), CommandError> {
-        match self {
+    pub(crate) fn run(self) -> Result<ExitCode, CommandError> {
+        let done = match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
             Self::Predict(predict) => predict.run(),
+            // It says which model it kept.
+            Self::Retrain(retrain) => return retrain.run(),
             Self::Model(model) => model.run(),
             Self::Worker(worker) => worker.run(),
             Self::Status(status) => status.run(),
@@ -87,7 +93,8 @@ impl Command {
             Self::Schema(schema) => schema.run(),
             Self::Metrics(metrics) => metrics.run(),
             Self::Guest(guest) => guest.run(),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
 

@@ -27,6 +27,7 @@ mod folds;
 pub(crate) mod fuzzing;
 mod labels;
 mod looks;
+mod newest;
 mod parts;
 mod reads;
 mod rows;
@@ -43,12 +44,13 @@ pub use encode::{EncodeError, FeatureRecipe, Made, Recipe, SourceType};
 pub use folds::{FoldClasses, remedy as fold_remedy};
 pub use labels::{find_label, one_of};
 pub use looks::Looks;
+pub use newest::{Arrivals, HoldNewest, Newest, NewestError, TrainedFiles};
 pub use parts::{PartOf, SplitPart};
 pub use reads::Reads;
-pub use rows::{ModelRows, RowSource};
-pub use source::{SourceColumn, SourceError, SourceSchema};
+pub use rows::{ModelRows, RowSource, reading};
+pub use source::{FileStamp, SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
-pub use stored::{StoredError, Truth, split_sizes};
+pub use stored::{ColumnValues, StoredError, Truth, column_values, rows_in, split_sizes};
 pub use summary::{ClassSummary, ColumnSummary, Summary};
 pub use warning::{Count, LeakKind, Loss, Warning};
 pub use writer::WriteError;
@@ -68,6 +70,9 @@ pub enum DatasetError {
     /// The rows can't be split as the plan says.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// The newest rows can't be told or held out.
+    #[error(transparent)]
+    Newest(#[from] NewestError),
     /// The dataset can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -124,6 +129,8 @@ pub struct Prepared {
     pub rows: u64,
     /// The number of rows of the search.
     pub search_rows: u64,
+    /// The files of the source, as they were when reading began.
+    pub files: Vec<FileStamp>,
     /// Statistics and warnings.
     pub summary: Summary,
     /// Whether no dataset was written: the store had it already, or no store was
@@ -223,13 +230,25 @@ fn prepare_with(
     store: Option<&Store>,
     options: ReadOptions,
 ) -> Result<Prepared, DatasetError> {
+    let keep = store.is_some();
+    prepare_encoded(store, options.threads, || {
+        encode_source(plan, options.chunk_bytes, keep)
+    })
+}
+
+/// Encodes a dataset on so many threads, and writes it to the store.
+fn prepare_encoded(
+    store: Option<&Store>,
+    threads: usize,
+    encode: impl FnOnce() -> Result<EncodedDataset, DatasetError> + Send,
+) -> Result<Prepared, DatasetError> {
     let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
+        .num_threads(threads)
         .thread_name(|number| format!("prepare-{number}"))
         .build()
         .map_err(DatasetError::Threads)?;
     let encoded = threads.install(|| -> Result<_, DatasetError> {
-        let encoded = encode_source(plan, options.chunk_bytes, store.is_some())?;
+        let encoded = encode()?;
         let splits = writer::write_splits(&encoded.assignment.columns())?;
         Ok((encoded, splits))
     });
@@ -241,6 +260,7 @@ fn prepare_with(
         summary,
         assignment,
         fold_classes,
+        files,
     } = encoded;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
 
@@ -291,6 +311,7 @@ fn prepare_with(
         holdout: assignment.holdout(),
         rows: summary.rows,
         search_rows: assignment.search_rows as u64,
+        files,
         summary,
         reused: !written,
         repaired,
@@ -304,7 +325,12 @@ struct EncodedDataset {
     summary: Summary,
     assignment: Assignment,
     fold_classes: Vec<FoldClasses>,
+    files: Vec<FileStamp>,
 }
+
+/// The rows to hold out, by the number of rows and the source that was read; `None`:
+/// those that the plan says.
+type HeldOut<'a> = &'a (dyn Fn(usize, &Source) -> Result<Option<Vec<bool>>, DatasetError> + Sync);
 
 fn encode_source(
     plan: &Plan,
@@ -312,14 +338,16 @@ fn encode_source(
     keep: bool,
 ) -> Result<EncodedDataset, DatasetError> {
     let source = Source::open(&plan.dataset, &Location::from(&plan.store), chunk_bytes)?;
-    encode_opened(plan, source, keep)
+    encode_opened(plan, source, keep, &|_, _| Ok(None))
 }
 
 fn encode_opened(
     plan: &Plan,
     mut source: Source,
     keep: bool,
+    held_out: HeldOut<'_>,
 ) -> Result<EncodedDataset, DatasetError> {
+    let files = source.stamps()?;
     loop {
         match stream(plan, &source, keep) {
             // The inferred type of a CSV column was too narrow.
@@ -332,7 +360,10 @@ fn encode_opened(
                 return Err(error.into());
             }
             Err(StreamError::Write(error)) => return Err(error.into()),
-            Ok(streamed) => return finish(plan, streamed),
+            Ok(streamed) => {
+                let held_out = held_out(streamed.rows, &source)?;
+                return finish(plan, streamed, held_out, files);
+            }
         }
     }
 }
@@ -463,7 +494,12 @@ fn told_of_reading(finished: &EncoderOutput, read: &[ReadColumn], source: &Sourc
     told
 }
 
-fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetError> {
+fn finish(
+    plan: &Plan,
+    streamed: Streamed,
+    held_out: Option<Vec<bool>>,
+    files: Vec<FileStamp>,
+) -> Result<EncodedDataset, DatasetError> {
     let Streamed {
         dataset,
         finished,
@@ -486,7 +522,12 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         None if finished.splits.is_empty() => SplitterColumns::None,
         None => SplitterColumns::Marks(finished.splits.iter().cloned().zip(marks).collect()),
     };
-    let assignment = split::assign(&plan.cv, &plan.kind, plan.holdout.as_ref(), target, columns)?;
+    let assignment = match held_out {
+        Some(held_out) => {
+            split::assign_rest(&plan.cv, &plan.kind, Some(held_out), target, columns)?
+        }
+        None => split::assign(&plan.cv, &plan.kind, plan.holdout.as_ref(), target, columns)?,
+    };
     let labels = finished.classes.as_ref().map(|set| set.labels.as_slice());
     let labels = labels.unwrap_or_default();
     for (class, count) in &assignment.rare_classes {
@@ -530,6 +571,7 @@ fn finish(plan: &Plan, streamed: Streamed) -> Result<EncodedDataset, DatasetErro
         summary,
         assignment,
         fold_classes,
+        files,
     })
 }
 

@@ -20,6 +20,7 @@ mod output;
 mod predict;
 mod predictions;
 mod served;
+mod training;
 
 pub use component::with_model;
 pub use export::{ExportError, export};
@@ -28,6 +29,7 @@ pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
 pub use predictions::{Asked, Columns, PredictionTable};
 pub use served::{ServedError, served};
+pub use training::{Distribution, Observed, QUANTILES, Training, bin, sorted};
 
 /// What a model is: the head of its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -307,6 +307,21 @@ pub struct CheckedPlan {
 }
 
 impl CheckedPlan {
+    /// A plan that was checked before, and is written nowhere; mistakes that data shows
+    /// are told of the plan of `name`.
+    pub fn resolved(plan: Plan, name: &str) -> Self {
+        let source = PlanSource {
+            name: name.to_owned(),
+            text: String::new(),
+            options: Vec::new(),
+            root: None,
+        };
+        Self {
+            plan,
+            source: Arc::new(source),
+        }
+    }
+
     /// The path of an item of `scoring`, which may stand for a list of itself.
     pub fn score_path(&self, index: usize) -> String {
         let scoring = self.source.root.as_ref();

@@ -6,6 +6,7 @@
 
 mod assess;
 pub mod catalogue;
+mod drift;
 mod effort;
 mod error;
 mod export;
@@ -14,17 +15,21 @@ mod load;
 mod memory;
 mod model;
 mod pools;
+mod retrain;
+mod training;
 mod unscored;
 
 use std::time::Instant;
 
 use crate::dataset::{self, Prepared};
 use crate::expand::Expansion;
+use crate::pool::PoolError;
 use crate::reduce::Lead;
 use crate::report::{Report, Usage};
 use crate::run::event::{Event, Listeners};
 use crate::run::findings::{find, fit_outer};
 use crate::run::manifest::Manifest;
+use crate::run::pool::Pool;
 use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::search;
@@ -33,12 +38,14 @@ use crate::task::Cancel;
 use export::Export;
 use pools::{PoolInputs, Remote};
 
+pub use drift::Drift;
 pub use effort::TimeEstimate;
-pub use error::SessionError;
+pub use error::{RetrainError, SessionError};
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use model::{OpenModel, component};
 pub use pools::queue_settings;
+pub use retrain::{Files, Retrain, Retrained, Rows, Winner, retrain};
 
 /// How a plan is executed.
 #[derive(Clone, Debug)]
@@ -88,51 +95,37 @@ pub fn execute(
     store.probe()?;
     store.mark_layout()?;
     let prepared = prepare(loaded, &store, listeners)?;
-    let SuitedPlan { plan, inputs } = &loaded.suited(&prepared)?;
-    // What the tasks need is stored before the manifest that names it, and the
-    // manifest before the tasks.
-    for LoadedGuest { guest, component } in &loaded.guests {
-        let key = Key::guest(&guest.digest());
-        let settled = store.settle(&key, guest.digest(), component.clone())?;
-        if settled == Settled::Repaired {
-            listeners.emit(Event::ObjectRepaired { key });
-        }
-    }
-    let manifest = Manifest::new(plan, inputs.clone(), &prepared);
-    let digests = manifest.digests();
-    let key = Key::plan(&digests.run);
-    let settled = store.settle(&key, digests.run, manifest.bytes())?;
-    let mut expansion = Expansion::new(plan, inputs, workers);
-    match settled {
-        Settled::Written => {}
-        // Another run of the same plan may be under way.
-        Settled::Found => expansion.reverse_with_jitter(),
-        Settled::Repaired => {
-            listeners.emit(Event::ObjectRepaired { key });
-            expansion.reverse_with_jitter();
-        }
-    }
-    let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
-    let pool = PoolInputs {
+    let suited = &loaded.suited(&prepared)?;
+    let opened = open(
         loaded,
-        workers,
-        prepared: &prepared,
-        run: digests.run,
-        record: record.clone(),
-        options,
-        share: inputs.share_prepared(),
-    };
-    let pool = pool.open(remote)?;
+        suited,
+        Opening {
+            store: &store,
+            prepared: &prepared,
+            remote,
+            workers,
+            options,
+        },
+        listeners,
+    )?;
+    let SuitedPlan { plan, .. } = suited;
+    let Opened {
+        manifest,
+        expansion,
+        record,
+        pool,
+    } = &opened;
+    let digests = manifest.digests();
     let (mut results, baseline) = search(
         plan,
         digests.run,
-        &expansion,
-        &*pool,
+        expansion,
+        &**pool,
         &options.cancel,
         listeners,
     )?;
-    let findings = find(plan, &expansion, &mut results, |fits| {
-        fit_outer(plan, &expansion, fits, &*pool, &options.cancel, listeners)
+    let findings = find(plan, expansion, &mut results, |fits| {
+        fit_outer(plan, expansion, fits, &**pool, &options.cancel, listeners)
     })?;
     let mut report = Report {
         plan: (**plan).clone(),
@@ -158,11 +151,11 @@ pub fn execute(
     }
     let exported = Export {
         loaded,
-        manifest: &manifest,
-        expansion: &expansion,
+        manifest,
+        expansion,
         prepared: &prepared,
-        pool: &*pool,
-        record: &record,
+        pool: &**pool,
+        record,
         with_guest: !options.without_guest,
     }
     .run(&mut report, listeners);
@@ -177,6 +170,79 @@ pub fn execute(
     };
     report.usage = Some(Usage::since(options.started));
     Ok(report)
+}
+
+/// With what a run is opened, beside its plan.
+struct Opening<'a> {
+    store: &'a Store,
+    prepared: &'a Prepared,
+    remote: Option<Remote>,
+    workers: usize,
+    options: &'a Options,
+}
+
+/// A run whose tasks can be run.
+struct Opened {
+    manifest: Manifest,
+    expansion: Expansion,
+    record: Record,
+    pool: Box<dyn Pool<Error = PoolError>>,
+}
+
+/// Stores what the tasks of a run need, and opens its pool.
+fn open(
+    loaded: &LoadedPlan,
+    suited: &SuitedPlan,
+    opening: Opening<'_>,
+    listeners: &mut Listeners<'_>,
+) -> Result<Opened, SessionError> {
+    let SuitedPlan { plan, inputs } = suited;
+    let Opening {
+        store,
+        prepared,
+        remote,
+        workers,
+        options,
+    } = opening;
+    // What the tasks need is stored before the manifest that names it, and the
+    // manifest before the tasks.
+    for LoadedGuest { guest, component } in &loaded.guests {
+        let key = Key::guest(&guest.digest());
+        let settled = store.settle(&key, guest.digest(), component.clone())?;
+        if settled == Settled::Repaired {
+            listeners.emit(Event::ObjectRepaired { key });
+        }
+    }
+    let manifest = Manifest::new(plan, inputs.clone(), prepared);
+    let run = manifest.run();
+    let key = Key::plan(&run);
+    let settled = store.settle(&key, run, manifest.bytes())?;
+    let mut expansion = Expansion::new(plan, inputs, workers);
+    match settled {
+        Settled::Written => {}
+        // Another run of the same plan may be under way.
+        Settled::Found => expansion.reverse_with_jitter(),
+        Settled::Repaired => {
+            listeners.emit(Event::ObjectRepaired { key });
+            expansion.reverse_with_jitter();
+        }
+    }
+    let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
+    let pool = PoolInputs {
+        loaded,
+        workers,
+        prepared,
+        run,
+        record: record.clone(),
+        options,
+        share: inputs.share_prepared(),
+    };
+    Ok(Opened {
+        pool: pool.open(remote)?,
+        manifest,
+        expansion,
+        record,
+    })
 }
 
 /// What people should know of the plan and the data, one sentence each.

@@ -1,7 +1,9 @@
 //! What a model is worth, from its predictions of rows whose target is known
 //! ([`PredictedRows`]): [`Assessment`], what is told of them, with intervals by
 //! `bootstrap`; [`Curves`], the points behind it; and [`threshold`], the decision
-//! threshold that serves a metric best. Pure: bytes and numbers in, numbers out.
+//! threshold that serves a metric best. [`compare`] holds two models against each other
+//! on the same rows, and [`ColumnDrift`] new values against those of training. Pure: bytes
+//! and numbers in, numbers out.
 //!
 //! Definitions are scikit-learn's; `vectors.py` beside the tests compares.
 
@@ -10,16 +12,20 @@ mod bootstrap;
 mod calibration;
 mod classes;
 mod curves;
+mod drift;
+mod kolmogorov;
 mod residuals;
 mod rows;
 #[cfg(test)]
 mod tests;
 pub mod threshold;
 
-pub use assessment::{Assessment, Scoring, Worth};
-pub use bootstrap::Interval;
+pub use assessment::{Assessment, Scoring, Worth, compare};
+pub use bootstrap::{Comparison, Interval};
 pub use calibration::{Bin, Binning, Calibration};
 pub use classes::{Average, ClassScores, ClassificationReport};
 pub use curves::{Curves, PrecisionRecallPoint, RocPoint};
+pub use drift::{Change, ColumnDrift, NewCategories, of_target, predicted};
+pub use kolmogorov::KolmogorovSmirnov;
 pub use residuals::{PredictionInterval, Residuals};
 pub use rows::{PredictedRows, RowsError};

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::program::{Fanout, text};
+use crate::program::{Fanout, text, without_record};
 
 /// The command of a run with a folder of results of its own, and a store of its
 /// own where `arguments` name none.
@@ -72,8 +72,8 @@ pub(crate) fn finished(output: &Output, folder: &Path) -> Results {
     }
 }
 
-/// A file of results without what its making took. The Parquet file says what
-/// the others say.
+/// A file of results without what its making took, and a model without where it was made.
+/// The Parquet file says what the others say.
 fn without_times(name: &str, bytes: Vec<u8>) -> Option<Vec<u8>> {
     let is_time = |name: &str| name.ends_with("_time");
     match name.rsplit_once('.')?.1 {
@@ -94,6 +94,7 @@ fn without_times(name: &str, bytes: Vec<u8>) -> Option<Vec<u8>> {
             strip(&mut value, &is_time);
             Some(serde_json::to_vec(&value).unwrap())
         }
+        "fanout" => Some(without_record(&bytes)),
         _ => Some(bytes),
     }
 }

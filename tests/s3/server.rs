@@ -1,6 +1,7 @@
 //! [`Server`]: an S3 server in this process, over HTTP, that checks
 //! signatures.
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
@@ -27,7 +28,7 @@ pub(crate) const DOMAIN: &str = "s3.test";
 
 /// A running server; it ends with this.
 pub(crate) struct Server {
-    _folder: TempDir,
+    folder: TempDir,
     address: SocketAddr,
     _runtime: Runtime,
 }
@@ -90,10 +91,15 @@ impl Server {
             }
         });
         Self {
-            _folder: folder,
+            folder,
             address,
             _runtime: runtime,
         }
+    }
+
+    /// The folder of a bucket's objects.
+    pub(crate) fn bucket(&self) -> PathBuf {
+        self.folder.path().join(BUCKET)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -4,7 +4,7 @@ mod cholesky;
 mod least_squares;
 
 pub(crate) use cholesky::Cholesky;
-pub(crate) use fanout_sdk::matrix::dot;
+pub(crate) use fanout_sdk::matrix::{dot, sum};
 pub(crate) use least_squares::LeastSquares;
 
 /// Adds `factor` times `from` to `to`, eight numbers a turn: a sandbox looks at the
@@ -20,6 +20,15 @@ pub(crate) fn add(to: &mut [f64], factor: f64, from: &[f64]) {
     for (to, from) in to_rest.iter_mut().zip(from_rest) {
         *to += factor * from;
     }
+}
+
+/// So many times a number, written as [`add`] writes.
+pub(crate) fn filled(count: usize, number: f64) -> Vec<f64> {
+    let mut out = vec![0.0; count];
+    let (turns, rest) = out.as_chunks_mut::<8>();
+    turns.iter_mut().for_each(|turn| *turn = [number; 8]);
+    rest.fill(number);
+    out
 }
 
 /// Solves `Lᵀ x = b` in place, for the leading rows of a lower triangle of rows of

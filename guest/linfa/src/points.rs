@@ -1,7 +1,7 @@
 //! [`Points`]: rows as points between which distances are taken.
 
 use fanout_sdk::Matrix;
-use fanout_sdk::matrix::{Block, CodedBlock};
+use fanout_sdk::matrix::{Block, CodedBlock, Numbers};
 use serde::{Deserialize, Serialize};
 
 mod graph;
@@ -86,7 +86,7 @@ pub(crate) struct Query {
 
 /// The columns of a matrix by kind.
 struct Columns<'a> {
-    dense: Vec<&'a [f64]>,
+    dense: Vec<&'a Numbers>,
     coded: Vec<&'a CodedBlock>,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Columns<'a> {
         let (mut dense, mut coded) = (Vec::new(), Vec::new());
         for block in matrix.blocks() {
             match block {
-                Block::Number(column) => dense.push(column.values.as_slice()),
+                Block::Number(column) => dense.push(&column.values),
                 Block::Coded(block) => coded.push(block),
                 Block::Category(column) => {
                     unreachable!("`{}` was checked to be of numbers", column.name)
@@ -119,7 +119,7 @@ pub(crate) fn queries<'a>(matrix: &'a Matrix, rows: &'a [u32]) -> impl Iterator<
         values: columns
             .dense
             .iter()
-            .map(|values| values[row as usize])
+            .map(|values| values.get(row as usize))
             .collect(),
         codes: columns.coded.iter().map(|block| code(block, row)).collect(),
     })
@@ -135,7 +135,7 @@ impl Points {
         for (dimension, values) in columns.dense.iter().enumerate() {
             for (at, &row) in rows.iter().enumerate() {
                 let pack = (at / LANES * dimensions + dimension) * LANES;
-                packed[pack + at % LANES] = values[row as usize];
+                packed[pack + at % LANES] = values.get(row as usize);
             }
         }
         let coded = columns.coded.iter().map(|block| {

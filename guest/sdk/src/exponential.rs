@@ -33,23 +33,32 @@ const TERMS: [f64; 12] = [
 /// place. `libm` does one number at a time; this has no branches and no calls, so
 /// that a processor does two or more, to the same bits everywhere.
 pub fn exp(numbers: &mut [f64]) {
-    for number in numbers {
-        let x = if *number > LEAST { *number } else { LEAST };
-        // x = n log 2 + r, |r| ≤ ½ log 2.
-        let shifted = x * INVERSE + ROUND;
-        let n = shifted - ROUND;
-        let r = (x - n * HIGH) - n * LOW;
-        let mut sum = TERMS[0];
-        for term in &TERMS[1..] {
-            sum = sum * r + term;
-        }
-        let fraction = 1.0 + (r + r * r * sum);
-        let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
-        *number = if *number > LEAST {
-            fraction * power
-        } else {
-            0.0
-        };
+    let (turns, rest) = numbers.as_chunks_mut::<8>();
+    for numbers in turns {
+        *numbers = numbers.map(exp_of);
+    }
+    for number in rest {
+        *number = exp_of(*number);
+    }
+}
+
+#[inline(always)]
+fn exp_of(number: f64) -> f64 {
+    let x = if number > LEAST { number } else { LEAST };
+    // x = n log 2 + r, |r| ≤ ½ log 2.
+    let shifted = x * INVERSE + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * HIGH) - n * LOW;
+    let mut sum = TERMS[0];
+    for term in &TERMS[1..] {
+        sum = sum * r + term;
+    }
+    let fraction = 1.0 + (r + r * r * sum);
+    let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
+    if number > LEAST {
+        fraction * power
+    } else {
+        0.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Matrix`]: the design matrix of a pipeline, rows × named columns.
 //!
 //! A matrix is a list of blocks: [`Block::Number`] is one column of numbers (NaN
-//! is missing), [`Block::Category`] one column of categories that is not encoded
+//! is missing; few whole numbers are kept as codes, see [`Numbers`]), [`Block::Category`] one column of categories that is not encoded
 //! yet, and [`Block::Coded`] a one-hot encoded category: one code a row for any
 //! number of columns. Blocks are shared between matrices, so that a step that
 //! passes a column on copies nothing, and no operation makes a dense copy of a
@@ -45,7 +45,8 @@ pub use gram::{CentredGram, Gram};
 pub use index::{ColumnIndex, ColumnRef};
 pub use joined::Joined;
 pub use moments::Moments;
-pub use product::dot;
+pub use numbers::Numbers;
+pub use product::{dot, sum};
 pub use shared::Shared;
 
 mod chunk;
@@ -54,6 +55,7 @@ mod gram;
 mod index;
 mod joined;
 mod moments;
+mod numbers;
 mod pair;
 mod product;
 mod shared;
@@ -87,7 +89,7 @@ pub struct NumberColumn {
     /// The column's name.
     pub name: String,
     /// One number per row; NaN is missing.
-    pub values: Shared<Vec<f64>>,
+    pub values: Numbers,
 }
 
 /// A column of categories.
@@ -134,9 +136,14 @@ impl Block {
 
     /// A column of numbers.
     pub fn number(name: impl Into<String>, values: Vec<f64>) -> Self {
+        Self::numbers(name, values.into())
+    }
+
+    /// A column of numbers in any form.
+    pub fn numbers(name: impl Into<String>, values: Numbers) -> Self {
         Self::Number(NumberColumn {
             name: name.into(),
-            values: Shared::new(values),
+            values,
         })
     }
 
@@ -157,14 +164,7 @@ impl Block {
     /// The rows of the block in the order of a list.
     fn take(&self, rows: &[u32]) -> Self {
         match self {
-            Self::Number(column) => Self::Number(NumberColumn {
-                name: column.name.clone(),
-                values: Shared::new(
-                    rows.iter()
-                        .map(|&row| column.values[row as usize])
-                        .collect(),
-                ),
-            }),
+            Self::Number(column) => Self::number(&column.name, column.values.of_rows(rows)),
             Self::Category(column) => Self::Category(CategoryColumn {
                 name: column.name.clone(),
                 labels: column.labels.clone(),
@@ -217,9 +217,9 @@ impl Matrix {
     /// by two blocks of this one, counts each time.
     pub fn bytes(&self) -> usize {
         let bytes = self.blocks.iter().map(|block| match block {
-            Block::Number(column) => column.values.len() * 8,
+            Block::Number(column) => column.values.memory().1,
             Block::Category(column) => column.codes.len() * 4,
-            Block::Coded(block) => block.codes().bytes(),
+            Block::Coded(block) => block.codes().memory().1,
         });
         bytes.sum()
     }
@@ -247,7 +247,7 @@ impl Matrix {
     /// Whether all numbers of all rows are finite.
     pub(crate) fn is_finite(&self) -> bool {
         self.blocks.iter().all(|block| match block {
-            Block::Number(column) => chunk::are_finite(&column.values),
+            Block::Number(column) => column.values.are_finite(),
             _ => true,
         })
     }
@@ -258,7 +258,7 @@ impl Matrix {
         self.blocks.iter().find_map(|block| match block {
             Block::Number(column) => rows
                 .iter()
-                .find(|&&row| is_such(column.values[row as usize]))
+                .find(|&&row| is_such(column.values.get(row as usize)))
                 .map(|&row| (column.name.as_str(), row)),
             _ => None,
         })
@@ -312,7 +312,7 @@ impl Matrix {
     }
 
     /// The rows of a list, as a matrix of their own: row `i` of it is row
-    /// `rows[i]` of this one. Copies 8 bytes per row and column of numbers, and a
+    /// `rows[i]` of this one. Copies a number per row and column of numbers, and a
     /// code per row and coded block.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {
@@ -420,10 +420,7 @@ impl Block {
     /// The values of one column of the block in `rows`, as [`Matrix::column`].
     pub(crate) fn values(&self, column: usize, rows: &[u32]) -> Vec<f64> {
         match self {
-            Self::Number(number) => rows
-                .iter()
-                .map(|&row| number.values[row as usize])
-                .collect(),
+            Self::Number(number) => number.values.of_rows(rows),
             Self::Category(category) => rows
                 .iter()
                 .map(|&row| match category.codes[row as usize] {

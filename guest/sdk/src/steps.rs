@@ -383,10 +383,7 @@ fn map_values<F: Fn(f64) -> f64>(matrix: &Matrix, by_column: impl Fn(usize) -> F
         let mapped = match block {
             Block::Number(column) => {
                 let map = by_column(first);
-                Block::number(
-                    &column.name,
-                    column.values.iter().map(|&x| map(x)).collect(),
-                )
+                Block::numbers(&column.name, column.values.map(map))
             }
             Block::Category(column) => unreachable!("`{}` is a category", column.name),
             Block::Coded(block) => Block::Coded(block.map(|column, outside, inside| {

@@ -10,10 +10,11 @@ use fanout::dataset::Made;
 use fanout::error::ErrorKind;
 use fanout::model::{ModelFile, ModelHead, export, served, with_model};
 use fanout::report::files;
-use fanout::report::human::{aligned, bytes, clip, count, score};
+use fanout::report::human::{aligned, bytes, clip, count, counted, score};
 use fanout::session::{OpenModel, SessionError, component as component_of};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{ModelForm, OnnxForm};
+use serde_json::{Value, json};
 
 use super::{CommandError, print};
 use explain::{Explain, Importance};
@@ -49,7 +50,7 @@ impl Model {
 pub(crate) struct Show {
     /// The model: the file `model.fanout` of a run's results.
     file: PathBuf,
-    /// Print the whole head of the file as JSON.
+    /// Print the whole head of the file as JSON, and of what the model was trained.
     #[arg(long)]
     json: bool,
 }
@@ -58,7 +59,10 @@ impl Show {
     fn run(self) -> Result<(), CommandError> {
         let model = ModelFile::read(&self.file).map_err(SessionError::from)?;
         if self.json {
-            let text = serde_json::to_string_pretty(&model.head);
+            let text = document(&model).and_then(|document| {
+                let text = serde_json::to_string_pretty(&document)?;
+                Ok(text)
+            });
             let text = text.map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
             print(&(text + "\n"));
         } else {
@@ -139,6 +143,21 @@ impl Export {
     }
 }
 
+/// The head, with where the training data were. How they were distributed is left out.
+fn document(model: &ModelFile) -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(&model.head)?;
+    let training = model.training.as_ref();
+    document["training"] = training.map_or(Value::Null, |training| {
+        json!({
+            "source": training.source,
+            "files": training.files,
+            "rows": training.rows,
+            "retrained": training.retrained,
+        })
+    });
+    Ok(document)
+}
+
 fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
     let ModelHead {
         name,
@@ -182,12 +201,30 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
         });
         writeln!(text, "score       {metric} {mean} ± {std}{held}")?;
     }
+    // A model that was retrained was not searched for.
+    for (metric, held) in holdout.iter().flatten() {
+        if !scores.contains_key(metric) {
+            let held = held.map_or_else(|| "not defined".to_owned(), score);
+            writeln!(text, "score       {metric} {held} on the newest rows")?;
+        }
+    }
     let with = match &model.guest {
         Some(component) => format!("in the file, {}", bytes(component.len() as u64)),
         None => "not in the file".to_owned(),
     };
     writeln!(text, "guest       {}, {with}", guest.short())?;
     writeln!(text, "model       {}", bytes(model.fitted.len() as u64))?;
+    if let Some(training) = &model.training {
+        let files = counted(training.files.len(), "file");
+        writeln!(
+            text,
+            "trained on  {files} of {}",
+            clip(&training.source, 60)
+        )?;
+        if let Some(before) = &training.retrained {
+            writeln!(text, "retrained   from the model of run {}", before.short())?;
+        }
+    }
     let lines = recipe.features.iter().map(|feature| {
         let reads = match &feature.made {
             Made::Number => "number".to_owned(),

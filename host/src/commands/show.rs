@@ -6,6 +6,7 @@ use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::expand::Expansion;
 use fanout::plan::SourceFormat;
+use fanout::report::human::score;
 use fanout::report::predictions as table;
 use fanout::report::{Report, files, worth};
 use fanout::run::history::{History, Replay};
@@ -15,10 +16,11 @@ use fanout::run::record::Record;
 use fanout::run::summary::Summary;
 use fanout::store::Store;
 use fanout::worth::PredictedRows;
+use serde_json::json;
 
 use super::predict::of_ending;
 use super::store::StoreArgument;
-use super::{CommandError, show};
+use super::{CommandError, print, show};
 
 /// Print the results of any run in a store, a finished one or not.
 #[derive(Debug, Args)]
@@ -47,11 +49,14 @@ impl Show {
         let history = History::open(&store)?;
         let entry = history.find(&self.run)?;
         let manifest = history.manifest(&entry.run)?;
+        let summary = Summary::read(&store, &entry.run)?;
+        if let Some(summary) = summary.as_ref().filter(|summary| summary.is_of_fit()) {
+            return self.show_fit(&manifest.plan().name, summary);
+        }
         let mut replay = Replay::new(&store, &manifest)?;
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let summary = Summary::read(&store, &entry.run)?;
         let (mut warnings, lead, threshold, worth) = match summary {
             Some(summary) => (
                 summary.warnings,
@@ -114,6 +119,30 @@ impl Show {
             held.write(path, format, best)?;
         }
         show(&report, self.json)
+    }
+
+    /// Shows a run of one fit, which `fanout retrain` made.
+    fn show_fit(&self, name: &str, summary: &Summary) -> Result<(), CommandError> {
+        if self.output.is_some() || self.predictions.is_some() {
+            let message = "this run is one of `fanout retrain`, which has no files of results";
+            return Err(CommandError::new(ErrorKind::Usage, message));
+        }
+        let (run, scores) = (summary.run, summary.holdout.clone().unwrap_or_default());
+        let mut text = if self.json {
+            let warnings = &summary.warnings;
+            let document =
+                json!({"name": name, "run": run, "newest": scores, "warnings": warnings});
+            document.to_string()
+        } else {
+            let scored = scores.iter().map(|(metric, of)| {
+                let of = of.map_or_else(|| "not defined".to_owned(), score);
+                format!("\n{metric} {of} on the newest rows")
+            });
+            format!("{name}: run {}{}", run.short(), scored.collect::<String>())
+        };
+        text.push('\n');
+        print(&text);
+        Ok(())
     }
 }
 

@@ -26,7 +26,7 @@ use ordered::OrderedEncoder;
 use scan::all_labels;
 use selection::{Feature, Selection};
 use splitter::SplitterInputs;
-use storage::{is_numeric, storage_type, to_storage};
+use storage::{is_numeric, present, storage_type, to_storage};
 
 mod error;
 mod ordered;
@@ -40,7 +40,7 @@ pub use error::EncodeError;
 pub(super) use error::StreamError;
 pub(super) use recipe::{FeatureEncoder, FeatureRows};
 pub use recipe::{FeatureRecipe, Made, Recipe, SourceType};
-pub(super) use scan::has_fractions;
+pub(super) use scan::{Keys, has_fractions, keys, with_value};
 pub(super) use splitter::SplitterValues;
 
 /// A column of the source that is read.
@@ -378,17 +378,7 @@ impl Encoder {
             // The encoder says why.
             return Ok(None);
         };
-        let mut kept: Vec<bool> = match values.logical_nulls() {
-            Some(nulls) => nulls.iter().collect(),
-            None => vec![true; values.len()],
-        };
-        if matches!(values.data_type(), DataType::Float32 | DataType::Float64) {
-            let reals = cast(&values, &DataType::Float64).expect("reals are cast to reals");
-            let reals = reals.as_primitive::<Float64Type>().values().iter();
-            kept.iter_mut()
-                .zip(reals)
-                .for_each(|(kept, real)| *kept &= !real.is_nan());
-        }
+        let kept = present(&values);
         let missing = kept.iter().filter(|kept| !**kept).count();
         if missing == 0 {
             return Ok(None);

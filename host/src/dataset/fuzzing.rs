@@ -54,7 +54,9 @@ pub(crate) fn read(
         if let Some(last) = source.columns().last() {
             plan.dataset.target.clone_from(&last.name);
         }
-        Ok(encode_opened(&plan, source, false)?.dataset.digest)
+        Ok(encode_opened(&plan, source, false, &|_, _| Ok(None))?
+            .dataset
+            .digest)
     })
 }
 

@@ -6,16 +6,18 @@ use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use ::parquet::basic::Compression;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
+use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 use fanout_contract::LAYOUT_KEY;
 
-use super::encode::{FeatureEncoder, FeatureRows, Made, Recipe};
+use super::encode::{FeatureEncoder, FeatureRows, Made, Recipe, with_value};
+use super::newest::Arrivals;
 use super::source::{BatchError, CHUNK_BYTES, Source, SourceError};
 use super::writer::WriteError;
 use super::{BATCH_VALUES, DatasetError, EncodeError};
-use crate::plan::{ColumnKind, DatasetPlan, FeaturePlan, SourceFormat};
+use crate::plan::{ColumnKind, DatasetPlan, FeaturePlan, MissingTarget, SourceFormat};
 use crate::store::Location;
 
 /// Rows to predict.
@@ -29,6 +31,18 @@ pub struct RowSource {
     features: Vec<usize>,
     /// The kept columns: their places among those that are read.
     kept: Vec<usize>,
+    /// The rows that are read; `None`: all.
+    only: Option<Only>,
+}
+
+/// Some rows of a source.
+#[derive(Debug)]
+struct Only {
+    /// By row that a dataset has.
+    marks: Vec<bool>,
+    /// The target's place among the columns that are read, where rows without one are no
+    /// rows of a dataset.
+    target: Option<usize>,
 }
 
 /// Rows as a model reads them.
@@ -55,7 +69,34 @@ impl RowSource {
         kept: &[String],
     ) -> Result<Self, DatasetError> {
         let plan = reading(trained, recipe, (source, format), kept);
-        let mut source = Source::open(&plan, store, CHUNK_BYTES)?;
+        let source = Source::open(&plan, store, CHUNK_BYTES)?;
+        Self::of_source(source, &plan, recipe, kept, None)
+    }
+
+    /// The rows of `arrivals` that have a mark, as they were read when the dataset was
+    /// prepared: rows without a target have none, where `trained` leaves them out.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_arrivals(
+        trained: &DatasetPlan,
+        recipe: &Recipe,
+        arrivals: &Arrivals,
+        marks: &[bool],
+    ) -> Result<Self, DatasetError> {
+        let plan = reading(trained, recipe, ("", None), &[]);
+        let (files, format) = arrivals.files();
+        let source = Source::from_files(files, format, &plan, CHUNK_BYTES)?;
+        Self::of_source(source, &plan, recipe, &[], Some(marks))
+    }
+
+    fn of_source(
+        mut source: Source,
+        plan: &DatasetPlan,
+        recipe: &Recipe,
+        kept: &[String],
+        marks: Option<&[bool]>,
+    ) -> Result<Self, DatasetError> {
         let name = format!("`{}`", source.path().display());
         let encoder = FeatureEncoder::new(recipe, source.columns(), &name)?;
         let place = |wanted: &String| {
@@ -68,12 +109,21 @@ impl RowSource {
         };
         let kept: Vec<usize> = kept.iter().map(place).collect::<Result<_, _>>()?;
         let features = encoder.projection();
-        let mut projection: Vec<usize> = features.iter().chain(&kept).copied().collect();
+        let is_target = |column: &usize| source.columns()[*column].name == plan.target;
+        let drops = marks.is_some() && plan.missing_target == MissingTarget::Drop;
+        let target = (0..source.columns().len()).find(is_target);
+        let target = target.filter(|_| drops);
+        let read = features.iter().chain(&kept).chain(&target);
+        let mut projection: Vec<usize> = read.copied().collect();
         projection.sort_unstable();
         projection.dedup();
         let place = |column: &usize| projection.binary_search(column).unwrap_or_default();
         let (features, kept) = (features.iter().map(place), kept.iter().map(place));
         let (features, kept) = (features.collect(), kept.collect());
+        let only = marks.map(|marks| Only {
+            marks: marks.to_vec(),
+            target: target.as_ref().map(place),
+        });
         // Types and missing values may differ further on: nothing that was written can
         // be taken back then.
         let is_declared = |column: &usize| {
@@ -90,6 +140,7 @@ impl RowSource {
             projection,
             features,
             kept,
+            only,
         })
     }
 
@@ -97,15 +148,42 @@ impl RowSource {
     pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch, DatasetError>> + '_ {
         let rows = (BATCH_VALUES / self.projection.len().max(1)).clamp(256, 16_384);
         let batches = self.source.batches(&self.projection, rows);
-        batches.map(|batch| {
-            batch.map_err(|error| match error {
+        let mut at = 0;
+        let batches = batches.map(move |batch| {
+            let batch = batch.map_err(|error| match error {
                 BatchError::Source(error) => error.into(),
                 BatchError::TypeTooNarrow => {
                     let path = self.source.path().to_owned();
-                    SourceError::Changed { path }.into()
+                    DatasetError::from(SourceError::Changed { path })
                 }
+            })?;
+            Ok(match &self.only {
+                Some(only) => self.filtered(only, &batch, &mut at),
+                None => batch,
             })
-        })
+        });
+        let is_empty = |batch: &Result<RecordBatch, DatasetError>| {
+            self.only.is_some() && batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0)
+        };
+        batches.filter(move |batch| !is_empty(batch))
+    }
+
+    /// The rows of a batch that have a mark; `at` is the number of rows before them.
+    fn filtered(&self, only: &Only, batch: &RecordBatch, at: &mut usize) -> RecordBatch {
+        let counts = match only.target {
+            Some(place) => {
+                let kind = &self.source.columns()[self.projection[place]].data_type;
+                with_value(batch.column(place), kind)
+            }
+            None => vec![true; batch.num_rows()],
+        };
+        let marked = counts.into_iter().map(|counts| {
+            let row = *at;
+            *at += usize::from(counts);
+            counts && only.marks.get(row).copied().unwrap_or_default()
+        });
+        let marked: BooleanArray = marked.map(Some).collect();
+        filter_record_batch(batch, &marked).expect("there is a mark for each row")
     }
 
     /// The rows of a batch as a model reads them.
@@ -142,7 +220,7 @@ impl RowSource {
 }
 
 /// The plan by which new rows are read like those of the training data.
-fn reading(
+pub fn reading(
     trained: &DatasetPlan,
     recipe: &Recipe,
     (source, format): (&str, Option<SourceFormat>),

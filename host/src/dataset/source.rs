@@ -18,7 +18,8 @@ use crate::plan::{DatasetPlan, SourceFormat};
 use crate::store::Location;
 use notes::Notes;
 use reading::Reading;
-use resolve::{extension, resolve};
+use resolve::extension;
+pub(super) use resolve::resolve;
 
 mod arrow;
 mod compression;
@@ -41,6 +42,7 @@ pub(super) use error::BatchError;
 pub use error::SourceError;
 pub use fanout_contract::number::Loss;
 pub(super) use fanout_contract::number::NumberFormat;
+pub use file::FileStamp;
 pub(super) use file::SourceFile;
 #[cfg(any(fuzzing, test))]
 pub(super) use file::{RangeRead, ReadSeek};
@@ -143,6 +145,16 @@ impl Source {
             path: self.path().to_owned(),
             columns: self.columns.len(),
         }
+    }
+
+    /// The same source, of which nothing is known of the values.
+    pub(super) fn again(&self) -> Result<Self, SourceError> {
+        Self::from_files(self.files.clone(), self.format, &self.plan, CHUNK_BYTES)
+    }
+
+    /// What its files are now.
+    pub(super) fn stamps(&self) -> Result<Vec<FileStamp>, SourceError> {
+        self.files.iter().map(SourceFile::stamp).collect()
     }
 
     /// The columns, in order.

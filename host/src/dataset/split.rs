@@ -76,6 +76,17 @@ pub(super) fn assign(
             holdout::hold_out(holdout, target.rows, target.classes, random)
         })
         .transpose()?;
+    assign_rest(cv, kind, held_out, target, columns)
+}
+
+/// The same with the rows that are held out given, and some that are not.
+pub(super) fn assign_rest(
+    cv: &Cv,
+    kind: &Kind,
+    held_out: Option<Vec<bool>>,
+    target: Target<'_>,
+    columns: SplitterColumns<'_>,
+) -> Result<Assignment, SplitError> {
     let rows = 0..target.rows as u32;
     let rows: Vec<u32> = match &held_out {
         Some(held_out) => rows.filter(|row| !held_out[*row as usize]).collect(),

@@ -1,5 +1,6 @@
 //! What is read back of the files that [`prepare`](super::prepare) stored:
-//! [`Truth`], the target and the weights of the rows, and [`split_sizes`].
+//! [`Truth`], the target and the weights of the rows, [`ColumnValues`], those of any
+//! column, [`split_sizes`] and [`rows_in`].
 
 use std::collections::BTreeMap;
 
@@ -53,35 +54,21 @@ impl Truth {
     /// Reads the columns `target` and `weight` of a dataset's file. Classes are in the
     /// order of their sorted labels.
     pub fn read(dataset: &Bytes, target: &str, weight: Option<&str>) -> Result<Self, StoredError> {
-        let reader = Reader::try_new(dataset.clone())?;
-        let about = reader.metadata().file_metadata().key_value_metadata();
-        let mut about = about.into_iter().flatten();
-        let layout = about.find(|about| about.key == LAYOUT_KEY);
-        let layout = layout.and_then(|layout| layout.value.as_deref());
-        let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
-        let layout = layout.ok_or_else(|| lacks("its layout"))?;
-        let kind = layout.columns.iter().find(|column| column.name == target);
-        let kind = &kind
-            .ok_or_else(|| lacks(format!("the column `{target}`")))?
-            .kind;
-        let values = column(dataset, target)?;
         Ok(Self {
-            target: match kind {
-                ColumnKind::Number => Target::Numbers(numbers(&values)?),
-                ColumnKind::Category { labels } => {
-                    let classes = labels::sorted_labels(labels);
+            target: match column_values(dataset, target)? {
+                ColumnValues::Numbers(numbers) => Target::Numbers(numbers),
+                ColumnValues::Labels { labels, codes } => {
+                    let classes = labels::sorted_labels(&labels);
                     let place = |label: &String| {
                         let place = classes.iter().position(|class| class == label);
                         place.unwrap_or_default() as u32
                     };
                     let places: Vec<u32> = labels.iter().map(place).collect();
-                    let values = cast(&values, &DataType::Int32)?;
-                    let code = |code: Option<i32>| {
+                    let code = |code: Option<u32>| {
                         let code = code.and_then(|code| places.get(code as usize));
                         code.copied().unwrap_or(Target::MISSING)
                     };
-                    let codes = values.as_primitive::<Int32Type>().iter().map(code);
-                    let codes = codes.collect();
+                    let codes = codes.into_iter().map(code).collect();
                     Target::Classes { classes, codes }
                 }
             },
@@ -90,6 +77,101 @@ impl Truth {
                 .transpose()?,
         })
     }
+}
+
+/// All values of a column of a dataset, by row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ColumnValues {
+    /// Numbers; NaN is missing.
+    Numbers(Vec<f64>),
+    /// Categories.
+    Labels {
+        /// The labels.
+        labels: Vec<String>,
+        /// Indices into these; `None` is missing.
+        codes: Vec<Option<u32>>,
+    },
+}
+
+impl ColumnValues {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Labels { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values of the rows that `kept` says, by row.
+    #[must_use]
+    pub fn of_rows(self, kept: impl Fn(usize) -> bool) -> Self {
+        if (0..self.len()).all(&kept) {
+            return self;
+        }
+        fn of<T>(values: Vec<T>, kept: impl Fn(usize) -> bool) -> Vec<T> {
+            let rows = values.into_iter().enumerate();
+            rows.filter_map(|(row, value)| kept(row).then_some(value))
+                .collect()
+        }
+        match self {
+            Self::Numbers(numbers) => Self::Numbers(of(numbers, kept)),
+            Self::Labels { labels, codes } => Self::Labels {
+                labels,
+                codes: of(codes, kept),
+            },
+        }
+    }
+
+    /// Numbers that are places in `labels`, as categories.
+    #[must_use]
+    pub fn with_labels(self, labels: &[String]) -> Self {
+        let Self::Numbers(places) = self else {
+            return self;
+        };
+        let code =
+            |place: f64| (place >= 0.0 && place < labels.len() as f64).then_some(place as u32);
+        Self::Labels {
+            labels: labels.to_vec(),
+            codes: places.into_iter().map(code).collect(),
+        }
+    }
+}
+
+/// Reads the column `name` of a dataset's file.
+pub fn column_values(dataset: &Bytes, name: &str) -> Result<ColumnValues, StoredError> {
+    let reader = Reader::try_new(dataset.clone())?;
+    let about = reader.metadata().file_metadata().key_value_metadata();
+    let mut about = about.into_iter().flatten();
+    let layout = about.find(|about| about.key == LAYOUT_KEY);
+    let layout = layout.and_then(|layout| layout.value.as_deref());
+    let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
+    let layout = layout.ok_or_else(|| lacks("its layout"))?;
+    let mut columns = layout.columns.into_iter();
+    let described = columns.find(|column| column.name == name);
+    let described = described.ok_or_else(|| lacks(format!("the column `{name}`")))?;
+    let values = column(dataset, name)?;
+    Ok(match described.kind {
+        ColumnKind::Number => ColumnValues::Numbers(numbers(&values)?),
+        ColumnKind::Category { labels } => {
+            let values = cast(&values, &DataType::Int32)?;
+            let codes = values.as_primitive::<Int32Type>().iter();
+            let known = |code: &u32| (*code as usize) < labels.len();
+            let code = |code: i32| u32::try_from(code).ok().filter(known);
+            let codes = codes.map(|found| found.and_then(code)).collect();
+            ColumnValues::Labels { labels, codes }
+        }
+    })
+}
+
+/// By row: whether it takes part in the splits of the column `name` of a splits file.
+pub fn rows_in(splits: &Bytes, name: &str) -> Result<Vec<bool>, StoredError> {
+    let values = column(splits, name)?;
+    Ok((0..values.len()).map(|row| values.is_valid(row)).collect())
 }
 
 /// A column of numbers; null is NaN.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::ModelHead;
+use super::{ModelHead, Training};
 use crate::digest::Digest;
 
 const MAGIC: &[u8; 7] = b"fanoutM";
@@ -79,6 +79,8 @@ pub struct ModelFile {
     pub fitted: Bytes,
     /// The guest's component, unless it was left out.
     pub guest: Option<Bytes>,
+    /// Of what it was made; `None` in files of versions that kept nothing of it.
+    pub training: Option<Training>,
 }
 
 /// The head as it is written.
@@ -96,6 +98,7 @@ struct Head {
 enum PartName {
     Fitted,
     Guest,
+    Training,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,20 +111,29 @@ struct Part {
 
 impl ModelFile {
     /// A model of these parts.
-    pub fn new(head: ModelHead, fitted: Bytes, guest: Option<Bytes>) -> Self {
+    pub fn new(
+        head: ModelHead,
+        fitted: Bytes,
+        guest: Option<Bytes>,
+        training: Option<Training>,
+    ) -> Self {
         Self {
             head,
             fitted,
             guest,
+            training,
         }
     }
 
     /// Writes the file.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let guest = self.guest.iter().map(|guest| (PartName::Guest, guest));
+        let training = self.training.as_ref().map(serde_json::to_vec);
+        let training: Option<Bytes> = training.transpose()?.map(Bytes::from);
         let parts: Vec<(PartName, &Bytes)> = [(PartName::Fitted, &self.fitted)]
             .into_iter()
             .chain(guest)
+            .chain(training.iter().map(|bytes| (PartName::Training, bytes)))
             .collect();
         let listed = parts.iter().map(|(name, bytes)| Part {
             name: *name,
@@ -192,7 +204,7 @@ impl ModelFile {
             path: path(),
             source,
         })?;
-        let (mut at, mut fitted, mut guest) = (end, None, None);
+        let (mut at, mut fitted, mut guest, mut training) = (end, None, None, None);
         for part in &head.parts {
             let end = usize::try_from(part.size).ok();
             let end = end.and_then(|size| at.checked_add(size));
@@ -201,6 +213,7 @@ impl ModelFile {
             let (name, slot) = match part.name {
                 PartName::Fitted => ("model", &mut fitted),
                 PartName::Guest => ("guest", &mut guest),
+                PartName::Training => ("record of the training data", &mut training),
             };
             if Digest::of(&content) != part.digest {
                 return Err(damaged(&format!("its {name} was changed")));
@@ -218,10 +231,16 @@ impl ModelFile {
         {
             return Err(damaged("its guest is another"));
         }
+        let form = |source| ModelFileError::Form {
+            path: path(),
+            source,
+        };
+        let training = training.map(|bytes: Bytes| serde_json::from_slice(&bytes));
         Ok(Self {
             head: head.model,
             fitted,
             guest,
+            training: training.transpose().map_err(form)?,
         })
     }
 }

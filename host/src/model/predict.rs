@@ -189,6 +189,11 @@ fn of_batch(
             let bytes = bytes.map_err(PredictError::Guest)?;
             PredictionTable::read(&bytes.into(), batch.num_rows(), columns)
         }
+        Asked::Outputs => {
+            let bytes = instance.predict(&encoded.table);
+            let bytes = bytes.map_err(PredictError::Guest)?;
+            PredictionTable::outputs(&bytes.into(), batch.num_rows())
+        }
         Asked::Contributions => {
             let bytes = instance.explain(&encoded.table);
             let bytes = bytes.map_err(PredictError::Guest)?;

@@ -59,6 +59,8 @@ impl Columns {
 pub enum Asked {
     /// Predictions.
     Predictions(Columns),
+    /// All that the guest says, as in files of predictions.
+    Outputs,
     /// What each feature adds to the outputs of the model.
     Contributions,
 }
@@ -137,6 +139,28 @@ impl PredictionTable {
             }
         }
         Ok(Self { columns })
+    }
+
+    /// Reads all that a guest returned for `rows` rows; classes as texts.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn outputs(bytes: &Bytes, rows: usize) -> Result<Self, String> {
+        let found = whole(bytes, rows)?;
+        let schema = found.schema();
+        let columns = schema.fields().iter().zip(found.columns());
+        let columns = columns.map(|(field, values)| {
+            let kind = match values.data_type() {
+                DataType::Float64 => DataType::Float64,
+                _ => DataType::Utf8,
+            };
+            let values = cast_with_options(values, &kind, &CastOptions::default());
+            let values = values.map_err(|error| error.to_string())?;
+            Ok((Field::new(field.name(), kind, true), values))
+        });
+        Ok(Self {
+            columns: columns.collect::<Result<_, String>>()?,
+        })
     }
 
     /// Reads what a guest returned for the contributions of `rows` rows: columns of

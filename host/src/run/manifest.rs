@@ -177,23 +177,7 @@ impl Manifest {
     }
 
     fn read_plan(&self) -> Result<Plan, serde_json::Error> {
-        let mut fields = self.plan.clone();
-        let limits = TaskLimits::default();
-        let apart = [
-            ("pool", json(&PoolPlan::Local { workers: None })),
-            ("store", json(&Location::new(""))),
-            ("output", Value::Null),
-            (
-                "limits",
-                json(&Limits {
-                    memory: limits.memory,
-                    timeout: limits.timeout,
-                }),
-            ),
-        ];
-        fields.extend(apart.map(|(name, value)| (name.to_owned(), value)));
-        set_paths(&mut fields, Some((Value::from(""), Value::Null)));
-        serde_json::from_value(Value::Object(fields))
+        plan_of(&self.plan)
     }
 
     /// The fields of the plan, without what decides no score and without paths.
@@ -233,6 +217,31 @@ impl Manifest {
     pub fn expand(&self, workers: usize) -> Expansion {
         Expansion::new(&self.plan(), &self.inputs, workers)
     }
+}
+
+/// The plan of the fields that a manifest holds ([`Manifest::plan_fields`]). What they
+/// do not say has its default, or is nothing.
+///
+/// # Errors
+/// If they are not of a form that this version knows.
+pub fn plan_of(fields: &Map<String, Value>) -> Result<Plan, serde_json::Error> {
+    let mut fields = fields.clone();
+    let limits = TaskLimits::default();
+    let apart = [
+        ("pool", json(&PoolPlan::Local { workers: None })),
+        ("store", json(&Location::new(""))),
+        ("output", Value::Null),
+        (
+            "limits",
+            json(&Limits {
+                memory: limits.memory,
+                timeout: limits.timeout,
+            }),
+        ),
+    ];
+    fields.extend(apart.map(|(name, value)| (name.to_owned(), value)));
+    set_paths(&mut fields, Some((Value::from(""), Value::Null)));
+    serde_json::from_value(Value::Object(fields))
 }
 
 /// Sets the path of the source and those of all guests, or removes them.

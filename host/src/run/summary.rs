@@ -93,15 +93,31 @@ impl Summary {
         holdout: Option<BTreeMap<String, Option<f64>>>,
         warnings: Vec<String>,
     ) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
-            layout: LAYOUT,
-            run,
             candidates: results.candidates,
             splits: results.splits,
             failed: results.fit_counts.failed,
             best,
             baseline,
+            ..Self::of_fit(run, holdout, warnings)
+        }
+    }
+
+    /// The summary of a run of one fit that ends now, on this host: it searched nothing.
+    pub fn of_fit(
+        run: Digest,
+        holdout: Option<BTreeMap<String, Option<f64>>>,
+        warnings: Vec<String>,
+    ) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            layout: LAYOUT,
+            run,
+            candidates: 1,
+            splits: 0,
+            failed: 0,
+            best: None,
+            baseline: None,
             holdout,
             lead: None,
             threshold: None,
@@ -114,6 +130,11 @@ impl Summary {
             },
             hmac: None,
         }
+    }
+
+    /// Whether it is that of one fit ([`Self::of_fit`]).
+    pub fn is_of_fit(&self) -> bool {
+        self.splits == 0
     }
 
     /// The same with what is known of the chosen candidate.

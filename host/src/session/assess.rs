@@ -4,16 +4,17 @@
 use fanout_contract::Split;
 
 use super::SessionError;
-use crate::dataset::{Prepared, Truth};
+use super::training::dataset;
+use crate::dataset::{ColumnValues, Prepared, Truth};
 use crate::expand::Expansion;
 use crate::plan::Plan;
 use crate::pool::PoolError;
-use crate::report::{Report, worth};
+use crate::report::{Report, worth as worth_files};
 use crate::run::event::Listeners;
 use crate::run::pool::Pool;
 use crate::run::predictions;
 use crate::run::record::Record;
-use crate::worth::{PredictedRows, Scoring, Worth, threshold};
+use crate::worth::{self, PredictedRows, Scoring, Worth, threshold};
 
 /// What it takes to assess the chosen candidate.
 pub(super) struct Assessor<'a> {
@@ -46,10 +47,7 @@ impl<'a> Assessor<'a> {
         listeners: &mut Listeners<'_>,
     ) -> Result<Self, SessionError> {
         let plan = &report.plan;
-        let dataset = match &prepared.dataset_content {
-            Some(content) => content.clone(),
-            None => predictions::dataset(record.store(), prepared.dataset)?,
-        };
+        let dataset = dataset(record.store(), prepared)?;
         let weight = plan.dataset.weight.as_deref();
         let truth = Truth::read(&dataset, &plan.dataset.target, weight);
         let truth = truth.map_err(predictions::PredictionsError::from)?;
@@ -93,6 +91,25 @@ impl<'a> Assessor<'a> {
         Ok(rows?)
     }
 
+    /// What is predicted of rows that the fit was not of: of the hold-out rows by the
+    /// refitted model, or else out of fold; as the values of a column with its name.
+    /// `None`: there are none.
+    pub(super) fn predicted(
+        &self,
+        plan: &Plan,
+    ) -> Result<Option<(String, ColumnValues)>, SessionError> {
+        let rows = match (&self.prepared.holdout, &self.out_of_fold) {
+            (Some(split), _) => self.read(std::slice::from_ref(split))?,
+            (None, Some(rows)) => Some(rows.clone().first_of_each_row()),
+            (None, None) => None,
+        };
+        let scoring = Scoring {
+            scores: &plan.scoring,
+            positive: plan.dataset.positive.as_deref(),
+        };
+        Ok(rows.map(|rows| worth::predicted(&rows, scoring)))
+    }
+
     /// Says what the predictions are worth, and writes the files of it where there is a
     /// folder.
     pub(super) fn assess(self, report: &mut Report) -> Result<(), SessionError> {
@@ -112,7 +129,7 @@ impl<'a> Assessor<'a> {
         let assessed = Worth::new(out_of_fold, holdout, scoring);
         report.worth = Some(assessed.map_err(SessionError::Assessment)?);
         if let Some(folder) = &report.plan.output {
-            worth::write(folder, report, out_of_fold, holdout)?;
+            worth_files::write(folder, report, out_of_fold, holdout)?;
         }
         Ok(())
     }

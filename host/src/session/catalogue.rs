@@ -4,9 +4,11 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use bytes::Bytes;
 use fanout_contract::{Description, TrainerDescription};
 
 use super::SessionError;
+use crate::digest::Digest;
 use crate::guest::GuestFile;
 use crate::sandbox::{Guest, Sandbox};
 
@@ -30,6 +32,16 @@ impl OfferedGuest {
     /// The guest at `path`, loaded.
     pub fn at(sandbox: &Sandbox, path: &Path) -> Result<Self, SessionError> {
         Self::load(sandbox, read_guest(path)?)
+    }
+
+    /// The guest of a component, loaded; `name` is its name in messages.
+    pub fn of(sandbox: &Sandbox, component: Bytes, name: &str) -> Result<Self, SessionError> {
+        let file = GuestFile {
+            name: name.to_owned(),
+            digest: Digest::of(&component),
+            wasm: Cow::Owned(component.into()),
+        };
+        Self::load(sandbox, file)
     }
 
     /// Whether this is the guest at `path`, or without a path, an embedded one.

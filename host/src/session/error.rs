@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fanout_contract::Fault;
 
-use crate::dataset::{DatasetError, SourceError, WriteError};
+use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
 use crate::model::{ExportError, ModelFileError, PredictError, ServedError};
@@ -110,9 +110,38 @@ pub enum SessionError {
     /// A model can't be exported.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// A model can't be retrained.
+    #[error(transparent)]
+    Retrain(#[from] RetrainError),
     /// The files of results can't be written.
     #[error(transparent)]
     Files(#[from] FilesError),
+}
+
+/// Why a model can't be retrained.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RetrainError {
+    /// The model file does not name its source.
+    #[error("the model does not say on which data it was trained")]
+    NoSource,
+    /// The target has other classes.
+    #[error("the target `{target}` has the classes {found}; the model has {trained}")]
+    Classes {
+        /// The target.
+        target: String,
+        /// Those of the data.
+        found: String,
+        /// Those of the model.
+        trained: String,
+    },
+    /// No metric is defined for both models on the newest rows.
+    #[error("none of the metrics {metrics} is defined on the {rows} newest rows")]
+    Undefined {
+        /// The metrics.
+        metrics: String,
+        /// The number of rows.
+        rows: usize,
+    },
 }
 
 impl SessionError {
@@ -173,6 +202,8 @@ impl SessionError {
             },
             Self::Export(ExportError::Guest(TaskFault::Cancelled)) => ErrorKind::Interrupted,
             Self::Export(_) => ErrorKind::Guest,
+            Self::Retrain(RetrainError::Undefined { .. }) => ErrorKind::Unscored,
+            Self::Retrain(_) => ErrorKind::Data,
             Self::Files(_) => ErrorKind::Internal,
         }
     }
@@ -203,6 +234,22 @@ impl SessionError {
                  into the model"
             }
             Self::ModelLost => "run the plan again",
+            Self::Retrain(RetrainError::NoSource) => {
+                "name the data with `--source`; models of runs of this version say it themselves"
+            }
+            Self::Retrain(RetrainError::Classes { .. }) => {
+                "a model of other classes is another model: run the plan on these data"
+            }
+            Self::Retrain(RetrainError::Undefined { .. }) => {
+                "hold out more rows with `--holdout`, so that all classes are among them"
+            }
+            Self::Dataset(DatasetError::Newest(error)) => match error {
+                NewestError::TooFew { .. } => {
+                    "hold out more with `--holdout`, or wait for more rows"
+                }
+                NewestError::NoneLeft { .. } => "hold out fewer rows with `--holdout`",
+                NewestError::NoTime { .. } | NewestError::NotATime { .. } => return None,
+            },
             Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Served(ServedError::Guest) => {

@@ -5,16 +5,18 @@ use bytes::Bytes;
 use fanout_contract::Output;
 
 use super::assess::{self, Assessor};
+use super::training::{dataset, training};
 use super::{LoadedPlan, SessionError};
-use crate::dataset::Prepared;
+use crate::dataset::{Prepared, rows_in};
 use crate::expand::Expansion;
-use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget};
+use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget, Training};
 use crate::plan::DatasetPlan;
 use crate::pool::PoolError;
 use crate::report::{Report, files};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest::Manifest;
 use crate::run::pool::Pool;
+use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::run_outside_search;
 use crate::run::tasks::SingleTask;
@@ -61,7 +63,7 @@ impl Export<'_> {
             false => None,
         };
         if report.plan.refit.is_some() && report.plan.kind.refits() {
-            self.refit(best, report, listeners)?;
+            self.refit(best, assessor.as_ref(), report, listeners)?;
         }
         if let Some(assessor) = assessor {
             assessor.assess(report)?;
@@ -77,6 +79,7 @@ impl Export<'_> {
     fn refit(
         &self,
         best: usize,
+        assessor: Option<&Assessor<'_>>,
         report: &mut Report,
         listeners: &mut Listeners<'_>,
     ) -> Result<(), SessionError> {
@@ -107,27 +110,37 @@ impl Export<'_> {
         };
         if let Some(result) = results.pop() {
             result.map_err(SessionError::Refit)?;
-            let fitted = self.fitted(&tasks[0])?;
+            let fitted = fitted(self.record, &tasks[0])?;
             let head = self.head(best, report);
             let guest = self.guest(best);
             let path = folder.join(files::MODEL);
-            let file = ModelFile::new(head, fitted, guest.filter(|_| self.with_guest));
+            let guest = guest.filter(|_| self.with_guest);
+            let training = self.training(assessor, report)?;
+            let file = ModelFile::new(head, fitted, guest, Some(training));
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
         }
         Ok(())
     }
 
-    /// The model of a task that ended well.
-    fn fitted(&self, task: &SingleTask) -> Result<Bytes, SessionError> {
-        let wanted = task.wanted_fits();
-        let found = self.record.reusing().look(std::slice::from_ref(wanted))?;
-        let artifact = found.iter().flat_map(|found| &found.artifacts).next();
-        let bytes = match artifact {
-            Some((_, output, digest)) => self.record.artifact(&wanted.task, *output, *digest)?,
-            None => None,
+    /// The record of the data of the model.
+    fn training(
+        &self,
+        assessor: Option<&Assessor<'_>>,
+        report: &Report,
+    ) -> Result<Training, SessionError> {
+        let prepared = self.prepared;
+        let dataset = dataset(self.record.store(), prepared)?;
+        let fitted = match prepared.search_rows == prepared.rows {
+            true => None,
+            false => Some(rows_in(&prepared.splits_content, &prepared.refit.column)),
         };
-        bytes.ok_or(SessionError::ModelLost)
+        let fitted = fitted.transpose().map_err(PredictionsError::from)?;
+        let is_fitted = |row: usize| fitted.as_ref().is_none_or(|fitted| fitted[row]);
+        let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));
+        let predicted = predicted.transpose()?.flatten();
+        let training = training(&report.plan, prepared, &dataset, is_fitted, predicted);
+        Ok(training?)
     }
 
     fn guest(&self, best: usize) -> Option<Bytes> {
@@ -171,4 +184,16 @@ impl Export<'_> {
             plan: self.manifest.plan_fields().clone(),
         }
     }
+}
+
+/// The model of a task that ended well.
+pub(super) fn fitted(record: &Record, task: &SingleTask) -> Result<Bytes, SessionError> {
+    let wanted = task.wanted_fits();
+    let found = record.reusing().look(std::slice::from_ref(wanted))?;
+    let artifact = found.iter().flat_map(|found| &found.artifacts).next();
+    let bytes = match artifact {
+        Some((_, output, digest)) => record.artifact(&wanted.task, *output, *digest)?,
+        None => None,
+    };
+    bytes.ok_or(SessionError::ModelLost)
 }

@@ -166,6 +166,50 @@ fn look(
 }
 
 impl LoadedPlan {
+    /// A plan of one trainer, whose guest is `component`; the rest was checked before.
+    /// `name` is that of the guest in messages; as many as `predictors` of its instances
+    /// run beside those of the pool.
+    pub(super) fn of_guest(
+        plan: CheckedPlan,
+        component: Bytes,
+        name: &str,
+        predictors: usize,
+    ) -> Result<Self, SessionError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (workers, instances) = match &plan.pool {
+            PoolPlan::Local { workers } => {
+                let workers = workers.unwrap_or(cores);
+                (workers, workers)
+            }
+            PoolPlan::Http(http) => (http.endpoints.len() * http.concurrency, 1),
+            PoolPlan::Nats(nats) => (nats.workers.unwrap_or(1), 1),
+        };
+        let sandbox = Sandbox::new(instances + predictors + 1, default_cache())?;
+        let offered = OfferedGuest::of(&sandbox, component.clone(), name)?;
+        let OfferedGuest {
+            guest, description, ..
+        } = offered;
+        let wanted = plan.trainer.as_ref().map(|trainer| &trainer.name);
+        let trainers = description.trainers.into_iter();
+        let trainers = trainers.filter(|known| Some(&known.name) == wanted);
+        let offer = Offer {
+            guest: guest.digest(),
+            trainers: trainers.collect(),
+            baseline: Vec::new(),
+            steps: description.steps,
+        };
+        let guest = LoadedGuest {
+            guest: Arc::new(guest),
+            component,
+        };
+        Ok(Self {
+            plan,
+            offers: vec![offer],
+            guests: vec![guest],
+            workers,
+        })
+    }
+
     /// The plan as it suits the data: trainers and metrics are checked against the
     /// target, and the labels that the plan names are those of the data.
     pub fn suited(&self, prepared: &Prepared) -> Result<SuitedPlan, PlanError> {

@@ -24,6 +24,8 @@ pub struct Remote {
     name: Arc<str>,
     size: u64,
     tag: Option<String>,
+    /// Microseconds since 1970-01-01 UTC.
+    modified: i64,
 }
 
 impl Remote {
@@ -57,6 +59,16 @@ impl Remote {
         self.size
     }
 
+    /// Its ETag, where the server gives one.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// When it was last changed, in microseconds since 1970-01-01 UTC.
+    pub fn modified(&self) -> i64 {
+        self.modified
+    }
+
     /// A part of it, which must lie within its size.
     pub fn read(&self, range: Range<u64>) -> Result<Bytes, StoreError> {
         let read = self.store.range(&self.path, range, self.tag.clone());
@@ -80,6 +92,7 @@ impl Remote {
             path: object.location,
             size: object.size,
             tag: object.e_tag,
+            modified: object.last_modified.timestamp_micros(),
         }
     }
 }

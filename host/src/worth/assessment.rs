@@ -7,7 +7,7 @@ use fanout_contract::{CONTRACT, Params, Score, Split, Task};
 use fanout_sdk::{Fault, PredictionValues, Target};
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{self, Interval};
+use super::bootstrap::{self, Comparison, Interval};
 use super::calibration::Calibration;
 use super::classes::ClassificationReport;
 use super::residuals::{PredictionInterval, Residuals, differences};
@@ -155,6 +155,19 @@ impl Worth {
             prediction_intervals: intervals,
         })
     }
+}
+
+/// The scores of an old and a new model on the same rows, by metric, with intervals of
+/// 95 %.
+///
+/// # Errors
+/// If a metric does not suit the predictions.
+pub fn compare(
+    old: &PredictedRows,
+    new: &PredictedRows,
+    scoring: Scoring<'_>,
+) -> Result<BTreeMap<String, Comparison>, Fault> {
+    bootstrap::compare(old, new, &scoring.task(&old.target))
 }
 
 impl PredictedRows {

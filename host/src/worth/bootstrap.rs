@@ -1,4 +1,5 @@
-//! [`intervals`]: scores of rows with bootstrap intervals.
+//! [`intervals`]: scores of rows with bootstrap intervals; [`compare`], those of two models
+//! on the same rows, with their difference.
 
 use std::collections::BTreeMap;
 
@@ -44,24 +45,83 @@ pub(super) fn intervals(
     rows: &PredictedRows,
     task: &Task,
 ) -> Result<BTreeMap<String, Interval>, Fault> {
-    let of = |rows: &PredictedRows| {
-        let weights = rows.weights.as_deref();
-        scores(task, &rows.target, weights, rows.prediction())
-    };
-    let whole = of(rows)?;
-    let drawn = rows.len().min(MAX_ROWS);
-    let resampled = (0..RESAMPLES).into_par_iter().map(|stream| {
-        let mut random = ChaCha8Rng::seed_from_u64(0);
-        random.set_stream(stream);
-        let place = |_| random::below(rows.len() as u64, &mut random) as u32;
-        let places: Vec<u32> = (0..drawn).map(place).collect();
-        of(&rows.taken(&places))
-    });
-    let resampled: Vec<BTreeMap<String, Option<f64>>> = resampled.collect::<Result<_, _>>()?;
-    let shrink = (drawn as f64 / rows.len() as f64).sqrt();
+    let whole = of_rows(rows, task)?;
+    let resampled = resampled(rows.len(), |places| of_rows(&rows.taken(places), task))?;
     let interval = |(name, score): (String, Option<f64>)| {
         let values = resampled.iter().filter_map(|of| of[&name]);
-        let values: Vec<f64> = values.collect();
+        let interval = Interval::of(score, values.collect(), rows.len());
+        (name, interval)
+    };
+    Ok(whole.into_iter().map(interval).collect())
+}
+
+/// The scores of two models on the same rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Those of the old model.
+    pub old: Interval,
+    /// Those of the new one.
+    pub new: Interval,
+    /// New minus old, on the same resampled rows.
+    pub difference: Interval,
+}
+
+/// The scores of two models by the metrics of `task`, each with its interval and that of
+/// the difference, which is of the same resampled rows: those of [`intervals`].
+pub(super) fn compare(
+    old: &PredictedRows,
+    new: &PredictedRows,
+    task: &Task,
+) -> Result<BTreeMap<String, Comparison>, Fault> {
+    let whole = [of_rows(old, task)?, of_rows(new, task)?];
+    let resampled = resampled(old.len(), |places| {
+        let of = |rows: &PredictedRows| of_rows(&rows.taken(places), task);
+        Ok([of(old)?, of(new)?])
+    })?;
+    let difference = |[old, new]: [Option<f64>; 2]| Some(new? - old?);
+    let comparison = |name: &String| {
+        let scores = |of: &[Scores; 2]| [of[0][name], of[1][name]];
+        let each = |score: &dyn Fn([Option<f64>; 2]) -> Option<f64>| {
+            let values = resampled.iter().filter_map(|of| score(scores(of)));
+            Interval::of(score(scores(&whole)), values.collect(), old.len())
+        };
+        let comparison = Comparison {
+            old: each(&|scores| scores[0]),
+            new: each(&|scores| scores[1]),
+            difference: each(&difference),
+        };
+        (name.clone(), comparison)
+    };
+    Ok(whole[0].keys().map(comparison).collect())
+}
+
+type Scores = BTreeMap<String, Option<f64>>;
+
+fn of_rows(rows: &PredictedRows, task: &Task) -> Result<Scores, Fault> {
+    let weights = rows.weights.as_deref();
+    scores(task, &rows.target, weights, rows.prediction())
+}
+
+/// What `of` gives of the places of each resample of so many rows.
+fn resampled<T: Send>(
+    rows: usize,
+    of: impl Fn(&[u32]) -> Result<T, Fault> + Sync,
+) -> Result<Vec<T>, Fault> {
+    let each = (0..RESAMPLES).into_par_iter().map(|stream| {
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        random.set_stream(stream);
+        let place = |_| random::below(rows as u64, &mut random) as u32;
+        let places: Vec<u32> = (0..rows.min(MAX_ROWS)).map(place).collect();
+        of(&places)
+    });
+    each.collect()
+}
+
+impl Interval {
+    /// That of a score of so many rows whose values on resamples are these, as far as
+    /// they are defined.
+    fn of(score: Option<f64>, values: Vec<f64>, rows: usize) -> Self {
+        let shrink = (rows.min(MAX_ROWS) as f64 / rows as f64).sqrt();
         let end = |share: f64| {
             let is_defined = values.len() as u64 * 2 > RESAMPLES;
             let score = score.filter(|_| is_defined)?;
@@ -73,7 +133,6 @@ pub(super) fn intervals(
             })
         };
         let (low, high) = (end((1.0 - CONFIDENCE) / 2.0), end((1.0 + CONFIDENCE) / 2.0));
-        (name, Interval { score, low, high })
-    };
-    Ok(whole.into_iter().map(interval).collect())
+        Self { score, low, high }
+    }
 }

@@ -57,6 +57,36 @@ impl PredictedRows {
                 columns.take(&batch, classes)?;
             }
         }
+        Self::of_columns(columns, rows, splits, truth)
+    }
+
+    /// What a model predicts of the rows of these numbers: batches with the columns of
+    /// files of predictions, but the numbers.
+    pub fn of_model(
+        batches: &[RecordBatch],
+        rows: Vec<u32>,
+        truth: &Truth,
+    ) -> Result<Self, RowsError> {
+        let mut columns = Columns::default();
+        for batch in batches {
+            columns.take(batch, truth.target.classes())?;
+        }
+        let predicted: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if predicted != rows.len() {
+            let why = format!("have {predicted} rows, and not {}", rows.len());
+            return Err(RowsError::Form(why));
+        }
+        let splits = vec![0; rows.len()];
+        Self::of_columns(columns, rows, splits, truth)
+    }
+
+    fn of_columns(
+        columns: Columns,
+        rows: Vec<u32>,
+        splits: Vec<u32>,
+        truth: &Truth,
+    ) -> Result<Self, RowsError> {
+        let classes = truth.target.classes();
         let all = match &truth.target {
             Target::Classes { codes, .. } => codes.len(),
             Target::Numbers(numbers) => numbers.len(),
@@ -77,6 +107,38 @@ impl PredictedRows {
             rows,
             splits,
         })
+    }
+
+    /// The same with the class `positive` of two predicted from `threshold` on, by
+    /// probability, or by decision where there are none.
+    #[must_use]
+    pub fn with_threshold(mut self, positive: usize, threshold: f64) -> Self {
+        let Some(ranking) = self.ranking(positive) else {
+            return self;
+        };
+        let class = |number: &f64| match *number >= threshold {
+            true => positive as u32,
+            false => 1 - positive as u32,
+        };
+        let decided = ranking.iter().map(class).collect();
+        self.predicted.values = match self.predicted.values {
+            PredictionValues::Decisions {
+                values,
+                probabilities,
+                ..
+            } => PredictionValues::Decisions {
+                classes: decided,
+                values,
+                probabilities,
+            },
+            PredictionValues::Binary(ones) => PredictionValues::Decisions {
+                classes: decided,
+                values: ones.clone(),
+                probabilities: Some(ones),
+            },
+            other => other,
+        };
+        self
     }
 
     /// The number of predictions.

@@ -4,7 +4,7 @@
 use fanout_sdk::Matrix;
 use fanout_sdk::matrix::Joined;
 
-use crate::algebra::dot;
+use crate::algebra::{dot, filled, sum};
 use crate::linear::{LinearModel, column_means, model};
 
 /// A matrix whose rows are the training rows, less the mean of each column, with a
@@ -69,7 +69,7 @@ impl<'a> Design<'a> {
         let columns: Vec<&[f64]> = outputs.iter().map(|o| &o[..self.means.len()]).collect();
         let constant = |(output, columns): (&&[f64], &&[f64])| {
             let centre: f64 = columns.iter().zip(&self.means).map(|(b, m)| b * m).sum();
-            vec![output[self.means.len()] - centre; self.rows.len()]
+            filled(self.rows.len(), output[self.means.len()] - centre)
         };
         let mut products: Vec<Vec<f64>> = outputs.iter().zip(&columns).map(constant).collect();
         let mut slices: Vec<&mut [f64]> = products.iter_mut().map(Vec::as_mut_slice).collect();
@@ -92,7 +92,7 @@ impl<'a> Design<'a> {
                 products.push(0.0);
                 continue;
             }
-            let total: f64 = vector.iter().sum();
+            let total = sum(vector);
             for (product, mean) in products.iter_mut().zip(&self.means) {
                 *product -= mean * total;
             }

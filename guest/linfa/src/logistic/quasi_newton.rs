@@ -116,12 +116,10 @@ impl State {
         let noise = 1e-13 * before.abs() + f64::EPSILON * likelihood.weight();
         let mut length = 1.0;
         while length > 1e-10 {
-            let outputs = self.outputs.iter().zip(&change).map(|(outputs, change)| {
-                let rows = outputs.iter().zip(change);
-                rows.map(|(output, change)| output + length * change)
-                    .collect()
-            });
-            let outputs: Vec<Vec<f64>> = outputs.collect();
+            let mut outputs = self.outputs.clone();
+            for (outputs, change) in outputs.iter_mut().zip(&change) {
+                add(outputs, length, change);
+            }
             let losses = likelihood.losses(&outputs);
             let now = losses.loss + 0.5 * l2 * (own + length * (2.0 * cross + length * square));
             if now <= before + 1e-4 * length * slope + noise {

@@ -216,7 +216,7 @@ fn log_likelihoods(model: &GaussianModel, matrix: &Matrix, rows: &[u32]) -> Vec<
                 for (at, rows) in rows.chunks(CHUNK).enumerate() {
                     let values = &mut values[..rows.len()];
                     for (value, &row) in values.iter_mut().zip(rows) {
-                        *value = column.values[row as usize];
+                        *value = column.values.get(row as usize);
                     }
                     for (out, (means, variances)) in out.iter_mut().zip(classes()) {
                         let out = &mut out[at * CHUNK..][..rows.len()];

@@ -127,7 +127,7 @@ fn first_negative<'a>(matrix: &'a Matrix, rows: &[u32]) -> Option<&'a str> {
     matrix.blocks().iter().find_map(|block| match block {
         Block::Number(column) => rows
             .iter()
-            .any(|&row| column.values[row as usize] < 0.0)
+            .any(|&row| column.values.get(row as usize) < 0.0)
             .then_some(column.name.as_str()),
         Block::Coded(block) => block
             .columns()

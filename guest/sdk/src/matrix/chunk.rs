@@ -12,6 +12,9 @@ pub(super) type Chunk = [f64; CHUNK];
 const TURN: usize = 8;
 const LANES: usize = 2;
 
+/// The columns whose products are added in a turn.
+const COLUMNS: usize = 4;
+
 /// The turns that take so many rows.
 fn turns(rows: usize) -> usize {
     rows.div_ceil(TURN).min(CHUNK / TURN)
@@ -28,25 +31,19 @@ pub(super) fn is_consecutive(rows: &[u32]) -> bool {
     last.wrapping_sub(*first) as usize == rows.len() - 1 && rows.windows(2).fold(true, all)
 }
 
-/// The values of `rows`, at most [`CHUNK`], of a column: a slice of it if the rows
-/// are consecutive and fill the chunk, else gathered into `buffer`.
-pub(super) fn chunk_of<'a>(
-    values: &'a [f64],
+/// The values of `rows`, at most [`CHUNK`], in `buffer`.
+pub(super) fn gathered<'a>(
     rows: &[u32],
-    consecutive: bool,
     buffer: &'a mut Chunk,
+    value: impl Fn(u32) -> f64,
 ) -> &'a Chunk {
-    if consecutive && let Some(&first) = rows.first() {
-        let slice = &values[first as usize..][..rows.len()];
-        return chunk_of_slice(slice, buffer);
-    }
     let (turns, rest) = buffer[..rows.len()].as_chunks_mut::<TURN>();
     let (row_turns, row_rest) = rows.as_chunks::<TURN>();
     for (cells, rows) in turns.iter_mut().zip(row_turns) {
-        *cells = rows.map(|row| values[row as usize]);
+        *cells = rows.map(&value);
     }
     for (cell, &row) in rest.iter_mut().zip(row_rest) {
-        *cell = values[row as usize];
+        *cell = value(row);
     }
     buffer[rows.len()..].fill(0.0);
     buffer
@@ -109,23 +106,56 @@ pub(super) fn add_columns<const RESULTS: usize>(
     rows: usize,
     sums: [&mut Chunk; RESULTS],
 ) {
+    // At the end of a loop's turn a sandbox leaves no sum in a register, so that a turn
+    // takes several columns.
+    let (groups, rest) = columns.as_chunks::<COLUMNS>();
     let mut sums = sums.map(|sums| sums.as_chunks_mut::<TURN>().0);
     for turn in 0..turns(rows) {
         let mut of_turn = [[0.0; TURN]; RESULTS];
         for (of_turn, sums) in of_turn.iter_mut().zip(&sums) {
             *of_turn = sums[turn];
         }
-        for (values, coefficients) in columns {
-            let values = &values.as_chunks::<TURN>().0[turn];
-            for (sums, coefficient) in of_turn.iter_mut().zip(coefficients) {
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum += coefficient * value;
-                }
+        for group in groups {
+            for column in group {
+                add_column(column, turn, &mut of_turn);
             }
+        }
+        for column in rest {
+            add_column(column, turn, &mut of_turn);
         }
         for (of_turn, sums) in of_turn.iter().zip(&mut sums) {
             sums[turn] = *of_turn;
         }
+    }
+}
+
+/// Adds the products of a column in the rows of a turn.
+#[inline(always)]
+fn add_column<const RESULTS: usize>(
+    (values, coefficients): &(&Chunk, [f64; RESULTS]),
+    turn: usize,
+    of_turn: &mut [[f64; TURN]; RESULTS],
+) {
+    let values = &values.as_chunks::<TURN>().0[turn];
+    for (sums, coefficient) in of_turn.iter_mut().zip(coefficients) {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += coefficient * value;
+        }
+    }
+}
+
+/// Adds a constant and the sums of rows to numbers, at most [`CHUNK`].
+pub(super) fn add_sums(out: &mut [f64], constant: f64, sums: &Chunk) {
+    let (turns, rest) = out.as_chunks_mut::<TURN>();
+    let (sum_turns, _) = sums.as_chunks::<TURN>();
+    for (out, sums) in turns.iter_mut().zip(sum_turns) {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out += constant + sum;
+        }
+    }
+    let done = turns.len() * TURN;
+    for (out, sum) in rest.iter_mut().zip(&sums[done..]) {
+        *out += constant + sum;
     }
 }
 

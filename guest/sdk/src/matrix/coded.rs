@@ -26,6 +26,7 @@ macro_rules! with_codes {
         }
     };
 }
+pub(super) use with_codes;
 
 impl Codes {
     /// Codes below `levels`.
@@ -60,9 +61,9 @@ impl Codes {
         with_codes!(self, codes => usize::from_code(codes[row]) as u32)
     }
 
-    /// The size of the codes in memory, in bytes.
-    pub fn bytes(&self) -> usize {
-        with_codes!(self, codes => size_of_val(codes.as_slice()))
+    /// The address of the codes, and their bytes.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        with_codes!(self, codes => (codes.as_ptr().addr(), size_of_val(codes.as_slice())))
     }
 
     fn take(&self, rows: &[u32]) -> Self {

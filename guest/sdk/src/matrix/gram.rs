@@ -4,7 +4,7 @@
 //! coded block and a column of numbers take one addition a row. Columns of
 //! numbers are multiplied in tiles that stay in the cache.
 
-use super::chunk::{Chunk, chunk_of, chunk_of_slice, is_consecutive, near_mean, products, shifted};
+use super::chunk::{Chunk, chunk_of_slice, is_consecutive, near_mean, products, shifted};
 use super::{Block, CHUNK, Matrix, not_encoded};
 
 /// The columns of a panel: a row of it is two vectors of the processor.
@@ -135,7 +135,7 @@ impl Matrix {
         let near = |column: usize| match (&moments, &self.blocks()[places[column].block]) {
             (Some(moments), _) => moments[column].mean,
             (None, Block::Number(column)) => {
-                near_mean(rows.len(), |at| column.values[rows[at] as usize])
+                near_mean(rows.len(), |at| column.values.get(rows[at] as usize))
             }
             _ => 0.0,
         };
@@ -188,7 +188,7 @@ impl Matrix {
         let mut coded: Vec<CodedSums<'_>> = Vec::new();
         for (first, block) in self.numbered() {
             match block {
-                Block::Number(column) => dense.push((first, column.values.as_slice())),
+                Block::Number(column) => dense.push((first, &column.values)),
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => coded.push(CodedSums {
                     block,
@@ -226,7 +226,7 @@ impl Matrix {
                 shifted(values, shift, rows.len(), &mut right[at]);
             };
             for (at, &(column, values)) in dense.iter().enumerate() {
-                let values = chunk_of(values, rows, consecutive, &mut buffer);
+                let values = values.chunk(rows, consecutive, &mut buffer);
                 stage(at, values, shift(column));
             }
             for (target, values) in targets.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! [`ColumnIndex`]: the columns of a [`Matrix`] one by one, for coordinate
 //! descent.
 
+use std::borrow::Cow;
+
 use super::product::dot;
 use super::{Block, CodedBlock, Matrix, not_encoded};
 
@@ -15,7 +17,7 @@ pub struct ColumnIndex<'a> {
 
 #[derive(Debug)]
 enum Entry<'a> {
-    Number(&'a [f64]),
+    Number(Cow<'a, [f64]>),
     Coded {
         offset: f64,
         scale: f64,
@@ -50,7 +52,12 @@ impl<'a> ColumnIndex<'a> {
         let (mut columns, mut lists) = (Vec::new(), Vec::new());
         for block in matrix.blocks() {
             match block {
-                Block::Number(column) => columns.push(Entry::Number(&column.values)),
+                Block::Number(column) => columns.push(Entry::Number(
+                    column
+                        .values
+                        .as_slice()
+                        .map_or_else(|| Cow::Owned(column.values.to_vec()), Cow::Borrowed),
+                )),
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
                     let (starts, list) = grouped(block);

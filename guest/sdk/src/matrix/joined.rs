@@ -1,5 +1,6 @@
 //! [`Joined`]: a [`Matrix`] whose small coded blocks are joined, for many products.
 
+use super::product::sum;
 use super::{Block, CodedBlock, CodedColumn, Codes, Matrix};
 
 /// The most levels of a joined block: 8 KiB of sums or coefficients.
@@ -121,12 +122,18 @@ impl Joined {
         let joined = self.matrix.transposed_multiply_many(&self.rows, vectors);
         let vectors = vectors.iter().zip(joined);
         vectors
-            .map(|(vector, joined)| self.of_columns(super::product::sum(vector), &joined))
+            .map(|(vector, joined)| self.of_columns(vector, &joined))
             .collect()
     }
 
-    /// The products of the original columns. `total` is the sum of the vector.
-    fn of_columns(&self, total: f64, joined: &[f64]) -> Vec<f64> {
+    /// The products of the original columns with a vector.
+    fn of_columns(&self, vector: &[f64], joined: &[f64]) -> Vec<f64> {
+        let is_joined = |members: &Vec<Member>| !members[0].column_of.is_empty();
+        let total = if self.members.iter().any(is_joined) {
+            sum(vector)
+        } else {
+            0.0
+        };
         let mut out = vec![0.0; self.columns];
         let mut joined = joined;
         for (block, members) in self.matrix.blocks().iter().zip(&self.members) {

@@ -1,6 +1,6 @@
 //! Weighted means and variances of the columns of a [`Matrix`].
 
-use super::chunk::{chunk_of, deviations, is_consecutive, near_mean, weighted_deviations};
+use super::chunk::{deviations, is_consecutive, near_mean, weighted_deviations};
 use super::product::sum;
 use super::{Block, CHUNK, Matrix, NumberColumn, not_encoded};
 
@@ -81,7 +81,7 @@ fn of_numbers(
     let mut pass = |centre: f64| {
         let mut total = [0.0; 3];
         for (at, (rows, &consecutive)) in rows.chunks(CHUNK).zip(consecutive).enumerate() {
-            let values = &chunk_of(&column.values, rows, consecutive, &mut buffer)[..rows.len()];
+            let values = &column.values.chunk(rows, consecutive, &mut buffer)[..rows.len()];
             let weights = weights.map(|weights| &weights[at * CHUNK..][..rows.len()]);
             let mut sums = sums_about(centre, values, weights);
             if sums[1].is_nan() {
@@ -94,7 +94,7 @@ fn of_numbers(
         }
         total
     };
-    let mut centre = near_mean(rows.len(), |at| column.values[rows[at] as usize]);
+    let mut centre = near_mean(rows.len(), |at| column.values.get(rows[at] as usize));
     if weights.is_some() {
         // Rows of the sample may weigh nothing.
         let [weight, sum, _] = pass(centre);

@@ -1,10 +1,10 @@
 //! Products of a [`Matrix`] and a vector, and rows as dense buffers.
 
 use super::chunk::{
-    Chunk, add_columns, chunk_of, chunk_of_slice, is_consecutive, products, sum_of_lanes,
+    Chunk, add_columns, add_sums, chunk_of_slice, is_consecutive, products, sum_of_lanes,
 };
 use super::coded::FromCode;
-use super::{Block, CHUNK, CodedBlock, Codes, Matrix, not_encoded};
+use super::{Block, CHUNK, CodedBlock, Codes, Matrix, Numbers, not_encoded};
 
 /// Calls `$body` with the codes and tables of [`table_size`] entries to index by
 /// them: arrays for bytes, which need no check of the index, else slices.
@@ -56,7 +56,7 @@ struct Product<'a> {
     /// What the offsets of coded columns add to each row.
     constant: f64,
     /// Columns of numbers with their coefficients, without those of 0.
-    dense: Vec<(&'a [f64], f64)>,
+    dense: Vec<(&'a Numbers, f64)>,
     coded: Vec<CodedTerm<'a>>,
 }
 
@@ -114,9 +114,7 @@ impl Matrix {
                 }
                 for ((product, out), sums) in products.iter().zip(out).zip(&mut sums) {
                     product.add_coded(rows, consecutive, &mut sums[..rows.len()]);
-                    for (out, sum) in out[range.clone()].iter_mut().zip(sums) {
-                        *out += product.constant + *sum;
-                    }
+                    add_sums(&mut out[range.clone()], product.constant, sums);
                 }
             }
         }
@@ -182,15 +180,17 @@ impl Matrix {
             "one number a row"
         );
         let consecutive: Vec<bool> = rows.chunks(CHUNK).map(is_consecutive).collect();
-        let totals: Vec<f64> = vectors.iter().map(|vector| sum(vector)).collect();
         let mut out = vec![vec![0.0; self.columns()]; vectors.len()];
         let mut dense = Vec::new();
+        let mut totals = None;
         for (first, block) in self.numbered() {
             match block {
-                Block::Number(column) => dense.push((first, column.values.as_slice())),
+                Block::Number(column) => dense.push((first, &column.values)),
                 Block::Category(column) => not_encoded(column),
                 Block::Coded(block) => {
-                    for ((out, vector), total) in out.iter_mut().zip(vectors).zip(&totals) {
+                    let totals: &Vec<f64> = totals
+                        .get_or_insert_with(|| vectors.iter().map(|vector| sum(vector)).collect());
+                    for ((out, vector), total) in out.iter_mut().zip(vectors).zip(totals) {
                         let mut by_level = LevelSums::new(block);
                         let chunks = rows.chunks(CHUNK).zip(vector.chunks(CHUNK));
                         for ((rows, vector), &consecutive) in chunks.zip(&consecutive) {
@@ -210,7 +210,7 @@ impl Matrix {
             for group in dense.chunks(WIDE) {
                 let columns = group.iter().zip(&mut buffers);
                 let columns: Vec<&Chunk> = columns
-                    .map(|((_, values), buffer)| chunk_of(values, rows, consecutive, buffer))
+                    .map(|((_, values), buffer)| values.chunk(rows, consecutive, buffer))
                     .collect();
                 let last = columns[columns.len() - 1];
                 // A group that is not full repeats its last column.
@@ -266,7 +266,7 @@ impl Matrix {
             match block {
                 Block::Number(column) => {
                     for (out, &row) in out.chunks_exact_mut(columns).zip(rows) {
-                        out[first] = column.values[row as usize];
+                        out[first] = column.values.get(row as usize);
                     }
                 }
                 Block::Category(column) => not_encoded(column),
@@ -295,7 +295,7 @@ impl Matrix {
             match block {
                 Block::Number(column) => {
                     for (out, &row) in out.iter_mut().zip(rows) {
-                        let value = column.values[row as usize];
+                        let value = column.values.get(row as usize);
                         *out += value * value;
                     }
                 }
@@ -351,7 +351,7 @@ fn add_dense<const RESULTS: usize>(
     for start in (0..columns).step_by(STAGED) {
         let group = start..(start + STAGED).min(columns);
         let staged = group.zip(&mut *buffers).map(|(column, buffer)| {
-            let values = chunk_of(products[0].dense[column].0, rows, consecutive, buffer);
+            let values = products[0].dense[column].0.chunk(rows, consecutive, buffer);
             (values, products.map(|product| product.dense[column].1))
         });
         let staged: Vec<(&Chunk, [f64; RESULTS])> = staged.collect();
@@ -496,7 +496,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The sum of a vector, chunk by chunk.
-pub(super) fn sum(vector: &[f64]) -> f64 {
+pub fn sum(vector: &[f64]) -> f64 {
     let ones = [1.0; CHUNK];
     let chunks = vector.chunks(CHUNK);
     chunks.map(|chunk| dot(chunk, &ones[..chunk.len()])).sum()

@@ -51,7 +51,7 @@ fn cases() -> impl Strategy<Value = (Matrix, Vec<u32>, Vec<f64>, Vec<f64>)> {
 /// By row of `rows`: the values of all columns.
 fn naive(matrix: &Matrix, rows: &[u32]) -> Vec<Vec<f64>> {
     let value = |block: &Block, column: usize, row: usize| match block {
-        Block::Number(number) => number.values[row],
+        Block::Number(number) => number.values.get(row),
         Block::Category(_) => unreachable!("no categories here"),
         Block::Coded(block) => {
             let level = block.codes().get(row) as usize;

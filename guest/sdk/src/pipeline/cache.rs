@@ -5,7 +5,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{FittedTaskStep, check, resolve};
 use crate::contract::{StepDescription, TaskStep};
-use crate::matrix::{Block, Codes};
+use crate::matrix::Block;
 use crate::steps::{self, StepParams};
 use crate::{Fault, Matrix, Params};
 
@@ -202,17 +202,13 @@ impl KeptColumns {
 
 /// The address of the values of a block, and their bytes.
 fn memory(block: &Block) -> (usize, usize) {
-    fn of<T>(values: &[T]) -> (usize, usize) {
-        (values.as_ptr().addr(), size_of_val(values))
-    }
     match block {
-        Block::Number(column) => of(&column.values),
-        Block::Category(column) => of(&column.codes),
-        Block::Coded(block) => match block.codes() {
-            Codes::U8(codes) => of(codes),
-            Codes::U16(codes) => of(codes),
-            Codes::U32(codes) => of(codes),
-        },
+        Block::Number(column) => column.values.memory(),
+        Block::Category(column) => {
+            let codes = column.codes.as_slice();
+            (codes.as_ptr().addr(), size_of_val(codes))
+        }
+        Block::Coded(block) => block.codes().memory(),
     }
 }
 

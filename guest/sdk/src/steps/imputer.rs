@@ -136,13 +136,10 @@ impl Step for SimpleImputer {
             let fill = fills.nth(block.columns() - 1);
             blocks.push(match (block, fill) {
                 // Nothing to fill: the column is shared.
-                (Block::Number(column), _) if !column.values.iter().any(|x| x.is_nan()) => {
-                    block.clone()
-                }
+                (Block::Number(column), _) if !column.values.may_have(f64::is_nan) => block.clone(),
                 (Block::Number(column), Some(&Fill::Number(fill))) => {
-                    let filled = column.values.iter();
-                    let filled = filled.map(|&x| if x.is_nan() { fill } else { x });
-                    Block::number(&column.name, filled.collect())
+                    let fill = |x: f64| if x.is_nan() { fill } else { x };
+                    Block::numbers(&column.name, column.values.map(fill))
                 }
                 (Block::Category(column), Some(Fill::Label(fill))) => {
                     Block::Category(filled(column, fill))

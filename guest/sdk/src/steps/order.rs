@@ -21,7 +21,7 @@ pub(super) fn extremes<'a>(
 ) -> impl Iterator<Item = (f64, f64)> + 'a {
     matrix.blocks().iter().flat_map(|block| match block {
         Block::Number(column) => {
-            let values = rows.iter().map(|&row| column.values[row as usize]);
+            let values = rows.iter().map(|&row| column.values.get(row as usize));
             // `min` and `max` skip NaN.
             vec![
                 values.fold((f64::NAN, f64::NAN), |(least, greatest), value| {

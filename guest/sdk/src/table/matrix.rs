@@ -3,7 +3,7 @@
 use super::{Source, Table, Values};
 use crate::Fault;
 use crate::contract::{Column, ColumnKind, Role};
-use crate::matrix::{Block, CategoryColumn, Matrix, Shared};
+use crate::matrix::{Block, CategoryColumn, Matrix, Numbers, Shared};
 
 impl Matrix {
     /// The features of a table, in order: numbers as [`Block::Number`],
@@ -35,7 +35,9 @@ impl Matrix {
         let blocks = features.into_iter().map(|index| {
             let feature = &table.features()[index];
             Ok(match (table.values(index)?, &feature.labels) {
-                (Values::Number(values), _) => Block::number(&feature.name, values),
+                (Values::Number(values), _) => {
+                    Block::numbers(&feature.name, Numbers::compact(values))
+                }
                 (Values::Category(codes), labels) => Block::Category(CategoryColumn {
                     name: feature.name.clone(),
                     labels: Shared::new(labels.clone().unwrap_or_default()),

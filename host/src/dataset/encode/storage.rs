@@ -1,9 +1,9 @@
 //! [`storage_type`]: the type as which a dataset stores a column of a source.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float32Type;
+use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, new_null_array};
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::DataType;
 
 /// The type as which a column is stored; texts are categories and stay
@@ -73,4 +73,19 @@ pub(super) fn to_storage(column: &ArrayRef, data_type: &DataType) -> Option<Arra
         }
         _ => cast(column, &to),
     }
+}
+
+/// Whether each of the values, in storage, is there: neither null nor NaN.
+pub(super) fn present(values: &ArrayRef) -> Vec<bool> {
+    let mut present: Vec<bool> = match values.logical_nulls() {
+        Some(nulls) => nulls.iter().collect(),
+        None => vec![true; values.len()],
+    };
+    if matches!(values.data_type(), DataType::Float32 | DataType::Float64) {
+        let reals = cast(values, &DataType::Float64).expect("reals are cast to reals");
+        let reals = reals.as_primitive::<Float64Type>().values().iter();
+        let marks = present.iter_mut().zip(reals);
+        marks.for_each(|(present, real)| *present &= !real.is_nan());
+    }
+    present
 }

@@ -1,12 +1,15 @@
-//! [`SourceFile`]: one file of a source, local or remote, as bytes.
+//! [`SourceFile`]: one file of a source, local or remote, as bytes; [`FileStamp`], by
+//! which it is known again.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::compression::Compression;
 use super::error::SourceError;
@@ -20,6 +23,14 @@ pub(in crate::dataset) trait RangeRead: std::fmt::Debug + Send + Sync {
     fn read(&self, range: Range<u64>) -> io::Result<Bytes>;
     /// A reader from the first byte on, which fetches one part at a time.
     fn stream(&self) -> Box<dyn ReadSeek>;
+    /// What names its content, where the server says that (an ETag).
+    fn tag(&self) -> Option<&str> {
+        None
+    }
+    /// When it was last changed, in microseconds since 1970-01-01 UTC.
+    fn modified(&self) -> Option<i64> {
+        None
+    }
 }
 
 impl RangeRead for Remote {
@@ -33,6 +44,40 @@ impl RangeRead for Remote {
 
     fn stream(&self) -> Box<dyn ReadSeek> {
         Box::new(self.reader(0))
+    }
+
+    fn tag(&self) -> Option<&str> {
+        self.tag()
+    }
+
+    fn modified(&self) -> Option<i64> {
+        Some(self.modified())
+    }
+}
+
+/// A file of a source as it was when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileStamp {
+    /// Its whole path, or its URL without credentials.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last changed, in microseconds since 1970-01-01 UTC.
+    pub modified: Option<i64>,
+    /// Its ETag, where a server gives one.
+    pub tag: Option<String>,
+}
+
+impl FileStamp {
+    /// Whether the file is still as it was: of the same size and ETag, or where one of
+    /// them has no ETag, last changed at the same time.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = match (&self.tag, &other.tag) {
+            (Some(tag), Some(other)) => tag == other,
+            _ => self.modified == other.modified,
+        };
+        same && self.name == other.name && self.size == other.size
     }
 }
 
@@ -84,6 +129,29 @@ impl SourceFile {
         }
     }
 
+    /// What it is now.
+    pub(in crate::dataset) fn stamp(&self) -> Result<FileStamp, SourceError> {
+        if let Some(remote) = &self.remote {
+            return Ok(FileStamp {
+                name: self.path.display().to_string(),
+                size: remote.size(),
+                modified: remote.modified(),
+                tag: remote.tag().map(str::to_owned),
+            });
+        }
+        let open = |source| SourceError::open(&self.path, source);
+        let about = std::fs::metadata(&self.path).map_err(open)?;
+        let name = std::path::absolute(&self.path).map_err(open)?;
+        let modified = about.modified().ok();
+        let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Ok(FileStamp {
+            name: name.display().to_string(),
+            size: about.len(),
+            modified: since.and_then(|since| i64::try_from(since.as_micros()).ok()),
+            tag: None,
+        })
+    }
+
     /// A reader of its bytes as they are stored.
     pub(super) fn stream(&self) -> Result<Box<dyn ReadSeek>, SourceError> {
         Ok(match &self.remote {
@@ -114,3 +182,30 @@ impl SourceFile {
 pub(in crate::dataset) trait ReadSeek: Read + Seek + Send {}
 
 impl<T: Read + Seek + Send> ReadSeek for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_tag_or_else_its_time() {
+        let stamp = |size, modified, tag: Option<&str>| FileStamp {
+            name: "s3://bucket/a.csv".to_owned(),
+            size,
+            modified,
+            tag: tag.map(str::to_owned),
+        };
+        let known = stamp(5, Some(7), Some("x"));
+        // A copy has the content and another time.
+        assert!(known.is_same(&stamp(5, Some(8), Some("x"))));
+        assert!(!known.is_same(&stamp(5, Some(7), Some("y"))));
+        assert!(!known.is_same(&stamp(6, Some(7), Some("x"))));
+        assert!(known.is_same(&stamp(5, Some(7), None)));
+        assert!(!known.is_same(&stamp(5, Some(8), None)));
+        let other = FileStamp {
+            name: "s3://bucket/b.csv".to_owned(),
+            ..known.clone()
+        };
+        assert!(!known.is_same(&other));
+    }
+}

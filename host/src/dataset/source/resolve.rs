@@ -12,7 +12,7 @@ use crate::store::{Location, Remote, redacted};
 /// The files of a plan's `source`, sorted, and their format. `store` is the
 /// plan's: `store://PATH` is a path in it, and a bucket of the same kind is
 /// reached with its settings.
-pub(super) fn resolve(
+pub(in crate::dataset) fn resolve(
     source: &str,
     format: Option<SourceFormat>,
     store: &Location,
