@@ -7,22 +7,27 @@ pub(crate) use cholesky::Cholesky;
 pub(crate) use fanout_sdk::matrix::{dot, sum};
 pub(crate) use least_squares::LeastSquares;
 
-/// Adds `factor` times `from` to `to`, eight numbers a turn: a sandbox looks at the
-/// clock at every turn.
-pub(crate) fn add(to: &mut [f64], factor: f64, from: &[f64]) {
+/// Replaces each number of `to` by a function of it and that of `from`, eight a turn: a
+/// sandbox looks at the clock at every turn.
+pub(crate) fn combine(to: &mut [f64], from: &[f64], of: impl Fn(f64, f64) -> f64) {
     let (to_turns, to_rest) = to.as_chunks_mut::<8>();
     let (from_turns, from_rest) = from.as_chunks::<8>();
     for (to, from) in to_turns.iter_mut().zip(from_turns) {
         for (to, from) in to.iter_mut().zip(from) {
-            *to += factor * from;
+            *to = of(*to, *from);
         }
     }
     for (to, from) in to_rest.iter_mut().zip(from_rest) {
-        *to += factor * from;
+        *to = of(*to, *from);
     }
 }
 
-/// So many times a number, written as [`add`] writes.
+/// Adds `factor` times `from` to `to`.
+pub(crate) fn add(to: &mut [f64], factor: f64, from: &[f64]) {
+    combine(to, from, |to, from| to + factor * from);
+}
+
+/// So many times a number, eight a turn.
 pub(crate) fn filled(count: usize, number: f64) -> Vec<f64> {
     let mut out = vec![0.0; count];
     let (turns, rest) = out.as_chunks_mut::<8>();

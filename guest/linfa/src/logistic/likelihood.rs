@@ -2,6 +2,8 @@
 
 use fanout_sdk::exponential::{exp, of_small};
 
+use crate::algebra::combine;
+
 /// The losses of the training rows. With one output it is the probability of class
 /// 1, else there is an output per class.
 #[derive(Clone, Debug)]
@@ -121,20 +123,19 @@ impl Likelihood {
             let rows = start..start + codes.len();
             let mut greatest = [f64::NEG_INFINITY; CHUNK];
             for output in outputs {
-                for (greatest, &x) in greatest.iter_mut().zip(&output[rows.clone()]) {
-                    *greatest = if x > *greatest { x } else { *greatest };
-                }
+                let output = &output[rows.clone()];
+                combine(&mut greatest[..codes.len()], output, |a, b| {
+                    if b > a { b } else { a }
+                });
             }
             let mut sums = [0.0; CHUNK];
             for residuals in &mut residuals {
                 let residuals = &mut residuals[rows.clone()];
-                for (residual, greatest) in residuals.iter_mut().zip(&greatest) {
-                    *residual -= greatest;
-                }
+                combine(residuals, &greatest[..codes.len()], |x, greatest| {
+                    x - greatest
+                });
                 exp(residuals);
-                for (sum, residual) in sums.iter_mut().zip(residuals.iter()) {
-                    *sum += residual;
-                }
+                combine(&mut sums[..codes.len()], residuals, |sum, x| sum + x);
             }
             let sums = &mut sums[..codes.len()];
             let weights = self.weights_from(start);
@@ -155,8 +156,7 @@ impl Likelihood {
                 *sum = weight(row) / *sum;
             }
             for residuals in &mut residuals {
-                let rows = residuals[rows.clone()].iter_mut().zip(sums.iter());
-                rows.for_each(|(residual, factor)| *residual *= factor);
+                combine(&mut residuals[rows.clone()], sums, |x, factor| x * factor);
             }
             for (row, &code) in codes.iter().enumerate() {
                 residuals[code as usize][start + row] -= weight(row);
