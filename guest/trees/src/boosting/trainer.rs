@@ -211,13 +211,14 @@ fn fault(error: BoostingError) -> Fault {
     }
 }
 
-/// That of other trees, but for the outputs, gradients, Hessians and words of a row.
-/// Fitted to measured runs on tables of 569 to 2,000,000 rows.
+/// That of other trees, but for the outputs, gradients, Hessians, words and lists of a
+/// row, which trees of any depth take. Fitted to measured runs on tables of 569 to
+/// 2,000,000 rows.
 const BOOSTING_MEMORY: MemoryUse = MemoryUse {
-    row: 130,
+    row: 160,
     trees: match MEMORY.trees {
         Some(trees) => Some(TreesMemory {
-            deep_row: 30,
+            deep_row: 0,
             ..trees
         }),
         None => None,
