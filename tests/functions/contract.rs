@@ -161,6 +161,7 @@ fn good_task() -> Task {
         weight: None,
         outputs: Vec::new(),
         part: None,
+        permute: None,
         steps: Vec::new(),
         ..task
     }
@@ -351,6 +352,7 @@ fn the_schemas_of_openapi_are_the_types() {
         ]
         .into(),
         train: [("accuracy".to_owned(), Some(1.0))].into(),
+        ..Scores::default()
     };
     let kinds = vec![
         ParamKind::Null,

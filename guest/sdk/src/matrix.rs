@@ -155,7 +155,7 @@ impl Block {
     }
 
     /// The rows of the block in the order of a list.
-    fn take(&self, rows: &[u32]) -> Self {
+    pub(crate) fn take(&self, rows: &[u32]) -> Self {
         match self {
             Self::Number(column) => Self::Number(NumberColumn {
                 name: column.name.clone(),

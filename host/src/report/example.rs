@@ -35,7 +35,7 @@ pub(super) fn report() -> Report {
             ];
             Scores {
                 test: BTreeMap::from(scores),
-                train: BTreeMap::new(),
+                ..Scores::default()
             }
         });
         Ok(Answer {
@@ -129,7 +129,7 @@ fn baseline(scoring: &[String]) -> BaselineScores {
             fits: 1,
             scores: vec![Scores {
                 test,
-                train: BTreeMap::new(),
+                ..Scores::default()
             }],
         };
         let task = TaskSpec {
