@@ -8,6 +8,7 @@ mod assess;
 pub mod catalogue;
 mod effort;
 mod error;
+mod explain;
 mod export;
 mod first_step;
 mod load;
@@ -35,6 +36,7 @@ use pools::{PoolInputs, Remote};
 
 pub use effort::TimeEstimate;
 pub use error::SessionError;
+pub use explain::most_important;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use model::{OpenModel, component};
@@ -146,6 +148,7 @@ pub fn execute(
         worth: None,
         holdout: None,
         model: None,
+        explanations: None,
         warnings: warnings(loaded, &prepared),
         failure: None,
         usage: None,
@@ -163,6 +166,7 @@ pub fn execute(
         prepared: &prepared,
         pool: &*pool,
         record: &record,
+        cancel: &options.cancel,
         with_guest: !options.without_guest,
     }
     .run(&mut report, listeners);

@@ -16,8 +16,10 @@ use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{ModelForm, OnnxForm};
 
 use super::{CommandError, print};
+use dependence::Dependence;
 use explain::{Explain, Importance};
 
+mod dependence;
 mod explain;
 
 /// Show or export a model of a run.
@@ -31,6 +33,8 @@ pub(crate) enum Model {
     Explain(Explain),
     /// Show how much a model relies on each of its features.
     Importance(Importance),
+    /// Write the mean prediction of rows by the value of a feature: partial dependence.
+    Dependence(Dependence),
 }
 
 impl Model {
@@ -40,6 +44,7 @@ impl Model {
             Self::Export(export) => export.run(),
             Self::Explain(explain) => explain.run(),
             Self::Importance(importance) => importance.run(),
+            Self::Dependence(dependence) => dependence.run(),
         }
     }
 }

@@ -53,13 +53,7 @@ impl Truth {
     /// Reads the columns `target` and `weight` of a dataset's file. Classes are in the
     /// order of their sorted labels.
     pub fn read(dataset: &Bytes, target: &str, weight: Option<&str>) -> Result<Self, StoredError> {
-        let reader = Reader::try_new(dataset.clone())?;
-        let about = reader.metadata().file_metadata().key_value_metadata();
-        let mut about = about.into_iter().flatten();
-        let layout = about.find(|about| about.key == LAYOUT_KEY);
-        let layout = layout.and_then(|layout| layout.value.as_deref());
-        let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
-        let layout = layout.ok_or_else(|| lacks("its layout"))?;
+        let layout = layout(&Reader::try_new(dataset.clone())?)?;
         let kind = layout.columns.iter().find(|column| column.name == target);
         let kind = &kind
             .ok_or_else(|| lacks(format!("the column `{target}`")))?
@@ -92,8 +86,18 @@ impl Truth {
     }
 }
 
+/// The layout of a dataset's file.
+pub(super) fn layout(reader: &Reader<Bytes>) -> Result<Layout, StoredError> {
+    let about = reader.metadata().file_metadata().key_value_metadata();
+    let mut about = about.into_iter().flatten();
+    let layout = about.find(|about| about.key == LAYOUT_KEY);
+    let layout = layout.and_then(|layout| layout.value.as_deref());
+    let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
+    layout.ok_or_else(|| lacks("its layout"))
+}
+
 /// A column of numbers; null is NaN.
-fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
+pub(super) fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
     let values = cast(values, &DataType::Float64)?;
     let values = values.as_primitive::<Float64Type>().iter();
     Ok(values.map(|value| value.unwrap_or(f64::NAN)).collect())

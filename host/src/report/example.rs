@@ -96,6 +96,7 @@ pub(super) fn report() -> Report {
         lead: None,
         threshold: None,
         worth: None,
+        explanations: None,
         holdout: Some(BTreeMap::from([
             ("roc_auc".to_owned(), Some(0.7571)),
             ("accuracy".to_owned(), None),
