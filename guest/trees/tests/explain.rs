@@ -121,10 +121,23 @@ fn single_trees_are_explained_as_by_shap_and_scikit_learn() {
     let vectors: Value = serde_json::from_str(include_str!("vectors/explain.json")).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 6);
-    for case in cases {
+    compare_all(&vectors);
+}
+
+/// Numbers on a threshold, half way between two others of the node, go where those of
+/// scikit-learn go, as long as 32 bits hold them.
+#[test]
+fn trees_of_a_regular_grid_are_explained_as_by_shap() {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/explain.json")).unwrap();
+    assert_eq!(vectors["grid"]["cases"].as_array().unwrap().len(), 2);
+    compare_all(&vectors["grid"]);
+}
+
+fn compare_all(vectors: &Value) {
+    for case in vectors["cases"].as_array().unwrap() {
         match case["target"].as_str() {
-            Some("numbers") => compare::<DecisionTreeRegressor>(&vectors, case),
-            _ => compare::<DecisionTree>(&vectors, case),
+            Some("numbers") => compare::<DecisionTreeRegressor>(vectors, case),
+            _ => compare::<DecisionTree>(vectors, case),
         }
     }
 }
