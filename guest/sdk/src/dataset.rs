@@ -321,9 +321,9 @@ impl Dataset {
         })?;
         let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
         let scoring = Scoring::new(task, &checked.target.values, &checked.rows, weights)?;
-        let (test, permuted) =
-            self.permutable(checked)?
-                .scores(feature, permute, &scoring)?;
+        let (test, permuted) = self
+            .permutable(checked)?
+            .scores(feature, permute, &scoring)?;
         let scores = Scores {
             test,
             permuted,

@@ -238,7 +238,9 @@ impl Model {
     /// # Errors
     /// If the trainer can't tell.
     pub fn importances(&self) -> Result<String, Fault> {
-        let Fitted { offer, estimator, .. } = &self.fitted;
+        let Fitted {
+            offer, estimator, ..
+        } = &self.fitted;
         let importances = offer.importances(&**estimator)?;
         serde_json::to_string(&importances)
             .map_err(|error| Fault::Failed(format!("the importances can't be written: {error}")))

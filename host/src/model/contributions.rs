@@ -52,20 +52,31 @@ impl DrawnContributions {
         Ok(Self { table, of: rows.of })
     }
 
-    /// By column of contributions, without `contribution_`: the mean of the absolute
-    /// values over the rows, the greatest first.
-    pub fn mean_absolute(&self) -> Vec<(String, f64)> {
+    /// By output of the model (`None` for numbers) and feature: the mean of the absolute
+    /// contributions over the rows, the greatest first.
+    pub fn mean_absolute(&self) -> Vec<(Option<String>, String, f64)> {
         let schema = self.table.schema();
-        let columns = schema.fields().iter().zip(self.table.columns());
-        let mut means: Vec<(String, f64)> = columns
-            .filter_map(|(field, column)| {
-                let name = field.name().strip_prefix("contribution_")?;
-                let values = column.as_primitive_opt::<Float64Type>()?.values();
+        let mut means = Vec::with_capacity(self.table.num_columns());
+        // The expected value of an output stands before its contributions.
+        let mut output: Option<String> = None;
+        for (field, column) in schema.fields().iter().zip(self.table.columns()) {
+            if let Some(label) = field.name().strip_prefix("expected_value") {
+                output = label.strip_prefix('_').map(ToOwned::to_owned);
+            }
+            let name = field.name().strip_prefix("contribution_");
+            let name = name.and_then(|name| match &output {
+                None => Some(name),
+                Some(label) => name.strip_prefix(label.as_str())?.strip_prefix('_'),
+            });
+            let values = column.as_primitive_opt::<Float64Type>();
+            if let (Some(name), Some(values)) = (name, values) {
+                let values = values.values();
                 let sum: f64 = values.iter().map(|value| value.abs()).sum();
-                Some((name.to_owned(), sum / values.len().max(1) as f64))
-            })
-            .collect();
-        means.sort_by(|a, b| b.1.total_cmp(&a.1));
+                let mean = sum / values.len().max(1) as f64;
+                means.push((output.clone(), name.to_owned(), mean));
+            }
+        }
+        means.sort_by(|a, b| b.2.total_cmp(&a.2));
         means
     }
 }

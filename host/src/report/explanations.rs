@@ -253,7 +253,9 @@ fn importances_json(importances: &Importances) -> Value {
 
 fn shap_json(found: &DrawnContributions) -> Value {
     let means = found.mean_absolute().into_iter().take(SHOWN);
-    let means = means.map(|(feature, mean)| json!({"feature": feature, "mean_absolute": mean}));
+    let means = means.map(
+        |(class, feature, mean)| json!({"class": class, "feature": feature, "mean_absolute": mean}),
+    );
     json!({
         "rows": found.table.num_rows(),
         "of": found.of,

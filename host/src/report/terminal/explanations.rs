@@ -105,11 +105,14 @@ fn columns(explanations: &Explanations, report: &Report) -> (Vec<String>, Vec<(S
         add(kind.name(), ranked(found).into_iter().map(cell).collect());
     }
     if let Some(found) = &explanations.shap {
-        let means = found.mean_absolute().into_iter();
-        add(
-            "mean |SHAP|",
-            means.map(|(name, mean)| (name, short(mean))).collect(),
-        );
+        // Of several classes, the one to which the feature adds most.
+        let mut greatest: Vec<(String, String)> = Vec::new();
+        for (_, name, mean) in found.mean_absolute() {
+            if greatest.iter().all(|(known, _)| *known != name) {
+                greatest.push((name, short(mean)));
+            }
+        }
+        add("mean |SHAP|", greatest);
     }
     (names, columns)
 }
