@@ -15,10 +15,10 @@ import sys
 import lightgbm as lgb
 import numpy as np
 
-ROWS = 2000
+ROWS = 3000
 # Rows that are explained.
 SHOWN = 20
-ROUNDS = 4
+ROUNDS = 10
 
 rng = np.random.default_rng(0)
 x = rng.integers(0, 4, size=(ROWS, 3))
