@@ -677,6 +677,40 @@ mod tests {
         );
     }
 
+    /// The test rows are 3 to 5: 0.2 no, 0.7 no, 0.4 yes.
+    #[test]
+    fn a_feature_is_permuted_among_the_test_rows() {
+        let permute = json!({"feature": "x", "n_repeats": 6, "random_state": 42});
+        let scores = &answer(json!({"permute": permute, "scoring": ["roc_auc"]}))["scores"][0];
+        assert_eq!(scores["test"], json!({"roc_auc": 0.5}));
+        let mut found: Vec<f64> = Vec::new();
+        for permuted in scores["permuted"].as_array().unwrap() {
+            found.push(permuted["roc_auc"].as_f64().unwrap());
+        }
+        // By `permutations(3, 6, 42)` of tests/explain/vectors.py.
+        assert_eq!(found, PERMUTED);
+    }
+
+    const PERMUTED: [f64; 6] = [1.0, 0.5, 0.0, 0.0, 1.0, 0.0];
+
+    #[test]
+    fn what_can_not_be_permuted_is_an_error() {
+        let permute = |feature: &str, n_repeats: u32| json!({"feature": feature, "n_repeats": n_repeats, "random_state": 1});
+        assert_eq!(
+            refusal(json!({"permute": permute("z", 1)})),
+            "invalid task: the dataset has no feature `z` to permute"
+        );
+        let several = json!({"permute": permute("x", 1), "candidates": [{}, {}]});
+        let outputs = json!({"permute": permute("x", 1), "outputs": ["model"]});
+        for changes in [several, outputs, json!({"permute": permute("x", 0)})] {
+            let refused = refusal(changes);
+            assert!(
+                refused.contains("has one candidate and test rows"),
+                "{refused}"
+            );
+        }
+    }
+
     #[test]
     fn training_rows_are_scored_when_asked() {
         let scores = &answer(json!({"train_score": true}))["scores"];
