@@ -9,6 +9,7 @@ mod baseline;
 mod data;
 mod deploy;
 mod example;
+mod explain;
 mod fire;
 mod functions;
 mod history;

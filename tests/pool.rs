@@ -24,12 +24,14 @@ use fanout::run::event::Event;
 use fanout::run::manifest::Manifest;
 use fanout::run::pool::{Pool, PoolEvent};
 use fanout::run::record::Record;
-use fanout::run::tasks::Tasks;
+use fanout::run::tasks::{PermutingTasks, SingleTask, Tasks};
 use fanout::sandbox::{Cache, Guest, Instance, Sandbox, THREAD_STACK};
 use fanout::store::{Key, MacKey, Store};
 use fanout::task::{Cancel, TaskLimits};
 use fanout::worker::{Worker, WorkerSettings, WorkerStop};
-use fanout_contract::{Columns, Learning, Output, Params, Scores, TaskStep, TrainerDescription};
+use fanout_contract::{
+    Columns, Learning, Output, Params, Permute, Scores, TaskStep, TrainerDescription,
+};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
@@ -248,8 +250,8 @@ impl Pool for Workers {
 /// The scores of every fit by task and position, and how many were made.
 type Fits = (BTreeMap<(usize, u32), Scores>, usize);
 
-fn run(pool: &dyn Pool<Error = PoolError>, expansion: &Expansion) -> Fits {
-    let run = run_by_workers(pool, expansion);
+fn run(pool: &dyn Pool<Error = PoolError>, tasks: &dyn Tasks) -> Fits {
+    let run = run_by_workers(pool, tasks);
     assert!(run.unshared.is_empty(), "{:?}", run.unshared);
     run.fits
 }
@@ -263,10 +265,10 @@ struct WorkersRun {
     unshared: Vec<Arc<str>>,
 }
 
-fn run_by_workers(pool: &dyn Pool<Error = PoolError>, expansion: &Expansion) -> WorkersRun {
+fn run_by_workers(pool: &dyn Pool<Error = PoolError>, tasks: &dyn Tasks) -> WorkersRun {
     let (mut fits, mut made) = (BTreeMap::new(), 0);
     let (mut workers, mut unshared) = (BTreeSet::new(), Vec::new());
-    pool.run(expansion, &mut |event| {
+    pool.run(tasks, &mut |event| {
         let (task, finished) = match event {
             PoolEvent::Finished { task, finished } => (task, finished),
             PoolEvent::Other {
@@ -307,6 +309,50 @@ fn every_fit_is_reported_once_and_kept(make: &MakePool) -> BTreeMap<(usize, u32)
     assert_eq!(made, 0);
     assert_eq!(first, second);
     first
+}
+
+/// Features are permuted alike by every pool, in the table, which an instance has to
+/// decode that adopted what another one prepared; and found again.
+fn features_are_permuted_alike(make: &MakePool) {
+    static FOUND: OnceLock<BTreeMap<(usize, u32), Scores>> = OnceLock::new();
+    let fixture = PoolFixture::new();
+    let pool = make(fixture.context(&Cancel::default()));
+    let (fits, _) = run(&*pool, &fixture.expansion);
+    let features = ["worst_area", "mean_texture", "worst_radius"];
+    let splits = fixture.expansion.splits.iter();
+    let tasks = splits.flat_map(|split| {
+        features.map(|feature| {
+            let permute = Permute {
+                feature: feature.to_owned(),
+                n_repeats: 3,
+                random_state: 7,
+            };
+            SingleTask::permuting(&fixture.expansion, 0, split, permute)
+        })
+    });
+    let tasks = PermutingTasks {
+        tasks: tasks.collect(),
+        of_each_split: features.len(),
+    };
+    let (found, made) = run(&*pool, &tasks);
+    assert_eq!((found.len(), made), (6, 6));
+    let places = fixture.expansion.tasks.iter().enumerate();
+    for (place, task) in places.filter(|(_, task)| task.candidates.contains(&0)) {
+        let position = task.candidates.iter().position(|it| *it == 0).unwrap();
+        let own = &fits[&(place, position as u32)].test;
+        for feature in 0..features.len() {
+            let scores = &found[&(task.split as usize * features.len() + feature, 0)];
+            assert_eq!(scores.test, *own);
+            assert_eq!(scores.permuted.len(), 3);
+        }
+    }
+    assert!(
+        found
+            .values()
+            .any(|scores| scores.permuted[0] != scores.test)
+    );
+    assert_eq!(*FOUND.get_or_init(|| found.clone()), found);
+    assert_eq!(run(&*pool, &tasks), (found, 0));
 }
 
 fn reported_fits_are_kept(make: &MakePool) {
@@ -472,6 +518,7 @@ fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
     with_a_key_the_results_of_others_are_not_taken(make);
     a_store_that_fails_ends_the_run(make);
     two_concurrent_runs_agree(make);
+    features_are_permuted_alike(make);
     every_fit_is_reported_once_and_kept(make)
 }
 

@@ -53,6 +53,7 @@ fn task(trainer: &str) -> Task {
         train_score: false,
         outputs: Vec::new(),
         part: None,
+        permute: None,
         steps: Vec::new(),
     }
 }

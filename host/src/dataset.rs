@@ -21,6 +21,7 @@ use summary::SummaryBuilder;
 use writer::{Content, DatasetWriter, WrittenFile};
 
 mod category;
+mod drawn;
 mod encode;
 mod folds;
 #[cfg(any(fuzzing, test))]
@@ -40,6 +41,7 @@ mod summary;
 mod warning;
 mod writer;
 
+pub use drawn::{DrawnError, DrawnRows, Grid};
 pub use encode::{EncodeError, FeatureRecipe, Made, Recipe, SourceType};
 pub use folds::{FoldClasses, remedy as fold_remedy};
 pub use labels::{find_label, one_of};
@@ -147,6 +149,13 @@ impl Prepared {
         columns
             .filter(|column| column.role == Role::Feature)
             .count()
+    }
+
+    /// The names of the features, in the order of the dataset.
+    pub fn feature_names(&self) -> Vec<String> {
+        let features = self.layout.columns.iter();
+        let features = features.filter(|column| column.role == Role::Feature);
+        features.map(|column| column.name.clone()).collect()
     }
 
     /// Whether the column `name` of the dataset is a feature.

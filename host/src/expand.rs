@@ -449,6 +449,7 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
         train_score: plan.return_train_score,
         outputs: outputs(plan),
         part: None,
+        permute: None,
         steps: steps::of_plan(arm.steps),
     }
 }

@@ -14,6 +14,8 @@ use crate::digest::Digest;
 use crate::plan::DatasetPlan;
 
 mod component;
+mod contributions;
+mod dependence;
 mod export;
 mod file;
 mod output;
@@ -23,6 +25,8 @@ mod served;
 mod training;
 
 pub use component::with_model;
+pub use contributions::DrawnContributions;
+pub use dependence::{FeatureDependence, PartialDependence};
 pub use export::{ExportError, export};
 pub use file::{ModelFile, ModelFileError};
 pub use output::RowWriter;

@@ -18,6 +18,7 @@ mod columns;
 mod cv;
 mod dataset;
 mod diagnostics;
+mod explain;
 mod form;
 mod json_schema;
 mod kind;
@@ -66,6 +67,7 @@ pub use columns::matching;
 pub use cv::{Cv, Holdout, SplitSize};
 pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
+pub use explain::{DependenceKind, DependencePlan, ExplainPlan, PermutationPlan, ShapPlan};
 pub use json_schema::json_schema;
 pub use kind::Kind;
 pub use location::store_url;
@@ -234,6 +236,12 @@ impl Draft {
     /// The `limits` section; `None` where it has a mistake.
     pub fn limits(&self) -> Option<Limits> {
         self.sections.limits
+    }
+
+    /// Whether the plan has the model of a run explained.
+    pub fn explains(&self) -> bool {
+        let plan = self.sections.plan.as_ref();
+        plan.is_some_and(|plan| plan.explain.is_some())
     }
 
     /// The `dataset` section; `None` where it has a mistake.

@@ -8,6 +8,7 @@
 mod choice;
 mod findings;
 mod lead;
+mod permutation;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::task::{Outcome, TaskFault};
 pub use choice::{Choice, OneStandardError};
 pub use findings::{CurvePoint, Findings, OuterScore, OuterSplit};
 pub use lead::Lead;
+pub use permutation::{MetricImportance, PermutationImportance, PermutedRows};
 
 /// The scores of a search as they arrive, in any order.
 #[derive(Clone, Debug)]

@@ -20,9 +20,11 @@ use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
 use crate::worth::Worth;
 use crate::worth::threshold::TunedThreshold;
+use explanations::Explanations;
 
 pub mod columns;
 pub mod events;
+pub mod explanations;
 pub mod files;
 pub mod findings;
 pub mod human;
@@ -61,6 +63,8 @@ pub struct Report {
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
     /// The file of the refitted model.
     pub model: Option<PathBuf>,
+    /// Why the chosen candidate predicts what it predicts, where the plan wants that.
+    pub explanations: Option<Explanations>,
     /// Warnings about the data and the store, one sentence each.
     pub warnings: Vec<String>,
     /// What went wrong after the search, whose results are whole all the same.

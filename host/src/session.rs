@@ -9,6 +9,7 @@ pub mod catalogue;
 mod drift;
 mod effort;
 mod error;
+mod explain;
 mod export;
 mod first_step;
 mod load;
@@ -41,6 +42,7 @@ use pools::{PoolInputs, Remote};
 pub use drift::Drift;
 pub use effort::TimeEstimate;
 pub use error::{RetrainError, SessionError};
+pub use explain::most_important;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use model::{OpenModel, component};
@@ -139,6 +141,7 @@ pub fn execute(
         worth: None,
         holdout: None,
         model: None,
+        explanations: None,
         warnings: warnings(loaded, &prepared),
         failure: None,
         usage: None,
@@ -156,6 +159,7 @@ pub fn execute(
         prepared: &prepared,
         pool: &**pool,
         record,
+        cancel: &options.cancel,
         with_guest: !options.without_guest,
     }
     .run(&mut report, listeners);

@@ -12,8 +12,8 @@ use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
     Abilities, Answer, CONTRACT, Columns, Cost, Description, Effort, Fault, Learning, MemoryUse,
-    Output, Param, ParamKind, Params, Part, Scores, Split, StepDescription, Takes, Task, TaskStep,
-    Train, TreesMemory, WideColumns,
+    Output, Param, ParamKind, Params, Part, Permute, Scores, Split, StepDescription, Takes, Task,
+    TaskStep, Train, TreesMemory, WideColumns,
 };
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
@@ -144,6 +144,11 @@ fn task() -> Task {
         train_score: true,
         outputs: vec![Output::Predictions],
         part: Some(Part { start: 0, end: 10 }),
+        permute: Some(Permute {
+            feature: "age".to_owned(),
+            n_repeats: 5,
+            random_state: 42,
+        }),
         steps: vec![TaskStep {
             name: "scale".to_owned(),
             step: "standard_scaler".to_owned(),
@@ -161,6 +166,7 @@ fn good_task() -> Task {
         weight: None,
         outputs: Vec::new(),
         part: None,
+        permute: None,
         steps: Vec::new(),
         ..task
     }
@@ -351,6 +357,7 @@ fn the_schemas_of_openapi_are_the_types() {
         ]
         .into(),
         train: [("accuracy".to_owned(), Some(1.0))].into(),
+        permuted: vec![[("accuracy".to_owned(), None)].into()],
     };
     let kinds = vec![
         ParamKind::Null,

@@ -74,6 +74,7 @@ fn task(trainer: &str) -> One {
         train_score: false,
         outputs: Vec::new(),
         part: None,
+        permute: None,
         steps: Vec::new(),
     })
 }

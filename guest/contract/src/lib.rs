@@ -379,6 +379,36 @@ pub struct Task {
     /// The part of a model that a fit is to make; if `None`, the whole model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// A feature whose values are permuted among the test rows. The task has one
+    /// candidate then, and no outputs: its model is fitted once, and its test rows are
+    /// scored as they are and in every permutation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permute: Option<Permute>,
+}
+
+/// Permutations of a feature's values among the test rows of a task, before the steps.
+///
+/// The permutations depend on the number of test rows, `random_state` and the number
+/// of the repeat alone, so that they are the same for every feature, as scikit-learn's
+/// are, and on every host. Repeat `r` shuffles the places 0, 1, …, n - 1 by Fisher and
+/// Yates, from the last place down: place `i` is swapped with the high 64 bits of the
+/// product of `i + 1` and the next number of SplitMix64, whose state begins with the
+/// `r`-th number (from 0) of a SplitMix64 that begins with `random_state`. Row `i` of
+/// the test rows then has the value of row `places[i]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permute {
+    /// The name of the feature in the dataset.
+    pub feature: String,
+    /// How many times it is permuted, from 1 to [`Permute::MAX_REPEATS`].
+    pub n_repeats: u32,
+    /// The seed.
+    pub random_state: u64,
+}
+
+impl Permute {
+    /// The most repeats. Threat: an answer that fills the memory.
+    pub const MAX_REPEATS: u32 = 10_000;
 }
 
 impl Output {
@@ -485,6 +515,10 @@ pub struct Scores {
     /// The scores of the training rows; empty unless [`Task::train_score`] is set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub train: BTreeMap<String, Option<f64>>,
+    /// By repeat of [`Task::permute`]: the scores of the test rows with the feature
+    /// permuted; empty without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permuted: Vec<BTreeMap<String, Option<f64>>>,
 }
 
 /// An error of a guest.

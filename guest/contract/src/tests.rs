@@ -123,6 +123,7 @@ fn every_field_of_a_task_is_described() {
         train_score: true,
         outputs: vec![Output::Predictions],
         part: Some(Part { start: 0, end: 1 }),
+        permute: None,
     };
     let json = serde_json::to_value(&task).unwrap();
     let fields = json.as_object().unwrap().keys();

@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::behind::{BehindSteps, Members};
 use crate::contract::{
-    Answer, CONTRACT, Description, Learning, Output, Scores, Split, Task, TaskStep,
+    Answer, CONTRACT, Description, Learning, Output, Permute, Scores, Split, Task, TaskStep,
 };
 use crate::guest::{Guest, describe, find, offers};
-use crate::model::FittedModel;
+use crate::model::{Fitted, FittedModel};
 use crate::offer::{Offer, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
-use crate::pipeline::FitRows;
+use crate::permutation::{Latest, Permutable};
+use crate::pipeline::{FitRows, Pipeline};
 use crate::scoring::Scoring;
 use crate::splits::{Rows, Splits};
 use crate::task::{candidates, other_contract};
@@ -49,6 +50,8 @@ pub struct Dataset {
     behind: BehindSteps,
     /// The latest first.
     selections: RefCell<VecDeque<(Selection, Rc<Rows>)>>,
+    /// The model whose features were permuted last: tasks come split by split.
+    permutable: RefCell<Latest>,
 }
 
 /// A split, and the target whose missing values leave rows out of it, if it has
@@ -123,6 +126,21 @@ pub struct Evaluation {
     pub artifacts: Vec<Artifact>,
 }
 
+impl Evaluation {
+    fn new(fits: u32, scores: Vec<Scores>, artifacts: Vec<Artifact>) -> Self {
+        let answer = Answer {
+            contract: CONTRACT,
+            fits,
+            scores,
+        };
+        let answer = serde_json::to_string(&answer);
+        Self {
+            answer: answer.expect("an answer has text keys and finite numbers"),
+            artifacts,
+        }
+    }
+}
+
 impl Dataset {
     /// Opens a dataset and its splits, two whole Parquet files with the same
     /// number of rows.
@@ -157,6 +175,7 @@ impl Dataset {
             weights: RefCell::default(),
             behind: BehindSteps::default(),
             selections: RefCell::default(),
+            permutable: RefCell::default(),
         }
     }
 
@@ -240,6 +259,9 @@ impl Dataset {
     /// fit fails.
     pub fn evaluate(&self, task: &str) -> Result<Evaluation, Fault> {
         let checked = self.check(task)?;
+        if let Some(permute) = &checked.task.permute {
+            return self.permuted(&checked, permute);
+        }
         let (outputs, candidates) = (&checked.task.outputs, checked.task.candidates.len());
         let is_scored = checked.task.split.test.is_some();
         let (mut fits, scores, mut artifacts) = if is_scored {
@@ -262,22 +284,75 @@ impl Dataset {
                 artifacts.push(Artifact {
                     output: Output::Model,
                     candidate: candidate as u32,
-                    bytes: self.fit(&checked, candidate)?,
+                    bytes: self.model(&checked, candidate)?,
                 });
                 fits += 1;
             }
         }
         artifacts.sort_by_key(|artifact| (artifact.candidate, artifact.output));
-        let answer = Answer {
-            contract: CONTRACT,
-            fits,
-            scores,
+        Ok(Evaluation::new(fits, scores, artifacts))
+    }
+
+    /// Scores the test rows as they are and with a feature permuted, by a model that is
+    /// fitted once for all features of a split.
+    fn permuted(&self, checked: &CheckedTask<'_>, permute: &Permute) -> Result<Evaluation, Fault> {
+        let task = &checked.task;
+        if task.candidates.len() != 1
+            || task.split.test.is_none()
+            || task.train_score
+            || task.part.is_some()
+            || !task.outputs.is_empty()
+            || !(1..=Permute::MAX_REPEATS).contains(&permute.n_repeats)
+        {
+            return Err(Fault::InvalidTask(
+                "a task that permutes a feature, 1 to 10000 times, has one candidate and test \
+                 rows, and asks for neither outputs nor training scores nor a part"
+                    .to_owned(),
+            ));
+        }
+        let table = self.table()?;
+        let mut features = table.features().iter();
+        let feature = features.position(|feature| feature.name == permute.feature);
+        let feature = feature.ok_or_else(|| {
+            Fault::InvalidTask(format!(
+                "the dataset has no feature `{}` to permute",
+                permute.feature
+            ))
+        })?;
+        let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
+        let scoring = Scoring::new(task, &checked.target.values, &checked.rows, weights)?;
+        let (test, permuted) = self
+            .permutable(checked)?
+            .scores(feature, permute, &scoring)?;
+        let scores = Scores {
+            test,
+            permuted,
+            ..Scores::default()
         };
-        let answer = serde_json::to_string(&answer);
-        Ok(Evaluation {
-            answer: answer.expect("an answer has text keys and finite numbers"),
-            artifacts,
-        })
+        Ok(Evaluation::new(1, vec![scores], Vec::new()))
+    }
+
+    /// The model of the only candidate of a task, with the task's test rows.
+    fn permutable(&self, checked: &CheckedTask<'_>) -> Result<Rc<Permutable>, Fault> {
+        let key = Task {
+            permute: None,
+            ..checked.task.clone()
+        };
+        let key = serde_json::to_string(&key).expect("a task has text keys");
+        if let Some(latest) = self.permutable.borrow_mut().get(&key) {
+            return Ok(latest);
+        }
+        let offer = checked.slot.offer;
+        let (pipeline, bytes) = self.fit(checked, 0)?;
+        let fitted = Fitted {
+            offer,
+            pipeline,
+            estimator: offer.open(&bytes)?,
+        };
+        let permutable = Permutable::new(fitted, self.table()?, &checked.rows.test)?;
+        let permutable = Rc::new(permutable);
+        self.permutable.borrow_mut().keep(key, &permutable);
+        Ok(permutable)
     }
 
     /// Fits the candidates of a task and scores them. Returns the number of models that
@@ -304,9 +379,21 @@ impl Dataset {
         Ok((fits, scoring.finish()?, artifacts))
     }
 
-    /// The serialised model of a candidate, fitted on the training rows, or the part of
-    /// it that the task asks for.
-    fn fit(&self, checked: &CheckedTask<'_>, candidate: usize) -> Result<Vec<u8>, Fault> {
+    /// The serialised model of a candidate with its steps, fitted on the training rows,
+    /// or the part of it that the task asks for.
+    fn model(&self, checked: &CheckedTask<'_>, candidate: usize) -> Result<Vec<u8>, Fault> {
+        let (pipeline, bytes) = self.fit(checked, candidate)?;
+        let task = &checked.task;
+        FittedModel::new(&task.trainer, task.learning, pipeline, bytes).write()
+    }
+
+    /// The steps of a candidate, if it has any, and its model as [`Offer::fit`] returns
+    /// it, fitted on the training rows.
+    fn fit(
+        &self,
+        checked: &CheckedTask<'_>,
+        candidate: usize,
+    ) -> Result<(Option<Pipeline>, Vec<u8>), Fault> {
         let offer = checked.slot.offer;
         let job = Job {
             candidates: std::slice::from_ref(&checked.candidates[candidate]),
@@ -314,17 +401,14 @@ impl Dataset {
             ..checked.job()
         };
         let steps = &checked.steps[candidate];
-        let (pipeline, bytes) = if steps.is_empty() {
-            (None, offer.fit(self.prepared(checked.slot)?, &job)?)
-        } else {
-            let key = checked.rows_key();
-            let rows = checked.fit_rows(&key);
-            let (pipeline, matrix) = self.behind.fit(self.table()?, steps, &rows)?;
-            let data = offer.prepare_matrix(&matrix)?;
-            (Some(pipeline), offer.fit(&*data, &job)?)
-        };
-        let task = &checked.task;
-        FittedModel::new(&task.trainer, task.learning, pipeline, bytes).write()
+        if steps.is_empty() {
+            return Ok((None, offer.fit(self.prepared(checked.slot)?, &job)?));
+        }
+        let key = checked.rows_key();
+        let rows = checked.fit_rows(&key);
+        let (pipeline, matrix) = self.behind.fit(self.table()?, steps, &rows)?;
+        let data = offer.prepare_matrix(&matrix)?;
+        Ok((Some(pipeline), offer.fit(&*data, &job)?))
     }
 
     /// Evaluates the candidates of a task with steps: those of equal steps
@@ -591,6 +675,40 @@ mod tests {
             scores(json!({})),
             json!({"test": {"accuracy": 1.0 / 3.0, "roc_auc": 0.5}})
         );
+    }
+
+    /// The test rows are 3 to 5: 0.2 no, 0.7 no, 0.4 yes.
+    #[test]
+    fn a_feature_is_permuted_among_the_test_rows() {
+        let permute = json!({"feature": "x", "n_repeats": 6, "random_state": 42});
+        let scores = &answer(json!({"permute": permute, "scoring": ["roc_auc"]}))["scores"][0];
+        assert_eq!(scores["test"], json!({"roc_auc": 0.5}));
+        let mut found: Vec<f64> = Vec::new();
+        for permuted in scores["permuted"].as_array().unwrap() {
+            found.push(permuted["roc_auc"].as_f64().unwrap());
+        }
+        // By `permutations(3, 6, 42)` of tests/explain/vectors.py.
+        assert_eq!(found, PERMUTED);
+    }
+
+    const PERMUTED: [f64; 6] = [1.0, 0.5, 0.0, 0.0, 1.0, 0.0];
+
+    #[test]
+    fn what_can_not_be_permuted_is_an_error() {
+        let permute = |feature: &str, n_repeats: u32| json!({"feature": feature, "n_repeats": n_repeats, "random_state": 1});
+        assert_eq!(
+            refusal(json!({"permute": permute("z", 1)})),
+            "invalid task: the dataset has no feature `z` to permute"
+        );
+        let several = json!({"permute": permute("x", 1), "candidates": [{}, {}]});
+        let outputs = json!({"permute": permute("x", 1), "outputs": ["model"]});
+        for changes in [several, outputs, json!({"permute": permute("x", 0)})] {
+            let refused = refusal(changes);
+            assert!(
+                refused.contains("has one candidate and test rows"),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Block {
     }
 
     /// The rows of the block in the order of a list.
-    fn take(&self, rows: &[u32]) -> Self {
+    pub(crate) fn take(&self, rows: &[u32]) -> Self {
         match self {
             Self::Number(column) => Self::number(&column.name, column.values.of_rows(rows)),
             Self::Category(column) => Self::Category(CategoryColumn {

@@ -60,21 +60,44 @@ impl FittedModel {
     }
 }
 
+/// A fitted estimator with its steps.
+pub(crate) struct Fitted {
+    pub(crate) offer: &'static dyn Offer,
+    /// The fitted steps, if there are any.
+    pub(crate) pipeline: Option<Pipeline>,
+    /// What [`Offer::open`] returned.
+    pub(crate) estimator: Box<dyn Any>,
+}
+
+impl Fitted {
+    /// Predicts every row of a table.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub(crate) fn predict(&self, table: &Table) -> Result<PredictionBuf, Fault> {
+        match &self.pipeline {
+            None => self.offer.predict(&*self.estimator, table),
+            Some(pipeline) => {
+                let matrix = pipeline.apply(table)?;
+                self.offer.predict_matrix(&*self.estimator, &matrix)
+            }
+        }
+    }
+}
+
 /// A fitted model that is open for predictions.
 pub struct Model {
     /// The name and the version of its guest.
     guest: &'static str,
     /// The name of its trainer.
     trainer: String,
-    offer: &'static dyn Offer,
-    pipeline: Option<Pipeline>,
-    fitted: Box<dyn Any>,
+    fitted: Fitted,
 }
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model")
-            .field("pipeline", &self.pipeline)
+            .field("pipeline", &self.fitted.pipeline)
             .finish_non_exhaustive()
     }
 }
@@ -90,9 +113,11 @@ impl Model {
         Ok(Self {
             guest: G::NAME,
             trainer: model.trainer,
-            offer,
-            pipeline: model.pipeline,
-            fitted: offer.open(&model.bytes)?,
+            fitted: Fitted {
+                offer,
+                pipeline: model.pipeline,
+                estimator: offer.open(&model.bytes)?,
+            },
         })
     }
 
@@ -136,13 +161,7 @@ impl Model {
     /// # Errors
     /// As [`Model::predict`].
     pub(crate) fn predict_table(&self, table: &Table) -> Result<PredictionBuf, Fault> {
-        match &self.pipeline {
-            None => self.offer.predict(&*self.fitted, table),
-            Some(pipeline) => {
-                let matrix = pipeline.apply(table)?;
-                self.offer.predict_matrix(&*self.fitted, &matrix)
-            }
-        }
+        self.fitted.predict(table)
     }
 
     /// Writes the model in another form, a [`ModelForm`] (JSON).
@@ -169,11 +188,16 @@ impl Model {
             )));
         }
         let mut graph = onnx::Graph::new(form);
-        let columns = match &self.pipeline {
+        let Fitted {
+            offer,
+            pipeline,
+            estimator,
+        } = &self.fitted;
+        let columns = match pipeline {
             Some(pipeline) => Some(pipeline.onnx(&mut graph)?),
             None => None,
         };
-        let prediction = self.offer.onnx(&*self.fitted, &mut graph, columns)?;
+        let prediction = offer.onnx(&**estimator, &mut graph, columns)?;
         prediction.add_outputs(&mut graph, form.threshold.as_ref());
         let metadata = [
             ("fanout.guest", self.guest.to_owned()),
@@ -193,12 +217,16 @@ impl Model {
     pub fn explain(&self, table: Bytes) -> Result<Vec<u8>, Fault> {
         let table = Table::open(table)?;
         let rows = table.rows();
-        let contributions = match &self.pipeline {
-            None => self.offer.explain(&*self.fitted, &table)?,
+        let Fitted {
+            offer,
+            pipeline,
+            estimator,
+        } = &self.fitted;
+        let contributions = match pipeline {
+            None => offer.explain(&**estimator, &table)?,
             Some(pipeline) => {
                 let matrix = pipeline.apply(&table)?;
-                self.offer
-                    .explain(&*self.fitted, &Table::of_matrix(matrix)?)?
+                offer.explain(&**estimator, &Table::of_matrix(matrix)?)?
             }
         };
         prediction::of_columns(&contributions.into_columns(rows)?)
@@ -210,7 +238,10 @@ impl Model {
     /// # Errors
     /// If the trainer can't tell.
     pub fn importances(&self) -> Result<String, Fault> {
-        let importances = self.offer.importances(&*self.fitted)?;
+        let Fitted {
+            offer, estimator, ..
+        } = &self.fitted;
+        let importances = offer.importances(&**estimator)?;
         serde_json::to_string(&importances)
             .map_err(|error| Fault::Failed(format!("the importances can't be written: {error}")))
     }

@@ -26,7 +26,7 @@ pub(crate) struct Scoring<'a> {
 }
 
 /// Scores by name; see [`Scores`].
-type ByName = BTreeMap<String, Option<f64>>;
+pub(crate) type ByName = BTreeMap<String, Option<f64>>;
 
 /// The scores by the metrics of `task` of predictions for the rows of `target`, in
 /// their order; of a task, they have the trainer's name, the metrics and the positive
@@ -111,6 +111,14 @@ impl<'a> Scoring<'a> {
         })
     }
 
+    /// The scores of a prediction for the test rows, which is no candidate's.
+    ///
+    /// # Errors
+    /// If it is not one per row.
+    pub(crate) fn of_test(&self, prediction: Prediction<'_>) -> Result<ByName, Fault> {
+        self.values(&self.test, prediction)
+    }
+
     /// The scores of all candidates.
     ///
     /// # Errors
@@ -119,10 +127,14 @@ impl<'a> Scoring<'a> {
         let wants_train = self.train.is_some();
         let scores = self.scores.into_iter().enumerate();
         let checked = scores.map(|(candidate, (test, train))| match (test, train) {
-            (Some(test), Some(train)) => Ok(Scores { test, train }),
+            (Some(test), Some(train)) => Ok(Scores {
+                test,
+                train,
+                ..Scores::default()
+            }),
             (Some(test), None) if !wants_train => Ok(Scores {
                 test,
-                train: BTreeMap::new(),
+                ..Scores::default()
             }),
             _ => Err(Fault::Failed(format!(
                 "trainer `{}` did not score candidate {candidate}",

@@ -17,8 +17,10 @@ use fanout_contract::{ModelForm, OnnxForm};
 use serde_json::{Value, json};
 
 use super::{CommandError, print};
+use dependence::Dependence;
 use explain::{Explain, Importance};
 
+mod dependence;
 mod explain;
 
 /// Show or export a model of a run.
@@ -32,6 +34,8 @@ pub(crate) enum Model {
     Explain(Explain),
     /// Show how much a model relies on each of its features.
     Importance(Importance),
+    /// Write the mean prediction of rows by the value of a feature: partial dependence.
+    Dependence(Dependence),
 }
 
 impl Model {
@@ -41,6 +45,7 @@ impl Model {
             Self::Export(export) => export.run(),
             Self::Explain(explain) => explain.run(),
             Self::Importance(importance) => importance.run(),
+            Self::Dependence(dependence) => dependence.run(),
         }
     }
 }

@@ -4,10 +4,13 @@ use std::io::{self, BufWriter, IsTerminal as _, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use arrow_array::RecordBatch;
 use clap::Args;
 use fanout::dataset::RowSource;
 use fanout::error::ErrorKind;
-use fanout::model::{Asked, Columns, ModelHead, Predicted, Predictor, RowWriter, predict};
+use fanout::model::{
+    Asked, Columns, ModelHead, PredictError, Predicted, Predictor, RowWriter, predict,
+};
 use fanout::plan::SourceFormat;
 use fanout::report::files;
 use fanout::report::human::{count, counted, duration};
@@ -36,9 +39,19 @@ impl Predict {
     }
 }
 
-/// A model, rows, and where to write what the model says of them.
+/// A model and rows, what to write of each row, and where.
 #[derive(Debug, Args)]
 pub(crate) struct ModelRows {
+    #[command(flatten)]
+    data: ModelData,
+    /// Columns of the rows to write first.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    keep: Vec<String>,
+}
+
+/// A model, rows, and where to write what the model says of them.
+#[derive(Debug, Args)]
+pub(crate) struct ModelData {
     /// The model: the file `model.fanout` of a run's results.
     model: PathBuf,
     /// The rows: a file, a folder, a glob or a URL; CSV, Parquet or Arrow IPC; `-` is
@@ -52,9 +65,6 @@ pub(crate) struct ModelRows {
     /// without it.
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     format: Option<SourceFormat>,
-    /// Columns of the rows to write first.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    keep: Vec<String>,
     /// The number of threads that predict; by default, one a core.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -72,17 +82,34 @@ pub(crate) struct ModelRows {
     quiet: bool,
 }
 
-impl ModelRows {
-    /// Writes what the model says of the rows.
-    pub(crate) fn run(self, asked: impl FnOnce(&ModelHead) -> Asked) -> Result<(), CommandError> {
-        let started = Instant::now();
+/// A model that is open in its guest, and rows to read.
+pub(crate) struct OpenData {
+    pub(crate) model: OpenModel,
+    pub(crate) rows: RowSource,
+    format: SourceFormat,
+    workers: usize,
+    limits: TaskLimits,
+    cancel: Cancel,
+    /// Standard input, which is there as long as it is read.
+    _input: Option<NamedTempFile>,
+}
+
+impl OpenData {
+    pub(crate) fn predictor(&self) -> Predictor<'_> {
+        let cancel = self.cancel.clone();
+        self.model.predictor(self.limits, self.workers, cancel)
+    }
+}
+
+impl ModelData {
+    /// Opens the model and the rows, with columns to keep.
+    pub(crate) fn open(&self, keep: &[String]) -> Result<OpenData, CommandError> {
         let cancel = Cancel::default();
         super::interrupt::on_interrupt(cancel.clone())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = self.workers.unwrap_or(cores).max(1);
         let model = OpenModel::read(&self.model, self.guest.as_deref(), workers)?;
-        let to_output = self.output == Path::new("-");
-        let format = match (self.format, to_output) {
+        let format = match (self.format, self.to_output()) {
             (Some(format), _) => format,
             (None, true) => SourceFormat::Csv,
             (None, false) => of_ending(&self.output).map_err(|error| {
@@ -91,8 +118,7 @@ impl ModelRows {
                 error.hint(hint)
             })?,
         };
-        // The file is there as long as it is read.
-        let (_input, source, of_input) = match self.data.as_str() {
+        let (input, source, of_input) = match self.data.as_str() {
             "-" => {
                 let (file, format) = standard_input()?;
                 let path = file.path().display().to_string();
@@ -103,19 +129,60 @@ impl ModelRows {
         let store = Location::new(self.store.as_deref().unwrap_or("memory://"));
         let head = &model.file.head;
         let source = (source.as_str(), of_input);
-        let rows = RowSource::open(&head.reading, &head.recipe, source, &store, &self.keep)?;
-        let asked = asked(head);
+        let rows = RowSource::open(&head.reading, &head.recipe, source, &store, keep)?;
         let limits = TaskLimits {
             memory: self.memory.unwrap_or(TaskLimits::default().memory),
             ..TaskLimits::default()
         };
-        let predictor = model.predictor(limits, workers, cancel);
-        let predicted = if to_output {
-            write(&predictor, &rows, &asked, format, io::stdout())?
+        Ok(OpenData {
+            model,
+            rows,
+            format,
+            workers,
+            limits,
+            cancel,
+            _input: input,
+        })
+    }
+
+    fn to_output(&self) -> bool {
+        self.output == Path::new("-")
+    }
+
+    /// Writes one batch.
+    pub(crate) fn write(&self, open: &OpenData, batch: &RecordBatch) -> Result<(), CommandError> {
+        if self.to_output() {
+            let mut writer = RowWriter::new(open.format, io::stdout());
+            let written = writer.write(batch).and_then(|()| writer.finish());
+            let written = match written {
+                // A reader that went away has what it wanted.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            };
+            return Ok(written.map_err(|error| SessionError::from(PredictError::Output(error)))?);
+        }
+        let written = files::replace(&self.output, |output| {
+            let mut writer = RowWriter::new(open.format, output);
+            writer.write(batch)?;
+            writer.finish()
+        });
+        Ok(written.map_err(SessionError::from)?)
+    }
+}
+
+impl ModelRows {
+    /// Writes what the model says of the rows.
+    pub(crate) fn run(self, asked: impl FnOnce(&ModelHead) -> Asked) -> Result<(), CommandError> {
+        let started = Instant::now();
+        let open = self.data.open(&self.keep)?;
+        let asked = asked(&open.model.file.head);
+        let (predictor, rows, format) = (open.predictor(), &open.rows, open.format);
+        let predicted = if self.data.to_output() {
+            write(&predictor, rows, &asked, format, io::stdout())?
         } else {
             let mut result = None;
-            files::replace(&self.output, |output| {
-                let written = write(&predictor, &rows, &asked, format, output);
+            files::replace(&self.data.output, |output| {
+                let written = write(&predictor, rows, &asked, format, output);
                 let failed = written.is_err();
                 result = Some(written);
                 match failed {
@@ -142,7 +209,7 @@ impl ModelRows {
                 counted(*rows as usize, "row")
             ));
         }
-        if !self.quiet && io::stderr().is_terminal() {
+        if !self.data.quiet && io::stderr().is_terminal() {
             let rows = count(predicted.rows as usize);
             let seconds = duration(started.elapsed());
             eprintln!("{rows} rows in {seconds}");
@@ -162,13 +229,11 @@ fn write(
     let predicted = predict(predictor, rows, asked, &mut |batch| writer.write(&batch));
     match predicted.and_then(|predicted| {
         let finished = writer.finish();
-        finished.map_err(fanout::model::PredictError::Output)?;
+        finished.map_err(PredictError::Output)?;
         Ok(predicted)
     }) {
         // A reader that went away has what it wanted.
-        Err(fanout::model::PredictError::Output(error))
-            if error.kind() == io::ErrorKind::BrokenPipe =>
-        {
+        Err(PredictError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(Predicted::default())
         }
         written => Ok(written?),

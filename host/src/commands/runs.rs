@@ -118,6 +118,7 @@ pub(super) fn row(
                 lead: None,
                 threshold: None,
                 worth: None,
+                explanations: None,
                 holdout: None,
                 model: None,
                 warnings: Vec::new(),

@@ -95,6 +95,7 @@ impl Show {
             lead,
             threshold,
             worth,
+            explanations: None,
             holdout: replay.holdout,
             model: None,
             warnings,

@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
-use fanout_contract::LAYOUT_KEY;
+use fanout_contract::{Column, LAYOUT_KEY, Layout};
 
 use super::encode::{FeatureEncoder, FeatureRows, Made, Recipe, with_value};
 use super::newest::Arrivals;
@@ -191,17 +191,21 @@ impl RowSource {
     /// # Errors
     /// If a value can't be encoded.
     pub fn encode(&self, batch: &RecordBatch) -> Result<ModelRows, DatasetError> {
-        let features = batch
-            .project(&self.features)
-            .expect("the batch has the columns that are read");
         let FeatureRows {
             columns,
             layout,
             unknown,
-        } = self.encoder.encode(&features)?;
-        let layout = serde_json::to_string(&layout).expect("a layout is JSON");
-        let table = table(self.encoder.names(), columns, layout).map_err(WriteError::from)?;
+        } = self.features(batch)?;
+        let table = table(columns, &layout).map_err(WriteError::from)?;
         Ok(ModelRows { table, unknown })
+    }
+
+    /// The features of the rows of a batch.
+    pub(super) fn features(&self, batch: &RecordBatch) -> Result<FeatureRows, EncodeError> {
+        let features = batch
+            .project(&self.features)
+            .expect("the batch has the columns that are read");
+        self.encoder.encode(&features)
     }
 
     /// The kept columns of a batch.
@@ -265,13 +269,16 @@ pub fn reading(
 }
 
 /// A Parquet file in memory, which is read once and at once: nothing is compressed.
-fn table<'a>(
-    names: impl Iterator<Item = &'a str>,
+pub(super) fn table(
     columns: Vec<ArrayRef>,
-    layout: String,
+    layout: &Layout,
 ) -> Result<Bytes, ::parquet::errors::ParquetError> {
-    let fields = names.zip(&columns);
-    let fields = fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true));
+    let fields = layout.columns.iter().zip(&columns);
+    let field = |(about, column): (&Column, &ArrayRef)| {
+        Field::new(&about.name, column.data_type().clone(), true)
+    };
+    let fields = fields.map(field);
+    let layout = serde_json::to_string(layout).expect("a layout is JSON");
     let schema = std::sync::Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let batch = RecordBatch::try_new(schema.clone(), columns)?;
     let properties = WriterProperties::builder()

@@ -145,13 +145,7 @@ impl ColumnValues {
 /// Reads the column `name` of a dataset's file.
 pub fn column_values(dataset: &Bytes, name: &str) -> Result<ColumnValues, StoredError> {
     let reader = Reader::try_new(dataset.clone())?;
-    let about = reader.metadata().file_metadata().key_value_metadata();
-    let mut about = about.into_iter().flatten();
-    let layout = about.find(|about| about.key == LAYOUT_KEY);
-    let layout = layout.and_then(|layout| layout.value.as_deref());
-    let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
-    let layout = layout.ok_or_else(|| lacks("its layout"))?;
-    let mut columns = layout.columns.into_iter();
+    let mut columns = layout(&reader)?.columns.into_iter();
     let described = columns.find(|column| column.name == name);
     let described = described.ok_or_else(|| lacks(format!("the column `{name}`")))?;
     let values = column(dataset, name)?;
@@ -168,6 +162,16 @@ pub fn column_values(dataset: &Bytes, name: &str) -> Result<ColumnValues, Stored
     })
 }
 
+/// The layout of a dataset's file.
+pub(super) fn layout(reader: &Reader<Bytes>) -> Result<Layout, StoredError> {
+    let about = reader.metadata().file_metadata().key_value_metadata();
+    let mut about = about.into_iter().flatten();
+    let layout = about.find(|about| about.key == LAYOUT_KEY);
+    let layout = layout.and_then(|layout| layout.value.as_deref());
+    let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
+    layout.ok_or_else(|| lacks("its layout"))
+}
+
 /// By row: whether it takes part in the splits of the column `name` of a splits file.
 pub fn rows_in(splits: &Bytes, name: &str) -> Result<Vec<bool>, StoredError> {
     let values = column(splits, name)?;
@@ -175,7 +179,7 @@ pub fn rows_in(splits: &Bytes, name: &str) -> Result<Vec<bool>, StoredError> {
 }
 
 /// A column of numbers; null is NaN.
-fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
+pub(super) fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
     let values = cast(values, &DataType::Float64)?;
     let values = values.as_primitive::<Float64Type>().iter();
     Ok(values.map(|value| value.unwrap_or(f64::NAN)).collect())

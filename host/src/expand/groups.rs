@@ -15,8 +15,8 @@ use crate::plan::{ArmPlan, StepPlan};
 pub struct TaskGroup {
     /// Their indices.
     pub tasks: Range<usize>,
-    /// Whether they share fitted steps: they are of one guest and one split, and those
-    /// with more steps in common lie closer together. One worker is to have as many
+    /// Whether they share fitted steps, or a model whose features they permute: they are
+    /// of one guest and one split, and those with more steps in common lie closer together. One worker is to have as many
     /// of them as possible.
     pub shares_steps: bool,
 }

@@ -1,9 +1,9 @@
 //! [`TaskIdentity`]: what a task's id is the digest of.
 
-use fanout_contract::{Learning, Output, Params, Score, Split, Task, TaskStep};
+use fanout_contract::{Learning, Output, Params, Permute, Score, Split, Task, TaskStep};
 use serde::{Deserialize, Serialize};
 
-use super::Data;
+use super::{Data, canonical};
 use crate::digest::Digest;
 
 /// All that decides the scores of the fits of a family, but for the nested
@@ -31,6 +31,9 @@ pub struct FamilyTask {
     pub contract: u32,
     pub learning: Learning,
     pub params: Params,
+    /// Left out where it is none, so that ids of fits do not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permute: Option<Permute>,
     pub positive: Option<String>,
     /// Sorted by name.
     pub scoring: Vec<Score>,
@@ -49,6 +52,14 @@ impl TaskIdentity {
     /// If it is none, or one of another version.
     pub fn read(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
+    }
+
+    /// The text of the identity of the same fits, in whose stead a model of these
+    /// hyper-parameters scores the test rows with a feature permuted.
+    pub(crate) fn permuting(mut self, permute: Permute) -> (String, Self) {
+        self.task.train_score = false;
+        self.task.permute = Some(permute);
+        (canonical(&self), self)
     }
 
     /// The task of these candidates, by their keys. `outputs` are wanted beside scores,
@@ -70,6 +81,7 @@ impl TaskIdentity {
             train_score: task.train_score,
             outputs,
             part: None,
+            permute: task.permute,
         }
     }
 }

@@ -2,16 +2,17 @@
 //! holds as many batches as there are workers, and a few more.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use fanout_contract::Importances;
+use fanout_contract::{Fault, Importances};
 
 use super::{Asked, PredictionTable};
-use crate::dataset::{DatasetError, RowSource};
+use crate::dataset::{DatasetError, DrawnError, RowSource};
 use crate::sandbox::{Guest, Instance, THREAD_STACK};
 use crate::task::{Cancel, TaskFault, TaskLimits};
 
@@ -30,6 +31,12 @@ pub enum PredictError {
     /// The predictions can't be written.
     #[error("can't write the predictions")]
     Output(#[source] std::io::Error),
+    /// The rows that are explained can't be drawn.
+    #[error(transparent)]
+    Drawn(#[from] DrawnError),
+    /// The model has no numbers whose dependence on a feature could be told.
+    #[error("the model predicts neither probabilities nor decisions, but classes alone")]
+    ClassesAlone,
     /// A thread can't be started.
     #[error("can't start the threads that predict")]
     Threads(#[source] std::io::Error),
@@ -65,6 +72,60 @@ impl Predictor<'_> {
     pub fn importances(&self) -> Result<Importances, PredictError> {
         let told = self.instance().and_then(|mut open| open.importances());
         told.map_err(PredictError::Guest)
+    }
+
+    /// The results of jobs 0 to `jobs` in order, made by as many threads as there are
+    /// workers and jobs, each with an instance.
+    ///
+    /// # Errors
+    /// The first error in the order of the jobs, of those that were begun.
+    pub(super) fn each<T: Send>(
+        &self,
+        jobs: usize,
+        make: impl Fn(&mut Instance, usize) -> Result<T, PredictError> + Sync,
+    ) -> Result<Vec<T>, PredictError> {
+        let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let made: Mutex<BTreeMap<usize, Result<T, PredictError>>> = Mutex::default();
+        let work = || {
+            let mut instance = None;
+            loop {
+                let job = next.fetch_add(1, Ordering::Relaxed);
+                if job >= jobs.min(failed.load(Ordering::Relaxed)) {
+                    return;
+                }
+                let result = match &mut instance {
+                    Some(open) => make(open, job),
+                    None => match self.instance() {
+                        Ok(opened) => make(instance.insert(opened), job),
+                        Err(fault) => Err(PredictError::Guest(fault)),
+                    },
+                };
+                if result.is_err() {
+                    failed.fetch_min(job, Ordering::Relaxed);
+                }
+                let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+                made.insert(job, result);
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads = self.workers.clamp(1, jobs.max(1));
+            (0..threads).try_for_each(|number| spawn(scope, &format!("explain-{number}"), work))
+        })?;
+        let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        made.into_values().collect()
+    }
+}
+
+impl PredictError {
+    /// Why the guest has no such thing of this model, if that is the error.
+    pub fn refused(&self) -> Option<String> {
+        match self {
+            Self::Guest(TaskFault::Refused {
+                fault: Fault::InvalidTask(message),
+            }) => Some(message.clone()),
+            Self::ClassesAlone => Some(self.to_string()),
+            _ => None,
+        }
     }
 }
 

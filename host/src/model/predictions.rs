@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 
-use super::ModelHead;
+use super::{ModelHead, ModelTarget};
 use crate::guard::guarded;
 
 /// The columns that are predicted.
@@ -195,6 +195,48 @@ impl PredictionTable {
         let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
         let schema: SchemaRef = Schema::new(fields).into();
         RecordBatch::try_new(schema, arrays).expect("the columns have the same number of rows")
+    }
+}
+
+/// By output of a model, its numbers for `rows` rows, of what a guest returned: the
+/// prediction of numbers; the probabilities of the positive of two classes, or of each
+/// class; where there are none, the decisions. `None` if there are neither.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn responses(
+    bytes: &Bytes,
+    rows: usize,
+    target: &ModelTarget,
+) -> Result<Option<Vec<Vec<f64>>>, String> {
+    let found = whole(bytes, rows)?;
+    let numbers = |name: &str| {
+        let column = found.column_by_name(name)?;
+        let column = column.as_primitive_opt::<Float64Type>()?;
+        Some(column.values().to_vec())
+    };
+    let classes = &target.classes;
+    let all = |what: &str, classes: &[String]| -> Option<Vec<Vec<f64>>> {
+        let names = classes.iter().map(|class| format!("{what}_{class}"));
+        names.map(|name| numbers(&name)).collect()
+    };
+    match (classes.as_slice(), target.positive()) {
+        ([], _) => match numbers("prediction") {
+            Some(numbers) => Ok(Some(vec![numbers])),
+            None => Err("no column `prediction` of numbers".to_owned()),
+        },
+        ([_, second], Some(positive)) => {
+            let probabilities = numbers(&format!("probability_{positive}"));
+            let decisions = || {
+                let mut values = numbers(&format!("decision_{second}"))?;
+                if positive != second {
+                    values.iter_mut().for_each(|value| *value = -*value);
+                }
+                Some(values)
+            };
+            Ok(probabilities.or_else(decisions).map(|values| vec![values]))
+        }
+        _ => Ok(all("probability", classes).or_else(|| all("decision", classes))),
     }
 }
 

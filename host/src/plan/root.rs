@@ -11,6 +11,7 @@ use super::arms::{ArmPlan, TRAINERS, TrainerSearch, check_trainers};
 use super::columns::check_splitter;
 use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
+use super::explain::{self, EXPLAIN_OR_SWITCH, ExplainPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::kind::{self, KIND, Kind};
 use super::location::STORE;
@@ -66,6 +67,12 @@ section! {
         /// the threshold stays.
         #[serde(default)]
         threshold: Option<Score> = optional(&Threshold).aka(&["tune_threshold", "decision_threshold"]),
+        /// What is found out of the chosen candidate: `true` for all, or some of
+        /// `{permutation_importance: {n_repeats: 10}, partial_dependence: {features: [age]},
+        /// importances: true, shap: {rows: 1000}}`. Default: nothing.
+        #[serde(default)]
+        explain: Option<ExplainPlan> = optional(&EXPLAIN_OR_SWITCH)
+            .aka(&["inspect", "inspection", "explanations"]),
         /// Whether training rows are scored too.
         return_train_score: bool = default(&Bool, "false"),
         /// Whether the predictions of the test rows of every fit are kept in the store.
@@ -123,6 +130,7 @@ impl Plan {
                 candidates: vec![Params::new()],
             },
             predictions: false,
+            explain: None,
             ..self.clone()
         }
     }
@@ -185,6 +193,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         }
     }
     check_threshold(&read, root, &mut cx.found);
+    explain::check(&read, root, &mut cx.found);
     refit::check_searched(root, &mut cx.found);
     kind::settle(&mut read, root, &mut cx.found);
     cv::check(root, &mut cx.found);

@@ -50,6 +50,8 @@ pub struct LocalPool {
 struct OpenGuest {
     guest: Digest,
     instance: Instance,
+    /// Whether it decoded the dataset itself, and so has its table.
+    has_table: bool,
 }
 
 /// How the next worker's instance opens the dataset. Decoding costs time and,
@@ -161,34 +163,49 @@ impl LocalPool {
         if let Some(other) = held.take_if(|held| held.guest != guest) {
             self.idle().push(other);
         }
-        let taken = held.take().map(|held| held.instance);
-        let mut instance = match taken.or_else(|| self.take_idle(guest)) {
-            Some(instance) => instance,
-            None => match self.open(guest, task, emit)? {
-                Ok(instance) => instance,
-                Err(fault) => return Ok(Err(fault)),
-            },
+        // Features are permuted in the table, which an instance that adopted lacks: it
+        // makes room for one that decodes.
+        let needs_table = task.permute.is_some();
+        let suits = |open: &OpenGuest| open.has_table || !needs_table;
+        let taken = held.take().or_else(|| self.take_idle(guest));
+        let mut open = match taken.filter(suits) {
+            Some(open) => open,
+            None => {
+                let opened = match needs_table {
+                    true => self.decode(guest)?.map(|instance| (instance, true)),
+                    false => self.open(guest, task, emit)?,
+                };
+                match opened {
+                    Ok((instance, has_table)) => OpenGuest {
+                        guest,
+                        instance,
+                        has_table,
+                    },
+                    Err(fault) => return Ok(Err(fault)),
+                }
+            }
         };
-        let result = call(&mut instance);
-        if !instance.is_spent() {
-            *held = Some(OpenGuest { guest, instance });
+        let result = call(&mut open.instance);
+        if !open.instance.is_spent() {
+            *held = Some(open);
         }
         Ok(result)
     }
 
-    fn take_idle(&self, guest: Digest) -> Option<Instance> {
+    fn take_idle(&self, guest: Digest) -> Option<OpenGuest> {
         let mut idle = self.idle();
         let at = idle.iter().position(|idle| idle.guest == guest)?;
-        Some(idle.swap_remove(at).instance)
+        Some(idle.swap_remove(at))
     }
 
-    /// A new instance with the dataset open for tasks like `task`.
+    /// A new instance with the dataset open for tasks like `task`, and whether it has
+    /// the table.
     fn open(
         &self,
         guest: Digest,
         task: &Task,
         emit: &dyn Fn(Event),
-    ) -> Result<Result<Instance, TaskFault>, PoolError> {
+    ) -> Result<Result<(Instance, bool), TaskFault>, PoolError> {
         let mut opening = self.opening();
         let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
         let before = self
@@ -202,25 +219,25 @@ impl LocalPool {
             Opening::First if others_follow && self.is_worth_sharing()? => Opening::First,
             Opening::First | Opening::Each => Opening::Each,
         };
-        let opened = match how {
+        let (opened, has_table) = match how {
             Opening::First => match self.decode_for_all(guest, task, emit)? {
                 Decoded::Shared(shared) => {
                     *opening = Opening::Adopt(Arc::clone(&shared));
                     drop(opening);
-                    self.adopt(guest, &shared, emit)?
+                    (self.adopt(guest, &shared, emit)?, false)
                 }
                 Decoded::Own(opened) => {
                     *opening = Opening::Each;
-                    opened
+                    (opened, true)
                 }
             },
             Opening::Adopt(shared) => {
                 drop(opening);
-                self.adopt(guest, &shared, emit)?
+                (self.adopt(guest, &shared, emit)?, false)
             }
             Opening::Each => {
                 drop(opening);
-                self.decode(guest)?
+                (self.decode(guest)?, true)
             }
         };
         // Every worker has what it needs of the files in its guest's memory. A
@@ -229,7 +246,7 @@ impl LocalPool {
         if !others_follow && !self.remote_store {
             self.files.release();
         }
-        Ok(opened)
+        Ok(opened.map(|instance| (instance, has_table)))
     }
 
     fn is_worth_sharing(&self) -> Result<bool, PoolError> {

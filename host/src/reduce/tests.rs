@@ -30,6 +30,7 @@ fn answer(fits: u32, scores: &[f64]) -> Outcome {
         .map(|&score| Scores {
             test: by(score),
             train: by(score + 1.0),
+            ..Scores::default()
         })
         .collect();
     Outcome {

@@ -35,7 +35,7 @@ pub(super) fn report() -> Report {
             ];
             Scores {
                 test: BTreeMap::from(scores),
-                train: BTreeMap::new(),
+                ..Scores::default()
             }
         });
         Ok(Answer {
@@ -96,6 +96,7 @@ pub(super) fn report() -> Report {
         lead: None,
         threshold: None,
         worth: None,
+        explanations: None,
         holdout: Some(BTreeMap::from([
             ("roc_auc".to_owned(), Some(0.7571)),
             ("accuracy".to_owned(), None),
@@ -129,7 +130,7 @@ fn baseline(scoring: &[String]) -> BaselineScores {
             fits: 1,
             scores: vec![Scores {
                 test,
-                train: BTreeMap::new(),
+                ..Scores::default()
             }],
         };
         let task = TaskSpec {

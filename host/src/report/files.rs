@@ -9,7 +9,8 @@
 //! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
 //!
-//! [`worth`](super::worth) has the files of what that candidate is worth.
+//! [`worth`](super::worth) has the files of what that candidate is worth, and
+//! [`explanations`](super::explanations) those of why it predicts what it predicts.
 //!
 //! Numbers are written in their shortest form that reads back as the same
 //! number. A score that is not a number is an empty cell in CSV, null in JSON
@@ -98,6 +99,13 @@ pub const MODEL: &str = "model.fanout";
 
 /// The files of [`worth`](super::worth).
 pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
+/// The files of [`explanations`](super::explanations).
+pub const EXPLANATIONS: [&str; 4] = [
+    "permutation_importance.parquet",
+    "partial_dependence.parquet",
+    "importances.parquet",
+    "shap.parquet",
+];
 /// The names of tables of any kind of plan.
 const TABLES: [&str; 4] = [
     "cv_results",
@@ -142,6 +150,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
     let olds = ["best.json", MODEL]
         .into_iter()
         .chain(WORTH)
+        .chain(EXPLANATIONS)
         .map(str::to_owned);
     let other = |name: &&&str| !tables.iter().any(|(written, _)| *written == **name);
     let others = TABLES

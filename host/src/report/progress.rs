@@ -226,6 +226,10 @@ impl Progress {
                 Form::Live(bar) => bar.set_message("fitting the best candidate on all rows"),
                 _ => self.say("fitting the best candidate on all rows"),
             },
+            Event::ExplanationStarted => match &self.form {
+                Form::Live(bar) => bar.set_message("explaining the best candidate"),
+                _ => self.say("explaining the best candidate"),
+            },
             Event::OuterFitsStarted { fits } => {
                 let text = format!("scoring the best candidate of {}", counted(*fits, "split"));
                 match &self.form {

@@ -1,6 +1,7 @@
 //! [`render`]: a report as text for a terminal. It prints nothing itself, and
 //! shows the best candidates only: all of them are in the files.
 
+mod explanations;
 mod findings;
 mod worth;
 
@@ -389,7 +390,7 @@ fn best_candidate(
     if let Some(model) = &report.model {
         writeln!(out, "Model: {}", model.display())?;
     }
-    Ok(())
+    explanations::write(report, style, out)
 }
 
 fn write_baseline(report: &Report, style: Style, out: &mut String) -> fmt::Result {

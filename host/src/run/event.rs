@@ -162,6 +162,8 @@ pub enum Event {
     },
     /// The refit of the best candidate began.
     RefitStarted,
+    /// The best candidate is about to be explained.
+    ExplanationStarted,
     /// The run was stopped; tasks that ended are in the store.
     RunInterrupted {
         /// Fits that are done.

@@ -116,7 +116,7 @@ impl Scope {
 }
 
 /// The fields of a plan that decide no score, nor what it is called.
-const APART: [&str; 4] = ["pool", "store", "output", "limits"];
+const APART: [&str; 5] = ["pool", "store", "output", "limits", "explain"];
 
 impl Manifest {
     /// The manifest of a plan, its dataset and its trainers.

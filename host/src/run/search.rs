@@ -9,7 +9,7 @@ use fanout_contract::{Answer, Params};
 use super::boards::Boards;
 use super::event::{Event, Listeners};
 use super::pool::{Pool, PoolEvent};
-use super::tasks::SingleTask;
+use super::tasks::Tasks;
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::{CheckedPlan, ErrorScore, Plan};
@@ -166,7 +166,7 @@ pub fn ranking_metric(plan: &Plan) -> usize {
 
 /// Runs tasks outside the search. Returns how each ended: with its answer, or a fault.
 pub fn run_outside_search<E>(
-    tasks: &Vec<SingleTask>,
+    tasks: &dyn Tasks,
     pool: &dyn Pool<Error = E>,
     listeners: &mut Listeners<'_>,
 ) -> Result<Vec<Result<Answer, TaskFault>>, E> {

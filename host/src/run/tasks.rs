@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use fanout_contract::{Output, Params, Split, Task};
+use fanout_contract::{Output, Params, Permute, Split, Task};
 
 use crate::digest::Digest;
 use crate::expand::{Expansion, TaskGroup, TaskIdentity, TaskSpec};
@@ -172,6 +172,21 @@ impl SingleTask {
         }
     }
 
+    /// The scores of `candidate` on the test rows of a split with a feature permuted.
+    pub fn permuting(
+        expansion: &Expansion,
+        candidate: usize,
+        split: &Split,
+        permute: Permute,
+    ) -> Self {
+        let text = expansion.identity(candidate, split);
+        let identity = TaskIdentity::read(&text).expect("an expansion writes identities");
+        let (text, identity) = identity.permuting(permute);
+        let key = serde_json::from_str(&expansion.key(candidate));
+        let fits = vec![key.expect("a key is hyper-parameters")];
+        Self::of_identity(&text, identity, fits, Vec::new())
+    }
+
     /// The fits, as the record names them.
     pub fn wanted_fits(&self) -> &WantedFits {
         &self.wanted
@@ -198,6 +213,47 @@ impl Tasks for Vec<SingleTask> {
 
     fn guest(&self, index: usize) -> Digest {
         self[index].guest
+    }
+}
+
+/// Tasks of several splits, each of which permutes the features of one fitted model:
+/// a guest keeps the one that it fitted last.
+#[derive(Clone, Debug)]
+pub struct PermutingTasks {
+    /// Those of one split after the other.
+    pub tasks: Vec<SingleTask>,
+    /// How many a split has, at least 1.
+    pub of_each_split: usize,
+}
+
+impl Tasks for PermutingTasks {
+    fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn groups(&self) -> Vec<TaskGroup> {
+        let starts = (0..self.len()).step_by(self.of_each_split);
+        let group = |start: usize| TaskGroup {
+            tasks: start..(start + self.of_each_split).min(self.len()),
+            shares_steps: true,
+        };
+        starts.map(group).collect()
+    }
+
+    fn wanted(&self, index: usize) -> WantedFits {
+        self.tasks.wanted(index)
+    }
+
+    fn task(&self, index: usize) -> Task {
+        self.tasks.task(index)
+    }
+
+    fn identity(&self, index: usize) -> String {
+        self.tasks.identity(index)
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        self.tasks.guest(index)
     }
 }
 

@@ -270,7 +270,10 @@ pub(crate) fn answer_bound(task: &Task) -> usize {
     // training rows.
     let scores = task.scoring.iter();
     let scores: usize = scores.map(|score| 2 * (6 * score.name.len() + 32)).sum();
-    (ANSWER_A_CANDIDATE + scores) * (task.candidates.len() + 1)
+    let answer = (ANSWER_A_CANDIDATE + scores) * (task.candidates.len() + 1);
+    let permute = task.permute.as_ref();
+    let repeats = permute.map_or(0, |permute| permute.n_repeats as usize);
+    answer.saturating_add(repeats.saturating_mul(scores + 8))
 }
 
 fn too_large(bound: usize) -> String {
@@ -303,6 +306,14 @@ pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
         if !scores.train.keys().eq(train.clone()) {
             let train: Vec<&String> = train.collect();
             return Err(format!("training scores other than {train:?}"));
+        }
+        let permute = task.permute.as_ref();
+        let repeats = permute.map_or(0, |permute| permute.n_repeats as usize);
+        let mut permuted = scores.permuted.iter();
+        if scores.permuted.len() != repeats
+            || !permuted.all(|scores| scores.keys().eq(wanted.iter().copied()))
+        {
+            return Err(format!("scores of other than {repeats} permutations"));
         }
     }
     Ok(answer)

@@ -83,6 +83,9 @@ pub enum SessionError {
     /// The best candidate can't be fitted or scored once more.
     #[error("the refit of the best candidate failed")]
     Refit(#[source] TaskFault),
+    /// A feature can't be permuted.
+    #[error("the best candidate can't be scored with a feature permuted")]
+    Explanation(#[source] TaskFault),
     /// The predictions of the best candidate can't be read back.
     #[error("the predictions of the best candidate can't be read back")]
     Predictions(#[from] PredictionsError),
@@ -187,15 +190,20 @@ impl SessionError {
             | Self::TokenExposed { .. } => ErrorKind::Pool,
             Self::Predictions(_) => ErrorKind::Store,
             Self::Assessment(_) => ErrorKind::Guest,
-            Self::Refit(TaskFault::Cancelled) => ErrorKind::Interrupted,
+            Self::Refit(TaskFault::Cancelled) | Self::Explanation(TaskFault::Cancelled) => {
+                ErrorKind::Interrupted
+            }
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
-            | Self::Refit(_) => ErrorKind::Guest,
+            | Self::Refit(_)
+            | Self::Explanation(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
             Self::ModelFile(_) | Self::ModelGuest { .. } | Self::Served(_) => ErrorKind::Data,
             Self::ModelLost => ErrorKind::Store,
             Self::Predict(error) => match error {
                 PredictError::Rows(DatasetError::Source(SourceError::Store(_))) => ErrorKind::Store,
-                PredictError::Rows(_) => ErrorKind::Data,
+                PredictError::Rows(_) | PredictError::Drawn(_) | PredictError::ClassesAlone => {
+                    ErrorKind::Data
+                }
                 PredictError::Guest(TaskFault::Cancelled) => ErrorKind::Interrupted,
                 PredictError::Guest(_) => ErrorKind::Guest,
                 PredictError::Output(_) | PredictError::Threads(_) => ErrorKind::Internal,
@@ -283,7 +291,8 @@ impl SessionError {
             Self::Search(
                 SearchError::Raised { fault, .. } | SearchError::AllFailed { fault, .. },
             )
-            | Self::Refit(fault) => return fault.remedy().map(Into::into),
+            | Self::Refit(fault)
+            | Self::Explanation(fault) => return fault.remedy().map(Into::into),
             Self::Search(SearchError::Interrupted { .. }) => {
                 "the same command goes on where this one stopped"
             }

@@ -5,12 +5,13 @@ use bytes::Bytes;
 use fanout_contract::Output;
 
 use super::assess::{self, Assessor};
+use super::explain::Explainer;
 use super::training::{dataset, training};
 use super::{LoadedPlan, SessionError};
 use crate::dataset::{Prepared, rows_in};
 use crate::expand::Expansion;
 use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget, Training};
-use crate::plan::DatasetPlan;
+use crate::plan::{DatasetPlan, ExplainPlan};
 use crate::pool::PoolError;
 use crate::report::{Report, files};
 use crate::run::event::{Event, Listeners};
@@ -20,6 +21,7 @@ use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::run_outside_search;
 use crate::run::tasks::SingleTask;
+use crate::task::Cancel;
 
 /// A search that ended, with what its export needs.
 pub(super) struct Export<'a> {
@@ -29,14 +31,15 @@ pub(super) struct Export<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) pool: &'a dyn Pool<Error = PoolError>,
     pub(super) record: &'a Record,
+    pub(super) cancel: &'a Cancel,
     /// Whether the model file holds the guest.
     pub(super) with_guest: bool,
 }
 
 impl Export<'_> {
     /// Writes the files of results where the plan has a folder for them, tunes the
-    /// threshold of the chosen candidate, refits it on all rows of the search, and
-    /// assesses its predictions. The files are written first, so that a refit that
+    /// threshold of the chosen candidate, refits it on all rows of the search, assesses
+    /// its predictions, and explains them. The files are written first, so that a refit that
     /// fails loses nothing.
     pub(super) fn run(
         &self,
@@ -62,11 +65,28 @@ impl Export<'_> {
             )?),
             false => None,
         };
+        let mut model = None;
         if report.plan.refit.is_some() && report.plan.kind.refits() {
-            self.refit(best, assessor.as_ref(), report, listeners)?;
+            model = self.refit(best, assessor.as_ref(), report, listeners)?;
         }
         if let Some(assessor) = assessor {
             assessor.assess(report)?;
+        }
+        if let Some(explain) = report.plan.explain.clone() {
+            let explainer = Explainer {
+                loaded: self.loaded,
+                expansion: self.expansion,
+                prepared: self.prepared,
+                record: self.record,
+                pool: self.pool,
+                cancel: self.cancel,
+                chosen: best,
+            };
+            let found = explainer.run(&explain, model, report, listeners)?;
+            if let Some(folder) = &folder {
+                found.write(folder)?;
+            }
+            report.explanations = Some(found);
         }
         if let Some(folder) = &folder {
             files::write_best(folder, report)?;
@@ -75,17 +95,20 @@ impl Export<'_> {
     }
 
     /// Refits the candidate `best` on all rows of the search: into the model file where
-    /// the plan has a folder, and to score the hold-out rows where there are some.
+    /// the plan has a folder, and to score the hold-out rows where there are some. Returns
+    /// what the model predicts, and the model in the guest's form, where one was wanted.
     fn refit(
         &self,
         best: usize,
         assessor: Option<&Assessor<'_>>,
         report: &mut Report,
         listeners: &mut Listeners<'_>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Option<(ModelTarget, Bytes)>, SessionError> {
         let folder = report.plan.output.clone();
+        let explain = report.plan.explain.as_ref();
         // Without a folder there is nowhere to write the model.
-        let refit = folder.is_some().then(|| {
+        let wants_model = folder.is_some() || explain.is_some_and(ExplainPlan::needs_model);
+        let refit = wants_model.then(|| {
             let outputs = vec![Output::Model];
             SingleTask::outside_search(self.expansion, best, &self.prepared.refit, outputs)
         });
@@ -96,7 +119,7 @@ impl Export<'_> {
         let has_holdout = holdout.is_some();
         let tasks: Vec<SingleTask> = refit.into_iter().chain(holdout).collect();
         if tasks.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         listeners.emit(Event::RefitStarted);
         let mut results = run_outside_search(&tasks, self.pool, listeners)?;
@@ -105,22 +128,22 @@ impl Export<'_> {
             let scores = self.expansion.named(&answer.scores[0]);
             report.holdout = Some(scores.into_iter().collect());
         }
-        let Some(folder) = folder else {
-            return Ok(());
+        let Some(result) = results.pop() else {
+            return Ok(None);
         };
-        if let Some(result) = results.pop() {
-            result.map_err(SessionError::Refit)?;
-            let fitted = fitted(self.record, &tasks[0])?;
-            let head = self.head(best, report);
-            let guest = self.guest(best);
+        result.map_err(SessionError::Refit)?;
+        let fitted = fitted(self.record, &tasks[0])?;
+        let head = self.head(best, report);
+        let target = head.target.clone();
+        if let Some(folder) = folder {
+            let guest = self.guest(best).filter(|_| self.with_guest);
             let path = folder.join(files::MODEL);
-            let guest = guest.filter(|_| self.with_guest);
             let training = self.training(assessor, report)?;
-            let file = ModelFile::new(head, fitted, guest, Some(training));
+            let file = ModelFile::new(head, fitted.clone(), guest, Some(training));
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
         }
-        Ok(())
+        Ok(Some((target, fitted)))
     }
 
     /// The record of the data of the model.

@@ -85,7 +85,9 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
     };
     // A worker keeps an instance of each guest, and there are no more than arms.
     let arms = draft.trainers().len().max(1);
-    let sandbox = Sandbox::new(instances * arms + 1, default_cache())?;
+    // The refitted model is explained by instances of their own.
+    let explaining = if draft.explains() { cores } else { 0 };
+    let sandbox = Sandbox::new(instances * arms + 1 + explaining, default_cache())?;
     let choice = Choice::find(&sandbox, draft.trainers())?;
     let store = draft
         .store()
@@ -237,6 +239,15 @@ impl LoadedPlan {
                 let hint = "name the cost of each wrong prediction, 0 if it costs nothing";
                 return Err(plan.mistake(&path, message, Some(hint.to_owned())));
             }
+        }
+        let explained = plan.explain.iter();
+        let explained = explained.filter_map(|explain| explain.partial_dependence.as_ref());
+        let mut features = explained.flat_map(|plan| plan.features.iter().enumerate());
+        if let Some((index, feature)) = features.find(|(_, name)| !prepared.is_feature(name)) {
+            let message = format!("the dataset has no feature `{feature}`");
+            let path = format!("explain.partial_dependence.features.{index}");
+            let hint = format!("name {}", dataset::one_of(&prepared.feature_names()));
+            return Err(plan.mistake(&path, message, Some(hint)));
         }
         let inputs = Inputs {
             baseline: (plan.kind.splits_by_cv())

@@ -71,6 +71,7 @@ impl Scoring<'_> {
             train_score: false,
             outputs: Vec::new(),
             part: None,
+            permute: None,
         }
     }
 

@@ -229,6 +229,7 @@ pub fn scored(task: &Task, score: f64) -> Answer {
         } else {
             BTreeMap::new()
         },
+        ..Scores::default()
     };
     Answer {
         contract: CONTRACT,

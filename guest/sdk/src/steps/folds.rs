@@ -1,6 +1,7 @@
 //! The folds of a cross-fitted step: scikit-learn's `KFold` and `StratifiedKFold`.
 
 use crate::Fault;
+use crate::random::Random;
 
 /// By training row: its fold of `folds`, stratified by `classes` if there are any.
 /// Without a seed the rows of a fold follow each other as scikit-learn's do with
@@ -15,7 +16,7 @@ pub(super) fn assign(
     folds: usize,
     seed: Option<u64>,
 ) -> Result<Vec<usize>, Fault> {
-    let mut random = seed.map(Random);
+    let mut random = seed.map(Random::new);
     let Some(classes) = classes else {
         if folds > rows {
             return Err(Fault::Failed(format!(
@@ -80,31 +81,6 @@ pub(super) fn assign(
         of_class[class][next[class] - 1]
     });
     Ok(folds.collect())
-}
-
-/// A generator of random numbers: SplitMix64 (Steele, Lea and Flood, 2014).
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Puts a list in random order (Fisher and Yates).
-    fn shuffle(&mut self, list: &mut [usize]) {
-        for last in (1..list.len()).rev() {
-            // The high half of the product is a number of 0 to `last`.
-            let drawn = (u128::from(self.next()) * (last as u128 + 1)) >> 64;
-            list.swap(last, drawn as usize);
-        }
-    }
 }
 
 #[cfg(test)]

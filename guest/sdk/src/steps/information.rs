@@ -9,8 +9,8 @@
 //! as those of two of its seeds, where values or distances are equal.
 
 use super::Fit;
-use super::folds::Random;
 use crate::matrix::{Block, CodedBlock};
+use crate::random::Random;
 use crate::{Fault, normal};
 
 /// The neighbours whose distance is taken.

@@ -2,14 +2,11 @@
 //! predicts.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use clap::Args;
 use fanout::error::ErrorKind;
-use fanout::model::{Asked, RowWriter};
-use fanout::plan::SourceFormat;
-use fanout::report::files;
+use fanout::model::Asked;
+use fanout::report::explanations::{self, importances_table, ranked};
 use fanout::report::human::{aligned, clip};
 use fanout::session::{OpenModel, SessionError};
 use fanout::task::{Cancel, TaskLimits};
@@ -55,12 +52,8 @@ impl Importance {
         let predictor = model.predictor(TaskLimits::default(), 1, cancel);
         let importances = predictor.importances().map_err(SessionError::from)?;
         if let Some(path) = &self.output {
-            let batch = table(&importances);
-            files::replace(path, |output| {
-                let mut writer = RowWriter::new(SourceFormat::Parquet, output);
-                writer.write(&batch)?;
-                writer.finish()
-            })?;
+            explanations::parquet(path, importances_table(&importances))
+                .map_err(SessionError::from)?;
         }
         if self.json {
             let text = serde_json::to_string_pretty(&importances);
@@ -71,31 +64,6 @@ impl Importance {
         }
         Ok(())
     }
-}
-
-/// The places of features, the most important first, by the first kind; of equal
-/// ones, in their order.
-fn ranked(importances: &Importances) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..importances.features.len()).collect();
-    if let Some(numbers) = importances.importances.values().next() {
-        places.sort_by(|&a, &b| numbers[b].total_cmp(&numbers[a]));
-    }
-    places
-}
-
-fn table(importances: &Importances) -> RecordBatch {
-    let places = ranked(importances);
-    let names = places
-        .iter()
-        .map(|&place| Some(&importances.features[place]));
-    let names = Arc::new(names.collect::<StringArray>()) as ArrayRef;
-    let mut columns = vec![("feature", names)];
-    for (kind, numbers) in &importances.importances {
-        let numbers = places.iter().map(|&place| numbers[place]);
-        let numbers = Float64Array::from_iter_values(numbers);
-        columns.push((kind.name(), Arc::new(numbers) as ArrayRef));
-    }
-    RecordBatch::try_from_iter(columns).expect("the columns have the same number of rows")
 }
 
 fn text(importances: &Importances) -> String {

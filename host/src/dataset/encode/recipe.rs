@@ -245,11 +245,6 @@ impl FeatureEncoder {
         &self.projection
     }
 
-    /// The names of the features.
-    pub(in crate::dataset) fn names(&self) -> impl Iterator<Item = &str> {
-        self.outputs.iter().map(|output| output.name.as_str())
-    }
-
     /// The features of a batch with the columns of [`Self::projection`].
     pub(in crate::dataset) fn encode(
         &self,

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fanout_contract::{Answer, CONTRACT, Scores};
@@ -65,7 +64,7 @@ fn flights() -> Report {
             let test = scoring.iter().map(|name| (name.clone(), score)).collect();
             Scores {
                 test,
-                train: BTreeMap::new(),
+                ..Scores::default()
             }
         });
         let answer = Answer {

@@ -180,6 +180,7 @@ mod tests {
                 scores: Scores {
                     test: [("accuracy".to_owned(), Some(0.1 + 0.2))].into(),
                     train: [("accuracy".to_owned(), None)].into(),
+                    ..Scores::default()
                 },
                 artifacts: [(Output::Predictions, Digest::of(b"file"))].into(),
             }],

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use fanout_contract::Scores;
 use proptest::prelude::*;
 use serde_json::json;
@@ -29,7 +27,7 @@ fn wanted(numbers: &[u32]) -> WantedFits {
 fn scores(n: u32) -> Scores {
     Scores {
         test: [("accuracy".to_owned(), Some(f64::from(n) / 7.0))].into(),
-        train: BTreeMap::new(),
+        ..Scores::default()
     }
 }
 
