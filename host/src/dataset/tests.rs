@@ -91,6 +91,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
         threshold: None,
         return_train_score: false,
         predictions: false,
+        explain: None,
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },

@@ -175,6 +175,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
             threshold: None,
             return_train_score: false,
             predictions: false,
+            explain: None,
             error_score: ErrorScore::Nan,
             families: true,
             pool: PoolPlan::Local { workers: None },

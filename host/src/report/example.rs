@@ -196,6 +196,7 @@ fn plan(scoring: Vec<String>) -> Plan {
         threshold: None,
         return_train_score: false,
         predictions: false,
+        explain: None,
         error_score: ErrorScore::Nan,
         families: true,
         pool: PoolPlan::Local { workers: None },
