@@ -68,8 +68,8 @@ pub(crate) struct SplitNode {
     pub(crate) bounds: ValueBounds,
 }
 
-/// Categories of at most so many labels are divided one label against the rest, as
-/// LightGBM's `max_cat_to_onehot`.
+/// Categories of at most so many labels are divided one label against the rest: the
+/// default of LightGBM's `max_cat_to_onehot`, which counts the missing label as well.
 const ONE_AGAINST_REST: usize = 4;
 
 /// The greatest number of labels on one side, as LightGBM's `max_cat_threshold`.
