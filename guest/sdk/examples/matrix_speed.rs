@@ -55,7 +55,7 @@ fn main() {
         blocks.push(Block::Category(CategoryColumn {
             name: format!("c{column}"),
             labels: Shared::new((0..levels).map(|level| format!("{level:03}")).collect()),
-            codes: Shared::new(codes.collect()),
+            codes: codes.collect(),
         }));
     }
     let matrix = Matrix::new(ROWS, blocks);

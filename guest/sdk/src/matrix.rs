@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Fault;
 
+pub use category_codes::CategoryCodes;
 pub use coded::{CodedBlock, CodedColumn, Codes};
 pub use gram::{CentredGram, Gram};
 pub use index::{ColumnIndex, ColumnRef};
@@ -49,6 +50,7 @@ pub use numbers::Numbers;
 pub use product::{dot, sum};
 pub use shared::Shared;
 
+mod category_codes;
 mod chunk;
 mod coded;
 mod gram;
@@ -101,7 +103,7 @@ pub struct CategoryColumn {
     /// row.
     pub labels: Shared<Vec<String>>,
     /// One index into `labels` per row; [`Self::MISSING`] is missing.
-    pub codes: Shared<Vec<u32>>,
+    pub codes: CategoryCodes,
 }
 
 impl CategoryColumn {
@@ -168,7 +170,7 @@ impl Block {
             Self::Category(column) => Self::Category(CategoryColumn {
                 name: column.name.clone(),
                 labels: column.labels.clone(),
-                codes: Shared::new(rows.iter().map(|&row| column.codes[row as usize]).collect()),
+                codes: column.codes.of_rows(rows),
             }),
             Self::Coded(block) => Self::Coded(block.take(rows)),
         }
@@ -218,7 +220,7 @@ impl Matrix {
     pub fn bytes(&self) -> usize {
         let bytes = self.blocks.iter().map(|block| match block {
             Block::Number(column) => column.values.memory().1,
-            Block::Category(column) => column.codes.len() * 4,
+            Block::Category(column) => column.codes.memory().1,
             Block::Coded(block) => block.codes().memory().1,
         });
         bytes.sum()
@@ -423,7 +425,7 @@ impl Block {
             Self::Number(number) => number.values.of_rows(rows),
             Self::Category(category) => rows
                 .iter()
-                .map(|&row| match category.codes[row as usize] {
+                .map(|&row| match category.codes.get(row as usize) {
                     CategoryColumn::MISSING => f64::NAN,
                     code => f64::from(code),
                 })

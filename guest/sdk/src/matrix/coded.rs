@@ -66,7 +66,7 @@ impl Codes {
         with_codes!(self, codes => (codes.as_ptr().addr(), size_of_val(codes.as_slice())))
     }
 
-    fn take(&self, rows: &[u32]) -> Self {
+    pub(super) fn take(&self, rows: &[u32]) -> Self {
         match self {
             Self::U8(codes) => Self::U8(Shared::new(
                 rows.iter().map(|&row| codes[row as usize]).collect(),

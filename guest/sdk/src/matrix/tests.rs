@@ -340,7 +340,7 @@ fn a_serialised_matrix_is_the_same() {
             Block::Category(CategoryColumn {
                 name: "b".to_owned(),
                 labels: Shared::new(vec!["x".to_owned()]),
-                codes: Shared::new(vec![0, CategoryColumn::MISSING]),
+                codes: vec![0, CategoryColumn::MISSING].into(),
             }),
         ],
     );
@@ -362,7 +362,7 @@ fn what_an_estimator_of_numbers_cannot_take_is_a_fault() {
     let category = CategoryColumn {
         name: "port".to_owned(),
         labels: Shared::new(vec!["x".to_owned()]),
-        codes: Shared::new(vec![0, 0]),
+        codes: vec![0, 0].into(),
     };
     assert_eq!(
         fault(vec![Block::Category(category)]),

@@ -204,10 +204,7 @@ impl KeptColumns {
 fn memory(block: &Block) -> (usize, usize) {
     match block {
         Block::Number(column) => column.values.memory(),
-        Block::Category(column) => {
-            let codes = column.codes.as_slice();
-            (codes.as_ptr().addr(), size_of_val(codes))
-        }
+        Block::Category(column) => column.codes.memory(),
         Block::Coded(block) => block.codes().memory(),
     }
 }

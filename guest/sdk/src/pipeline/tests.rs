@@ -16,7 +16,7 @@ fn category(name: &str, labels: &[&str], codes: &[u32]) -> Block {
     Block::Category(CategoryColumn {
         name: name.to_owned(),
         labels: Shared::new(labels.iter().map(ToString::to_string).collect()),
-        codes: Shared::new(codes.to_vec()),
+        codes: codes.to_vec().into(),
     })
 }
 

@@ -79,7 +79,7 @@ impl Categories {
                 let mut counts = vec![0; column.labels.len()];
                 let mut missing = 0;
                 for &row in train {
-                    match column.codes[row as usize] {
+                    match column.codes.get(row as usize) {
                         CategoryColumn::MISSING => missing += 1,
                         code => counts[code as usize] += 1,
                     }
@@ -159,7 +159,7 @@ impl Categories {
                     .iter()
                     .map(|label| known.get(label.as_str()).copied().unwrap_or(UNKNOWN))
                     .collect();
-                let codes = column.codes.iter().map(|&code| match code {
+                let codes = column.codes.iter().map(|code| match code {
                     CategoryColumn::MISSING => missing,
                     code => recode[code as usize],
                 });
@@ -231,7 +231,7 @@ impl Categories {
         };
         let block = &matrix.blocks()[place.block];
         let value = match block {
-            Block::Category(column) => match column.codes[row as usize] {
+            Block::Category(column) => match column.codes.get(row as usize) {
                 CategoryColumn::MISSING => "is missing".to_owned(),
                 code => format!("is `{}`", column.labels[code as usize]),
             },

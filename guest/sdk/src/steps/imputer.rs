@@ -288,7 +288,7 @@ fn label(
     let mut counts = vec![0; column.labels.len()];
     let mut missing = 0;
     for &row in train {
-        match column.codes[row as usize] {
+        match column.codes.get(row as usize) {
             CategoryColumn::MISSING => missing += 1,
             code => counts[code as usize] += 1,
         }
@@ -323,14 +323,14 @@ fn filled(column: &CategoryColumn, fill: &str) -> CategoryColumn {
     }
     let fill = labels.iter().position(|label| label == fill);
     let fill = fill.expect("the label was added") as u32;
-    let codes = column.codes.iter().map(|&code| match (code, &recode) {
+    let codes = column.codes.iter().map(|code| match (code, &recode) {
         (CategoryColumn::MISSING, _) => fill,
         (code, None) => code,
         (code, Some(ranks)) => ranks[code as usize],
     });
     CategoryColumn {
         name: column.name.clone(),
-        codes: Shared::new(codes.collect()),
+        codes: codes.collect(),
         labels,
     }
 }
@@ -343,7 +343,7 @@ fn indicator(block: &Block) -> Block {
             let missing = column
                 .codes
                 .iter()
-                .map(|&code| u32::from(code == CategoryColumn::MISSING));
+                .map(|code| u32::from(code == CategoryColumn::MISSING));
             Codes::new(2, missing)
         }
         Block::Coded(block) => Codes::new(2, (0..block.codes().len()).map(|_| 0)),

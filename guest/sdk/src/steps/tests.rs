@@ -69,7 +69,7 @@ fn block((name, cells): &(String, Vec<Cell>)) -> Block {
     });
     Block::Category(CategoryColumn {
         name: name.clone(),
-        codes: Shared::new(codes.collect()),
+        codes: codes.collect(),
         labels: Shared::new(labels),
     })
 }

@@ -41,7 +41,7 @@ impl Matrix {
                 (Values::Category(codes), labels) => Block::Category(CategoryColumn {
                     name: feature.name.clone(),
                     labels: Shared::new(labels.clone().unwrap_or_default()),
-                    codes: Shared::new(codes),
+                    codes: codes.into(),
                 }),
             })
         });
@@ -87,7 +87,7 @@ pub(super) fn matrix_values(matrix: &Matrix, column: usize) -> Values {
     let place = matrix.places()[column];
     match &matrix.blocks()[place.block] {
         Block::Number(column) => Values::Number(column.values.to_vec()),
-        Block::Category(column) => Values::Category(column.codes.to_vec()),
+        Block::Category(column) => Values::Category(column.codes.iter().collect()),
         Block::Coded(_) => Values::Number(matrix.column(column, &matrix.all_rows())),
     }
 }
@@ -113,7 +113,7 @@ mod tests {
         let category = CategoryColumn {
             name: "c".to_owned(),
             labels: Shared::new(vec!["9".to_owned(), "10".to_owned()]),
-            codes: Shared::new(vec![1, 0, CategoryColumn::MISSING]),
+            codes: vec![1, 0, CategoryColumn::MISSING].into(),
         };
         let number = Block::number("n", vec![1.0, f64::INFINITY, 3.0]);
         let matrix = Matrix::new(
