@@ -33,12 +33,14 @@ use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
+use fanout::report::progress::Progress;
 use fanout::report::terminal::{Style, render};
 use fanout::report::{Failure, Report, json};
 use fanout::sandbox::GuestError;
 use fanout::session::SessionError;
 use fanout::store::StoreError;
 use fanout::worker::WorkerError;
+use indicatif::ProgressDrawTarget;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -198,6 +200,18 @@ pub(crate) fn print_error(error: &CommandError) {
     }
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
+    }
+}
+
+/// Shows progress on standard error: a line that changes on a terminal, else lines.
+/// `metric` is the name of the score that is shown, if it is not empty.
+fn progress(quiet: bool, metric: &str) -> Progress {
+    if quiet {
+        Progress::quiet()
+    } else if std::io::stderr().is_terminal() {
+        Progress::live(ProgressDrawTarget::stderr(), metric)
+    } else {
+        Progress::plain(std::io::stderr(), metric)
     }
 }
 

@@ -88,24 +88,15 @@ pub fn execute(
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<Report, SessionError> {
-    let remote = Remote::open(&loaded.plan)?;
-    let workers = match &remote {
-        Some(remote) => remote.workers(loaded.workers)?,
-        None => loaded.workers,
-    };
-    let store = Store::open(&loaded.plan.store)?;
-    store.probe()?;
-    store.mark_layout()?;
-    let prepared = prepare(loaded, &store, listeners)?;
+    let places = Places::reach(loaded)?;
+    let prepared = prepare(loaded, &places.store, listeners)?;
     let suited = &loaded.suited(&prepared)?;
     let opened = open(
         loaded,
         suited,
         Opening {
-            store: &store,
+            places,
             prepared: &prepared,
-            remote,
-            workers,
             options,
         },
         listeners,
@@ -166,7 +157,10 @@ pub fn execute(
     let interrupted = options.cancel.is_cancelled();
     let kept = match interrupted {
         true => Ok(()),
-        false => report.summary().keep(&store).map_err(SessionError::from),
+        false => report
+            .summary()
+            .keep(record.store())
+            .map_err(SessionError::from),
     };
     report.failure = match exported.and(kept) {
         Ok(()) => unscored::failure(&report, &prepared),
@@ -176,12 +170,36 @@ pub fn execute(
     Ok(report)
 }
 
-/// With what a run is opened, beside its plan.
-struct Opening<'a> {
-    store: &'a Store,
-    prepared: &'a Prepared,
+/// Where the tasks of a plan run, and where their data are.
+struct Places {
     remote: Option<Remote>,
     workers: usize,
+    store: Store,
+}
+
+impl Places {
+    /// Opens both, before the data are read.
+    fn reach(loaded: &LoadedPlan) -> Result<Self, SessionError> {
+        let remote = Remote::open(&loaded.plan)?;
+        let workers = match &remote {
+            Some(remote) => remote.workers(loaded.workers)?,
+            None => loaded.workers,
+        };
+        let store = Store::open(&loaded.plan.store)?;
+        store.probe()?;
+        store.mark_layout()?;
+        Ok(Self {
+            remote,
+            workers,
+            store,
+        })
+    }
+}
+
+/// With what a run is opened, beside its plan.
+struct Opening<'a> {
+    places: Places,
+    prepared: &'a Prepared,
     options: &'a Options,
 }
 
@@ -202,12 +220,15 @@ fn open(
 ) -> Result<Opened, SessionError> {
     let SuitedPlan { plan, inputs } = suited;
     let Opening {
-        store,
+        places,
         prepared,
-        remote,
-        workers,
         options,
     } = opening;
+    let Places {
+        remote,
+        workers,
+        store,
+    } = places;
     // What the tasks need is stored before the manifest that names it, and the
     // manifest before the tasks.
     for LoadedGuest { guest, component } in &loaded.guests {

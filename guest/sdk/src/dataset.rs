@@ -321,19 +321,22 @@ impl Dataset {
         })?;
         let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
         let scoring = Scoring::new(task, &checked.target.values, &checked.rows, weights)?;
-        let (test, permuted) = self
-            .permutable(checked)?
-            .scores(feature, permute, &scoring)?;
+        let permutable = self.permutable(checked, &scoring)?;
         let scores = Scores {
-            test,
-            permuted,
+            test: permutable.whole.clone(),
+            permuted: permutable.permuted(feature, permute, &scoring)?,
             ..Scores::default()
         };
         Ok(Evaluation::new(1, vec![scores], Vec::new()))
     }
 
-    /// The model of the only candidate of a task, with the task's test rows.
-    fn permutable(&self, checked: &CheckedTask<'_>) -> Result<Rc<Permutable>, Fault> {
+    /// The model of the only candidate of a task, with the task's test rows, whose scores
+    /// the key of the model tells apart as well.
+    fn permutable(
+        &self,
+        checked: &CheckedTask<'_>,
+        scoring: &Scoring<'_>,
+    ) -> Result<Rc<Permutable>, Fault> {
         let key = Task {
             permute: None,
             ..checked.task.clone()
@@ -349,7 +352,7 @@ impl Dataset {
             pipeline,
             estimator: offer.open(&bytes)?,
         };
-        let permutable = Permutable::new(fitted, self.table()?, &checked.rows.test)?;
+        let permutable = Permutable::new(fitted, self.table()?, &checked.rows.test, scoring)?;
         let permutable = Rc::new(permutable);
         self.permutable.borrow_mut().keep(key, &permutable);
         Ok(permutable)

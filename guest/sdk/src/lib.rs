@@ -129,7 +129,7 @@ mod outputs;
 mod permutation;
 pub mod pipeline;
 mod prediction;
-mod random;
+pub mod random;
 pub mod request;
 pub mod schema;
 mod scoring;

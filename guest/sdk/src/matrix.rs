@@ -1,7 +1,8 @@
 //! [`Matrix`]: the design matrix of a pipeline, rows × named columns.
 //!
 //! A matrix is a list of blocks: [`Block::Number`] is one column of numbers (NaN
-//! is missing; few whole numbers are kept as codes, see [`Numbers`]), [`Block::Category`] one column of categories that is not encoded
+//! is missing; whole numbers are kept as codes, see [`Numbers`]),
+//! [`Block::Category`] one column of categories that is not encoded
 //! yet, and [`Block::Coded`] a one-hot encoded category: one code a row for any
 //! number of columns. Blocks are shared between matrices, so that a step that
 //! passes a column on copies nothing, and no operation makes a dense copy of a
@@ -109,6 +110,19 @@ pub struct CategoryColumn {
 impl CategoryColumn {
     /// The code of a missing category.
     pub const MISSING: u32 = u32::MAX;
+
+    /// How often each label occurs in `rows`, and how many of these are missing.
+    pub(crate) fn counts(&self, rows: &[u32]) -> (Vec<usize>, usize) {
+        let mut counts = vec![0; self.labels.len()];
+        let mut missing = 0;
+        for &row in rows {
+            match self.codes.get(row as usize) {
+                Self::MISSING => missing += 1,
+                code => counts[code as usize] += 1,
+            }
+        }
+        (counts, missing)
+    }
 }
 
 /// The place of a column: its block, and its number within the block.

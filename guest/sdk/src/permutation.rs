@@ -15,6 +15,8 @@ pub(crate) struct Permutable {
     fitted: Fitted,
     /// One block per feature of the table.
     test: Matrix,
+    /// The scores of the test rows as they are.
+    pub(crate) whole: ByName,
 }
 
 /// The latest [`Permutable`] of a dataset, with what it was fitted by.
@@ -43,47 +45,55 @@ impl Latest {
 }
 
 impl Permutable {
-    /// The model `fitted`, and the rows `test` of a table.
+    /// The model `fitted`, and the rows `test` of a table with their scores.
     ///
     /// # Errors
-    /// If a feature can't be read.
-    pub(crate) fn new(fitted: Fitted, table: &Table, test: &[u32]) -> Result<Self, Fault> {
+    /// If a feature can't be read, the model can't predict, or a score can't be computed.
+    pub(crate) fn new(
+        fitted: Fitted,
+        table: &Table,
+        test: &[u32],
+        scoring: &Scoring<'_>,
+    ) -> Result<Self, Fault> {
         let blocks = (0..table.features().len()).map(|feature| {
             // One feature at a time, so that the other rows of one alone are in memory.
             let column = Matrix::of_features(table, [feature])?;
             Ok(column.blocks()[0].take(test))
         });
         let blocks = blocks.collect::<Result<_, Fault>>()?;
+        let test = Matrix::new(test.len(), blocks);
         Ok(Self {
+            whole: scores(&fitted, test.clone(), scoring)?,
             fitted,
-            test: Matrix::new(test.len(), blocks),
+            test,
         })
     }
 
-    /// The scores of the test rows as they are, and by repeat with feature `feature` of
-    /// the table permuted.
+    /// By repeat: the scores of the test rows with feature `feature` of the table
+    /// permuted.
     ///
     /// # Errors
     /// If the model can't predict, or a score can't be computed.
-    pub(crate) fn scores(
+    pub(crate) fn permuted(
         &self,
         feature: usize,
         permute: &Permute,
         scoring: &Scoring<'_>,
-    ) -> Result<(ByName, Vec<ByName>), Fault> {
-        let score = |matrix: Matrix| {
-            let predicted = self.fitted.predict(&Table::of_matrix(matrix)?)?;
-            scoring.of_test(predicted.as_prediction())
-        };
+    ) -> Result<Vec<ByName>, Fault> {
         let rows = self.test.rows();
-        let whole = score(self.test.clone())?;
         let permuted = places(rows, permute).map(|places| {
             let mut blocks: Vec<Block> = self.test.blocks().to_vec();
             blocks[feature] = blocks[feature].take(&places);
-            score(Matrix::new(rows, blocks))
+            scores(&self.fitted, Matrix::new(rows, blocks), scoring)
         });
-        Ok((whole, permuted.collect::<Result<_, _>>()?))
+        permuted.collect()
     }
+}
+
+/// The scores of test rows.
+fn scores(fitted: &Fitted, test: Matrix, scoring: &Scoring<'_>) -> Result<ByName, Fault> {
+    let predicted = fitted.predict(&Table::of_matrix(test)?)?;
+    scoring.of_test(predicted.as_prediction())
 }
 
 /// The permutations of `rows` rows, as [`Permute`] defines them.
@@ -91,7 +101,7 @@ fn places(rows: usize, permute: &Permute) -> impl Iterator<Item = Vec<u32>> {
     let mut seeds = Random::new(permute.random_state);
     (0..permute.n_repeats).map(move |_| {
         let mut places: Vec<u32> = (0..rows as u32).collect();
-        Random::new(seeds.next()).shuffle(&mut places);
+        Random::new(seeds.next_u64()).shuffle(&mut places);
         places
     })
 }

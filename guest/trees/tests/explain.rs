@@ -64,13 +64,18 @@ fn close(found: f64, expected: f64) -> bool {
     (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0)
 }
 
+fn features(vectors: &Value) -> Vec<(Column, Values)> {
+    let columns = vectors["x"].as_array().unwrap().iter().enumerate();
+    let feature = |(index, values)| {
+        let column = column(&format!("x{index}"), Role::Feature, None);
+        (column, Values::Number(numbers(values)))
+    };
+    columns.map(feature).collect()
+}
+
 fn compare<T: Trainer>(vectors: &Value, case: &Value) {
     let target = case["target"].as_str().unwrap();
-    let mut columns: Vec<(Column, Values)> = Vec::new();
-    for (index, values) in vectors["x"].as_array().unwrap().iter().enumerate() {
-        let column = column(&format!("x{index}"), Role::Feature, None);
-        columns.push((column, Values::Number(numbers(values))));
-    }
+    let mut columns = features(vectors);
     let targets = numbers(&vectors["targets"][target]);
     let labels: &[&str] = if target == "binary" {
         &["0", "1"]
@@ -161,11 +166,7 @@ fn boosted_trees_are_explained_as_by_lightgbm() {
     assert_eq!(cases.len(), 2);
     for case in cases {
         let of = case["target"].as_str().unwrap();
-        let mut columns: Vec<(Column, Values)> = Vec::new();
-        for (index, values) in vectors["x"].as_array().unwrap().iter().enumerate() {
-            let column = column(&format!("x{index}"), Role::Feature, None);
-            columns.push((column, Values::Number(numbers(values))));
-        }
+        let mut columns = features(&vectors);
         let targets = numbers(&vectors["targets"][of]);
         let (y, importances, contributions) = if of == "numbers" {
             columns.push((column("y", Role::Target, None), Values::Number(targets)));

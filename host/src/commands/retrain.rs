@@ -2,7 +2,7 @@
 //! model.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,11 +11,9 @@ use fanout::error::ErrorKind;
 use fanout::plan::{self, Override};
 use fanout::report::files;
 use fanout::report::human::{aligned, clip, count, counted, score};
-use fanout::report::progress::Progress;
 use fanout::run::event::{Listener, Listeners};
 use fanout::session::{Options, Retrain as Asked, Retrained, SessionError, Winner, retrain};
 use fanout::worth::{ColumnDrift, Interval};
-use indicatif::ProgressDrawTarget;
 
 use super::{CommandError, print, print_warning};
 
@@ -99,11 +97,7 @@ impl Retrain {
         };
         super::interrupt::on_interrupt(options.cancel.clone())?;
         let asked = self.asked()?;
-        let mut progress = match (self.quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Progress::quiet(),
-            (false, true) => Progress::live(ProgressDrawTarget::stderr(), ""),
-            (false, false) => Progress::plain(std::io::stderr(), ""),
-        };
+        let mut progress = super::progress(self.quiet, "");
         let listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         let retrained = retrain(
             &self.model,

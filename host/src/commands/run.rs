@@ -1,7 +1,7 @@
 //! `fanout run`: executes a plan and shows its results.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,7 +12,6 @@ use fanout::report::progress::Progress;
 use fanout::run::event::{Listener, Listeners};
 use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
-use indicatif::ProgressDrawTarget;
 
 use super::plan::PlanArguments;
 use super::{CommandError, show};
@@ -68,13 +67,7 @@ impl Run {
 
     fn progress(&self, plan: &Plan) -> Progress {
         let metric = &plan.scoring[ranking_metric(plan)].name;
-        if self.quiet {
-            Progress::quiet()
-        } else if std::io::stderr().is_terminal() {
-            Progress::live(ProgressDrawTarget::stderr(), metric)
-        } else {
-            Progress::plain(std::io::stderr(), metric)
-        }
+        super::progress(self.quiet, metric)
     }
 }
 

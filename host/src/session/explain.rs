@@ -1,10 +1,9 @@
 //! [`Explainer`]: why the chosen candidate predicts what it predicts.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use fanout_contract::{Importances, Permute, Scores, Split};
 
+use super::training::dataset;
 use super::{LoadedPlan, SessionError};
 use crate::dataset::{DrawnRows, Prepared};
 use crate::expand::Expansion;
@@ -16,11 +15,9 @@ use crate::report::Report;
 use crate::report::explanations::{self, Explanations};
 use crate::run::event::{Event, Listeners};
 use crate::run::pool::Pool;
-use crate::run::predictions;
 use crate::run::record::Record;
 use crate::run::search::run_outside_search;
 use crate::run::tasks::{PermutingTasks, SingleTask};
-use crate::sandbox::Guest;
 use crate::task::Cancel;
 
 /// The most important features whose dependence is told where the plan names none.
@@ -55,10 +52,11 @@ impl Explainer<'_> {
         let Some((target, fitted)) = model else {
             return Ok(found);
         };
-        let guest = self.guest().ok_or(SessionError::ModelLost)?;
+        let guest = self.loaded.guest(self.expansion.guest(self.chosen));
+        let guest = &guest.ok_or(SessionError::ModelLost)?.guest;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let predictor = Predictor {
-            guest: &guest,
+            guest,
             fitted: &fitted,
             limits: self.loaded.plan.limits.into(),
             workers: cores,
@@ -68,10 +66,7 @@ impl Explainer<'_> {
         if plan.importances {
             found.importances = or_warning(predictor.importances(), warnings)?;
         }
-        let dataset = match &self.prepared.dataset_content {
-            Some(content) => content.clone(),
-            None => predictions::dataset(self.record.store(), self.prepared.dataset)?,
-        };
+        let dataset = dataset(self.record.store(), self.prepared)?;
         let draw = |most, seed| {
             let drawn = DrawnRows::of_stored(&dataset, most, seed);
             drawn.map_err(|error| SessionError::from(PredictError::from(error)))
@@ -136,13 +131,6 @@ impl Explainer<'_> {
         Ok(PermutationImportance::new(
             about, features, &metrics, &scores,
         ))
-    }
-
-    fn guest(&self) -> Option<Arc<Guest>> {
-        let digest = self.expansion.guest(self.chosen);
-        let mut guests = self.loaded.guests.iter();
-        let guest = guests.find(|loaded| loaded.guest.digest() == digest)?;
-        Some(Arc::clone(&guest.guest))
     }
 }
 

@@ -136,7 +136,9 @@ impl Export<'_> {
         let head = self.head(best, report);
         let target = head.target.clone();
         if let Some(folder) = folder {
-            let guest = self.guest(best).filter(|_| self.with_guest);
+            let guest = self.loaded.guest(self.expansion.guest(best));
+            let guest = guest.map(|loaded| loaded.component.clone());
+            let guest = guest.filter(|_| self.with_guest);
             let path = folder.join(files::MODEL);
             let training = self.training(assessor, report)?;
             let file = ModelFile::new(head, fitted.clone(), guest, Some(training));
@@ -164,13 +166,6 @@ impl Export<'_> {
         let predicted = predicted.transpose()?.flatten();
         let training = training(&report.plan, prepared, &dataset, is_fitted, predicted);
         Ok(training?)
-    }
-
-    fn guest(&self, best: usize) -> Option<Bytes> {
-        let digest = self.expansion.guest(best);
-        let mut guests = self.loaded.guests.iter();
-        let guest = guests.find(|loaded| loaded.guest.digest() == digest)?;
-        Some(guest.component.clone())
     }
 
     fn head(&self, best: usize, report: &Report) -> ModelHead {

@@ -168,6 +168,12 @@ fn look(
 }
 
 impl LoadedPlan {
+    /// The guest of a digest.
+    pub(super) fn guest(&self, digest: Digest) -> Option<&LoadedGuest> {
+        let mut guests = self.guests.iter();
+        guests.find(|loaded| loaded.guest.digest() == digest)
+    }
+
     /// A plan of one trainer, whose guest is `component`; the rest was checked before.
     /// `name` is that of the guest in messages; as many as `predictors` of its instances
     /// run beside those of the pool.

@@ -8,9 +8,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::drift::Drift;
-use super::pools::Remote;
 use super::training::dataset;
-use super::{LoadedPlan, Opening, Options, RetrainError, SessionError, component, open};
+use super::{LoadedPlan, Opening, Options, Places, RetrainError, SessionError, component, open};
 use crate::dataset::{Arrivals, HoldNewest, Prepared, TrainedFiles, Truth, Warning};
 use crate::digest::Digest;
 use crate::model::{ModelFile, ModelHead};
@@ -18,7 +17,7 @@ use crate::plan::{CheckedPlan, Cv, Limits, PoolPlan};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest;
 use crate::run::predictions::PredictionsError;
-use crate::store::{Location, Store};
+use crate::store::Location;
 use crate::worth::Comparison;
 use candidate::plan_of_model;
 use fit::Retraining;
@@ -165,20 +164,13 @@ pub fn retrain(
     let guest = component(&file, asked.guest.as_deref())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let loaded = LoadedPlan::of_guest(CheckedPlan::resolved(plan, &name), guest, &name, cores)?;
-    let remote = Remote::open(&loaded.plan)?;
-    let workers = match &remote {
-        Some(remote) => remote.workers(loaded.workers)?,
-        None => loaded.workers,
-    };
-    let store = Store::open(&loaded.plan.store)?;
-    store.probe()?;
-    store.mark_layout()?;
+    let places = Places::reach(&loaded)?;
     let started = Instant::now();
     let hold = HoldNewest {
         share: asked.holdout,
         time: asked.time.as_deref(),
     };
-    let newest = arrivals.prepare(&loaded.plan, &store, hold)?;
+    let newest = arrivals.prepare(&loaded.plan, &places.store, hold)?;
     let prepared = &newest.prepared;
     listeners.emit(Event::DatasetPrepared {
         rows: prepared.rows,
@@ -197,14 +189,12 @@ pub fn retrain(
     check_target(&file.head, prepared)?;
     let suited = loaded.suited(prepared)?;
     let opening = Opening {
-        store: &store,
+        places,
         prepared,
-        remote,
-        workers,
         options,
     };
     let opened = open(&loaded, &suited, opening, listeners)?;
-    let dataset = dataset(&store, prepared)?;
+    let dataset = dataset(opened.record.store(), prepared)?;
     let plan = &suited.plan;
     let truth = Truth::read(
         &dataset,

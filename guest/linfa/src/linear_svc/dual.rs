@@ -2,8 +2,8 @@
 //! 2008), with the shrinking of liblinear.
 
 use super::Problem;
-use crate::random::Random;
 use crate::rows::Rows;
+use fanout_sdk::random::Random;
 
 /// The coefficients, and that of the constant column behind them.
 pub(super) fn minimise(problem: &Problem<'_>, seed: u64) -> Vec<f64> {

@@ -326,7 +326,7 @@ fn of_diagonal<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use fanout_sdk::random::Random;
 
     /// Every way leads to the same optimum, of two classes and of three.
     #[test]

@@ -3,7 +3,7 @@
 use fanout_sdk::matrix::Block;
 
 use super::*;
-use crate::random::Random;
+use fanout_sdk::random::Random;
 
 /// Rows of whole numbers, many of them equal.
 fn matrix(rows: usize, columns: usize, levels: usize) -> Matrix {

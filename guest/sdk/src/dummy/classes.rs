@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{any_number, choice, description, onnx_refused};
+use crate::random::Random;
 use crate::{
     Fault, Job, Learning, Param, ParamKind, Params, Prediction, PredictionBuf, PredictionValues,
     Scorer, Table, Target, Trainer, TrainerDescription, onnx,
@@ -241,9 +242,9 @@ fn draw_classes(seed: u64, frequencies: &[f64], rows: usize) -> Vec<f64> {
     let classes = frequencies.len();
     let width = if classes == 2 { 1 } else { classes };
     let mut table = vec![0.0; rows * width];
-    let mut state = seed;
+    let mut random = Random::new(seed);
     for row in table.chunks_exact_mut(width) {
-        let mut left = next_f64(&mut state);
+        let mut left = random.next_f64();
         let mut class = 0;
         while class + 1 < classes && left >= frequencies[class] {
             left -= frequencies[class];
@@ -255,13 +256,4 @@ fn draw_classes(seed: u64, frequencies: &[f64], rows: usize) -> Vec<f64> {
         }
     }
     table
-}
-
-/// The next uniform number in `[0, 1)` of SplitMix64 (Steele, Lea, Flood, 2014).
-fn next_f64(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }

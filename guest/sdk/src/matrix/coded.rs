@@ -61,6 +61,14 @@ impl Codes {
         with_codes!(self, codes => usize::from_code(codes[row]) as u32)
     }
 
+    /// The entries of a table, by level, of some rows.
+    pub(super) fn look_up(&self, rows: &[u32], table: &[f64]) -> Vec<f64> {
+        with_codes!(self, codes => {
+            let entry = |&row: &u32| table[usize::from_code(codes[row as usize])];
+            rows.iter().map(entry).collect()
+        })
+    }
+
     /// The address of the codes, and their bytes.
     pub(crate) fn memory(&self) -> (usize, usize) {
         with_codes!(self, codes => (codes.as_ptr().addr(), size_of_val(codes.as_slice())))
@@ -208,10 +216,7 @@ impl CodedBlock {
                 }
             })
             .collect();
-        with_codes!(&self.codes, codes => rows
-            .iter()
-            .map(|&row| by_level[usize::from_code(codes[row as usize])])
-            .collect())
+        self.codes.look_up(rows, &by_level)
     }
 
     /// The index of the column of each of `rows`, `none` for no column.

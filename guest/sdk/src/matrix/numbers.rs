@@ -111,10 +111,7 @@ impl Numbers {
     pub fn of_rows(&self, rows: &[u32]) -> Vec<f64> {
         match &self.0 {
             Form::Plain(values) => rows.iter().map(|&row| values[row as usize]).collect(),
-            Form::Coded(codes, table) => with_codes!(codes, codes => {
-                let number = |&row: &u32| table[usize::from_code(codes[row as usize])];
-                rows.iter().map(number).collect()
-            }),
+            Form::Coded(codes, table) => codes.look_up(rows, table),
         }
     }
 

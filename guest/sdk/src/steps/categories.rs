@@ -76,14 +76,7 @@ impl Categories {
     pub(super) fn of(matrix: &Matrix, place: Place, train: &[u32]) -> (Self, Vec<usize>) {
         match &matrix.blocks()[place.block] {
             Block::Category(column) => {
-                let mut counts = vec![0; column.labels.len()];
-                let mut missing = 0;
-                for &row in train {
-                    match column.codes.get(row as usize) {
-                        CategoryColumn::MISSING => missing += 1,
-                        code => counts[code as usize] += 1,
-                    }
-                }
+                let (mut counts, missing) = column.counts(train);
                 let labels = column.labels.iter().zip(&counts);
                 let labels = labels.filter(|(_, count)| **count > 0);
                 let values = Distinct::Labels(labels.map(|(label, _)| label.clone()).collect());

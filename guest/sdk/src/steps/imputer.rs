@@ -285,14 +285,7 @@ fn label(
             )));
         }
     };
-    let mut counts = vec![0; column.labels.len()];
-    let mut missing = 0;
-    for &row in train {
-        match column.codes.get(row as usize) {
-            CategoryColumn::MISSING => missing += 1,
-            code => counts[code as usize] += 1,
-        }
-    }
+    let (counts, missing) = column.counts(train);
     // The last of equal counts in reverse order: the first label.
     let most = (0..counts.len()).rev().max_by_key(|&code| counts[code]);
     let fill = if missing == train.len() {

@@ -83,7 +83,7 @@ fn separated(mut values: Vec<f64>, seed: u64) -> Vec<f64> {
     let mut random = Random::new(seed);
     for value in &mut values {
         // From the middle of 2⁵³ intervals of (0, 1).
-        let share = ((random.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        let share = ((random.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         *value += 1e-10 * size.max(1.0) * normal::quantile(share);
     }
     values
