@@ -285,10 +285,7 @@ def section(kept):
         "no longer behind its log loss on titanicsurvival, titanic, chile, tic-tac-toe, vowel, pima, "
         "crx and smoking, and falls behind on creditcard. It divides categories of 4 labels as "
         "sets, as its limit counts the missing label; ours divides them one against the rest: as "
-        "sets, splice is no longer behind, and what attrition is ahead is lost. fanout's side was "
-        "measured while a number that no row of a node has went right; it goes left now, as in "
-        "LightGBM, which over 30 tables of numbers lessens the error by 0.08 % (18 better, 12 "
-        "worse)."
+        "sets, splice is no longer behind, and what attrition is ahead is lost."
     )
     header = ["", "setting", "metric", "than", "by", "standard errors", "seeds"]
     return (
