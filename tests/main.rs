@@ -29,6 +29,7 @@ mod sandbox;
 mod splitters;
 mod stores;
 mod structure;
+mod targets;
 mod worth;
 
 mod guests {

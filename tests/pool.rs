@@ -66,7 +66,7 @@ fn case() -> &'static Case {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/data/breast_cancer.csv");
         let text = PLAN.replace("SOURCE", data.to_str().unwrap());
         let mut draft = plan::Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/"));
-        draft.check_trainers(&trainers, &[], None);
+        draft.check_trainers(&trainers, &[], &[None]);
         let schema = dataset::SourceLook::open(draft.dataset().unwrap(), &"memory://".into());
         let schema = schema.and_then(|source| source.schema()).unwrap();
         let field = |column: &dataset::SourceColumn| {
@@ -122,7 +122,7 @@ impl PoolFixture {
     fn new() -> Self {
         let case = case();
         let store = Store::open("memory://").unwrap();
-        let prepared = dataset::prepare(&case.plan, &store).unwrap();
+        let prepared = dataset::prepare(&case.plan, &store).unwrap().remove(0);
         let expansion = Expansion::new(&case.plan, &case.inputs(&prepared), 2);
         assert_eq!(expansion.tasks.len(), TASKS);
         Self {
@@ -180,7 +180,9 @@ impl Workers {
         static QUEUES: AtomicUsize = AtomicUsize::new(0);
         let store = context.record.store().clone();
         let case = case();
-        let prepared = dataset::prepare(&case.plan, &Store::open("memory://").unwrap()).unwrap();
+        let prepared = dataset::prepare(&case.plan, &Store::open("memory://").unwrap())
+            .unwrap()
+            .remove(0);
         let manifest = Manifest::new(&case.plan, case.inputs(&prepared), &prepared);
         let file = GuestFile::embedded().find(|file| file.name == "trees");
         let guest = file.unwrap();

@@ -1,4 +1,4 @@
-//! Runs a plan with the library alone and prints its best candidate:
+//! Runs a plan with the library alone and prints the best candidate of each target:
 //!
 //! ```sh
 //! cargo run --example run_plan -- plans/quickstart.yaml
@@ -23,14 +23,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let mut listeners = Listeners::new(vec![&mut count]);
-    let report = execute(&plan, &Options::default(), &mut listeners)?;
+    let reports = execute(&plan, &Options::default(), &mut listeners)?;
 
-    let best = report.best().ok_or("no candidate has a score")?;
-    println!(
-        "best of {fits} fits: {} {:.4} with {}",
-        best.metric,
-        best.mean,
-        serde_json::to_string(&best.params)?
-    );
+    for report in &reports.targets {
+        let best = report.best().ok_or("no candidate has a score")?;
+        println!(
+            "best of {fits} fits: {} {:.4} with {}",
+            best.metric,
+            best.mean,
+            serde_json::to_string(&best.params)?
+        );
+    }
     Ok(())
 }

@@ -22,7 +22,7 @@ mod store;
 mod worker;
 
 use std::error::Error;
-use std::io::{IsTerminal as _, Write};
+use std::io::{IsTerminal as _, StdoutLock, Write};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -34,8 +34,8 @@ use fanout::pool::PoolError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
 use fanout::report::progress::Progress;
-use fanout::report::terminal::{Style, render};
-use fanout::report::{Failure, Report, json};
+use fanout::report::terminal::{Style, render, render_all};
+use fanout::report::{Failure, Report, Reports, json};
 use fanout::sandbox::GuestError;
 use fanout::session::SessionError;
 use fanout::store::StoreError;
@@ -217,9 +217,30 @@ fn progress(quiet: bool, metric: &str) -> Progress {
 
 /// Shows a report on standard output, as a table or as one JSON object.
 fn show(report: &Report, as_json: bool) -> Result<(), CommandError> {
+    shown(
+        as_json,
+        |out| json::write(report, out),
+        |style| render(report, style),
+    )
+}
+
+/// The same of the reports of all targets of a plan.
+fn show_all(reports: &Reports, as_json: bool) -> Result<(), CommandError> {
+    shown(
+        as_json,
+        |out| json::write_all(reports, out),
+        |style| render_all(reports, style),
+    )
+}
+
+fn shown(
+    as_json: bool,
+    write: impl FnOnce(&mut StdoutLock<'_>) -> std::io::Result<()>,
+    render: impl FnOnce(Style) -> String,
+) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
     if as_json {
-        let written = json::write(report, &mut out).and_then(|()| out.flush());
+        let written = write(&mut out).and_then(|()| out.flush());
         return match written {
             // A reader that went away has what it wanted.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -231,7 +252,7 @@ fn show(report: &Report, as_json: bool) -> Result<(), CommandError> {
     let width = console::Term::stdout()
         .size_checked()
         .map(|(_, columns)| columns.into());
-    let text = render(report, Style::new(out.is_terminal(), width));
+    let text = render(Style::new(out.is_terminal(), width));
     drop(out);
     print(&text);
     Ok(())

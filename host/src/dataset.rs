@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::digest::Digest;
 use crate::plan::{Cv, DatasetPlan, Plan};
 use crate::store::{Key, Location, Settled, Store, StoreError};
-use encode::{Encoder, EncoderOutput, SplitterValues, StreamError};
+use encode::{Encoder, EncoderOutput, SplitterValues, StreamError, TargetOutput};
 use reads::ReadColumn;
 use source::{BatchError, CHUNK_BYTES, Source};
 use split::{Assignment, Coded, Marks, SplitterColumns, Target};
@@ -86,12 +86,12 @@ pub enum DatasetError {
     Threads(#[source] rayon::ThreadPoolBuildError),
 }
 
-/// A dataset in the store.
+/// A dataset in the store, for the search of one of its targets.
 ///
 /// [`prepare`] holds in memory: two batches of at most 16 MiB, one compressed
 /// row group of the Parquet file, the labels of all categories, 13 bytes a row
-/// for classes, groups, folds and hold-out, or 2 bits a row and split where
-/// splits overlap, and at most 60 MiB for the summary. The
+/// for classes, groups, folds and hold-out (of these, 8 for each further target), or 2
+/// bits a row and split where splits overlap, and at most 60 MiB for the summary. The
 /// compressed file is held in memory up to 64 MiB, and in a temporary file
 /// beyond that.
 #[derive(Clone, Debug)]
@@ -109,6 +109,8 @@ pub struct Prepared {
     pub splits_content: Bytes,
     /// What the columns mean.
     pub layout: Layout,
+    /// The target's name.
+    pub target: String,
     /// What is learnt.
     pub learning: Learning,
     /// How the features and the target were made of the source's columns.
@@ -135,6 +137,10 @@ pub struct Prepared {
     pub files: Vec<FileStamp>,
     /// Statistics and warnings.
     pub summary: Summary,
+    /// How many of the warnings, the first ones, are of the table, whatever the target.
+    shared_warnings: usize,
+    /// Whether it is of the only target.
+    pub is_alone: bool,
     /// Whether no dataset was written: the store had it already, or no store was
     /// given.
     pub reused: bool,
@@ -149,6 +155,19 @@ impl Prepared {
         columns
             .filter(|column| column.role == Role::Feature)
             .count()
+    }
+
+    /// The warnings about the table, whatever the target.
+    pub fn table_warnings(&self) -> &[Warning] {
+        &self.summary.warnings[..self.shared_warnings]
+    }
+
+    /// The warnings about the target and its splits; of the only one, all warnings.
+    pub fn own_warnings(&self) -> &[Warning] {
+        match self.is_alone {
+            true => &self.summary.warnings,
+            false => &self.summary.warnings[self.shared_warnings..],
+        }
     }
 
     /// The names of the features, in the order of the dataset.
@@ -187,7 +206,6 @@ impl Default for ReadOptions {
 #[derive(Debug)]
 pub struct SourceLook {
     source: Source,
-    target: String,
 }
 
 impl SourceLook {
@@ -195,7 +213,6 @@ impl SourceLook {
     pub fn open(plan: &DatasetPlan, store: &Location) -> Result<Self, SourceError> {
         Ok(Self {
             source: Source::open(plan, store, CHUNK_BYTES)?,
-            target: plan.target.clone(),
         })
     }
 
@@ -204,13 +221,13 @@ impl SourceLook {
         self.source.schema()
     }
 
-    /// Whether the target is of numbers by itself: of a type for reals, with a value
-    /// that is not whole. Reads the target's column up to the first such value.
-    pub fn has_fractional_target(mut self) -> Result<bool, SourceError> {
+    /// Whether a target is of numbers by itself: its column is of a type for reals, with a
+    /// value that is not whole. Reads that column up to the first such value.
+    pub fn has_fractions(&mut self, target: &str) -> Result<bool, SourceError> {
         loop {
             let mut columns = self.source.columns().iter();
             // That it is not there is told when the columns are checked.
-            let Some(target) = columns.position(|column| column.name == self.target) else {
+            let Some(target) = columns.position(|column| column.name == target) else {
                 return Ok(false);
             };
             match encode::has_fractions(&self.source, target, BATCH_VALUES) {
@@ -223,14 +240,15 @@ impl SourceLook {
 }
 
 /// Reads the plan's source, and writes the dataset and the splits to the store
-/// unless it has them.
-pub fn prepare(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
+/// unless it has them: once, for the searches of all targets. Returns what each of these
+/// has of it, in the plan's order.
+pub fn prepare(plan: &Plan, store: &Store) -> Result<Vec<Prepared>, DatasetError> {
     prepare_with(plan, Some(store), ReadOptions::default())
 }
 
 /// Does all of [`prepare`] but writing to a store: the source is read and
 /// checked, and the dataset discarded.
-pub fn examine(plan: &Plan) -> Result<Prepared, DatasetError> {
+pub fn examine(plan: &Plan) -> Result<Vec<Prepared>, DatasetError> {
     prepare_with(plan, None, ReadOptions::default())
 }
 
@@ -238,7 +256,7 @@ fn prepare_with(
     plan: &Plan,
     store: Option<&Store>,
     options: ReadOptions,
-) -> Result<Prepared, DatasetError> {
+) -> Result<Vec<Prepared>, DatasetError> {
     let keep = store.is_some();
     prepare_encoded(store, options.threads, || {
         encode_source(plan, options.chunk_bytes, keep)
@@ -250,7 +268,7 @@ fn prepare_encoded(
     store: Option<&Store>,
     threads: usize,
     encode: impl FnOnce() -> Result<EncodedDataset, DatasetError> + Send,
-) -> Result<Prepared, DatasetError> {
+) -> Result<Vec<Prepared>, DatasetError> {
     let threads = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|number| format!("prepare-{number}"))
@@ -258,7 +276,8 @@ fn prepare_encoded(
         .map_err(DatasetError::Threads)?;
     let encoded = threads.install(|| -> Result<_, DatasetError> {
         let encoded = encode()?;
-        let splits = writer::write_splits(&encoded.assignment.columns())?;
+        let assignments = encoded.searches.iter().map(|search| &search.assignment);
+        let splits = writer::write_splits(&split::columns(assignments))?;
         Ok((encoded, splits))
     });
     drop(threads);
@@ -266,9 +285,8 @@ fn prepare_encoded(
     let EncodedDataset {
         dataset,
         finished,
-        summary,
-        assignment,
-        fold_classes,
+        rows,
+        searches,
         files,
     } = encoded;
     let splits_content = splits.content.bytes().map_err(WriteError::Temporary)?;
@@ -295,46 +313,74 @@ fn prepare_encoded(
         settle(store, key, splits.digest, splits_content.clone())?;
     }
 
-    let classes = finished
-        .classes
-        .map(|classes| labels::sorted_labels(&classes.labels))
-        .unwrap_or_default();
-    Ok(Prepared {
-        dataset: dataset.digest,
-        dataset_bytes: dataset.size,
-        dataset_content,
-        splits: splits.digest,
-        splits_content,
-        layout: finished.layout,
-        recipe: finished.recipe,
-        learning: match classes.len() {
-            0 => Learning::Regression,
-            2 => Learning::Binary,
-            _ => Learning::Multiclass,
-        },
-        classes,
-        folds: assignment.splits(),
-        parts: assignment.parts.clone(),
-        fold_classes,
-        refit: assignment.refit(),
-        holdout: assignment.holdout(),
-        rows: summary.rows,
-        search_rows: assignment.search_rows as u64,
-        files,
-        summary,
-        reused: !written,
-        repaired,
-    })
+    let is_alone = searches.len() == 1;
+    let searches = searches.into_iter().zip(finished.targets);
+    let prepared = searches.map(|(search, target)| {
+        let EncodedSearch {
+            summary,
+            shared_warnings,
+            assignment,
+            fold_classes,
+            search_rows,
+        } = search;
+        let classes = target.classes;
+        let classes = classes.map(|classes| labels::sorted_labels(&classes.labels));
+        let classes = classes.unwrap_or_default();
+        Prepared {
+            dataset: dataset.digest,
+            dataset_bytes: dataset.size,
+            dataset_content: dataset_content.clone(),
+            splits: splits.digest,
+            splits_content: splits_content.clone(),
+            layout: finished.layout.clone(),
+            recipe: Recipe {
+                target: target.source,
+                ..finished.recipe.clone()
+            },
+            target: target.name,
+            learning: match classes.len() {
+                0 => Learning::Regression,
+                2 => Learning::Binary,
+                _ => Learning::Multiclass,
+            },
+            classes,
+            folds: assignment.splits(),
+            parts: assignment.parts.clone(),
+            fold_classes,
+            refit: assignment.refit(),
+            holdout: assignment.holdout(),
+            rows: rows as u64,
+            search_rows: search_rows as u64,
+            files: files.clone(),
+            summary,
+            shared_warnings,
+            is_alone,
+            reused: !written,
+            repaired: repaired.clone(),
+        }
+    });
+    Ok(prepared.collect())
 }
 
 /// A dataset that has not been written to the store.
 struct EncodedDataset {
     dataset: WrittenFile,
     finished: EncoderOutput,
+    rows: usize,
+    /// By target.
+    searches: Vec<EncodedSearch>,
+    files: Vec<FileStamp>,
+}
+
+/// What the search of one target has of a dataset.
+struct EncodedSearch {
     summary: Summary,
+    /// How many of its warnings are of the table.
+    shared_warnings: usize,
     assignment: Assignment,
     fold_classes: Vec<FoldClasses>,
-    files: Vec<FileStamp>,
+    /// The rows of the search that have the target.
+    search_rows: usize,
 }
 
 /// The rows to hold out, by the number of rows and the source that was read; `None`:
@@ -384,7 +430,9 @@ struct Streamed {
     summary: Summary,
     sample: RowSample,
     rows: usize,
-    classes: Vec<u32>,
+    /// By target: the class of each row, or 0 for numbers; `u32::MAX` where there is none.
+    /// Empty for numbers that all rows have.
+    targets: Vec<Vec<u32>>,
     /// The group or the fold of each row, where a column holds them.
     codes: Vec<u32>,
     /// The user's splits.
@@ -399,7 +447,8 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
     let schema = encoder.schema();
     let mut summary = SummaryBuilder::new(schema.fields().len(), source.rows());
     let mut writer = DatasetWriter::new(schema, keep);
-    let (mut rows, mut classes, mut codes) = (0, Vec::new(), Vec::new());
+    let (mut rows, mut codes) = (0, Vec::new());
+    let mut targets: Vec<Vec<u32>> = Vec::new();
     let mut marks: Vec<Marks> = Vec::new();
     let projection = encoder.projection().to_vec();
     let mut batches = source.batches(&projection, batch_rows);
@@ -417,7 +466,10 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
             || writer.write(&encoded.columns),
         );
         written?;
-        classes.extend(encoded.classes.into_iter().flatten());
+        targets.resize_with(encoded.targets.len(), Vec::new);
+        for (codes, of_batch) in targets.iter_mut().zip(encoded.targets) {
+            codes.extend(of_batch.into_codes());
+        }
         match encoded.splitter {
             SplitterValues::None => {}
             SplitterValues::Codes(of_batch) => codes.extend(of_batch),
@@ -445,7 +497,7 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
             false => source.no_rows().into(),
         });
     }
-    let finished = encoder.finish(plan.dataset.positive.as_deref())?;
+    let finished = encoder.finish()?;
     let told = told_of_reading(&finished, &read, source);
     let (mut summary, sample) = summary.finish(&finished.layout, read);
     summary.warnings.splice(0..0, told);
@@ -456,9 +508,18 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
         summary,
         sample,
         rows,
-        classes,
+        targets,
         codes,
         marks,
+    })
+}
+
+/// The warning that rows lack a target.
+fn missing_targets(target: &TargetOutput, rows: u64) -> Option<Warning> {
+    (target.missing > 0).then(|| Warning::MissingTargets {
+        target: target.name.clone(),
+        count: target.missing,
+        rows,
     })
 }
 
@@ -466,14 +527,10 @@ fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamEr
 fn told_of_reading(finished: &EncoderOutput, read: &[ReadColumn], source: &Source) -> Vec<Warning> {
     let notes = source.notes();
     let mut told = Vec::new();
-    let target = finished.layout.columns.last();
-    told.extend(
-        (finished.missing_targets > 0).then(|| Warning::MissingTargets {
-            target: target.map_or_else(String::new, |target| target.name.clone()),
-            count: finished.missing_targets,
-            rows: finished.source_rows,
-        }),
-    );
+    // Of several, each search tells its own.
+    if let [target] = finished.targets.as_slice() {
+        told.extend(missing_targets(target, finished.source_rows));
+    }
     let indices = finished.indices.iter().cloned();
     told.extend(indices.map(|column| Warning::Index { column }));
     for (column, read) in finished.layout.columns.iter().zip(read) {
@@ -515,37 +572,25 @@ fn finish(
         mut summary,
         sample,
         rows,
-        classes,
+        targets: codes_of_targets,
         codes,
         marks,
     } = streamed;
-    let target = Target {
+    let targets = finished.targets.iter().zip(&codes_of_targets);
+    let targets = targets.map(|(target, codes)| Target {
         rows,
-        classes: finished
-            .classes
-            .as_ref()
-            .map(|set| Coded::of(&classes, set)),
-    };
+        classes: target.classes.as_ref().map(|set| Coded::of(codes, set)),
+        present: (target.missing > 0 && !codes.is_empty()).then_some(codes.as_slice()),
+    });
+    let targets: Vec<Target<'_>> = targets.collect();
     let columns = match &finished.splitter_labels {
         Some(set) => SplitterColumns::Values(Coded::of(&codes, set)),
         None if finished.splits.is_empty() => SplitterColumns::None,
         None => SplitterColumns::Marks(finished.splits.iter().cloned().zip(marks).collect()),
     };
-    let assignment = match held_out {
-        Some(held_out) => {
-            split::assign_rest(&plan.cv, &plan.kind, Some(held_out), target, columns)?
-        }
-        None => split::assign(&plan.cv, &plan.kind, plan.holdout.as_ref(), target, columns)?,
-    };
-    let labels = finished.classes.as_ref().map(|set| set.labels.as_slice());
-    let labels = labels.unwrap_or_default();
-    for (class, count) in &assignment.rare_classes {
-        summary.warnings.push(Warning::FewerRowsThanFolds {
-            label: labels[*class as usize].clone(),
-            count: *count as u64,
-            folds: plan.cv.folds().unwrap_or_default(),
-        });
-    }
+    let plans = plan.searches();
+    let searches: Vec<(&Plan, Target<'_>)> = plans.iter().zip(targets).collect();
+    let assignments = split::assign_all(&searches, held_out, &columns)?;
     if let Some(column) = &plan.dataset.groups
         && !plan.cv.takes_groups()
         && !matches!(&plan.cv, Cv::PredefinedSplit { column: folds } if folds == column)
@@ -561,27 +606,92 @@ fn finish(
         let column = column.clone();
         summary.warnings.push(Warning::GroupsInHoldout { column });
     }
-    let told = single::warnings(&sample, &summary, &plan.cv, &assignment);
-    summary.warnings.extend(told);
-    let sorted = labels::sorted_labels(labels);
-    let place: FxHashMap<&str, usize> =
-        (0..).zip(&sorted).map(|(at, l)| (l.as_str(), at)).collect();
-    let places: Vec<usize> = labels.iter().map(|label| place[label.as_str()]).collect();
-    let class = |row: usize| {
-        let class = classes.get(row);
-        class.map_or(0, |class| places[*class as usize])
-    };
-    let fold_classes = FoldClasses::all(&assignment, class, sorted.len());
-    let told = folds::warnings(plan, &fold_classes, &sorted);
-    summary.warnings.extend(told);
+    let mut encoded = Vec::with_capacity(searches.len());
+    for (number, ((plan, target), assignment)) in searches.iter().zip(assignments).enumerate() {
+        let about = &finished.targets[number];
+        let missing = missing_targets(about, finished.source_rows);
+        let missing = missing.filter(|_| searches.len() > 1);
+        encoded.push(EncodedSearch::new(
+            plan,
+            (about, *target),
+            assignment,
+            &summary,
+            (searches.len() == 1).then_some(&sample),
+            missing,
+        ));
+    }
     Ok(EncodedDataset {
         dataset,
         finished,
-        summary,
-        assignment,
-        fold_classes,
+        rows,
+        searches: encoded,
         files,
     })
+}
+
+impl EncodedSearch {
+    /// What the search of a target has, of the summary of the table. What single columns
+    /// tell is found in the sample of rows, where one is given; `missing` warns of rows
+    /// without the target.
+    fn new(
+        plan: &Plan,
+        (about, target): (&TargetOutput, Target<'_>),
+        assignment: Assignment,
+        table: &Summary,
+        sample: Option<&RowSample>,
+        missing: Option<Warning>,
+    ) -> Self {
+        let mut summary = table.clone();
+        let shared_warnings = summary.warnings.len();
+        summary.warnings.extend(missing);
+        let labels = about.classes.as_ref().map(|set| set.labels.as_slice());
+        let labels = labels.unwrap_or_default();
+        for (class, count) in &assignment.rare_classes {
+            summary.warnings.push(Warning::FewerRowsThanFolds {
+                label: labels[*class as usize].clone(),
+                count: *count as u64,
+                folds: plan.cv.folds().unwrap_or_default(),
+            });
+        }
+        if let Some(sample) = sample {
+            let told = single::warnings(sample, &summary, &plan.cv, &assignment);
+            summary.warnings.extend(told);
+        }
+        let sorted = labels::sorted_labels(labels);
+        let place: FxHashMap<&str, usize> =
+            (0..).zip(&sorted).map(|(at, l)| (l.as_str(), at)).collect();
+        let places: Vec<usize> = labels.iter().map(|label| place[label.as_str()]).collect();
+        // A row without a class is none of those that are counted.
+        let class = |row: usize| match &target.classes {
+            None => 0,
+            Some(classes) => {
+                let place = places.get(classes.codes[row] as usize);
+                place.copied().unwrap_or(usize::MAX)
+            }
+        };
+        let fold_classes = FoldClasses::all(&assignment, class, sorted.len());
+        let told = folds::warnings(plan, &fold_classes, &sorted);
+        summary.warnings.extend(told);
+        if summary.classes.is_empty() && !sorted.is_empty() {
+            let mut rows = vec![0; sorted.len()];
+            for row in 0..target.rows {
+                rows.get_mut(class(row))
+                    .into_iter()
+                    .for_each(|rows| *rows += 1);
+            }
+            let classes = sorted.into_iter().zip(rows);
+            summary.classes = classes
+                .map(|(label, rows)| ClassSummary { label, rows })
+                .collect();
+        }
+        Self {
+            search_rows: assignment.search_rows,
+            summary,
+            shared_warnings,
+            assignment,
+            fold_classes,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub fn plan(bytes: &[u8]) {
 }
 
 fn check(mut draft: Draft, trainers: &[TrainerDescription]) {
-    draft.check_trainers(trainers, &[], None);
+    draft.check_trainers(trainers, &[], &[None]);
     let fields = COLUMNS.map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(fields.to_vec()));
     match draft.finish() {
@@ -101,7 +101,7 @@ pub(crate) static SOURCE_PLAN: LazyLock<Plan> = LazyLock::new(|| {
                         cv: {method: k_fold, n_splits: 2}\n\
                         scoring: [accuracy]\n";
     let mut draft = Draft::parse(Path::new("/plan.yaml"), PLAN, &[], Path::new("/"));
-    draft.check_trainers(&TRAINERS, &[], None);
+    draft.check_trainers(&TRAINERS, &[], &[None]);
     let fields = COLUMNS.map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(fields.to_vec()));
     let plan = draft.finish().expect("the plan has no mistake");

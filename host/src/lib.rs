@@ -15,8 +15,10 @@
 //! use fanout::session::{Options, execute, load};
 //!
 //! let plan = load(Path::new("plans/quickstart.yaml"), &[])?;
-//! let report = execute(&plan, &Options::default(), &mut Listeners::default())?;
-//! println!("{:?}", report.best().map(|best| best.params));
+//! let reports = execute(&plan, &Options::default(), &mut Listeners::default())?;
+//! for report in &reports.targets {
+//!     println!("{:?}", report.best().map(|best| best.params));
+//! }
 //! # Ok::<(), fanout::session::SessionError>(())
 //! ```
 

@@ -37,6 +37,7 @@ mod refit;
 mod root;
 mod scalar;
 mod search;
+mod searches;
 mod section;
 mod source;
 mod steps;
@@ -44,6 +45,7 @@ mod suggest;
 mod syntax;
 mod syntax_error;
 mod table;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod trainer;
@@ -65,7 +67,7 @@ use crate::store::Location;
 pub use arms::{ArmPlan, TrainerSearch};
 pub use columns::matching;
 pub use cv::{Cv, Holdout, SplitSize};
-pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, Learn, MissingTarget, SourceFormat};
+pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
 pub use explain::{DependenceKind, DependencePlan, ExplainPlan, PermutationPlan, ShapPlan};
 pub use json_schema::json_schema;
@@ -80,6 +82,7 @@ pub use refit::{RefitPlan, RefitRule};
 pub use root::{Limits, Plan};
 pub use search::{Search, TrainerPlan};
 pub use steps::{NONE, StepPlan};
+pub use targets::{Learn, Stratify, TargetPlan};
 pub use values::Values;
 pub(crate) use values::rounded;
 
@@ -250,17 +253,30 @@ impl Draft {
     }
 
     /// Checks the trainers' names, the steps and the hyper-parameters. `trainers`
-    /// and `steps` are those of the plan's guests and of all built-in guests; `learning` says whether
-    /// classes or numbers are learnt, where that is known.
+    /// and `steps` are those of the plan's guests and of all built-in guests; `learning` says of
+    /// each target whether classes or numbers are learnt, where that is known.
     pub fn check_trainers(
         &mut self,
         trainers: &[TrainerDescription],
         steps: &[StepDescription],
-        learning: Option<Learning>,
+        learning: &[Option<Learning>],
     ) {
         self.trainer_checked = true;
-        if let Some(root) = &self.source.root {
-            trainer::check(root, trainers, steps, learning, &mut self.found);
+        let Some(root) = &self.source.root else {
+            return;
+        };
+        // What is wrong for several targets is told once.
+        let mut kinds = learning.to_vec();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut found = Found::default();
+        for kind in kinds {
+            trainer::check(root, trainers, steps, kind, &mut found);
+        }
+        for mistake in found.0 {
+            if !self.found.0.contains(&mistake) {
+                self.found.0.push(mistake);
+            }
         }
     }
 
@@ -340,9 +356,27 @@ impl CheckedPlan {
         }
     }
 
-    /// The plan for targets of the kind `learning`: what it says of the target, and
-    /// the defaults of splits and metrics.
-    pub fn for_target(mut self, learning: Learning) -> Self {
+    /// The plans of the searches, one for each target: see [`Plan::searches`].
+    pub fn searches(&self) -> Vec<Self> {
+        let plans = self.plan.searches().into_iter();
+        let plans = plans.map(|plan| Self {
+            plan,
+            source: Arc::clone(&self.source),
+        });
+        plans.collect()
+    }
+
+    /// The plan for targets of these kinds, as far as they are known: what it says of the
+    /// targets, and the defaults of splits and metrics.
+    pub fn for_targets(mut self, learning: &[Option<Learning>]) -> Self {
+        self.plan.set_learning(learning);
+        match learning {
+            [Some(learning)] if self.plan.dataset.targets.is_empty() => self.for_target(*learning),
+            _ => self,
+        }
+    }
+
+    fn for_target(mut self, learning: Learning) -> Self {
         let is_given = |field: &str| {
             let root = self.source.root.as_ref();
             root.is_some_and(|root| root.entry(field).is_some())

@@ -1,5 +1,6 @@
-//! [`Report`]: the results of a run that ended, and all else that people and
-//! files are told about it. The modules below render it; none computes a score.
+//! [`Report`]: the results of a search that ended, and all else that people and
+//! files are told about it; [`Reports`]: those of a run, one a target. The modules below
+//! render them; none computes a score.
 //!
 //! [`terminal`] is for people, [`files`] for the folder of results, [`json`]
 //! for other programs, and [`progress`] for people who wait.
@@ -31,13 +32,15 @@ pub mod human;
 pub mod json;
 pub mod predictions;
 pub mod progress;
+mod targets;
 pub mod terminal;
 pub mod usage;
 pub mod worth;
 
+pub use targets::Reports;
 pub use usage::Usage;
 
-/// A run that ended.
+/// The search of one target, which ended.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The plan, resolved.

@@ -1,5 +1,5 @@
 //! The whole way of a run, for any caller: [`load()`] a plan, [`execute`] it with
-//! listeners, and take the [`Report`]. The command line is one caller.
+//! listeners, and take the [`Reports`], one a target. The command line is one caller.
 //!
 //! Nothing here prints. What happens on the way is told to listeners as
 //! [`Event`]s.
@@ -20,22 +20,26 @@ mod retrain;
 mod training;
 mod unscored;
 
+use std::rc::Rc;
 use std::time::Instant;
 
-use crate::dataset::{self, Prepared};
+use fanout_contract::Split;
+
+use crate::dataset::{self, Prepared, Warning};
 use crate::expand::Expansion;
 use crate::pool::PoolError;
 use crate::reduce::Lead;
-use crate::report::{Report, Usage};
+use crate::report::{Report, Reports, Usage};
 use crate::run::event::{Event, Listeners};
 use crate::run::findings::{find, fit_outer};
 use crate::run::manifest::Manifest;
 use crate::run::pool::Pool;
 use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
-use crate::run::search::search;
+use crate::run::search::{Search, Searched, search};
 use crate::store::{Key, Settled, Store};
 use crate::task::Cancel;
+use crate::worth::OverTargets;
 use export::Export;
 use pools::{PoolInputs, Remote};
 
@@ -74,55 +78,143 @@ impl Default for Options {
     }
 }
 
-/// Executes a plan: prepares its dataset in the store, runs its tasks on its
-/// pool, reduces their scores, refits the best candidate, and writes the files
-/// of results where the plan has a folder for them.
+/// Executes a plan: prepares its dataset in the store, runs the tasks of the search of
+/// each target on its pool, reduces their scores, refits the best candidates, and writes
+/// the files of results where the plan has a folder for them.
 ///
 /// # Errors
 ///
 /// See [`SessionError`]. Whatever tasks were finished are in the store all the
 /// same: executing the plan again goes on from there. What fails after the search
-/// is in [`Report::failure`], beside its results.
+/// is in [`Reports::failure`], beside its results.
 pub fn execute(
     loaded: &LoadedPlan,
     options: &Options,
     listeners: &mut Listeners<'_>,
-) -> Result<Report, SessionError> {
+) -> Result<Reports, SessionError> {
     let places = Places::reach(loaded)?;
     let prepared = prepare(loaded, &places.store, listeners)?;
-    let suited = &loaded.suited(&prepared)?;
-    let opened = open(
+    let plans = loaded.searches();
+    let suited = plans.iter().zip(&prepared);
+    let suited = suited.map(|(loaded, prepared)| loaded.suited(prepared));
+    let suited: Vec<SuitedPlan> = suited.collect::<Result<_, _>>()?;
+    let openings = plans.iter().zip(&suited).zip(&prepared);
+    let openings = openings.map(|((loaded, suited), prepared)| Opening {
         loaded,
         suited,
-        Opening {
-            places,
-            prepared: &prepared,
-            options,
-        },
-        listeners,
-    )?;
+        prepared,
+    });
+    let openings: Vec<Opening<'_>> = openings.collect();
+    let opened = open(&openings, places, options, listeners)?;
+    let mut reports = searched(&openings, &opened, options, listeners)?;
+    let exports = openings.iter().zip(&opened);
+    let exports = exports.map(|(opening, opened)| Export {
+        loaded: opening.loaded,
+        manifest: &opened.manifest,
+        expansion: &opened.expansion,
+        prepared: opening.prepared,
+        pool: &*opened.pool,
+        record: &opened.record,
+        cancel: &options.cancel,
+        with_guest: !options.without_guest,
+    });
+    let exports: Vec<Export<'_>> = exports.collect();
+    let mut over = OverTargets::default();
+    let together = opened.chunk_by(|one, other| Rc::ptr_eq(&one.pool, &other.pool));
+    let mut done = 0;
+    for count in together.map(<[Opened]>::len) {
+        let some = done..done + count;
+        done += count;
+        let own = &mut reports[some.clone()];
+        export::run(&exports[some], own, &mut over, listeners);
+    }
+    for (report, export) in reports.iter_mut().zip(&exports) {
+        let kept = match options.cancel.is_cancelled() {
+            true => Ok(()),
+            false => report.summary().keep(export.record.store()),
+        };
+        if report.failure.is_none() {
+            report.failure = match kept {
+                Ok(()) => unscored::failure(report, export.prepared),
+                Err(error) => Some(SessionError::from(error).into_failure()),
+            };
+        }
+    }
+    let failure = reports.iter().find_map(|report| report.failure.clone());
+    let mut reports = Reports {
+        plan: (*loaded.plan).clone(),
+        warnings: shared_warnings(loaded, &prepared),
+        over_targets: over.finish(),
+        failure,
+        usage: None,
+        targets: reports,
+    };
+    if let Err(error) = reports.write() {
+        let failure = reports.failure.take();
+        reports.failure = failure.or_else(|| Some(SessionError::from(error).into_failure()));
+    }
+    let usage = Some(Usage::since(options.started));
+    match reports.targets.as_mut_slice() {
+        [only] => only.usage = usage,
+        _ => reports.usage = usage,
+    }
+    Ok(reports)
+}
+
+/// Runs the searches, those of one pool together, and reports each.
+fn searched(
+    openings: &[Opening<'_>],
+    opened: &[Opened],
+    options: &Options,
+    listeners: &mut Listeners<'_>,
+) -> Result<Vec<Report>, SessionError> {
+    let mut reports = Vec::with_capacity(opened.len());
+    let mut sizes = SplitSizes::default();
+    for opened in opened.chunk_by(|one, other| Rc::ptr_eq(&one.pool, &other.pool)) {
+        let openings = &openings[reports.len()..];
+        let searches = openings.iter().zip(opened);
+        let searches = searches.map(|(opening, opened)| Search {
+            plan: &opening.suited.plan,
+            expansion: &opened.expansion,
+        });
+        let searches: Vec<Search<'_>> = searches.collect();
+        let (run, pool) = (opened[0].manifest.run(), &*opened[0].pool);
+        let searched = search(&searches, run, pool, &options.cancel, listeners)?;
+        for ((opening, opened), searched) in openings.iter().zip(opened).zip(searched) {
+            let report = report(opening, opened, searched, &mut sizes, options, listeners)?;
+            reports.push(report);
+        }
+    }
+    Ok(reports)
+}
+
+/// The report of a search that ended.
+fn report(
+    Opening {
+        loaded,
+        suited,
+        prepared,
+    }: &Opening<'_>,
+    opened: &Opened,
+    (mut results, baseline): Searched,
+    sizes: &mut SplitSizes,
+    options: &Options,
+    listeners: &mut Listeners<'_>,
+) -> Result<Report, SessionError> {
     let SuitedPlan { plan, .. } = suited;
     let Opened {
         manifest,
         expansion,
-        record,
         pool,
-    } = &opened;
-    let digests = manifest.digests();
-    let (mut results, baseline) = search(
-        plan,
-        digests.run,
-        expansion,
-        &**pool,
-        &options.cancel,
-        listeners,
-    )?;
+        ..
+    } = opened;
     let findings = find(plan, expansion, &mut results, |fits| {
         fit_outer(plan, expansion, fits, &**pool, &options.cancel, listeners)
     })?;
+    let own = prepared.own_warnings().iter().map(ToString::to_string);
     let mut report = Report {
         plan: (**plan).clone(),
-        digests,
+        digests: manifest.digests(),
         candidates: expansion.candidates.clone(),
         results,
         findings,
@@ -133,41 +225,39 @@ pub fn execute(
         holdout: None,
         model: None,
         explanations: None,
-        warnings: warnings(loaded, &prepared),
+        warnings: match prepared.is_alone {
+            true => loaded.cut().into_iter().chain(own).collect(),
+            false => own.collect(),
+        },
         failure: None,
         usage: None,
     };
     // There is nobody to be ahead of one candidate.
     if report.findings.is_none() && report.candidates.len() > 1 {
-        let sizes = dataset::split_sizes(&prepared.splits_content, &prepared.folds);
-        let sizes = sizes.map_err(PredictionsError::from)?;
-        report.lead = Lead::new(&report.results, report.ranked_by(), &sizes);
+        let sizes = sizes.of(prepared)?;
+        report.lead = Lead::new(&report.results, report.ranked_by(), sizes);
     }
-    let exported = Export {
-        loaded,
-        manifest,
-        expansion,
-        prepared: &prepared,
-        pool: &**pool,
-        record,
-        cancel: &options.cancel,
-        with_guest: !options.without_guest,
-    }
-    .run(&mut report, listeners);
-    let interrupted = options.cancel.is_cancelled();
-    let kept = match interrupted {
-        true => Ok(()),
-        false => report
-            .summary()
-            .keep(record.store())
-            .map_err(SessionError::from),
-    };
-    report.failure = match exported.and(kept) {
-        Ok(()) => unscored::failure(&report, &prepared),
-        Err(error) => Some(error.into_failure()),
-    };
-    report.usage = Some(Usage::since(options.started));
     Ok(report)
+}
+
+/// The numbers of rows of splits, which those of several targets may have in common.
+#[derive(Debug, Default)]
+struct SplitSizes {
+    latest: Option<(Vec<Split>, Vec<[u64; 2]>)>,
+}
+
+impl SplitSizes {
+    fn of(&mut self, prepared: &Prepared) -> Result<&[[u64; 2]], PredictionsError> {
+        let latest = self.latest.take();
+        let latest = match latest.filter(|(splits, _)| *splits == prepared.folds) {
+            Some(known) => known,
+            None => {
+                let sizes = dataset::split_sizes(&prepared.splits_content, &prepared.folds)?;
+                (prepared.folds.clone(), sizes)
+            }
+        };
+        Ok(&self.latest.insert(latest).1)
+    }
 }
 
 /// Where the tasks of a plan run, and where their data are.
@@ -196,34 +286,29 @@ impl Places {
     }
 }
 
-/// With what a run is opened, beside its plan.
+/// A search to open.
 struct Opening<'a> {
-    places: Places,
+    loaded: &'a LoadedPlan,
+    suited: &'a SuitedPlan,
     prepared: &'a Prepared,
-    options: &'a Options,
 }
 
-/// A run whose tasks can be run.
+/// A search whose tasks can be run.
 struct Opened {
     manifest: Manifest,
     expansion: Expansion,
     record: Record,
-    pool: Box<dyn Pool<Error = PoolError>>,
+    pool: Rc<dyn Pool<Error = PoolError>>,
 }
 
-/// Stores what the tasks of a run need, and opens its pool.
+/// Stores what the tasks of searches of one dataset need, and opens their pool: one for
+/// all, or one for each where workers take tasks of one run at a time.
 fn open(
-    loaded: &LoadedPlan,
-    suited: &SuitedPlan,
-    opening: Opening<'_>,
+    searches: &[Opening<'_>],
+    places: Places,
+    options: &Options,
     listeners: &mut Listeners<'_>,
-) -> Result<Opened, SessionError> {
-    let SuitedPlan { plan, inputs } = suited;
-    let Opening {
-        places,
-        prepared,
-        options,
-    } = opening;
+) -> Result<Vec<Opened>, SessionError> {
     let Places {
         remote,
         workers,
@@ -231,71 +316,103 @@ fn open(
     } = places;
     // What the tasks need is stored before the manifest that names it, and the
     // manifest before the tasks.
-    for LoadedGuest { guest, component } in &loaded.guests {
+    let guests = searches.first().map(|first| first.loaded.guests.iter());
+    for LoadedGuest { guest, component } in guests.into_iter().flatten() {
         let key = Key::guest(&guest.digest());
         let settled = store.settle(&key, guest.digest(), component.clone())?;
         if settled == Settled::Repaired {
             listeners.emit(Event::ObjectRepaired { key });
         }
     }
-    let manifest = Manifest::new(plan, inputs.clone(), prepared);
-    let run = manifest.run();
-    let key = Key::plan(&run);
-    let settled = store.settle(&key, run, manifest.bytes())?;
-    let mut expansion = Expansion::new(plan, inputs, workers);
-    match settled {
-        Settled::Written => {}
-        // Another run of the same plan may be under way.
-        Settled::Found => expansion.reverse_with_jitter(),
-        Settled::Repaired => {
-            listeners.emit(Event::ObjectRepaired { key });
-            expansion.reverse_with_jitter();
-        }
-    }
-    let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
-    let pool = PoolInputs {
+    let mut all: Vec<Opened> = Vec::with_capacity(searches.len());
+    for Opening {
         loaded,
-        workers,
+        suited: SuitedPlan { plan, inputs },
         prepared,
-        run,
-        record: record.clone(),
-        options,
-        share: inputs.share_prepared(),
-    };
-    Ok(Opened {
-        pool: pool.open(remote)?,
-        manifest,
-        expansion,
-        record,
-    })
+    } in searches
+    {
+        let manifest = Manifest::new(plan, inputs.clone(), prepared);
+        let run = manifest.run();
+        let key = Key::plan(&run);
+        let settled = store.settle(&key, run, manifest.bytes())?;
+        // Together they keep the workers busy.
+        let mut expansion = Expansion::new(plan, inputs, workers.div_ceil(searches.len()));
+        match settled {
+            Settled::Written => {}
+            // Another run of the same plan may be under way.
+            Settled::Found => expansion.reverse_with_jitter(),
+            Settled::Repaired => {
+                listeners.emit(Event::ObjectRepaired { key });
+                expansion.reverse_with_jitter();
+            }
+        }
+        let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
+        let is_of_one_run = remote.as_ref().is_some_and(Remote::is_of_one_run);
+        let pool = match all.first().filter(|_| !is_of_one_run) {
+            Some(first) => Rc::clone(&first.pool),
+            None => PoolInputs {
+                loaded,
+                workers,
+                prepared,
+                run,
+                record: record.clone(),
+                options,
+                // What is shared is of one target.
+                share: prepared.is_alone && inputs.share_prepared(),
+            }
+            .open(remote.as_ref())?,
+        };
+        all.push(Opened {
+            manifest,
+            expansion,
+            record,
+            pool,
+        });
+    }
+    Ok(all)
 }
 
-/// What people should know of the plan and the data, one sentence each.
-fn warnings(loaded: &LoadedPlan, prepared: &Prepared) -> Vec<String> {
-    let of_data = prepared.summary.warnings.iter().map(ToString::to_string);
-    loaded.cut().into_iter().chain(of_data).collect()
+/// What people should know of the plan and the table of several targets, one sentence
+/// each. For one target, its report has it.
+fn shared_warnings(loaded: &LoadedPlan, prepared: &[Prepared]) -> Vec<String> {
+    match prepared {
+        [_] => Vec::new(),
+        several => {
+            let of_table = table_warnings(several).iter().map(ToString::to_string);
+            loaded.cut().into_iter().chain(of_table).collect()
+        }
+    }
+}
+
+/// The warnings about the data: all of them, for one target, or those about the table.
+fn table_warnings(prepared: &[Prepared]) -> &[Warning] {
+    match prepared {
+        [one] => &one.summary.warnings,
+        several => several.first().map_or(&[], Prepared::table_warnings),
+    }
 }
 
 fn prepare(
     loaded: &LoadedPlan,
     store: &Store,
     listeners: &mut Listeners<'_>,
-) -> Result<Prepared, SessionError> {
+) -> Result<Vec<Prepared>, SessionError> {
     let started = Instant::now();
     let prepared = dataset::prepare(&loaded.plan, store)?;
+    let first = &prepared[0];
     listeners.emit(Event::DatasetPrepared {
-        rows: prepared.rows,
-        features: prepared.features(),
-        reused: prepared.reused,
+        rows: first.rows,
+        features: first.features(),
+        reused: first.reused,
         wall: started.elapsed(),
     });
-    for key in &prepared.repaired {
+    for key in &first.repaired {
         listeners.emit(Event::ObjectRepaired { key: key.clone() });
     }
     for message in loaded.cut() {
         listeners.emit(Event::PlanWarned { message });
     }
-    for warning in &prepared.summary.warnings {
+    for warning in table_warnings(&prepared) {
         listeners.emit(Event::DatasetWarned {
             message: warning.to_string(),
         });

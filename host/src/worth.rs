@@ -14,6 +14,7 @@ mod classes;
 mod curves;
 mod drift;
 mod kolmogorov;
+mod over_targets;
 mod residuals;
 mod rows;
 #[cfg(test)]
@@ -27,5 +28,6 @@ pub use classes::{Average, ClassScores, ClassificationReport};
 pub use curves::{Curves, PrecisionRecallPoint, RocPoint};
 pub use drift::{Change, ColumnDrift, NewCategories, of_target, predicted};
 pub use kolmogorov::KolmogorovSmirnov;
+pub use over_targets::{OverTargetScores, OverTargets};
 pub use residuals::{PredictionInterval, Residuals};
 pub use rows::{PredictedRows, RowsError};

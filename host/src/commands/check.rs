@@ -14,6 +14,9 @@ use super::plan::PlanArguments;
 use super::{CommandError, print};
 use fanout::session::{LoadedPlan, MemoryEstimate, SuitedPlan, TimeEstimate};
 
+/// Targets, and classes of one, that are named one by one.
+const SHOWN: usize = 10;
+
 /// Find every mistake in a plan, or say what it would run.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -26,22 +29,30 @@ impl Check {
         let loaded = self.plan.load()?;
         // A check leaves no trace in the store.
         let prepared = dataset::examine(&loaded.plan)?;
-        let suited = loaded.suited(&prepared)?;
+        let searches = loaded.searches();
+        let suited = searches.iter().zip(&prepared);
+        let suited = suited.map(|(loaded, prepared)| loaded.suited(prepared));
+        let suited: Vec<SuitedPlan> = suited.collect::<Result<_, _>>()?;
         print(&summary(&loaded, &suited, &prepared)?);
         Ok(())
     }
 }
 
+/// What a plan would run: of several targets, what the search of the first would, and
+/// their targets.
 fn summary(
     loaded: &LoadedPlan,
-    SuitedPlan { plan, inputs }: &SuitedPlan,
-    prepared: &Prepared,
+    suited: &[SuitedPlan],
+    all: &[Prepared],
 ) -> Result<String, CommandError> {
+    let ([SuitedPlan { plan, inputs }, ..], [prepared, ..]) = (suited, all) else {
+        return Ok(String::new());
+    };
     let expansion = Expansion::new(plan, inputs, loaded.workers);
     let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.features());
-    let workers = loaded.workers.min(expansion.tasks.len());
+    let workers = loaded.workers.min(expansion.tasks.len() * all.len());
     // What fits need elsewhere is the platform's.
     let here = match plan.pool {
         PoolPlan::Local { .. } => workers,
@@ -71,7 +82,18 @@ fn summary(
         counted(rows as usize, "row"),
         counted(features, "feature")
     )?;
-    writeln!(text, "target      {}", target(loaded, prepared))?;
+    for prepared in all.iter().take(SHOWN) {
+        writeln!(text, "target      {}", target(prepared))?;
+    }
+    let of_each = match all.len() {
+        1 => "",
+        count => {
+            if let Some(more @ 1..) = count.checked_sub(SHOWN) {
+                writeln!(text, "            and {}", counted(more, "more target"))?;
+            }
+            " for each target"
+        }
+    };
     writeln!(text, "trainer     {}", plan.trainer_names().join(", "))?;
     let (mut splits_told, mut fits) = (splits.to_string(), count(expansion.fits()));
     if let Some(part) = expansion.parts.first() {
@@ -87,12 +109,12 @@ fn summary(
     if !plan.kind.refits() {
         writeln!(text, "kind        {}", plan.kind.name())?;
     }
-    writeln!(text, "candidates  {}", count(candidates))?;
+    writeln!(text, "candidates  {}{of_each}", count(candidates))?;
     writeln!(text, "splits      {splits_told}")?;
-    writeln!(text, "fits        {fits}")?;
+    writeln!(text, "fits        {fits}{of_each}")?;
     writeln!(text, "families    {} a split", count(families))?;
     let tasks = count(expansion.tasks.len());
-    writeln!(text, "tasks       {tasks}, {workers} at a time")?;
+    writeln!(text, "tasks       {tasks}{of_each}, {workers} at a time")?;
     writeln!(text, "memory      {memory}")?;
     let time = TimeEstimate::new(plan, inputs, &expansion, prepared, workers);
     if let Some(told) = time.as_ref().and_then(TimeEstimate::told) {
@@ -113,8 +135,17 @@ fn summary(
     for message in loaded.cut() {
         writeln!(text, "warning: {message}")?;
     }
-    for warning in &prepared.summary.warnings {
+    for warning in prepared.table_warnings() {
         writeln!(text, "warning: {warning}")?;
+    }
+    for prepared in all {
+        let of = match prepared.is_alone {
+            true => String::new(),
+            false => format!("target `{}`: ", prepared.target),
+        };
+        for warning in &prepared.summary.warnings[prepared.table_warnings().len()..] {
+            writeln!(text, "warning: {of}{warning}")?;
+        }
     }
     Ok(text)
 }
@@ -143,10 +174,8 @@ fn columns(prepared: &Prepared) -> String {
 }
 
 /// The target with the share of each class.
-fn target(loaded: &LoadedPlan, prepared: &Prepared) -> String {
-    /// Classes that are named one by one.
-    const SHOWN: usize = 10;
-    let name = &loaded.plan.dataset.target;
+fn target(prepared: &Prepared) -> String {
+    let name = &prepared.target;
     let classes = &prepared.summary.classes;
     if classes.is_empty() {
         return format!("{name}, a number");

@@ -14,7 +14,7 @@ use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
 
 use super::plan::PlanArguments;
-use super::{CommandError, show};
+use super::{CommandError, show_all};
 
 /// Run a plan.
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ impl Run {
         let mut progress = self.progress(&loaded.plan);
         let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         listeners.extend(events.as_mut().map(|events| events as &mut dyn Listener));
-        let report = session::execute(&loaded, &options, &mut Listeners::new(listeners));
+        let reports = session::execute(&loaded, &options, &mut Listeners::new(listeners));
         // The progress line must be gone before anything else is printed.
         drop(progress);
         if let Some(error) = events.and_then(EventLog::finish) {
@@ -60,13 +60,19 @@ impl Run {
             let message = format!("can't write the events to `{}`: {error}", file.display());
             super::print_warning(&message);
         }
-        let report = report?;
-        show(&report, self.json)?;
-        report.failure.map_or(Ok(()), |failure| Err(failure.into()))
+        let reports = reports?;
+        show_all(&reports, self.json)?;
+        reports
+            .failure
+            .map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     fn progress(&self, plan: &Plan) -> Progress {
-        let metric = &plan.scoring[ranking_metric(plan)].name;
+        let metric = match plan.dataset.targets.len() {
+            0 | 1 => &plan.scoring[ranking_metric(plan)].name,
+            // There is no best over several targets.
+            _ => "",
+        };
         super::progress(self.quiet, metric)
     }
 }

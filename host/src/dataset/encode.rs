@@ -2,14 +2,14 @@
 //!
 //! Numbers stay numbers, texts become categories, dates days since 1970-01-01,
 //! and timestamps whole numbers since then, in UTC and in the source's own unit
-//! (microseconds for CSV). Missing values stay missing, but a target may have
-//! none. Lists, bytes and other nested types are refused.
+//! (microseconds for CSV). Missing values stay missing, but a target that is alone may
+//! have none. Lists, bytes and other nested types are refused.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::types::{Float32Type, Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int32Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -74,6 +74,20 @@ enum Origin {
     Ordered(usize, Box<OrderedEncoder>),
     /// The concatenated texts of several inputs.
     Concat(Vec<usize>, Box<ConcatEncoder>),
+    /// Whether the input's values are above a number: the codes of [`IS_ABOVE`].
+    Above(usize, f64),
+}
+
+/// The labels of a target that says whether a number is above another one.
+const IS_ABOVE: [&str; 2] = ["false", "true"];
+
+/// A target: the last columns of the dataset, in the plan's order.
+#[derive(Debug)]
+struct TargetColumn {
+    name: String,
+    input: usize,
+    positive: Option<String>,
+    missing: MissingTargets,
 }
 
 /// Encodes a source, batch by batch.
@@ -83,11 +97,10 @@ pub(super) struct Encoder {
     projection: Vec<usize>,
     inputs: Vec<InputColumn>,
     outputs: Vec<OutputColumn>,
-    target: usize,
+    targets: Vec<TargetColumn>,
     splitter: SplitterInputs,
     rows: u64,
     missing_target: MissingTarget,
-    missing_targets: MissingTargets,
     /// Columns that are the index of a table, and no features.
     indices: Vec<String>,
     declared: Vec<String>,
@@ -105,16 +118,48 @@ struct MissingTargets {
 pub(super) struct EncodedBatch {
     /// The number of rows.
     pub(super) rows: usize,
-    /// The columns, in the layout's order: the features, then the target.
+    /// The columns, in the layout's order: the features, then the targets.
     pub(super) columns: Vec<ArrayRef>,
-    /// The class of each row; `None` for a regression target.
-    pub(super) classes: Option<Vec<u32>>,
+    /// By target.
+    pub(super) targets: Vec<TargetCodes>,
+    /// Whether each row has every target.
+    has_targets: bool,
     /// What the splitter's columns hold.
     pub(super) splitter: SplitterValues,
 }
 
+/// A target of the rows of a batch.
+#[derive(Debug)]
+pub(super) enum TargetCodes {
+    /// The class of each row; [`MISSING`] where there is none.
+    Classes(Vec<u32>),
+    /// Of numbers: 0, or [`MISSING`] where there is none. Empty where there is one in each
+    /// row.
+    Numbers(Vec<u32>),
+}
+
+impl TargetCodes {
+    /// The codes.
+    pub(super) fn into_codes(self) -> Vec<u32> {
+        match self {
+            Self::Classes(codes) | Self::Numbers(codes) => codes,
+        }
+    }
+}
+
+impl EncodedBatch {
+    /// The class of each row, where there is one target, of classes, that each row must
+    /// have.
+    pub(super) fn classes(&self) -> Option<&[u32]> {
+        match self.targets.as_slice() {
+            [TargetCodes::Classes(codes)] if self.has_targets => Some(codes),
+            _ => None,
+        }
+    }
+}
+
 impl Encoder {
-    /// Determines the columns of the dataset. Reads the target's column if it
+    /// Determines the columns of the dataset. Reads the column of a target if it
     /// may hold fractions, which make it a regression target.
     pub(super) fn new(
         source: &Source,
@@ -128,7 +173,7 @@ impl Encoder {
         let projection = selection.projection();
         let Selection {
             features,
-            target,
+            targets: target_columns,
             weight,
             splitter,
             categorical,
@@ -215,40 +260,43 @@ impl Encoder {
                 example: None,
             });
         }
-        let at = input(*target);
-        let is_number = match plan.learn {
-            Some(Learn::Regression) => true,
-            Some(Learn::Classification) => false,
-            None => has_fractions(source, *target, batch)?,
-        };
-        let origin = if is_number {
-            if !is_numeric(&columns[*target].data_type) {
-                return Err(EncodeError::TargetNotNumeric {
-                    name: plan.target.clone(),
-                    data_type: type_name(&columns[*target].data_type),
-                }
-                .into());
+        let mut targets = Vec::new();
+        for (planned, column) in plan.all_targets().iter().zip(target_columns) {
+            let (name, at) = (planned.name(), input(*column));
+            let is_number = match planned.learn {
+                _ if planned.above.is_some() => false,
+                Some(Learn::Regression) => true,
+                Some(Learn::Classification) => false,
+                None => has_fractions(source, *column, batch)?,
+            };
+            if (is_number || planned.above.is_some()) && !is_numeric(&columns[*column].data_type) {
+                let data_type = type_name(&columns[*column].data_type);
+                return Err(EncodeError::TargetNotNumeric { name, data_type }.into());
             }
-            if plan.positive.is_some() {
-                return Err(EncodeError::PositiveNumber {
-                    name: plan.target.clone(),
-                }
-                .into());
+            if is_number && planned.positive.is_some() {
+                return Err(EncodeError::PositiveNumber { name }.into());
             }
-            Origin::Number(at)
-        } else {
-            Origin::Category(at)
-        };
-        outputs.push(OutputColumn {
-            name: plan.target.clone(),
-            role: Role::Target,
-            origin,
-            example: None,
-        });
+            outputs.push(OutputColumn {
+                name: name.clone(),
+                role: Role::Target,
+                origin: match planned.above {
+                    Some(above) => Origin::Above(at, above),
+                    None if is_number => Origin::Number(at),
+                    None => Origin::Category(at),
+                },
+                example: None,
+            });
+            targets.push(TargetColumn {
+                name,
+                input: at,
+                positive: planned.positive.clone(),
+                missing: MissingTargets::default(),
+            });
+        }
 
         for output in &outputs {
             match &output.origin {
-                Origin::Number(_) => {}
+                Origin::Number(_) | Origin::Above(..) => {}
                 Origin::Category(index) | Origin::Ordered(index, _) => {
                     inputs[*index].categories = Some(CategoryEncoder::default())
                 }
@@ -268,11 +316,10 @@ impl Encoder {
             projection,
             inputs,
             outputs,
-            target: at,
+            targets,
             splitter,
             rows: 0,
             missing_target: plan.missing_target,
-            missing_targets: MissingTargets::default(),
             indices: selection.indices,
             declared: plan
                 .columns
@@ -294,19 +341,33 @@ impl Encoder {
             let data_type = match &output.origin {
                 Origin::Number(input) => storage_type(&self.inputs[*input].data_type)
                     .expect("unsupported types were refused"),
-                Origin::Category(_) | Origin::Ordered(..) | Origin::Concat(..) => DataType::Int32,
+                Origin::Category(_)
+                | Origin::Ordered(..)
+                | Origin::Concat(..)
+                | Origin::Above(..) => DataType::Int32,
             };
-            let nullable = output.role == Role::Feature && self.is_nullable(&output.origin);
+            let nullable = self.may_lack(output.role) && self.is_nullable(&output.origin);
             Field::new(&output.name, data_type, nullable)
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
+    /// Whether a column of this role may lack values.
+    fn may_lack(&self, role: Role) -> bool {
+        role == Role::Feature || (role == Role::Target && self.keeps_missing())
+    }
+
+    /// Whether rows without a target are kept.
+    fn keeps_missing(&self) -> bool {
+        self.missing_target == MissingTarget::Keep
+    }
+
     fn is_nullable(&self, origin: &Origin) -> bool {
         match origin {
-            Origin::Number(input) | Origin::Category(input) | Origin::Ordered(input, _) => {
-                self.inputs[*input].nullable
-            }
+            Origin::Number(input)
+            | Origin::Category(input)
+            | Origin::Ordered(input, _)
+            | Origin::Above(input, _) => self.inputs[*input].nullable,
             Origin::Concat(parts, _) => parts.iter().any(|part| self.inputs[*part].nullable),
         }
     }
@@ -315,7 +376,7 @@ impl Encoder {
     pub(super) fn read_columns(&self) -> Vec<ReadColumn> {
         let columns = self.outputs.iter().map(|output| {
             let (input, labels) = match &output.origin {
-                Origin::Number(input) => (Some(*input), None),
+                Origin::Number(input) | Origin::Above(input, _) => (Some(*input), None),
                 Origin::Category(input) | Origin::Ordered(input, _) => {
                     let categories = self.inputs[*input].categories.as_ref();
                     (Some(*input), categories.map(CategoryEncoder::labels))
@@ -329,6 +390,7 @@ impl Encoder {
                 reads: match &output.origin {
                     Origin::Ordered(_, order) => Reads::Ordered(order.labels().to_vec()),
                     Origin::Category(_) | Origin::Concat(..) => Reads::Category(levels),
+                    Origin::Above(..) => Reads::Boolean,
                     Origin::Number(_) => match kind {
                         DataType::Boolean => Reads::Boolean,
                         DataType::Date32 | DataType::Date64 => Reads::Date,
@@ -345,11 +407,6 @@ impl Encoder {
             }
         });
         columns.collect()
-    }
-
-    /// The name of the target.
-    pub(super) fn target(&self) -> &str {
-        &self.inputs[self.target].name
     }
 
     /// Encodes the source's next batch, without the rows that the plan leaves out.
@@ -369,11 +426,12 @@ impl Encoder {
         &mut self,
         batch: &RecordBatch,
     ) -> Result<Option<(RecordBatch, BooleanArray)>, StreamError> {
-        if self.missing_target == MissingTarget::Error {
+        let (MissingTarget::Drop, [target]) = (self.missing_target, self.targets.as_mut_slice())
+        else {
             return Ok(None);
-        }
-        let target = batch.column(self.target);
-        let values = to_storage(target, &self.inputs[self.target].data_type);
+        };
+        let input = target.input;
+        let values = to_storage(batch.column(input), &self.inputs[input].data_type);
         let Some(values) = values else {
             // The encoder says why.
             return Ok(None);
@@ -383,7 +441,7 @@ impl Encoder {
         if missing == 0 {
             return Ok(None);
         }
-        self.missing_targets.count += missing as u64;
+        target.missing.count += missing as u64;
         let kept = BooleanArray::from(kept);
         let batch = filter_record_batch(batch, &kept).expect("there is a mark for each row");
         Ok(Some((batch, kept)))
@@ -395,38 +453,30 @@ impl Encoder {
         batch: &RecordBatch,
         kept: Option<&BooleanArray>,
     ) -> Result<EncodedBatch, StreamError> {
-        let (columns, mut codes) = encode_columns(
+        let (columns, codes) = encode_columns(
             &self.source_name,
             &mut self.inputs,
             &mut self.outputs,
             batch,
         )?;
         let broken = self.outputs.iter().zip(&columns).any(|(output, column)| {
-            output.role == Role::Feature
+            self.may_lack(output.role)
                 && column.null_count() > 0
                 && !self.is_nullable(&output.origin)
         });
         if broken {
             return Err(BatchError::TypeTooNarrow.into());
         }
-        let is_number = matches!(
-            self.outputs.last(),
-            Some(OutputColumn {
-                origin: Origin::Number(_),
-                ..
-            })
-        );
         self.check_weights(&columns, kept)?;
         let splitter = self.splitter_values(&codes, kept)?;
-        let classes = (!is_number).then(|| std::mem::take(&mut codes[self.target]));
-        self.check_target(
-            classes.as_deref(),
-            columns.last().expect("there is a target"),
-        )?;
+        let first = columns.len() - self.targets.len();
+        let targets = columns[first..].iter().enumerate();
+        let targets = targets.map(|(number, column)| self.target_codes(number, column));
         Ok(EncodedBatch {
             rows: batch.num_rows(),
+            targets: targets.collect::<Result<_, _>>()?,
+            has_targets: !self.keeps_missing(),
             columns,
-            classes,
             splitter,
         })
     }
@@ -500,65 +550,82 @@ impl Encoder {
         })
     }
 
-    /// Records the rows without a target.
-    fn check_target(
+    /// The values of a target, whose `column` of the dataset is given. Records the rows
+    /// without one.
+    fn target_codes(
         &mut self,
-        classes: Option<&[u32]>,
-        target: &ArrayRef,
-    ) -> Result<(), EncodeError> {
-        let rows = self.rows;
-        let missing = &mut self.missing_targets;
+        number: usize,
+        column: &ArrayRef,
+    ) -> Result<TargetCodes, EncodeError> {
+        let (rows, keeps_missing) = (self.rows, self.keeps_missing());
+        let output = self.outputs.len() - self.targets.len() + number;
+        let is_number = matches!(self.outputs[output].origin, Origin::Number(_));
+        let target = &mut self.targets[number];
+        let missing = &mut target.missing;
         let mut record = |row: usize| {
             missing.count += 1;
             if missing.first.len() < 3 {
                 missing.first.push(rows + row as u64 + 1);
             }
         };
-        if let Some(classes) = classes {
-            if classes.contains(&MISSING) {
-                let rows = classes
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, class)| **class == MISSING);
+        if !is_number {
+            let codes = column.as_primitive::<Int32Type>().iter();
+            let codes: Vec<u32> = codes
+                .map(|code| code.map_or(MISSING, |code| code as u32))
+                .collect();
+            if column.null_count() > 0 {
+                let rows = codes.iter().enumerate();
+                let rows = rows.filter(|(_, code)| **code == MISSING);
                 rows.for_each(|(row, _)| record(row));
             }
-            return Ok(());
+            return Ok(TargetCodes::Classes(codes));
         }
-        let reals = cast(target, &DataType::Float64).expect("numbers are cast to numbers");
+        let mut codes = Vec::new();
+        if keeps_missing {
+            codes.resize(column.len(), 0);
+        }
+        let reals = cast(column, &DataType::Float64).expect("numbers are cast to numbers");
         for (row, value) in reals.as_primitive::<Float64Type>().iter().enumerate() {
             match value {
                 Some(value) if value.is_infinite() => {
-                    let (name, row) = (self.target().to_owned(), rows + row as u64 + 1);
+                    let (name, row) = (target.name.clone(), rows + row as u64 + 1);
                     return Err(EncodeError::InfiniteTarget { name, row });
                 }
                 Some(value) if !value.is_nan() => {}
-                _ => record(row),
+                _ => {
+                    record(row);
+                    codes
+                        .get_mut(row)
+                        .into_iter()
+                        .for_each(|code| *code = MISSING);
+                }
             }
         }
-        Ok(())
+        Ok(TargetCodes::Numbers(codes))
     }
 
-    /// Whether a row so far has no target: the dataset can't be written then.
+    /// Whether a row so far has no target, and must have one: the dataset can't be written
+    /// then.
     pub(super) fn is_missing_target(&self) -> bool {
-        self.missing_targets.count > 0 && self.missing_target == MissingTarget::Error
+        self.has_left_out() && self.missing_target == MissingTarget::Error
     }
 
     /// Whether rows were left out, since they have no target.
     pub(super) fn has_left_out(&self) -> bool {
-        self.missing_targets.count > 0
+        !self.keeps_missing() && self.targets[0].missing.count > 0
     }
 
-    /// The error of rows without a target.
+    /// The error of rows without the only target.
     pub(super) fn missing_target(&self) -> EncodeError {
-        let first: Vec<String> = self
-            .missing_targets
-            .first
-            .iter()
-            .map(u64::to_string)
-            .collect();
+        self.missing_of(&self.targets[0])
+    }
+
+    fn missing_of(&self, target: &TargetColumn) -> EncodeError {
+        let first = target.missing.first.iter().map(u64::to_string);
+        let first: Vec<String> = first.collect();
         EncodeError::MissingTarget {
-            name: self.target().to_owned(),
-            count: self.missing_targets.count,
+            name: self.inputs[target.input].name.clone(),
+            count: target.missing.count,
             rows: self.rows,
             first: match first.as_slice() {
                 [] => String::new(),
@@ -572,9 +639,8 @@ impl Encoder {
         }
     }
 
-    /// Ends the stream: checks the whole target, and makes the layout.
-    pub(super) fn finish(self, positive: Option<&str>) -> Result<EncoderOutput, EncodeError> {
-        let name = self.target().to_owned();
+    /// Ends the stream: checks the whole targets, and makes the layout.
+    pub(super) fn finish(self) -> Result<EncoderOutput, EncodeError> {
         if self.is_missing_target() {
             return Err(self.missing_target());
         }
@@ -608,8 +674,7 @@ impl Encoder {
         };
         let splits = splits.iter().map(|input| self.inputs[*input].name.clone());
         let splits = splits.collect();
-        let texts = is_text(self.target);
-        let recipe = Recipe::of(&self.inputs, &self.outputs, self.target);
+        let recipe = Recipe::of(&self.inputs, &self.outputs, self.targets[0].input);
         let columns: Vec<Column> = self
             .outputs
             .iter()
@@ -624,33 +689,66 @@ impl Encoder {
                     Origin::Concat(_, concat) => ColumnKind::Category {
                         labels: listed(concat.labels()),
                     },
+                    Origin::Above(..) => ColumnKind::Category {
+                        labels: IS_ABOVE.map(str::to_owned).to_vec(),
+                    },
                 },
             })
             .collect();
-        let classes = match columns.last().map(|column| &column.kind) {
-            Some(ColumnKind::Category { labels }) => {
-                if let [label] = labels.as_slice() {
-                    return Err(EncodeError::OneClass {
-                        name,
-                        label: label.clone(),
-                    });
-                }
-                if let Some(positive) = positive
-                    && find_label(labels, positive).is_none()
-                {
-                    return Err(EncodeError::UnknownPositive {
-                        name,
-                        positive: positive.to_owned(),
-                        labels: one_of(&sorted_labels(labels)),
-                    });
-                }
-                Some(LabelSet {
-                    labels: labels.clone(),
-                    texts,
-                })
+        let mut targets = Vec::new();
+        let of_targets = &columns[columns.len() - self.targets.len()..];
+        for (target, column) in self.targets.iter().zip(of_targets) {
+            let TargetColumn {
+                name,
+                input,
+                positive,
+                missing,
+            } = target;
+            if missing.count > 0 && missing.count == self.rows {
+                return Err(self.missing_of(target));
             }
-            _ => None,
-        };
+            let name = || name.clone();
+            let classes = match &column.kind {
+                ColumnKind::Category { labels } => {
+                    if let [label] = labels.as_slice() {
+                        let label = label.clone();
+                        return Err(EncodeError::OneClass {
+                            name: name(),
+                            label,
+                        });
+                    }
+                    if let Some(positive) = positive
+                        && find_label(labels, positive).is_none()
+                    {
+                        return Err(EncodeError::UnknownPositive {
+                            name: name(),
+                            positive: positive.to_owned(),
+                            labels: one_of(&sorted_labels(labels)),
+                        });
+                    }
+                    Some(LabelSet {
+                        labels: labels.clone(),
+                        texts: is_text(*input),
+                    })
+                }
+                ColumnKind::Number => None,
+            };
+            let origin = &self.outputs[columns.len() - self.targets.len() + targets.len()].origin;
+            let source = SourceType::of(&self.inputs[*input]);
+            targets.push(TargetOutput {
+                name: name(),
+                // What it is made of says nothing of its labels.
+                source: match origin {
+                    Origin::Above(..) => SourceType {
+                        data_type: DataType::Boolean.to_string(),
+                        ..source
+                    },
+                    _ => source,
+                },
+                classes,
+                missing: missing.count,
+            });
+        }
         let layout = Layout {
             contract: CONTRACT,
             columns,
@@ -658,10 +756,9 @@ impl Encoder {
         Ok(EncoderOutput {
             layout,
             recipe,
-            classes,
+            targets,
             splitter_labels,
             splits,
-            missing_targets: self.missing_targets.count,
             source_rows: self.rows,
             indices: self.indices,
         })
@@ -706,6 +803,7 @@ fn encode_columns(
                 values[*input].clone()
             }
             Origin::Category(input) => category::array(&codes[*input]),
+            Origin::Above(input, above) => is_above(&values[*input], *above),
             Origin::Ordered(input, order) => {
                 let categories = inputs[*input].categories.as_ref();
                 let labels = categories.expect("it has categories").labels();
@@ -727,20 +825,41 @@ fn encode_columns(
     Ok((columns, codes))
 }
 
+/// The codes of [`IS_ABOVE`] of a column of numbers; null where it has none.
+fn is_above(values: &ArrayRef, above: f64) -> ArrayRef {
+    let reals = cast(values, &DataType::Float64).expect("numbers are cast to numbers");
+    let reals = reals.as_primitive::<Float64Type>().iter();
+    let code = |value: Option<f64>| {
+        let value = value.filter(|value| !value.is_nan());
+        value.map(|value| i32::from(value > above))
+    };
+    Arc::new(reals.map(code).collect::<Int32Array>())
+}
+
+/// A target of an encoded source.
+#[derive(Debug)]
+pub(super) struct TargetOutput {
+    pub(super) name: String,
+    /// The column of the source.
+    pub(super) source: SourceType,
+    /// The classes; `None` for a regression target.
+    pub(super) classes: Option<LabelSet>,
+    /// The number of rows without it.
+    pub(super) missing: u64,
+}
+
 /// The layout and labels of an encoded source.
 #[derive(Debug)]
 pub(super) struct EncoderOutput {
     pub(super) layout: Layout,
-    /// How further rows are encoded like these.
+    /// How further rows are encoded like these; its target is the first.
     pub(super) recipe: Recipe,
-    /// The classes; `None` for a regression target.
-    pub(super) classes: Option<LabelSet>,
+    /// In the plan's order.
+    pub(super) targets: Vec<TargetOutput>,
     /// The groups or the folds.
     pub(super) splitter_labels: Option<LabelSet>,
     /// The names of the columns of the user's splits.
     pub(super) splits: Vec<String>,
-    /// The number of rows that were left out, since they have no target.
-    pub(super) missing_targets: u64,
     /// The number of rows of the source.
     pub(super) source_rows: u64,
     /// Columns that are the index of a table, and no features.

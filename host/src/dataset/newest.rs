@@ -197,8 +197,10 @@ impl Arrivals {
             })
         })?;
         let (known, held_out) = found.into_inner().unwrap_or_else(|held| held.into_inner());
+        // A model is of one target.
+        let prepared = prepared.into_iter().next();
         Ok(Newest {
-            prepared,
+            prepared: prepared.expect("a plan has a target"),
             known_rows: known as u64,
             held_out,
         })
@@ -295,7 +297,8 @@ fn read_keys(
             }
         });
         let time = time.transpose()?;
-        let target = place(&plan.target).filter(|_| plan.missing_target == MissingTarget::Drop);
+        let target =
+            place(plan.target_column()).filter(|_| plan.missing_target == MissingTarget::Drop);
         let batch = (BATCH_VALUES / columns.len().max(1)).clamp(256, 16_384);
         match keys(source, time, target, batch) {
             Err(BatchError::TypeTooNarrow) => source.infer_from_all_rows()?,

@@ -109,7 +109,7 @@ impl RowSource {
         };
         let kept: Vec<usize> = kept.iter().map(place).collect::<Result<_, _>>()?;
         let features = encoder.projection();
-        let is_target = |column: &usize| source.columns()[*column].name == plan.target;
+        let is_target = |column: &usize| source.columns()[*column].name == plan.target_column();
         let drops = marks.is_some() && plan.missing_target == MissingTarget::Drop;
         let target = (0..source.columns().len()).find(is_target);
         let target = target.filter(|_| drops);

@@ -5,12 +5,15 @@
 //! the same plan and rows give the same splits in every version and on every
 //! host.
 
+use std::collections::BTreeSet;
+
 use fanout_contract::Train;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::category::MISSING;
 use super::parts::SplitPart;
-use crate::plan::{Cv, Holdout, Kind};
+use crate::plan::{Cv, Holdout, Kind, Plan, Stratify};
 use crate::random;
 use assignment::Builder;
 use coded::Ranked;
@@ -25,6 +28,7 @@ mod given;
 mod groups;
 mod holdout;
 mod inner;
+mod iterative;
 mod k_fold;
 mod marks;
 mod prefixes;
@@ -45,6 +49,14 @@ pub(super) struct Target<'a> {
     /// The class of each row, numbered by first appearance; `None` for a
     /// regression target.
     pub(super) classes: Option<Coded<'a>>,
+    /// [`MISSING`] for each row that lacks it; `None` if every row has it.
+    pub(super) present: Option<&'a [u32]>,
+}
+
+impl Target<'_> {
+    fn has(&self, row: usize) -> bool {
+        self.present.is_none_or(|codes| codes[row] != MISSING)
+    }
 }
 
 /// What the splitter reads of the table beside the target.
@@ -58,55 +70,116 @@ pub(super) enum SplitterColumns<'a> {
     Marks(Vec<(String, Marks)>),
 }
 
-/// Assigns the rows of a dataset: first the hold-out, then the splits of the
-/// rest, and what the kind of the plan makes of these.
-pub(super) fn assign(
-    cv: &Cv,
-    kind: &Kind,
-    holdout: Option<&Holdout>,
+/// Assigns the rows of a dataset, for the search of each target: first the hold-out,
+/// which all have in common, then the splits of the rest that have the target, and what
+/// the kind of the plan makes of these. `held_out` are the rows that are held out where the
+/// plans do not say which.
+pub(super) fn assign_all(
+    searches: &[(&Plan, Target<'_>)],
+    held_out: Option<Vec<bool>>,
+    columns: &SplitterColumns<'_>,
+) -> Result<Vec<Assignment>, SplitError> {
+    let [(plan, Target { rows, .. }), ..] = *searches else {
+        return Ok(Vec::new());
+    };
+    let classes = searches.iter().filter_map(|(_, target)| target.classes);
+    let classes: Vec<Coded<'_>> = classes.collect();
+    let held_out = match (held_out, &plan.holdout) {
+        (None, Some(holdout)) => Some(hold_out(holdout, rows, &classes)?),
+        (given, _) => given,
+    };
+    let all = match plan.dataset.stratify {
+        Stratify::All => classes.as_slice(),
+        Stratify::Each => &[],
+    };
+    let mut assignments: Vec<Assignment> = Vec::with_capacity(searches.len());
+    let mut values = 0;
+    for (number, (plan, target)) in searches.iter().enumerate() {
+        let mut own = assign(
+            (&plan.cv, &plan.kind),
+            held_out.as_deref(),
+            *target,
+            columns,
+            all,
+        )?;
+        let is_searched = |row: &usize| held_out.as_ref().is_none_or(|held_out| !held_out[*row]);
+        let has = |row: &usize| is_searched(row) && target.has(*row);
+        own.search_rows = (0..rows).filter(has).count();
+        // Equal splits share their columns of the file.
+        match assignments.iter().find(|other| other.has_splits_of(&own)) {
+            Some(same) => own.take_names(same),
+            None => {
+                if number > 0 {
+                    own.rename(|name| format!("target{number}_{name}"));
+                }
+                values += own.columns().len() as u128;
+                assignment::expect_values(plan.cv.method(), values, rows)?;
+            }
+        }
+        assignments.push(own);
+    }
+    Ok(assignments)
+}
+
+/// The rows that are held out.
+fn hold_out(
+    holdout: &Holdout,
+    rows: usize,
+    classes: &[Coded<'_>],
+) -> Result<Vec<bool>, SplitError> {
+    if u32::try_from(rows).is_err() {
+        return Err(SplitError::TooManyRows { rows });
+    }
+    let random = generator(holdout.random_state, Purpose::Holdout);
+    holdout::hold_out(holdout, rows, classes, random)
+}
+
+/// The columns of the splits file of all searches, each once.
+pub(super) fn columns<'a>(
+    assignments: impl Iterator<Item = &'a Assignment>,
+) -> Vec<&'a SplitColumn> {
+    let mut names = BTreeSet::new();
+    let columns = assignments.flat_map(Assignment::columns);
+    columns
+        .filter(|column| names.insert(&column.name))
+        .collect()
+}
+
+/// The splits of the rows that are not held out and have the target; with targets to
+/// stratify by in common, of all rows that are not held out.
+fn assign(
+    (cv, kind): (&Cv, &Kind),
+    held_out: Option<&[bool]>,
     target: Target<'_>,
-    columns: SplitterColumns<'_>,
+    columns: &SplitterColumns<'_>,
+    all: &[Coded<'_>],
 ) -> Result<Assignment, SplitError> {
     if u32::try_from(target.rows).is_err() {
         return Err(SplitError::TooManyRows { rows: target.rows });
     }
-    let held_out = holdout
-        .map(|holdout| {
-            let random = generator(holdout.random_state, Purpose::Holdout);
-            holdout::hold_out(holdout, target.rows, target.classes, random)
-        })
-        .transpose()?;
-    assign_rest(cv, kind, held_out, target, columns)
-}
-
-/// The same with the rows that are held out given, and some that are not.
-pub(super) fn assign_rest(
-    cv: &Cv,
-    kind: &Kind,
-    held_out: Option<Vec<bool>>,
-    target: Target<'_>,
-    columns: SplitterColumns<'_>,
-) -> Result<Assignment, SplitError> {
-    let rows = 0..target.rows as u32;
-    let rows: Vec<u32> = match &held_out {
-        Some(held_out) => rows.filter(|row| !held_out[*row as usize]).collect(),
-        None => rows.collect(),
+    let takes_part = |row: &u32| {
+        let row = *row as usize;
+        let is_held_out = held_out.is_some_and(|held_out| held_out[row]);
+        !is_held_out && (target.has(row) || !all.is_empty())
     };
+    let rows = (0..target.rows as u32).filter(takes_part);
+    let rows: Vec<u32> = rows.collect();
     let mut builder = Builder::new(cv.method(), &rows, target.rows);
     let mut splitter = Splitter {
         cv,
         rows: &rows,
         classes: target.classes,
+        all,
         rare_classes: Vec::new(),
     };
     let column = match columns {
         SplitterColumns::Marks(columns) => {
-            given::columns(columns, held_out.as_deref(), &mut builder)?;
+            given::columns(columns.clone(), held_out, &mut builder)?;
             None
         }
         SplitterColumns::Values(column) => {
-            splitter.split(Some(column), &mut builder)?;
-            Some(column)
+            splitter.split(Some(*column), &mut builder)?;
+            Some(*column)
         }
         SplitterColumns::None => {
             splitter.split(None, &mut builder)?;
@@ -163,6 +236,9 @@ struct Splitter<'a> {
     /// The rows of the search, ascending.
     rows: &'a [u32],
     classes: Option<Coded<'a>>,
+    /// The targets of classes by all of which `stratified_k_fold` stratifies; none where it
+    /// does so by `classes`.
+    all: &'a [Coded<'a>],
     /// Classes with fewer rows than there are folds: code and number of rows.
     rare_classes: Vec<(u32, usize)>,
 }
@@ -199,7 +275,10 @@ impl<'a> Splitter<'a> {
                 random_state,
             } => {
                 let mut random = shuffled(shuffle, random_state);
-                let of_rows = self.stratified(*n_splits, random.as_mut(), "`k_fold`")?;
+                let of_rows = match self.all {
+                    [] => self.stratified(*n_splits, random.as_mut(), "`k_fold`")?,
+                    all => self.iterative(all, *n_splits, random.as_mut())?,
+                };
                 builder.folds(&of_rows, *n_splits, Train::Rest)
             }
             Cv::RepeatedKFold {
@@ -339,6 +418,20 @@ impl<'a> Splitter<'a> {
         k_fold::stratified(&classes, folds, random, &mut self.rare_classes)
     }
 
+    fn iterative(
+        &self,
+        all: &[Coded<'_>],
+        folds: u32,
+        random: Option<&mut ChaCha8Rng>,
+    ) -> Result<Vec<i32>, SplitError> {
+        let rows = self.rows.len();
+        if folds as usize > rows {
+            return Err(SplitError::TooFewRows { folds, rows });
+        }
+        let sizes = iterative::fold_sizes(rows, folds);
+        Ok(iterative::iterative(self.rows, all, &sizes, random))
+    }
+
     /// The classes; what to use where the target has none.
     fn classes(&self, instead: &'static str) -> Result<Coded<'a>, SplitError> {
         self.classes.ok_or_else(|| SplitError::NotClasses {
@@ -369,6 +462,21 @@ impl<'a> Splitter<'a> {
 
 fn expect_repeats(folds: u32, repeats: u32, builder: &Builder<'_>) -> Result<(), SplitError> {
     builder.expect_folds(u128::from(folds) * u128::from(repeats), repeats.into())
+}
+
+/// The splits of one target without a plan.
+#[cfg(test)]
+pub(super) fn assign_one(
+    cv: &Cv,
+    kind: &Kind,
+    holdout: Option<&Holdout>,
+    target: Target<'_>,
+    columns: SplitterColumns<'_>,
+) -> Result<Assignment, SplitError> {
+    let classes: Vec<Coded<'_>> = target.classes.into_iter().collect();
+    let held_out = holdout.map(|holdout| hold_out(holdout, target.rows, &classes));
+    let held_out = held_out.transpose()?;
+    assign((cv, kind), held_out.as_deref(), target, &columns, &[])
 }
 
 #[cfg(test)]

@@ -32,10 +32,10 @@ const IDENTIFIER_ROWS: u64 = 100;
 pub struct Summary {
     /// The number of rows.
     pub rows: u64,
-    /// The columns, in the dataset's order: the features, then the target.
+    /// The columns, in the dataset's order: the features, then the targets.
     pub columns: Vec<ColumnSummary>,
     /// The rows of each class, in the order of the sorted labels; empty for a
-    /// regression target.
+    /// regression target, and where rows may lack the target.
     pub classes: Vec<ClassSummary>,
     /// The number of rows that repeat an earlier one in every column.
     pub duplicates: Count,
@@ -110,7 +110,7 @@ impl SummaryBuilder {
     pub(super) fn update(&mut self, batch: &EncodedBatch) {
         let rows = batch.columns.first().map_or(0, |column| column.len());
         self.rows += rows as u64;
-        let classes = match &batch.classes {
+        let classes = match batch.classes() {
             Some(classes) => {
                 for class in classes {
                     let class = *class as usize;
@@ -211,7 +211,9 @@ impl SummaryBuilder {
         }
 
         let mut classes = Vec::new();
-        if let Some(ColumnKind::Category { labels }) = layout.columns.last().map(|c| &c.kind) {
+        if let Some(ColumnKind::Category { labels }) = layout.columns.last().map(|c| &c.kind)
+            && !self.classes.is_empty()
+        {
             let number = labels.len() as u64;
             if number > 20 && number * 2 > self.rows {
                 warnings.push(Warning::ManyClasses {

@@ -32,6 +32,7 @@ mod measure;
 mod reading;
 mod remote;
 mod splitters;
+mod targets;
 mod text;
 mod warnings;
 
@@ -68,6 +69,8 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             weight: None,
             positive: None,
             groups: None,
+            targets: Vec::new(),
+            stratify: Default::default(),
             missing_target: Default::default(),
         },
         holdout: None,
@@ -136,9 +139,19 @@ fn here() -> Location {
     Location::from("memory://")
 }
 
-/// A memory store, and what is prepared in it.
+/// What the only target of a plan has of a dataset in a store.
+fn prepare_one(plan: &Plan, store: &Store) -> Result<Prepared, DatasetError> {
+    Ok(only(prepare(plan, store)?))
+}
+
+fn only(prepared: Vec<Prepared>) -> Prepared {
+    let [only] = <[Prepared; 1]>::try_from(prepared).unwrap();
+    only
+}
+
+/// The same in a store in memory.
 fn prepared(plan: &Plan) -> Result<Prepared, DatasetError> {
-    prepare(plan, &Store::open("memory://").unwrap())
+    prepare_one(plan, &Store::open("memory://").unwrap())
 }
 
 fn read(bytes: &Bytes) -> RecordBatch {
@@ -205,7 +218,7 @@ fn message(error: &DatasetError) -> String {
 fn flights_are_prepared_once() {
     let plan = flights();
     let store = Store::open("memory://").unwrap();
-    let first = prepare(&plan, &store).unwrap();
+    let first = prepare_one(&plan, &store).unwrap();
     assert_eq!(
         (first.rows, first.search_rows, first.reused),
         (336_776, 336_776, false)
@@ -274,7 +287,7 @@ fn flights_are_prepared_once() {
         );
     }
 
-    let again = prepare(&plan, &store).unwrap();
+    let again = prepare_one(&plan, &store).unwrap();
     assert!(again.reused);
     assert_eq!((again.dataset, again.splits), (first.dataset, first.splits));
     assert_eq!(again.summary, first.summary);
@@ -334,7 +347,7 @@ fn a_large_dataset_goes_through_a_file() {
     let url = format!("file://{}", folder.path().join("store").display());
     let store = Store::open(&url).unwrap();
     let plan = plan(&path, "y");
-    let found = prepare(&plan, &store).unwrap();
+    let found = prepare_one(&plan, &store).unwrap();
     assert!(found.dataset_bytes > 64 << 20 && !found.reused);
     assert!(found.dataset_content.is_none());
     let bytes = store.get(&Key::dataset(&found.dataset)).unwrap().unwrap();
@@ -343,7 +356,7 @@ fn a_large_dataset_goes_through_a_file() {
         (found.dataset_bytes, found.dataset)
     );
     assert_eq!(read(&bytes).num_rows(), rows);
-    assert!(prepare(&plan, &store).unwrap().reused);
+    assert!(prepare_one(&plan, &store).unwrap().reused);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn plan(more: &str) -> CheckedPlan {
 fn whole_plan(more: &str) -> CheckedPlan {
     let text = format!("dataset: {{source: a.csv, target: y}}\n{more}\n");
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
-    draft.check_trainers(&[trainer(), linear()], &[], None);
+    draft.check_trainers(&[trainer(), linear()], &[], &[None]);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     draft.finish().unwrap_or_else(|error| panic!("{error}"))
@@ -557,7 +557,7 @@ fn arms_expanded(text: &str, folds: i32, workers: usize) -> (Vec<Estimator>, Exp
     let steps = [fill.clone(), scale.clone(), pca.clone()];
     let text = format!("dataset: {{source: a.csv, target: y}}\n{text}\n");
     let mut draft = Draft::parse(Path::new("plan.yaml"), &text, &[], Path::new("/here"));
-    draft.check_trainers(&[trainer(), linear()], &steps, None);
+    draft.check_trainers(&[trainer(), linear()], &steps, &[None]);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     let plan = draft.finish().unwrap_or_else(|error| panic!("{error}"));

@@ -6,6 +6,7 @@ use arrow_schema::{DataType, Schema};
 use super::mistake::{Found, Place};
 use super::node::Node;
 use super::suggest::did_you_mean;
+use super::targets::check_targets;
 
 /// How many columns are listed where one is not found.
 const LISTED: usize = 12;
@@ -81,6 +82,8 @@ fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
     let items = |name| field(name).map_or(&[][..], Node::items).iter();
     let mut nodes: Vec<(Role, &Node)> = Vec::new();
     nodes.extend(field("target").map(|node| (Role::Target, node)));
+    let targets = items("targets").map(|item| item.get(&["column"]).unwrap_or(item));
+    nodes.extend(targets.map(|node| (Role::Target, node)));
     nodes.extend(field("weight").map(|node| (Role::Weight, node)));
     nodes.extend(field("groups").map(|node| (Role::Groups, node)));
     for item in items("features") {
@@ -139,9 +142,10 @@ fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '['])
 }
 
-fn target<'n>(names: &[Named<'n>]) -> Option<&'n str> {
-    let target = names.iter().find(|named| named.role == Role::Target);
-    target.map(|target| target.name)
+/// The columns of the targets.
+fn targets<'n>(names: &[Named<'n>]) -> Vec<&'n str> {
+    let targets = names.iter().filter(|named| named.role == Role::Target);
+    targets.map(|target| target.name).collect()
 }
 
 /// Notes fields of `dataset` that exclude each other, and other roles of the
@@ -161,9 +165,17 @@ pub(super) fn check_dataset(dataset: &Node, found: &mut Found) {
             .hint(hint);
     }
 
+    check_targets(dataset, found);
+
     let names = dataset_names(dataset);
-    let Some(target) = target(&names) else { return };
-    for Named { role, place, .. } in names.iter().filter(|named| named.name == target) {
+    let targets = targets(&names);
+    let of_targets = names.iter().filter(|named| targets.contains(&named.name));
+    for Named {
+        role,
+        place,
+        name: target,
+    } in of_targets
+    {
         let leak = "remove it: a model that reads the answer learns nothing else";
         let unused = "remove it: the target is not a feature, and its labels are classes";
         let (message, hint) = match role {
@@ -280,7 +292,7 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
         }
     }
 
-    let target = target(&names);
+    let targets = targets(&names);
     let is = |name: &str, role: fn(Role) -> bool| {
         names
             .iter()
@@ -293,7 +305,8 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
             role.of_splitter().is_some() || matches!(role, Role::Target | Role::Drop)
         }),
     };
-    if !listed && target.and_then(known).is_some() && !columns().any(is_feature) {
+    let is_found = targets.iter().any(|target| known(target).is_some());
+    if !listed && is_found && !columns().any(is_feature) {
         let list = column_list(schema);
         let hint = wrong_delimiter(schema).unwrap_or_else(|| {
             format!("the source has {list}; name one or more in `features`, or drop fewer")
@@ -303,7 +316,7 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
             .hint(hint);
     }
     for Named { name, place, .. } in names.iter().filter(|named| named.role == Role::Categorical) {
-        if known(name).is_some() && Some(*name) != target && !is_feature(name) {
+        if known(name).is_some() && !targets.contains(name) && !is_feature(name) {
             let message = format!("`categorical` names `{name}`, which is not a feature");
             let hint = "add it to `features`, or remove it here";
             found.note(*place, message).hint(hint);

@@ -1,5 +1,6 @@
 //! The `dataset` section.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,12 @@ use super::columns::check_dataset;
 use super::form::{Context, Field, Form, Given, Section, default, optional, required};
 use super::list::{LABELS, List};
 use super::location::SOURCE;
-use super::mistake::Found;
+use super::mistake::{Found, Place};
 use super::node::{Content, Node};
 use super::reading::{ColumnPlan, Columns, DECIMAL, THOUSANDS, check_separators};
 use super::scalar::{Bool, Choice, LABEL, Parsed};
 use super::table::section;
+use super::targets::{LEARN, Learn, STRATIFY, Stratify, TARGETS, TargetPlan};
 
 section! {
     /// The table: where it is, the features, and the target.
@@ -39,7 +41,16 @@ section! {
         columns: BTreeMap<String, ColumnPlan> = default(&Columns, "{}")
             .aka(&["dtype", "dtypes", "types", "schema"]),
         /// The column to predict.
-        target: String = required(&LABEL).aka(&["label", "y", "targets", "class"]),
+        target: String = required(&LABEL).aka(&["label", "y", "class"]).unless("targets"),
+        /// Several columns to predict, each with a search of its own, in place of `target`:
+        /// `[cancelled, {column: delay, learn: regression}, {column: delay, above: 15}]`. Rows
+        /// without one take no part in its fits.
+        #[serde(default)]
+        targets: Vec<TargetPlan> = default(&OrNoTargets, "[]").aka(&["outputs", "labels"]),
+        /// By what splits that stratify do so: `each` target has its own, or one partition
+        /// serves `all`.
+        #[serde(default)]
+        stratify: Stratify = default(&STRATIFY, "each"),
         /// Whether the target is of classes (`classification`) or a number (`regression`).
         /// Default: `regression` for numbers with fractions, and where the trainers learn
         /// numbers alone.
@@ -101,16 +112,6 @@ pub enum SourceFormat {
     Arrow,
 }
 
-/// What the target is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Learn {
-    /// One of several classes.
-    Classification,
-    /// A number.
-    Regression,
-}
-
 /// What rows without a target are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,6 +121,8 @@ pub enum MissingTarget {
     Error,
     /// Left out.
     Drop,
+    /// Kept, since they have other targets. They take no part in fits.
+    Keep,
 }
 
 /// One feature.
@@ -144,12 +147,6 @@ static FORMAT: Choice = Choice(&[
     ("csv", "Comma-separated values, or with another delimiter."),
     ("parquet", "Apache Parquet."),
     ("arrow", "Arrow's IPC file or stream format (Feather 2)."),
-]);
-
-#[rustfmt::skip] // a row a choice
-static LEARN: Choice = Choice(&[
-    ("classification", "The target is one of several classes."),
-    ("regression", "The target is a number."),
 ]);
 
 #[rustfmt::skip] // a row a choice
@@ -178,6 +175,48 @@ static DELIMITER: Parsed = Parsed {
         ]})
     },
 };
+
+/// [`TARGETS`], which have no default that could be written.
+#[derive(Debug)]
+struct OrNoTargets;
+
+impl Form for OrNoTargets {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        let is_default = given.node.place == Place::Plan && given.node.items().is_empty();
+        match is_default {
+            true => Some(json!([])),
+            false => TARGETS.read(given, cx),
+        }
+    }
+
+    fn schema(&self) -> Json {
+        TARGETS.schema()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, &'static Field)> {
+        TARGETS.fields()
+    }
+}
+
+impl DatasetPlan {
+    /// The column of the source that the target, or the first of several, is made of.
+    pub fn target_column(&self) -> &str {
+        let first = self.targets.first();
+        first.map_or(&self.target, |target| &target.column)
+    }
+
+    /// The targets, in the plan's order.
+    pub fn all_targets(&self) -> Cow<'_, [TargetPlan]> {
+        match self.targets.is_empty() {
+            false => Cow::Borrowed(&self.targets),
+            true => Cow::Owned(vec![TargetPlan::of_column(
+                &self.target,
+                self.learn,
+                self.positive.as_deref(),
+            )]),
+        }
+    }
+}
 
 #[rustfmt::skip] // one row
 static FEATURES: List = List::new(&Feature, "columns", "feature")

@@ -70,6 +70,8 @@ pub(super) struct Field {
     pub(super) aka: &'static [Str],
     /// A boolean field beside it, without which it has no effect.
     pub(super) needs: Option<Str>,
+    /// A field beside it, with which a required one may be left out.
+    pub(super) unless: Option<Str>,
 }
 
 /// What an absent field means.
@@ -100,7 +102,7 @@ pub(super) const fn default(n: Str, about: Str, form: &'static dyn Form, yaml: S
 
 impl Field {
     const fn new(name: Str, about: Str, form: &'static dyn Form, presence: Presence) -> Self {
-        let (aka, needs) = (&[], None);
+        let (aka, needs, unless) = (&[], None, None);
         Self {
             name,
             about,
@@ -108,6 +110,7 @@ impl Field {
             presence,
             aka,
             needs,
+            unless,
         }
     }
 
@@ -117,6 +120,11 @@ impl Field {
 
     pub(super) const fn needs(mut self, field: Str) -> Self {
         self.needs = Some(field);
+        self
+    }
+
+    pub(super) const fn unless(mut self, field: Str) -> Self {
+        self.unless = Some(field);
         self
     }
 

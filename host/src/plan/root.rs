@@ -24,6 +24,7 @@ use super::scalar::{Bool, LABEL, Period, Size, Text};
 use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
 use super::steps::{STEPS, StepPlan};
 use super::table::section;
+use super::targets;
 use crate::store::Location;
 
 section! {
@@ -186,6 +187,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         let stem = cx.file.file_stem().map(|stem| stem.to_string_lossy());
         read["name"] = stem.as_deref().unwrap_or("plan").into();
     }
+    targets::settle(&mut read);
     if let (Some(metric), Some(scoring)) = (read.get("refit"), read.get("scoring")) {
         match refit::resolve(metric, scoring, root, &mut cx.found) {
             Some(metric) => read["refit"] = metric,
@@ -198,6 +200,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
     kind::settle(&mut read, root, &mut cx.found);
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
+    targets::check_stratify(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
     Sections {
         dataset: section(&read, "dataset"),
@@ -205,7 +208,8 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         pool: section(&read, "pool"),
         store: section(&read, "store"),
         limits: section(&read, "limits"),
-        plan: (whole && read.contains_key("refit") && estimators).then(|| built(read.into())),
+        plan: (whole && read.contains_key("refit") && read.contains_key("dataset") && estimators)
+            .then(|| built(read.into())),
     }
 }
 

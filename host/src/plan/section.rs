@@ -73,7 +73,7 @@ impl Section {
                     let name = short.map_or(field.name, |_| given.name);
                     field.read(name, entry, cx)
                 }
-                None if field.presence == Presence::Required => {
+                None if field.is_required_in(node) => {
                     if !meant.contains(&field.name) {
                         let message = format!("{} lacks the {}", self.title(), field.title());
                         cx.note(given.place, message).hint(field.meaning());
@@ -257,7 +257,8 @@ impl Section {
         }
         for field in self.of_variant(variant) {
             properties.insert(field.name.to_owned(), field.schema());
-            required.extend((field.presence == Presence::Required).then_some(field.name));
+            let needed = field.presence == Presence::Required && field.unless.is_none();
+            required.extend(needed.then_some(field.name));
         }
         json!({
             "type": "object", "description": about, "properties": properties,
@@ -298,6 +299,12 @@ impl Field {
             Some(default) => self.form.read(Given::item(self.name, &default), cx),
             None => Some(Json::Null),
         }
+    }
+
+    /// Whether a map must have it, by its other fields.
+    fn is_required_in(&self, map: &Node) -> bool {
+        let instead = self.unless.is_some_and(|other| map.entry(other).is_some());
+        self.presence == Presence::Required && !instead
     }
 
     fn title(&self) -> String {

@@ -152,6 +152,8 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 positive: None,
                 columns: Default::default(),
                 groups: None,
+                targets: Vec::new(),
+                stratify: Stratify::Each,
                 missing_target: MissingTarget::Error,
             },
             holdout: None,
@@ -429,7 +431,7 @@ fn a_mistake_in_an_option_names_the_option() {
 #[test]
 fn a_mistake_of_the_data_is_shown_in_the_plan() {
     let mut draft = parse(&format!("{LEAST}cv: {{n_splits: 9}}\n"), &[]);
-    draft.check_trainers(&trainers(), &[], None);
+    draft.check_trainers(&trainers(), &[], &[None]);
     let columns = ["x", "y"].map(|name| Field::new(name, DataType::Int64, true));
     draft.check_columns(&Schema::new(columns.to_vec()));
     let plan = draft.finish().unwrap();
@@ -534,7 +536,7 @@ proptest! {
     ) {
         let text = edited(EVERY_FORM, &edits);
         let mut draft = parse(&text, &options(&[&option]));
-        draft.check_trainers(&trainers(), &[], None);
+        draft.check_trainers(&trainers(), &[], &[None]);
         let columns = ["month", "day", "origin", "dest", "carrier", "distance", "cancelled"];
         draft.check_columns(&Schema::new(columns.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()));
         match draft.finish() {

@@ -175,6 +175,8 @@ fn plan(scoring: Vec<String>) -> Plan {
             weight: None,
             positive: Some("1".to_owned()),
             groups: None,
+            targets: Vec::new(),
+            stratify: Default::default(),
             missing_target: Default::default(),
         },
         holdout: None,

@@ -97,6 +97,9 @@ pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
 /// The file of the refitted model: a [`ModelFile`](crate::model::ModelFile).
 pub const MODEL: &str = "model.fanout";
 
+/// The file of the bests of several targets: see [`Reports`](super::Reports).
+pub const TARGETS: &str = "targets.json";
+
 /// The files of [`worth`](super::worth).
 pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
 /// The files of [`explanations`](super::explanations).
@@ -140,22 +143,29 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         plan: &report.plan,
     };
     let mut written = Vec::new();
-    let mut file = |name: &str, content: &dyn Fn(&mut Output) -> io::Result<()>| {
-        let path = folder.join(name);
-        replace(&path, content)?;
-        written.push(path);
-        Ok(())
-    };
-    // An old `best.json` beside new scores would say that they are complete.
-    let olds = ["best.json", MODEL]
+    let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+    clear(folder, &names)?;
+    for (name, columns) in &tables {
+        written.extend(write_table(folder, name, columns)?);
+    }
+    let path = folder.join("plan.json");
+    replace(&path, |output| document(&plan, output))?;
+    written.push(path);
+    written.push(write_best(folder, report)?);
+    Ok(written)
+}
+
+/// Removes the files of an earlier report, but those of the tables of these names: an old
+/// `best.json` beside new scores would say that they are complete.
+pub(super) fn clear(folder: &Path, tables: &[&str]) -> Result<(), FilesError> {
+    let olds = ["best.json", MODEL, TARGETS]
         .into_iter()
         .chain(WORTH)
         .chain(EXPLANATIONS)
         .map(str::to_owned);
-    let other = |name: &&&str| !tables.iter().any(|(written, _)| *written == **name);
     let others = TABLES
         .iter()
-        .filter(other)
+        .filter(|name| !tables.contains(name))
         .flat_map(|name| ["csv", "json", "parquet"].map(|ending| format!("{name}.{ending}")));
     for old in olds.chain(others) {
         let path = folder.join(old);
@@ -166,16 +176,21 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
             _ => {}
         }
     }
-    for (name, columns) in &tables {
-        file(&format!("{name}.csv"), &|output| csv(columns, output))?;
-        file(&format!("{name}.json"), &|output| json(columns, output))?;
-        file(&format!("{name}.parquet"), &|output| {
-            parquet(columns, output)
-        })?;
-    }
-    file("plan.json", &|output| document(&plan, output))?;
-    written.push(write_best(folder, report)?);
-    Ok(written)
+    Ok(())
+}
+
+/// Writes a table in every format. Returns the paths.
+pub(super) fn write_table(
+    folder: &Path,
+    name: &str,
+    columns: &Columns<'_>,
+) -> Result<Vec<PathBuf>, FilesError> {
+    let path = |ending: &str| folder.join(format!("{name}.{ending}"));
+    let paths = ["csv", "json", "parquet"].map(path);
+    replace(&paths[0], |output| csv(columns, output))?;
+    replace(&paths[1], |output| json(columns, output))?;
+    replace(&paths[2], |output| parquet(columns, output))?;
+    Ok(paths.to_vec())
 }
 
 /// Writes `best.json` alone, into a folder that has the other files. Returns its

@@ -23,10 +23,12 @@
 //! of `cv_results`.
 
 use fanout_contract::Params;
+use serde_json::Value;
 
+use super::Report;
 use super::columns::{Column, Columns, Values};
 use crate::expand::Candidates;
-use crate::reduce::{Findings, OuterSplit, ScoreTable, SearchResults};
+use crate::reduce::{Findings, MetricResults, OuterSplit, ScoreTable, SearchResults};
 
 /// A table of values that belong together.
 #[derive(Clone, Debug)]
@@ -69,6 +71,45 @@ impl FindingsTable {
                 Self::of_inner(outer, candidates),
             ],
         }
+    }
+
+    /// The `cv_results` of several targets: those of one after those of the other.
+    pub fn of_targets(reports: &[Report]) -> Self {
+        let mut params: Vec<String> = Vec::new();
+        let mut ranks: Vec<String> = Vec::new();
+        let add = |names: &mut Vec<String>, name: String| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        for report in reports {
+            for name in report.candidates.names() {
+                add(&mut params, format!("param_{name}"));
+            }
+            for metric in &report.results.metrics {
+                add(&mut ranks, format!("rank_test_{}", metric.name));
+            }
+        }
+        let rows = reports.iter().flat_map(|report| {
+            (0..report.results.candidates).map(|candidate| {
+                let candidates = &report.candidates;
+                let mut key = named(candidates, candidate);
+                let target = report.plan.dataset.target.clone();
+                key.insert("target".to_owned(), target.into());
+                let params = candidates.get(candidate).into_iter().collect();
+                key.insert("params".to_owned(), Value::Object(params));
+                for metric in &report.results.metrics {
+                    let rank = metric.rank[candidate];
+                    key.insert(format!("rank_test_{}", metric.name), rank.into());
+                }
+                (key, &report.results, candidate)
+            })
+        });
+        let keys = std::iter::once("target".to_owned())
+            .chain(params)
+            .chain(["params".to_owned()])
+            .chain(ranks);
+        Self::of_scores("cv_results", keys, rows.collect())
     }
 
     /// The columns.
@@ -157,7 +198,7 @@ impl FindingsTable {
     }
 
     /// A table with the scores of each row on every split. Rows may have fewer splits than
-    /// others.
+    /// others, and other metrics.
     fn of_scores(
         name: &'static str,
         keys: impl Iterator<Item = String>,
@@ -175,16 +216,21 @@ impl FindingsTable {
             results.fit_time.std[*candidate]
         });
         let splits = rows.iter().map(|(_, results, _)| results.splits).max();
-        let metrics = rows
-            .first()
-            .map_or(&[][..], |(_, results, _)| &results.metrics);
-        for (index, metric) in metrics.iter().enumerate() {
+        let mut metrics: Vec<&MetricResults> = Vec::new();
+        for (_, results, _) in rows.iter().filter(|(.., candidate)| *candidate == 0) {
+            for metric in &results.metrics {
+                if !metrics.iter().any(|known| known.name == metric.name) {
+                    metrics.push(metric);
+                }
+            }
+        }
+        for metric in metrics {
             for what in ["test", "train"] {
                 if what == "train" && metric.train.is_none() {
                     continue;
                 }
                 let mut add = |of: String, value: &dyn Fn(&ScoreTable, usize) -> f64| {
-                    let value = |row: &Row<'_>| match scores(row, index, what) {
+                    let value = |row: &Row<'_>| match scores(row, &metric.name, what) {
                         Some(table) => value(table, row.2),
                         None => f64::NAN,
                     };
@@ -210,8 +256,9 @@ impl FindingsTable {
 }
 
 /// The scores of a row by a metric on its `test` or `train` rows.
-fn scores<'r>(row: &Row<'r>, metric: usize, of: &str) -> Option<&'r ScoreTable> {
-    let metric = &row.1.metrics[metric];
+fn scores<'r>(row: &Row<'r>, metric: &str, of: &str) -> Option<&'r ScoreTable> {
+    let mut metrics = row.1.metrics.iter();
+    let metric = metrics.find(|known| known.name == metric)?;
     match of {
         "test" => Some(&metric.test),
         _ => metric.train.as_ref(),

@@ -26,6 +26,11 @@
 //! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns); null where there are `findings` |
 //! | `findings` | of a learning curve and a nested cross-validation: an object of lists for each [table](super::findings), and for the latter `scores`, by metric `mean` and `std` of the test scores over the outer splits; else null |
 //!
+//! [`write_all()`] writes the same of a plan; of several targets, an object of `format`,
+//! `fanout` and `name` as above; `targets`, a list of the objects above, each with its
+//! `target`; `over_targets`, the metrics over these (null where there are none); and the
+//! `warnings`, `failure`, `took` and `output` of the run.
+//!
 //! Fields may be added; `format` changes when one changes its meaning.
 
 use std::collections::BTreeMap;
@@ -37,10 +42,10 @@ use serde_json::{Map, Value, json};
 use super::columns::Columns;
 use super::explanations::Explanations;
 use super::findings::FindingsTable;
-use super::{Best, Report, Usage};
+use super::{Best, Report, Reports, Usage};
 use crate::reduce::{BaselineScores, Failures, Findings, OuterScore};
 use crate::run::manifest::Digests;
-use crate::worth::Worth;
+use crate::worth::{OverTargetScores, Worth};
 
 /// The version of the object's layout.
 pub const FORMAT: u32 = 2;
@@ -95,8 +100,60 @@ struct Example {
     message: String,
 }
 
+#[derive(Serialize)]
+struct Together<'a> {
+    format: u32,
+    fanout: &'static str,
+    name: &'a str,
+    targets: Vec<OneTarget<'a>>,
+    over_targets: &'a Option<OverTargetScores>,
+    warnings: &'a [String],
+    failure: Option<&'a super::Failure>,
+    took: Option<&'a Usage>,
+    output: Option<String>,
+}
+
+#[derive(Serialize)]
+struct OneTarget<'a> {
+    target: &'a str,
+    #[serde(flatten)]
+    document: Document<'a>,
+}
+
+/// Writes the object of a plan and a line feed.
+pub fn write_all(reports: &Reports, output: &mut impl Write) -> io::Result<()> {
+    if let Some(only) = reports.only() {
+        return write(only, output);
+    }
+    let targets = reports.targets.iter().map(|report| {
+        Ok(OneTarget {
+            target: &report.plan.dataset.target,
+            document: document(report)?,
+        })
+    });
+    let folder = reports.plan.output.as_ref();
+    let together = Together {
+        format: FORMAT,
+        fanout: env!("CARGO_PKG_VERSION"),
+        name: &reports.plan.name,
+        targets: targets.collect::<io::Result<_>>()?,
+        over_targets: &reports.over_targets,
+        warnings: &reports.warnings,
+        failure: reports.failure.as_ref(),
+        took: reports.usage.as_ref(),
+        output: folder.map(|folder| folder.display().to_string()),
+    };
+    serde_json::to_writer(&mut *output, &together)?;
+    output.write_all(b"\n")
+}
+
 /// Writes the object and a line feed.
 pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, &document(report)?)?;
+    output.write_all(b"\n")
+}
+
+fn document(report: &Report) -> io::Result<Document<'_>> {
     let results = &report.results;
     let counts = results.fit_counts;
     let failure = |failures: &'_ Failures| Failure {
@@ -110,7 +167,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
         },
     };
     let undefined = results.metrics.iter().filter(|metric| metric.undefined > 0);
-    let document = Document {
+    Ok(Document {
         format: FORMAT,
         fanout: env!("CARGO_PKG_VERSION"),
         name: &report.plan.name,
@@ -149,9 +206,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
             .map(|folder| folder.display().to_string()),
         cv_results: (report.findings.is_none()).then(|| Columns::new(&report.candidates, results)),
         findings: findings(report)?,
-    };
-    serde_json::to_writer(&mut *output, &document)?;
-    output.write_all(b"\n")
+    })
 }
 
 fn findings(report: &Report) -> io::Result<Option<Map<String, Value>>> {

@@ -162,6 +162,7 @@ impl Progress {
                  the trainer is not deterministic"
             )),
             Event::RunStarted {
+                targets,
                 candidates,
                 splits,
                 fits,
@@ -173,7 +174,14 @@ impl Progress {
                     "{}: {} x {}, in {} on {}",
                     counted(*fits, "fit"),
                     counted(*candidates, "candidate"),
-                    counted(*splits, "split"),
+                    match targets {
+                        1 => counted(*splits, "split"),
+                        several => format!(
+                            "{}, of {}",
+                            counted(*splits, "split"),
+                            counted(*several, "target")
+                        ),
+                    },
                     counted(*tasks, "task"),
                     counted(*workers, "worker"),
                 ));

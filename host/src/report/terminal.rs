@@ -3,17 +3,19 @@
 
 mod explanations;
 mod findings;
+mod targets;
 mod worth;
 
 use std::fmt::{self, Write as _};
+use std::path::Path;
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Report;
 use super::human::{bytes, clip, count, counted, duration, score};
+use super::{Report, Usage};
 use crate::expand::TRAINER;
-use crate::reduce::MetricResults;
+use crate::reduce::{FitCounts, MetricResults};
 
 /// How many candidates the table shows.
 const SHOWN: usize = 10;
@@ -96,6 +98,8 @@ impl TableColumn {
     }
 }
 
+pub use targets::render_all;
+
 /// Renders a report: what was searched, the best candidates, the best
 /// hyper-parameters, hold-out scores, warnings, failures, and what it usage.
 pub fn render(report: &Report, style: Style) -> String {
@@ -116,6 +120,22 @@ fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result 
     let mut lines = String::new();
     wrap(&head, 0, 2, style.width, &mut lines)?;
     writeln!(out, "{}\n", style.paint(Paint::Bold, lines.trim_end()))?;
+    write_result(report, style, out)?;
+    notes(report, style, out)?;
+    let folder = report.plan.output.as_deref();
+    writeln!(out)?;
+    took(
+        report.usage.as_ref(),
+        results.fit_counts,
+        folder,
+        style,
+        out,
+    )
+}
+
+/// What was found: the best candidates, and the chosen one.
+fn write_result(report: &Report, style: Style, out: &mut String) -> fmt::Result {
+    let results = &report.results;
     match report.best() {
         _ if !report.plan.kind.refits() => findings::write(report, style, out)?,
         Some(best) => {
@@ -129,8 +149,7 @@ fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result 
             writeln!(out, "\n{}", style.paint(Paint::Failure, &sorry))?;
         }
     }
-    notes(report, style, out)?;
-    usage(report, style, out)
+    Ok(())
 }
 
 fn table(report: &Report, style: Style, out: &mut String) -> fmt::Result {
@@ -418,21 +437,7 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
             undefined_splits(report, metric)
         ));
     }
-    if !warnings.is_empty() {
-        writeln!(out)?;
-    }
-    for warning in &warnings {
-        let mut lines = String::new();
-        wrap(
-            &format!("warning: {warning}"),
-            0,
-            2,
-            style.width,
-            &mut lines,
-        )?;
-        let painted = style.paint(Paint::Warning, "warning:");
-        out.push_str(&lines.replacen("warning:", &painted, 1));
-    }
+    warn(&warnings, style, out)?;
     if !results.failures.is_empty() {
         let failed = counted(results.fit_counts.failed, "fit");
         let all = count(results.candidates * results.splits);
@@ -456,6 +461,26 @@ fn notes(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// Writes warnings.
+fn warn(warnings: &[String], style: Style, out: &mut String) -> fmt::Result {
+    if !warnings.is_empty() {
+        writeln!(out)?;
+    }
+    for warning in warnings {
+        let mut lines = String::new();
+        wrap(
+            &format!("warning: {warning}"),
+            0,
+            2,
+            style.width,
+            &mut lines,
+        )?;
+        let painted = style.paint(Paint::Warning, "warning:");
+        out.push_str(&lines.replacen("warning:", &painted, 1));
+    }
+    Ok(())
+}
+
 /// The splits on which a metric is not defined, as far as no failed fit is
 /// among them: ", on splits 0 and 3".
 fn undefined_splits(report: &Report, metric: &MetricResults) -> String {
@@ -474,10 +499,15 @@ fn undefined_splits(report: &Report, metric: &MetricResults) -> String {
     }
 }
 
-fn usage(report: &Report, style: Style, out: &mut String) -> fmt::Result {
-    let counts = report.results.fit_counts;
-    writeln!(out)?;
-    if let Some(usage) = &report.usage {
+/// What a run took, what its fits were, and where its results are.
+fn took(
+    usage: Option<&Usage>,
+    counts: FitCounts,
+    folder: Option<&Path>,
+    style: Style,
+    out: &mut String,
+) -> fmt::Result {
+    if let Some(usage) = usage {
         let mut line = format!("Took {}", duration(usage.wall));
         if let (Some(user), Some(system)) = (usage.user, usage.system) {
             write!(line, ", {} CPU", duration(user + system))?;
@@ -494,12 +524,12 @@ fn usage(report: &Report, style: Style, out: &mut String) -> fmt::Result {
             "{served} served by {} made ({share:.1} each)",
             count(counts.made)
         );
-        if counts.reused > 0 && report.usage.is_some() {
+        if counts.reused > 0 && usage.is_some() {
             write!(line, ", {} of them in an earlier run", count(counts.reused))?;
         }
         wrap(&line, 0, 2, style.width, out)?;
     }
-    let line = match &report.plan.output {
+    let line = match folder {
         Some(folder) => format!("Results: {}", folder.display()),
         None => "--output DIR keeps the results of every candidate".to_owned(),
     };

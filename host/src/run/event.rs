@@ -42,11 +42,14 @@ pub enum Event {
     RunStarted {
         /// The run's id.
         run: Digest,
-        /// Candidates.
+        /// Targets, each with a search. `run` is that of the first.
+        #[serde(default = "one")]
+        targets: usize,
+        /// Candidates, of all targets.
         candidates: usize,
-        /// Splits.
+        /// Splits of a target, the most.
         splits: usize,
-        /// Candidates × splits.
+        /// Candidates × splits, of all targets.
         fits: usize,
         /// Tasks.
         tasks: usize,
@@ -84,7 +87,7 @@ pub enum Event {
     },
     /// Fits of a task ended, with or without scores, and are in the store.
     TaskFinished {
-        /// The task's index in the expansion.
+        /// The task's index in the run.
         task: usize,
         /// The index of the split.
         split: u32,
@@ -100,7 +103,7 @@ pub enum Event {
         /// Whether the store had them.
         reused: bool,
         /// The best mean score so far by the ranking metric, over candidates
-        /// whose splits are all done.
+        /// whose splits are all done; null where there are several targets.
         best: Option<f64>,
     },
     /// The baseline was scored on a split, and the store has its scores.
@@ -245,6 +248,11 @@ impl std::fmt::Debug for Listeners<'_> {
             .field("sequence", &self.sequence)
             .finish()
     }
+}
+
+/// The number of targets in logs of before.
+fn one() -> usize {
+    1
 }
 
 /// Durations as seconds in JSON.

@@ -1,4 +1,4 @@
-//! [`search`]: runs the tasks of an expansion on a pool and reduces their
+//! [`search`]: runs the tasks of the searches of a run on a pool and reduces their
 //! scores. It emits events and prints nothing.
 
 use std::ops::ControlFlow;
@@ -9,10 +9,10 @@ use fanout_contract::{Answer, Params};
 use super::boards::Boards;
 use super::event::{Event, Listeners};
 use super::pool::{Pool, PoolEvent};
-use super::tasks::Tasks;
+use super::tasks::{JointTasks, Tasks};
 use crate::digest::Digest;
 use crate::expand::Expansion;
-use crate::plan::{CheckedPlan, ErrorScore, Plan};
+use crate::plan::{ErrorScore, Plan};
 use crate::reduce::{BaselineScores, SearchResults};
 use crate::task::{Cancel, TaskFault};
 
@@ -53,32 +53,46 @@ pub enum SearchError<E> {
     },
 }
 
-/// Runs every task of `expansion`, which is that of `run`, on `pool`, and
-/// reduces the scores. The baseline's are beside the results; `None` where there is
+/// A search: the candidates for one target.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Its tasks.
+    pub expansion: &'a Expansion,
+}
+
+/// The results of a search, and the baseline's scores beside them; `None` where there is
 /// no baseline, or one of its fits failed, which is no failure of the search.
+pub type Searched = (SearchResults, Option<BaselineScores>);
+
+/// Runs every task of several searches on `pool`, and reduces the scores of each. `run` is
+/// the run of the first.
 pub fn search<E>(
-    plan: &CheckedPlan,
+    searches: &[Search<'_>],
     run: Digest,
-    expansion: &Expansion,
     pool: &dyn Pool<Error = E>,
     cancel: &Cancel,
     listeners: &mut Listeners<'_>,
-) -> Result<(SearchResults, Option<BaselineScores>), SearchError<E>> {
-    let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
-    let fits = candidates * splits;
+) -> Result<Vec<Searched>, SearchError<E>> {
+    let expansions = || searches.iter().map(|search| search.expansion);
+    let fits = expansions().map(Expansion::fits).sum();
+    let tasks = JointTasks::new(expansions().collect());
     listeners.emit(Event::RunStarted {
         run,
-        candidates,
-        splits,
+        targets: searches.len(),
+        candidates: expansions().map(|of| of.candidates.len()).sum(),
+        splits: expansions().map(|of| of.splits.len()).max().unwrap_or(0),
         fits,
-        tasks: expansion.tasks.len(),
+        tasks: expansions().map(|of| of.tasks.len()).sum(),
         workers: pool.workers(),
     });
     let started = Instant::now();
-    let mut boards = Boards::new(expansion, plan);
-    let ranking = ranking_metric(plan);
+    let boards = searches.iter();
+    let boards = boards.map(|search| Boards::new(search.expansion, search.plan));
+    let mut boards: Vec<Boards<'_>> = boards.collect();
     let mut raised = None;
-    let ran = pool.run(expansion, &mut |reported| {
+    let ran = pool.run(&tasks, &mut |reported| {
         let (task, finished) = match reported {
             PoolEvent::Finished { task, finished } => (task, finished),
             PoolEvent::Other { worker, event } => {
@@ -86,11 +100,13 @@ pub fn search<E>(
                 return ControlFlow::Continue(());
             }
         };
-        let part = boards.record(task, &finished);
+        let (of, own) = tasks.place(task);
+        let Search { plan, expansion } = searches[of];
+        let part = boards[of].record(own, &finished);
         let outcome = finished.outcome;
         let Some(part) = part else {
             let event = Event::BaselineFinished {
-                split: expansion.any_task(task).split,
+                split: expansion.any_task(own).split,
                 fault: outcome.result.err(),
                 wall: outcome.wall,
                 reused: outcome.reused,
@@ -103,8 +119,11 @@ pub fn search<E>(
             Err(fault) => (0, Some(fault)),
         };
         if let (ErrorScore::Raise, Some(fault)) = (plan.error_score, &fault) {
-            raised = Some((part.clone().into_owned(), fault.clone()));
+            raised = Some((of, part.clone().into_owned(), fault.clone()));
         }
+        // Neither a mean over splits that do not belong together says anything, nor the
+        // best over several targets.
+        let has_best = expansion.parts.is_empty() && searches.len() == 1;
         let event = Event::TaskFinished {
             task,
             split: part.split,
@@ -113,9 +132,8 @@ pub fn search<E>(
             fault,
             wall: outcome.wall,
             reused: outcome.reused,
-            // A mean over splits that do not belong together says nothing.
-            best: (expansion.parts.is_empty())
-                .then(|| boards.search.best_so_far(ranking))
+            best: has_best
+                .then(|| boards[of].search.best_so_far(ranking_metric(plan)))
                 .flatten(),
         };
         listeners.emit_of(finished.worker, event);
@@ -126,8 +144,9 @@ pub fn search<E>(
         }
     });
     ran.map_err(SearchError::Pool)?;
-    if let Some((task, fault)) = raised {
-        let params = json(&expansion.candidates.get(task.candidates[0] as usize));
+    if let Some((of, task, fault)) = raised {
+        let candidates = &searches[of].expansion.candidates;
+        let params = json(&candidates.get(task.candidates[0] as usize));
         return Err(SearchError::Raised {
             params,
             split: task.split,
@@ -135,20 +154,22 @@ pub fn search<E>(
         });
     }
     if cancel.is_cancelled() {
-        let done = boards.search.recorded();
+        let done = boards.iter().map(|boards| boards.search.recorded()).sum();
         listeners.emit(Event::RunInterrupted { done, fits });
         return Err(SearchError::Interrupted { done, fits });
     }
     listeners.emit(Event::RunFinished {
         wall: started.elapsed(),
     });
-    let (results, baseline) = boards.finish();
-    match results.failures.first() {
-        Some(failure) if results.fit_counts.failed == fits => Err(SearchError::AllFailed {
+    let searched: Vec<Searched> = boards.into_iter().map(Boards::finish).collect();
+    let results = || searched.iter().map(|(results, _)| results);
+    let failed: usize = results().map(|results| results.fit_counts.failed).sum();
+    match results().flat_map(|results| &results.failures).next() {
+        Some(failure) if failed == fits => Err(SearchError::AllFailed {
             fits,
             fault: failure.example.clone(),
         }),
-        _ => Ok((results, baseline)),
+        _ => Ok(searched),
     }
 }
 

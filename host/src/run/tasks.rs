@@ -1,5 +1,5 @@
-//! [`Tasks`]: the tasks of a run as a pool takes them: a whole [`Expansion`],
-//! or a [`SingleTask`].
+//! [`Tasks`]: the tasks of a run as a pool takes them: a whole [`Expansion`], several of
+//! them ([`JointTasks`]), or a [`SingleTask`].
 
 use std::borrow::Cow;
 
@@ -76,6 +76,84 @@ impl Tasks for Expansion {
 
     fn guest(&self, index: usize) -> Digest {
         Self::guest(self, self.any_task(index).candidates[0] as usize)
+    }
+}
+
+/// The tasks of several expansions, one after the other.
+#[derive(Clone, Debug)]
+pub struct JointTasks<'e> {
+    of: Vec<&'e Expansion>,
+    /// By expansion: the index of its first task; and the number of all.
+    starts: Vec<usize>,
+}
+
+impl<'e> JointTasks<'e> {
+    /// The tasks of these expansions.
+    pub fn new(of: Vec<&'e Expansion>) -> Self {
+        let mut starts = vec![0];
+        for expansion in &of {
+            let start = starts[starts.len() - 1];
+            starts.push(start + Tasks::len(*expansion));
+        }
+        Self { of, starts }
+    }
+
+    /// The number of the expansion that task `index` is of, and its index there.
+    pub fn place(&self, index: usize) -> (usize, usize) {
+        let of = self.starts.partition_point(|start| *start <= index) - 1;
+        (of, index - self.starts[of])
+    }
+
+    fn of(&self, index: usize) -> (&'e Expansion, usize) {
+        let (of, index) = self.place(index);
+        (self.of[of], index)
+    }
+}
+
+impl Tasks for JointTasks<'_> {
+    fn len(&self) -> usize {
+        self.starts[self.of.len()]
+    }
+
+    fn busy_workers(&self) -> usize {
+        self.of.iter().map(|of| of.busy_workers()).sum()
+    }
+
+    fn groups(&self) -> Vec<TaskGroup> {
+        let mut groups: Vec<TaskGroup> = Vec::new();
+        for (of, start) in self.of.iter().zip(&self.starts) {
+            for group in Tasks::groups(*of) {
+                let tasks = group.tasks.start + start..group.tasks.end + start;
+                match groups.last_mut() {
+                    // Tasks that share nothing are taken in order.
+                    Some(last) if !last.shares_steps && !group.shares_steps => {
+                        last.tasks.end = tasks.end;
+                    }
+                    _ => groups.push(TaskGroup { tasks, ..group }),
+                }
+            }
+        }
+        groups
+    }
+
+    fn wanted(&self, index: usize) -> WantedFits {
+        let (of, index) = self.of(index);
+        Tasks::wanted(of, index)
+    }
+
+    fn task(&self, index: usize) -> Task {
+        let (of, index) = self.of(index);
+        Tasks::task(of, index)
+    }
+
+    fn identity(&self, index: usize) -> String {
+        let (of, index) = self.of(index);
+        Tasks::identity(of, index)
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        let (of, index) = self.of(index);
+        Tasks::guest(of, index)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::run::event::Listeners;
 use crate::run::pool::Pool;
 use crate::run::predictions;
 use crate::run::record::Record;
-use crate::worth::{self, PredictedRows, Scoring, Worth, threshold};
+use crate::worth::{self, OverTargets, PredictedRows, Scoring, Worth, threshold};
 
 /// What it takes to assess the chosen candidate.
 pub(super) struct Assessor<'a> {
@@ -111,8 +111,13 @@ impl<'a> Assessor<'a> {
     }
 
     /// Says what the predictions are worth, and writes the files of it where there is a
-    /// folder.
-    pub(super) fn assess(self, report: &mut Report) -> Result<(), SessionError> {
+    /// folder. Those of rows that no model has seen, of the hold-out or else out of fold,
+    /// count for the metrics over several targets.
+    pub(super) fn assess(
+        self,
+        report: &mut Report,
+        over: &mut OverTargets,
+    ) -> Result<(), SessionError> {
         let holdout = match &self.prepared.holdout {
             Some(split) => self.read(std::slice::from_ref(split))?,
             None => None,
@@ -128,6 +133,12 @@ impl<'a> Assessor<'a> {
         };
         let assessed = Worth::new(out_of_fold, holdout, scoring);
         report.worth = Some(assessed.map_err(SessionError::Assessment)?);
+        if !self.prepared.is_alone
+            && let Some(rows) = holdout.or(out_of_fold)
+        {
+            let threshold = report.threshold.as_ref().map(|tuned| tuned.threshold);
+            over.add(rows, report.plan.dataset.positive.as_deref(), threshold);
+        }
         if let Some(folder) = &report.plan.output {
             worth_files::write(folder, report, out_of_fold, holdout)?;
         }

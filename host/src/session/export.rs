@@ -1,12 +1,12 @@
-//! [`Export`]: what follows a search: its files of results, the refitted model of the
-//! best candidate, and its scores on the hold-out rows.
+//! [`run`]: what follows searches: their files of results, the refitted models of the best
+//! candidates, and their scores on the hold-out rows.
 
 use bytes::Bytes;
-use fanout_contract::Output;
+use fanout_contract::{Answer, Output};
 
 use super::assess::{self, Assessor};
 use super::explain::Explainer;
-use super::training::{dataset, training};
+use super::training::{FeatureDistributions, dataset, training};
 use super::{LoadedPlan, SessionError};
 use crate::dataset::{Prepared, rows_in};
 use crate::expand::Expansion;
@@ -21,7 +21,8 @@ use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::run_outside_search;
 use crate::run::tasks::SingleTask;
-use crate::task::Cancel;
+use crate::task::{Cancel, TaskFault};
+use crate::worth::OverTargets;
 
 /// A search that ended, with what its export needs.
 pub(super) struct Export<'a> {
@@ -36,23 +37,114 @@ pub(super) struct Export<'a> {
     pub(super) with_guest: bool,
 }
 
+/// The candidate to refit, and the tasks of it.
+struct Chosen {
+    index: usize,
+    /// Makes the model; `None` where none is wanted.
+    refit: Option<SingleTask>,
+    /// Scores the hold-out rows; `None` where there are none.
+    holdout: Option<SingleTask>,
+}
+
+/// Exports searches of one pool: writes their files of results, tunes the thresholds of
+/// the chosen candidates, refits these on all rows of the search, assesses their
+/// predictions, and explains them. The files are written first, so that a refit that fails
+/// loses nothing; and all refits are run together. What fails is the failure of its report.
+pub(super) fn run(
+    exports: &[Export<'_>],
+    reports: &mut [Report],
+    over: &mut OverTargets,
+    listeners: &mut Listeners<'_>,
+) {
+    let Some(pool) = exports.first().map(|export| export.pool) else {
+        return;
+    };
+    let fail = |report: &mut Report, error: SessionError| {
+        report.failure = Some(error.into_failure());
+    };
+    let mut chosen = Vec::with_capacity(exports.len());
+    let mut tasks = Vec::new();
+    for (export, report) in exports.iter().zip(reports.iter_mut()) {
+        match export.choose(report) {
+            Ok(found) => {
+                let own = found
+                    .iter()
+                    .flat_map(|chosen| [&chosen.refit, &chosen.holdout]);
+                tasks.extend(own.flatten().cloned());
+                chosen.push(found);
+            }
+            Err(error) => {
+                fail(report, error);
+                chosen.push(None);
+            }
+        }
+    }
+    let mut results = Vec::new();
+    if !tasks.is_empty() {
+        listeners.emit(Event::RefitStarted);
+        match run_outside_search(&tasks, pool, listeners) {
+            Ok(ended) => results = ended,
+            Err(error) => return fail(&mut reports[0], error.into()),
+        }
+    }
+    let mut results = results.into_iter();
+    let mut features = FeatureDistributions::default();
+    for ((export, report), chosen) in exports.iter().zip(reports).zip(chosen) {
+        let Some(chosen) = chosen else { continue };
+        let mut next = |task: &Option<SingleTask>| task.as_ref().and_then(|_| results.next());
+        let results = (next(&chosen.refit), next(&chosen.holdout));
+        let finished = export.finish(
+            &chosen,
+            results,
+            report,
+            (&mut features, &mut *over),
+            listeners,
+        );
+        if let Err(error) = finished {
+            fail(report, error);
+        }
+    }
+}
+
+/// How a task ended, if there was one.
+type Ended = Option<Result<Answer, TaskFault>>;
+
 impl Export<'_> {
-    /// Writes the files of results where the plan has a folder for them, tunes the
-    /// threshold of the chosen candidate, refits it on all rows of the search, assesses
-    /// its predictions, and explains them. The files are written first, so that a refit that
-    /// fails loses nothing.
-    pub(super) fn run(
+    /// Writes the files of results where the plan has a folder for them, and chooses the
+    /// candidate to refit; `None` where none has a score.
+    fn choose(&self, report: &Report) -> Result<Option<Chosen>, SessionError> {
+        let plan = &report.plan;
+        if let Some(folder) = &plan.output {
+            files::write(folder, report)?;
+        }
+        let Some(index) = report.chosen().map(|chosen| chosen.index) else {
+            return Ok(None);
+        };
+        let is_refitted = plan.refit.is_some() && plan.kind.refits();
+        // Without a folder there is nowhere to write the model.
+        let explain = plan.explain.as_ref();
+        let wants_model = plan.output.is_some() || explain.is_some_and(ExplainPlan::needs_model);
+        let task =
+            |split, output| SingleTask::outside_search(self.expansion, index, split, vec![output]);
+        let holdout = self.prepared.holdout.as_ref().filter(|_| is_refitted);
+        Ok(Some(Chosen {
+            index,
+            refit: (is_refitted && wants_model).then(|| task(&self.prepared.refit, Output::Model)),
+            holdout: holdout.map(|split| task(split, Output::Predictions)),
+        }))
+    }
+
+    /// Makes of the refitted candidate what the plan wants.
+    fn finish(
         &self,
+        chosen: &Chosen,
+        results: (Ended, Ended),
         report: &mut Report,
+        (features, over): (&mut FeatureDistributions, &mut OverTargets),
         listeners: &mut Listeners<'_>,
     ) -> Result<(), SessionError> {
         let folder = report.plan.output.clone();
-        if let Some(folder) = &folder {
-            files::write(folder, report)?;
-        }
-        let Some(best) = report.chosen().map(|chosen| chosen.index) else {
-            return Ok(());
-        };
+        let best = chosen.index;
         let assessor = match assess::is_wanted(&report.plan, self.prepared) {
             true => Some(Assessor::new(
                 self.expansion,
@@ -65,12 +157,9 @@ impl Export<'_> {
             )?),
             false => None,
         };
-        let mut model = None;
-        if report.plan.refit.is_some() && report.plan.kind.refits() {
-            model = self.refit(best, assessor.as_ref(), report, listeners)?;
-        }
+        let model = self.refitted(chosen, results, assessor.as_ref(), report, features)?;
         if let Some(assessor) = assessor {
-            assessor.assess(report)?;
+            assessor.assess(report, over)?;
         }
         if let Some(explain) = report.plan.explain.clone() {
             let explainer = Explainer {
@@ -94,53 +183,35 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Refits the candidate `best` on all rows of the search: into the model file where
-    /// the plan has a folder, and to score the hold-out rows where there are some. Returns
-    /// what the model predicts, and the model in the guest's form, where one was wanted.
-    fn refit(
+    /// Takes what the refit of a candidate on all rows of the search gave: the model, into
+    /// its file where the plan has a folder, and the scores of the hold-out rows. Returns what
+    /// the model predicts, and the model in the guest's form, where one was wanted.
+    fn refitted(
         &self,
-        best: usize,
+        chosen: &Chosen,
+        (refit, holdout): (Ended, Ended),
         assessor: Option<&Assessor<'_>>,
         report: &mut Report,
-        listeners: &mut Listeners<'_>,
+        features: &mut FeatureDistributions,
     ) -> Result<Option<(ModelTarget, Bytes)>, SessionError> {
-        let folder = report.plan.output.clone();
-        let explain = report.plan.explain.as_ref();
-        // Without a folder there is nowhere to write the model.
-        let wants_model = folder.is_some() || explain.is_some_and(ExplainPlan::needs_model);
-        let refit = wants_model.then(|| {
-            let outputs = vec![Output::Model];
-            SingleTask::outside_search(self.expansion, best, &self.prepared.refit, outputs)
-        });
-        let holdout = self.prepared.holdout.as_ref().map(|split| {
-            let outputs = vec![Output::Predictions];
-            SingleTask::outside_search(self.expansion, best, split, outputs)
-        });
-        let has_holdout = holdout.is_some();
-        let tasks: Vec<SingleTask> = refit.into_iter().chain(holdout).collect();
-        if tasks.is_empty() {
-            return Ok(None);
-        }
-        listeners.emit(Event::RefitStarted);
-        let mut results = run_outside_search(&tasks, self.pool, listeners)?;
-        if has_holdout && let Some(result) = results.pop() {
+        if let Some(result) = holdout {
             let answer = result.map_err(SessionError::Refit)?;
             let scores = self.expansion.named(&answer.scores[0]);
             report.holdout = Some(scores.into_iter().collect());
         }
-        let Some(result) = results.pop() else {
+        let (Some(result), Some(task)) = (refit, &chosen.refit) else {
             return Ok(None);
         };
         result.map_err(SessionError::Refit)?;
-        let fitted = fitted(self.record, &tasks[0])?;
-        let head = self.head(best, report);
+        let fitted = fitted(self.record, task)?;
+        let head = self.head(chosen.index, report);
         let target = head.target.clone();
-        if let Some(folder) = folder {
-            let guest = self.loaded.guest(self.expansion.guest(best));
+        if let Some(folder) = report.plan.output.clone() {
+            let guest = self.loaded.guest(self.expansion.guest(chosen.index));
             let guest = guest.map(|loaded| loaded.component.clone());
             let guest = guest.filter(|_| self.with_guest);
             let path = folder.join(files::MODEL);
-            let training = self.training(assessor, report)?;
+            let training = self.training(assessor, report, features)?;
             let file = ModelFile::new(head, fitted.clone(), guest, Some(training));
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
@@ -153,6 +224,7 @@ impl Export<'_> {
         &self,
         assessor: Option<&Assessor<'_>>,
         report: &Report,
+        features: &mut FeatureDistributions,
     ) -> Result<Training, SessionError> {
         let prepared = self.prepared;
         let dataset = dataset(self.record.store(), prepared)?;
@@ -161,11 +233,16 @@ impl Export<'_> {
             false => Some(rows_in(&prepared.splits_content, &prepared.refit.column)),
         };
         let fitted = fitted.transpose().map_err(PredictionsError::from)?;
-        let is_fitted = |row: usize| fitted.as_ref().is_none_or(|fitted| fitted[row]);
         let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));
         let predicted = predicted.transpose()?.flatten();
-        let training = training(&report.plan, prepared, &dataset, is_fitted, predicted);
-        Ok(training?)
+        Ok(training(
+            &report.plan,
+            prepared,
+            &dataset,
+            fitted,
+            predicted,
+            features,
+        )?)
     }
 
     fn head(&self, best: usize, report: &Report) -> ModelHead {

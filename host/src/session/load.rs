@@ -96,10 +96,10 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
         .dataset()
         .map(|dataset| look(dataset, &choice, &store));
     let learning = match &looked {
-        Some(Ok((_, learning))) => *learning,
-        _ => None,
+        Some(Ok((_, learning))) => learning.clone(),
+        _ => vec![None],
     };
-    draft.check_trainers(&choice.trainers, &choice.steps, learning);
+    draft.check_trainers(&choice.trainers, &choice.steps, &learning);
     let Some(looked) = looked else {
         return Err(draft
             .error()
@@ -123,11 +123,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
             .map(|column| Field::new(&column.name, column.data_type.clone(), true))
             .collect::<Vec<_>>(),
     ));
-    let plan = draft.finish()?;
-    let plan = match learning {
-        Some(learning) => plan.for_target(learning),
-        None => plan,
-    };
+    let plan = draft.finish()?.for_targets(&learning);
     if let (PoolPlan::Http(_), [_, _, ..]) = (&plan.pool, choice.guests.as_slice()) {
         let message = "the endpoints serve one guest, and the trainers are of several";
         let hint = "use the pool `local` or `nats`, or a plan for each guest".to_owned();
@@ -141,29 +137,31 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
     })
 }
 
-/// The columns of the source, and the kind of its target as far as it is known: what
+/// The columns of the source, and the kind of each target as far as it is known: what
 /// the plan says, or what all trainers learn, or what the numbers are.
 fn look(
     dataset: &DatasetPlan,
     choice: &Choice,
     store: &Location,
-) -> Result<(SourceSchema, Option<Learning>), DatasetError> {
-    let source = SourceLook::open(dataset, store)?;
+) -> Result<(SourceSchema, Vec<Option<Learning>>), DatasetError> {
+    let mut source = SourceLook::open(dataset, store)?;
     let schema = source.schema()?;
     let learn_numbers = |of: fn(&TrainerDescription) -> bool| {
         let mut arms = choice.arms.iter();
         !choice.arms.is_empty() && arms.all(|offer| offer.trainers.iter().all(of))
     };
     let regressors = learn_numbers(|trainer| !trainer.learns(Learning::Multiclass));
-    let learning = match dataset.learn {
-        Some(Learn::Regression) => Some(Learning::Regression),
-        // Whether there are two classes or more, only the data shows.
-        Some(Learn::Classification) => None,
-        None if regressors => Some(Learning::Regression),
-        None => source
-            .has_fractional_target()?
-            .then_some(Learning::Regression),
-    };
+    let mut learning = Vec::new();
+    for target in dataset.all_targets().iter() {
+        let is_number = match target.learn {
+            _ if target.above.is_some() => false,
+            Some(Learn::Regression) => true,
+            // Whether there are two classes or more, only the data shows.
+            Some(Learn::Classification) => false,
+            None => regressors || source.has_fractions(&target.column)?,
+        };
+        learning.push(is_number.then_some(Learning::Regression));
+    }
     Ok((schema, learning))
 }
 
@@ -216,6 +214,18 @@ impl LoadedPlan {
             guests: vec![guest],
             workers,
         })
+    }
+
+    /// The plans of the searches, one for each target.
+    pub fn searches(&self) -> Vec<Self> {
+        let plans = self.plan.searches().into_iter();
+        let plans = plans.map(|plan| Self {
+            plan,
+            offers: self.offers.clone(),
+            guests: self.guests.clone(),
+            workers: self.workers,
+        });
+        plans.collect()
     }
 
     /// The plan as it suits the data: trainers and metrics are checked against the

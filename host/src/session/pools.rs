@@ -1,5 +1,6 @@
 //! [`PoolInputs::open`]: the pool that a plan names.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,11 @@ impl Remote {
                 }))
             }
         }
+    }
+
+    /// Whether its workers take tasks of one run at a time.
+    pub(super) fn is_of_one_run(&self) -> bool {
+        matches!(self, Self::Nats { .. })
     }
 
     /// How many tasks run there at a time. `planned` is what the plan says.
@@ -122,8 +128,8 @@ impl PoolInputs<'_> {
     /// The pool that the plan names.
     pub(super) fn open(
         self,
-        remote: Option<Remote>,
-    ) -> Result<Box<dyn Pool<Error = PoolError>>, SessionError> {
+        remote: Option<&Remote>,
+    ) -> Result<Rc<dyn Pool<Error = PoolError>>, SessionError> {
         let (loaded, prepared) = (self.loaded, self.prepared);
         let context = PoolContext {
             record: self.record,
@@ -138,15 +144,15 @@ impl PoolInputs<'_> {
             Some(Remote::Http(settings)) => {
                 // A checked plan for endpoints has one guest.
                 let description = loaded.guests[0].guest.describe()?;
-                let pool = HttpPool::new(settings, description, context, limits)?;
-                Box::new(match files {
+                let pool = HttpPool::new(settings.clone(), description, context, limits)?;
+                Rc::new(match files {
                     Some((table, splits)) => pool.with_files(table, splits),
                     None => pool,
                 })
             }
             Some(Remote::Nats { link, retry, .. }) => {
-                let pool = NatsPool::new(*link, self.run, context, limits, self.workers);
-                Box::new(pool.fresh(self.options.fresh).retry(retry))
+                let pool = NatsPool::new((**link).clone(), self.run, context, limits, self.workers);
+                Rc::new(pool.fresh(self.options.fresh).retry(*retry))
             }
             None => {
                 let guests = loaded.guests.iter();
@@ -155,7 +161,7 @@ impl PoolInputs<'_> {
                 if let Some((table, splits)) = files {
                     pool = pool.with_files(table, splits);
                 }
-                Box::new(if self.share { pool } else { pool.unshared() })
+                Rc::new(if self.share { pool } else { pool.unshared() })
             }
         })
     }

@@ -189,11 +189,11 @@ pub fn retrain(
     check_target(&file.head, prepared)?;
     let suited = loaded.suited(prepared)?;
     let opening = Opening {
-        places,
+        loaded: &loaded,
+        suited: &suited,
         prepared,
-        options,
     };
-    let opened = open(&loaded, &suited, opening, listeners)?;
+    let opened = open(&[opening], places, options, listeners)?.remove(0);
     let dataset = dataset(opened.record.store(), prepared)?;
     let plan = &suited.plan;
     let truth = Truth::read(

@@ -46,21 +46,57 @@ pub(super) fn of_each<T: Sync, R: Send>(
     Ok(found)
 }
 
-/// The record of a model that was fitted on the rows of `dataset` that `fitted` says.
+/// The distributions of the features over the rows of models, which those of several
+/// targets have in common.
+#[derive(Debug, Default)]
+pub(super) struct FeatureDistributions {
+    /// The latest, with their rows; `None`: all.
+    latest: Option<(Option<Vec<bool>>, Vec<Distribution>)>,
+}
+
+impl FeatureDistributions {
+    /// Those over the rows of `dataset` that `fitted` says.
+    fn over(
+        &mut self,
+        fitted: &Option<Vec<bool>>,
+        prepared: &Prepared,
+        dataset: &Bytes,
+    ) -> Result<Vec<Distribution>, PredictionsError> {
+        if let Some((rows, known)) = &self.latest
+            && rows == fitted
+        {
+            return Ok(known.clone());
+        }
+        let features = of_each(&prepared.recipe.features, |feature| {
+            distribution(&feature.name, fitted, prepared, dataset)
+        })?;
+        self.latest = Some((fitted.clone(), features.clone()));
+        Ok(features)
+    }
+}
+
+/// The distribution of a column over the rows that `fitted` says; `None`: all.
+fn distribution(
+    name: &str,
+    fitted: &Option<Vec<bool>>,
+    prepared: &Prepared,
+    dataset: &Bytes,
+) -> Result<Distribution, PredictionsError> {
+    let values = feature(dataset, &prepared.recipe, name)?;
+    let is_fitted = |row: usize| fitted.as_ref().is_none_or(|fitted| fitted[row]);
+    Ok(Distribution::of(name, &values.of_rows(is_fitted)))
+}
+
+/// The record of a model that was fitted on the rows of `dataset` that `fitted` says;
+/// `None`: all.
 pub(super) fn training(
     plan: &Plan,
     prepared: &Prepared,
     dataset: &Bytes,
-    fitted: impl Fn(usize) -> bool + Sync,
+    fitted: Option<Vec<bool>>,
     predicted: Option<(String, ColumnValues)>,
+    features: &mut FeatureDistributions,
 ) -> Result<Training, PredictionsError> {
-    let distribution = |name: &str| {
-        let values = feature(dataset, &prepared.recipe, name)?;
-        Ok(Distribution::of(name, &values.of_rows(&fitted)))
-    };
-    let features = of_each(&prepared.recipe.features, |feature| {
-        distribution(&feature.name)
-    });
     Ok(Training {
         source: whole_path(&plan.dataset.source),
         files: prepared.files.clone(),
@@ -69,8 +105,8 @@ pub(super) fn training(
         store: plan.store.clone(),
         limits: plan.limits,
         retrained: None,
-        features: features?,
-        target: distribution(&plan.dataset.target)?,
+        features: features.over(&fitted, prepared, dataset)?,
+        target: distribution(&plan.dataset.target, &fitted, prepared, dataset)?,
         predictions: predicted.map(|(name, values)| Distribution::of(&name, &values)),
     })
 }

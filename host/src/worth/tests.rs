@@ -11,6 +11,7 @@ use super::assessment::{Assessment, Scoring, Worth};
 use super::calibration::{Binning, bins};
 use super::classes::ClassificationReport;
 use super::curves::Curves;
+use super::over_targets::OverTargets;
 use super::residuals::{PredictionInterval, Residuals, differences};
 use super::rows::PredictedRows;
 use super::threshold::{Compared, ThresholdError, tune};
@@ -22,6 +23,23 @@ struct Vectors {
     residuals: Vec<ResidualCase>,
     bootstrap: Vec<BootstrapCase>,
     thresholds: Vec<ThresholdCase>,
+    over_targets: Vec<OverTargetsCase>,
+}
+
+/// By target.
+#[derive(Deserialize)]
+struct OverTargetsCase {
+    truth: Vec<Vec<u32>>,
+    predicted: Vec<Vec<u32>>,
+    numbers: Vec<Vec<f64>>,
+    guesses: Vec<Vec<f64>>,
+    weights: Option<Vec<f64>>,
+    hamming_loss: f64,
+    subset_accuracy: f64,
+    f1_samples: f64,
+    f1_macro: f64,
+    f1_micro: f64,
+    mean_r2: f64,
 }
 
 #[derive(Deserialize)]
@@ -373,4 +391,93 @@ fn a_row_counts_once() {
     );
     let half = worth.prediction_intervals.unwrap()[0];
     assert_eq!((half.half_width, half.holdout), (Some(0.5), Some(0.0)));
+}
+
+/// Predictions of rows 1, 3, 5 and so on.
+fn of_odd_rows(
+    target: Target,
+    values: PredictionValues,
+    weights: &Option<Vec<f64>>,
+) -> PredictedRows {
+    let rows = match &target {
+        Target::Classes { codes, .. } => codes.len(),
+        Target::Numbers(numbers) => numbers.len(),
+    };
+    PredictedRows {
+        rows: (0..rows as u32).map(|row| 2 * row + 1).collect(),
+        splits: vec![0; rows],
+        predicted: PredictionBuf {
+            classes: target.classes().to_vec(),
+            values,
+        },
+        target,
+        weights: weights.clone(),
+    }
+}
+
+#[test]
+fn metrics_over_targets_are_scikit_learns() {
+    let classes = || ["no".to_owned(), "yes".to_owned()].to_vec();
+    for case in &VECTORS.over_targets {
+        let mut over = OverTargets::default();
+        for (truth, predicted) in case.truth.iter().zip(&case.predicted) {
+            let target = Target::Classes {
+                classes: classes(),
+                codes: truth.clone(),
+            };
+            let values = PredictionValues::Classes(predicted.clone());
+            over.add(&of_odd_rows(target, values, &case.weights), None, None);
+        }
+        for (numbers, guesses) in case.numbers.iter().zip(&case.guesses) {
+            let values = PredictionValues::Numbers(guesses.clone());
+            let rows = of_odd_rows(Target::Numbers(numbers.clone()), values, &case.weights);
+            over.add(&rows, None, None);
+        }
+        let found = over.finish().unwrap();
+        assert_eq!(found.rows, case.truth[0].len());
+        for (name, found, expected) in [
+            ("hamming_loss", found.hamming_loss, case.hamming_loss),
+            (
+                "subset_accuracy",
+                found.subset_accuracy,
+                case.subset_accuracy,
+            ),
+            ("f1_samples", found.f1_samples, case.f1_samples),
+            ("f1_macro", found.f1_macro, case.f1_macro),
+            ("f1_micro", found.f1_micro, case.f1_micro),
+            ("mean_r2", found.mean_r2, case.mean_r2),
+        ] {
+            let found = found.unwrap();
+            assert!(
+                (found - expected).abs() <= 1e-12,
+                "{name}: {found}, not {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn rows_that_lack_a_target_count_for_none() {
+    let of = |rows: &[u32], codes: &[u32], predicted: &[u32]| {
+        let target = Target::Classes {
+            classes: ["no".to_owned(), "yes".to_owned()].to_vec(),
+            codes: codes.to_vec(),
+        };
+        let values = PredictionValues::Classes(predicted.to_vec());
+        PredictedRows {
+            rows: rows.to_vec(),
+            ..of_odd_rows(target, values, &None)
+        }
+    };
+    let mut over = OverTargets::default();
+    over.add(&of(&[0, 1, 2], &[1, 0, 1], &[0, 0, 1]), Some("no"), None);
+    over.add(&of(&[2, 1], &[1, 1], &[1, 0]), None, None);
+    let found = over.finish().unwrap();
+    assert_eq!((found.rows, found.hamming_loss), (2, Some(0.25)));
+    assert_eq!(found.subset_accuracy, Some(0.5));
+    // Row 1 is a true `no` of the first and a missed `yes` of the second.
+    assert_eq!(found.f1_macro, Some((1.0 + 2.0 / 3.0) / 2.0));
+    let mut over = OverTargets::default();
+    over.add(&of(&[0], &[1], &[0]), None, None);
+    assert_eq!(over.finish(), None);
 }

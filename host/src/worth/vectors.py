@@ -190,12 +190,47 @@ def thresholds():
         }
 
 
+def over_targets():
+    for rows, targets, weighted in [(40, 3, False), (25, 6, True)]:
+        truth = (random.random((rows, targets)) < 0.3).astype(int)
+        flips = random.random((rows, targets)) < 0.25
+        predicted = np.where(flips, 1 - truth, truth)
+        # A target that is never true nor predicted, and a row of that kind.
+        truth[:, -1] = predicted[:, -1] = 0
+        truth[0] = predicted[0] = 0
+        weights = random.random(rows) if weighted else None
+        numbers = random.normal(size=(rows, 3))
+        guesses = numbers + random.normal(size=(rows, 3))
+        # Of one value alone.
+        numbers[:, 2] = 0.0
+
+        def f1(average):
+            return metrics.f1_score(
+                truth, predicted, average=average, sample_weight=weights, zero_division=0
+            )
+
+        yield {
+            "truth": truth.T.tolist(),
+            "predicted": predicted.T.tolist(),
+            "numbers": numbers.T.tolist(),
+            "guesses": guesses.T.tolist(),
+            "weights": None if weights is None else weights.tolist(),
+            "hamming_loss": metrics.hamming_loss(truth, predicted, sample_weight=weights),
+            "subset_accuracy": metrics.accuracy_score(truth, predicted, sample_weight=weights),
+            "f1_samples": f1("samples"),
+            "f1_macro": f1("macro"),
+            "f1_micro": f1("micro"),
+            "mean_r2": metrics.r2_score(numbers, guesses, sample_weight=weights),
+        }
+
+
 vectors = {
     "reports": list(reports()),
     "curves": list(curves()),
     "residuals": list(residuals()),
     "bootstrap": list(bootstrap()),
     "thresholds": list(thresholds()),
+    "over_targets": list(over_targets()),
 }
 path = pathlib.Path(__file__).with_name("vectors.json")
 path.write_text(json.dumps(vectors, separators=(",", ":")) + "\n")

@@ -76,6 +76,7 @@ impl Recipe {
                     let labels = order.labels().to_vec();
                     (vec![*input], Made::Ordered { labels })
                 }
+                Origin::Above(..) => continue,
                 Origin::Concat(parts, concat) => {
                     let separator = concat.separator().to_owned();
                     let labels = listed(concat.labels());
@@ -106,7 +107,7 @@ impl Recipe {
 }
 
 impl SourceType {
-    fn of(input: &InputColumn) -> Self {
+    pub(super) fn of(input: &InputColumn) -> Self {
         Self {
             name: input.name.clone(),
             data_type: input.data_type.to_string(),
@@ -257,7 +258,7 @@ impl FeatureEncoder {
         let (mut described, mut unknown) = (Vec::new(), Vec::new());
         for ((output, column), known) in outputs.iter().zip(&columns).zip(&self.known) {
             let labels = match &output.origin {
-                Origin::Number(_) | Origin::Ordered(..) => None,
+                Origin::Number(_) | Origin::Ordered(..) | Origin::Above(..) => None,
                 Origin::Category(input) => {
                     let categories = inputs[*input].categories.as_ref();
                     categories.map(CategoryEncoder::labels)

@@ -4,12 +4,12 @@
 use super::splitter::SplitterInputs;
 use super::{EncodeError, one_of};
 use crate::dataset::source::SourceColumn;
-use crate::plan::{Cv, DatasetPlan, FeaturePlan};
+use crate::plan::{Cv, DatasetPlan, FeaturePlan, TargetPlan};
 
 /// The chosen columns, as indices into the source's.
 pub(super) struct Selection<'p> {
     pub(super) features: Vec<Feature<'p>>,
-    pub(super) target: usize,
+    pub(super) targets: Vec<usize>,
     /// The column of the weights.
     pub(super) weight: Option<usize>,
     /// Those that the splitter reads.
@@ -50,7 +50,10 @@ impl<'p> Selection<'p> {
             let found = names.iter().map(|name| find(name, role));
             found.collect::<Result<Vec<usize>, _>>()
         };
-        let target = find(&plan.target, "the target")?;
+        let planned = plan.all_targets();
+        let targets = planned.iter();
+        let targets = targets.map(|target| find(&target.column, "the target"));
+        let targets: Vec<usize> = targets.collect::<Result<_, _>>()?;
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let splitter = SplitterInputs::of(&names, plan, cv, find)?;
         // Where the splitter takes no groups, their column is no feature either.
@@ -68,7 +71,11 @@ impl<'p> Selection<'p> {
                 for (index, column) in columns.iter().enumerate() {
                     let of_rows = Some(index) == groups || Some(index) == weight;
                     let of_splitter = splitter.all().contains(&index);
-                    if index == target || of_splitter || of_rows || dropped.contains(&index) {
+                    if targets.contains(&index)
+                        || of_splitter
+                        || of_rows
+                        || dropped.contains(&index)
+                    {
                         continue;
                     }
                     let name = column.name.clone();
@@ -111,8 +118,13 @@ impl<'p> Selection<'p> {
             return Err(EncodeError::NoFeatures { source_name });
         }
         for (index, Feature { name, parts, .. }) in features.iter().enumerate() {
-            if parts.contains(&target) || *name == plan.target {
-                let name = plan.target.clone();
+            let of_target = |(target, planned): (&usize, &TargetPlan)| {
+                let target_name = planned.name();
+                let is_one = parts.contains(target) || *name == target_name;
+                is_one.then_some(target_name)
+            };
+            let mut of_targets = targets.iter().zip(planned.iter()).filter_map(of_target);
+            if let Some(name) = of_targets.next() {
                 return Err(EncodeError::TargetAmongFeatures { name });
             }
             if features[..index].iter().any(|other| other.name == *name) {
@@ -121,7 +133,7 @@ impl<'p> Selection<'p> {
         }
         Ok(Self {
             features,
-            target,
+            targets,
             weight,
             splitter,
             categorical,
@@ -134,7 +146,7 @@ impl<'p> Selection<'p> {
         let parts = self.features.iter().flat_map(|feature| &feature.parts);
         let mut projection: Vec<usize> = parts
             .copied()
-            .chain([self.target])
+            .chain(self.targets.iter().copied())
             .chain(self.weight)
             .chain(self.splitter.all().iter().copied())
             .collect();

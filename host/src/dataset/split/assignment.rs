@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::error::SplitError;
 use super::marks::{Mark, Marks};
-use crate::dataset::parts::SplitPart;
+use crate::dataset::parts::{PartOf, SplitPart};
 
 /// The column of the folds.
 const FOLD: &str = "fold";
@@ -101,6 +101,36 @@ impl Assignment {
     pub(in crate::dataset) fn columns(&self) -> Vec<&SplitColumn> {
         let columns = self.columns.iter().chain(&self.outer);
         columns.chain(&self.holdout).collect()
+    }
+
+    /// Whether the splits are the same, whatever their columns are called.
+    pub(super) fn has_splits_of(&self, other: &Self) -> bool {
+        let same = |own: &[SplitColumn], others: &[SplitColumn]| {
+            let pairs = || own.iter().zip(others);
+            own.len() == others.len() && pairs().all(|(own, other)| own.values == other.values)
+        };
+        same(&self.columns, &other.columns) && same(&self.outer, &other.outer)
+    }
+
+    /// Names the columns of the splits anew; that of the hold-out keeps its name.
+    pub(super) fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for column in self.columns.iter_mut().chain(&mut self.outer) {
+            column.name = name(&column.name);
+        }
+        for part in &mut self.parts {
+            if let PartOf::Outer(split) = &mut part.of {
+                split.column = name(&split.column);
+            }
+        }
+    }
+
+    /// Names the columns as those of `other`, which has the same splits.
+    pub(super) fn take_names(&mut self, other: &Self) {
+        let own = self.columns.iter_mut().chain(&mut self.outer);
+        let names = other.columns.iter().chain(&other.outer);
+        own.zip(names)
+            .for_each(|(own, other)| own.name.clone_from(&other.name));
+        self.parts.clone_from(&other.parts);
     }
 
     /// The columns that divide the rows of the search.
@@ -294,6 +324,23 @@ pub(super) struct Builder<'a> {
     splits: usize,
 }
 
+/// Refuses more columns, of all targets, than a guest holds.
+pub(super) fn expect_values(
+    method: &'static str,
+    columns: u128,
+    rows: usize,
+) -> Result<(), SplitError> {
+    if columns > 1 && columns.saturating_mul(rows as u128) > MAX_FOLDS {
+        return Err(SplitError::TooManyValues {
+            method,
+            columns: columns as u64,
+            rows,
+            most: MAX_FOLDS as u64,
+        });
+    }
+    Ok(())
+}
+
 impl<'a> Builder<'a> {
     pub(super) fn new(method: &'static str, rows: &'a [u32], total: usize) -> Self {
         Self {
@@ -454,7 +501,7 @@ impl<'a> Builder<'a> {
 
     pub(super) fn finish(
         self,
-        held_out: Option<Vec<bool>>,
+        held_out: Option<&[bool]>,
         rare_classes: Vec<(u32, usize)>,
         parts: Vec<SplitPart>,
     ) -> Assignment {
@@ -478,7 +525,7 @@ impl<'a> Builder<'a> {
             search_rows: self.rows.len(),
             holdout: held_out.map(|held_out| SplitColumn {
                 name: HOLDOUT.to_owned(),
-                values: Values::unsplit(held_out.into_iter().map(i32::from)),
+                values: Values::unsplit(held_out.iter().map(|held_out| i32::from(*held_out))),
             }),
             rare_classes,
         }

@@ -4,16 +4,19 @@ use rand_chacha::ChaCha8Rng;
 
 use super::coded::Coded;
 use super::error::SplitError;
+use super::iterative::iterative;
 use super::sizes::apportion;
+use crate::dataset::category::MISSING;
 use crate::plan::Holdout;
 use crate::random;
 
 /// Draws the rows that are held out: as many as scikit-learn's
-/// `train_test_split` takes, in all and, if stratified, of each class.
+/// `train_test_split` takes, in all and, if stratified, of each class. By several targets, or
+/// one that rows lack, it is stratified as [`iterative`] does.
 pub(super) fn hold_out(
     holdout: &Holdout,
     rows: usize,
-    classes: Option<Coded<'_>>,
+    classes: &[Coded<'_>],
     mut random: ChaCha8Rng,
 ) -> Result<Vec<bool>, SplitError> {
     let test = (holdout.fraction * rows as f64).ceil() as usize;
@@ -41,10 +44,20 @@ pub(super) fn hold_out(
         codes: classes,
         labels,
         ..
-    } = classes.ok_or(SplitError::NotClasses {
-        what: "a stratified hold-out".to_owned(),
-        instead: "`stratify: false`",
-    })?;
+    } = match classes {
+        [] => {
+            return Err(SplitError::NotClasses {
+                what: "a stratified hold-out".to_owned(),
+                instead: "`stratify: false`",
+            });
+        }
+        [one] if !one.codes.contains(&MISSING) => *one,
+        several => {
+            let all: Vec<u32> = (0..rows as u32).collect();
+            let folds = iterative(&all, several, &[rows - test, test], Some(&mut random));
+            return Ok(folds.into_iter().map(|fold| fold == 1).collect());
+        }
+    };
     let mut of_class: Vec<Vec<u32>> = vec![Vec::new(); labels.len()];
     for (row, class) in (0u32..).zip(classes) {
         of_class[*class as usize].push(row);

@@ -27,6 +27,7 @@ pub(super) fn inner(
             cv,
             rows: &rows,
             classes,
+            all: &[],
             rare_classes: Vec::new(),
         };
         let added = splitter.split(column, &mut inside);

@@ -131,12 +131,13 @@ fn split_rows(
     let target = Target {
         rows,
         classes: classes.map(Column::coded),
+        present: None,
     };
     let columns = match groups {
         Some(groups) => SplitterColumns::Values(groups.coded()),
         None => SplitterColumns::None,
     };
-    assign(cv, &Kind::default(), None, target, columns)
+    assign_one(cv, &Kind::default(), None, target, columns)
 }
 
 /// The splits as a guest reads them from the columns of the file.
@@ -188,8 +189,9 @@ fn assigned(cv: &Cv, holdout: Option<&Holdout>, classes: &[u32]) -> Result<Assig
     let target = Target {
         rows: classes.len(),
         classes: Some(Coded::of(classes, &set)),
+        present: None,
     };
-    assign(cv, &Kind::default(), holdout, target, SplitterColumns::None)
+    assign_one(cv, &Kind::default(), holdout, target, SplitterColumns::None)
 }
 
 /// The values of the column of that name.
@@ -356,6 +358,7 @@ fn a_column_names_the_folds() {
     let target = Target {
         rows: 6,
         classes: None,
+        present: None,
     };
     let cv = Cv::PredefinedSplit {
         column: "fold".to_owned(),
@@ -366,7 +369,7 @@ fn a_column_names_the_folds() {
             texts: true,
         };
         let named = SplitterColumns::Values(Coded::of(codes, &set));
-        assign(&cv, &Kind::default(), None, target, named)
+        assign_one(&cv, &Kind::default(), None, target, named)
             .map(|found| (folds(&found), found.splits().len()))
     };
     // Sorted as numbers: 9, then 10.
@@ -429,9 +432,10 @@ fn what_cannot_be_split_is_refused() {
     let target = Target {
         rows: 8,
         classes: None,
+        present: None,
     };
     assert!(matches!(
-        assign(
+        assign_one(
             &stratified(2, None),
             &Kind::default(),
             None,
@@ -441,7 +445,7 @@ fn what_cannot_be_split_is_refused() {
         Err(SplitError::NotClasses { .. })
     ));
     assert!(
-        assign(
+        assign_one(
             &k_fold(2, None),
             &Kind::default(),
             None,
@@ -532,9 +536,10 @@ fn splits_of_the_user_are_taken_as_they_are() {
         let target = Target {
             rows: texts[0].len(),
             classes: None,
+            present: None,
         };
         let columns = texts.iter().map(|text| of(text)).collect();
-        assign(
+        assign_one(
             &cv,
             &Kind::default(),
             holdout,

@@ -20,11 +20,11 @@ fn measure_flights() {
     };
     time("prepare", &mut || {
         let store = Store::open("memory://").unwrap();
-        let prepared = prepare(&plan, &store).unwrap();
+        let prepared = prepare_one(&plan, &store).unwrap();
         assert_eq!(prepared.rows, 336_776);
     });
     let store = Store::open("memory://").unwrap();
-    let prepared = prepare(&plan, &store).unwrap();
+    let prepared = prepare_one(&plan, &store).unwrap();
     println!(
         "{} bytes, splits {} bytes",
         prepared.dataset_bytes,
@@ -74,7 +74,7 @@ fn measure_flights() {
         for batch in &kept {
             for (column, statistics) in batch.columns.iter().zip(&mut columns) {
                 statistics::value_keys(column, &mut keys);
-                statistics.update(&keys, batch.classes.as_ref().unwrap());
+                statistics.update(&keys, batch.classes().unwrap());
             }
         }
     });
@@ -114,7 +114,7 @@ fn measure_flights() {
     });
     let classes: Vec<u32> = kept
         .iter()
-        .flat_map(|b| b.classes.clone().unwrap())
+        .flat_map(|b| b.classes().unwrap().to_vec())
         .collect();
     let set = labels::LabelSet {
         labels: vec!["0".to_owned(), "1".to_owned()],
@@ -123,11 +123,12 @@ fn measure_flights() {
     let target = Target {
         rows: classes.len(),
         classes: Some(Coded::of(&classes, &set)),
+        present: None,
     };
     let mut assignment = None;
     time("assign", &mut || {
         assignment = Some(
-            split::assign(
+            split::assign_one(
                 &plan.cv,
                 &Kind::default(),
                 None,
@@ -157,10 +158,11 @@ fn measure_shuffled_splits() {
         let target = Target {
             rows: 100_000,
             classes: None,
+            present: None,
         };
         let start = std::time::Instant::now();
         let found =
-            split::assign(&cv, &Kind::default(), None, target, SplitterColumns::None).unwrap();
+            split::assign_one(&cv, &Kind::default(), None, target, SplitterColumns::None).unwrap();
         let assigned = start.elapsed();
         let file = writer::write_splits(&found.columns()).unwrap();
         println!(

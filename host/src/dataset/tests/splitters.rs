@@ -217,8 +217,10 @@ fn columns_of_overlapping_splits_are_small() {
     let target = split::Target {
         rows,
         classes: None,
+        present: None,
     };
-    let found = split::assign(&cv, &Kind::default(), None, target, SplitterColumns::None).unwrap();
+    let found =
+        split::assign_one(&cv, &Kind::default(), None, target, SplitterColumns::None).unwrap();
     let file = writer::write_splits(&found.columns()).unwrap();
     // A bit for each value and a little for the runs among them, and 200 bytes for
     // each column.

@@ -80,7 +80,8 @@ proptest! {
         plan.dataset.csv.null_values = vec!["NULL".to_owned()];
         plan.cv = Cv::KFold { n_splits: 2, shuffle: false, random_state: 0 };
         let store = Store::open("memory://").unwrap();
-        let found = prepare_with(&plan, Some(&store), ReadOptions { threads, chunk_bytes }).unwrap();
+        let options = ReadOptions { threads, chunk_bytes };
+        let found = only(prepare_with(&plan, Some(&store), options).unwrap());
         let rows = rows(&found);
         prop_assert_eq!(rows.len(), cells.len() + 1);
         for (found, (a, b)) in rows[1..].iter().zip(&cells) {
@@ -148,15 +149,17 @@ fn any_number_of_threads_makes_the_same_dataset() {
     let plan = plan(path, "y");
     let of = |threads, chunk_bytes| {
         let store = Store::open("memory://").unwrap();
-        let found = prepare_with(
-            &plan,
-            Some(&store),
-            ReadOptions {
-                threads,
-                chunk_bytes,
-            },
-        )
-        .unwrap();
+        let found = only(
+            prepare_with(
+                &plan,
+                Some(&store),
+                ReadOptions {
+                    threads,
+                    chunk_bytes,
+                },
+            )
+            .unwrap(),
+        );
         (found.dataset, found.splits, found.layout, found.summary)
     };
     let one = of(1, CHUNK_BYTES);
@@ -181,7 +184,7 @@ fn a_type_that_shows_late_is_found_by_any_number_of_threads() {
             threads,
             ..ReadOptions::default()
         };
-        prepare_with(&plan, Some(&store), options).unwrap()
+        only(prepare_with(&plan, Some(&store), options).unwrap())
     };
     let (one, two) = (of(1), of(2));
     assert_eq!(kinds(&one.layout)[..2], [("id", false), ("price", true)]);

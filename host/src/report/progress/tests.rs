@@ -71,6 +71,7 @@ impl TermLike for Paper {
 
 fn started(fits: usize) -> Event {
     Event::RunStarted {
+        targets: 1,
         run: Digest::of(b"run"),
         candidates: fits / 3,
         splits: 3,

@@ -40,6 +40,10 @@ pub(super) fn plan_of_model(
         positive: head.target.positive.clone(),
         ..reading(&head.reading, &head.recipe, (source, format), &[])
     };
+    for target in &mut plan.dataset.targets {
+        target.learn = plan.dataset.learn;
+        target.positive.clone_from(&plan.dataset.positive);
+    }
     if !(retunes && plan.cv.takes_groups()) {
         plan.dataset.groups = None;
     }

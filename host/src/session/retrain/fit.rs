@@ -16,7 +16,7 @@ use crate::run::summary::Summary;
 use crate::run::tasks::SingleTask;
 use crate::session::drift::of_columns;
 use crate::session::export::fitted;
-use crate::session::training::training;
+use crate::session::training::{FeatureDistributions, training};
 use crate::session::{LoadedPlan, Opened, Options, RetrainError, SessionError, SuitedPlan};
 use crate::worth::{self, PredictedRows, Scoring, threshold};
 
@@ -255,10 +255,18 @@ impl Retraining<'_> {
             holdout: Some(held_out(told)),
             ..old.clone()
         };
-        let is_fitted = |row: usize| on_all || !self.newest.held_out[row];
+        let kept = self.newest.held_out.iter().map(|held_out| !held_out);
+        let kept = (!on_all).then(|| kept.collect());
         let predicted = worth::predicted(predicted, self.scoring());
         let plan = self.plan();
-        let mut record = training(plan, prepared, &self.dataset, is_fitted, Some(predicted))?;
+        let mut record = training(
+            plan,
+            prepared,
+            &self.dataset,
+            kept,
+            Some(predicted),
+            &mut FeatureDistributions::default(),
+        )?;
         record.retrained = Some(old.run);
         if let Some(before) = self.file.training.as_ref().filter(|_| asked.new_only) {
             // What the old model was trained on is known, too.

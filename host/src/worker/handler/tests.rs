@@ -40,7 +40,7 @@ search: {params: {n_estimators: [1, 2, 3, 4], random_state: [1, 2, 3]}}
 cv: {method: k_fold, n_splits: 2}
 ";
     let mut draft = Draft::parse(Path::new("plan.yaml"), text, &[], Path::new("/"));
-    draft.check_trainers(std::slice::from_ref(&trainer), &[], None);
+    draft.check_trainers(std::slice::from_ref(&trainer), &[], &[None]);
     let column = |name: &str| Field::new(name, DataType::Float64, true);
     draft.check_columns(&Schema::new(vec![column("x"), column("y")]));
     let plan = draft.finish().unwrap_or_else(|error| panic!("{error}"));

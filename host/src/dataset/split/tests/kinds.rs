@@ -60,12 +60,13 @@ fn assigned_for(
     let target = Target {
         rows: classes.as_ref().map_or(0, |column| column.codes.len()),
         classes: classes.as_ref().map(Column::coded),
+        present: None,
     };
     let columns = match &groups {
         Some(groups) => SplitterColumns::Values(groups.coded()),
         None => SplitterColumns::None,
     };
-    assign(cv, kind, None, target, columns)
+    assign_one(cv, kind, None, target, columns)
 }
 
 #[test]
