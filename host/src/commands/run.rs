@@ -69,7 +69,7 @@ impl Run {
 
     fn progress(&self, plan: &Plan) -> Progress {
         let metric = match plan.dataset.targets.len() {
-            0 | 1 => &plan.scoring[ranking_metric(plan)].name,
+            0 | 1 => plan.scoring[ranking_metric(plan)].name.as_str(),
             // There is no best over several targets.
             _ => "",
         };

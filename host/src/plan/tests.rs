@@ -545,3 +545,67 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_target_has_a_plan_of_its_own() {
+    let whole = plan(
+        "dataset:\n  source: a.csv\n  targets: [{column: a, positive: 1}, {column: t, learn: regression}, \
+         {column: t, above: 15}]\ntrainer: {name: random_forest}\nscoring: [roc_auc, r2]\n\
+         refit: roc_auc\ncv: {n_splits: 3, shuffle: true, random_state: 7}\noutput: out\n",
+        &[],
+    );
+    assert_eq!(whole.dataset.target, "a");
+    assert_eq!(whole.dataset.missing_target, MissingTarget::Keep);
+    let searches = whole.searches();
+    let about: Vec<_> = searches
+        .iter()
+        .map(|plan| {
+            let scoring = plan.scoring.iter().map(|score| score.name.as_str());
+            let metric = plan.refit.as_ref().map(|refit| refit.metric.as_str());
+            let output = plan.output.as_ref().unwrap().to_str().unwrap();
+            (
+                plan.dataset.target.as_str(),
+                plan.dataset.drop.join(" "),
+                scoring.collect::<Vec<_>>().join(" "),
+                metric.unwrap(),
+                plan.cv.method(),
+                output.rsplit('/').next().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("a", "t", "roc_auc", "roc_auc", "stratified_k_fold", "a"),
+        ("t", "a", "r2", "r2", "k_fold", "t"),
+        (
+            "t_above_15",
+            "a",
+            "roc_auc",
+            "roc_auc",
+            "stratified_k_fold",
+            "t_above_15",
+        ),
+    ];
+    let expected = expected.map(|(target, drop, scoring, metric, cv, output)| {
+        (
+            target,
+            drop.to_owned(),
+            scoring.to_owned(),
+            metric,
+            cv,
+            output,
+        )
+    });
+    assert_eq!(about, expected);
+    assert_eq!(searches[0].dataset.positive.as_deref(), Some("1"));
+    // That of a target is a plan like any other: its own search is itself.
+    for plan in searches {
+        assert_eq!(plan.searches(), [plan.clone()]);
+    }
+    let all = plan(
+        "dataset: {source: a.csv, targets: [{column: t, learn: regression}, b], stratify: all}\n\
+         trainer: {name: random_forest}\n",
+        &[],
+    );
+    let methods = all.searches().into_iter().map(|plan| plan.cv.method());
+    assert_eq!(methods.collect::<Vec<_>>(), ["stratified_k_fold"; 2]);
+}

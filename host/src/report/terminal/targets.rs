@@ -101,7 +101,7 @@ fn table(targets: &[Report], style: Style, out: &mut String) -> fmt::Result {
         let params = searched.map(|(name, value)| format!("{name}={}", plain(Some(value))));
         clip(&params.collect::<Vec<_>>().join(" "), PARAMS_WIDTH)
     });
-    let mut fixed = vec![column("target", names.collect(), false)];
+    let fixed = vec![column("target", names.collect(), false)];
     let mut others = vec![column("score", scores.collect(), true)];
     others.push(column("metric", metrics.collect(), false));
     if targets.iter().any(|report| report.holdout.is_some()) {
@@ -117,7 +117,6 @@ fn table(targets: &[Report], style: Style, out: &mut String) -> fmt::Result {
     if params.iter().any(|params| !params.is_empty()) {
         others.push(column("best", params, false));
     }
-    fixed.truncate(1);
     let (kept, left_out) = fit(fixed, others, style.width + GAP);
     write_columns(&kept, |_| false, style, out)?;
     write_left_out(Vec::new(), &left_out, style, out)
