@@ -17,7 +17,7 @@ fn table(only: &str) -> String {
         let a = u32::from(x > 5 && noise > 0);
         let b = ["no", "yes"][usize::from(x > 8)];
         let t = format!("{}.5", x * 10 + noise);
-        let (lacks_b, lacks_t) = (row % 11 == 0, row % 13 == 0);
+        let (lacks_b, lacks_t) = (row.is_multiple_of(11), row.is_multiple_of(13));
         if (only == "b" && lacks_b) || (only.starts_with('t') && lacks_t) {
             continue;
         }

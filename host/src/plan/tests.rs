@@ -599,7 +599,7 @@ fn each_target_has_a_plan_of_its_own() {
     assert_eq!(searches[0].dataset.positive.as_deref(), Some("1"));
     // That of a target is a plan like any other: its own search is itself.
     for plan in searches {
-        assert_eq!(plan.searches(), [plan.clone()]);
+        assert_eq!(plan.searches(), std::slice::from_ref(&plan));
     }
     let all = plan(
         "dataset: {source: a.csv, targets: [{column: t, learn: regression}, b], stratify: all}\n\
