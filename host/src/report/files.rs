@@ -4,7 +4,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
-//! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
+//! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*`, `permutation_test.*`, `permutation_scores.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
 //! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
@@ -121,7 +121,9 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
     make_folder(folder)?;
     let findings = report.findings.iter();
     let tables: Vec<FindingsTable> = findings
-        .flat_map(|findings| FindingsTable::all(findings, &report.candidates))
+        .flat_map(|findings| {
+            FindingsTable::all(findings, &report.candidates, &report.results.metrics)
+        })
         .collect();
     let tables: Vec<(&str, Columns<'_>)> = match tables.as_slice() {
         [] => vec![(
