@@ -107,11 +107,13 @@ pub const EXPLANATIONS: [&str; 4] = [
     "shap.parquet",
 ];
 /// The names of tables of any kind of plan.
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 6] = [
     "cv_results",
     "learning_curve",
     "nested_cross_validation",
     "inner_results",
+    "permutation_test",
+    "permutation_scores",
 ];
 
 /// Writes all files of a report into a folder, which is made if it is not
