@@ -10,6 +10,7 @@ mod drift;
 mod effort;
 mod error;
 mod explain;
+mod explained;
 mod export;
 mod first_step;
 mod load;
@@ -37,6 +38,7 @@ use crate::run::pool::Pool;
 use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::{Search, Searched, search};
+use crate::run::summary::Explained;
 use crate::store::{Key, Settled, Store};
 use crate::task::Cancel;
 use crate::worth::OverTargets;
@@ -47,6 +49,7 @@ pub use drift::Drift;
 pub use effort::TimeEstimate;
 pub use error::{RetrainError, SessionError};
 pub use explain::most_important;
+pub use explained::explain_again;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use model::{OpenModel, component};
@@ -131,7 +134,10 @@ pub fn execute(
     for (report, export) in reports.iter_mut().zip(&exports) {
         let kept = match options.cancel.is_cancelled() {
             true => Ok(()),
-            false => report.summary().keep(export.record.store()),
+            false => report
+                .summary()
+                .with_explained(explained(report, export.prepared))
+                .keep(export.record.store()),
         };
         if report.failure.is_none() {
             report.failure = match kept {
@@ -258,6 +264,15 @@ impl SplitSizes {
         };
         Ok(&self.latest.insert(latest).1)
     }
+}
+
+/// What was explained of a run, for its summary.
+fn explained(report: &Report, prepared: &Prepared) -> Option<Explained> {
+    report.explanations.as_ref()?;
+    Some(Explained {
+        plan: report.plan.explain.clone()?,
+        refit: prepared.refit.clone(),
+    })
 }
 
 /// Where the tasks of a plan run, and where their data are.
