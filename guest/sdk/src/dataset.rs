@@ -34,6 +34,10 @@ use crate::{Fault, Job, Params, Scorer, Table, Target, TrainerDescription, task}
 /// split, and a selection takes 4 bytes per row.
 const SELECTIONS: usize = 8;
 
+/// The number of targets that are kept decoded. Tasks come target by target, and one takes
+/// 4 or 8 bytes per row.
+const TARGETS: usize = 4;
+
 /// A dataset that is open for tasks. Prepared features, targets and the rows of
 /// splits are computed on first use and kept.
 #[derive(Debug)]
@@ -543,6 +547,9 @@ impl Dataset {
         }
         let target = KnownTarget::new(self.table()?.target(name, task.learning)?);
         let mut targets = self.targets.borrow_mut();
+        if targets.len() >= TARGETS {
+            targets.clear();
+        }
         targets.insert(name.clone(), Rc::clone(&target));
         Ok(target)
     }
