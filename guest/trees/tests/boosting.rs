@@ -186,7 +186,10 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
         1 => Just((json!(true), json!(null))),
     ];
     let limits = (
-        prop_oneof![Just(1e-3), Just(0.5)],
+        (
+            prop_oneof![Just(1e-3), Just(0.5)],
+            prop::sample::select(&["rows", "hessian", "both"][..]),
+        ),
         prop_oneof![Just(0.0), Just(0.01)],
         prop_oneof![2 => Just(json!(null)), 1 => Just(json!("no_interactions"))],
         prop_oneof![
@@ -211,7 +214,8 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
                 "colsample_bytree": sampling.2, "random_state": sampling.3,
                 "early_stopping": stops, "validation_fraction": validation,
                 "n_iter_no_change": 2,
-                "min_sum_hessian": limits.0, "min_split_gain": limits.1,
+                "min_sum_hessian": limits.0.0, "min_samples_leaf_by": limits.0.1,
+                "min_split_gain": limits.1,
                 "interaction_cst": limits.2,
             });
             let signs = (0..).zip(limits.3);

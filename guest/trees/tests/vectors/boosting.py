@@ -84,6 +84,9 @@ OTHERS = [
     ("two", {"max_depth": 2, "max_iter": 8}, False),
     ("three", {"max_iter": 1}, False),
     ("three", {"max_leaf_nodes": 4, "max_iter": 3}, False),
+    # Where leaves hold few of the Hessians, whose rows LightGBM counts by them.
+    ("two", {"max_iter": 12, "max_leaf_nodes": 4, "learning_rate": 0.4}, False),
+    ("counts", {"loss": "poisson", "min_samples_leaf": 60}, False),
 ]
 
 NAMES = {
@@ -158,6 +161,7 @@ def main():
             else:
                 predictions = model.predict(frame.iloc[test])
             params["early_stopping"] = False
+            params["min_samples_leaf_by"] = "rows" if of == "scikit-learn" else "hessian"
             if classes > 2 and of == "scikit-learn":
                 params["learning_rate"] = 0.1 * classes / (classes - 1)
             found["cases"].append({
