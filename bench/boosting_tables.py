@@ -8,7 +8,7 @@ on many real tables, at equal settings.
 
 For each table of tables_data.py, or 6,000 random rows of it, and for the flights of
 data/flights.parquet, whole, by class and by number: five folds, once for each of five
-seeds, which all three sides share; ten seeds where `--more` finds a verdict near two
+seeds, which all three sides share; twenty seeds where `--more` finds a verdict near two
 standard errors. Each setting of SETTINGS is given to all; what a side has beyond it
 keeps that side's default. Categories are categories on every side. fanout runs a plan
 a table and seed, each with a random_state of its own; the others draw nothing.
@@ -35,7 +35,7 @@ KEPT = HERE / "boosting_tables.json"
 ROWS = 6_000
 SIDES = ["fanout", "lightgbm", "scikit-learn"]
 SEEDS = 5
-MANY = 10
+MANY = 20
 
 # By name, in scikit-learn's words, which are fanout's too; boosting_tables_peer.py has
 # LightGBM's.
@@ -100,7 +100,7 @@ def table(name):
             frame[column] = values.astype(object).where(values.isna(), values.astype(str))
         else:
             frame[column] = values.astype("float64")
-    return tables_data.with_folds(frame, splitter)
+    return tables_data.with_folds(frame, splitter, MANY)
 
 
 def scoring(name, frame):
@@ -134,7 +134,7 @@ class Sides:
             dataset["positive"] = classes[1]
         found = {setting: {metric: [] for metric in self.scoring} for setting in settings}
         for seed in seeds:
-            others = [f"fold{other}" for other in range(10) if other != seed]
+            others = [f"fold{other}" for other in range(MANY) if other != seed]
             shared = {"early_stopping": False, "random_state": seed, **SHARED, **self.more}
             arms = [{**shared, **SETTINGS[setting]} for setting in settings]
             plan = {

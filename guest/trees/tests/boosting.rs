@@ -424,6 +424,32 @@ fn numbers_that_no_row_of_a_node_has_go_left() {
     assert_eq!(test[2], test[0]);
 }
 
+/// The rules of `min_samples_leaf_by` differ where Hessians do.
+#[test]
+fn what_counts_as_rows_of_a_leaf_matters_where_hessians_differ() {
+    let numbers = waves(300);
+    let Target::Numbers(values) = &numbers.target else {
+        panic!("numbers");
+    };
+    let classes = Data {
+        target: Target::Classes {
+            classes: vec!["0".to_owned(), "1".to_owned()],
+            codes: values.iter().map(|&value| u32::from(value > 2.0)).collect(),
+        },
+        ..numbers.clone()
+    };
+    let by = |data: &Data, rule: &str| {
+        let set = json!({"min_samples_leaf_by": rule, "max_iter": 20});
+        let (found, _) = evaluate(data, &[params(&data.target, &set)]).unwrap();
+        found.train[&0].clone()
+    };
+    for other in ["hessian", "both"] {
+        assert!(is_same(&by(&numbers, "rows"), &by(&numbers, other)));
+        assert!(!is_same(&by(&classes, "rows"), &by(&classes, other)));
+    }
+    assert!(!is_same(&by(&classes, "hessian"), &by(&classes, "both")));
+}
+
 #[test]
 fn monotonic_features_are_obeyed_in_both_directions() {
     let falls = |predicted: &[f64], sign: f64| {

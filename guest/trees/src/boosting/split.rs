@@ -388,3 +388,29 @@ impl<'a, 'b> Scan<'a, 'b> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_leaf_are_counted_by_their_number_or_hessians() {
+        let sums = |rows, hessian| Sums {
+            rows,
+            hessian,
+            gradient: 0,
+        };
+        // A row has a mean Hessian of 2.5 steps: 20 rows have 50.
+        let node = sums(100, 250);
+        for (by, few_rows, few_hessians) in [
+            (LeafCount::Rows, false, true),
+            (LeafCount::Hessian, true, false),
+            (LeafCount::Both, false, false),
+        ] {
+            let least = Least::of(20, by, node);
+            assert!(least.is_met(sums(20, 50)), "{by:?}");
+            assert_eq!(least.is_met(sums(19, 50)), few_rows, "{by:?}");
+            assert_eq!(least.is_met(sums(20, 49)), few_hessians, "{by:?}");
+        }
+    }
+}

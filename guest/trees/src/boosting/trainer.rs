@@ -332,8 +332,8 @@ fn params(kind: TargetKind) -> Vec<Param> {
             vec![choice(&["rows", "hessian", "both"])],
             json!("both"),
             "What `min_samples_leaf` counts: `rows`, as scikit-learn; `hessian`, their Hessians \
-             over the mean Hessian of the node that is split, as LightGBM, where rows whose class \
-             is nearly certain count less; `both`, the lesser of the two. It matters where \
+             over the mean Hessian of the node that is split, as LightGBM (which rounds those of \
+             each bin), where rows whose class is nearly certain count less; `both`, the lesser of the two. It matters where \
              Hessians differ: to classes, `poisson`, `gamma` and sample weights.",
         ),
         Param::new(
