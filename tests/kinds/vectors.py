@@ -196,12 +196,12 @@ vectors = {
         nested(near, time3, k3, "n_neighbors", [1, 3]),
     ],
     "permutation_test": [
-        permuted(near, k3, 10, 0),
+        permuted(bayes, k3, 10, 0),
         permuted(bayes, s3, 10, 4294967295),
         permuted(scaled, k4, 20, 7),
         permuted(chosen, k3, 5, 1),
-        permuted(near, k3, 6, 3, groups),
-        permuted(near, (GroupKFold(3), {"method": "group_k_fold", "n_splits": 3}), 6, 3, groups),
+        permuted(bayes, k3, 6, 3, groups),
+        permuted(bayes, (GroupKFold(3), {"method": "group_k_fold", "n_splits": 3}), 6, 3, groups),
         permuted(
             bayes,
             (StratifiedGroupKFold(3), {"method": "stratified_group_k_fold", "n_splits": 3}),

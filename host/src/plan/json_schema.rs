@@ -64,7 +64,10 @@ fn plan() -> Json {
         *property = match property.take() {
             Json::Null => field.schema(),
             // Several kinds have a field of this name.
-            other => json!({"anyOf": [other, field.schema()]}),
+            other => json!({
+                "description": "By the kind of the plan.",
+                "anyOf": [other, field.schema()],
+            }),
         };
     }
     let rules = KIND.variants.iter().map(|variant| {
