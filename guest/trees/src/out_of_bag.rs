@@ -101,7 +101,7 @@ impl OutOfBag {
     /// scikit-learn's `oob_score_`: of classes the accuracy of the class of the greatest
     /// sum, of numbers R². As there, what no tree predicts counts as class 0, and as 0.
     /// `None` if it is not a finite number.
-    pub(crate) fn score(&self) -> Option<f64> {
+    pub fn score(&self) -> Option<f64> {
         let width = width(self.classes as usize);
         let rows = self.sums.chunks_exact(width).zip(&self.trees);
         let score = match &self.targets {

@@ -57,12 +57,13 @@ impl Show {
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let (mut warnings, lead, threshold, worth) = match summary {
+        let (mut warnings, lead, threshold, worth, oob_score) = match summary {
             Some(summary) => (
                 summary.warnings,
                 summary.lead,
                 summary.threshold,
                 summary.worth,
+                summary.oob_score,
             ),
             None => Default::default(),
         };
@@ -97,6 +98,7 @@ impl Show {
             worth,
             explanations: None,
             holdout: replay.holdout,
+            oob_score,
             model: None,
             warnings,
             failure: None,
