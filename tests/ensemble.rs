@@ -33,14 +33,19 @@ fn plan(fanout: &Fanout) -> String {
 /// The events of this name in a log.
 fn events(fanout: &Fanout, log: &str, name: &str) -> Vec<Value> {
     let log = std::fs::read_to_string(fanout.path(log)).unwrap();
-    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["event"] == name).collect()
 }
 
 /// How many parts were fitted, and how many the store had.
 fn parts(fanout: &Fanout, log: &str) -> (usize, usize) {
     let parts = events(fanout, log, "part_finished");
-    assert!(parts.iter().all(|part| part["fault"].is_null()), "{parts:?}");
+    assert!(
+        parts.iter().all(|part| part["fault"].is_null()),
+        "{parts:?}"
+    );
     let reused = parts.iter().filter(|part| part["reused"] == true).count();
     (parts.len() - reused, reused)
 }
@@ -78,8 +83,10 @@ fn a_forest_that_many_workers_grow_has_the_bytes_of_one_that_one_grew() {
     assert_eq!(one.differing(&there), [""; 0]);
     assert!(parts(&fanout, "there.jsonl").0 >= 4);
     let made = events(&fanout, "there.jsonl", "part_finished");
-    let makers: std::collections::BTreeSet<&str> =
-        made.iter().filter_map(|part| part["worker"].as_str()).collect();
+    let makers: std::collections::BTreeSet<&str> = made
+        .iter()
+        .filter_map(|part| part["worker"].as_str())
+        .collect();
     assert!(makers.len() > 1, "{makers:?}");
     drop(workers);
 
@@ -97,11 +104,18 @@ fn a_killed_run_goes_on_with_the_parts_that_are_there() {
     let mut command = fanout.command();
     command.args(["run", &plan, "--output", "killed", "--events", "-"]);
     command.args(["--workers", "2", "--store", "store"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut done = 0;
     while done < 2 {
-        let line = lines.next().expect("the run ends before two parts").unwrap();
+        let line = lines
+            .next()
+            .expect("the run ends before two parts")
+            .unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
         done += usize::from(event["event"] == "part_finished");
     }
@@ -125,8 +139,20 @@ fn a_killed_run_goes_on_with_the_parts_that_are_there() {
 fn the_example_is_scored_out_of_bag() {
     let fanout = Fanout::new();
     let plan = example("flights_ensemble.yaml");
-    let few = ["--set", "trainer.params.n_estimators=20", "--set", "trainer.params.max_depth=4"];
-    let report = fanout.json(&[&[plan.as_str()], &few[..], &["--store", "memory://", "--output", "out"]].concat());
+    let few = [
+        "--set",
+        "trainer.params.n_estimators=20",
+        "--set",
+        "trainer.params.max_depth=4",
+    ];
+    let report = fanout.json(
+        &[
+            &[plan.as_str()],
+            &few[..],
+            &["--store", "memory://", "--output", "out"],
+        ]
+        .concat(),
+    );
     let best = &report["best"];
     let oob_score = best["oob_score"].as_f64().unwrap();
     // As many flights are not cancelled.

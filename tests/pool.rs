@@ -364,7 +364,9 @@ fn given(fixture: &PoolFixture, task: &SingleTask) -> (Scores, Vec<(Output, Dige
     let artifacts = found[0].artifacts.iter();
     (
         outcome.result.clone().unwrap().scores[0].clone(),
-        artifacts.map(|(_, output, digest)| (*output, *digest)).collect(),
+        artifacts
+            .map(|(_, output, digest)| (*output, *digest))
+            .collect(),
     )
 }
 

@@ -342,10 +342,12 @@ impl Expansion {
     fn weight(&self, candidate: usize, trainer: &TrainerDescription) -> f64 {
         let params = self.params(candidate);
         let costly = trainer.params.iter();
-        let factors = costly.filter(|param| param.cost != Cost::None).map(|param| {
-            let value = params.get(&param.name).unwrap_or(&param.default);
-            family::weight(param.cost, value) / family::weight(param.cost, &param.default)
-        });
+        let factors = costly
+            .filter(|param| param.cost != Cost::None)
+            .map(|param| {
+                let value = params.get(&param.name).unwrap_or(&param.default);
+                family::weight(param.cost, value) / family::weight(param.cost, &param.default)
+            });
         factors.product()
     }
 

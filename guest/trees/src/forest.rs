@@ -147,7 +147,11 @@ pub fn score(
     let means = |rows: &[u32]| -> Result<Vec<f64>, ForestError> {
         check_test(bins, rows)?;
         let classes = forest.classes();
-        Ok(mean_prediction(forest.fitted(), classes, &bins.select(rows)))
+        Ok(mean_prediction(
+            forest.fitted(),
+            classes,
+            &bins.select(rows),
+        ))
     };
     let classes = forest.classes();
     let means_of_test = means(test)?;

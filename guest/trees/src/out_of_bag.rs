@@ -111,10 +111,12 @@ impl OutOfBag {
                     let predicted = match sums {
                         [one] => usize::from(*one > half(**trees)),
                         // The first of the greatest.
-                        sums => (1..sums.len()).fold(0, |best, class| match sums[class] > sums[best] {
-                            true => class,
-                            false => best,
-                        }),
+                        sums => {
+                            (1..sums.len()).fold(0, |best, class| match sums[class] > sums[best] {
+                                true => class,
+                                false => best,
+                            })
+                        }
                     };
                     predicted == usize::from(**class)
                 });
@@ -167,15 +169,18 @@ mod tests {
             let bootstrap = Bootstrap::Uniform { draws: ROWS };
             bootstrap.draw(key, u16::MAX, &mut draws).unwrap();
             let (forest, _) = fit_range(&bins, set, &params, tree..tree + 1).unwrap();
-            let predicted: Result<_, PredictError> =
-                forest.predict(ROWS as usize, |_, _, encode| {
+            let predicted: Result<_, PredictError> = forest
+                .predict(ROWS as usize, |_, _, encode| {
                     encode(FeatureValues::Number(&feature()))
                 });
             let predicted = predicted.unwrap();
             for (row, of_row) in predicted.chunks_exact(width).enumerate() {
                 if draws[row] == 0 {
                     trees[row] += 1.0;
-                    sums[row].iter_mut().zip(of_row).for_each(|(sum, it)| *sum += it);
+                    sums[row]
+                        .iter_mut()
+                        .zip(of_row)
+                        .for_each(|(sum, it)| *sum += it);
                 }
             }
         }
@@ -221,7 +226,11 @@ mod tests {
                     predicted == **code
                 });
                 let expected = right.count() as f64 / f64::from(ROWS);
-                assert_eq!(score(set, &params), expected, "{trees} trees, {classes} classes");
+                assert_eq!(
+                    score(set, &params),
+                    expected,
+                    "{trees} trees, {classes} classes"
+                );
             }
             let numbers: Vec<f64> = feature().iter().map(|x| (x / 9.0).sin() * 1e3).collect();
             let set = TrainingSet::numbers(&numbers, &train);

@@ -265,11 +265,17 @@ fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fau
 }
 
 fn merge(parts: Vec<Model>) -> Result<Model, Fault> {
-    let refuse = |what: &str| Fault::InvalidTask(format!("the parts are not those of one fit: {what}"));
+    let refuse =
+        |what: &str| Fault::InvalidTask(format!("the parts are not those of one fit: {what}"));
     let (mut classes, mut forests, mut bags) = (None, Vec::new(), Vec::new());
     let (mut next, mut trees) = (0, None);
     for part in parts {
-        let Extent::Part { start, of, out_of_bag } = part.extent else {
+        let Extent::Part {
+            start,
+            of,
+            out_of_bag,
+        } = part.extent
+        else {
             return Err(refuse("one is a whole model"));
         };
         if start != next || *trees.get_or_insert(of) != of {

@@ -100,21 +100,29 @@ fn settings() -> impl Strategy<Value = (Params, Vec<u32>)> {
     let leaves = prop_oneof![3 => Just(Value::Null), 1 => Just(json!(4))];
     let depth = prop_oneof![2 => Just(Value::Null), 1 => (1..5_u32).prop_map(Value::from)];
     let cuts = prop::collection::btree_set(1..14_u32, 1..5);
-    (any::<[bool; 2]>(), max_samples, leaves, depth, cuts, 0..9_u32).prop_map(
-        |([bootstrap, oob_score], max_samples, leaves, depth, cuts, seed)| {
-            let cuts: Vec<u32> = cuts.into_iter().collect();
-            let own = json!({
-                "n_estimators": cuts.last(),
-                "bootstrap": bootstrap,
-                "oob_score": bootstrap && oob_score,
-                "max_samples": if bootstrap { max_samples } else { Value::Null },
-                "max_leaf_nodes": leaves,
-                "max_depth": depth,
-                "random_state": seed,
-            });
-            (own.as_object().unwrap().clone().into_iter().collect(), cuts)
-        },
+    (
+        any::<[bool; 2]>(),
+        max_samples,
+        leaves,
+        depth,
+        cuts,
+        0..9_u32,
     )
+        .prop_map(
+            |([bootstrap, oob_score], max_samples, leaves, depth, cuts, seed)| {
+                let cuts: Vec<u32> = cuts.into_iter().collect();
+                let own = json!({
+                    "n_estimators": cuts.last(),
+                    "bootstrap": bootstrap,
+                    "oob_score": bootstrap && oob_score,
+                    "max_samples": if bootstrap { max_samples } else { Value::Null },
+                    "max_leaf_nodes": leaves,
+                    "max_depth": depth,
+                    "random_state": seed,
+                });
+                (own.as_object().unwrap().clone().into_iter().collect(), cuts)
+            },
+        )
 }
 
 /// The candidate of these hyper-parameters, and of a class weight if it is taken.
@@ -179,7 +187,12 @@ fn check(
         .score(&*prepared, &job, &merged.bytes, &mut scored)
         .unwrap();
     offer.evaluate(&*prepared, &job, &mut evaluated).unwrap();
-    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let bits = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| value.to_bits())
+            .collect::<Vec<_>>()
+    };
     prop_assert_eq!(bits(&scored.test[&0]), bits(&evaluated.test[&0]));
     prop_assert_eq!(bits(&scored.train[&0]), bits(&evaluated.train[&0]));
     // In another order, or with one missing or twice, they are no model.
@@ -244,7 +257,10 @@ fn what_is_no_part_is_an_error() {
             train: &train,
             test: &test,
         };
-        offer.fit(&*prepared, &job).map(drop).map_err(|fault| fault.to_string())
+        offer
+            .fit(&*prepared, &job)
+            .map(drop)
+            .map_err(|fault| fault.to_string())
     };
     assert_eq!(refused(3, 9), Ok(()));
     for (start, end) in [(3, 3), (4, 3), (8, 10), (9, 12)] {

@@ -215,7 +215,11 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
         }
     }
     if let Some(value) = oob_score {
-        let metric = if target.classes.is_empty() { "r2" } else { "accuracy" };
+        let metric = if target.classes.is_empty() {
+            "r2"
+        } else {
+            "accuracy"
+        };
         writeln!(text, "out of bag  {metric} {}", score(*value))?;
     }
     let with = match &model.guest {

@@ -108,7 +108,10 @@ impl Expansion {
             let default = || arm.trainer.param(name).map(|param| &param.default);
             let count = params.get(name).or_else(default)?.as_u64()?;
             let described = || Some(arm.seconds? * self.weight(candidate, &arm.trainer));
-            Some(cuts(count, self.measured(candidate, arm).or_else(described)?))
+            Some(cuts(
+                count,
+                self.measured(candidate, arm).or_else(described)?,
+            ))
         };
         cut().unwrap_or_default()
     }
@@ -145,7 +148,11 @@ fn cuts(count: u64, seconds: f64) -> Vec<u32> {
     }
     let size = (count as f64 * part / seconds) as u64;
     let size = size.max(1).max(count.div_ceil(u64::from(MOST_PARTS)));
-    let size = if size.is_power_of_two() { size } else { size.next_power_of_two() / 2 };
+    let size = if size.is_power_of_two() {
+        size
+    } else {
+        size.next_power_of_two() / 2
+    };
     let size = match count.div_ceil(size) > u64::from(MOST_PARTS) {
         true => size * 2,
         false => size,
@@ -171,8 +178,14 @@ mod tests {
             numbers: 3.0,
         };
         assert_eq!(fit_seconds(&effort, 10_000.0, 10.0, Learning::Binary), 0.5);
-        assert_eq!(fit_seconds(&effort, 20_000.0, 40.0, Learning::Multiclass), 4.0);
-        assert_eq!(fit_seconds(&effort, 20_000.0, 40.0, Learning::Regression), 12.0);
+        assert_eq!(
+            fit_seconds(&effort, 20_000.0, 40.0, Learning::Multiclass),
+            4.0
+        );
+        assert_eq!(
+            fit_seconds(&effort, 20_000.0, 40.0, Learning::Regression),
+            12.0
+        );
     }
 
     #[test]

@@ -318,7 +318,10 @@ pub(super) fn parts_of(
     if inputs.is_empty() {
         return Ok(None);
     }
-    let wanted: Vec<WantedFits> = inputs.iter().map(|input| input.wanted_fits().clone()).collect();
+    let wanted: Vec<WantedFits> = inputs
+        .iter()
+        .map(|input| input.wanted_fits().clone())
+        .collect();
     record.models(&wanted)
 }
 

@@ -277,7 +277,9 @@ fn cuts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error
     let ascends = cuts.first() != Some(&0) && cuts.windows(2).all(|pair| pair[0] < pair[1]);
     match ascends && cuts.len() <= CUTS {
         true => Ok(cuts),
-        false => Err(D::Error::custom("the parts of a model do not follow each other")),
+        false => Err(D::Error::custom(
+            "the parts of a model do not follow each other",
+        )),
     }
 }
 

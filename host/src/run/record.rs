@@ -186,7 +186,10 @@ impl Record {
     ///
     /// # Errors
     /// As [`Record::artifact`].
-    pub fn models(&self, wanted: &[WantedFits]) -> Result<Option<(Vec<Bytes>, Duration)>, StoreError> {
+    pub fn models(
+        &self,
+        wanted: &[WantedFits],
+    ) -> Result<Option<(Vec<Bytes>, Duration)>, StoreError> {
         let record = self.reusing();
         let (mut models, mut wall) = (Vec::with_capacity(wanted.len()), Duration::ZERO);
         for (wanted, found) in wanted.iter().zip(record.look(wanted)?) {
@@ -199,7 +202,11 @@ impl Record {
                 Some(model) => models.push(model),
                 None => return Ok(None),
             }
-            wall += found.finished.iter().map(|it| it.outcome.wall).sum::<Duration>();
+            wall += found
+                .finished
+                .iter()
+                .map(|it| it.outcome.wall)
+                .sum::<Duration>();
         }
         Ok(Some((models, wall)))
     }

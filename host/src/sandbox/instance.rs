@@ -126,7 +126,9 @@ impl Instance {
         let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
         self.evaluated(task, |bindings, store| {
             let trainer = bindings.fanout_trainer_trainer();
-            trainer.dataset().call_assemble(store, dataset, &text, &parts)
+            trainer
+                .dataset()
+                .call_assemble(store, dataset, &text, &parts)
         })
     }
 

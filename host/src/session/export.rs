@@ -122,7 +122,8 @@ impl Export<'_> {
             // Fitted twice, and at the same time.
             (true, Some(holdout)) => vec![(search_rows, vec![Output::Model]), (holdout, scored)],
         };
-        let task = |(split, outputs)| SingleTask::outside_search(self.expansion, best, split, outputs);
+        let task =
+            |(split, outputs)| SingleTask::outside_search(self.expansion, best, split, outputs);
         let tasks: Vec<SingleTask> = wanted.into_iter().map(task).collect();
         listeners.emit(Event::RefitStarted);
         let results = run_outside_search(&tasks, self.pool, listeners)?;

@@ -329,7 +329,9 @@ impl<'a> Dispatch<'a> {
             let Ok(stream) = queue.stream().await else {
                 return;
             };
-            let each = sequences.iter().map(|&sequence| stream.delete_message(sequence));
+            let each = sequences
+                .iter()
+                .map(|&sequence| stream.delete_message(sequence));
             drop(join_all(each).await);
         });
     }
