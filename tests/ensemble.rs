@@ -65,7 +65,8 @@ fn a_forest_that_many_workers_grow_has_the_bytes_of_one_that_one_grew() {
     assert!(fitted_parts >= 4, "{fitted_parts}");
     let oob_score = one.report["best"]["oob_score"].as_f64().unwrap();
     assert!((0.9..1.0).contains(&oob_score), "{oob_score}");
-    assert_eq!(head(&one.files["model.fanout"])["oob_score"], oob_score);
+    let in_file = &head(&one.files["model.fanout"])["model"]["oob_score"];
+    assert_eq!(*in_file, oob_score);
     assert!(one.report["best"]["holdout"]["roc_auc"].as_f64().unwrap() > 0.95);
 
     let many = logged(&fanout, "many", &["--workers", "3"]);
