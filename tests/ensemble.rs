@@ -19,7 +19,7 @@ const PLAN: &str = "
 name: ensemble
 dataset: {source: SOURCE, target: diagnosis, positive: malignant}
 holdout: {fraction: 0.2, stratify: true}
-trainer: {name: random_forest, params: {n_estimators: 12000, oob_score: true, random_state: 3}}
+trainer: {name: random_forest, params: {n_estimators: 20000, oob_score: true, random_state: 3}}
 cv: {method: stratified_shuffle_split, n_splits: 1, test_size: 0.2}
 scoring: [roc_auc, accuracy]
 refit: roc_auc

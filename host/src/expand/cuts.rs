@@ -15,10 +15,12 @@ use crate::queue::message::CUTS;
 /// The least and the greatest seconds of a part. A shorter one is not worth its message
 /// and its object; of a longer one more is lost with a worker.
 const LEAST: f64 = 0.5;
-const GREATEST: f64 = 30.0;
+const GREATEST: f64 = 60.0;
 
-/// A fit is cut into about so many parts, where they are neither too short nor too long.
-const PARTS: f64 = 64.0;
+/// A fit is cut into no more parts than that, where they are not too long. Each is held in
+/// memory with all others as they are put together, and may hold something of every
+/// training row.
+const PARTS: f64 = 32.0;
 
 /// The most parts of a model.
 const MOST_PARTS: u32 = CUTS as u32;
@@ -146,17 +148,9 @@ fn cuts(count: u64, seconds: f64) -> Vec<u32> {
     if count < 2 || !is_long {
         return Vec::new();
     }
-    let size = (count as f64 * part / seconds) as u64;
-    let size = size.max(1).max(count.div_ceil(u64::from(MOST_PARTS)));
-    let size = if size.is_power_of_two() {
-        size
-    } else {
-        size.next_power_of_two() / 2
-    };
-    let size = match count.div_ceil(size) > u64::from(MOST_PARTS) {
-        true => size * 2,
-        false => size,
-    };
+    let least = count.div_ceil(u64::from(MOST_PARTS));
+    let size = ((count as f64 * part / seconds).ceil() as u64).max(least);
+    let size = size.next_power_of_two();
     let ends = (1..=count.div_ceil(size)).map(|part| (part * size).min(count));
     let ends: Option<Vec<u32>> = ends.map(|end| u32::try_from(end).ok()).collect();
     ends.filter(|ends| ends.len() > 1).unwrap_or_default()
@@ -190,12 +184,13 @@ mod tests {
 
     #[test]
     fn a_fit_is_cut_by_what_it_takes() {
-        // Not worth it; two parts; parts of half a second; 64 parts; parts of 30 s.
+        // Not worth it; two parts; parts of half a second; 32 parts; parts of a minute.
         assert_eq!(cuts(1000, 0.9), [0; 0]);
-        assert_eq!(cuts(1000, 1.0), [256, 512, 768, 1000]);
-        assert_eq!(cuts(1000, 8.0)[..2], [32, 64]);
-        assert_eq!(cuts(1000, 40.0).len(), 125);
-        assert_eq!(cuts(1000, 40_000.0).len(), 1000);
+        assert_eq!(cuts(1000, 1.0), [512, 1000]);
+        assert_eq!(cuts(1000, 8.0)[..2], [64, 128]);
+        assert_eq!(cuts(1000, 40.0).len(), 32);
+        assert_eq!(cuts(1000, 8_000.0).len(), 125);
+        assert_eq!(cuts(1000, 400_000.0).len(), 1000);
         assert_eq!(cuts(1, 40.0), [0; 0]);
         assert_eq!(cuts(1000, f64::NAN), [0; 0]);
         assert_eq!(cuts(3, 1e9), [1, 2, 3]);
