@@ -107,21 +107,23 @@ pub fn execute(
     let SuitedPlan { plan, .. } = suited;
     let Opened {
         manifest,
-        expansion,
+        mut expansion,
         record,
         pool,
-    } = &opened;
+    } = opened;
     let digests = manifest.digests();
     let (mut results, baseline) = search(
         plan,
         digests.run,
-        expansion,
-        &**pool,
+        &expansion,
+        &*pool,
         &options.cancel,
         listeners,
     )?;
+    expansion.note_times(&results.fit_time.mean);
+    let (manifest, expansion, record, pool) = (&manifest, &expansion, &record, &*pool);
     let findings = find(plan, expansion, &mut results, |fits| {
-        fit_outer(plan, expansion, fits, &**pool, &options.cancel, listeners)
+        fit_outer(plan, expansion, fits, pool, &options.cancel, listeners)
     })?;
     let mut report = Report {
         plan: (**plan).clone(),
@@ -134,6 +136,7 @@ pub fn execute(
         threshold: None,
         worth: None,
         holdout: None,
+        oob_score: None,
         model: None,
         explanations: None,
         warnings: warnings(loaded, &prepared),
@@ -151,7 +154,7 @@ pub fn execute(
         manifest,
         expansion,
         prepared: &prepared,
-        pool: &**pool,
+        pool,
         record,
         cancel: &options.cancel,
         with_guest: !options.without_guest,
@@ -265,6 +268,8 @@ fn open(
             expansion.reverse_with_jitter();
         }
     }
+    let size = (prepared.rows, prepared.features());
+    let expansion = expansion.with_cuts(inputs, size, workers);
     let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
     let pool = PoolInputs {
         loaded,

@@ -2,7 +2,7 @@
 //! best candidate, and its scores on the hold-out rows.
 
 use bytes::Bytes;
-use fanout_contract::Output;
+use fanout_contract::{Answer, Output};
 
 use super::assess::{self, Assessor};
 use super::explain::Explainer;
@@ -21,7 +21,7 @@ use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::run_outside_search;
 use crate::run::tasks::SingleTask;
-use crate::task::Cancel;
+use crate::task::{Cancel, TaskFault};
 
 /// A search that ended, with what its export needs.
 pub(super) struct Export<'a> {
@@ -111,30 +111,36 @@ impl Export<'_> {
         let explain = report.plan.explain.as_ref();
         // Without a folder there is nowhere to write the model.
         let wants_model = folder.is_some() || explain.is_some_and(ExplainPlan::needs_model);
-        let refit = wants_model.then(|| {
-            let outputs = vec![Output::Model];
-            SingleTask::outside_search(self.expansion, best, &self.prepared.refit, outputs)
-        });
-        let holdout = self.prepared.holdout.as_ref().map(|split| {
-            let outputs = vec![Output::Predictions];
-            SingleTask::outside_search(self.expansion, best, split, outputs)
-        });
-        let has_holdout = holdout.is_some();
-        let tasks: Vec<SingleTask> = refit.into_iter().chain(holdout).collect();
-        if tasks.is_empty() {
-            return Ok(None);
-        }
+        let holdout = self.prepared.holdout.as_ref();
+        let (search_rows, scored) = (&self.prepared.refit, vec![Output::Predictions]);
+        let wanted = match (wants_model, holdout) {
+            (false, None) => return Ok(None),
+            (true, None) => vec![(search_rows, vec![Output::Model])],
+            (false, Some(holdout)) => vec![(holdout, scored)],
+            // Its training rows are those of the search: a model of parts is scored as it
+            // is.
+            (true, Some(holdout)) if self.expansion.has_parts(best) => {
+                vec![(holdout, vec![Output::Predictions, Output::Model])]
+            }
+            // Fitted twice, and at the same time.
+            (true, Some(holdout)) => vec![(search_rows, vec![Output::Model]), (holdout, scored)],
+        };
+        let task =
+            |(split, outputs)| SingleTask::outside_search(self.expansion, best, split, outputs);
+        let tasks: Vec<SingleTask> = wanted.into_iter().map(task).collect();
         listeners.emit(Event::RefitStarted);
-        let mut results = run_outside_search(&tasks, self.pool, listeners)?;
-        if has_holdout && let Some(result) = results.pop() {
-            let answer = result.map_err(SessionError::Refit)?;
-            let scores = self.expansion.named(&answer.scores[0]);
+        let results = run_outside_search(&tasks, self.pool, listeners)?;
+        let answers: Result<Vec<Answer>, TaskFault> = results.into_iter().collect();
+        let answers = answers.map_err(SessionError::Refit)?;
+        let scores = |answer: &Answer| answer.scores.first().cloned().unwrap_or_default();
+        if let Some(answer) = answers.last().filter(|_| holdout.is_some()) {
+            let scores = self.expansion.named(&scores(answer));
             report.holdout = Some(scores.into_iter().collect());
         }
-        let Some(result) = results.pop() else {
+        if !wants_model {
             return Ok(None);
-        };
-        result.map_err(SessionError::Refit)?;
+        }
+        report.oob_score = answers.first().and_then(|answer| scores(answer).oob_score);
         let fitted = fitted(self.record, &tasks[0])?;
         let head = self.head(best, report);
         let target = head.target.clone();
@@ -202,6 +208,7 @@ impl Export<'_> {
             rows: prepared.search_rows,
             scores: searched.collect(),
             holdout: report.holdout.clone(),
+            oob_score: report.oob_score,
             plan: self.manifest.plan_fields().clone(),
         }
     }
@@ -209,12 +216,7 @@ impl Export<'_> {
 
 /// The model of a task that ended well.
 pub(super) fn fitted(record: &Record, task: &SingleTask) -> Result<Bytes, SessionError> {
-    let wanted = task.wanted_fits();
-    let found = record.reusing().look(std::slice::from_ref(wanted))?;
-    let artifact = found.iter().flat_map(|found| &found.artifacts).next();
-    let bytes = match artifact {
-        Some((_, output, digest)) => record.artifact(&wanted.task, *output, *digest)?,
-        None => None,
-    };
-    bytes.ok_or(SessionError::ModelLost)
+    let found = record.models(std::slice::from_ref(task.wanted_fits()))?;
+    let model = found.and_then(|(models, _)| models.into_iter().next());
+    model.ok_or(SessionError::ModelLost)
 }

@@ -11,6 +11,7 @@ use crate::pool::{HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, PoolCon
 use crate::queue::{Credentials, QueueSettings};
 use crate::run::pool::Pool;
 use crate::run::record::Record;
+use crate::run::stages::Stages;
 
 /// The other side of a remote pool.
 pub(super) enum Remote {
@@ -125,6 +126,7 @@ impl PoolInputs<'_> {
         remote: Option<Remote>,
     ) -> Result<Box<dyn Pool<Error = PoolError>>, SessionError> {
         let (loaded, prepared) = (self.loaded, self.prepared);
+        let record = self.record.clone();
         let context = PoolContext {
             record: self.record,
             dataset: prepared.dataset,
@@ -134,7 +136,7 @@ impl PoolInputs<'_> {
         let limits = loaded.plan.limits.into();
         let files = prepared.dataset_content.as_ref();
         let files = files.map(|table| (table.clone(), prepared.splits_content.clone()));
-        Ok(match remote {
+        let pool: Box<dyn Pool<Error = PoolError>> = match remote {
             Some(Remote::Http(settings)) => {
                 // A checked plan for endpoints has one guest.
                 let description = loaded.guests[0].guest.describe()?;
@@ -157,6 +159,7 @@ impl PoolInputs<'_> {
                 }
                 Box::new(if self.share { pool } else { pool.unshared() })
             }
-        })
+        };
+        Ok(Box::new(Stages::new(pool, record)))
     }
 }
