@@ -289,7 +289,7 @@ impl Field {
                     "worker": "other",
                     "reason": "it is of another version",
                 });
-                let to = format!("fanout.v4.sessions.{session}");
+                let to = format!("fanout.v5.sessions.{session}");
                 context
                     .client()
                     .publish(to, word.to_string().into())

@@ -8,6 +8,7 @@ mod artifacts;
 mod baseline;
 mod data;
 mod deploy;
+mod ensemble;
 mod example;
 mod explain;
 mod fire;

@@ -396,6 +396,27 @@ fn a_long_fit_is_progress_though_others_return_tasks() {
     drop(slow);
 }
 
+/// The last task is with a worker that does not get on with it, and another one is idle.
+#[test]
+fn a_task_of_a_worker_that_stalls_is_given_to_another_one() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    let arguments = ["--workers", "1", "--name", "stalled", "--delay", "1h"];
+    let stalled = Worker::start(&fanout, &nats.url(), &arguments);
+    stalled.says("connected");
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &[]));
+    lines.until("worker stalled joined");
+    let quick = Worker::start(&fanout, &nats.url(), &["--workers", "1", "--name", "quick"]);
+    lines.until("worker quick joined");
+    lines.until("worker stalled takes far longer for a task than others");
+    let report = lines.finish();
+    assert_eq!(report["fits"]["served"], 240);
+    assert_eq!(report["fits"]["failed"], 0);
+    drop((quick, stalled));
+    let alone = fanout.json(&[&plan, "--store", "memory://"]);
+    assert_eq!(scores(&alone), scores(&report));
+}
+
 #[test]
 fn messages_that_are_no_tasks_are_dropped() {
     let (fanout, nats) = (Fanout::new(), Nats::start());
@@ -407,7 +428,7 @@ fn messages_that_are_no_tasks_are_dropped() {
         let client = async_nats::connect(url).await.unwrap();
         let context = async_nats::jetstream::new(client);
         loop {
-            let subject = format!("fanout.v4.tasks.{run}");
+            let subject = format!("fanout.v5.tasks.{run}");
             let sent = context.publish(subject, "no task".into()).await.unwrap();
             // The worker makes the stream.
             if sent.await.is_ok() {
@@ -470,6 +491,7 @@ fn a_forged_task_is_not_run() {
             identity: Document::new(identity.clone()).unwrap(),
             fits: vec![Document::new("{}".to_owned()).unwrap()],
             outputs: Default::default(),
+            cuts: vec![],
             memory: 1 << 30,
             timeout_ms: 60_000,
             fresh: true,
@@ -479,7 +501,7 @@ fn a_forged_task_is_not_run() {
         let url = nats.url();
         wait_for(async move {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
-            let subject = format!("fanout.v4.tasks.{run}");
+            let subject = format!("fanout.v5.tasks.{run}");
             let sent = context
                 .publish(subject, message::write(&order))
                 .await

@@ -24,6 +24,7 @@ use fanout::run::event::Event;
 use fanout::run::manifest::Manifest;
 use fanout::run::pool::{Pool, PoolEvent};
 use fanout::run::record::Record;
+use fanout::run::stages::Stages;
 use fanout::run::tasks::{PermutingTasks, SingleTask, Tasks};
 use fanout::sandbox::{Cache, Guest, Instance, Sandbox, THREAD_STACK};
 use fanout::store::{Key, MacKey, Store};
@@ -357,6 +358,75 @@ fn features_are_permuted_alike(make: &MakePool) {
     assert_eq!(run(&*pool, &tasks), (found, 0));
 }
 
+/// What a task of one fit gave: its scores, and the digests of its artifacts.
+fn given(fixture: &PoolFixture, task: &SingleTask) -> (Scores, Vec<(Output, Digest)>) {
+    let record = Record::new(fixture.store.clone(), TaskLimits::default(), true);
+    let found = record.look(&[task.wanted_fits().clone()]).unwrap();
+    let outcome = &found[0].finished[0].outcome;
+    let artifacts = found[0].artifacts.iter();
+    (
+        outcome.result.clone().unwrap().scores[0].clone(),
+        artifacts
+            .map(|(_, output, digest)| (*output, *digest))
+            .collect(),
+    )
+}
+
+/// A model that is fitted in parts has the bytes of one that is fitted whole, on every
+/// pool, and the scores of its test rows; and a part that is lost is made again, alone.
+fn parts_are_assembled_alike(make: &MakePool) {
+    static FOUND: OnceLock<(Scores, Vec<(Output, Digest)>)> = OnceLock::new();
+    let outputs = vec![Output::Predictions, Output::Model];
+    let task = |fixture: &PoolFixture| {
+        let text = Tasks::identity(&fixture.expansion, 0);
+        let identity = TaskIdentity::read(&text).unwrap();
+        let mut key: Params = serde_json::from_str(&fixture.expansion.key(0)).unwrap();
+        key.insert("n_estimators".to_owned(), 9.into());
+        SingleTask::of_identity(&text, identity, vec![key], outputs.clone())
+    };
+    let whole = PoolFixture::new();
+    let pool = make(whole.context(&Cancel::default()));
+    run(&*pool, &task(&whole));
+    let expected = given(&whole, &task(&whole));
+    assert_eq!(expected.1.len(), 2);
+    assert_eq!(FOUND.get_or_init(|| expected.clone()), &expected);
+
+    let fixture = PoolFixture::new();
+    let cut = task(&fixture).with_cuts(vec![4, 8, 9]);
+    let record = Record::new(fixture.store.clone(), TaskLimits::default(), true);
+    let stages = || Stages::new(make(fixture.context(&Cancel::default())), record.clone());
+    // Whether the store had the parts, and the task.
+    let reused = || {
+        let (mut parts, mut tasks) = (BTreeMap::new(), Vec::new());
+        let ran = stages().run(&cut, &mut |event| {
+            match event {
+                PoolEvent::Other {
+                    event: Event::PartFinished { part, reused, .. },
+                    ..
+                } => drop(parts.insert(part, reused)),
+                PoolEvent::Finished { finished, .. } => tasks.push(finished.outcome.reused),
+                PoolEvent::Other { .. } => {}
+            }
+            ControlFlow::Continue(())
+        });
+        ran.unwrap();
+        (parts.into_values().collect::<Vec<_>>(), tasks)
+    };
+    assert_eq!(reused(), (vec![false; 3], vec![false]));
+    assert_eq!(given(&fixture, &cut), expected);
+    // A result that is there waits for nothing.
+    assert_eq!(reused(), (vec![], vec![true]));
+    let gone = |task: &SingleTask| Key::part(&task.wanted_fits().task, 0);
+    let lost = [gone(&cut), gone(&cut.inputs(0)[1])];
+    fixture.store.delete_many(&lost).unwrap();
+    assert_eq!(reused(), (vec![true, false, true], vec![false]));
+    assert_eq!(given(&fixture, &cut), expected);
+    // Without its stage a part that is gone is made with the whole.
+    fixture.store.delete_many(&lost).unwrap();
+    run(&*make(fixture.context(&Cancel::default())), &cut);
+    assert_eq!(given(&fixture, &cut), expected);
+}
+
 fn reported_fits_are_kept(make: &MakePool) {
     let fixture = PoolFixture::new();
     let pool = make(fixture.context(&Cancel::default()));
@@ -521,6 +591,7 @@ fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
     a_store_that_fails_ends_the_run(make);
     two_concurrent_runs_agree(make);
     features_are_permuted_alike(make);
+    parts_are_assembled_alike(make);
     every_fit_is_reported_once_and_kept(make)
 }
 

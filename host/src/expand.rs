@@ -6,6 +6,7 @@
 //! document of a task is made on request.
 
 mod candidates;
+mod cuts;
 mod family;
 mod groups;
 mod identity;
@@ -17,6 +18,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fanout_contract::{
@@ -26,12 +28,14 @@ use fanout_contract::{
 use serde::{Deserialize, Serialize};
 
 pub use candidates::{Candidates, TRAINER};
+pub use cuts::fit_seconds;
 pub use groups::TaskGroup;
 pub use identity::{FamilyTask, TaskIdentity};
 
 use crate::dataset::SplitPart;
 use crate::digest::Digest;
 use crate::plan::{ArmPlan, Plan, StepPlan};
+use cuts::ArmCost;
 use ids::TaskIds;
 use steps::ArmSteps;
 
@@ -58,6 +62,12 @@ pub struct Expansion {
     /// the candidate behind the last; it is none of the search's.
     pub baseline_tasks: Vec<TaskSpec>,
     arms: Vec<Arm>,
+    /// By arm: what its fits take. None before [`Expansion::with_cuts`].
+    costs: Vec<ArmCost>,
+    /// By task of the search that is cut: the ends of its parts.
+    cut_tasks: BTreeMap<usize, Vec<u32>>,
+    /// By candidate, seconds of a fit, once the search has measured them.
+    seconds: Vec<f64>,
     /// The baseline as a search of one candidate, without tasks.
     baseline: Option<Box<Self>>,
 }
@@ -265,6 +275,9 @@ impl Expansion {
         });
         Self {
             arms: arms.collect(),
+            costs: Vec::new(),
+            cut_tasks: BTreeMap::new(),
+            seconds: Vec::new(),
             candidates,
             splits: inputs.splits.clone(),
             parts: inputs.parts.clone(),
@@ -320,19 +333,28 @@ impl Expansion {
     /// of a fit with the defaults of `trainer`, its own: that of its costliest
     /// candidate.
     pub fn relative_cost(&self, index: usize, trainer: &TrainerDescription) -> f64 {
-        let costly: Vec<&Param> = (trainer.params.iter())
-            .filter(|param| param.cost != Cost::None)
-            .collect();
         let candidates = self.any_task(index).candidates.iter();
-        let costs = candidates.map(|&candidate| {
-            let params = self.params(candidate as usize);
-            let factors = costly.iter().map(|param| {
+        let costs = candidates.map(|&candidate| self.weight(candidate as usize, trainer));
+        costs.fold(0.0, f64::max)
+    }
+
+    /// The same of the fit of one candidate.
+    fn weight(&self, candidate: usize, trainer: &TrainerDescription) -> f64 {
+        let params = self.params(candidate);
+        let costly = trainer.params.iter();
+        let factors = costly
+            .filter(|param| param.cost != Cost::None)
+            .map(|param| {
                 let value = params.get(&param.name).unwrap_or(&param.default);
                 family::weight(param.cost, value) / family::weight(param.cost, &param.default)
             });
-            factors.product::<f64>()
-        });
-        costs.fold(0.0, f64::max)
+        factors.product()
+    }
+
+    /// The ends of the parts in which the fit of task `index` is made; none if it is
+    /// made whole.
+    pub fn cuts_of_task(&self, index: usize) -> &[u32] {
+        self.cut_tasks.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// The document of task `index`, the baseline's included.

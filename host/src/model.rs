@@ -64,6 +64,9 @@ pub struct ModelHead {
     /// Its scores on the hold-out rows, by metric, where there are any; null where a
     /// metric is not defined on them.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// The score of its training rows out of bag, where its hyper-parameters want one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oob_score: Option<f64>,
     /// The plan that made it, without what decides no score.
     pub plan: Map<String, Value>,
 }

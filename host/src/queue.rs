@@ -26,7 +26,7 @@ pub const CONSUMER: &str = "workers";
 
 /// The version of the messages. Runs and workers of other versions have
 /// subjects of their own and never meet.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// A task is delivered again when its worker has sent nothing about it for so
 /// long.

@@ -64,6 +64,9 @@ pub struct Report {
     /// The scores of the refitted model on the hold-out rows, by metric;
     /// null where the metric is not defined on them.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// The score of the refitted model's training rows out of bag, where its
+    /// hyper-parameters want one.
+    pub oob_score: Option<f64>,
     /// The file of the refitted model.
     pub model: Option<PathBuf>,
     /// Why the chosen candidate predicts what it predicts, where the plan wants that.
@@ -119,6 +122,10 @@ pub struct Best {
     /// The scores of the refitted model on the hold-out rows; null where
     /// there are none.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// The score of the refitted model's training rows out of bag; left out where there is
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oob_score: Option<f64>,
     /// The refitted model's file; null where none was made.
     pub model: Option<String>,
 }
@@ -206,6 +213,7 @@ impl Report {
             searched,
             scores: scores.collect(),
             holdout: self.holdout.clone(),
+            oob_score: self.oob_score,
             model: self.model.as_ref().map(|path| path.display().to_string()),
         })
     }
@@ -239,6 +247,7 @@ impl Report {
             self.holdout.clone(),
             self.warnings.clone(),
         )
+        .with_oob_score(self.oob_score)
         .with_worth(
             self.lead.clone(),
             self.threshold.clone(),

@@ -16,6 +16,7 @@ pub mod pool;
 pub mod predictions;
 pub mod record;
 pub mod search;
+pub mod stages;
 pub mod summary;
 pub mod sweep;
 pub mod tasks;

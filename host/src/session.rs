@@ -108,8 +108,11 @@ pub fn execute(
         prepared,
     });
     let openings: Vec<Opening<'_>> = openings.collect();
-    let opened = open(&openings, places, options, listeners)?;
+    let mut opened = open(&openings, places, options, listeners)?;
     let mut reports = searched(&openings, &opened, options, listeners)?;
+    for (opened, report) in opened.iter_mut().zip(&reports) {
+        opened.expansion.note_times(&report.results.fit_time.mean);
+    }
     let exports = openings.iter().zip(&opened);
     let exports = exports.map(|(opening, opened)| Export {
         loaded: opening.loaded,
@@ -229,6 +232,7 @@ fn report(
         threshold: None,
         worth: None,
         holdout: None,
+        oob_score: None,
         model: None,
         explanations: None,
         warnings: match prepared.is_alone {
@@ -351,7 +355,8 @@ fn open(
         let key = Key::plan(&run);
         let settled = store.settle(&key, run, manifest.bytes())?;
         // Together they keep the workers busy.
-        let mut expansion = Expansion::new(plan, inputs, workers.div_ceil(searches.len()));
+        let workers_of = workers.div_ceil(searches.len());
+        let mut expansion = Expansion::new(plan, inputs, workers_of);
         match settled {
             Settled::Written => {}
             // Another run of the same plan may be under way.
@@ -361,6 +366,8 @@ fn open(
                 expansion.reverse_with_jitter();
             }
         }
+        let size = (prepared.rows, prepared.features());
+        let expansion = expansion.with_cuts(inputs, size, workers_of);
         let record = Record::new(store.clone(), plan.limits.into(), !options.fresh);
         let is_of_one_run = remote.as_ref().is_some_and(Remote::is_of_one_run);
         let pool = match all.first().filter(|_| !is_of_one_run) {

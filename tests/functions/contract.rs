@@ -358,6 +358,7 @@ fn the_schemas_of_openapi_are_the_types() {
         ]
         .into(),
         train: [("accuracy".to_owned(), Some(1.0))].into(),
+        oob_score: Some(0.25),
         permuted: vec![[("accuracy".to_owned(), None)].into()],
     };
     let kinds = vec![

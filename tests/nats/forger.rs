@@ -26,7 +26,7 @@ struct Forger {
 }
 
 impl Forger {
-    /// Answers every message that it sees on `fanout.v4.>` with those that
+    /// Answers every message that it sees on `fanout.v5.>` with those that
     /// `forge` makes of it.
     fn start(
         nats: &Nats,
@@ -40,7 +40,7 @@ impl Forger {
         let thread = std::thread::spawn(move || {
             wait_for(async move {
                 let client = async_nats::connect(url).await.unwrap();
-                let mut seen = client.subscribe("fanout.v4.>").await.unwrap();
+                let mut seen = client.subscribe("fanout.v5.>").await.unwrap();
                 while !ended.load(Ordering::Relaxed) {
                     let next = tokio::time::timeout(Duration::from_millis(100), seen.next());
                     let Ok(Some(message)) = next.await else {
@@ -135,7 +135,7 @@ fn a_forger_changes_no_result() {
         let bytes = |value: Value| value.to_string().into_bytes();
         let mut all = vec![(subject.to_owned(), bytes(forged(value, &mut runner)))];
         if let Some(session) = value["session"].as_str() {
-            let subject = format!("fanout.v4.sessions.{session}");
+            let subject = format!("fanout.v5.sessions.{session}");
             tag = value["tag"].as_u64().unwrap_or(tag);
             let worker = "one\u{1b}[31m";
             for word in [
@@ -182,7 +182,7 @@ fn a_task_does_not_fail_by_a_message() {
         let Some(session) = value["session"].as_str() else {
             return Vec::new();
         };
-        let subject = format!("fanout.v4.sessions.{session}");
+        let subject = format!("fanout.v5.sessions.{session}");
         counted.fetch_add(1, Ordering::Relaxed);
         [
             json!({"message": "confirm_redelivery", "tag": value["tag"], "delivered": 1000}),

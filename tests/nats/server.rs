@@ -106,7 +106,7 @@ impl Nats {
             let context = jetstream::new(client);
             let stream = jetstream::stream::Config {
                 name: queue.clone(),
-                subjects: vec![format!("{queue}.v4.tasks.*")],
+                subjects: vec![format!("{queue}.v5.tasks.*")],
                 retention: jetstream::stream::RetentionPolicy::WorkQueue,
                 ..Default::default()
             };

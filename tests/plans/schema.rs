@@ -98,13 +98,21 @@ impl Validator<'_> {
                     }
                     true
                 }
+                "patternProperties" => {
+                    for (key, value) in value.as_object().into_iter().flatten() {
+                        for (_, rule) in matching(rule, key) {
+                            self.check(rule, value, &format!("{path}/{key}"), found);
+                        }
+                    }
+                    true
+                }
                 "additionalProperties" => {
                     for (key, value) in value.as_object().into_iter().flatten() {
-                        if rules
-                            .get("properties")
-                            .and_then(|known| known.get(key))
-                            .is_none()
-                        {
+                        let named = rules.get("properties").and_then(|known| known.get(key));
+                        let patterns = rules.get("patternProperties");
+                        let is_known = named.is_some()
+                            || patterns.is_some_and(|rules| matching(rules, key).next().is_some());
+                        if !is_known {
                             self.check(rule, value, &format!("{path}/{key}"), found);
                         }
                     }
@@ -117,6 +125,12 @@ impl Validator<'_> {
             }
         }
     }
+}
+
+/// The rules of the patterns that a key matches.
+fn matching<'a>(rules: &'a Value, key: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let rules = rules.as_object().into_iter().flatten();
+    rules.filter(move |(pattern, _)| regex::Regex::new(pattern).unwrap().is_match(key))
 }
 
 fn is(value: &Value, kind: &str) -> bool {

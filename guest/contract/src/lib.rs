@@ -376,7 +376,8 @@ pub struct Task {
     /// What is wanted beside the scores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
-    /// The part of a model that a fit is to make; if `None`, the whole model.
+    /// The part of a model that a fit is to make; if `None`, the whole model. A part is
+    /// the only output, and is not scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
     /// A feature whose values are permuted among the test rows. The task has one
@@ -540,6 +541,10 @@ pub struct Scores {
     /// The scores of the training rows; empty unless [`Task::train_score`] is set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub train: BTreeMap<String, Option<f64>>,
+    /// The score of the training rows out of bag by the whole model that the task asks
+    /// for ([`Output::Model`]), where the trainer's hyper-parameters want one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oob_score: Option<f64>,
     /// By repeat of [`Task::permute`]: the scores of the test rows with the feature
     /// permuted; empty without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -21,7 +21,7 @@ use crate::contract::{
 use crate::guest::{Guest, describe, find, offers};
 use crate::model::{Fitted, FittedModel};
 use crate::numpy::GroupShuffle;
-use crate::offer::{Offer, cannot_adopt, cannot_share};
+use crate::offer::{ModelBytes, Offer, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
 use crate::permutation::{Latest, Permutable};
 use crate::pipeline::{FitRows, Pipeline};
@@ -125,6 +125,8 @@ struct CheckedTask<'a> {
     /// The place of the trainer.
     place: usize,
     slot: &'a TrainerSlot,
+    /// Whether its models have parts.
+    has_parts: bool,
     task: Task,
     /// By candidate: the trainer's hyper-parameters.
     candidates: Vec<Params>,
@@ -282,35 +284,107 @@ impl Dataset {
         if let Some(permute) = &checked.task.permute {
             return self.permuted(&checked, permute);
         }
+        if checked.has_one_model() {
+            let (pipeline, model) = self.fit(&checked, 0)?;
+            return self.of_model(&checked, pipeline, model);
+        }
         let (outputs, candidates) = (&checked.task.outputs, checked.task.candidates.len());
-        let is_scored = checked.task.split.test.is_some();
-        let (mut fits, scores, mut artifacts) = if is_scored {
-            self.score(&checked)?
-        } else if outputs.as_slice() == [Output::Model] {
-            let names = checked.task.scoring.iter();
-            let undefined = Scores {
-                test: names.map(|score| (score.name.clone(), None)).collect(),
-                ..Scores::default()
-            };
-            (0, vec![undefined; candidates], Vec::new())
-        } else {
-            return Err(Fault::InvalidTask(
-                "the split of the task has no `test` value, so that there are no rows to score"
-                    .to_owned(),
-            ));
+        let (mut fits, mut scores, mut artifacts) = match checked.is_scored()? {
+            true => self.score(&checked)?,
+            false => (0, vec![checked.undefined(); candidates], Vec::new()),
         };
         if outputs.contains(&Output::Model) {
-            for candidate in 0..candidates {
+            for (candidate, scores) in scores.iter_mut().enumerate() {
+                let (pipeline, model) = self.fit(&checked, candidate)?;
+                scores.oob_score = model.oob_score;
                 artifacts.push(Artifact {
                     output: Output::Model,
                     candidate: candidate as u32,
-                    bytes: self.model(&checked, candidate)?,
+                    bytes: checked.model(pipeline, model)?,
                 });
                 fits += 1;
             }
         }
         artifacts.sort_by_key(|artifact| (artifact.candidate, artifact.output));
         Ok(Evaluation::new(fits, scores, artifacts))
+    }
+
+    /// What [`Dataset::evaluate`] gives for a [`Task`] (JSON) of one candidate, bit for
+    /// bit, from the parts of its model: in order, the output `model` of the same task
+    /// with each [`Task::part`]. The split of that task may name its training rows
+    /// otherwise.
+    ///
+    /// # Errors
+    /// If the parts are not those of one fit by the task's trainer, and as
+    /// [`Dataset::evaluate`].
+    pub fn assemble(&self, task: &str, parts: Vec<Vec<u8>>) -> Result<Evaluation, Fault> {
+        let checked = self.check(task)?;
+        let Task {
+            part,
+            permute,
+            candidates,
+            ..
+        } = &checked.task;
+        if part.is_some() || permute.is_some() || candidates.len() != 1 {
+            return Err(Fault::InvalidTask(
+                "a task whose model comes in parts has one candidate, asks for no part and \
+                 permutes no feature"
+                    .to_owned(),
+            ));
+        }
+        let trainer = (checked.task.trainer.as_str(), checked.task.learning);
+        let (pipeline, model) = FittedModel::merge(parts, trainer, checked.slot.offer)?;
+        self.of_model(&checked, pipeline, model)
+    }
+
+    /// What a task gives whose only candidate has this model.
+    fn of_model(
+        &self,
+        checked: &CheckedTask<'_>,
+        pipeline: Option<Pipeline>,
+        model: ModelBytes,
+    ) -> Result<Evaluation, Fault> {
+        let oob_score = model.oob_score;
+        let (mut scores, mut artifacts) = match checked.is_scored()? {
+            true => self.scored(checked, |data, job, scorer| {
+                checked.slot.offer.score(data, job, &model.bytes, scorer)
+            })?,
+            false => (vec![checked.undefined()], Vec::new()),
+        };
+        if checked.task.outputs.contains(&Output::Model) {
+            for scores in &mut scores {
+                scores.oob_score = oob_score;
+            }
+            artifacts.push(Artifact {
+                output: Output::Model,
+                candidate: 0,
+                bytes: checked.model(pipeline, model)?,
+            });
+        }
+        artifacts.sort_by_key(|artifact| artifact.output);
+        Ok(Evaluation::new(1, scores, artifacts))
+    }
+
+    /// The scores of the only candidate of a task, and the predictions if the task asks
+    /// for them, of what `score` passes on for the trainer's prepared data.
+    fn scored(
+        &self,
+        checked: &CheckedTask<'_>,
+        score: impl FnOnce(&dyn Any, &Job<'_>, &mut dyn Scorer) -> Result<(), Fault>,
+    ) -> Result<(Vec<Scores>, Vec<Artifact>), Fault> {
+        let mut recorder = checked.recorder()?;
+        let job = checked.job();
+        let steps = &checked.steps[0];
+        if steps.is_empty() {
+            score(self.prepared(checked.slot)?, &job, &mut recorder)?;
+        } else {
+            let key = checked.rows_key();
+            let (trainer, rows) = ((checked.place, checked.slot.offer), checked.fit_rows(&key));
+            let data = self.behind.prepared(trainer, self.table()?, steps, &rows)?;
+            score(&*data, &job, &mut recorder)?;
+        }
+        let (scoring, artifacts) = recorder.finish();
+        Ok((scoring.finish()?, artifacts))
     }
 
     /// Scores the test rows as they are and with a feature permuted, by a model that is
@@ -366,11 +440,11 @@ impl Dataset {
             return Ok(latest);
         }
         let offer = checked.slot.offer;
-        let (pipeline, bytes) = self.fit(checked, 0)?;
+        let (pipeline, model) = self.fit(checked, 0)?;
         let fitted = Fitted {
             offer,
             pipeline,
-            estimator: offer.open(&bytes)?,
+            estimator: offer.open(&model.bytes)?,
         };
         let permutable = Permutable::new(fitted, self.table()?, &checked.rows.test, scoring)?;
         let permutable = Rc::new(permutable);
@@ -381,16 +455,7 @@ impl Dataset {
     /// Fits the candidates of a task and scores them. Returns the number of models that
     /// were fitted, the scores, and the predictions if the task asks for them.
     fn score(&self, checked: &CheckedTask<'_>) -> Result<(u32, Vec<Scores>, Vec<Artifact>), Fault> {
-        let weights = checked.weights.as_ref().map(|weights| weights.as_slice());
-        let scoring = Scoring::new(
-            &checked.task,
-            &checked.target.values,
-            &checked.rows,
-            weights,
-        )?;
-        let kept = checked.task.outputs.contains(&Output::Predictions);
-        let classes = checked.target.values.classes();
-        let mut recorder = Recorder::new(scoring, kept, classes, &checked.rows.test);
+        let mut recorder = checked.recorder()?;
         let fits = if checked.task.steps.is_empty() {
             let data = self.prepared(checked.slot)?;
             let offer = checked.slot.offer;
@@ -402,21 +467,13 @@ impl Dataset {
         Ok((fits, scoring.finish()?, artifacts))
     }
 
-    /// The serialised model of a candidate with its steps, fitted on the training rows,
-    /// or the part of it that the task asks for.
-    fn model(&self, checked: &CheckedTask<'_>, candidate: usize) -> Result<Vec<u8>, Fault> {
-        let (pipeline, bytes) = self.fit(checked, candidate)?;
-        let task = &checked.task;
-        FittedModel::new(&task.trainer, task.learning, pipeline, bytes).write()
-    }
-
     /// The steps of a candidate, if it has any, and its model as [`Offer::fit`] returns
-    /// it, fitted on the training rows.
+    /// it, fitted on the training rows; or the part of it that the task asks for.
     fn fit(
         &self,
         checked: &CheckedTask<'_>,
         candidate: usize,
-    ) -> Result<(Option<Pipeline>, Vec<u8>), Fault> {
+    ) -> Result<(Option<Pipeline>, ModelBytes), Fault> {
         let offer = checked.slot.offer;
         let job = Job {
             candidates: std::slice::from_ref(&checked.candidates[candidate]),
@@ -494,6 +551,11 @@ impl Dataset {
                 trainer.name
             )));
         }
+        if task.part.is_some() && (task.outputs != [Output::Model] || task.candidates.len() != 1) {
+            return Err(Fault::InvalidTask(
+                "a task of a part has one candidate, and its model is the only output".to_owned(),
+            ));
+        }
         let target = self.target(&task)?;
         if !trainer.tasks.contains(&target.values.learning()) {
             return Err(Fault::InvalidTask(format!(
@@ -512,6 +574,7 @@ impl Dataset {
         Ok(CheckedTask {
             place,
             slot,
+            has_parts: trainer.parts.is_some(),
             task,
             candidates,
             steps,
@@ -637,6 +700,60 @@ impl Dataset {
 }
 
 impl CheckedTask<'_> {
+    /// Whether the task asks for one model, which then is scored as it is.
+    fn has_one_model(&self) -> bool {
+        let Task {
+            outputs,
+            candidates,
+            ..
+        } = &self.task;
+        self.has_parts && candidates.len() == 1 && outputs.contains(&Output::Model)
+    }
+
+    /// Whether there are test rows to score.
+    ///
+    /// # Errors
+    /// If there are none, although the task asks for more than a model.
+    fn is_scored(&self) -> Result<bool, Fault> {
+        if self.task.part.is_some() {
+            return Ok(false);
+        }
+        match (self.task.split.test, self.task.outputs.as_slice()) {
+            (Some(_), _) => Ok(true),
+            (None, [Output::Model]) => Ok(false),
+            (None, _) => Err(Fault::InvalidTask(
+                "the split of the task has no `test` value, so that there are no rows to score"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The scores where there are no rows to score.
+    fn undefined(&self) -> Scores {
+        let names = self.task.scoring.iter();
+        Scores {
+            test: names.map(|score| (score.name.clone(), None)).collect(),
+            ..Scores::default()
+        }
+    }
+
+    /// The scorer of its candidates.
+    fn recorder(&self) -> Result<Recorder<'_>, Fault> {
+        let weights = self.weights.as_ref().map(|weights| weights.as_slice());
+        let scoring = Scoring::new(&self.task, &self.target.values, &self.rows, weights)?;
+        let kept = self.task.outputs.contains(&Output::Predictions);
+        let classes = self.target.values.classes();
+        Ok(Recorder::new(scoring, kept, classes, &self.rows.test))
+    }
+
+    /// A model with its steps, serialised.
+    fn model(&self, pipeline: Option<Pipeline>, model: ModelBytes) -> Result<Vec<u8>, Fault> {
+        let Task {
+            trainer, learning, ..
+        } = &self.task;
+        FittedModel::new(trainer, *learning, pipeline, model.bytes).write()
+    }
+
     /// Target and split, as a text.
     fn rows_key(&self) -> String {
         let split = serde_json::to_string(&self.task.split).expect("a split has text keys");

@@ -169,7 +169,11 @@ impl Function {
                 };
             }
         };
-        let response = match dataset.evaluate(&request.task) {
+        let evaluated = match request.parts.is_empty() {
+            true => dataset.evaluate(&request.task),
+            false => dataset.assemble(&request.task, request.parts),
+        };
+        let response = match evaluated {
             Ok(Evaluation { answer, artifacts }) if artifacts.is_empty() => {
                 HttpResponse::ok(answer)
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{CONTRACT, Learning, ModelForm, OnnxForm};
 use crate::guest::{Guest, describe, find, offers};
-use crate::offer::Offer;
+use crate::offer::{ModelBytes, Offer};
 use crate::task::other_contract;
 use crate::{Fault, Pipeline, PredictionBuf, Table, onnx, prediction};
 
@@ -42,6 +42,32 @@ impl FittedModel {
     pub(crate) fn write(&self) -> Result<Vec<u8>, Fault> {
         postcard::to_allocvec(self)
             .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+    }
+
+    /// The fitted steps, if there are any, and the merged model of the parts of one fit
+    /// by a trainer, in order.
+    ///
+    /// # Errors
+    /// If these are not all parts of one fit by that trainer.
+    pub(crate) fn merge(
+        parts: Vec<Vec<u8>>,
+        (trainer, learning): (&str, Learning),
+        offer: &dyn Offer,
+    ) -> Result<(Option<Pipeline>, ModelBytes), Fault> {
+        let mut pipeline = None;
+        let parts = parts.into_iter().enumerate().map(|(place, part)| {
+            let part = Self::read(&part)?;
+            if part.trainer != trainer || part.learning != learning {
+                let message = "the parts are not of the task's trainer".to_owned();
+                return Err(Fault::InvalidTask(message));
+            }
+            if place == 0 {
+                pipeline = part.pipeline;
+            }
+            Ok(part.bytes)
+        });
+        let parts: Vec<Vec<u8>> = parts.collect::<Result<_, _>>()?;
+        Ok((pipeline, offer.merge(parts)?))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Fault> {
@@ -119,29 +145,6 @@ impl Model {
                 estimator: offer.open(&model.bytes)?,
             },
         })
-    }
-
-    /// The output `model` of the parts of one fit, in order.
-    ///
-    /// # Errors
-    /// If these are not all parts of one model of guest `G`.
-    pub fn merge<G: Guest>(parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
-        let parts: Vec<FittedModel> = parts
-            .iter()
-            .map(|part| FittedModel::read(part))
-            .collect::<Result<_, _>>()?;
-        let Some(first) = parts.first() else {
-            return Err(Fault::InvalidTask("there are no parts to merge".to_owned()));
-        };
-        let (trainer, learning) = (first.trainer.clone(), first.learning);
-        let mut others = parts.iter();
-        if others.any(|part| part.trainer != trainer || part.learning != learning) {
-            let message = "the parts are of several trainers".to_owned();
-            return Err(Fault::InvalidTask(message));
-        }
-        let (offer, pipeline) = (first.offer::<G>()?, first.pipeline.clone());
-        let parts: Vec<Vec<u8>> = parts.into_iter().map(|part| part.bytes).collect();
-        FittedModel::new(&trainer, learning, pipeline, offer.merge(&parts)?).write()
     }
 
     /// Predicts every row of a table, a whole Parquet file of a dataset. Returns a

@@ -5,7 +5,6 @@ use std::any::Any;
 use std::marker::PhantomData;
 
 use postcard::ser_flavors::Size;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::contract::Importances;
@@ -23,6 +22,15 @@ pub(crate) fn cannot_adopt(error: postcard::Error) -> Fault {
     Fault::InvalidDataset(format!(
         "the bytes are not a dataset that this guest shared: {error}"
     ))
+}
+
+/// A model in postcard's format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelBytes {
+    /// The model.
+    pub bytes: Vec<u8>,
+    /// See [`Trainer::oob_score`].
+    pub oob_score: Option<f64>,
 }
 
 /// A [`Trainer`] behind an object-safe interface.
@@ -50,11 +58,19 @@ pub trait Offer {
         job: &Job<'_>,
         scorer: &mut dyn Scorer,
     ) -> Result<u32, Fault>;
-    /// See [`Trainer::fit`]. Returns the model in postcard's format.
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault>;
-    /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`], as is what is
-    /// returned.
-    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault>;
+    /// See [`Trainer::fit`].
+    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault>;
+    /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`].
+    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault>;
+    /// See [`Trainer::score`]; `model` is a result of [`Offer::fit`] or
+    /// [`Offer::merge`].
+    fn score(
+        &self,
+        data: &dyn Any,
+        job: &Job<'_>,
+        model: &[u8],
+        scorer: &mut dyn Scorer,
+    ) -> Result<(), Fault>;
     /// Reads a result of [`Offer::fit`] or [`Offer::merge`].
     ///
     /// # Errors
@@ -77,9 +93,13 @@ pub trait Offer {
     fn importances(&self, model: &dyn Any) -> Result<Importances, Fault>;
 }
 
-fn model_bytes(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    postcard::to_allocvec(model)
-        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+fn model_bytes<T: Trainer>(model: &T::Model) -> Result<ModelBytes, Fault> {
+    let bytes = postcard::to_allocvec(model)
+        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
+    Ok(ModelBytes {
+        bytes,
+        oob_score: T::oob_score(model),
+    })
 }
 
 fn read_model<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Fault> {
@@ -145,13 +165,24 @@ impl<T: Trainer> Offer for Offered<T> {
         T::evaluate(Self::prepared(data), job, scorer)
     }
 
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Vec<u8>, Fault> {
-        model_bytes(&T::fit(Self::prepared(data), job)?)
+    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault> {
+        model_bytes::<T>(&T::fit(Self::prepared(data), job)?)
     }
 
-    fn merge(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>, Fault> {
-        let parts = parts.iter().map(|part| read_model(part));
-        model_bytes(&T::merge(parts.collect::<Result<_, _>>()?)?)
+    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault> {
+        // The bytes of each are dropped as it is read.
+        let parts = parts.into_iter().map(|part| read_model(&part));
+        model_bytes::<T>(&T::merge(parts.collect::<Result<_, _>>()?)?)
+    }
+
+    fn score(
+        &self,
+        data: &dyn Any,
+        job: &Job<'_>,
+        model: &[u8],
+        scorer: &mut dyn Scorer,
+    ) -> Result<(), Fault> {
+        T::score(Self::prepared(data), job, &read_model(model)?, scorer)
     }
 
     fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault> {

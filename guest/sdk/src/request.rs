@@ -78,10 +78,16 @@ impl Refusal {
     }
 }
 
-/// The parts that are read of a request. There may be others.
-const MAX_PARTS: usize = 16;
+/// The most parts of a form.
+const MAX_PARTS: usize = 16 + MAX_MODEL_PARTS;
 
-/// Every part that a request may have.
+/// The most parts of a model in a request.
+const MAX_MODEL_PARTS: usize = 4096;
+
+/// The parts of a model are `part-0`, `part-1` and so on.
+const MODEL_PART: &str = "part-";
+
+/// Every other part that a request may have.
 const PARTS: [&str; 7] = [
     "task",
     "dataset",
@@ -101,6 +107,8 @@ pub(crate) struct Request {
     pub(crate) dataset: FileSource,
     /// The splits.
     pub(crate) splits: FileSource,
+    /// The parts of the model of the task, in order; none if it is to be fitted.
+    pub(crate) parts: Vec<Vec<u8>>,
 }
 
 impl Request {
@@ -120,7 +128,18 @@ impl Request {
         max_task: u64,
     ) -> Result<Self, Refusal> {
         let parts = parts(content_type, &whole(body, max_body)?, &PARTS)?;
+        let part = |number: usize| parts.get(&format!("{MODEL_PART}{number}"));
+        let of_model: Vec<&Bytes> = (0..MAX_MODEL_PARTS).map_while(part).collect();
+        let names = parts.names();
+        let sent = names.filter(|name| name.starts_with(MODEL_PART)).count();
+        if sent != of_model.len() {
+            return Err(Refusal::bad_request(format!(
+                "the request has {sent} parts of a model, but not `{MODEL_PART}0` to `{MODEL_PART}{}`",
+                sent - 1
+            )));
+        }
         Ok(Self {
+            parts: of_model.iter().map(|part| part.to_vec()).collect(),
             task: text(&parts, "task", max_task)?
                 .ok_or_else(|| Refusal::bad_request("the request has no part `task`"))?,
             dataset: FileSource::of(&parts, "dataset")?,
@@ -156,7 +175,9 @@ pub(crate) fn parts(
 ) -> Result<Parts, Refusal> {
     let parts = Parts::read(content_type.unwrap_or_default(), body, MAX_PARTS)
         .map_err(Refusal::bad_request)?;
-    let unknown = parts.names().find(|name| !known.contains(name));
+    let unknown = parts
+        .names()
+        .find(|name| !known.contains(name) && !name.starts_with(MODEL_PART));
     match unknown.map(str::to_owned) {
         None => Ok(parts),
         Some(unknown) => Err(Refusal::bad_request(format!(

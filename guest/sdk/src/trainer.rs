@@ -76,6 +76,31 @@ pub trait Trainer: 'static {
         )))
     }
 
+    /// Passes what a fitted model, that of the only candidate of the job, predicts to
+    /// `scorer`, bit for bit as [`Trainer::evaluate`] does. Only for trainers that say
+    /// that models have parts.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    fn score(
+        data: &Self::Prepared,
+        job: &Job<'_>,
+        model: &Self::Model,
+        scorer: &mut dyn Scorer,
+    ) -> Result<(), Fault> {
+        let _ = (data, job, model, scorer);
+        let name = Self::description().name;
+        Err(Fault::InvalidTask(format!(
+            "models of trainer `{name}` have no parts"
+        )))
+    }
+
+    /// The score of the training rows out of bag, if the model has one.
+    fn oob_score(model: &Self::Model) -> Option<f64> {
+        let _ = model;
+        None
+    }
+
     /// Predicts every row of a table. Its features may be in another order than
     /// those of the training table, and its categories may have other codes:
     /// features are matched by name, categories by label ([`crate::Schema`]).

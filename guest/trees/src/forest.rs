@@ -4,13 +4,16 @@
 //! trees are grown once, to the loosest limits, and pruned to the limits of each
 //! candidate. A tree is dropped as soon as its predictions are added up.
 
+use std::ops::Range;
+
 use fanout_sdk::{Fault, Prediction, Scorer};
 
 use crate::bins::{Bins, Codes};
 use crate::criterion::EPSILON;
-use crate::fitted::{FittedTree, add_leaf_values, width};
+use crate::fitted::{FittedTree, add_leaf_values, mean_prediction, width};
 use crate::grown::{GrownTree, NestedLimits};
 use crate::model::Forest;
+pub use crate::out_of_bag::OutOfBag;
 use crate::params::ForestValidParams;
 use crate::resolved::{ResolveError, ResolvedParams, nested_limits};
 use crate::route::Router;
@@ -65,12 +68,7 @@ pub fn evaluate(
     let rows = training.train;
     let classes = training.number_of_classes();
     let training = Training::new(bins, training)?;
-    if let Some(&row) = test.iter().find(|&&row| row as usize >= bins.rows()) {
-        return Err(ForestError::Row {
-            row,
-            rows: bins.rows(),
-        });
-    }
+    check_test(bins, test)?;
     let mut sets = vec![ScoredRows::new(bins.select(test), false)];
     if scorer.wants_train() {
         sets.push(ScoredRows::new(bins.select(rows), true));
@@ -94,16 +92,86 @@ pub fn fit(
     training: TrainingSet<'_>,
     params: &ForestValidParams,
 ) -> Result<Forest, ForestError> {
-    let classes = training.number_of_classes();
+    let (forest, _) = fit_range(bins, training, params, 0..params.n_estimators)?;
+    Ok(forest)
+}
+
+/// Fits the trees `range` of one candidate, which are those that they are among all of
+/// its trees. Returns them, and what they predict out of bag if the candidate has
+/// `oob_score`.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_range(
+    bins: &Bins,
+    training: TrainingSet<'_>,
+    params: &ForestValidParams,
+    range: Range<u32>,
+) -> Result<(Forest, Option<OutOfBag>), ForestError> {
+    let (rows, classes) = (training.train, training.number_of_classes());
     let training = Training::new(bins, training)?;
     let resolved = ResolvedParams::new(bins, &training, params)?;
     let mut grower = resolved.grower();
     let limits = nested_limits(params, training.len());
     let width = width(classes);
-    let trees = (0..params.n_estimators)
-        .map(|index| Ok(FittedTree::new(grower.grow(index, limits)?, width)))
-        .collect::<Result<_, ForestError>>()?;
-    Ok(Forest::new(bins.columns().to_vec(), classes as u32, trees))
+    let mut router = Router::default();
+    let mut bag = params.oob_score.then(|| {
+        let leaves = vec![0; rows.len()];
+        (OutOfBag::new(&training, classes), bins.select(rows), leaves)
+    });
+    let mut trees = Vec::with_capacity(range.len());
+    for index in range {
+        trees.push(FittedTree::new(grower.grow(index, limits)?, width));
+        if let Some((sums, codes, leaves)) = &mut bag {
+            let (grown, draws) = grower.latest();
+            router.route(&grown.tree, codes, leaves);
+            sums.add(draws, leaves, &grown.values);
+        }
+    }
+    let forest = Forest::new(bins.columns().to_vec(), classes as u32, trees);
+    Ok((forest, bag.map(|(sums, ..)| sums)))
+}
+
+/// Passes what a fitted forest predicts to `scorer` as that of candidate 0, with the
+/// very bits of [`evaluate`]: for the rows `test`, and for the rows `train` if the scorer
+/// wants them.
+///
+/// # Errors
+/// If a row is out of range, or the scorer refuses a prediction.
+pub fn score(
+    bins: &Bins,
+    forest: &Forest,
+    (train, test): (&[u32], &[u32]),
+    scorer: &mut dyn Scorer,
+) -> Result<(), ForestError> {
+    let means = |rows: &[u32]| -> Result<Vec<f64>, ForestError> {
+        check_test(bins, rows)?;
+        let classes = forest.classes();
+        Ok(mean_prediction(
+            forest.fitted(),
+            classes,
+            &bins.select(rows),
+        ))
+    };
+    let classes = forest.classes();
+    let means_of_test = means(test)?;
+    let scored = scorer.test(0, prediction(classes, &means_of_test));
+    scored.map_err(ForestError::Score)?;
+    if scorer.wants_train() {
+        let scored = scorer.train(0, prediction(classes, &means(train)?));
+        scored.map_err(ForestError::Score)?;
+    }
+    Ok(())
+}
+
+fn check_test(bins: &Bins, test: &[u32]) -> Result<(), ForestError> {
+    match test.iter().find(|&&row| row as usize >= bins.rows()) {
+        Some(&row) => Err(ForestError::Row {
+            row,
+            rows: bins.rows(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// A candidate of a family.

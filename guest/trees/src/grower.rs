@@ -615,4 +615,8 @@ impl<L: TallyLayout> GrowTree for Grower<'_, L> {
         }
         Ok(&self.grown)
     }
+
+    fn latest(&self) -> (&GrownTree, &[u16]) {
+        (&self.grown, &self.draws)
+    }
 }

@@ -92,4 +92,7 @@ pub(crate) trait GrowTree {
     /// # Errors
     /// If the tree's sample is empty, or a row is drawn too often to be counted.
     fn grow(&mut self, index: u32, limits: NestedLimits) -> Result<&GrownTree, SampleError>;
+    /// The tree that was grown last, and how often it drew each training row; no draws
+    /// if it took every row once.
+    fn latest(&self) -> (&GrownTree, &[u16]);
 }

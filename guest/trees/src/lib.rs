@@ -30,6 +30,7 @@
 //! | `resolved` | hyper-parameters resolved for given training rows |
 //! | `growth`; `route`; `fitted`; [`model`] | weights and gains of nodes, leaves of rows, predictions, the fitted forest |
 //! | `onnx` | forests in ONNX |
+//! | `out_of_bag` | predictions of training rows by the trees that did not draw them |
 //! | `features` | features of a table as a fitted forest reads them |
 //! | `shapley`; `explain` | Shapley values of trees; contributions and importances of models |
 //! | [`forest`] | fitting and evaluating candidates |
@@ -69,6 +70,7 @@ mod noise;
 mod number_criterion;
 mod number_sample;
 mod onnx;
+mod out_of_bag;
 pub mod params;
 mod payload;
 mod pending;

@@ -87,6 +87,20 @@ impl Forest {
         &self.trees
     }
 
+    /// The forest of the trees of several, in order; `None` if they are not of the same
+    /// features and classes.
+    pub(crate) fn merge(forests: Vec<Self>) -> Option<Self> {
+        let mut forests = forests.into_iter();
+        let mut merged = forests.next()?;
+        for forest in forests {
+            if forest.columns != merged.columns || forest.classes != merged.classes {
+                return None;
+            }
+            merged.trees.extend(forest.trees);
+        }
+        Some(merged)
+    }
+
     /// The number of trees.
     pub fn trees(&self) -> usize {
         self.trees.len()

@@ -48,6 +48,11 @@ impl<'a> NumberSample<'a> {
         self.rows.len()
     }
 
+    /// The target of each training row.
+    pub(crate) fn targets(&self) -> &[f64] {
+        &self.targets
+    }
+
     /// Whether the targets are those that the Poisson deviance takes.
     ///
     /// # Errors

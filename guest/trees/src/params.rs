@@ -37,6 +37,9 @@ pub enum ParamsError {
     /// `max_samples` without `bootstrap`.
     #[error("`max_samples` needs `bootstrap: true`")]
     MaxSamplesWithoutBootstrap,
+    /// `oob_score` without `bootstrap`.
+    #[error("`oob_score` needs `bootstrap: true`")]
+    OobScoreWithoutBootstrap,
     /// A class weight for a label that is not a class of the target.
     #[error("`class_weight` names `{label}`, which is not one of the classes `{classes}`")]
     NoSuchClass {
@@ -165,6 +168,7 @@ pub enum ClassWeight {
 /// | `min_impurity_decrease` | 0 | 0 or more | minimum weighted impurity decrease of a split |
 /// | `bootstrap` | true (else false) | | whether trees draw their rows with replacement |
 /// | `max_samples` | as many as there are | 1 or more rows, a share above 0 | number of draws of a tree |
+/// | `oob_score` | false | | whether a fit is scored out of bag |
 /// | `class_weight` | equal | [`ClassWeight`] | class weights |
 /// | `random_state` | 0 | | random seed |
 #[derive(Clone, Debug, PartialEq)]
@@ -185,6 +189,7 @@ pub struct ForestValidParams {
     pub(crate) min_impurity_decrease: f64,
     pub(crate) bootstrap: bool,
     pub(crate) max_samples: Option<Amount>,
+    pub(crate) oob_score: bool,
     pub(crate) class_weight: ClassWeight,
     pub(crate) random_state: u64,
 }
@@ -284,6 +289,7 @@ impl ForestParams {
             min_impurity_decrease: 0.0,
             bootstrap: true,
             max_samples: None,
+            oob_score: false,
             class_weight: ClassWeight::Equal,
             random_state: 0,
         })
@@ -329,6 +335,8 @@ impl ForestParams {
         bootstrap: bool;
         /// Sets the number of draws of a tree.
         max_samples: Option<Amount>;
+        /// Sets whether a fit is scored out of bag.
+        oob_score: bool;
         /// Sets the class weights.
         class_weight: ClassWeight;
         /// Sets the random seed.
@@ -392,12 +400,8 @@ impl ForestParams {
                     to.min_impurity_decrease =
                         float("min_impurity_decrease", value, "a number of 0 or more")?;
                 }
-                "bootstrap" => {
-                    to.bootstrap = match value.as_bool() {
-                        Some(bootstrap) => bootstrap,
-                        None => return refuse("bootstrap", value, "`true` or `false`"),
-                    }
-                }
+                "bootstrap" => to.bootstrap = boolean("bootstrap", value)?,
+                "oob_score" => to.oob_score = boolean("oob_score", value)?,
                 "max_samples" => {
                     to.max_samples =
                         optional(value, |value| amount("max_samples", value, MAX_SAMPLES))?;
@@ -448,6 +452,13 @@ fn optional<T>(
         Ok(None)
     } else {
         read(value).map(Some)
+    }
+}
+
+fn boolean(name: &'static str, value: &Value) -> Result<bool, ParamsError> {
+    match value.as_bool() {
+        Some(value) => Ok(value),
+        None => refuse(name, value, "`true` or `false`"),
     }
 }
 
@@ -580,6 +591,9 @@ impl ParamGuard for ForestParams {
                 return refuse("max_samples", share, MAX_SAMPLES);
             }
             _ => {}
+        }
+        if params.oob_score && !params.bootstrap {
+            return Err(ParamsError::OobScoreWithoutBootstrap);
         }
         if let ClassWeight::ByLabel(weights) = &params.class_weight
             && let Some(weight) = weights

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::bins::{Bins, BinsError};
 use crate::explain::{self, Ensemble};
 use crate::features::{TableError, encode_feature};
-use crate::forest::{self, ForestError, TrainingSet};
+use crate::forest::{self, ForestError, OutOfBag, TrainingSet};
 use crate::model::Forest;
 use crate::params::{ForestParams, ForestValidParams, TargetKind};
 use crate::resolved::ResolveError;
@@ -55,6 +55,27 @@ pub struct Model {
     pub classes: Vec<String>,
     /// The trees.
     pub forest: Forest,
+    /// Whether these are all.
+    pub extent: Extent,
+}
+
+/// How much of a fit a [`Model`] holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Extent {
+    /// All trees.
+    Whole {
+        /// The score of the training rows out of bag, if the fit has `oob_score`.
+        oob_score: Option<f64>,
+    },
+    /// Some.
+    Part {
+        /// The first.
+        start: u32,
+        /// The number of trees of the whole.
+        of: u32,
+        /// What they predict out of bag, if the fit has `oob_score`.
+        out_of_bag: Option<OutOfBag>,
+    },
 }
 
 macro_rules! trainer {
@@ -77,6 +98,26 @@ macro_rules! trainer {
 
             fn fit(data: &Bins, job: &Job<'_>) -> Result<Model, Fault> {
                 fit(data, job, &ForestParams::$defaults())
+            }
+
+            fn merge(parts: Vec<Model>) -> Result<Model, Fault> {
+                merge(parts)
+            }
+
+            fn score(
+                data: &Bins,
+                job: &Job<'_>,
+                model: &Model,
+                scorer: &mut dyn Scorer,
+            ) -> Result<(), Fault> {
+                forest::score(data, &model.forest, (job.train, job.test), scorer).map_err(fault)
+            }
+
+            fn oob_score(model: &Model) -> Option<f64> {
+                match model.extent {
+                    Extent::Whole { oob_score } => oob_score,
+                    Extent::Part { .. } => None,
+                }
             }
 
             fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {
@@ -193,10 +234,78 @@ fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fau
         return Err(Fault::InvalidTask("the job has no candidate".to_owned()));
     };
     let params = check(params, defaults)?;
-    let forest = forest::fit(bins, training_set(job), &params).map_err(fault)?;
+    let all = 0..params.n_estimators;
+    let range = match job.part {
+        None => all.clone(),
+        Some(part) if part.start < part.end && part.end <= all.end => part.start..part.end,
+        Some(part) => {
+            return Err(Fault::InvalidTask(format!(
+                "the trees {} to {} are no part of {}",
+                part.start, part.end, all.end
+            )));
+        }
+    };
+    let start = range.start;
+    let fitted = forest::fit_range(bins, training_set(job), &params, range);
+    let (forest, out_of_bag) = fitted.map_err(fault)?;
     Ok(Model {
         classes: job.target.classes().to_vec(),
         forest,
+        extent: match job.part {
+            None => Extent::Whole {
+                oob_score: out_of_bag.and_then(|sums| sums.score()),
+            },
+            Some(_) => Extent::Part {
+                start,
+                of: all.end,
+                out_of_bag,
+            },
+        },
+    })
+}
+
+fn merge(parts: Vec<Model>) -> Result<Model, Fault> {
+    let refuse =
+        |what: &str| Fault::InvalidTask(format!("the parts are not those of one fit: {what}"));
+    let (mut classes, mut forests, mut bags) = (None, Vec::new(), Vec::new());
+    let (mut next, mut trees) = (0, None);
+    for part in parts {
+        let Extent::Part {
+            start,
+            of,
+            out_of_bag,
+        } = part.extent
+        else {
+            return Err(refuse("one is a whole model"));
+        };
+        if start != next || *trees.get_or_insert(of) != of {
+            return Err(refuse("their trees do not follow each other"));
+        }
+        next += part.forest.trees() as u32;
+        if *classes.get_or_insert_with(|| part.classes.clone()) != part.classes {
+            return Err(refuse("their classes differ"));
+        }
+        forests.push(part.forest);
+        bags.push(out_of_bag);
+    }
+    if trees != Some(next) {
+        return Err(refuse("trees are missing"));
+    }
+    let forest = Forest::merge(forests).ok_or_else(|| refuse("their features differ"))?;
+    let mut bags = bags.into_iter();
+    let sums = bags.next().flatten();
+    let sums = bags.try_fold(sums, |sums, more| match (sums, more) {
+        (Some(sums), Some(more)) => sums.merge(&more).map(Some),
+        (None, None) => Some(None),
+        _ => None,
+    });
+    let sums = sums.ok_or_else(|| refuse("their training rows differ"))?;
+    Ok(Model {
+        classes: classes.unwrap_or_default(),
+        forest,
+        extent: Extent::Whole {
+            oob_score: sums.and_then(|sums| sums.score()),
+        },
     })
 }
 
@@ -272,23 +381,35 @@ pub(crate) const MEMORY: MemoryUse = MemoryUse {
     }),
 };
 
+/// A forest, whose trees are parts of its models.
+fn describe_forest(
+    name: &str,
+    summary: &str,
+    kind: TargetKind,
+    draws_rows: bool,
+) -> TrainerDescription {
+    let mut description = describe(name, summary, kind, forest_params(kind, draws_rows));
+    description.parts = Some("n_estimators".to_owned());
+    description
+}
+
 fn describe_random_forest(kind: TargetKind) -> TrainerDescription {
-    describe(
+    describe_forest(
         "random_forest",
         "A random forest: the mean prediction of trees grown on bootstrap samples.",
         kind,
-        forest_params(kind, true),
+        true,
     )
     .effort(0.15, 1.0, 0.7)
     .numbers_take(6.0)
 }
 
 fn describe_extra_trees(kind: TargetKind) -> TrainerDescription {
-    describe(
+    describe_forest(
         "extra_trees",
         "Extremely randomized trees: the mean prediction of trees with random splits.",
         kind,
-        forest_params(kind, false),
+        false,
     )
     .effort(0.15, 1.1, 0.7)
     .numbers_take(6.0)
@@ -305,7 +426,7 @@ fn forest_params(kind: TargetKind, draws_rows: bool) -> Vec<Param> {
         max_features,
         &["balanced", "balanced_subsample"],
     ));
-    params.extend([bootstrap(draws_rows), max_samples()]);
+    params.extend([bootstrap(draws_rows), max_samples(), oob_score()]);
     params
 }
 
@@ -383,6 +504,16 @@ fn max_samples() -> Param {
         Value::Null,
         "The number of rows that a tree draws, absolute or as a fraction of the training rows; \
          null for the number of training rows. Requires `bootstrap`.",
+    )
+}
+
+fn oob_score() -> Param {
+    Param::new(
+        "oob_score",
+        vec![ParamKind::Bool],
+        json!(false),
+        "Whether the fitted model is scored by its training rows out of bag: each by the trees \
+         that did not draw it. Accuracy for classes, R² for numbers. Requires `bootstrap`.",
     )
 }
 

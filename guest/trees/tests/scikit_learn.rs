@@ -2,12 +2,13 @@
 //! predictions agree to 1e-6 (relative to 1 or to the prediction, whichever is
 //! greater); and the scores of forests: the mean over ten seeds is within two
 //! standard errors of scikit-learn's over forty, but for the one in twenty that
-//! chance explains. `vectors/trees.py` makes the vectors.
+//! chance explains; and so the scores out of bag. `vectors/trees.py` and
+//! `vectors/out_of_bag.py` make the vectors.
 
-use fanout_trees::forest::{self, TrainingSet, TrainingTarget};
+use fanout_trees::forest::{self, OutOfBag, TrainingSet, TrainingTarget};
 use fanout_trees::model::{FeatureValues, PredictError};
 use fanout_trees::params::{Amount, ClassWeight, Impurity, MaxFeatures};
-use fanout_trees::{Bins, ForestParams};
+use fanout_trees::{Bins, Forest, ForestParams};
 use linfa::ParamGuard;
 use serde_json::Value;
 
@@ -60,8 +61,13 @@ fn params(mut params: ForestParams, given: &Value) -> ForestParams {
     params
 }
 
-/// The predictions of a forest for the rows that are not training rows.
-fn predictions(table: &Value, case: &Value, params: ForestParams) -> Vec<f64> {
+/// The trees of a forest of a case, what they predict out of bag, and all columns.
+fn fitted(
+    table: &Value,
+    case: &Value,
+    trees: u32,
+    params: ForestParams,
+) -> (Forest, Option<OutOfBag>, Vec<Vec<f64>>) {
     let weights = case["weights"]
         .as_str()
         .map(|kind| numbers(&table["weights"][kind]));
@@ -95,14 +101,20 @@ fn predictions(table: &Value, case: &Value, params: ForestParams) -> Vec<f64> {
         train: &train,
         weights: weights.as_deref(),
     };
-    let params = params.check().unwrap();
-    let forest = forest::fit(&bins, training, &params).unwrap();
-    let predicted: Result<Vec<f64>, PredictError> = forest
-        .predict(targets.len(), |index, _, encode| {
-            encode(FeatureValues::Number(&columns[index]))
-        });
+    let params = params.n_estimators(trees).check().unwrap();
+    let (forest, out_of_bag) = forest::fit_range(&bins, training, &params, 0..trees).unwrap();
+    (forest, out_of_bag, columns)
+}
+
+/// The predictions of a forest for the rows that are not training rows.
+fn predictions(table: &Value, case: &Value, trees: u32, params: ForestParams) -> Vec<f64> {
+    let (forest, _, columns) = fitted(table, case, trees, params);
+    let rows = columns[0].len();
+    let predicted: Result<Vec<f64>, PredictError> = forest.predict(rows, |index, _, encode| {
+        encode(FeatureValues::Number(&columns[index]))
+    });
     let predicted = predicted.unwrap();
-    let width = predicted.len() / targets.len();
+    let width = predicted.len() / rows;
     test_rows(table)
         .flat_map(|row| predicted[row * width..][..width].to_vec())
         .collect()
@@ -124,7 +136,7 @@ fn trees_predict_as_those_of_scikit_learn() {
     for case in cases {
         let table = &vectors["tables"][case["table"].as_str().unwrap()];
         let params = params(ForestParams::decision_tree(), &case["params"]);
-        let found = predictions(table, case, params);
+        let found = predictions(table, case, 1, params);
         let expected = numbers(&case["predicted"]);
         assert_eq!(found.len(), expected.len());
         let differ = |(a, b): &(&f64, &f64)| (*a - *b).abs() > TOLERANCE * b.abs().max(1.0);
@@ -169,9 +181,9 @@ fn forests_score_as_those_of_scikit_learn() {
             "random_forest" => ForestParams::random_forest(),
             _ => ForestParams::extra_trees(),
         };
-        let params = params(defaults.n_estimators(50), &case["params"]);
+        let params = params(defaults, &case["params"]);
         let score = |seed: u64| {
-            let found = predictions(table, case, params.clone().random_state(seed));
+            let found = predictions(table, case, 50, params.clone().random_state(seed));
             let errors = found.iter().zip(&truth).map(|(a, b)| (a - b).powi(2));
             1.0 - errors.sum::<f64>() / spread
         };
@@ -179,6 +191,33 @@ fn forests_score_as_those_of_scikit_learn() {
         let theirs = mean(&numbers(&case["scores"]));
         let errors = (ours.0 - theirs.0) / (ours.1 + theirs.1).sqrt();
         assert!(errors.abs() < 3.0, "{case:?}: {ours:?} and {theirs:?}");
+        far += usize::from(errors.abs() > 2.0);
+    }
+    assert!(far <= 1, "{far} scores are beyond two standard errors");
+}
+
+#[test]
+fn forests_are_scored_out_of_bag_as_those_of_scikit_learn() {
+    let vectors = vectors();
+    let cases: Value = serde_json::from_str(include_str!("vectors/out_of_bag.json")).unwrap();
+    let cases = cases.as_array().unwrap();
+    assert!(cases.len() >= 9);
+    let mut far = 0;
+    for case in cases {
+        let table = &vectors["tables"][case["table"].as_str().unwrap()];
+        let defaults = match case["estimator"].as_str().unwrap() {
+            "random_forest" => ForestParams::random_forest(),
+            _ => ForestParams::extra_trees().bootstrap(true),
+        };
+        let params = params(defaults.oob_score(true), &case["params"]);
+        let score = |seed: u64| {
+            let (_, bag, _) = fitted(table, case, 60, params.clone().random_state(seed));
+            bag.unwrap().score().unwrap()
+        };
+        let ours = mean(&(0..20).map(score).collect::<Vec<_>>());
+        let theirs = mean(&numbers(&case["scores"]));
+        let errors = (ours.0 - theirs.0) / (ours.1 + theirs.1).sqrt();
+        assert!(errors.abs() < 3.0, "{case}: {ours:?} and {theirs:?}");
         far += usize::from(errors.abs() > 2.0);
     }
     assert!(far <= 1, "{far} scores are beyond two standard errors");

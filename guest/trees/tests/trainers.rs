@@ -596,7 +596,7 @@ fn shared_data_and_models_round_trip() {
         assert_eq!(recorded[0], recorded[1]);
         let model = offer.fit(&*data, &job).unwrap();
         assert_eq!(offer.fit(&*adopted, &job).unwrap(), model);
-        let opened = offer.open(&model).unwrap();
+        let opened = offer.open(&model.bytes).unwrap();
         let predicted = offer.predict(&*opened, &table).unwrap();
         let predicted = values(predicted.as_prediction());
         let of_test = test.iter().flat_map(|&row| {

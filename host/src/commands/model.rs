@@ -176,6 +176,7 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
         rows,
         scores,
         holdout,
+        oob_score,
         ..
     } = &model.head;
     let mut text = String::new();
@@ -212,6 +213,14 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
             let held = held.map_or_else(|| "not defined".to_owned(), score);
             writeln!(text, "score       {metric} {held} on the newest rows")?;
         }
+    }
+    if let Some(value) = oob_score {
+        let metric = if target.classes.is_empty() {
+            "r2"
+        } else {
+            "accuracy"
+        };
+        writeln!(text, "out of bag  {metric} {}", score(*value))?;
     }
     let with = match &model.guest {
         Some(component) => format!("in the file, {}", bytes(component.len() as u64)),

@@ -120,6 +120,7 @@ pub(super) fn row(
                 worth: None,
                 explanations: None,
                 holdout: None,
+                oob_score: None,
                 model: None,
                 warnings: Vec::new(),
                 failure: None,

@@ -58,13 +58,14 @@ impl Show {
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let (mut warnings, lead, threshold, worth, explained) = match summary {
+        let (mut warnings, lead, threshold, worth, explained, oob_score) = match summary {
             Some(summary) => (
                 summary.warnings,
                 summary.lead,
                 summary.threshold,
                 summary.worth,
                 summary.explained,
+                summary.oob_score,
             ),
             None => Default::default(),
         };
@@ -99,6 +100,7 @@ impl Show {
             worth,
             explanations: None,
             holdout: replay.holdout,
+            oob_score,
             model: None,
             warnings,
             failure: None,

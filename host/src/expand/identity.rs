@@ -1,6 +1,6 @@
 //! [`TaskIdentity`]: what a task's id is the digest of.
 
-use fanout_contract::{Learning, Output, Params, Permute, Score, Split, Task, TaskStep};
+use fanout_contract::{Learning, Output, Params, Part, Permute, Score, Split, Task, TaskStep};
 use serde::{Deserialize, Serialize};
 
 use super::{Data, canonical};
@@ -31,6 +31,9 @@ pub struct FamilyTask {
     pub contract: u32,
     pub learning: Learning,
     pub params: Params,
+    /// Left out where it is none, so that ids of whole fits do not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Left out where it is none, so that ids of fits do not know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permute: Option<Permute>,
@@ -62,6 +65,16 @@ impl TaskIdentity {
         (canonical(&self), self)
     }
 
+    /// The text of the identity of a part of the model of the same fits, which is not
+    /// scored.
+    pub(crate) fn of_part(mut self, part: Part) -> (String, Self) {
+        self.task.part = Some(part);
+        self.task.positive = None;
+        self.task.scoring.clear();
+        self.task.train_score = false;
+        (canonical(&self), self)
+    }
+
     /// The task of these candidates, by their keys. `outputs` are wanted beside scores,
     /// and decide none.
     pub fn into_task(self, candidates: Vec<Params>, outputs: Vec<Output>) -> Task {
@@ -80,7 +93,7 @@ impl TaskIdentity {
             scoring: task.scoring,
             train_score: task.train_score,
             outputs,
-            part: None,
+            part: task.part,
             permute: task.permute,
         }
     }

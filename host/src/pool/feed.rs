@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fanout_contract::Task;
 
 use super::PoolError;
@@ -17,6 +18,7 @@ use super::grouped::GroupedTasks;
 use crate::run::pool::PoolEvent;
 use crate::run::record::{Found, Record};
 use crate::run::tasks::Tasks;
+use crate::store::StoreError;
 use crate::task::{Artifact, Cancel, FinishedFits, Outcome, WantedFits};
 
 /// Tasks that are looked up at a time.
@@ -33,7 +35,7 @@ const STALE: Duration = Duration::from_secs(1);
 pub(super) type Reports = Arc<dyn Fn(Result<PoolEvent, PoolError>) -> bool + Send + Sync>;
 
 /// A task with fits to make.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) task: usize,
     pub(super) wanted: WantedFits,
@@ -302,6 +304,25 @@ impl<'a> TaskFeed<'a> {
         report_all(&self.reports, PoolEvent::of_found(job.task, &mut job.found))?;
         Some(job)
     }
+}
+
+/// The parts of the model of task `index`, in order, and the wall time of their fits;
+/// `None` if it is made whole. A part that is gone since its stage ended is made with
+/// the whole.
+pub(super) fn parts_of(
+    tasks: &dyn Tasks,
+    index: usize,
+    record: &Record,
+) -> Result<Option<(Vec<Bytes>, Duration)>, StoreError> {
+    let inputs = tasks.inputs(index);
+    if inputs.is_empty() {
+        return Ok(None);
+    }
+    let wanted: Vec<WantedFits> = inputs
+        .iter()
+        .map(|input| input.wanted_fits().clone())
+        .collect();
+    record.models(&wanted)
 }
 
 /// Looks all tasks up, [`LOOKED_UP`] at a time, and passes those on that have

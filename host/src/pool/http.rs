@@ -21,7 +21,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use tokio::runtime::Runtime;
 
-use super::feed::TaskFeed;
+use super::feed::{TaskFeed, parts_of};
 use super::threads::WorkerThreads;
 use super::{PoolContext, PoolError};
 use crate::error::chained;
@@ -192,9 +192,17 @@ impl HttpPool {
     /// Runs tasks until there are none.
     fn work(&self, tasks: &dyn Tasks, feed: &TaskFeed<'_>) {
         while let Some(job) = feed.next() {
-            let made = match self.evaluate(&job.document(tasks)) {
-                Ok(Some(made)) => made,
-                Ok(None) => break,
+            let parts = parts_of(tasks, job.task, &self.context.record);
+            let parts = parts.map(|parts| parts.unwrap_or_default());
+            let made = parts
+                .map_err(PoolError::from)
+                .and_then(|(parts, wall)| Ok((self.evaluate(&job.document(tasks), &parts)?, wall)));
+            let made = match made {
+                Ok((Some(mut made), of_parts)) => {
+                    made.outcome.wall += of_parts;
+                    made
+                }
+                Ok((None, _)) => break,
                 Err(error) => {
                     feed.fail(error);
                     break;
@@ -216,8 +224,9 @@ impl HttpPool {
         }
     }
 
-    /// Runs a task; `None` where the run was stopped.
-    fn evaluate(&self, task: &Task) -> Result<Option<Made>, PoolError> {
+    /// Runs a task, from the parts of its model where there are some; `None` where the run
+    /// was stopped.
+    fn evaluate(&self, task: &Task, parts: &[Bytes]) -> Result<Option<Made>, PoolError> {
         let text = Bytes::from(serde_json::to_vec(task).expect("a task is JSON"));
         let mut failed = 0;
         loop {
@@ -239,7 +248,7 @@ impl HttpPool {
                 false => usize::try_from(self.limits.memory).unwrap_or(usize::MAX),
             };
             let bound = answer_bound(task).saturating_add(files);
-            let sent = self.send(&slot, &text, bound)?;
+            let sent = self.send(&slot, (&text, parts), bound)?;
             let made = |result: Result<Evaluation, TaskFault>, from_guest| {
                 let wall = started.elapsed();
                 let (result, artifacts) = match result {
@@ -376,11 +385,11 @@ impl HttpPool {
         Err(self.error(slot.endpoint, problem))
     }
 
-    /// Posts a task, with its data by the way that serves.
+    /// Posts a task and the parts of its model, with its data by the way that serves.
     fn send(
         &self,
         slot: &Slot<'_>,
-        task: &Bytes,
+        (task, parts): (&Bytes, &[Bytes]),
         bound: usize,
     ) -> Result<Result<Reply, NoReply>, PoolError> {
         let post = |form: Form| {
@@ -388,10 +397,14 @@ impl HttpPool {
             self.call(request, bound, self.limits.timeout)
         };
         let named = || {
-            Form::new()
+            let form = Form::new()
                 .part("task", part(task.clone()))
                 .text("dataset_digest", self.context.dataset.to_string())
-                .text("splits_digest", self.context.splits.to_string())
+                .text("splits_digest", self.context.splits.to_string());
+            let parts = parts.iter().enumerate();
+            parts.fold(form, |form, (number, bytes)| {
+                form.part(format!("part-{number}"), part(bytes.clone()))
+            })
         };
         if let Way::Urls { dataset, splits } = self.data.way(&self.context, slot.endpoint)? {
             let form = named()

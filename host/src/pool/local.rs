@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fanout_contract::Task;
+use fanout_contract::{Fault, Task};
 
-use super::feed::{Job, Reports, TaskFeed};
+use super::feed::{Job, Reports, TaskFeed, parts_of};
 use super::files::Files;
 use super::grouped::GroupedTasks;
 use super::threads::WorkerThreads;
@@ -363,8 +363,16 @@ impl LocalPool {
             feed.report(PoolEvent::of_worker(feed.worker(), event));
         };
         let guest = tasks.guest(job.task);
-        let result = self.with_instance(held, guest, &task, &emit, |instance| {
-            instance.evaluate(&task)
+        let parts = parts_of(tasks, job.task, &self.context.record)?;
+        let result = self.with_instance(held, guest, &task, &emit, |instance| match &parts {
+            Some((parts, _)) => match instance.assemble(&task, parts) {
+                // Parts that are not those of this fit change no result.
+                Err(TaskFault::Refused {
+                    fault: Fault::InvalidTask(_),
+                }) => instance.evaluate(&task),
+                evaluated => evaluated,
+            },
+            None => instance.evaluate(&task),
         })?;
         let (result, artifacts) = match result {
             Ok(evaluation) => (Ok(evaluation.answer), evaluation.artifacts),
@@ -372,7 +380,7 @@ impl LocalPool {
         };
         let outcome = Outcome {
             result,
-            wall: started.elapsed(),
+            wall: started.elapsed() + parts.map_or(Duration::ZERO, |(_, wall)| wall),
             reused: false,
         };
         Ok((outcome, artifacts))

@@ -7,6 +7,7 @@
 
 mod dispatch;
 mod fleet;
+mod pace;
 mod throughput;
 
 use std::collections::{BTreeMap, HashMap};

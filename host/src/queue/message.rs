@@ -46,6 +46,9 @@ pub const SLOTS: usize = 1 << 16;
 /// bounded by their number.
 pub const FITS: usize = 1 << 16;
 
+/// The most parts of a model.
+pub const CUTS: usize = 4096;
+
 /// The most stored parts that one message names.
 const PARTS: usize = 64;
 
@@ -69,6 +72,15 @@ pub struct TaskMessage {
     /// What is wanted of each fit beside its scores.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub outputs: BTreeSet<Output>,
+    /// The ends of the parts in which the model of the only fit was made, ascending; none
+    /// if it is fitted whole. The worker finds these in the store by their names, which
+    /// follow from `identity`, so that no message says what they are.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "cuts"
+    )]
+    pub cuts: Vec<u32>,
     /// Bytes of memory that the task may use.
     pub memory: u64,
     /// Milliseconds that it may take.
@@ -258,6 +270,17 @@ fn fits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Document>, D::
         return Err(D::Error::custom("a task of too many fits"));
     }
     Ok(fits)
+}
+
+fn cuts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let cuts = Vec::<u32>::deserialize(deserializer)?;
+    let ascends = cuts.first() != Some(&0) && cuts.windows(2).all(|pair| pair[0] < pair[1]);
+    match ascends && cuts.len() <= CUTS {
+        true => Ok(cuts),
+        false => Err(D::Error::custom(
+            "the parts of a model do not follow each other",
+        )),
+    }
 }
 
 fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {

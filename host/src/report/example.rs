@@ -101,6 +101,7 @@ pub(super) fn report() -> Report {
             ("roc_auc".to_owned(), Some(0.7571)),
             ("accuracy".to_owned(), None),
         ])),
+        oob_score: None,
         model: None,
         warnings: vec![
             "the column `dep_delay` alone tells the target on 99.8 % of the rows; \

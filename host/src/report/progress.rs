@@ -36,6 +36,8 @@ pub struct Progress {
     reused: usize,
     failed: usize,
     best: Option<f64>,
+    /// Parts of models that are done, and all.
+    parts: (usize, usize),
     /// Kinds of failure that were shown.
     shown: BTreeSet<&'static str>,
     /// Reasons of returned tasks that were shown.
@@ -107,6 +109,7 @@ impl Progress {
             reused: 0,
             failed: 0,
             best: None,
+            parts: (0, 0),
             shown: BTreeSet::new(),
             returned: BTreeSet::new(),
             unproven: 0,
@@ -216,6 +219,10 @@ impl Progress {
                     self.say(&format!("worker {worker} returned a task: {reason}"));
                 }
             }
+            Event::TaskCopied => self.say(&format!(
+                "worker {worker} takes far longer for a task than others for theirs; another \
+                 one gets it, too"
+            )),
             Event::QueueConnected => self.say("NATS is connected again"),
             Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
             Event::RunFinished { wall } => {
@@ -243,6 +250,19 @@ impl Progress {
                 match &self.form {
                     Form::Live(bar) => bar.set_message(text),
                     _ => self.say(&text),
+                }
+            }
+            Event::PartsStarted { parts } => {
+                self.parts = (0, *parts);
+                if !matches!(self.form, Form::Live(_)) {
+                    self.say(&format!("fitting {} of models", counted(*parts, "part")));
+                }
+            }
+            Event::PartFinished { .. } => {
+                self.parts.0 += 1;
+                if let Form::Live(bar) = &self.form {
+                    let (done, parts) = self.parts;
+                    bar.set_message(format!("fitting part {done} of {parts}"));
                 }
             }
             Event::BaselineFinished { .. } | Event::OuterFitFinished { .. } => {}

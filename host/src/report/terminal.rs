@@ -406,6 +406,13 @@ fn best_candidate(
             out,
         )?;
     }
+    if let Some(value) = report.oob_score {
+        writeln!(
+            out,
+            "On the training rows, out of bag: oob_score {}",
+            score(value)
+        )?;
+    }
     if let Some(model) = &report.model {
         writeln!(out, "Model: {}", model.display())?;
     }

@@ -136,6 +136,23 @@ pub enum Event {
         /// Whether the store had them.
         reused: bool,
     },
+    /// Models are about to be fitted in parts, such as ranges of the trees of a forest.
+    PartsStarted {
+        /// How many parts.
+        parts: usize,
+    },
+    /// A part of a model was fitted, and the store has it.
+    PartFinished {
+        /// The number of the part.
+        part: usize,
+        /// Why there is none; null where there is.
+        fault: Option<TaskFault>,
+        /// Wall time in the guest, in seconds.
+        #[serde(with = "seconds")]
+        wall: Duration,
+        /// Whether the store had it.
+        reused: bool,
+    },
     /// A remote worker began to take tasks.
     WorkerJoined {
         /// How many tasks it runs at a time.
@@ -153,6 +170,9 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A remote worker runs a task far beyond its kind while others are idle: one of
+    /// these gets it, too, and the first result is taken.
+    TaskCopied,
     /// The connection to the queue was made again.
     QueueConnected,
     /// The connection to the queue was lost. It is made again by itself.

@@ -181,6 +181,36 @@ impl Record {
         Ok(Some(bytes))
     }
 
+    /// The models that tasks of one fit each ask for, in their order, and the sum of the
+    /// wall times of their fits; `None` if one is not there.
+    ///
+    /// # Errors
+    /// As [`Record::artifact`].
+    pub fn models(
+        &self,
+        wanted: &[WantedFits],
+    ) -> Result<Option<(Vec<Bytes>, Duration)>, StoreError> {
+        let record = self.reusing();
+        let (mut models, mut wall) = (Vec::with_capacity(wanted.len()), Duration::ZERO);
+        for (wanted, found) in wanted.iter().zip(record.look(wanted)?) {
+            let mut artifacts = found.artifacts.iter();
+            let Some((_, output, digest)) = artifacts.find(|(_, it, _)| *it == Output::Model)
+            else {
+                return Ok(None);
+            };
+            match record.artifact(&wanted.task, *output, *digest)? {
+                Some(model) => models.push(model),
+                None => return Ok(None),
+            }
+            wall += found
+                .finished
+                .iter()
+                .map(|it| it.outcome.wall)
+                .sum::<Duration>();
+        }
+        Ok(Some((models, wall)))
+    }
+
     /// Writes the artifacts of the fits that `found` lacks. Returns their digests, by
     /// index among these fits.
     fn write_artifacts(

@@ -38,6 +38,9 @@ pub struct Summary {
     pub baseline: Option<MeanScores>,
     /// The scores of the refitted model on the hold-out rows.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// The score of the refitted model's training rows out of bag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oob_score: Option<f64>,
     /// How sure it is that the candidate of the greatest mean is the best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead: Option<Lead>,
@@ -133,6 +136,7 @@ impl Summary {
             best: None,
             baseline: None,
             holdout,
+            oob_score: None,
             lead: None,
             threshold: None,
             worth: None,
@@ -150,6 +154,12 @@ impl Summary {
     /// Whether it is that of one fit ([`Self::of_fit`]).
     pub fn is_of_fit(&self) -> bool {
         self.splits == 0
+    }
+
+    /// The same with the score of the refitted model out of bag.
+    #[must_use]
+    pub fn with_oob_score(self, oob_score: Option<f64>) -> Self {
+        Self { oob_score, ..self }
     }
 
     /// The same with what is known of the chosen candidate.
@@ -262,6 +272,7 @@ mod tests {
             }),
             baseline: None,
             holdout: None,
+            oob_score: None,
             lead: None,
             threshold: None,
             worth: None,

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use fanout_contract::{Output, Params, Permute, Split, Task};
+use fanout_contract::{Output, Params, Part, Permute, Split, Task};
 
 use crate::digest::Digest;
 use crate::expand::{Expansion, TaskGroup, TaskIdentity, TaskSpec};
@@ -36,6 +36,35 @@ pub trait Tasks: Sync {
     fn identity(&self, index: usize) -> String;
     /// The guest that runs task `index`.
     fn guest(&self, index: usize) -> Digest;
+    /// What task `index` is expected to take, beside others.
+    fn cost(&self, _index: usize) -> f64 {
+        1.0
+    }
+    /// The ends of the parts in which the only fit of task `index` is made, ascending;
+    /// none if it is made whole.
+    fn cuts(&self, _index: usize) -> &[u32] {
+        &[]
+    }
+    /// The tasks whose artifacts task `index` takes, in order: those of the parts of its
+    /// model. They are a stage of their own, before it.
+    fn inputs(&self, index: usize) -> Vec<SingleTask> {
+        let cuts = self.cuts(index);
+        if cuts.is_empty() {
+            return Vec::new();
+        }
+        let starts = std::iter::once(0).chain(cuts.iter().copied());
+        let parts = starts.zip(cuts).map(|(start, &end)| Part { start, end });
+        let identity = TaskIdentity::read(&self.identity(index));
+        let identity = identity.expect("tasks have identities");
+        let fits = self.wanted(index).fits.into_iter();
+        let key = |fit: String| serde_json::from_str(&fit).expect("a key is hyper-parameters");
+        let fits: Vec<Params> = fits.map(key).collect();
+        let task = |part| {
+            let (text, identity) = identity.clone().of_part(part);
+            SingleTask::of_identity(&text, identity, fits.clone(), vec![Output::Model])
+        };
+        parts.map(task).collect()
+    }
 }
 
 impl Tasks for Expansion {
@@ -76,6 +105,14 @@ impl Tasks for Expansion {
 
     fn guest(&self, index: usize) -> Digest {
         Self::guest(self, self.any_task(index).candidates[0] as usize)
+    }
+
+    fn cost(&self, index: usize) -> f64 {
+        self.task_cost(index)
+    }
+
+    fn cuts(&self, index: usize) -> &[u32] {
+        self.cuts_of_task(index)
     }
 }
 
@@ -155,6 +192,16 @@ impl Tasks for JointTasks<'_> {
         let (of, index) = self.of(index);
         Tasks::guest(of, index)
     }
+
+    fn cost(&self, index: usize) -> f64 {
+        let (of, index) = self.of(index);
+        Tasks::cost(of, index)
+    }
+
+    fn cuts(&self, index: usize) -> &[u32] {
+        let (of, index) = self.of(index);
+        Tasks::cuts(of, index)
+    }
 }
 
 /// The fits of a task of the search, as the record names them.
@@ -204,9 +251,16 @@ pub struct SingleTask {
     task: Task,
     identity: String,
     guest: Digest,
+    cuts: Vec<u32>,
 }
 
 impl SingleTask {
+    /// The same, whose fit is made in parts that end there.
+    #[must_use]
+    pub fn with_cuts(self, cuts: Vec<u32>) -> Self {
+        Self { cuts, ..self }
+    }
+
     /// The task of an identity, which was read from `text`, the keys of its fits, and
     /// what is wanted of them beside scores.
     pub fn of_identity(
@@ -225,6 +279,7 @@ impl SingleTask {
             guest: identity.guest,
             identity: text.to_owned(),
             task: identity.into_task(fits, outputs),
+            cuts: Vec::new(),
         }
     }
 
@@ -247,6 +302,7 @@ impl SingleTask {
             },
             identity: expansion.identity(candidate, split),
             guest: expansion.guest(candidate),
+            cuts: expansion.cuts(candidate),
         }
     }
 
@@ -291,6 +347,10 @@ impl Tasks for Vec<SingleTask> {
 
     fn guest(&self, index: usize) -> Digest {
         self[index].guest
+    }
+
+    fn cuts(&self, index: usize) -> &[u32] {
+        &self[index].cuts
     }
 }
 
@@ -354,5 +414,9 @@ impl Tasks for SingleTask {
 
     fn guest(&self, _index: usize) -> Digest {
         self.guest
+    }
+
+    fn cuts(&self, _index: usize) -> &[u32] {
+        &self.cuts
     }
 }

@@ -9,7 +9,9 @@ use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::bindings::Guest as Bindings;
-use super::bindings::exports::fanout::trainer::trainer::Fault as GuestFault;
+use super::bindings::exports::fanout::trainer::trainer::{
+    Evaluation as GuestEvaluation, Fault as GuestFault,
+};
 use super::limits::{State, Stop};
 use super::{BACKTRACE, Guest};
 use crate::task::{Artifact, Cancel, Evaluation, TaskFault, TaskLimits, output};
@@ -110,20 +112,42 @@ impl Instance {
 
     /// Runs a task on the open dataset.
     pub fn evaluate(&mut self, task: &Task) -> Result<Evaluation, TaskFault> {
-        let text = json(task);
-        let dataset = self.dataset()?;
+        let (text, dataset) = (json(task), self.dataset()?);
+        self.evaluated(task, |bindings, store| {
+            let trainer = bindings.fanout_trainer_trainer();
+            trainer.dataset().call_evaluate(store, dataset, &text)
+        })
+    }
+
+    /// What [`Instance::evaluate`] gives for a task of one candidate, from the parts of
+    /// its model, in order.
+    pub fn assemble(&mut self, task: &Task, parts: &[Bytes]) -> Result<Evaluation, TaskFault> {
+        let (text, dataset) = (json(task), self.dataset()?);
+        let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
+        self.evaluated(task, |bindings, store| {
+            let trainer = bindings.fanout_trainer_trainer();
+            trainer
+                .dataset()
+                .call_assemble(store, dataset, &text, &parts)
+        })
+    }
+
+    /// The checked result of a call that runs a task.
+    fn evaluated(
+        &mut self,
+        task: &Task,
+        call: impl FnOnce(
+            &Bindings,
+            &mut Store<State>,
+        ) -> wasmtime::Result<Result<GuestEvaluation, GuestFault>>,
+    ) -> Result<Evaluation, TaskFault> {
         // Files are bounded by the guest's memory alone.
         let files = match task.outputs.is_empty() {
             true => 0,
             false => self.memory(),
         };
         let bound = answer_bound(task).saturating_add(files);
-        let evaluation = self
-            .call(bound, |bindings, store| {
-                let trainer = bindings.fanout_trainer_trainer();
-                trainer.dataset().call_evaluate(store, dataset, &text)
-            })?
-            .map_err(refused)?;
+        let evaluation = self.call(bound, call)?.map_err(refused)?;
         let files = evaluation.artifacts.into_iter();
         let files = files.map(|file| (file.output, file.candidate, file.bytes.into()));
         checked_evaluation(&evaluation.answer, files, task)

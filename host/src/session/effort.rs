@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
-use fanout_contract::{Effort, Learning};
-
 use crate::dataset::Prepared;
-use crate::expand::{Expansion, Inputs};
+use crate::expand::{Expansion, Inputs, fit_seconds};
 use crate::plan::Plan;
 use crate::report::human::{counted, duration};
 
@@ -49,7 +47,7 @@ impl TimeEstimate {
             };
             let (rows, features) = (prepared.rows as f64, prepared.features() as f64);
             let more = (task.candidates.len() - 1) as f64 * effort.candidate;
-            let seconds = fit(effort, rows, features, inputs.learning)
+            let seconds = fit_seconds(effort, rows, features, inputs.learning)
                 * expansion.relative_cost(index, trainer)
                 * (1.0 + more);
             total += seconds * expansion.splits.len() as f64;
@@ -93,17 +91,6 @@ impl TimeEstimate {
     }
 }
 
-/// Seconds of a fit with the defaults, of its predictions and scores.
-fn fit(effort: &Effort, rows: f64, columns: f64, learning: Learning) -> f64 {
-    let numbers = match learning {
-        Learning::Regression => effort.numbers,
-        _ => 1.0,
-    };
-    let by_rows = (rows / 10_000.0).powf(effort.rows);
-    let by_columns = (columns.max(1.0) / 10.0).powf(effort.columns);
-    effort.seconds * numbers * by_rows * by_columns
-}
-
 /// A time of which only the order counts.
 fn rough(seconds: f64) -> String {
     let (value, unit) = match seconds {
@@ -126,20 +113,6 @@ mod tests {
             rows: 336_776,
             limit,
         }
-    }
-
-    #[test]
-    fn effort_is_a_power_of_rows_and_columns() {
-        let effort = Effort {
-            seconds: 0.5,
-            rows: 2.0,
-            columns: 0.5,
-            candidate: 0.0,
-            numbers: 3.0,
-        };
-        assert_eq!(fit(&effort, 10_000.0, 10.0, Learning::Binary), 0.5);
-        assert_eq!(fit(&effort, 20_000.0, 40.0, Learning::Multiclass), 4.0);
-        assert_eq!(fit(&effort, 20_000.0, 40.0, Learning::Regression), 12.0);
     }
 
     #[test]

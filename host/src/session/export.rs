@@ -40,10 +40,12 @@ pub(super) struct Export<'a> {
 /// The candidate to refit, and the tasks of it.
 struct Chosen {
     index: usize,
-    /// Makes the model; `None` where none is wanted.
-    refit: Option<SingleTask>,
-    /// Scores the hold-out rows; `None` where there are none.
-    holdout: Option<SingleTask>,
+    /// The first makes the model, the last scores the hold-out rows.
+    tasks: Vec<SingleTask>,
+    /// Whether a model is wanted.
+    makes_model: bool,
+    /// Whether there are hold-out rows.
+    scores_holdout: bool,
 }
 
 /// Exports searches of one pool: writes their files of results, tunes the thresholds of
@@ -67,10 +69,7 @@ pub(super) fn run(
     for (export, report) in exports.iter().zip(reports.iter_mut()) {
         match export.choose(report) {
             Ok(found) => {
-                let own = found
-                    .iter()
-                    .flat_map(|chosen| [&chosen.refit, &chosen.holdout]);
-                tasks.extend(own.flatten().cloned());
+                tasks.extend(found.iter().flat_map(|chosen| chosen.tasks.clone()));
                 chosen.push(found);
             }
             Err(error) => {
@@ -91,11 +90,10 @@ pub(super) fn run(
     let mut features = FeatureDistributions::default();
     for ((export, report), chosen) in exports.iter().zip(reports).zip(chosen) {
         let Some(chosen) = chosen else { continue };
-        let mut next = |task: &Option<SingleTask>| task.as_ref().and_then(|_| results.next());
-        let results = (next(&chosen.refit), next(&chosen.holdout));
+        let ended = results.by_ref().take(chosen.tasks.len()).collect();
         let finished = export.finish(
             &chosen,
-            results,
+            ended,
             report,
             (&mut features, &mut *over),
             listeners,
@@ -106,8 +104,8 @@ pub(super) fn run(
     }
 }
 
-/// How a task ended, if there was one.
-type Ended = Option<Result<Answer, TaskFault>>;
+/// How the tasks of a candidate ended.
+type Ended = Vec<Result<Answer, TaskFault>>;
 
 impl Export<'_> {
     /// Writes the files of results where the plan has a folder for them, and chooses the
@@ -124,13 +122,28 @@ impl Export<'_> {
         // Without a folder there is nowhere to write the model.
         let explain = plan.explain.as_ref();
         let wants_model = plan.output.is_some() || explain.is_some_and(ExplainPlan::needs_model);
-        let task =
-            |split, output| SingleTask::outside_search(self.expansion, index, split, vec![output]);
+        let makes_model = is_refitted && wants_model;
         let holdout = self.prepared.holdout.as_ref().filter(|_| is_refitted);
+        let (search_rows, scored) = (&self.prepared.refit, vec![Output::Predictions]);
+        let wanted = match (makes_model, holdout) {
+            (false, None) => Vec::new(),
+            (true, None) => vec![(search_rows, vec![Output::Model])],
+            (false, Some(holdout)) => vec![(holdout, scored)],
+            // Its training rows are those of the search: a model of parts is scored as it
+            // is.
+            (true, Some(holdout)) if self.expansion.has_parts(index) => {
+                vec![(holdout, vec![Output::Predictions, Output::Model])]
+            }
+            // Fitted twice, and at the same time.
+            (true, Some(holdout)) => vec![(search_rows, vec![Output::Model]), (holdout, scored)],
+        };
+        let task =
+            |(split, outputs)| SingleTask::outside_search(self.expansion, index, split, outputs);
         Ok(Some(Chosen {
             index,
-            refit: (is_refitted && wants_model).then(|| task(&self.prepared.refit, Output::Model)),
-            holdout: holdout.map(|split| task(split, Output::Predictions)),
+            tasks: wanted.into_iter().map(task).collect(),
+            makes_model,
+            scores_holdout: holdout.is_some(),
         }))
     }
 
@@ -138,7 +151,7 @@ impl Export<'_> {
     fn finish(
         &self,
         chosen: &Chosen,
-        results: (Ended, Ended),
+        ended: Ended,
         report: &mut Report,
         (features, over): (&mut FeatureDistributions, &mut OverTargets),
         listeners: &mut Listeners<'_>,
@@ -157,7 +170,7 @@ impl Export<'_> {
             )?),
             false => None,
         };
-        let model = self.refitted(chosen, results, assessor.as_ref(), report, features)?;
+        let model = self.refitted(chosen, ended, assessor.as_ref(), report, features)?;
         if let Some(assessor) = assessor {
             assessor.assess(report, over)?;
         }
@@ -192,20 +205,25 @@ impl Export<'_> {
     fn refitted(
         &self,
         chosen: &Chosen,
-        (refit, holdout): (Ended, Ended),
+        ended: Ended,
         assessor: Option<&Assessor<'_>>,
         report: &mut Report,
         features: &mut FeatureDistributions,
     ) -> Result<Option<(ModelTarget, Bytes)>, SessionError> {
-        if let Some(result) = holdout {
-            let answer = result.map_err(SessionError::Refit)?;
-            let scores = self.expansion.named(&answer.scores[0]);
+        let answers: Result<Vec<Answer>, TaskFault> = ended.into_iter().collect();
+        let answers = answers.map_err(SessionError::Refit)?;
+        let scores = |answer: &Answer| answer.scores.first().cloned().unwrap_or_default();
+        if let Some(answer) = answers.last().filter(|_| chosen.scores_holdout) {
+            let scores = self.expansion.named(&scores(answer));
             report.holdout = Some(scores.into_iter().collect());
         }
-        let (Some(result), Some(task)) = (refit, &chosen.refit) else {
+        let (Some(task), Some(answer)) = (chosen.tasks.first(), answers.first()) else {
             return Ok(None);
         };
-        result.map_err(SessionError::Refit)?;
+        if !chosen.makes_model {
+            return Ok(None);
+        }
+        report.oob_score = scores(answer).oob_score;
         let fitted = fitted(self.record, task)?;
         let head = self.head(chosen.index, report);
         let target = head.target.clone();
@@ -279,6 +297,7 @@ impl Export<'_> {
             rows: prepared.search_rows,
             scores: searched.collect(),
             holdout: report.holdout.clone(),
+            oob_score: report.oob_score,
             plan: self.manifest.plan_fields().clone(),
         }
     }
@@ -286,12 +305,7 @@ impl Export<'_> {
 
 /// The model of a task that ended well.
 pub(super) fn fitted(record: &Record, task: &SingleTask) -> Result<Bytes, SessionError> {
-    let wanted = task.wanted_fits();
-    let found = record.reusing().look(std::slice::from_ref(wanted))?;
-    let artifact = found.iter().flat_map(|found| &found.artifacts).next();
-    let bytes = match artifact {
-        Some((_, output, digest)) => record.artifact(&wanted.task, *output, *digest)?,
-        None => None,
-    };
-    bytes.ok_or(SessionError::ModelLost)
+    let found = record.models(std::slice::from_ref(task.wanted_fits()))?;
+    let model = found.and_then(|(models, _)| models.into_iter().next());
+    model.ok_or(SessionError::ModelLost)
 }

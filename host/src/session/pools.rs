@@ -12,6 +12,7 @@ use crate::pool::{HttpPool, HttpSettings, LocalPool, NatsLink, NatsPool, PoolCon
 use crate::queue::{Credentials, QueueSettings};
 use crate::run::pool::Pool;
 use crate::run::record::Record;
+use crate::run::stages::Stages;
 
 /// The other side of a remote pool.
 pub(super) enum Remote {
@@ -131,6 +132,7 @@ impl PoolInputs<'_> {
         remote: Option<&Remote>,
     ) -> Result<Rc<dyn Pool<Error = PoolError>>, SessionError> {
         let (loaded, prepared) = (self.loaded, self.prepared);
+        let record = self.record.clone();
         let context = PoolContext {
             record: self.record,
             dataset: prepared.dataset,
@@ -140,19 +142,19 @@ impl PoolInputs<'_> {
         let limits = loaded.plan.limits.into();
         let files = prepared.dataset_content.as_ref();
         let files = files.map(|table| (table.clone(), prepared.splits_content.clone()));
-        Ok(match remote {
+        let pool: Box<dyn Pool<Error = PoolError>> = match remote {
             Some(Remote::Http(settings)) => {
                 // A checked plan for endpoints has one guest.
                 let description = loaded.guests[0].guest.describe()?;
                 let pool = HttpPool::new(settings.clone(), description, context, limits)?;
-                Rc::new(match files {
+                Box::new(match files {
                     Some((table, splits)) => pool.with_files(table, splits),
                     None => pool,
                 })
             }
             Some(Remote::Nats { link, retry, .. }) => {
                 let pool = NatsPool::new((**link).clone(), self.run, context, limits, self.workers);
-                Rc::new(pool.fresh(self.options.fresh).retry(*retry))
+                Box::new(pool.fresh(self.options.fresh).retry(*retry))
             }
             None => {
                 let guests = loaded.guests.iter();
@@ -161,8 +163,9 @@ impl PoolInputs<'_> {
                 if let Some((table, splits)) = files {
                     pool = pool.with_files(table, splits);
                 }
-                Rc::new(if self.share { pool } else { pool.unshared() })
+                Box::new(if self.share { pool } else { pool.unshared() })
             }
-        })
+        };
+        Ok(Rc::new(Stages::new(pool, record)))
     }
 }

@@ -355,6 +355,7 @@ impl Worker {
         let wanted = fits.len();
         let outputs = task.outputs.iter().copied().collect();
         let single = SingleTask::of_identity(task.identity.text(), identity, fits, outputs);
+        let single = single.with_cuts(task.cuts.clone());
         let events = match pool.run_here(&single) {
             Ok(events) => events,
             Err(error) => return Disposition::Returned(chained(&error)),

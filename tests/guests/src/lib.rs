@@ -117,6 +117,10 @@ impl<G: Guest> door::GuestDataset for Opened<G> {
             artifacts: G::artifacts(&task),
         })
     }
+
+    fn assemble(&self, _task: String, _parts: Vec<Vec<u8>>) -> Result<door::Evaluation, Fault> {
+        Err(Fault::InvalidTask("there are no parts".to_owned()))
+    }
 }
 
 /// The resource `model` of a guest.
@@ -131,10 +135,6 @@ impl<G: Guest> door::GuestModel for OpenedModel<G> {
             bytes,
             guest: std::marker::PhantomData,
         }))
-    }
-
-    fn merge(_parts: Vec<Vec<u8>>) -> Result<Vec<u8>, Fault> {
-        Err(Fault::InvalidTask("there are no parts".to_owned()))
     }
 
     fn predict(&self, _table: Vec<u8>) -> Result<Vec<u8>, Fault> {

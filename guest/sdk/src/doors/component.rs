@@ -64,17 +64,30 @@ impl<G: Guest> GuestDataset for OpenDataset<G> {
     }
 
     fn evaluate(&self, task: String) -> Result<trainer::Evaluation, trainer::Fault> {
-        let evaluation = self.dataset.evaluate(&task)?;
+        Ok(self.dataset.evaluate(&task)?.into())
+    }
+
+    fn assemble(
+        &self,
+        task: String,
+        parts: Vec<Vec<u8>>,
+    ) -> Result<trainer::Evaluation, trainer::Fault> {
+        Ok(self.dataset.assemble(&task, parts)?.into())
+    }
+}
+
+impl From<crate::Evaluation> for trainer::Evaluation {
+    fn from(evaluation: crate::Evaluation) -> Self {
         let artifacts = evaluation.artifacts.into_iter();
         let artifacts = artifacts.map(|artifact| trainer::Artifact {
             output: artifact.output.name().to_owned(),
             candidate: artifact.candidate,
             bytes: artifact.bytes,
         });
-        Ok(trainer::Evaluation {
+        Self {
             answer: evaluation.answer,
             artifacts: artifacts.collect(),
-        })
+        }
     }
 }
 
@@ -91,10 +104,6 @@ impl<G: Guest> GuestModel for OpenModel<G> {
             model: Model::open::<G>(&bytes)?,
             guest: std::marker::PhantomData,
         }))
-    }
-
-    fn merge(parts: Vec<Vec<u8>>) -> Result<Vec<u8>, trainer::Fault> {
-        Ok(Model::merge::<G>(&parts)?)
     }
 
     fn predict(&self, table: Vec<u8>) -> Result<Vec<u8>, trainer::Fault> {

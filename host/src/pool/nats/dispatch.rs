@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::fleet::Fleet;
+use super::pace::Pace;
 use super::throughput::Throughput;
 use super::{NatsPool, Signal};
 use crate::digest::Digest;
@@ -89,6 +90,9 @@ struct InFlight {
     vanished: u32,
     /// When the queue was asked for it because a worker said that it is gone.
     asked: Option<Instant>,
+    /// The tag under which the same fits were published again, for another worker; of
+    /// those, the tag of the first.
+    twin: Option<u64>,
 }
 
 /// A worker's report that a task is done.
@@ -135,6 +139,7 @@ pub(super) struct Dispatch<'a> {
     reported: BTreeSet<Key>,
     /// Since when tasks are only returned, and why the last one was.
     returned: Option<(Instant, String)>,
+    pace: Pace,
 }
 
 impl<'a> Dispatch<'a> {
@@ -165,6 +170,7 @@ impl<'a> Dispatch<'a> {
             dropped: BTreeSet::new(),
             reported: BTreeSet::new(),
             returned: None,
+            pace: Pace::default(),
         }
     }
 
@@ -214,6 +220,9 @@ impl<'a> Dispatch<'a> {
             self.look_up(done, report)?;
             self.confirm_dropped(report)?;
             self.check_time(report)?;
+            if !more && self.down.is_none() {
+                self.copy_stragglers(Instant::now(), report)?;
+            }
         }
         Ok(())
     }
@@ -263,10 +272,68 @@ impl<'a> Dispatch<'a> {
             excused: 0,
             vanished: 0,
             asked: None,
+            twin: None,
         };
         self.publish(tag, &task);
         self.in_flight.insert(tag, task);
         Ok(())
+    }
+
+    /// Publishes tasks again that run far beyond their kind while workers are idle: once
+    /// each, and as many as there are idle slots. Alone, a worker would only get its own
+    /// task.
+    fn copy_stragglers(&mut self, now: Instant, report: Report<'_>) -> Result<(), Stop> {
+        let idle = self.fleet.slots().saturating_sub(self.in_flight.len());
+        if idle == 0 || self.fleet.len() < 2 {
+            return Ok(());
+        }
+        let slow = self.in_flight.iter().filter_map(|(&tag, task)| {
+            let (worker, since) = self.fleet.holder(&task.job.wanted.task)?;
+            let since = since.max(task.published);
+            let cost = self.tasks.cost(task.job.task);
+            let exceeded = self.pace.is_exceeded(cost, now.duration_since(since));
+            (exceeded && task.twin.is_none()).then(|| (tag, worker.to_owned()))
+        });
+        let slow: Vec<(u64, String)> = slow.take(idle).collect();
+        for (tag, worker) in slow {
+            let Some(job) = self.in_flight.get(&tag).map(|task| task.job.clone()) else {
+                continue;
+            };
+            let copy = self.next_tag;
+            self.publish_first(job)?;
+            for (one, other) in [(tag, copy), (copy, tag)] {
+                if let Some(task) = self.in_flight.get_mut(&one) {
+                    task.twin = Some(other);
+                }
+            }
+            send(report, PoolEvent::of_worker(&worker, Event::TaskCopied))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets tasks whose twins ended, and takes them from the queue. A worker that
+    /// still runs one finds the results when it is done.
+    fn forget(&mut self, tags: &[u64]) {
+        let tasks = tags.iter().filter_map(|tag| self.in_flight.remove(tag));
+        let sequences: Vec<u64> = tasks.filter_map(|task| task.sequence).collect();
+        if sequences.is_empty() {
+            return;
+        }
+        self.delete(sequences);
+    }
+
+    /// Deletes messages; fails for those that workers finished meanwhile.
+    fn delete(&self, sequences: Vec<u64>) {
+        let queue = self.pool.link.queue();
+        self.pool.link.wait(async {
+            let Ok(stream) = queue.stream().await else {
+                return;
+            };
+            let each = sequences
+                .iter()
+                .map(|&sequence| stream.delete_message(sequence));
+            drop(join_all(each).await);
+        });
     }
 
     /// The message of the missing fits of a task.
@@ -280,6 +347,7 @@ impl<'a> Dispatch<'a> {
             identity: document(self.tasks.identity(job.task)),
             fits: wanted.fits.into_iter().map(document).collect(),
             outputs: wanted.outputs.into_iter().collect(),
+            cuts: self.tasks.cuts(job.task).to_vec(),
             memory: limits.memory,
             timeout_ms: limits.timeout_ms(),
             fresh: self.pool.fresh,
@@ -499,6 +567,11 @@ impl<'a> Dispatch<'a> {
             return Ok(());
         };
         self.note_end();
+        // Its twin may do better.
+        if let Some(twin) = task.twin.and_then(|twin| self.in_flight.get_mut(&twin)) {
+            twin.twin = None;
+            return Ok(());
+        }
         let finished = FinishedFits {
             positions: task.job.found.missing,
             outcome: Outcome {
@@ -519,7 +592,15 @@ impl<'a> Dispatch<'a> {
         done: BTreeMap<u64, ReportedDone>,
         report: Report<'_>,
     ) -> Result<(), Stop> {
-        let done: Vec<(u64, ReportedDone)> = done.into_iter().collect();
+        // Of twins one speaks for both: what one has, the other has.
+        let of_twin = |tag: &u64| {
+            let twin = self.in_flight.get(tag).and_then(|task| task.twin);
+            twin.is_some_and(|twin| twin < *tag && done.contains_key(&twin))
+        };
+        let twice: Vec<u64> = done.keys().copied().filter(of_twin).collect();
+        let done = done.into_iter().filter(|(tag, _)| !twice.contains(tag));
+        let done: Vec<(u64, ReportedDone)> = done.collect();
+        let mut ended = Vec::new();
         for some in done.chunks(LOOKED_UP) {
             let wanted: Vec<_> = some
                 .iter()
@@ -551,9 +632,27 @@ impl<'a> Dispatch<'a> {
                 let index = task.job.task;
                 let finished: Vec<PoolEvent> =
                     PoolEvent::of_found(index, &mut task.job.found).collect();
-                if task.job.found.missing.is_empty() {
+                let walls = finished.iter().filter_map(|event| match event {
+                    PoolEvent::Finished { finished, .. } => Some(finished.outcome.wall),
+                    PoolEvent::Other { .. } => None,
+                });
+                let wall: Duration = walls.sum();
+                let twin = task.twin;
+                let is_ended = task.job.found.missing.is_empty();
+                if is_ended {
                     self.in_flight.remove(tag);
+                    self.pace.note(self.tasks.cost(index), wall);
                     self.note_end();
+                }
+                if let Some(twin) = twin {
+                    match self.in_flight.get(tag).map(|task| task.job.clone()) {
+                        None => ended.push(twin),
+                        Some(job) => {
+                            if let Some(task) = self.in_flight.get_mut(&twin) {
+                                task.job = job;
+                            }
+                        }
+                    }
                 }
                 let damaged = damaged.into_iter();
                 let damaged = damaged.map(|key| Event::ResultDamaged { key });
@@ -565,6 +664,7 @@ impl<'a> Dispatch<'a> {
                 }
             }
         }
+        self.forget(&ended);
         Ok(())
     }
 
@@ -700,16 +800,7 @@ impl<'a> Dispatch<'a> {
             return;
         }
         let tasks = std::mem::take(&mut self.in_flight);
-        let queue = self.pool.link.queue();
-        let delete = async {
-            let Ok(stream) = queue.stream().await else {
-                return;
-            };
-            let sequences = tasks.values().filter_map(|task| task.sequence);
-            // Deleting fails for those that workers finished meanwhile.
-            drop(join_all(sequences.map(|sequence| stream.delete_message(sequence))).await);
-        };
-        self.pool.link.wait(delete);
+        self.delete(tasks.values().filter_map(|task| task.sequence).collect());
     }
 }
 

@@ -67,6 +67,21 @@ impl Fleet {
         longest.unwrap_or_default()
     }
 
+    /// The worker that has held a task longest, and since when it says so; `None` where
+    /// none says that it does.
+    pub(super) fn holder(&self, task: &Digest) -> Option<(&str, Instant)> {
+        let held = self.workers.iter().filter_map(|(name, seen)| {
+            let since = seen.holding.get(task)?;
+            Some((name.as_str(), *since))
+        });
+        held.min_by_key(|(_, since)| *since)
+    }
+
+    /// How many workers are known.
+    pub(super) fn len(&self) -> usize {
+        self.workers.len()
+    }
+
     /// Removes the workers whose heartbeats stopped.
     pub(super) fn remove_silent(&mut self, now: Instant) -> Vec<PoolEvent> {
         let silent = self.workers.extract_if(|_, seen| seen.until < now);

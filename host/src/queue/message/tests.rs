@@ -179,6 +179,7 @@ fn true_messages_are_read() {
         identity: document(r#"{"a": 1.50}"#),
         fits: vec![document("{}"), document(r#"{"b":null}"#)],
         outputs: [Output::Predictions].into(),
+        cuts: vec![4, 9],
         memory: 1,
         timeout_ms: 2,
         fresh: true,
@@ -242,5 +243,16 @@ fn a_document_keeps_its_text_and_fits_are_bounded() {
     };
     assert_eq!(of(1).unwrap().identity.text(), r#"{"a" : 1.50}"#);
     assert_eq!(of(FITS).unwrap().fits.len(), FITS);
+    let cut = |cuts: &str| {
+        let text = format!(
+            r#"{{"run":"{digest}","task":"{digest}","identity":{{}},"fits":[{{}}],"cuts":{cuts},
+                "memory":1,"timeout_ms":2,"session":"a","tag":3}}"#
+        );
+        read::<TaskMessage>(text.as_bytes())
+    };
+    assert_eq!(cut("[64,128]").unwrap().cuts, [64, 128]);
+    for wrong in ["[0,64]", "[64,64]", "[128,64]"] {
+        assert!(cut(wrong).is_err(), "{wrong}");
+    }
     assert!(of(FITS + 1).is_err());
 }

@@ -253,6 +253,7 @@ impl Retraining<'_> {
             rows: told.rows.fitted,
             scores: BTreeMap::new(),
             holdout: Some(held_out(told)),
+            oob_score: None,
             ..old.clone()
         };
         let kept = self.newest.held_out.iter().map(|held_out| !held_out);

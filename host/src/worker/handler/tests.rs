@@ -81,6 +81,7 @@ fn message(expansion: &Expansion, index: usize) -> TaskMessage {
         identity: document(Tasks::identity(expansion, index)),
         fits: wanted.fits.into_iter().map(document).collect(),
         outputs: wanted.outputs.into_iter().collect(),
+        cuts: expansion.cuts_of_task(index).to_vec(),
         memory: 1 << 30,
         timeout_ms: 300_000,
         fresh: false,
