@@ -89,7 +89,7 @@ class Frame:
             ensure_min_samples=least,
             estimator=estimator,
             input_name="X",
-            **{_FINITE: False},
+            **{_FINITE: "allow-nan"},
         )
         if X.dtype.kind in "OUS":
             columns = {f"x{at}": _of_objects(X[:, at]) for at in range(X.shape[1])}
@@ -142,13 +142,10 @@ def _plain(name: str, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
     kind = column.type
     categorical = pa.types.is_dictionary(kind)
     if categorical:
-        column = column.cast(kind.value_type)
+        column = column.cast(pa.string() if _is_text(kind.value_type) else kind.value_type)
         kind = column.type
-    view = getattr(pa.types, "is_string_view", lambda _: False)
-    if view(kind) or pa.types.is_large_string(kind):
+    if _is_text(kind):
         return column.cast(pa.string()), False
-    if pa.types.is_string(kind):
-        return column, False
     if pa.types.is_float16(kind):
         return column.cast(pa.float32()), categorical
     if pa.types.is_floating(kind):
@@ -166,6 +163,11 @@ def _plain(name: str, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
         f"column `{name}` of X is of type {kind}: its argument must be a string or a real number, "
         "a truth value, a date or a time"
     )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    view = getattr(pa.types, "is_string_view", lambda _: False)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or view(kind))
 
 
 def _of_objects(values: NDArray[Any]) -> pa.Array:
@@ -320,6 +322,8 @@ def check_weight(weight: Any, rows: int) -> NDArray[np.float64] | None:
     weights: NDArray[np.float64] = column_or_1d(np.asarray(weight, dtype=np.float64))
     if len(weights) != rows:
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(rows,)}!")
+    if not weights.any():
+        raise ValueError("sample_weight of every row is zero")
     return weights
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class Data:
     frame: Frame
     target: Target
     weight: NDArray[np.float64] | None = None
+    # Whether the weights count in scores, too.
+    weighs_scores: bool = False
 
 
 @dataclass
@@ -147,11 +150,11 @@ def evaluate(
     metrics = {
         name: metric_of(scorer, estimator, data.target) for name, scorer in wanted.scorers.items()
     }
-    # scikit-learn weights fits, and scores nothing by these weights.
-    by_metric = all(metrics.values()) and data.weight is None
+    # The program weights scores where it weights fits.
+    by_metric = all(metrics.values()) and (data.weight is None or data.weighs_scores)
     if not by_metric and wanted.train_score:
         raise NotServed(
-            ["return_train_score with sample_weight, or with a scorer that is no known metric"]
+            ["return_train_score with a scorer that is no known metric, or with fits alone weighted"]
         )
     with Folder(settings.store) as folder:
         if by_metric:
@@ -288,9 +291,11 @@ class Run:
                 _program.run(
                     [*arguments, *self.settings.arguments()], str(self.folder.path), listen
                 )
-            except RunFailed:
+            except RunFailed as failed:
                 self._check_failures(wanted)
-                raise
+                # Scores that are not defined are NaN.
+                if not str(failed).startswith("no candidate has a score"):
+                    raise
         if started:
             self.refit_time = time.perf_counter() - started
         self._check_failures(wanted)
@@ -381,7 +386,19 @@ class Run:
         for row, places in enumerate(self.places):
             for split, answers in enumerate(self.answers(row)):
                 for name, scorer in wanted.scorers.items():
-                    score = scorer(answers, *parts[split])
+                    try:
+                        score = self.score(scorer, answers, *parts[split], tests[split])
+                    except Exception:
+                        if wanted.error_score == "raise":
+                            raise
+                        warnings.warn(
+                            "Scoring failed. The score on this train-test partition for these "
+                            f"parameters will be set to {wanted.error_score}. Details: \n"
+                            f"{traceback.format_exc()}",
+                            UserWarning,
+                            stacklevel=5,
+                        )
+                        score = wanted.error_score
                     for one, value in _by_name(name, score).items():
                         test.setdefault(one, np.full(shape, np.nan))[places, split] = value
         # A scorer that gives a dictionary is several.
@@ -392,6 +409,22 @@ class Run:
             times[0, places] = table.column("mean_fit_time")[row].as_py()
             times[1, places] = table.column("std_fit_time")[row].as_py()
         return Scores(test, {}, times[0], times[1], notes=self.notes, failed=self.failed)
+
+    def score(
+        self, scorer: Scorer, answers: Answers, X: Any, y: Any, rows: NDArray[np.int64]
+    ) -> Any:
+        """What a scorer says, with the weights of the rows if it takes them."""
+        if self.data.weight is not None and self.data.weighs_scores:
+            try:
+                return scorer(answers, X, y, sample_weight=self.data.weight[rows])
+            except TypeError:
+                warnings.warn(
+                    f"The scoring {scorer} does not support sample_weight, which may lead to "
+                    "statistically incorrect results when fitting with sample_weight.",
+                    UserWarning,
+                    stacklevel=6,
+                )
+        return scorer(answers, X, y)
 
     def answers(self, row: int) -> list[Answers]:
         """What a row of the results predicts of the test rows of each split, in ascending
@@ -413,23 +446,29 @@ class Run:
         return found
 
 
-def read_answers(table: pa.Table, classes: NDArray[Any] | None) -> Answers:
-    """What the program predicted, with the user's labels."""
+def read_answers(
+    table: pa.Table, classes: NDArray[Any] | None, names: list[str] | None = None
+) -> Answers:
+    """What the program predicted, with the user's labels. `names` are those of the classes in the
+    table, where they are not their numbers."""
     if classes is None:
         values = np.asarray(table.column("prediction").to_numpy(), dtype=np.float64)
         return Answers(values, None, None, None)
-    codes = table.column("prediction").cast(pa.int64()).to_numpy()
-    names = set(table.column_names)
+    count = len(classes)
+    names = names or [str(code) for code in range(count)]
+    places = {name: code for code, name in enumerate(names)}
+    labels = table.column("prediction").cast(pa.string()).to_pylist()
+    codes = np.fromiter((places[label] for label in labels), dtype=np.int64, count=len(labels))
+    columns = set(table.column_names)
 
-    def stacked(kind: str, of: Sequence[int]) -> NDArray[np.float64] | None:
-        wanted = [f"{kind}_{code}" for code in of]
-        if not names.issuperset(wanted):
+    def stacked(kind: str, of: Sequence[str]) -> NDArray[np.float64] | None:
+        wanted = [f"{kind}_{name}" for name in of]
+        if not columns.issuperset(wanted):
             return None
         return np.column_stack([table.column(name).to_numpy() for name in wanted])
 
-    count = len(classes)
-    probabilities = stacked("probability", range(count))
-    decisions = stacked("decision", [1] if count == 2 else range(count))
+    probabilities = stacked("probability", names)
+    decisions = stacked("decision", names[1:] if count == 2 else names)
     if decisions is not None and count == 2:
         decisions = decisions[:, 0]
     return Answers(classes[codes], probabilities, decisions, classes)
@@ -461,13 +500,17 @@ def fitted(estimator: Any, data: Data, settings: Settings) -> tuple[bytes, float
     name = "score"
     metric = {**_cheap(data.target), "name": name}
     wanted = Wanted({}, refit=name, error_score=np.nan)
-    rows = data.frame.rows
+    rows = np.arange(data.frame.rows)
+    if data.weight is not None:
+        rows = np.flatnonzero(data.weight)
+        if len(rows) < 2:
+            raise ValueError("sample_weight is zero of all rows but one")
     # A plan scores what it refits. Few rows are quick; all but one serve estimators that need
     # more, such as neighbours.
-    attempts = [_few(data.target, rows), np.arange(rows - 1)]
+    attempts = [_few(data.target, rows), rows[:-1]]
     for last, train in zip((False, True), attempts):
-        test = np.setdiff1d(np.arange(rows), train)[-1:]
-        splits = Splits.of([(train, test)], rows)
+        test = np.setdiff1d(rows, train)[-1:]
+        splits = Splits.of([(train, test)], data.frame.rows)
         with Folder(settings.store) as folder:
             run = Run(folder, data, splits, [found], settings)
             try:
@@ -481,12 +524,13 @@ def fitted(estimator: Any, data: Data, settings: Settings) -> tuple[bytes, float
     raise AssertionError("the program made no model")
 
 
-def _few(target: Target, rows: int) -> NDArray[np.int64]:
-    """A few rows of each class, at most 64 or all but one."""
+def _few(target: Target, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A few of `rows` of each class, about 64 or all but one."""
     if target.classes is None:
-        return np.arange(min(64, rows - 1))
-    order = np.argsort(target.values, kind="stable")
-    _, starts, counts = np.unique(target.values[order], return_index=True, return_counts=True)
+        return rows[: min(64, len(rows) - 1)]
+    values = target.values[rows]
+    order = np.argsort(values, kind="stable")
+    _, starts, counts = np.unique(values[order], return_index=True, return_counts=True)
     each = max(2, 64 // len(counts))
     found = [order[start : start + min(each, count)] for start, count in zip(starts, counts)]
-    return np.sort(np.concatenate(found))[: rows - 1]
+    return rows[np.sort(np.concatenate(found))[: len(rows) - 1]]

@@ -120,4 +120,6 @@ def run(arguments: Sequence[str], cwd: str, listen: Callable[[Event], None]) -> 
 
 def _said(stderr: bytes) -> str:
     text = stderr.decode(errors="replace").strip()
+    if "missing value" in text:
+        text = f"Input X contains NaN.\n{text}"
     return text.removeprefix("error: ") or "the program `fanout` ended without a word"

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from sklearn.utils.metaestimators import available_if
 from . import _data, _program
 from ._data import Frame, Target, check_features, check_weight
 from ._evaluate import Data, Settings, fitted, read_answers
+from ._rules import TRAINERS
 from ._scoring import Answers
 
 Self = TypeVar("Self", bound="Predicting")
@@ -54,6 +57,8 @@ class Predicting:
     classes_: NDArray[Any]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
+    # The names of the classes in the model file, where they are not their numbers.
+    _named_classes: list[str] | None = None
 
     def _stood_for(self) -> Any:
         """The estimator of scikit-learn that it stands for, not fitted."""
@@ -125,7 +130,7 @@ class Predicting:
             )
         with pa.ipc.open_stream(said) as stream:
             table = stream.read_all()
-        return read_answers(table, getattr(self, "classes_", None))
+        return read_answers(table, getattr(self, "classes_", None), self._named_classes)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class or the number of each row; of shape (rows,)."""
@@ -207,12 +212,15 @@ class Predicting:
         return content
 
     def save(self, path: str | Path) -> None:
-        """Writes the model file, which the program `fanout` reads, too.
+        """Writes the model file, which the program `fanout` reads, too; `load` is its opposite.
 
-        Classes are numbers there; a pickle keeps the labels.
+        Classes are numbers there. A file beside it, `PATH.labels.json`, has the labels.
         """
         self._check_is_fitted()
         Path(path).write_bytes(self.model_)
+        if hasattr(self, "classes_"):
+            labels = {"labels": self.classes_.tolist(), "dtype": self.classes_.dtype.str}
+            _labels(path).write_text(json.dumps(labels))
 
     def _with_model(self, use: Callable[[str], Any]) -> Any:
         with tempfile.TemporaryDirectory(prefix="fanout-") as folder:
@@ -278,7 +286,9 @@ class Model(Predicting, BaseEstimator):  # type: ignore[misc]
         estimator = self.__dict__.get("estimator")
         served = ("steps", "named_steps", "transformers")
         if estimator is not None and not name.startswith("_"):
-            if name in served or name in estimator.get_params(deep=False):
+            own = name in served or name in estimator.get_params(deep=False)
+            # What it lacks, it says itself.
+            if own or not hasattr(estimator, name):
                 return getattr(estimator, name)
         raise AttributeError(f"`Model` has no attribute `{name}`")
 
@@ -313,6 +323,13 @@ class Direct(Predicting, BaseEstimator):  # type: ignore[misc]
     def _stood_for(self) -> Any:
         return self._theirs(**self.get_params(deep=False))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = self._stood_for().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        # One target.
+        tags.target_tags.multi_output = False
+        return tags
+
 
 class Classifier(ClassifierMixin, Direct):  # type: ignore[misc]
     """A classifier."""
@@ -326,4 +343,48 @@ class Regressor(RegressorMixin, Direct):  # type: ignore[misc]
     score = Predicting.score
 
 
-__all__ = ["Model"]
+def _labels(path: str | Path) -> Path:
+    return Path(f"{path}.labels.json")
+
+
+def load(path: str | Path) -> Model:
+    """The model of a file that `save` wrote, or `fanout run`.
+
+    Its `estimator` is of the class that the trainer stands for, with default parameters.
+    """
+    head = json.loads(_program.call(["model", "show", str(path), "--json"]))
+    classification = head["target"]["learning"] != "regression"
+    model = Model(_of_trainer(head["trainer"], classification, head["params"]))
+    model.model_ = Path(path).read_bytes()
+    names = [column["name"] for column in head["recipe"]["columns"]]
+    model._columns = names
+    model.n_features_in_ = len(names)
+    if names != [f"x{at}" for at in range(len(names))]:
+        model.feature_names_in_ = np.asarray(names, dtype=object)
+    if classification:
+        classes = head["target"]["classes"]
+        model.classes_ = np.asarray(classes)
+        if _labels(path).is_file():
+            told = json.loads(_labels(path).read_text())
+            model.classes_ = np.asarray(told["labels"]).astype(told["dtype"])
+        # A table of one's own, whose labels are no numbers.
+        model._named_classes = classes if classes != [str(at) for at in range(len(classes))] else None
+    return model
+
+
+def _of_trainer(trainer: str, classification: bool, params: dict[str, Any]) -> Any:
+    """An estimator of scikit-learn that a trainer stands for."""
+    modules = ("cross_decomposition", "dummy", "ensemble", "linear_model", "naive_bayes",
+               "neighbors", "svm", "tree")
+    for key, rule in TRAINERS.items():
+        package, _, name = key.partition(".")
+        if package != "sklearn" or rule.name != trainer:
+            continue
+        for module in modules:
+            kind = getattr(importlib.import_module(f"sklearn.{module}"), name, None)
+            if kind is not None and is_classifier(kind()) == classification:
+                return kind(probability=True) if params.get("probability") else kind()
+    raise ValueError(f"no class of scikit-learn stands for the trainer `{trainer}`")
+
+
+__all__ = ["Model", "load"]

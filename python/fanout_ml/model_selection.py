@@ -192,6 +192,8 @@ class _Search:
         self._check_refit_name(several, scorers)
         groups, weight = _weight_of(params, estimator)
         data = _data_of(X, y, is_classifier(estimator), weight)
+        # As in scikit-learn since 1.9; those of a step of a pipeline are its own.
+        data.weighs_scores = params.get("sample_weight") is not None
         if pairs is None:
             pairs = _pairs(self.cv, X, y, groups, estimator)
         candidates = self._candidates()
@@ -209,6 +211,11 @@ class _Search:
             self.limits,
             self.progress,
         )
+        if self.verbose > 0:
+            print(
+                f"Fitting {splits.count} folds for each of {len(candidates)} candidates, "
+                f"totalling {splits.count * len(candidates)} fits"
+            )
         chooses = callable(self.refit)
         refit = None
         if self.refit and not chooses:
@@ -298,6 +305,11 @@ class _Search:
         state.pop("_interrupted", None)
         state.pop("_temporary", None)
         return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = False
+        return tags
 
     def _repr_html_(self) -> str:
         from ._display import html

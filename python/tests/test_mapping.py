@@ -1,0 +1,153 @@
+"""What is mapped, what is refused, and what stands in for what is refused."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pytest
+import sklearn
+import xgboost
+from sklearn import model_selection as theirs
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils import all_estimators
+
+from fanout_ml import NotServed, _mapping
+from fanout_ml._rules import STEPS, TRAINERS
+from fanout_ml.model import Model
+from fanout_ml.model_selection import GridSearchCV, cross_val_score
+
+
+def test_the_table_of_the_documentation_is_the_mapping():
+    page = Path(__file__).parents[2] / "docs" / "python.md"
+    assert _mapping.table() in page.read_text(), (
+        "docs/python.md lacks the mapping: python -m fanout_ml.documentation ../docs/python.md"
+    )
+
+
+def test_every_rule_is_of_a_class_and_knows_its_parameters():
+    known = {f"{kind.__module__.partition('.')[0]}.{name}": kind for name, kind in all_estimators()}
+    for key, rule in {**TRAINERS, **STEPS}.items():
+        if not key.startswith("sklearn."):
+            continue
+        params = set(inspect.signature(known[key].__init__).parameters) - {"self"}
+        # Every parameter of this version is said to be one thing or the other.
+        said = {*rule.same, *rule.ignored, *rule.only, *rule.convert}
+        if tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9):
+            assert params <= said, (key, params - said)
+
+
+def test_everything_that_is_lacking_is_told_at_once(cancer):
+    X, y = cancer
+    model = Pipeline([("scale", StandardScaler()), ("model", RandomForestClassifier())])
+    grid = [
+        {"model": [GradientBoostingClassifier()]},
+        {"model": [RandomForestClassifier(ccp_alpha=0.1)]},
+        {"model": [SVC(kernel=lambda a, b: a @ b.T)]},
+        {"scale": [FunctionTransformer(np.log1p)]},
+    ]
+    with pytest.raises(NotServed) as refused:
+        GridSearchCV(model, grid).fit(X, y)
+    text = str(refused.value)
+    assert len(refused.value.reasons) == 4
+    assert "`GradientBoostingClassifier`: fanout has no such estimator" in text
+    assert "`RandomForestClassifier(ccp_alpha=0.1)`" in text
+    assert "`SVC(kernel=<lambda>)`" in text
+    assert "`FunctionTransformer`: fanout has no such step" in text
+
+
+def test_scikit_learn_stands_in_where_that_is_asked_for(cancer):
+    X, y = cancer
+    search = GridSearchCV(
+        GradientBoostingClassifier(n_estimators=5, random_state=0),
+        {"max_depth": [1, 2]},
+        fallback="sklearn",
+        cv=3,
+    )
+    with pytest.warns(UserWarning, match="scikit-learn's own GridSearchCV runs instead"):
+        search.fit(X, y)
+    other = theirs.GridSearchCV(search.estimator, search.param_grid, cv=3).fit(X, y)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], other.cv_results_["mean_test_score"]
+    )
+    assert isinstance(search.best_estimator_, GradientBoostingClassifier)
+    with pytest.warns(UserWarning, match="scikit-learn's own cross_validate"):
+        cross_val_score(search.estimator, X, y, fallback="sklearn")
+    with pytest.raises(ValueError, match="fallback must be"):
+        search.set_params(fallback="dask").fit(X, y)
+
+
+def test_unions_map_where_they_are_one(cancer):
+    X, y = cancer
+    one = FeatureUnion([("scale", StandardScaler()), ("none", "drop")])
+    model = make_pipeline(one, LogisticRegression())
+    plain = make_pipeline(StandardScaler(), LogisticRegression())
+    np.testing.assert_array_equal(
+        cross_val_score(model, X, y, cv=3), cross_val_score(plain, X, y, cv=3)
+    )
+    two = FeatureUnion([("scale", StandardScaler()), ("same", "passthrough")])
+    with pytest.raises(NotServed, match="FeatureUnion"):
+        cross_val_score(make_pipeline(two, LogisticRegression()), X, y)
+
+
+def test_columns_are_dropped_and_chosen_as_scikit_learn_does(diabetes):
+    X, y = diabetes
+    for chosen in ([0, 2, 3], slice(1, 5), np.arange(10) > 6, [-1, 0], 3):
+        model = make_pipeline(
+            ColumnTransformer([("scale", StandardScaler(), [chosen] if chosen == 3 else chosen)])
+            if not isinstance(chosen, np.ndarray)
+            else ColumnTransformer([("scale", StandardScaler(), chosen)]),
+            Ridge(),
+        )
+        np.testing.assert_allclose(
+            cross_val_score(model, X, y), theirs.cross_val_score(model, X, y), atol=1e-9
+        )
+    twice = ColumnTransformer([("a", StandardScaler(), [0]), ("b", StandardScaler(), [0, 1])])
+    with pytest.raises(NotServed, match="a column in two transformers"):
+        cross_val_score(make_pipeline(twice, Ridge()), X, y)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lightgbm.LGBMClassifier(n_estimators=40, num_leaves=7, min_child_samples=10, verbose=-1),
+        lightgbm.LGBMClassifier(
+            n_estimators=40, reg_alpha=0.5, reg_lambda=2.0, colsample_bytree=0.5, verbose=-1
+        ),
+        xgboost.XGBClassifier(n_estimators=40, max_depth=3, learning_rate=0.1),
+        xgboost.XGBClassifier(n_estimators=40, max_leaves=8, max_depth=0, grow_policy="lossguide"),
+    ],
+    ids=["lightgbm", "lightgbm, penalties", "xgboost", "xgboost, leaves"],
+)
+def test_boosting_of_others_predicts_alike(model, cancer):
+    X, y = cancer
+    X, X_test, y, y_test = train_test_split(X, y, random_state=0)
+    mine = Model(model).fit(X, y).predict_proba(X_test)[:, 1]
+    other = model.fit(X, y).predict_proba(X_test)[:, 1]
+    assert np.corrcoef(mine, other)[0, 1] > 0.97
+    assert abs(roc_auc_score(y_test, mine) - roc_auc_score(y_test, other)) < 0.02
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lightgbm.LGBMClassifier(boosting_type="dart"),
+        lightgbm.LGBMClassifier(objective="cross_entropy"),
+        lightgbm.LGBMClassifier(max_bin=15),
+        xgboost.XGBClassifier(booster="gblinear"),
+        xgboost.XGBClassifier(scale_pos_weight=3.0),
+    ],
+    ids=str,
+)
+def test_boosting_of_others_that_we_lack_is_refused(model, cancer):
+    with pytest.raises(NotServed):
+        Model(model).fit(*cancer)
