@@ -266,8 +266,21 @@ class Run:
         """Runs the plan; its results are files of the folder `results`."""
         plan = self.plan(scoring, wanted)
         plan["predictions"] = predictions
+        error = self.once(plan)
+        if self.failed and plan["families"] and self.count > 1:
+            # What fails a family fails all that share its fit.
+            self.failed, self.fault, self.notes = 0, "", []
+            error = self.once({**plan, "families": False})
+        self._check_failures(wanted)
+        # Scores that are not defined are NaN.
+        if error is not None and not str(error).startswith("no candidate has a score"):
+            raise error
+
+    def once(self, plan: dict[str, Json]) -> RunFailed | None:
+        """Runs a plan, and returns the error with which it ends."""
         path = self.folder.path / "plan.json"
         path.write_text(json.dumps(plan))
+        error = None
         progress = Progress(self.settings.progress)
         started = 0.0
 
@@ -292,13 +305,10 @@ class Run:
                     [*arguments, *self.settings.arguments()], str(self.folder.path), listen
                 )
             except RunFailed as failed:
-                self._check_failures(wanted)
-                # Scores that are not defined are NaN.
-                if not str(failed).startswith("no candidate has a score"):
-                    raise
+                error = failed
         if started:
             self.refit_time = time.perf_counter() - started
-        self._check_failures(wanted)
+        return error
 
     def _check_failures(self, wanted: Wanted) -> None:
         """Warns of fits that failed, as scikit-learn does, or raises its error."""
@@ -387,7 +397,7 @@ class Run:
             for split, answers in enumerate(self.answers(row)):
                 for name, scorer in wanted.scorers.items():
                     try:
-                        score = self.score(scorer, answers, *parts[split], tests[split])
+                        score = self.score(name, scorer, answers, *parts[split], tests[split])
                     except Exception:
                         if wanted.error_score == "raise":
                             raise
@@ -411,15 +421,16 @@ class Run:
         return Scores(test, {}, times[0], times[1], notes=self.notes, failed=self.failed)
 
     def score(
-        self, scorer: Scorer, answers: Answers, X: Any, y: Any, rows: NDArray[np.int64]
+        self, name: str, scorer: Scorer, answers: Answers, X: Any, y: Any, rows: NDArray[np.int64]
     ) -> Any:
         """What a scorer says, with the weights of the rows if it takes them."""
         if self.data.weight is not None and self.data.weighs_scores:
             try:
                 return scorer(answers, X, y, sample_weight=self.data.weight[rows])
             except TypeError:
+                shown = scorer if name == "score" else f"{name}={scorer}"
                 warnings.warn(
-                    f"The scoring {scorer} does not support sample_weight, which may lead to "
+                    f"The scoring {shown} does not support sample_weight, which may lead to "
                     "statistically incorrect results when fitting with sample_weight.",
                     UserWarning,
                     stacklevel=6,
@@ -515,7 +526,9 @@ def fitted(estimator: Any, data: Data, settings: Settings) -> tuple[bytes, float
             run = Run(folder, data, splits, [found], settings)
             try:
                 scores = run.scored([metric], wanted)
-            except (RunFailed, ValueError):
+            except NotServed:
+                raise
+            except ValueError:
                 if last or not run.failed:
                     raise
                 continue

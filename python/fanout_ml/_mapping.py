@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -327,33 +327,3 @@ def arms(candidates: Sequence[Translated]) -> list[Arm]:
         arm.places.append(known[equal])
         arm.params.append(params)
     return list(found.values())
-
-
-# --- The table of the documentation ---------------------------------------------------------
-
-
-def table() -> str:
-    """The classes and their parameters, as a table of Markdown."""
-    lines = [
-        "| class | in fanout | parameters | change no result | only |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for rules in (TRAINERS, STEPS):
-        lines.extend(_rows(rules))
-    return "\n".join(lines) + "\n"
-
-
-def _rows(rules: Mapping[str, Rule]) -> Iterator[str]:
-    coded: Callable[[Any], str] = lambda names: ", ".join(f"`{name}`" for name in names)
-    for key, rule in rules.items():
-        package, _, name = key.partition(".")
-        shown = f"`{name}`" if package == "sklearn" else f"`{package}.{name}`"
-        taken = sorted({*rule.same, *rule.convert})
-        only = "; ".join(
-            f"`{param}` " + " or ".join(f"`{value!r}`" for value in values)
-            for param, values in rule.only.items()
-        )
-        yield (
-            f"| {shown} | `{rule.name}` | {coded(taken)} | {coded(sorted(set(rule.ignored)))} "
-            f"| {only} |"
-        )

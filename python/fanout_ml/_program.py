@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .exceptions import RunFailed
+from .exceptions import NotServed, RunFailed
 
 Event = dict[str, Any]
 
+# The exit code of mistakes in a plan: what it asks for is not there.
+_PLAN = 3
 _NAME = "fanout.exe" if sys.platform == "win32" else "fanout"
 
 
@@ -91,16 +95,19 @@ def run(arguments: Sequence[str], cwd: str, listen: Callable[[Event], None]) -> 
     )
     # Not a pipe: one that is full and not read would stop the program.
     with tempfile.TemporaryFile() as errors:
-        program = subprocess.Popen(
-            [find_program(), "run", "--quiet", "--events", "-", *arguments],
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            **apart,
-        )
+        interrupted = _Held()
+        with interrupted:
+            program = subprocess.Popen(
+                [find_program(), "run", "--quiet", "--events", "-", *arguments],
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                **apart,
+            )
         assert program.stdout is not None
         try:
+            interrupted.tell()
             for line in program.stdout:
                 if line.startswith(b"{"):
                     listen(json.loads(line))
@@ -115,7 +122,42 @@ def run(arguments: Sequence[str], cwd: str, listen: Callable[[Event], None]) -> 
             program.stdout.close()
         if program.returncode != 0:
             errors.seek(0)
-            raise RunFailed(_said(errors.read()))
+            said = _said(errors.read())
+            if program.returncode == _PLAN:
+                raise NotServed(_mistakes(said))
+            raise RunFailed(said)
+
+
+class _Held:
+    """Holds an interrupt back while a program is started, which nobody would stop then."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self.before: Any = None
+
+    def __enter__(self) -> None:
+        # Other threads get no interrupt, and may not ask for one.
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self.came = True
+
+    def __exit__(self, *_: Any) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def tell(self) -> None:
+        """Raises the interrupt that came."""
+        if self.came:
+            raise KeyboardInterrupt
+
+
+def _mistakes(said: str) -> list[str]:
+    """The mistakes of a plan, without their places in it."""
+    found = re.findall(r"^\S+\.json:\d+:\d+: (.*)$", said, flags=re.MULTILINE)
+    missing = [f"{one}: input X contains NaN" for one in found if "missing value" in one]
+    return missing + [one for one in found if "missing value" not in one] or [said]
 
 
 def _said(stderr: bytes) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names, make_scorer
+from sklearn.utils.metaestimators import available_if
 
 from ._data import Target
 from ._rules import Refused, plain
@@ -237,13 +238,19 @@ class Answers(BaseEstimator):  # type: ignore[misc]
         score = metrics.r2_score if self.classes is None else metrics.accuracy_score
         return float(score(y, self.predict(X)))
 
-    def __getattr__(self, name: str) -> Any:
-        # As of an estimator, a method is there if it has an answer.
-        held = self.__dict__
-        if name == "predict_proba" and held.get("probabilities") is not None:
-            return lambda X: self._of(X, self.probabilities, name)
-        if name == "predict_log_proba" and held.get("probabilities") is not None:
-            return lambda X: np.log(self._of(X, self.probabilities, name))
-        if name == "decision_function" and held.get("decisions") is not None:
-            return lambda X: self._of(X, self.decisions, name)
-        raise AttributeError(f"the estimator has no {name}")
+    # As of an estimator, a method is there if it has an answer.
+    @available_if(lambda self: self.probabilities is not None)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Of shape (rows, classes)."""
+        return self._of(X, self.probabilities, "predict_proba")
+
+    @available_if(lambda self: self.probabilities is not None)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Of shape (rows, classes)."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
+
+    @available_if(lambda self: self.decisions is not None)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Of shape (rows,), or (rows, classes)."""
+        return self._of(X, self.decisions, "decision_function")

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import all_estimators
 
-from fanout_ml import NotServed, _mapping
+from fanout_ml import NotServed, documentation
 from fanout_ml._rules import STEPS, TRAINERS
 from fanout_ml.model import Model
 from fanout_ml.model_selection import GridSearchCV, cross_val_score
@@ -29,8 +29,8 @@ from fanout_ml.model_selection import GridSearchCV, cross_val_score
 
 def test_the_table_of_the_documentation_is_the_mapping():
     page = Path(__file__).parents[2] / "docs" / "python.md"
-    assert _mapping.table() in page.read_text(), (
-        "docs/python.md lacks the mapping: python -m fanout_ml.documentation ../docs/python.md"
+    assert documentation.table() in page.read_text(), (
+        "docs/python.md lacks the mapping: python -m fanout_ml.documentation docs/python.md"
     )
 
 
