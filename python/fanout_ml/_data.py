@@ -150,7 +150,10 @@ def _plain(name: str, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
         return column.cast(pa.float32()), categorical
     if pa.types.is_floating(kind):
         # NaN is a missing value, as in pandas.
-        chunks = [pa.array(part.to_numpy(zero_copy_only=False), from_pandas=True) for part in column.chunks]
+        chunks = [
+            pa.array(part.to_numpy(zero_copy_only=False), from_pandas=True)
+            for part in column.chunks
+        ]
         return pa.chunked_array(chunks, type=kind), categorical
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64()), categorical
@@ -179,8 +182,7 @@ def _of_objects(values: NDArray[Any]) -> pa.Array:
         for value in values[~missing]:
             if not isinstance(value, (str, bytes, bool, int, float, np.generic)):
                 raise TypeError(
-                    "argument must be a string or a real number, "
-                    f"not '{type(value).__name__}'"
+                    f"argument must be a string or a real number, not '{type(value).__name__}'"
                 ) from None
         return pa.array([None if gone else str(value) for value, gone in zip(values, missing)])
 
@@ -327,9 +329,7 @@ def check_weight(weight: Any, rows: int) -> NDArray[np.float64] | None:
     return weights
 
 
-def check_features(
-    frame: Frame, names: Sequence[str], named: bool, estimator: str
-) -> Frame:
+def check_features(frame: Frame, names: Sequence[str], named: bool, estimator: str) -> Frame:
     """The columns of `frame` by the names that a model was fitted with.
 
     Raises

@@ -190,9 +190,7 @@ class _Walk:
         names = self.frame.names
         if callable(chosen):
             chosen = chosen(self.X)
-        if isinstance(chosen, str):
-            chosen = [chosen]
-        elif isinstance(chosen, (int, np.integer)):
+        if isinstance(chosen, (str, int, np.integer)):
             chosen = [chosen]
         elif isinstance(chosen, slice):
             if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
@@ -227,9 +225,7 @@ class _Walk:
         return said
 
 
-def _said(
-    rule: Rule, param: str, value: Any, context: Context, estimator: Any
-) -> dict[str, Json]:
+def _said(rule: Rule, param: str, value: Any, context: Context, estimator: Any) -> dict[str, Json]:
     """One parameter as a plan says it."""
     if param in rule.convert:
         return rule.convert[param](value, context)
@@ -313,9 +309,7 @@ def arms(candidates: Sequence[Translated]) -> list[Arm]:
     known: dict[tuple[int, str], list[int]] = {}
     for place, candidate in enumerate(candidates):
         steps = tuple((step.step, step.columns) for step in candidate.steps)
-        arm = found.setdefault(
-            (candidate.trainer, steps), Arm(candidate.trainer, steps, [], [])
-        )
+        arm = found.setdefault((candidate.trainer, steps), Arm(candidate.trainer, steps, [], []))
         params = dict(candidate.params)
         for at, step in enumerate(candidate.steps):
             params.update({f"s{at}__{name}": value for name, value in step.params.items()})

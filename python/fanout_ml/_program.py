@@ -88,11 +88,9 @@ def run(arguments: Sequence[str], cwd: str, listen: Callable[[Event], None]) -> 
     """
     # An own group: a terminal's Ctrl-C would reach the program beside our signal, and a second
     # one ends it at once.
-    apart: dict[str, Any] = (
-        {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP")}
-        if sys.platform == "win32"
-        else {"start_new_session": True}
-    )
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     # Not a pipe: one that is full and not read would stop the program.
     with tempfile.TemporaryFile() as errors:
         interrupted = _Held()

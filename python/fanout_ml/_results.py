@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._evaluate import Scores
+from ._run import Scores
 
 
 def cv_results(scores: Scores, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -265,8 +265,15 @@ _LIGHTGBM = Rule(
 
 _XGBOOST = Rule(
     "hist_gradient_boosting",
-    ignored=("n_jobs", "verbosity", "importance_type", "device", "validate_parameters", "missing",
-             "enable_categorical"),
+    ignored=(
+        "n_jobs",
+        "verbosity",
+        "importance_type",
+        "device",
+        "validate_parameters",
+        "missing",
+        "enable_categorical",
+    ),
     only={
         "booster": (None, "gbtree"),
         "tree_method": (None, "auto", "hist", "approx"),
@@ -348,9 +355,7 @@ _NEIGHBORS = Rule(
 
 #: By the first part of the class's module and its name.
 TRAINERS: Mapping[str, Rule] = {
-    "sklearn.RandomForestClassifier": Rule(
-        "random_forest", _FOREST, _HOW, _NO_BAGS, _OF_CLASSES
-    ),
+    "sklearn.RandomForestClassifier": Rule("random_forest", _FOREST, _HOW, _NO_BAGS, _OF_CLASSES),
     "sklearn.RandomForestRegressor": Rule("random_forest", _FOREST, _HOW, _NO_BAGS, _SEEDED),
     "sklearn.ExtraTreesClassifier": Rule("extra_trees", _FOREST, _HOW, _NO_BAGS, _OF_CLASSES),
     "sklearn.ExtraTreesRegressor": Rule("extra_trees", _FOREST, _HOW, _NO_BAGS, _SEEDED),
@@ -561,8 +566,13 @@ STEPS: Mapping[str, Rule] = {
     ),
     "sklearn.OrdinalEncoder": Rule(
         "ordinal_encoder",
-        ("handle_unknown", "unknown_value", "encoded_missing_value", "min_frequency",
-         "max_categories"),
+        (
+            "handle_unknown",
+            "unknown_value",
+            "encoded_missing_value",
+            "min_frequency",
+            "max_categories",
+        ),
         _STORED,
         {},
         {"categories": _categories},
@@ -588,14 +598,28 @@ STEPS: Mapping[str, Rule] = {
     "sklearn.PCA": Rule(
         "pca",
         ("n_components", "whiten"),
-        (*_STORED, "svd_solver", "tol", "iterated_power", "n_oversamples",
-         "power_iteration_normalizer", "random_state"),
+        (
+            *_STORED,
+            "svd_solver",
+            "tol",
+            "iterated_power",
+            "n_oversamples",
+            "power_iteration_normalizer",
+            "random_state",
+        ),
     ),
     "sklearn.TruncatedSVD": Rule(
         "truncated_svd",
         ("n_components",),
-        (*_STORED, "algorithm", "n_iter", "n_oversamples", "power_iteration_normalizer",
-         "random_state", "tol"),
+        (
+            *_STORED,
+            "algorithm",
+            "n_iter",
+            "n_oversamples",
+            "power_iteration_normalizer",
+            "random_state",
+            "tol",
+        ),
     ),
     "sklearn.VarianceThreshold": Rule("variance_threshold", ("threshold",), _STORED),
     "sklearn.SelectKBest": Rule("select_k_best", ("k",), (), {}, {"score_func": _score_func}),

@@ -27,15 +27,53 @@ Scorer = Callable[..., Any]
 
 # Names of scorers that are metrics of a plan.
 _NAMES = frozenset(
-    """accuracy average_precision balanced_accuracy d2_absolute_error_score d2_brier_score
-    d2_log_loss_score explained_variance f1 f1_macro f1_micro f1_weighted jaccard jaccard_macro
-    jaccard_micro jaccard_weighted matthews_corrcoef neg_brier_score neg_log_loss neg_max_error
-    neg_mean_absolute_error neg_mean_absolute_percentage_error neg_mean_gamma_deviance
-    neg_mean_poisson_deviance neg_mean_squared_error neg_mean_squared_log_error
-    neg_median_absolute_error neg_negative_likelihood_ratio neg_root_mean_squared_error
-    neg_root_mean_squared_log_error positive_likelihood_ratio precision precision_macro
-    precision_micro precision_weighted r2 recall recall_macro recall_micro recall_weighted roc_auc
-    roc_auc_ovo roc_auc_ovo_weighted roc_auc_ovr roc_auc_ovr_weighted top_k_accuracy""".split()
+    {
+        "accuracy",
+        "average_precision",
+        "balanced_accuracy",
+        "d2_absolute_error_score",
+        "d2_brier_score",
+        "d2_log_loss_score",
+        "explained_variance",
+        "f1",
+        "f1_macro",
+        "f1_micro",
+        "f1_weighted",
+        "jaccard",
+        "jaccard_macro",
+        "jaccard_micro",
+        "jaccard_weighted",
+        "matthews_corrcoef",
+        "neg_brier_score",
+        "neg_log_loss",
+        "neg_max_error",
+        "neg_mean_absolute_error",
+        "neg_mean_absolute_percentage_error",
+        "neg_mean_gamma_deviance",
+        "neg_mean_poisson_deviance",
+        "neg_mean_squared_error",
+        "neg_mean_squared_log_error",
+        "neg_median_absolute_error",
+        "neg_negative_likelihood_ratio",
+        "neg_root_mean_squared_error",
+        "neg_root_mean_squared_log_error",
+        "positive_likelihood_ratio",
+        "precision",
+        "precision_macro",
+        "precision_micro",
+        "precision_weighted",
+        "r2",
+        "recall",
+        "recall_macro",
+        "recall_micro",
+        "recall_weighted",
+        "roc_auc",
+        "roc_auc_ovo",
+        "roc_auc_ovo_weighted",
+        "roc_auc_ovr",
+        "roc_auc_ovr_weighted",
+        "top_k_accuracy",
+    }
 )
 
 # Functions with parameters: the metric, and its parameters.
@@ -254,3 +292,17 @@ class Answers(BaseEstimator):  # type: ignore[misc]
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Of shape (rows,), or (rows, classes)."""
         return self._of(X, self.decisions, "decision_function")
+
+
+def decisions(answers: Answers) -> NDArray[np.float64]:
+    """Numbers by which rows are classified: of shape (rows,) for two classes, else (rows, classes).
+
+    Those of probabilities are their logarithms: log-odds, or, of three or more classes, less their
+    mean over the classes.
+    """
+    if answers.decisions is not None:
+        return answers.decisions
+    logs = np.asarray(answers.predict_log_proba(np.empty((len(answers.prediction), 0))))
+    if logs.shape[1] == 2:
+        return np.asarray(logs[:, 1] - logs[:, 0])
+    return np.asarray(logs - logs.mean(axis=1, keepdims=True))

@@ -45,7 +45,8 @@ def _rows() -> Iterator[str]:
             for param, served in only.items()
         )
         taken = sorted({*rule.same, *rule.convert})
-        yield f"| {shown} | `{rule.name}` | {_coded(taken)} | {_coded(sorted(ignored))} | {values} |"
+        cells = [shown, f"`{rule.name}`", _coded(taken), _coded(sorted(ignored)), values]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _coded(names: Iterable[str]) -> str:

@@ -32,10 +32,10 @@ class HistGradientBoostingRegressor(Regressor, theirs=_theirs.HistGradientBoosti
 
 
 __all__ = [
-    "RandomForestClassifier",
-    "RandomForestRegressor",
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
     "HistGradientBoostingClassifier",
     "HistGradientBoostingRegressor",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
 ]

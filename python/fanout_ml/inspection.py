@@ -86,9 +86,7 @@ def permutation_importance(
             found = score(part, None if len(rows) == frame.rows else rows)
             for name, value in found.items():
                 scores[name][at, repeat] = value
-    results = {
-        name: _bunch(baseline[name] - table) for name, table in scores.items()
-    }
+    results = {name: _bunch(baseline[name] - table) for name, table in scores.items()}
     return results if several else results["score"]
 
 

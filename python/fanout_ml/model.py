@@ -24,9 +24,10 @@ from sklearn.utils.metaestimators import available_if
 
 from . import _data, _program
 from ._data import Frame, Target, check_features, check_weight
-from ._evaluate import Data, Settings, fitted, read_answers
+from ._evaluate import fitted
 from ._rules import TRAINERS
-from ._scoring import Answers
+from ._run import Data, Settings, read_answers
+from ._scoring import Answers, decisions
 
 Self = TypeVar("Self", bound="Predicting")
 
@@ -158,15 +159,7 @@ class Predicting:
         Of models of probabilities they are their logarithms: log-odds, or, of three or more
         classes, less their mean over the classes.
         """
-        answers = self.answers(X)
-        if answers.decisions is not None:
-            return answers.decisions
-        assert answers.probabilities is not None
-        with np.errstate(divide="ignore"):
-            logs = np.log(answers.probabilities)
-        if logs.shape[1] == 2:
-            return np.asarray(logs[:, 1] - logs[:, 0])
-        return np.asarray(logs - logs.mean(axis=1, keepdims=True))
+        return decisions(self.answers(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy, or R² of numbers."""
@@ -368,14 +361,24 @@ def load(path: str | Path) -> Model:
             told = json.loads(_labels(path).read_text())
             model.classes_ = np.asarray(told["labels"]).astype(told["dtype"])
         # A table of one's own, whose labels are no numbers.
-        model._named_classes = classes if classes != [str(at) for at in range(len(classes))] else None
+        model._named_classes = (
+            classes if classes != [str(at) for at in range(len(classes))] else None
+        )
     return model
 
 
 def _of_trainer(trainer: str, classification: bool, params: dict[str, Any]) -> Any:
     """An estimator of scikit-learn that a trainer stands for."""
-    modules = ("cross_decomposition", "dummy", "ensemble", "linear_model", "naive_bayes",
-               "neighbors", "svm", "tree")
+    modules = (
+        "cross_decomposition",
+        "dummy",
+        "ensemble",
+        "linear_model",
+        "naive_bayes",
+        "neighbors",
+        "svm",
+        "tree",
+    )
     for key, rule in TRAINERS.items():
         package, _, name = key.partition(".")
         if package != "sklearn" or rule.name != trainer:

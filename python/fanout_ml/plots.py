@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 
-def plot_search(search: Any, param: str | None = None, *, metric: str | None = None, ax: Any = None) -> Any:
+def plot_search(
+    search: Any, param: str | None = None, *, metric: str | None = None, ax: Any = None
+) -> Any:
     """The mean test scores of a search by the values of a parameter, the best of each value as a
     line, with its standard deviation over the splits; without `param` the candidates by rank.
 
@@ -47,7 +49,9 @@ def plot_search(search: Any, param: str | None = None, *, metric: str | None = N
     return ax
 
 
-def plot_curve(x: Any, train_scores: Any, test_scores: Any, *, ax: Any = None, label: str = "training rows") -> Any:
+def plot_curve(
+    x: Any, train_scores: Any, test_scores: Any, *, ax: Any = None, label: str = "training rows"
+) -> Any:
     """A learning curve or validation curve: means of shape (values, splits), with the standard
     deviation over the splits.
 

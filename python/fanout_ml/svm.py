@@ -20,7 +20,7 @@ class SVR(Regressor, theirs=_theirs.SVR):
 
 
 __all__ = [
-    "LinearSVC",
     "SVC",
     "SVR",
+    "LinearSVC",
 ]

@@ -33,7 +33,9 @@ def test_numbers_score_the_same_however_they_come(diabetes):
             search.cv_results_["mean_test_score"], searches[0].cv_results_["mean_test_score"]
         )
         np.testing.assert_array_equal(search.predict(table), searches[0].predict(X))
-        assert hasattr(search, "feature_names_in_") == (table is not X and not isinstance(table, list))
+        assert hasattr(search, "feature_names_in_") == (
+            table is not X and not isinstance(table, list)
+        )
     assert list(searches[2].feature_names_in_) == names
 
 
@@ -71,7 +73,8 @@ def test_pandas_types_are_read_as_what_they_are():
 
 
 @pytest.mark.parametrize(
-    "labels", [["no", "yes"], [3, 7], [-1.0, 1.0], [False, True], ["10", "9"], [1, 2, 5], list("bca")]
+    "labels",
+    [["no", "yes"], [3, 7], [-1.0, 1.0], [False, True], ["10", "9"], [1, 2, 5], list("bca")],
 )
 def test_labels_of_any_type_come_back(iris, labels):
     X, y = iris

@@ -179,7 +179,7 @@ def test_a_model_is_saved_and_loaded(search, tmp_path):
 def test_a_model_is_exported_to_onnx(search, tmp_path):
     import onnxruntime
 
-    search, X, y = search
+    search, X, _ = search
     search.best_estimator_.to_onnx(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     inputs = {f"x{at}": X[:, [at]] for at in range(X.shape[1])}

@@ -8,6 +8,7 @@ import pytest
 from sklearn import inspection
 from sklearn import model_selection as theirs
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
@@ -117,9 +118,7 @@ def test_permutation_importance(cancer):
         model = Model(RidgeClassifier()).fit(table, y)
         other = RidgeClassifier().fit(table, y)
         for keywords in ({}, {"scoring": "roc_auc"}, {"max_samples": 0.5}):
-            mine = permutation_importance(
-                model, table, y, n_repeats=3, random_state=1, **keywords
-            )
+            mine = permutation_importance(model, table, y, n_repeats=3, random_state=1, **keywords)
             theirs_ = inspection.permutation_importance(
                 other, table, y, n_repeats=3, random_state=1, **keywords
             )
@@ -153,7 +152,7 @@ def test_limits_fail_a_fit(cancer):
 def test_fits_that_fail_are_told(cancer):
     X, y = cancer
     search = ours.GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [3, 250]}, cv=5)
-    with pytest.warns(UserWarning, match="5 fits failed out of a total of 10"):
+    with pytest.warns(FitFailedWarning, match="5 fits failed out of a total of 10"):
         search.fit(X, y)
     assert np.isnan(search.cv_results_["mean_test_score"][1])
     assert search.best_params_ == {"n_neighbors": 3}

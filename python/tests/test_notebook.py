@@ -154,6 +154,9 @@ def test_the_notebook_of_the_documentation_runs():
 def test_types_are_checked():
     folder = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--cache-dir", os.devnull], cwd=folder, capture_output=True, text=True
+        [sys.executable, "-m", "mypy", "--cache-dir", os.devnull],
+        cwd=folder,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout

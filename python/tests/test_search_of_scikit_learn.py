@@ -71,7 +71,9 @@ NOT_RUN = {
     "test_search_callbacks_receive_sample_weight": _OWN,
     "test_search_callbacks_receive_search_instance": _OWN,
     "test_search_callbacks_with_partial_fit_failures": _OWN,
-    "test_search_cv_pairwise_property_equivalence_of_precomputed": "precomputed distances are refused",
+    "test_search_cv_pairwise_property_equivalence_of_precomputed": (
+        "precomputed distances are refused"
+    ),
     "test_search_cv_sample_weight_equivalence": (
         "to 1e-7, of solvers that stop at their tolerance, in another order of the rows"
     ),

@@ -104,7 +104,13 @@ EXACT = {
         {"scoring": "neg_root_mean_squared_error", "cv": KFold(4, shuffle=True, random_state=3)},
         1e-6,
     ),
-    "linear regression": ("diabetes", LinearRegression(), {"fit_intercept": [True, False]}, {}, 1e-6),
+    "linear regression": (
+        "diabetes",
+        LinearRegression(),
+        {"fit_intercept": [True, False]},
+        {},
+        1e-6,
+    ),
     "lasso": ("diabetes", Lasso(tol=1e-10, max_iter=20000), {"alpha": [0.01, 0.1, 1.0]}, {}, 1e-6),
     "elastic net": (
         "diabetes",
@@ -381,7 +387,9 @@ def check_same(mine, other, tolerance, of):
             np.testing.assert_array_equal(values.mask, mine.cv_results_[name].mask)
         elif of(name):
             scale = np.maximum(1.0, np.abs(values))
-            np.testing.assert_allclose(mine.cv_results_[name] / scale, values / scale, atol=tolerance, rtol=0)
+            np.testing.assert_allclose(
+                mine.cv_results_[name] / scale, values / scale, atol=tolerance, rtol=0
+            )
     assert str(mine.cv_results_["params"]) == str(other.cv_results_["params"])
     assert mine.n_splits_ == other.n_splits_
     assert mine.multimetric_ == other.multimetric_
@@ -393,18 +401,31 @@ def check_same(mine, other, tolerance, of):
 def test_scores_are_those_of_scikit_learn(name, request):
     mine, tolerance = run(ours.GridSearchCV, EXACT[name], request)
     other, _ = run(theirs.GridSearchCV, EXACT[name], request)
-    check_same(mine, other, tolerance, lambda key: "_test_" in key and not key.startswith("rank") or "_train_" in key)
+    check_same(
+        mine,
+        other,
+        tolerance,
+        lambda key: ("_test_" in key and not key.startswith("rank")) or "_train_" in key,
+    )
     metric = mine.refit if mine.multimetric_ else "score"
     # Where two candidates tie, digits beyond the tolerance rank them.
     ranked = np.sort(other.cv_results_[f"mean_test_{metric}"])
     if len(ranked) < 2 or ranked[-1] - ranked[-2] > 10 * tolerance:
         assert mine.best_index_ == other.best_index_
         X, y = request.getfixturevalue(EXACT[name][0])
-        if other.best_estimator_._estimator_type == "classifier" if hasattr(other.best_estimator_, "_estimator_type") else is_classifier(other):
+        if (
+            other.best_estimator_._estimator_type == "classifier"
+            if hasattr(other.best_estimator_, "_estimator_type")
+            else is_classifier(other)
+        ):
             assert (mine.predict(X) == other.predict(X)).mean() > 0.99
         else:
-            np.testing.assert_allclose(np.ravel(mine.predict(X)), np.ravel(other.predict(X)), rtol=1e-3, atol=1e-3)
-        assert mine.score(X, y) == pytest.approx(other.score(X, y), abs=max(1e-6, 10 * tolerance), rel=1e-4)
+            np.testing.assert_allclose(
+                np.ravel(mine.predict(X)), np.ravel(other.predict(X)), rtol=1e-3, atol=1e-3
+            )
+        assert mine.score(X, y) == pytest.approx(
+            other.score(X, y), abs=max(1e-6, 10 * tolerance), rel=1e-4
+        )
 
 
 @pytest.mark.parametrize("name", STATISTICAL)
@@ -417,9 +438,9 @@ def test_random_trees_score_as_those_of_scikit_learn(name, request):
 def test_random_candidates_are_those_of_scikit_learn(diabetes):
     X, y = diabetes
     found = [
-        search(
-            Ridge(), {"alpha": stats.loguniform(1e-3, 1e3)}, n_iter=8, random_state=4, cv=3
-        ).fit(X, y)
+        search(Ridge(), {"alpha": stats.loguniform(1e-3, 1e3)}, n_iter=8, random_state=4, cv=3).fit(
+            X, y
+        )
         for search in (ours.RandomizedSearchCV, theirs.RandomizedSearchCV)
     ]
     check_same(*found, 1e-6, lambda key: key.startswith("split"))
@@ -464,8 +485,16 @@ def test_pipelines_of_columns(mixed):
     model = make_pipeline(
         ColumnTransformer(
             [
-                ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), ["number", "whole"]),
-                ("texts", OneHotEncoder(handle_unknown="ignore"), make_column_selector("size|colour")),
+                (
+                    "numbers",
+                    make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
+                    ["number", "whole"],
+                ),
+                (
+                    "texts",
+                    OneHotEncoder(handle_unknown="ignore"),
+                    make_column_selector("size|colour"),
+                ),
                 ("rest", "passthrough", ["sold"]),
             ]
         ),
@@ -480,9 +509,7 @@ def test_pipelines_of_columns(mixed):
         for search in (ours.GridSearchCV, theirs.GridSearchCV)
     ]
     check_same(*found, 1e-6, lambda key: key.startswith("split"))
-    np.testing.assert_allclose(
-        found[0].predict_proba(X), found[1].predict_proba(X), atol=1e-4
-    )
+    np.testing.assert_allclose(found[0].predict_proba(X), found[1].predict_proba(X), atol=1e-4)
     assert list(found[0].classes_) == ["no", "yes"]
 
 
