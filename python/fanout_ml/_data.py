@@ -142,8 +142,9 @@ def _plain(name: str, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
     kind = column.type
     categorical = pa.types.is_dictionary(kind)
     if categorical:
-        column = column.cast(pa.string() if _is_text(kind.value_type) else kind.value_type)
-        kind = column.type
+        decoded = [_decoded(part) for part in column.chunks]
+        kind = pa.string() if _is_text(kind.value_type) else kind.value_type
+        column = pa.chunked_array(decoded, type=kind)
     if _is_text(kind):
         return column.cast(pa.string()), False
     if pa.types.is_float16(kind):
@@ -166,6 +167,14 @@ def _plain(name: str, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
         f"column `{name}` of X is of type {kind}: its argument must be a string or a real number, "
         "a truth value, a date or a time"
     )
+
+
+def _decoded(part: pa.DictionaryArray) -> pa.Array:
+    """The values of categories; texts of any kind as plain ones."""
+    values = part.dictionary
+    if _is_text(values.type):
+        values = values.cast(pa.string())
+    return values.take(part.indices)
 
 
 def _is_text(kind: pa.DataType) -> bool:

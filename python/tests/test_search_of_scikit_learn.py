@@ -84,6 +84,9 @@ NOT_RUN = {
     "test_search_estimator_param": _OWN,
     "test_search_html_repr": "it names the class in the diagram, which is `Model` here",
     "test_search_with_2d_array": "X is a list of texts",
+    "test_searchcv_raise_warning_with_non_finite_score": (
+        "training scores by a scorer of the test's own are refused"
+    ),
     "test_stochastic_gradient_loss_param": "`SGDClassifier` is refused",
     "test_transform_inverse_transform_round_trip": _OWN,
     "test_trivial_cv_results_attr": _OWN,
