@@ -7,6 +7,6 @@ tests/venv.sh target/python maturin==1.16.0
 rm -f target/wheels/fanout_ml-*.whl
 (
     cd python
-    ../target/python/bin/maturin build --quiet --locked --profile "$1" --out ../target/wheels
+    ../target/python/bin/maturin build --locked --profile "$1" --out ../target/wheels
 )
 ls target/wheels/fanout_ml-*.whl
