@@ -86,6 +86,10 @@ def _code(label: Any, context: Context) -> str:
 
 
 def _class_weight(value: Any, context: Context) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if context.classes is None:
+        raise Refused("the target is a number")
     if isinstance(value, Mapping):
         weights = {_code(label, context): plain(weight) for label, weight in value.items()}
         return {"class_weight": weights}

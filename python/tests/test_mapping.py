@@ -12,7 +12,11 @@ import sklearn
 import xgboost
 from sklearn import model_selection as theirs
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -135,6 +139,39 @@ def test_boosting_of_others_predicts_alike(model, cancer):
     other = model.fit(X, y).predict_proba(X_test)[:, 1]
     assert np.corrcoef(mine, other)[0, 1] > 0.97
     assert abs(roc_auc_score(y_test, mine) - roc_auc_score(y_test, other)) < 0.02
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lightgbm.LGBMRegressor(n_estimators=40, max_depth=4, subsample=0.5, verbose=-1),
+        lightgbm.LGBMRegressor(n_estimators=30, min_split_gain=100.0, verbose=-1),
+        xgboost.XGBRegressor(n_estimators=40, max_depth=3, learning_rate=0.1),
+        xgboost.XGBRegressor(n_estimators=30, max_depth=4, gamma=5000.0, min_child_weight=5),
+    ],
+    ids=["lightgbm", "lightgbm, least gain", "xgboost", "xgboost, least gain"],
+)
+def test_boosting_of_numbers_by_others_predicts_alike(model, diabetes):
+    X, y = diabetes
+    mine = Model(model).fit(X, y).predict(X)
+    other = model.fit(X, y).predict(X)
+    assert np.corrcoef(mine, other)[0, 1] > 0.97
+    assert abs(mine.std() / other.std() - 1) < 0.08
+
+
+def test_categories_of_histogram_boosting_are_those_that_it_names(mixed):
+    X, y = mixed
+    X = X[["whole"]].assign(size=X["size"].cat.codes)
+    for chosen in (["size"], [1], [False, True]):
+        model = HistGradientBoostingClassifier(max_iter=5, categorical_features=chosen)
+        search = GridSearchCV(model, {"max_leaf_nodes": [4]}, cv=2).fit(X, y)
+        assert search.score(X, y) > 0.6
+    # An unordered category divides sizes that a number can't.
+    parity = np.where(X["size"] == 1, "in", "out")
+    stump = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=2, learning_rate=1.0)
+    by_number = Model(stump).fit(X, parity).score(X, parity)
+    stump.set_params(categorical_features=["size"])
+    assert Model(stump).fit(X, parity).score(X, parity) == 1 > by_number
 
 
 @pytest.mark.parametrize(
