@@ -23,4 +23,4 @@ pip --force-reinstall --no-deps "$wheel"
 "$venv/bin/twine" check --strict "$wheel"
 # Not from python/, whose sources would be tested in place of the wheel.
 cd python/tests
-exec "../../$venv/bin/pytest" --numprocesses "$(getconf _NPROCESSORS_ONLN)" --quiet "$@"
+exec "../../$venv/bin/pytest" --numprocesses "$(getconf _NPROCESSORS_ONLN)" --quiet --disable-warnings "$@"

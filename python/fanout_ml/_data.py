@@ -79,7 +79,10 @@ class Frame:
             columns[name], is_categorical = _plain(name, column)
             if is_categorical:
                 categorical.append(name)
-        return cls(columns, categorical, True, table.num_rows)
+        # As in scikit-learn: numbers are no names.
+        own = getattr(X, "columns", names)
+        named = all(isinstance(name, str) for name in own) or not hasattr(X, "iloc")
+        return cls(columns, categorical, named, table.num_rows)
 
     @classmethod
     def _of_array(cls, X: Any, least: int, estimator: str | None) -> Frame:

@@ -108,7 +108,10 @@ class Folder:
 
     def __init__(self, store: str | None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="fanout-"))
+        # The program runs in this folder.
         self.store = store or str(self.path / "store")
+        if "://" not in self.store:
+            self.store = str(Path(self.store).expanduser().absolute())
 
     def __enter__(self) -> Folder:
         return self

@@ -68,6 +68,9 @@ def test_pandas_types_are_read_as_what_they_are():
     model = Model(FOREST).fit(X, y)
     assert model.classes_.dtype == bool
     assert model.score(X, y) == 1
+    numbered = Model(FOREST).fit(X[["half"]].set_axis([5], axis="columns"), y)
+    assert not hasattr(numbered, "feature_names_in_")
+    assert numbered.score(X[["half"]].to_numpy(), y) == 1
     # Another order of the index is no other table.
     assert model.score(X.set_index(np.arange(rows)[::-1]), y) == 1
 

@@ -130,11 +130,12 @@ def test_permutation_importance(cancer):
     assert permutation_importance(other, frame, y, n_repeats=2).importances.shape == (8, 2)
 
 
-def test_fits_are_found_again_in_a_store(cancer, tmp_path):
+def test_fits_are_found_again_in_a_store(cancer, tmp_path, monkeypatch):
     X, y = cancer
+    monkeypatch.chdir(tmp_path)
     scores = [
-        ours.cross_val_score(KNeighborsClassifier(), X, y, store=str(tmp_path / "store"))
-        for _ in range(2)
+        ours.cross_val_score(KNeighborsClassifier(), X, y, store=store)
+        for store in ("store", str(tmp_path / "store"))
     ]
     np.testing.assert_array_equal(*scores)
     tasks = list((tmp_path / "store" / "tasks").rglob("*.json"))
