@@ -57,8 +57,7 @@ class Refusals:
 
 def class_of(estimator: Any) -> str:
     """The key of an estimator's class in the tables of rules."""
-    # The estimators of this package stand for scikit-learn's.
-    kind = getattr(type(estimator), "_theirs", None) or type(estimator)
+    kind = type(estimator)
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
 
 
@@ -114,6 +113,9 @@ class _Walk:
     def pipeline(self, estimator: Any) -> Any:
         """Adds the steps of a pipeline; returns its last estimator, or the estimator that is no
         pipeline."""
+        # The estimators of this package stand for scikit-learn's.
+        if hasattr(estimator, "_stood_for"):
+            estimator = estimator._stood_for()
         if class_of(estimator) != "sklearn.Pipeline":
             return estimator
         *steps, (_, final) = estimator.steps
@@ -245,8 +247,7 @@ def _said(rule: Rule, param: str, value: Any, context: Context, estimator: Any) 
 
 
 def _default(estimator: Any, param: str) -> Any:
-    kind = getattr(type(estimator), "_theirs", None) or type(estimator)
-    known = inspect.signature(kind.__init__).parameters.get(param)
+    known = inspect.signature(type(estimator).__init__).parameters.get(param)
     # What is no argument of its own, of LightGBM's and XGBoost's `**kwargs`, is unset.
     return None if known is None or known.default is inspect.Parameter.empty else known.default
 

@@ -595,6 +595,8 @@ STEPS: Mapping[str, Rule] = {
         (*_STORED, "subsample", "random_state"),
         {},
         {"n_bins": _whole("n_bins"), "quantile_method": _quantile_method},
+        # scikit-learn's before it had the parameter.
+        {"quantile_method": "linear"},
     ),
     "sklearn.PolynomialFeatures": Rule(
         "polynomial_features", ("degree", "interaction_only", "include_bias"), _STORED

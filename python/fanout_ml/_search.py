@@ -20,7 +20,7 @@ from ._results import best_index, cv_results
 from ._run import Data, Scores, Settings, Wanted
 from ._scoring import Scorer, scorers_of
 from .exceptions import NotServed
-from .model import Model
+from .model import Model, Predicting
 
 
 class _Search:
@@ -196,7 +196,9 @@ class _Search:
             started = time.perf_counter()
             model, _ = fitted(best, data, settings)
             seconds = time.perf_counter() - started
-        self.best_estimator_ = Model(best)._take(model, data)
+        # An estimator of this package is the model itself.
+        own = best if isinstance(best, Predicting) else Model(best)
+        self.best_estimator_ = own._take(model, data)
         self.refit_time_ = seconds
         if data.frame.named:
             self.feature_names_in_ = self.best_estimator_.feature_names_in_

@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import all_estimators
 
-from fanout_ml import NotServed, documentation
+from fanout_ml import NotServed, documentation, linear_model
 from fanout_ml._rules import STEPS, TRAINERS
 from fanout_ml.model import Model
 from fanout_ml.model_selection import GridSearchCV, cross_val_score
@@ -88,6 +88,23 @@ def test_scikit_learn_stands_in_where_that_is_asked_for(cancer):
         cross_val_score(search.estimator, X, y, fallback="sklearn")
     with pytest.raises(ValueError, match="fallback must be"):
         search.set_params(fallback="dask").fit(X, y)
+
+
+def test_estimators_of_the_package_are_searched_like_those_they_stand_for(diabetes):
+    X, y = diabetes
+    grid = {"alpha": [0.1, 1.0]}
+    found = [
+        GridSearchCV(estimator, grid, cv=3).fit(X, y)
+        for estimator in (Ridge(), linear_model.Ridge(), Model(Ridge()))
+    ]
+    for search in found[1:]:
+        np.testing.assert_array_equal(
+            search.cv_results_["mean_test_score"], found[0].cv_results_["mean_test_score"]
+        )
+        np.testing.assert_array_equal(search.predict(X), found[0].predict(X))
+    assert isinstance(found[1].best_estimator_, linear_model.Ridge)
+    assert found[1].best_estimator_.alpha == found[0].best_params_["alpha"]
+    assert repr(found[2].best_estimator_) == repr(found[0].best_estimator_)
 
 
 def test_unions_map_where_they_are_one(cancer):

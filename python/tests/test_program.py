@@ -40,7 +40,7 @@ def test_a_program_that_is_not_there_is_told(monkeypatch, tmp_path):
 
 
 def test_errors_of_the_program_are_told(tmp_path):
-    with pytest.raises(RunFailed, match="none.fanout"):
+    with pytest.raises(RunFailed, match=r"none\.fanout"):
         _program.call(["predict", str(tmp_path / "none.fanout"), "none.csv"])
     plan = tmp_path / "plan.json"
     plan.write_text('{"dataset": {"source": "x.csv"}, "trainer": {"name": "svc"}, "cv": 3}')
