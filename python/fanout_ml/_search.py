@@ -217,6 +217,10 @@ class _Search:
         tags.input_tags.sparse = False
         return tags
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # What a notebook asks first; scikit-learn's has the diagram alone.
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     def _repr_html_(self) -> str:
         from ._display import html
 

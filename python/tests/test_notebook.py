@@ -29,7 +29,7 @@ def test_a_search_is_shown_with_its_best(diabetes):
     X, y = diabetes
     search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0], "fit_intercept": [True, False]})
     assert "Ridge" in search._repr_html_()
-    html = search.fit(X, y)._repr_html_()
+    html = search.fit(X, y)._repr_mimebundle_()["text/html"]
     assert "4 candidates × 5 splits" in html
     assert f"{search.best_score_:.4f}" in html
     assert "<th>alpha</th>" in html
