@@ -142,6 +142,31 @@ def test_fits_are_found_again_in_a_store(cancer, tmp_path, monkeypatch):
     assert len(tasks) == 10  # five splits, and those of the baseline
 
 
+def test_a_pool_changes_no_score(cancer):
+    X, y = cancer
+    keywords = ({}, {"pool": {"kind": "local", "workers": 1}}, {"pool": "local"}, {"n_jobs": 1})
+    scores = [ours.cross_val_score(KNeighborsClassifier(), X, y, **more) for more in keywords]
+    for one in scores[1:]:
+        np.testing.assert_array_equal(one, scores[0])
+
+
+@pytest.mark.parametrize("families", [True, False])
+def test_families_change_no_score(families, cancer):
+    X, y = cancer
+    search = ours.GridSearchCV(
+        RandomForestClassifier(random_state=0),
+        {"n_estimators": [5, 10], "max_depth": [2, None]},
+        cv=2,
+        families=families,
+    ).fit(X, y)
+    alone = ours.cross_val_score(
+        RandomForestClassifier(n_estimators=5, max_depth=2, random_state=0), X, y, cv=2
+    )
+    np.testing.assert_array_equal(
+        [search.cv_results_[f"split{split}_test_score"][0] for split in range(2)], alone
+    )
+
+
 def test_limits_fail_a_fit(cancer):
     X, y = cancer
     with pytest.raises(ValueError, match="All the 5 fits failed"):
