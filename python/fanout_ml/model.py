@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, 
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import has_fit_parameter
 
 from . import _data, _program
 from ._data import Frame, Target, check_features, check_weight
@@ -289,6 +290,17 @@ class Model(Predicting, BaseEstimator):  # type: ignore[misc]
         return f"Model({self.estimator!r})"
 
 
+def _fit_unweighted(self: Any, X: Any, y: Any = None) -> Any:
+    """Fits to all rows.
+
+    Parameters
+    ----------
+    X : array-like or table of shape (rows, features)
+    y : array-like of shape (rows,)
+    """
+    return Predicting.fit(self, X, y)
+
+
 class Direct(Predicting, BaseEstimator):  # type: ignore[misc]
     """An estimator with the names, parameters and defaults of one of scikit-learn's."""
 
@@ -310,6 +322,8 @@ class Direct(Predicting, BaseEstimator):  # type: ignore[misc]
         # scikit-learn reads the parameters from it.
         __init__.__signature__ = signature  # type: ignore[attr-defined]
         cls.__init__ = __init__  # type: ignore[method-assign]
+        if not has_fit_parameter(theirs, "sample_weight"):
+            cls.fit = _fit_unweighted  # type: ignore[method-assign, assignment]
         summary = (theirs.__doc__ or "").strip().partition("\n\n")[0]
         cls.__doc__ = f"{summary}\n\nFitted by fanout; parameters as of scikit-learn's class."
 
