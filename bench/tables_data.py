@@ -153,8 +153,8 @@ def sampled(frame, rows):
     return frame.reset_index(drop=True)
 
 
-def with_folds(frame, splitter):
-    for seed in range(SEEDS):
+def with_folds(frame, splitter, seeds=SEEDS):
+    for seed in range(seeds):
         fold = np.empty(len(frame), dtype=np.int32)
         splits = splitter(FOLDS, shuffle=True, random_state=seed).split(frame, frame["y"])
         for number, (_, test) in enumerate(splits):

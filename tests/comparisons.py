@@ -23,7 +23,7 @@ KINDS = {
     "host/src/dataset/split": "splits",
     "host/src/reduce": "means, deviations and ranks of scores",
     "tests/metrics": "metrics",
-    "tests/kinds": "curves and nested searches",
+    "tests/kinds": "curves, nested searches and permutation tests",
     "guest/sdk/src/steps/vectors": "steps",
     "guest/linfa/src/vectors": "estimators",
     "guest/trees/tests/vectors": "trees and forests",

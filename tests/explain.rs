@@ -290,6 +290,26 @@ fn trees_are_explained_in_full() {
         "{shown}"
     );
 
+    // The store alone tells the same, and writes the same files.
+    let run = report["digests"]["run"].as_str().unwrap();
+    let show = ["show", run, "--store", ".fanout"];
+    let json = fanout.text(&[&show[..], &["--json", "--output", "shown"]].concat());
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["explanations"], report["explanations"]);
+    assert_eq!(json["warnings"], report["warnings"]);
+    for name in [
+        "permutation_importance",
+        "partial_dependence",
+        "importances",
+        "shap",
+    ] {
+        let [here, there] = ["forest", "shown"]
+            .map(|folder| fanout.path(folder).join(name).with_extension("parquet"));
+        assert_eq!(read(&here), read(&there), "{name}");
+    }
+    let told = fanout.text(&show);
+    assert!(told.contains("permuted  impurity  mean |SHAP|"), "{told}");
+
     // A plan without it has the same run, and leaves none of its files.
     let without = fanout.json(&[&plan, "--set", "explain=null"]);
     assert_eq!(without["digests"], report["digests"]);
@@ -335,6 +355,11 @@ fn what_a_model_can_not_tell_is_a_warning() {
     assert!(warned("has no importances of its own"), "{warnings:?}");
     assert!(warned("has no contributions of features"), "{warnings:?}");
     let told = &report["explanations"];
+    let run = report["digests"]["run"].as_str().unwrap();
+    let shown = fanout.text(&["show", run, "--store", ".fanout", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["explanations"], *told);
+    assert_eq!(shown["warnings"], report["warnings"]);
     assert_eq!(told["importances"], Value::Null);
     assert_eq!(
         told["partial_dependence"]["features"]

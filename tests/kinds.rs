@@ -6,6 +6,10 @@ use std::process::Stdio;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::functions::results::{Results, ended, exported, run as command};
+use crate::functions::server::{Kind, Server};
+use crate::nats::server::Nats;
+use crate::nats::worker::Worker;
 use crate::program::{Fanout, example, made, text};
 
 /// Made by `kinds/vectors.py` with scikit-learn.
@@ -20,6 +24,14 @@ struct Vectors {
     learning_curve: Vec<Case<Vec<f64>>>,
     validation_curve: Vec<Case<Vec<f64>>>,
     nested_cross_validation: Vec<Case<f64>>,
+    permutation_test: Vec<Permuted>,
+}
+
+#[derive(Deserialize)]
+struct Permuted {
+    plan: Value,
+    /// By metric: `score`, `permutation_scores` and `pvalue`.
+    tests: BTreeMap<String, (f64, Vec<f64>, f64)>,
 }
 
 #[derive(Deserialize)]
@@ -288,4 +300,180 @@ fn learning_curves_of_several_trainers_stand_in_one_table() {
         "{told}"
     );
     assert!(told.contains("train_size  trainer "), "{told}");
+}
+
+#[test]
+fn permutation_tests_are_those_of_scikit_learn() {
+    for Permuted { plan, tests } in vectors().permutation_test {
+        let fanout = Fanout::new();
+        let report = run(&fanout, &plan);
+        let findings = &report["findings"];
+        for (metric, (score, scores, pvalue)) in &tests {
+            let test = |what: &str| &findings["permutation_test"][format!("{what}_{metric}")][0];
+            assert_close(test("score"), *score, &format!("{plan} {metric}"));
+            assert_eq!(test("pvalue").as_f64(), Some(*pvalue), "{plan} {metric}");
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            assert_close(test("mean_permutation"), mean, metric);
+            let found = &findings["permutation_scores"][format!("score_{metric}")];
+            assert_eq!(found.as_array().unwrap().len(), scores.len());
+            for (permutation, score) in scores.iter().enumerate() {
+                let about = format!("{plan} {metric} of permutation {permutation}");
+                assert_close(&found[permutation], *score, &about);
+            }
+        }
+        let permutations = plan["n_permutations"].as_u64().unwrap();
+        assert_eq!(
+            findings["permutation_scores"]["permutation"],
+            json!((0..permutations).collect::<Vec<u64>>())
+        );
+        assert_eq!(
+            made(&report),
+            (permutations + 1) * plan["cv"]["n_splits"].as_u64().unwrap()
+        );
+        for name in ["permutation_test", "permutation_scores"] {
+            let file = fanout.path(&format!("results/{name}.json"));
+            let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            assert_eq!(file, findings[name]);
+        }
+        assert_eq!(report["best"], Value::Null);
+        assert_eq!(report["baseline"], Value::Null);
+        // What is there is taken from there, and the store alone tells the same.
+        let again = fanout.json(&["plan.yaml"]);
+        assert_eq!((made(&again), &again["findings"]), (0, findings));
+        let run = report["digests"]["run"].as_str().unwrap();
+        let shown = fanout.text(&["show", run, "--store", ".fanout", "--json"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(&shown["findings"], findings);
+    }
+}
+
+#[test]
+fn a_permutation_test_is_told_of_each_trainer() {
+    let fanout = Fanout::new();
+    let plan = json!({
+        "name": "by chance", "kind": "permutation_test", "n_permutations": 9,
+        "dataset": {"source": "digits.parquet", "target": "digit"},
+        "trainers": [{"trainer": {"name": "gaussian_nb"}}, {"trainer": {"name": "dummy"}}],
+        "cv": {"n_splits": 3}, "holdout": {"fraction": 0.5, "random_state": 1},
+        "scoring": ["accuracy", "f1_macro"],
+    });
+    let file = write(&fanout, &plan);
+    let output = fanout.run(&["run", &file]);
+    let told = text(&output.stdout);
+    let lines: Vec<&str> = told.lines().map(str::trim_end).collect();
+    let first = "by chance: gaussian_nb, dummy, 2 trainers x 9 permutations x 3 splits";
+    assert!(lines[0].starts_with(first), "{told}");
+    let rows: Vec<Vec<&str>> = lines
+        .iter()
+        .map(|line| {
+            line.split("  ")
+                .filter(|cell| !cell.is_empty())
+                .map(str::trim)
+                .collect()
+        })
+        .collect();
+    let header = ["trainer", "metric", "score", "targets shuffled", "p-value"];
+    let header = rows.iter().position(|row| row == &header).unwrap();
+    let named: Vec<[&str; 2]> = rows[header + 1..header + 5]
+        .iter()
+        .map(|row| [row[0], row[1]])
+        .collect();
+    let expected = [
+        ["gaussian_nb", "accuracy"],
+        ["gaussian_nb", "f1_macro"],
+        ["dummy", "accuracy"],
+        ["dummy", "f1_macro"],
+    ];
+    assert_eq!(named, expected, "{told}");
+    assert_eq!(rows[header + 1][4], "0.1000", "{told}");
+    let told: Vec<&str> = told.split_whitespace().collect();
+    let told = told.join(" ");
+    let sentence = "gaussian_nb: none of 9 permutations of the targets scores as well by accuracy";
+    assert!(told.contains(sentence), "{told}");
+    assert!(told.contains("dummy: "), "{told}");
+}
+
+/// A plan of each kind whose tasks a guest of its own may serve.
+fn each_kind() -> Vec<Value> {
+    let of = |kind: &str, more: Value| {
+        let mut plan = json!({
+            "name": kind, "kind": kind,
+            "dataset": {"source": "digits.parquet", "target": "digit"},
+            "trainer": {"name": "k_neighbors"},
+            "cv": {"method": "stratified_k_fold", "n_splits": 2},
+            "scoring": ["accuracy", "f1_macro"],
+        });
+        for (field, value) in more.as_object().unwrap() {
+            plan[field] = value.clone();
+        }
+        plan
+    };
+    vec![
+        of(
+            "cross_validate",
+            json!({"return_train_score": true, "cv": {"method": "k_fold", "n_splits": 3}}),
+        ),
+        of(
+            "learning_curve",
+            json!({"train_sizes": [0.2, 1.0], "shuffle": true}),
+        ),
+        of(
+            "validation_curve",
+            json!({"param_name": "n_neighbors", "param_range": [1, 5, 9]}),
+        ),
+        of(
+            "nested_cross_validation",
+            json!({
+                "search": {"params": {"n_neighbors": [1, 3, 5], "weights": ["uniform", "distance"]}},
+                "inner_cv": {"n_splits": 2}, "return_train_score": true,
+            }),
+        ),
+        of(
+            "permutation_test",
+            json!({"n_permutations": 4, "random_state": 3}),
+        ),
+    ]
+}
+
+/// Runs a plan with a folder of results and a store of its own.
+fn ran(fanout: &Fanout, plan: &str, folder: &str, arguments: &[&str]) -> Results {
+    let output = command(fanout, plan, folder, arguments).output().unwrap();
+    ended(&output, &fanout.path(folder))
+}
+
+/// The files of a run over a pool, and what it finds, are those of a local run.
+fn is_that_of_a_local_run(fanout: &Fanout, arguments: &[&str]) {
+    for plan in each_kind() {
+        let kind = plan["kind"].as_str().unwrap();
+        let file = write(fanout, &plan);
+        let here = ran(fanout, &file, &format!("{kind}_here"), &[]);
+        let there = ran(fanout, &file, &format!("{kind}_there"), arguments);
+        assert_eq!(here.differing(&there), [""; 0], "{kind}");
+        let files = here.files.len();
+        assert!(files >= 2, "{kind}: {files}");
+        assert_eq!(made(&there.report), made(&here.report), "{kind}");
+        assert!(made(&there.report) > 0, "{kind}");
+        assert_eq!(here.report["digests"], there.report["digests"], "{kind}");
+    }
+}
+
+#[test]
+fn every_kind_finds_the_same_over_endpoints() {
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("linfa"));
+    is_that_of_a_local_run(&Fanout::new(), &["--pool", &server.url]);
+}
+
+#[test]
+fn every_kind_finds_the_same_over_workers() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let url = nats.url();
+    let store = ["--store", "there.store"];
+    let workers = ["one", "two"].map(|name| {
+        let arguments = ["--workers", "1", "--name", name];
+        let worker = Worker::start(&fanout, &url, &[&arguments[..], &store].concat());
+        worker.says("connected");
+        worker
+    });
+    is_that_of_a_local_run(&fanout, &[&["--pool", &url][..], &store].concat());
+    drop(workers);
 }

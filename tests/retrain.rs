@@ -6,9 +6,11 @@ use std::process::{Output, Stdio};
 use fanout::digest::Digest;
 use serde_json::Value;
 
+use crate::functions::results::exported;
+use crate::functions::server::{Kind, Server as Endpoint};
 use crate::nats::server::Nats;
 use crate::nats::worker::Worker;
-use crate::program::{Fanout, head, text, without_record};
+use crate::program::{Fanout, fitted, head, text, without_record};
 use crate::s3::server::{BUCKET, KEY, SECRET, Server};
 
 /// A table of flights by day: whether one was late follows from its distance, and in a
@@ -523,4 +525,39 @@ fn a_partition_may_come_to_a_bucket() {
     assert_eq!(told["rows"]["since"], 1000);
     let new = format!("s3://{BUCKET}/days/2024-02.csv");
     assert_eq!(told["files"]["new"], serde_json::json!([new]));
+}
+
+/// Endpoints fit what a local pool fits, and a model that was fitted on some is retrained
+/// there.
+#[test]
+fn endpoints_retrain_as_a_local_pool_does() {
+    let server = Endpoint::start(Kind::WasmtimeKeeping, &exported("trees"));
+    let fanout = trained(PLAN, &flights(0, 1000, false));
+    let mut there = vec!["--pool", &server.url, "--set", "pool.retry=1s"];
+    there.extend(["--store", "there", "--output", "there_out"]);
+    fanout.json(&[&["plan.yaml"][..], &there].concat());
+    fanout.write("days/b.csv", &flights(1000, 1000, true));
+    let (code, here) = retrained(&fanout, &[OLD, "-o", "here.fanout", "--all-rows"]);
+    assert_eq!(
+        (code, &here["winner"]),
+        (Some(0), &Value::from("new")),
+        "{here:#}"
+    );
+    let arguments = ["--pool", &server.url, "--store", "elsewhere", "--all-rows"];
+    let arguments = [&[OLD, "-o", "over.fanout"][..], &arguments].concat();
+    let (code, over) = retrained(&fanout, &arguments);
+    assert_eq!((code, &over), (Some(0), &here));
+    let model = "there_out/model.fanout";
+    let (code, again) = retrained(&fanout, &[model, "-o", "again.fanout", "--all-rows"]);
+    assert_eq!((code, &again), (Some(0), &here));
+    let models = ["here.fanout", "over.fanout", "again.fanout"].map(|name| read(&fanout, name));
+    for model in &models[1..] {
+        assert!(fitted(model) == fitted(&models[0]));
+    }
+    // It was the endpoint that fitted.
+    drop(server);
+    let output = fanout.run(&["retrain", model, "--fresh"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("http://127.0.0.1"), "{said}");
 }

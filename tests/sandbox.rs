@@ -44,6 +44,7 @@ fn task(trainer: &str) -> Task {
             column: "fold".to_owned(),
             test: Some(0),
             train: Default::default(),
+            shuffle: None,
         },
         target: "y".to_owned(),
         learning: Learning::Binary,

@@ -52,7 +52,9 @@ pub use reads::Reads;
 pub use rows::{ModelRows, RowSource, reading};
 pub use source::{FileStamp, SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
-pub use stored::{ColumnValues, StoredError, Truth, column_values, rows_in, split_sizes};
+pub use stored::{
+    ColumnValues, StoredError, Truth, column_values, feature_names, rows_in, split_sizes,
+};
 pub use summary::{ClassSummary, ColumnSummary, Summary};
 pub use warning::{Count, LeakKind, Loss, Warning};
 pub use writer::WriteError;
@@ -395,7 +397,7 @@ struct Streamed {
 /// depends on the order of the rows is done in that order.
 fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamError> {
     let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
-    let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, batch_rows)?;
+    let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, &plan.kind, batch_rows)?;
     let schema = encoder.schema();
     let mut summary = SummaryBuilder::new(schema.fields().len(), source.rows());
     let mut writer = DatasetWriter::new(schema, keep);
@@ -548,6 +550,7 @@ fn finish(
     }
     if let Some(column) = &plan.dataset.groups
         && !plan.cv.takes_groups()
+        && !plan.kind.takes_groups()
         && !matches!(&plan.cv, Cv::PredefinedSplit { column: folds } if folds == column)
     {
         summary.warnings.push(Warning::GroupsIgnored {

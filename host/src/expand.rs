@@ -440,6 +440,7 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
             column: String::new(),
             test: None,
             train: Default::default(),
+            shuffle: None,
         },
         target: plan.dataset.target.clone(),
         learning,

@@ -21,7 +21,7 @@ use crate::plan::ErrorScore;
 use crate::task::{Outcome, TaskFault};
 
 pub use choice::{Choice, OneStandardError};
-pub use findings::{CurvePoint, Findings, OuterScore, OuterSplit};
+pub use findings::{CurvePoint, Findings, OuterScore, OuterSplit, PermutationTest, PermutedScores};
 pub use lead::Lead;
 pub use permutation::{MetricImportance, PermutationImportance, PermutedRows};
 

@@ -153,6 +153,10 @@ impl Report {
                 points.any(|point| point.results.best(metric).is_some())
             }
             Some(Findings::Nested(outer)) => outer.iter().any(|split| split.best.is_some()),
+            Some(Findings::PermutationTest(tests)) => {
+                let mut tests = tests.iter();
+                tests.any(|test| !test.metrics[metric].score.is_nan())
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod drift;
 mod effort;
 mod error;
 mod explain;
+mod explained;
 mod export;
 mod first_step;
 mod load;
@@ -34,6 +35,7 @@ use crate::run::pool::Pool;
 use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::search;
+use crate::run::summary::Explained;
 use crate::store::{Key, Settled, Store};
 use crate::task::Cancel;
 use export::Export;
@@ -43,6 +45,7 @@ pub use drift::Drift;
 pub use effort::TimeEstimate;
 pub use error::{RetrainError, SessionError};
 pub use explain::most_important;
+pub use explained::explain_again;
 pub use load::{LoadedGuest, LoadedPlan, SuitedPlan, load};
 pub use memory::MemoryEstimate;
 pub use model::{OpenModel, component};
@@ -159,6 +162,7 @@ pub fn execute(
         true => Ok(()),
         false => report
             .summary()
+            .with_explained(explained(&report, &prepared))
             .keep(record.store())
             .map_err(SessionError::from),
     };
@@ -168,6 +172,15 @@ pub fn execute(
     };
     report.usage = Some(Usage::since(options.started));
     Ok(report)
+}
+
+/// What was explained of a run, for its summary.
+fn explained(report: &Report, prepared: &Prepared) -> Option<Explained> {
+    report.explanations.as_ref()?;
+    Some(Explained {
+        plan: report.plan.explain.clone()?,
+        refit: prepared.refit.clone(),
+    })
 }
 
 /// Where the tasks of a plan run, and where their data are.

@@ -135,6 +135,7 @@ fn task() -> Task {
             column: "fold".to_owned(),
             test: Some(0),
             train: Train::Before,
+            shuffle: None,
         },
         target: "diagnosis".to_owned(),
         learning: Learning::Binary,

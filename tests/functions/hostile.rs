@@ -65,6 +65,7 @@ fn task(trainer: &str) -> One {
             column: "fold".to_owned(),
             test: Some(0),
             train: Default::default(),
+            shuffle: None,
         },
         target: "y".to_owned(),
         learning: Learning::Binary,

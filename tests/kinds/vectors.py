@@ -3,7 +3,8 @@
 # dependencies = ["scikit-learn==1.9.1", "pandas", "pyarrow"]
 # ///
 """Writes vectors.json: what scikit-learn's cross_validate, learning_curve,
-validation_curve and nested cross-validation give on the tables of `plans/data`.
+validation_curve, nested cross-validation and permutation_test_score give on the tables
+of `plans/data`.
 
     python tests/kinds/vectors.py      # scikit-learn 1.9
 
@@ -16,14 +17,18 @@ import warnings
 
 import numpy as np
 import pandas
+from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
     GridSearchCV,
+    GroupKFold,
     KFold,
+    StratifiedGroupKFold,
     StratifiedKFold,
     TimeSeriesSplit,
     cross_validate,
     learning_curve,
+    permutation_test_score,
     validation_curve,
 )
 from sklearn.naive_bayes import GaussianNB
@@ -63,6 +68,15 @@ scaled = (
     make_pipeline(StandardScaler(), Ridge()),
     {"trainer": {"name": "ridge"}, "steps": [{"step": "standard_scaler"}]},
 )
+chosen = (
+    "cancer",
+    make_pipeline(SelectKBest(f_regression, k=3), Ridge()),
+    {
+        "trainer": {"name": "ridge"},
+        "steps": [{"step": "select_k_best", "params": {"k": 3, "score_func": "f_regression"}}],
+    },
+)
+groups = "pixel_0_1"
 classes = ["accuracy", "f1_macro"]
 numbers = ["r2", "neg_mean_absolute_error"]
 
@@ -142,6 +156,26 @@ def nested(estimator, outer, inner, name, values, called=None):
     }
 
 
+def permuted(estimator, cv, permutations, seed, groups=None):
+    dataset = estimator[0]
+    x, y = tables[dataset]
+    more = {"n_permutations": permutations, "random_state": seed}
+    of_rows = None
+    if groups:
+        of_rows = digits[groups].to_numpy()
+        x = digits.drop(columns=["digit", groups]).to_numpy(float)
+        more["dataset"] = datasets[dataset] | {"groups": groups}
+    given = plan("permutation_test", estimator, cv, more)
+    found = {}
+    for metric in given["scoring"]:
+        score, scores, pvalue = permutation_test_score(
+            estimator[1], x, y, cv=cv[0], scoring=metric, groups=of_rows,
+            n_permutations=permutations, random_state=seed,
+        )
+        found[metric] = [float(score), scores.tolist(), float(pvalue)]
+    return {"plan": given, "tests": found}
+
+
 vectors = {
     "cross_validate": [validated(bayes, s3), validated(near, k4), validated(scaled, k3)],
     "learning_curve": [
@@ -160,6 +194,21 @@ vectors = {
         nested(bayes, s3, k4, "var_smoothing", [1e-9, 1e-4, 1e-2, 0.1, 1.0]),
         nested(scaled, k3, k4, "alpha", [0.01, 0.1, 1.0, 10.0], "ridge__alpha"),
         nested(near, time3, k3, "n_neighbors", [1, 3]),
+    ],
+    "permutation_test": [
+        permuted(bayes, k3, 10, 0),
+        permuted(bayes, s3, 10, 4294967295),
+        permuted(scaled, k4, 20, 7),
+        permuted(chosen, k3, 5, 1),
+        permuted(bayes, k3, 6, 3, groups),
+        permuted(bayes, (GroupKFold(3), {"method": "group_k_fold", "n_splits": 3}), 6, 3, groups),
+        permuted(
+            bayes,
+            (StratifiedGroupKFold(3), {"method": "stratified_group_k_fold", "n_splits": 3}),
+            6,
+            5,
+            groups,
+        ),
     ],
 }
 (HERE / "vectors.json").write_text(json.dumps(vectors, indent=1) + "\n")

@@ -466,6 +466,31 @@ pub struct Split {
     /// The training rows.
     #[serde(default, skip_serializing_if = "Train::is_rest")]
     pub train: Train,
+    /// How the values of the target are shuffled among the rows before anything else; if
+    /// `None`, each row has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<TargetShuffle>,
+}
+
+/// A permutation of the target's values among rows, that of scikit-learn's
+/// `permutation_test_score`.
+///
+/// A column of the splits file has the group of each row, null for a row that keeps its
+/// value. The random numbers are those of numpy's `RandomState(random_state)`: 32-bit
+/// numbers of MT19937. A permutation shuffles the rows of each group, the least group
+/// first, by Fisher and Yates from the last place down: of the rows of a group, ascending,
+/// place `i` is swapped with the first of the next numbers, masked to the bits of `i`, that
+/// is at most `i`. The row at place `i` of a group then has the value of the row that was
+/// shuffled there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetShuffle {
+    /// The name of the column of the splits file.
+    pub column: String,
+    /// The seed.
+    pub random_state: u32,
+    /// How many permutations the generator made before this one.
+    pub number: u32,
 }
 
 /// The training rows of a [`Split`].

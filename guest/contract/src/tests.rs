@@ -114,6 +114,7 @@ fn every_field_of_a_task_is_described() {
             column: "cv".to_owned(),
             test: Some(0),
             train: Train::Before,
+            shuffle: None,
         },
         target: "y".to_owned(),
         learning: Learning::Binary,

@@ -19,7 +19,6 @@ pub mod neighbors;
 mod onnx;
 pub mod pls_regression;
 pub mod points;
-mod random;
 pub mod ridge;
 mod rows;
 pub mod svm;

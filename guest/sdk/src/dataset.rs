@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::behind::{BehindSteps, Members};
 use crate::contract::{
-    Answer, CONTRACT, Description, Learning, Output, Permute, Scores, Split, Task, TaskStep,
+    Answer, CONTRACT, Description, Learning, Output, Permute, Scores, Split, TargetShuffle, Task,
+    TaskStep,
 };
 use crate::guest::{Guest, describe, find, offers};
 use crate::model::{Fitted, FittedModel};
+use crate::numpy::GroupShuffle;
 use crate::offer::{Offer, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
 use crate::permutation::{Latest, Permutable};
@@ -52,6 +54,8 @@ pub struct Dataset {
     selections: RefCell<VecDeque<(Selection, Rc<Rows>)>>,
     /// The model whose features were permuted last: tasks come split by split.
     permutable: RefCell<Latest>,
+    /// The target that was shuffled last: the permutations of a seed come in order.
+    shuffled: RefCell<Option<ShuffledTarget>>,
 }
 
 /// A split, and the target whose missing values leave rows out of it, if it has
@@ -71,6 +75,17 @@ impl KnownTarget {
         let has_gaps = values.has_missing();
         Rc::new(Self { values, has_gaps })
     }
+}
+
+/// A target whose values are shuffled among the rows.
+#[derive(Debug)]
+struct ShuffledTarget {
+    /// The name of the target, and its values as they are.
+    of: (String, Rc<KnownTarget>),
+    by: TargetShuffle,
+    /// It has made the permutation of `by`.
+    shuffle: GroupShuffle,
+    values: Rc<KnownTarget>,
 }
 
 /// A trainer with its prepared data.
@@ -176,6 +191,7 @@ impl Dataset {
             behind: BehindSteps::default(),
             selections: RefCell::default(),
             permutable: RefCell::default(),
+            shuffled: RefCell::default(),
         }
     }
 
@@ -483,6 +499,10 @@ impl Dataset {
                 target.values.classes().len()
             )));
         }
+        let target = match &task.split.shuffle {
+            Some(shuffle) => self.shuffled(&task.target, target, shuffle)?,
+            None => target,
+        };
         let weights = self.weights(&task)?;
         let rows = self.rows(&task, &target)?;
         Ok(CheckedTask {
@@ -527,6 +547,47 @@ impl Dataset {
         Ok(target)
     }
 
+    /// The target `name` with its values shuffled. The generator of the latest
+    /// permutation goes on where it may.
+    fn shuffled(
+        &self,
+        name: &str,
+        target: Rc<KnownTarget>,
+        by: &TargetShuffle,
+    ) -> Result<Rc<KnownTarget>, Fault> {
+        let mut kept = self.shuffled.borrow_mut();
+        let latest = kept.take().filter(|latest| {
+            latest.of.0 == name
+                && Rc::ptr_eq(&latest.of.1, &target)
+                && (&latest.by.column, latest.by.random_state) == (&by.column, by.random_state)
+                && latest.by.number <= by.number
+        });
+        let mut shuffle = match latest {
+            Some(latest) if latest.by == *by => {
+                return Ok(Rc::clone(&kept.insert(latest).values));
+            }
+            Some(latest) => latest.shuffle,
+            None => GroupShuffle::new(by.random_state, self.splits.ints(&by.column)?),
+        };
+        while shuffle.made() < by.number {
+            shuffle.skip();
+        }
+        let values = KnownTarget::new(match &target.values {
+            Target::Classes { classes, codes } => Target::Classes {
+                classes: classes.clone(),
+                codes: shuffle.shuffled(codes),
+            },
+            Target::Numbers(numbers) => Target::Numbers(shuffle.shuffled(numbers)),
+        });
+        *kept = Some(ShuffledTarget {
+            of: (name.to_owned(), target),
+            by: by.clone(),
+            shuffle,
+            values: Rc::clone(&values),
+        });
+        Ok(values)
+    }
+
     fn weights(&self, task: &Task) -> Result<Option<Rc<Vec<f64>>>, Fault> {
         let Some(name) = &task.weight else {
             return Ok(None);
@@ -543,7 +604,10 @@ impl Dataset {
     /// The rows of a task's split that have a target.
     fn rows(&self, task: &Task, target: &KnownTarget) -> Result<Rc<Rows>, Fault> {
         let with_gaps = target.has_gaps.then(|| task.target.clone());
-        let selection: Selection = (task.split.clone(), with_gaps);
+        let mut split = task.split.clone();
+        // Which rows have a target, a shuffle decides only where some have none.
+        split.shuffle.take_if(|_| with_gaps.is_none());
+        let selection: Selection = (split, with_gaps);
         let mut selections = self.selections.borrow_mut();
         if let Some((_, rows)) = selections.iter().find(|(known, _)| *known == selection) {
             return Ok(Rc::clone(rows));
@@ -712,6 +776,38 @@ mod tests {
                 "{refused}"
             );
         }
+    }
+
+    /// The fold 1 holds rows 3 to 5, of the classes no, no and yes.
+    #[test]
+    fn targets_are_shuffled_within_groups_in_any_order_of_tasks() {
+        let shuffled = |number: u32, column: &str| {
+            let by = json!({"column": column, "random_state": 7, "number": number});
+            task(json!({"split": {"column": "fold", "test": 1, "shuffle": by}}))
+        };
+        let dataset = open();
+        let mut scores = std::collections::BTreeSet::new();
+        for number in [0, 3, 3, 1, 5, 0, 2] {
+            let kept = dataset.evaluate(&shuffled(number, "fold")).unwrap();
+            let fresh = open().evaluate(&shuffled(number, "fold")).unwrap();
+            assert_eq!(kept, fresh, "{number}");
+            let answer: Value = serde_json::from_str(&kept.answer).unwrap();
+            scores.insert(answer["scores"][0]["test"]["roc_auc"].to_string());
+        }
+        // One row of three is yes, whatever the permutation.
+        let possible = ["0.0", "0.5", "1.0"].map(ToOwned::to_owned);
+        assert!(
+            scores.len() > 1 && scores.is_subset(&possible.into()),
+            "{scores:?}"
+        );
+        // Without it, the target is as it is.
+        let plain = task(json!({}));
+        assert_eq!(dataset.evaluate(&plain), open().evaluate(&plain));
+        let refused = dataset.evaluate(&shuffled(0, "group")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "invalid task: the splits file has no column `group`; its columns are `fold`"
+        );
     }
 
     #[test]

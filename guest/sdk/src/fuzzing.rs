@@ -62,7 +62,7 @@ fn read_dataset(bytes: &[u8]) {
             "contract": CONTRACT,
             "trainer": "echo",
             "candidates": [{}, {"bias": 0.5}],
-            "split": Split { column: "fold".to_owned(), test: Some(1), train },
+            "split": Split { column: "fold".to_owned(), test: Some(1), train, shuffle: None },
             "target": target,
             "scoring": ["accuracy", "roc_auc", "neg_log_loss"],
             "train_score": true,

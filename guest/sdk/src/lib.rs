@@ -123,6 +123,7 @@ pub mod model;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 mod normal;
+pub mod numpy;
 pub mod offer;
 pub mod onnx;
 mod outputs;

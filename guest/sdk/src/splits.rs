@@ -79,7 +79,7 @@ impl Splits {
     }
 
     /// The values of a column.
-    fn ints(&self, name: &str) -> Result<Vec<Option<i32>>, Fault> {
+    pub(crate) fn ints(&self, name: &str) -> Result<Vec<Option<i32>>, Fault> {
         let column = self.file.names().position(|known| known == name);
         let column = column.ok_or_else(|| {
             // Shuffled splits have a column each, thousands of them.
@@ -165,6 +165,7 @@ mod tests {
             column: column.to_owned(),
             test,
             train,
+            shuffle: None,
         };
         splits.select(&split).map_err(|fault| fault.to_string())
     }

@@ -186,7 +186,10 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
         1 => Just((json!(true), json!(null))),
     ];
     let limits = (
-        prop_oneof![Just(1e-3), Just(0.5)],
+        (
+            prop_oneof![Just(1e-3), Just(0.5)],
+            prop::sample::select(&["rows", "hessian", "both"][..]),
+        ),
         prop_oneof![Just(0.0), Just(0.01)],
         prop_oneof![2 => Just(json!(null)), 1 => Just(json!("no_interactions"))],
         prop_oneof![
@@ -211,7 +214,8 @@ fn shared(losses: &'static [&'static str]) -> impl Strategy<Value = Value> {
                 "colsample_bytree": sampling.2, "random_state": sampling.3,
                 "early_stopping": stops, "validation_fraction": validation,
                 "n_iter_no_change": 2,
-                "min_sum_hessian": limits.0, "min_split_gain": limits.1,
+                "min_sum_hessian": limits.0.0, "min_samples_leaf_by": limits.0.1,
+                "min_split_gain": limits.1,
                 "interaction_cst": limits.2,
             });
             let signs = (0..).zip(limits.3);
@@ -418,6 +422,32 @@ fn numbers_that_no_row_of_a_node_has_go_left() {
     let test = &found.test[&0];
     assert!(test[1] - test[0] > 0.5, "{test:?}");
     assert_eq!(test[2], test[0]);
+}
+
+/// The rules of `min_samples_leaf_by` differ where Hessians do.
+#[test]
+fn what_counts_as_rows_of_a_leaf_matters_where_hessians_differ() {
+    let numbers = waves(300);
+    let Target::Numbers(values) = &numbers.target else {
+        panic!("numbers");
+    };
+    let classes = Data {
+        target: Target::Classes {
+            classes: vec!["0".to_owned(), "1".to_owned()],
+            codes: values.iter().map(|&value| u32::from(value > 2.0)).collect(),
+        },
+        ..numbers.clone()
+    };
+    let by = |data: &Data, rule: &str| {
+        let set = json!({"min_samples_leaf_by": rule, "max_iter": 20});
+        let (found, _) = evaluate(data, &[params(&data.target, &set)]).unwrap();
+        found.train[&0].clone()
+    };
+    for other in ["hessian", "both"] {
+        assert!(is_same(&by(&numbers, "rows"), &by(&numbers, other)));
+        assert!(!is_same(&by(&classes, "rows"), &by(&classes, other)));
+    }
+    assert!(!is_same(&by(&classes, "hessian"), &by(&classes, "both")));
 }
 
 #[test]

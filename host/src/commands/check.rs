@@ -79,6 +79,10 @@ fn summary(
         splits_told += &match part.of {
             PartOf::TrainSize(_) => format!(", for {}", counted(parts, "size")),
             PartOf::Outer(_) => format!(", inside {parts} of `cv`"),
+            PartOf::Unshuffled | PartOf::Permutation(_) => {
+                let permutations = counted(parts - 1, "permutation");
+                format!(", for the targets as they are and {permutations} of them")
+            }
         };
         if let PartOf::Outer(_) = part.of {
             fits += &format!(", and one on each of the {parts}");

@@ -14,6 +14,7 @@ use fanout::run::manifest::Manifest;
 use fanout::run::predictions::{self, PredictionsError};
 use fanout::run::record::Record;
 use fanout::run::summary::Summary;
+use fanout::session::explain_again;
 use fanout::store::Store;
 use fanout::worth::PredictedRows;
 use serde_json::json;
@@ -61,12 +62,13 @@ impl Show {
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let (mut warnings, lead, threshold, worth) = match summary {
+        let (mut warnings, lead, threshold, worth, explained) = match summary {
             Some(summary) => (
                 summary.warnings,
                 summary.lead,
                 summary.threshold,
                 summary.worth,
+                summary.explained,
             ),
             None => Default::default(),
         };
@@ -89,7 +91,7 @@ impl Show {
                 replay.done
             ));
         }
-        let report = Report {
+        let mut report = Report {
             plan: replay.plan,
             digests: manifest.digests(),
             candidates: replay.expansion.candidates.clone(),
@@ -106,8 +108,20 @@ impl Show {
             failure: None,
             usage: None,
         };
+        if let Some(explained) = explained {
+            explain_again(
+                &store,
+                &manifest,
+                &replay.expansion,
+                &explained,
+                &mut report,
+            )?;
+        }
         if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
+            if let Some(found) = &report.explanations {
+                found.write(folder)?;
+            }
         }
         let best = report.chosen().map(|chosen| chosen.index);
         let held = Held {

@@ -21,7 +21,7 @@ use super::category::{self, CategoryEncoder, ConcatEncoder, Labels, MISSING};
 use super::labels::{LabelSet, find_label, one_of, sorted_labels};
 use super::reads::{ReadColumn, Reads};
 use super::source::{BatchError, Source, SourceColumn, type_name};
-use crate::plan::{Cv, DatasetPlan, Learn, MissingTarget, Order};
+use crate::plan::{Cv, DatasetPlan, Kind, Learn, MissingTarget, Order};
 use ordered::OrderedEncoder;
 use scan::all_labels;
 use selection::{Feature, Selection};
@@ -120,11 +120,12 @@ impl Encoder {
         source: &Source,
         plan: &DatasetPlan,
         cv: &Cv,
+        kind: &Kind,
         batch: usize,
     ) -> Result<Self, StreamError> {
         let columns = source.columns();
         let source_name = format!("`{}`", source.path().display());
-        let selection = Selection::of(columns, &source_name, plan, cv)?;
+        let selection = Selection::of(columns, &source_name, plan, (cv, kind))?;
         let projection = selection.projection();
         let Selection {
             features,

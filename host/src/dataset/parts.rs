@@ -22,4 +22,8 @@ pub enum PartOf {
     TrainSize(u32),
     /// The split of a nested cross-validation whose training rows they divide.
     Outer(Split),
+    /// Those of `cv`, with the targets as they are, of a permutation test.
+    Unshuffled,
+    /// A permutation of the targets, from 0.
+    Permutation(u32),
 }

@@ -27,6 +27,7 @@ mod holdout;
 mod inner;
 mod k_fold;
 mod marks;
+mod permutations;
 mod prefixes;
 mod rows;
 mod shuffle;
@@ -113,7 +114,6 @@ pub(super) fn assign_rest(
             None
         }
     };
-    let rare_classes = splitter.rare_classes;
     let parts = match kind {
         Kind::LearningCurve {
             train_sizes,
@@ -127,9 +127,16 @@ pub(super) fn assign_rest(
         Kind::NestedCrossValidation { inner_cv } => {
             inner::inner(inner_cv, target.classes, column, &mut builder)?
         }
+        Kind::PermutationTest {
+            n_permutations,
+            random_state,
+        } => {
+            let seeded = (*n_permutations, *random_state);
+            permutations::permutations(seeded, &splitter, column, &mut builder)?
+        }
         _ => Vec::new(),
     };
-    Ok(builder.finish(held_out, rare_classes, parts))
+    Ok(builder.finish(held_out, splitter.rare_classes, parts))
 }
 
 /// The seed of a splitter that draws the training rows of each split, so that the first of

@@ -1,6 +1,6 @@
 //! What is read back of the files that [`prepare`](super::prepare) stored:
 //! [`Truth`], the target and the weights of the rows, [`ColumnValues`], those of any
-//! column, [`split_sizes`] and [`rows_in`].
+//! column, [`feature_names`], [`split_sizes`] and [`rows_in`].
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::concat::concat;
 use bytes::Bytes;
-use fanout_contract::{ColumnKind, LAYOUT_KEY, Layout, Split, Train};
+use fanout_contract::{ColumnKind, LAYOUT_KEY, Layout, Role, Split, Train};
 use fanout_sdk::Target;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder as Reader;
@@ -170,6 +170,14 @@ pub(super) fn layout(reader: &Reader<Bytes>) -> Result<Layout, StoredError> {
     let layout = layout.and_then(|layout| layout.value.as_deref());
     let layout: Option<Layout> = layout.and_then(|text| serde_json::from_str(text).ok());
     layout.ok_or_else(|| lacks("its layout"))
+}
+
+/// The names of the features of a dataset's file, in their order.
+pub fn feature_names(dataset: &Bytes) -> Result<Vec<String>, StoredError> {
+    let layout = layout(&Reader::try_new(dataset.clone())?)?;
+    let features = layout.columns.into_iter();
+    let features = features.filter(|column| column.role == Role::Feature);
+    Ok(features.map(|column| column.name).collect())
 }
 
 /// By row: whether it takes part in the splits of the column `name` of a splits file.

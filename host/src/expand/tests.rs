@@ -95,6 +95,7 @@ fn splits(count: i32) -> Vec<Split> {
             column: "fold".to_owned(),
             test: Some(test),
             train: Train::Rest,
+            shuffle: None,
         })
         .collect()
 }

@@ -104,6 +104,16 @@ fn dataset_names(dataset: &Node) -> Vec<Named<'_>> {
     named.chain(read).collect()
 }
 
+/// The features whose dependence the plan wants told.
+fn explained(root: &Node) -> &[Node] {
+    let features = root.get(&["explain", "partial_dependence", "features"]);
+    // A name alone stands for a list of itself.
+    features.map_or(&[][..], |node| match node.items() {
+        [] => std::slice::from_ref(node),
+        items => items,
+    })
+}
+
 /// Every name of a column in the `cv` section; patterns are not expanded.
 fn splitter_names(root: &Node) -> Vec<Named<'_>> {
     let fold = root.get(&["cv", "column"]).map(|node| (Role::Fold, node));
@@ -309,6 +319,21 @@ pub(super) fn check_source(root: &Node, schema: &Schema, found: &mut Found) {
             found.note(*place, message).hint(hint);
         }
     }
+    let derived = names.iter().filter(|named| named.role == Role::Derived);
+    let all = columns().chain(derived.map(|named| named.name));
+    let features: Vec<&str> = all.filter(|name| is_feature(name)).collect();
+    for node in explained(root) {
+        let Some(name) = node.label().filter(|name| !features.contains(name)) else {
+            continue;
+        };
+        let message = match known(name) {
+            Some(_) => format!("the column `{name}` is no feature"),
+            None => format!("there is no feature `{name}`"),
+        };
+        let hint = did_you_mean(name, features.iter().copied());
+        let hint = hint.unwrap_or_else(|| format!("the features are {}", listed_names(&features)));
+        found.note(node.place, message).hint(hint);
+    }
 }
 
 /// What a column that no model can read holds.
@@ -350,10 +375,18 @@ fn instead(name: &str, schema: &Schema) -> String {
 }
 
 fn column_list(schema: &Schema) -> String {
-    let names = schema.fields().iter().take(LISTED);
-    let names: Vec<_> = names.map(|field| format!("`{}`", field.name())).collect();
-    match schema.fields().len().saturating_sub(LISTED) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    listed_names(&names.collect::<Vec<_>>())
+}
+
+fn listed_names(names: &[&str]) -> String {
+    let listed: Vec<_> = names
+        .iter()
+        .take(LISTED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match names.len().saturating_sub(LISTED) {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
     }
 }

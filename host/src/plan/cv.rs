@@ -223,6 +223,17 @@ impl Cv {
         }
     }
 
+    /// Whether the splits depend on the classes of the rows.
+    pub fn is_stratified(&self) -> bool {
+        matches!(
+            self,
+            Self::StratifiedKFold { .. }
+                | Self::RepeatedStratifiedKFold { .. }
+                | Self::StratifiedGroupKFold { .. }
+                | Self::StratifiedShuffleSplit { .. }
+        )
+    }
+
     /// Whether it takes the groups of the rows, `dataset.groups`.
     pub fn takes_groups(&self) -> bool {
         Self::of_groups(self.method())

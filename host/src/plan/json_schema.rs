@@ -60,7 +60,15 @@ fn plan() -> Json {
     });
     let all = KIND.variants.iter().flat_map(|variant| variant.fields);
     for field in all.clone() {
-        schema["properties"][field.name] = field.schema();
+        let property = &mut schema["properties"][field.name];
+        *property = match property.take() {
+            Json::Null => field.schema(),
+            // Several kinds have a field of this name.
+            other => json!({
+                "description": "By the kind of the plan.",
+                "anyOf": [other, field.schema()],
+            }),
+        };
     }
     let rules = KIND.variants.iter().map(|variant| {
         let own = |name: &str| variant.fields.iter().any(|field| field.name == name);

@@ -8,7 +8,7 @@ use super::form::{Section, Variant, default, required};
 use super::list::List;
 use super::mistake::Found;
 use super::node::{Atom, Entry, Node};
-use super::scalar::{Bool, LABEL, SEED, Scalar, Takes};
+use super::scalar::{Bool, Int, LABEL, SEED, Scalar, Takes};
 use super::search::ParamRange;
 use super::table::tagged;
 use super::values::Values;
@@ -46,6 +46,14 @@ tagged! {
             /// numbers: `k_fold` of 5.
             inner_cv: Cv = default(&INNER_CV, "{}").aka(&["inner"]),
         },
+        /// scikit-learn's permutation_test_score: whether the estimators score better than
+        /// where the targets are shuffled, within the groups of `dataset.groups` if it is given.
+        PermutationTest = "permutation_test" {
+            /// How many times the targets are shuffled.
+            n_permutations: u32 = default(&PERMUTATIONS, "100").aka(&["permutations"]),
+            /// The seed of the permutations, below 2^32: numpy's `RandomState`.
+            random_state: u32 = default(&NUMPY_SEED, "0").aka(&["seed"]),
+        },
     }
 }
 
@@ -64,12 +72,18 @@ impl Kind {
             Self::LearningCurve { .. } => "learning_curve",
             Self::ValidationCurve { .. } => "validation_curve",
             Self::NestedCrossValidation { .. } => "nested_cross_validation",
+            Self::PermutationTest { .. } => "permutation_test",
         }
     }
 
     /// Whether the best candidate is refitted, where the plan names a metric for that.
     pub fn refits(&self) -> bool {
         matches!(self, Self::Search {})
+    }
+
+    /// Whether it takes the groups of the rows, `dataset.groups`, whatever `cv` is.
+    pub fn takes_groups(&self) -> bool {
+        matches!(self, Self::PermutationTest { .. })
     }
 
     /// Whether the splits of the tasks are those of `cv`.
@@ -88,6 +102,11 @@ static INNER_CV: Section = Section::new(
     &[],
 )
 .variants_of(&CV);
+
+/// How many permutations: more than anyone fits, within the splits of a run.
+const PERMUTATIONS: Int = Int(1, 10_000);
+/// A seed of numpy's `RandomState`.
+const NUMPY_SEED: Int = Int(0, u32::MAX as u64);
 
 /// A share above 0 and up to 1, or a count.
 #[derive(Debug)]
@@ -164,6 +183,7 @@ pub(super) fn settle(read: &mut Map<String, Json>, root: &Node, found: &mut Foun
         read.insert("return_train_score".to_owned(), true.into());
     }
     match name.as_str() {
+        "permutation_test" => check_permutations(read, root, found),
         "learning_curve" => check_sizes(root, found),
         "validation_curve" => search_values(&kind, read),
         _ => {}
@@ -232,6 +252,29 @@ fn check_nested(read: &Map<String, Json>, root: &Node, found: &mut Found) {
         let message = format!("`{inner}` keeps groups whole, and `cv` does not");
         let hint = "use a method of groups for `cv`, too, such as `group_k_fold`";
         found.note(place, message).hint(hint);
+    }
+}
+
+/// Notes what a permutation test keeps of no fit, and groups beside folds that a column
+/// gives.
+fn check_permutations(read: &Map<String, Json>, root: &Node, found: &mut Found) {
+    for field in ["return_train_score", "predictions"] {
+        let on = read.get(field) == Some(&Json::Bool(true));
+        if let Some(entry) = root.entry(field).filter(|_| on) {
+            let message = "`kind: permutation_test` keeps the test scores alone";
+            found
+                .note(entry.place, message)
+                .hint(format!("remove `{field}`"));
+        }
+    }
+    let method = root.get(&["cv", "method"]).and_then(Node::label);
+    let groups = root
+        .get(&["dataset", "groups"])
+        .filter(|groups| !groups.is_null());
+    if let (Some(method @ ("columns" | "predefined_split")), Some(groups)) = (method, groups) {
+        let message = "the targets are shuffled within groups, and the folds are in columns";
+        let hint = format!("remove `groups`, or use another method than `{method}`");
+        found.note(groups.place, message).hint(hint);
     }
 }
 

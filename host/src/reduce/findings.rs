@@ -14,6 +14,66 @@ pub enum Findings {
     LearningCurve(Vec<CurvePoint>),
     /// The outer splits of a nested cross-validation, in order.
     Nested(Vec<OuterSplit>),
+    /// A permutation test of each estimator, in order.
+    PermutationTest(Vec<PermutationTest>),
+}
+
+/// scikit-learn's `permutation_test_score` of an estimator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PermutationTest {
+    /// By metric, in the plan's order.
+    pub metrics: Vec<PermutedScores>,
+}
+
+/// The scores of a permutation test by one metric. NaN is a score that is not defined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PermutedScores {
+    /// The mean over the splits, with the targets as they are.
+    pub score: f64,
+    /// By permutation of the targets: the mean over the splits.
+    pub permutation_scores: Vec<f64>,
+}
+
+impl PermutedScores {
+    /// How many permutations score as well or better.
+    pub fn as_good(&self) -> usize {
+        let scores = self.permutation_scores.iter();
+        scores.filter(|score| **score >= self.score).count()
+    }
+
+    /// The share of the permutations, and of the targets as they are, that score as well
+    /// or better (Ojala and Garriga, JMLR 11, 2010, test 1). NaN where a score is.
+    pub fn pvalue(&self) -> f64 {
+        let scores = &self.permutation_scores;
+        if self.score.is_nan() || scores.iter().any(|score| score.is_nan()) {
+            return f64::NAN;
+        }
+        (self.as_good() + 1) as f64 / (scores.len() + 1) as f64
+    }
+
+    /// The mean of the scores of the permutations, and their standard deviation.
+    pub fn mean_and_std(&self) -> (f64, f64) {
+        numpy::mean_and_std(&self.permutation_scores)
+    }
+}
+
+impl PermutationTest {
+    /// Those of all estimators. `permuted` has the results of each permutation.
+    pub fn all(unshuffled: &SearchResults, permuted: &[SearchResults]) -> Vec<Self> {
+        let test = |candidate: usize| {
+            let mean = |results: &SearchResults, metric: usize| {
+                results.metrics[metric].test.mean[candidate]
+            };
+            let metrics = (0..unshuffled.metrics.len()).map(|metric| PermutedScores {
+                score: mean(unshuffled, metric),
+                permutation_scores: permuted.iter().map(|of| mean(of, metric)).collect(),
+            });
+            Self {
+                metrics: metrics.collect(),
+            }
+        };
+        (0..unshuffled.candidates).map(test).collect()
+    }
 }
 
 /// The scores after training on some of the rows.
@@ -116,6 +176,18 @@ impl ScoreTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pvalue_counts_the_targets_as_they_are() {
+        let of = |score: f64, permutation_scores: &[f64]| PermutedScores {
+            score,
+            permutation_scores: permutation_scores.to_vec(),
+        };
+        assert_eq!(of(0.5, &[0.4, 0.5, 0.6, 0.1]).pvalue(), 3.0 / 5.0);
+        assert_eq!(of(0.7, &[0.4, 0.5, 0.6, 0.1]).pvalue(), 1.0 / 5.0);
+        assert!(of(0.5, &[0.4, f64::NAN]).pvalue().is_nan());
+        assert!(of(f64::NAN, &[0.4]).pvalue().is_nan());
+    }
 
     #[test]
     fn a_part_has_means_and_ranks_of_its_own() {

@@ -4,7 +4,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
-//! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
+//! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*`, `permutation_test.*`, `permutation_scores.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
 //! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
@@ -107,11 +107,13 @@ pub const EXPLANATIONS: [&str; 4] = [
     "shap.parquet",
 ];
 /// The names of tables of any kind of plan.
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 6] = [
     "cv_results",
     "learning_curve",
     "nested_cross_validation",
     "inner_results",
+    "permutation_test",
+    "permutation_scores",
 ];
 
 /// Writes all files of a report into a folder, which is made if it is not
@@ -121,7 +123,9 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
     make_folder(folder)?;
     let findings = report.findings.iter();
     let tables: Vec<FindingsTable> = findings
-        .flat_map(|findings| FindingsTable::all(findings, &report.candidates))
+        .flat_map(|findings| {
+            FindingsTable::all(findings, &report.candidates, &report.results.metrics)
+        })
         .collect();
     let tables: Vec<(&str, Columns<'_>)> = match tables.as_slice() {
         [] => vec![(

@@ -21,12 +21,31 @@
 //!
 //! `inner_results`, a row for each candidate in each outer split: `split`, and the columns
 //! of `cv_results`.
+//!
+//! `permutation_test`, a row for each estimator:
+//!
+//! | column | what |
+//! | --- | --- |
+//! | `trainer` | the estimator, where there are several |
+//! | `score_<metric>` | scikit-learn's `score`: the mean over the splits |
+//! | `mean_permutation_<metric>`, `std_permutation_<metric>` | of the scores of the permutations |
+//! | `pvalue_<metric>` | scikit-learn's `pvalue`; nothing where a score is not defined |
+//!
+//! `permutation_scores`, a row for each permutation and estimator:
+//!
+//! | column | what |
+//! | --- | --- |
+//! | `permutation` | its number, from 0 |
+//! | `trainer` | the estimator, where there are several |
+//! | `score_<metric>` | scikit-learn's `permutation_scores`: the mean over the splits |
 
 use fanout_contract::Params;
 
 use super::columns::{Column, Columns, Values};
 use crate::expand::Candidates;
-use crate::reduce::{Findings, OuterSplit, ScoreTable, SearchResults};
+use crate::reduce::{
+    Findings, MetricResults, OuterSplit, PermutationTest, PermutedScores, ScoreTable, SearchResults,
+};
 
 /// A table of values that belong together.
 #[derive(Clone, Debug)]
@@ -50,7 +69,11 @@ type Row<'r> = (Params, &'r SearchResults, usize);
 
 impl FindingsTable {
     /// The tables of findings, the main one first.
-    pub fn all(findings: &Findings, candidates: &Candidates) -> Vec<Self> {
+    pub fn all(
+        findings: &Findings,
+        candidates: &Candidates,
+        metrics: &[MetricResults],
+    ) -> Vec<Self> {
         match findings {
             Findings::LearningCurve(points) => {
                 let rows = points.iter().flat_map(|point| {
@@ -68,6 +91,71 @@ impl FindingsTable {
                 Self::of_outer(outer, candidates),
                 Self::of_inner(outer, candidates),
             ],
+            Findings::PermutationTest(tests) => vec![
+                Self::of_tests(tests, candidates, metrics),
+                Self::of_permutations(tests, candidates, metrics),
+            ],
+        }
+    }
+
+    fn of_tests(
+        tests: &[PermutationTest],
+        candidates: &Candidates,
+        metrics: &[MetricResults],
+    ) -> Self {
+        let names = candidates.names().iter().cloned();
+        let mut columns: Vec<(String, Content)> = names.map(|name| (name, Content::Key)).collect();
+        for (index, metric) in metrics.iter().enumerate() {
+            let mut add = |what: &str, of: &dyn Fn(&PermutedScores) -> f64| {
+                let values = tests.iter().map(|test| of(&test.metrics[index]));
+                let name = format!("{what}_{}", metric.name);
+                columns.push((name, Content::Floats(values.collect())));
+            };
+            add("score", &|scores| scores.score);
+            add("mean_permutation", &|scores| scores.mean_and_std().0);
+            add("std_permutation", &|scores| scores.mean_and_std().1);
+            add("pvalue", &PermutedScores::pvalue);
+        }
+        Self {
+            name: "permutation_test",
+            keys: candidates.clone(),
+            columns,
+        }
+    }
+
+    fn of_permutations(
+        tests: &[PermutationTest],
+        candidates: &Candidates,
+        metrics: &[MetricResults],
+    ) -> Self {
+        let of = |test: &PermutationTest| {
+            let first = test.metrics.first();
+            first.map_or(0, |first| first.permutation_scores.len())
+        };
+        let count = tests.first().map_or(0, of);
+        let rows = (0..count).flat_map(|permutation| {
+            (0..tests.len()).map(move |candidate| (permutation, candidate))
+        });
+        let rows: Vec<(usize, usize)> = rows.collect();
+        let keys = rows.iter().map(|&(permutation, candidate)| {
+            let mut key = candidates.get(candidate);
+            key.insert("permutation".to_owned(), permutation.into());
+            key
+        });
+        let names = std::iter::once("permutation".to_owned());
+        let names = names.chain(candidates.names().to_vec());
+        let mut columns: Vec<(String, Content)> = names.map(|name| (name, Content::Key)).collect();
+        for (index, metric) in metrics.iter().enumerate() {
+            let scores = rows.iter().map(|&(permutation, candidate)| {
+                tests[candidate].metrics[index].permutation_scores[permutation]
+            });
+            let name = format!("score_{}", metric.name);
+            columns.push((name, Content::Floats(scores.collect())));
+        }
+        Self {
+            name: "permutation_scores",
+            keys: keys.collect(),
+            columns,
         }
     }
 

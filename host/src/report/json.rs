@@ -24,7 +24,7 @@
 //! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known, and for `fanout show` |
 //! | `output` | the folder of the result files; null where there is none |
 //! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns); null where there are `findings` |
-//! | `findings` | of a learning curve and a nested cross-validation: an object of lists for each [table](super::findings), and for the latter `scores`, by metric `mean` and `std` of the test scores over the outer splits; else null |
+//! | `findings` | of a learning curve, a nested cross-validation and a permutation test: an object of lists for each [table](super::findings), and for the second `scores`, by metric `mean` and `std` of the test scores over the outer splits; else null |
 //!
 //! Fields may be added; `format` changes when one changes its meaning.
 
@@ -159,7 +159,7 @@ fn findings(report: &Report) -> io::Result<Option<Map<String, Value>>> {
         return Ok(None);
     };
     let mut object = Map::new();
-    for table in FindingsTable::all(findings, &report.candidates) {
+    for table in FindingsTable::all(findings, &report.candidates, &report.results.metrics) {
         let columns = serde_json::to_value(table.columns())?;
         object.insert(table.name.to_owned(), columns);
     }

@@ -14,7 +14,7 @@ use super::tasks::{SingleTask, Tasks};
 use crate::dataset::PartOf;
 use crate::expand::Expansion;
 use crate::plan::{ErrorScore, Plan};
-use crate::reduce::{CurvePoint, Findings, OuterScore, OuterSplit, SearchResults};
+use crate::reduce::{CurvePoint, Findings, OuterScore, OuterSplit, PermutationTest, SearchResults};
 use crate::store::StoreError;
 use crate::task::{Cancel, FinishedFits, Outcome};
 
@@ -40,15 +40,25 @@ pub fn find<E>(
     let Some((first, _)) = parts.first() else {
         return Ok(None);
     };
-    if let PartOf::TrainSize(_) = first {
-        let points = parts.into_iter().filter_map(|(of, splits)| match of {
-            PartOf::TrainSize(train_size) => Some(CurvePoint {
-                train_size: *train_size,
-                results: results.on(splits),
-            }),
-            PartOf::Outer(_) => None,
-        });
-        return Ok(Some(Findings::LearningCurve(points.collect())));
+    match first {
+        PartOf::TrainSize(_) => {
+            let points = parts.into_iter().filter_map(|(of, splits)| match of {
+                PartOf::TrainSize(train_size) => Some(CurvePoint {
+                    train_size: *train_size,
+                    results: results.on(splits),
+                }),
+                _ => None,
+            });
+            return Ok(Some(Findings::LearningCurve(points.collect())));
+        }
+        PartOf::Unshuffled | PartOf::Permutation(_) => {
+            let mut each = parts.into_iter().map(|(_, splits)| results.on(splits));
+            let unshuffled = each.next().expect("there is a first part");
+            let permuted: Vec<SearchResults> = each.collect();
+            let tests = PermutationTest::all(&unshuffled, &permuted);
+            return Ok(Some(Findings::PermutationTest(tests)));
+        }
+        PartOf::Outer(_) => {}
     }
     let metric = ranking_metric(plan);
     let (mut outer, mut fits) = (Vec::new(), OuterFits::new());

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use fanout_contract::Params;
+use fanout_contract::{Params, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::plan::ExplainPlan;
 use crate::reduce::{Lead, SearchResults};
 use crate::store::{Key, LAYOUT, MacKey, Store, StoreError};
 use crate::worth::Worth;
@@ -46,6 +47,9 @@ pub struct Summary {
     /// What its predictions tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worth: Option<Worth>,
+    /// What was explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Explained>,
     /// Warnings about the data and the store.
     pub warnings: Vec<String>,
     /// When, where and by what it ended.
@@ -53,6 +57,16 @@ pub struct Summary {
     /// The HMAC of the summary without this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hmac: Option<String>,
+}
+
+/// What was found out of the chosen candidate. It is found again from the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explained {
+    /// What the plan wanted.
+    pub plan: ExplainPlan,
+    /// The split of the refitted model: all rows of the search.
+    pub refit: Split,
 }
 
 /// By metric: mean and standard deviation over the splits; null where they are not
@@ -122,6 +136,7 @@ impl Summary {
             lead: None,
             threshold: None,
             worth: None,
+            explained: None,
             warnings,
             ended: End {
                 unix: now.unwrap_or_default().as_secs(),
@@ -151,6 +166,12 @@ impl Summary {
             worth,
             ..self
         }
+    }
+
+    /// The same with what was explained.
+    #[must_use]
+    pub fn with_explained(self, explained: Option<Explained>) -> Self {
+        Self { explained, ..self }
     }
 
     /// The summary of `run`; `None` where there is none that is whole, or, where
@@ -244,6 +265,7 @@ mod tests {
             lead: None,
             threshold: None,
             worth: None,
+            explained: None,
             warnings: vec!["ä".to_owned()],
             ended: End {
                 unix: 1,

@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use fanout_contract::{Importances, Permute, Scores, Split};
 
-use super::training::dataset;
-use super::{LoadedPlan, SessionError};
-use crate::dataset::{DrawnRows, Prepared};
+use super::SessionError;
+use crate::dataset::DrawnRows;
 use crate::expand::Expansion;
 use crate::model::{DrawnContributions, ModelTarget, PartialDependence, PredictError, Predictor};
 use crate::plan::{ExplainPlan, PermutationPlan};
@@ -15,20 +14,25 @@ use crate::report::Report;
 use crate::report::explanations::{self, Explanations};
 use crate::run::event::{Event, Listeners};
 use crate::run::pool::Pool;
-use crate::run::record::Record;
 use crate::run::search::run_outside_search;
 use crate::run::tasks::{PermutingTasks, SingleTask};
-use crate::task::Cancel;
+use crate::sandbox::Guest;
+use crate::task::{Cancel, TaskLimits};
 
 /// The most important features whose dependence is told where the plan names none.
 const MOST_IMPORTANT: usize = 5;
 
 /// What it takes to explain the chosen candidate.
 pub(super) struct Explainer<'a> {
-    pub(super) loaded: &'a LoadedPlan,
+    /// The guest of the candidate.
+    pub(super) guest: &'a Guest,
+    pub(super) limits: TaskLimits,
     pub(super) expansion: &'a Expansion,
-    pub(super) prepared: &'a Prepared,
-    pub(super) record: &'a Record,
+    /// The Parquet file.
+    pub(super) dataset: Bytes,
+    /// The names of the features, in the order of the dataset.
+    pub(super) features: Vec<String>,
+    pub(super) holdout: Option<&'a Split>,
     pub(super) pool: &'a dyn Pool<Error = PoolError>,
     pub(super) cancel: &'a Cancel,
     pub(super) chosen: usize,
@@ -52,13 +56,11 @@ impl Explainer<'_> {
         let Some((target, fitted)) = model else {
             return Ok(found);
         };
-        let guest = self.loaded.guest(self.expansion.guest(self.chosen));
-        let guest = &guest.ok_or(SessionError::ModelLost)?.guest;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let predictor = Predictor {
-            guest,
+            guest: self.guest,
             fitted: &fitted,
-            limits: self.loaded.plan.limits.into(),
+            limits: self.limits,
             workers: cores,
             cancel: self.cancel.clone(),
         };
@@ -66,9 +68,8 @@ impl Explainer<'_> {
         if plan.importances {
             found.importances = or_warning(predictor.importances(), warnings)?;
         }
-        let dataset = dataset(self.record.store(), self.prepared)?;
         let draw = |most, seed| {
-            let drawn = DrawnRows::of_stored(&dataset, most, seed);
+            let drawn = DrawnRows::of_stored(&self.dataset, most, seed);
             drawn.map_err(|error| SessionError::from(PredictError::from(error)))
         };
         if let Some(plan) = plan.shap {
@@ -78,7 +79,7 @@ impl Explainer<'_> {
         if let Some(plan) = &plan.partial_dependence {
             let rows = draw(plan.subsample, plan.random_state)?;
             let features = match plan.features.as_slice() {
-                [] => ranked(self.prepared.feature_names(), &found, report.ranked_by()),
+                [] => ranked(self.features.clone(), &found, report.ranked_by()),
                 named => named.to_vec(),
             };
             let told = PartialDependence::new(&predictor, &target, &rows, &features, plan);
@@ -95,8 +96,8 @@ impl Explainer<'_> {
         report: &Report,
         listeners: &mut Listeners<'_>,
     ) -> Result<PermutationImportance, SessionError> {
-        let features = self.prepared.feature_names();
-        let (of, splits): (_, &[Split]) = match &self.prepared.holdout {
+        let features = self.features.clone();
+        let (of, splits): (_, &[Split]) = match self.holdout {
             Some(holdout) => (PermutedRows::Holdout, std::slice::from_ref(holdout)),
             None => (PermutedRows::OutOfFold, &self.expansion.splits),
         };

@@ -73,11 +73,14 @@ impl Export<'_> {
             assessor.assess(report)?;
         }
         if let Some(explain) = report.plan.explain.clone() {
+            let guest = self.loaded.guest(self.expansion.guest(best));
             let explainer = Explainer {
-                loaded: self.loaded,
+                guest: &guest.ok_or(SessionError::ModelLost)?.guest,
+                limits: self.loaded.plan.limits.into(),
                 expansion: self.expansion,
-                prepared: self.prepared,
-                record: self.record,
+                dataset: dataset(self.record.store(), self.prepared)?,
+                features: self.prepared.feature_names(),
+                holdout: self.prepared.holdout.as_ref(),
                 pool: self.pool,
                 cancel: self.cancel,
                 chosen: best,

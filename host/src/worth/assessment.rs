@@ -62,6 +62,7 @@ impl Scoring<'_> {
                 column: String::new(),
                 test: None,
                 train: Default::default(),
+                shuffle: None,
             },
             target: String::new(),
             learning: target.learning(),

@@ -3,9 +3,8 @@
 //! pairs (Wu, Lin and Weng, 2004, the second method). Formulas, folds, bounds and
 //! stopping rules are libsvm's.
 
+use fanout_sdk::numpy::{MersenneTwister, numpy_seed};
 use serde::{Deserialize, Serialize};
-
-use crate::random::{MersenneTwister, numpy_seed};
 
 /// The number of folds whose decisions a sigmoid is fitted to.
 const FOLDS: usize = 5;

@@ -8,7 +8,7 @@ use crate::boosting::histograms::Histograms;
 use crate::boosting::params::Growth;
 use crate::boosting::rounding::{Packing, Sums, Words};
 use crate::boosting::rows::{CarriedRows, Place};
-use crate::boosting::split::{Searched, Side, Split, SplitFinder, SplitNode, ValueBounds};
+use crate::boosting::split::{Searched, Side, Split, SplitFinder, ValueBounds};
 use crate::growth::TreeGrowth;
 use crate::random::Key;
 use crate::tree::{NO_CODE, Node, Test, Tree};
@@ -262,10 +262,7 @@ impl<'a> Grower<'a> {
                 growth: self.growth,
                 packing: rounding.packing,
             };
-            let split = SplitNode {
-                total: node.total,
-                bounds: node.leaf.bounds,
-            };
+            let split = finder.node(node.total, node.leaf.bounds);
             let drawn = self.constraints.draw(
                 Some(&node.allowed),
                 self.growth.max_features,

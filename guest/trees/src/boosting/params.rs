@@ -66,12 +66,25 @@ pub(crate) struct BoostingParams {
     stopping: EarlyStopping,
 }
 
+/// How `min_samples_leaf` counts the rows of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafCount {
+    /// Their number, as in scikit-learn.
+    Rows,
+    /// The sum of their Hessians over the mean Hessian of the node that is split, as in
+    /// LightGBM: rows whose class is nearly certain count less.
+    Hessian,
+    /// The lesser of both.
+    Both,
+}
+
 /// How trees are grown.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Growth {
     pub(crate) max_leaf_nodes: u32,
     pub(crate) max_depth: u32,
     pub(crate) min_samples_leaf: u32,
+    pub(crate) leaf_count: LeafCount,
     pub(crate) min_sum_hessian: f64,
     pub(crate) min_split_gain: f64,
     pub(crate) l1: f64,
@@ -154,6 +167,11 @@ impl BoostingParams {
                 max_leaf_nodes: whole("max_leaf_nodes").unwrap_or(u32::MAX),
                 max_depth: whole("max_depth").unwrap_or(u32::MAX),
                 min_samples_leaf: whole("min_samples_leaf").unwrap_or(1),
+                leaf_count: match get("min_samples_leaf_by").as_str() {
+                    Some("rows") => LeafCount::Rows,
+                    Some("hessian") => LeafCount::Hessian,
+                    _ => LeafCount::Both,
+                },
                 min_sum_hessian: number("min_sum_hessian"),
                 min_split_gain: number("min_split_gain"),
                 l1: number("l1_regularization"),

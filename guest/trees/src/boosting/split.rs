@@ -1,7 +1,7 @@
 //! [`SplitFinder`]: the best split of a node, from its histogram.
 
 use crate::bins::Coding;
-use crate::boosting::params::{Growth, TINY};
+use crate::boosting::params::{Growth, LeafCount, TINY};
 use crate::boosting::rounding::{Packing, Sums};
 use crate::tree::{CodeSet, insert};
 
@@ -64,8 +64,46 @@ pub(crate) struct Searched<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SplitNode {
     /// The sums of all rows.
-    pub(crate) total: Sums,
-    pub(crate) bounds: ValueBounds,
+    total: Sums,
+    bounds: ValueBounds,
+    /// What each child has to have.
+    least: Least,
+}
+
+/// The least number of rows, and the least sum of Hessians in steps.
+#[derive(Clone, Copy, Debug)]
+struct Least {
+    rows: i64,
+    hessian: i64,
+}
+
+impl Least {
+    #[inline]
+    fn is_met(self, sums: Sums) -> bool {
+        sums.rows >= self.rows && sums.hessian >= self.hessian
+    }
+
+    /// So many rows, as they are counted in a node of these sums.
+    fn of(number: u32, by: LeafCount, total: Sums) -> Self {
+        let number = i64::from(number);
+        // The product may have more than 64 bits.
+        let hessian = i128::from(number) * i128::from(total.hessian);
+        let hessian = hessian
+            .unsigned_abs()
+            .div_ceil(total.rows.max(1).unsigned_abs().into());
+        let hessian = i64::try_from(hessian).unwrap_or(i64::MAX);
+        match by {
+            LeafCount::Rows => Self {
+                rows: number,
+                hessian: 0,
+            },
+            LeafCount::Hessian => Self { rows: 1, hessian },
+            LeafCount::Both => Self {
+                rows: number,
+                hessian,
+            },
+        }
+    }
 }
 
 /// Categories of at most so many labels are divided one label against the rest: the
@@ -83,6 +121,29 @@ pub(crate) struct SplitFinder<'a> {
 }
 
 impl SplitFinder<'_> {
+    /// A node of these sums.
+    pub(crate) fn node(&self, total: Sums, bounds: ValueBounds) -> SplitNode {
+        let growth = self.growth;
+        let counted = Least::of(growth.min_samples_leaf, growth.leaf_count, total);
+        let (least, step) = (growth.min_sum_hessian, self.packing.hessian_step);
+        // The quotient is rounded.
+        let mut steps = libm::ceil(least / step);
+        if (steps - 1.0) * step >= least {
+            steps -= 1.0;
+        } else if steps * step < least {
+            steps += 1.0;
+        }
+        let least = Least {
+            hessian: counted.hessian.max(steps as i64),
+            ..counted
+        };
+        SplitNode {
+            total,
+            bounds,
+            least,
+        }
+    }
+
     /// The value of a node of these sums.
     pub(crate) fn value_of(&self, sums: Sums, l2: f64, bounds: ValueBounds) -> f64 {
         let (gradient, hessian) = self.weigh(sums);
@@ -104,13 +165,6 @@ impl SplitFinder<'_> {
         let (gradient, hessian) = self.weigh(sums);
         let linear = gradient * value + self.growth.l1 * value.abs();
         -(2.0 * linear + (hessian + l2) * value * value)
-    }
-
-    /// Whether a node may be divided into children of these sums.
-    #[inline]
-    fn is_enough(&self, sums: Sums) -> bool {
-        sums.rows >= i64::from(self.growth.min_samples_leaf)
-            && sums.hessian as f64 * self.packing.hessian_step >= self.growth.min_sum_hessian
     }
 
     /// Replaces `best` if a split of this feature is better.
@@ -196,9 +250,14 @@ impl SplitFinder<'_> {
             return;
         }
         let smooth = self.growth.cat_smooth;
+        let least = Least::of(
+            libm::ceil(smooth) as u32,
+            self.growth.leaf_count,
+            node.total,
+        );
         let mut sorted: Vec<(f64, u8)> = codes
             .into_iter()
-            .filter(|&code| histogram[usize::from(code)].rows as f64 >= smooth)
+            .filter(|&code| least.is_met(histogram[usize::from(code)]))
             .map(|code| {
                 let (gradient, hessian) = self.weigh(histogram[usize::from(code)]);
                 (gradient / (hessian + smooth), code)
@@ -280,7 +339,7 @@ impl<'a, 'b> Scan<'a, 'b> {
     fn look(&mut self, left: Sums) -> bool {
         let finder = self.finder;
         let right = self.node.total - left;
-        if !finder.is_enough(left) || !finder.is_enough(right) {
+        if !self.node.least.is_met(left) || !self.node.least.is_met(right) {
             return false;
         }
         let gain = if self.sign == 0 && self.node.bounds == ValueBounds::NONE {
@@ -326,6 +385,32 @@ impl<'a, 'b> Scan<'a, 'b> {
     fn set_side(&mut self, new: Side) {
         if let Some(best) = self.best {
             best.side = new;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_leaf_are_counted_by_their_number_or_hessians() {
+        let sums = |rows, hessian| Sums {
+            rows,
+            hessian,
+            gradient: 0,
+        };
+        // A row has a mean Hessian of 2.5 steps: 20 rows have 50.
+        let node = sums(100, 250);
+        for (by, few_rows, few_hessians) in [
+            (LeafCount::Rows, false, true),
+            (LeafCount::Hessian, true, false),
+            (LeafCount::Both, false, false),
+        ] {
+            let least = Least::of(20, by, node);
+            assert!(least.is_met(sums(20, 50)), "{by:?}");
+            assert_eq!(least.is_met(sums(19, 50)), few_rows, "{by:?}");
+            assert_eq!(least.is_met(sums(20, 49)), few_hessians, "{by:?}");
         }
     }
 }

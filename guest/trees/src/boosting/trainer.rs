@@ -328,6 +328,15 @@ fn params(kind: TargetKind) -> Vec<Param> {
             "The minimum number of rows of a leaf.",
         ),
         Param::new(
+            "min_samples_leaf_by",
+            vec![choice(&["rows", "hessian", "both"])],
+            json!("both"),
+            "What `min_samples_leaf` counts: `rows`, as scikit-learn; `hessian`, their Hessians \
+             over the mean Hessian of the node that is split, as LightGBM (which rounds those of \
+             each bin), where rows whose class is nearly certain count less; `both`, the lesser of the two. It matters where \
+             Hessians differ: to classes, `poisson`, `gamma` and sample weights.",
+        ),
+        Param::new(
             "min_sum_hessian",
             vec![number(0.0, None)],
             json!(1e-3),
@@ -403,7 +412,7 @@ fn params(kind: TargetKind) -> Vec<Param> {
             vec![number(0.0, None)],
             json!(10.0),
             "The Hessian that is added to that of each label of a category to order them; labels \
-             of fewer rows are not divided (LightGBM's).",
+             of fewer rows, counted as `min_samples_leaf_by` says, are not divided (LightGBM's).",
         ),
         Param::new(
             "cat_l2",

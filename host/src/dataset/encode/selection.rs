@@ -4,7 +4,7 @@
 use super::splitter::SplitterInputs;
 use super::{EncodeError, one_of};
 use crate::dataset::source::SourceColumn;
-use crate::plan::{Cv, DatasetPlan, FeaturePlan};
+use crate::plan::{Cv, DatasetPlan, FeaturePlan, Kind};
 
 /// The chosen columns, as indices into the source's.
 pub(super) struct Selection<'p> {
@@ -35,7 +35,7 @@ impl<'p> Selection<'p> {
         columns: &[SourceColumn],
         source_name: &str,
         plan: &'p DatasetPlan,
-        cv: &Cv,
+        splits: (&Cv, &Kind),
     ) -> Result<Self, EncodeError> {
         let find = |name: &str, role| {
             let index = columns.iter().position(|column| column.name == name);
@@ -52,7 +52,7 @@ impl<'p> Selection<'p> {
         };
         let target = find(&plan.target, "the target")?;
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let splitter = SplitterInputs::of(&names, plan, cv, find)?;
+        let splitter = SplitterInputs::of(&names, plan, splits, find)?;
         // Where the splitter takes no groups, their column is no feature either.
         let groups = plan.groups.as_deref();
         let groups = groups.map(|name| find(name, "the column of the groups"));

@@ -4,7 +4,7 @@ use super::EncodeError;
 use crate::dataset::category::{Labels, MISSING};
 use crate::dataset::labels::find_label;
 use crate::dataset::split::Mark;
-use crate::plan::{Cv, DatasetPlan, matching};
+use crate::plan::{Cv, DatasetPlan, Kind, matching};
 
 /// Those columns, as numbers of inputs or of the source's columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl SplitterInputs {
     pub(super) fn of(
         columns: &[&str],
         plan: &DatasetPlan,
-        cv: &Cv,
+        (cv, kind): (&Cv, &Kind),
         find: impl Fn(&str, &'static str) -> Result<usize, EncodeError>,
     ) -> Result<Self, EncodeError> {
         Ok(match (cv, &plan.groups) {
@@ -59,7 +59,7 @@ impl SplitterInputs {
                 }
                 Self::Splits(found)
             }
-            (cv, Some(groups)) if cv.takes_groups() => {
+            (cv, Some(groups)) if cv.takes_groups() || kind.takes_groups() => {
                 Self::Groups(find(groups, "the column of the groups")?)
             }
             _ => Self::None,

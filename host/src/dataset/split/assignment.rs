@@ -47,6 +47,10 @@ pub(in crate::dataset) struct Assignment {
     /// The columns of the splits whose training rows these divide; none where they divide
     /// the rows of the search.
     outer: Vec<SplitColumn>,
+    /// Splits behind those of `columns`, with the targets shuffled.
+    permuted: Vec<Split>,
+    /// The columns that they read beside those of `columns`.
+    others: Vec<SplitColumn>,
     /// Which splits belong together; empty where they are those of `cv`.
     pub(in crate::dataset) parts: Vec<SplitPart>,
     /// The number of rows of the search.
@@ -82,7 +86,8 @@ pub(in crate::dataset) type ClassCounts = (Vec<u64>, Vec<u64>);
 impl Assignment {
     /// The splits of the search, in order.
     pub(in crate::dataset) fn splits(&self) -> Vec<Split> {
-        self.columns.iter().flat_map(SplitColumn::splits).collect()
+        let splits = self.columns.iter().flat_map(SplitColumn::splits);
+        splits.chain(self.permuted.iter().cloned()).collect()
     }
 
     /// Trains on all rows of the search, tests none.
@@ -100,7 +105,7 @@ impl Assignment {
     /// The columns of the splits file.
     pub(in crate::dataset) fn columns(&self) -> Vec<&SplitColumn> {
         let columns = self.columns.iter().chain(&self.outer);
-        columns.chain(&self.holdout).collect()
+        columns.chain(&self.others).chain(&self.holdout).collect()
     }
 
     /// The columns that divide the rows of the search.
@@ -136,7 +141,8 @@ impl Assignment {
 }
 
 impl SplitColumn {
-    fn splits(&self) -> Vec<Split> {
+    /// Its splits.
+    pub(super) fn splits(&self) -> Vec<Split> {
         self.each().map(|(_, number)| self.split(number)).collect()
     }
 
@@ -175,6 +181,17 @@ impl SplitColumn {
         };
         let rows = (0..self.rows() as u32).filter(|row| of_row(*row as usize) == mark);
         rows.collect()
+    }
+
+    /// The values of a column of no split, by row.
+    pub(super) fn unsplit_values(&self) -> impl Iterator<Item = Option<i32>> {
+        let values = match &self.values {
+            Values::Folds { of_rows, .. } => of_rows.as_slice(),
+            Values::Marks(_) => &[],
+        };
+        values
+            .iter()
+            .map(|value| Some(*value).filter(|value| *value != ABSENT))
     }
 
     /// The number of rows.
@@ -279,6 +296,7 @@ fn split(column: &str, test: Option<i32>) -> Split {
         column: column.to_owned(),
         test,
         train: Train::Rest,
+        shuffle: None,
     }
 }
 
@@ -291,6 +309,8 @@ pub(super) struct Builder<'a> {
     total: usize,
     columns: Vec<SplitColumn>,
     outer: Vec<SplitColumn>,
+    permuted: Vec<Split>,
+    others: Vec<SplitColumn>,
     splits: usize,
 }
 
@@ -302,6 +322,8 @@ impl<'a> Builder<'a> {
             total,
             columns: Vec::new(),
             outer: Vec::new(),
+            permuted: Vec::new(),
+            others: Vec::new(),
             splits: 0,
         }
     }
@@ -316,6 +338,31 @@ impl<'a> Builder<'a> {
     pub(super) fn put_inside(&mut self, outer: Vec<SplitColumn>, columns: Vec<SplitColumn>) {
         self.outer = outer;
         self.columns = columns;
+    }
+
+    /// The columns that were added.
+    pub(super) fn columns(&self) -> &[SplitColumn] {
+        &self.columns
+    }
+
+    /// A column of no split: `value` is that of each row of the search, by its number
+    /// among them.
+    pub(super) fn unsplit(&self, name: &str, value: impl Fn(usize) -> i32) -> SplitColumn {
+        let mut values = vec![ABSENT; self.total];
+        for (number, row) in self.rows.iter().enumerate() {
+            values[*row as usize] = value(number);
+        }
+        SplitColumn {
+            name: name.to_owned(),
+            values: Values::unsplit(values.into_iter()),
+        }
+    }
+
+    /// Sets the splits with the targets shuffled, and the columns that they read beside
+    /// those that were added.
+    pub(super) fn put_permuted(&mut self, splits: Vec<Split>, columns: Vec<SplitColumn>) {
+        self.permuted = splits;
+        self.others = columns;
     }
 
     /// Refuses more splits, in columns of folds, than a run is made for; before
@@ -458,22 +505,22 @@ impl<'a> Builder<'a> {
         rare_classes: Vec<(u32, usize)>,
         parts: Vec<SplitPart>,
     ) -> Assignment {
-        let (mut columns, mut outer) = (self.columns, self.outer);
-        let outermost = match outer.is_empty() {
-            true => &mut columns,
-            false => &mut outer,
+        let outermost = match self.outer.is_empty() {
+            true => &self.columns,
+            false => &self.outer,
         };
-        if outermost.iter().all(SplitColumn::is_coded) {
-            let mut values = vec![ABSENT; self.total];
-            self.rows.iter().for_each(|row| values[*row as usize] = 0);
-            outermost.push(SplitColumn {
-                name: SEARCH.to_owned(),
-                values: Values::unsplit(values.into_iter()),
-            });
+        let is_coded = outermost.iter().all(SplitColumn::is_coded);
+        let search = is_coded.then(|| self.unsplit(SEARCH, |_| 0));
+        let (mut columns, mut outer) = (self.columns, self.outer);
+        match outer.is_empty() {
+            true => columns.extend(search),
+            false => outer.extend(search),
         }
         Assignment {
             columns,
             outer,
+            permuted: self.permuted,
+            others: self.others,
             parts,
             search_rows: self.rows.len(),
             holdout: held_out.map(|held_out| SplitColumn {

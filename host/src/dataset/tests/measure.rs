@@ -35,7 +35,7 @@ fn measure_flights() {
         println!("{warning}");
     }
     let source = Source::open(&plan.dataset, &here(), CHUNK_BYTES).unwrap();
-    let projection = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
+    let projection = Encoder::new(&source, &plan.dataset, &plan.cv, &plan.kind, 16_384)
         .unwrap()
         .projection()
         .to_vec();
@@ -51,7 +51,8 @@ fn measure_flights() {
     let mut kept = Vec::new();
     time("encode", &mut || {
         kept.clear();
-        let mut encoder = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384).unwrap();
+        let mut encoder =
+            Encoder::new(&source, &plan.dataset, &plan.cv, &plan.kind, 16_384).unwrap();
         kept.extend(batches.iter().map(|batch| encoder.encode(batch).unwrap()));
     });
     time("summary", &mut || {
@@ -89,7 +90,7 @@ fn measure_flights() {
             duplicates.update(&mut hashes);
         }
     });
-    let schema = Encoder::new(&source, &plan.dataset, &plan.cv, 16_384)
+    let schema = Encoder::new(&source, &plan.dataset, &plan.cv, &plan.kind, 16_384)
         .unwrap()
         .schema();
     let mut bytes = Bytes::new();

@@ -8,7 +8,9 @@ use super::{
     GAP, Paint, Style, TableColumn, VALUE_WIDTH, best_candidate, fit, param_columns, plain, wrap,
     write_baseline, write_columns, write_left_out,
 };
-use crate::reduce::{CurvePoint, Findings, OuterScore, OuterSplit, ScoreTable, SearchResults};
+use crate::reduce::{
+    CurvePoint, Findings, OuterScore, OuterSplit, PermutationTest, ScoreTable, SearchResults,
+};
 
 /// The most rows of a table.
 const SHOWN: usize = 40;
@@ -33,7 +35,22 @@ pub(super) fn of_what(report: &Report) -> String {
             counted(results.splits, "split"),
             counted(outer.len(), "split")
         ),
+        Some(Findings::PermutationTest(tests)) => {
+            let permutations = permutations(tests);
+            let splits = results.splits / (permutations + 1);
+            let splits = counted(splits, "split");
+            let of = format!("{} x {splits}", counted(permutations, "permutation"));
+            match results.candidates {
+                1 => of,
+                trainers => format!("{} x {of}", counted(trainers, "trainer")),
+            }
+        }
     }
+}
+
+fn permutations(tests: &[PermutationTest]) -> usize {
+    let first = tests.first().and_then(|test| test.metrics.first());
+    first.map_or(0, |scores| scores.permutation_scores.len())
 }
 
 /// Writes the table of a plan that makes no model, and what follows from it.
@@ -41,6 +58,7 @@ pub(super) fn write(report: &Report, style: Style, out: &mut String) -> fmt::Res
     match &report.findings {
         Some(Findings::LearningCurve(points)) => learning_curve(points, report, style, out),
         Some(Findings::Nested(outer)) => nested(outer, report, style, out),
+        Some(Findings::PermutationTest(tests)) => permutation_test(tests, report, style, out),
         None => candidates(report, style, out),
     }?;
     if !report.is_scored() {
@@ -185,6 +203,57 @@ fn nested(outer: &[OuterSplit], report: &Report, style: Style, out: &mut String)
             score(std),
             counted(outer.len(), "split")
         );
+        wrap(&line, 0, 2, style.width, out)?;
+    }
+    Ok(())
+}
+
+fn permutation_test(
+    tests: &[PermutationTest],
+    report: &Report,
+    style: Style,
+    out: &mut String,
+) -> fmt::Result {
+    let names = report.plan.trainer_names();
+    let mut cells: [Vec<String>; 5] = Default::default();
+    for (test, trainer) in tests.iter().zip(&names) {
+        for (scores, metric) in test.metrics.iter().zip(&report.results.metrics) {
+            let (mean, std) = scores.mean_and_std();
+            let row = [
+                (*trainer).to_owned(),
+                metric.name.clone(),
+                score(scores.score),
+                format!("{} ± {}", score(mean), score(std)),
+                score(scores.pvalue()),
+            ];
+            let columns = cells.iter_mut().zip(row);
+            columns.for_each(|(column, cell)| column.push(cell));
+        }
+    }
+    let [trainer, metric, unshuffled, shuffled, pvalue] = cells;
+    let labels = vec![
+        column("trainer", trainer, false),
+        column("metric", metric, false),
+    ];
+    let values = vec![
+        column("score", unshuffled, true),
+        column("targets shuffled", shuffled, true),
+        column("p-value", pvalue, true),
+    ];
+    let (kept, left_out) = fit(labels, values, style.width + GAP);
+    write_columns(&kept, |_| false, style, out)?;
+    write_left_out(Vec::new(), &left_out, style, out)?;
+    let ranked_by = report.ranked_by();
+    let all = counted(permutations(tests), "permutation");
+    writeln!(out)?;
+    for (test, trainer) in tests.iter().zip(&names) {
+        let scores = &test.metrics[ranked_by];
+        let by = &report.results.metrics[ranked_by].name;
+        let line = match scores.as_good() {
+            _ if scores.pvalue().is_nan() => continue,
+            0 => format!("{trainer}: none of {all} of the targets scores as well by {by}"),
+            some => format!("{trainer}: {some} of {all} of the targets score as well by {by}"),
+        };
         wrap(&line, 0, 2, style.width, out)?;
     }
     Ok(())

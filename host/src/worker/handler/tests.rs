@@ -49,6 +49,7 @@ cv: {method: k_fold, n_splits: 2}
         column: "fold".to_owned(),
         test: Some(test),
         train: Train::Rest,
+        shuffle: None,
     });
     let inputs = Inputs {
         arms: vec![Estimator {
