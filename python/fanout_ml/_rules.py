@@ -264,7 +264,7 @@ _LIGHTGBM = Rule(
         "reg_lambda": _to("l2_regularization"),
         "random_state": _seed,
     },
-    fixed={"early_stopping": False},
+    fixed={"early_stopping": False, "min_samples_leaf_by": "hessian"},
 )
 
 _XGBOOST = Rule(
@@ -339,6 +339,7 @@ _BOOSTED = (
     "n_iter_no_change",
     "tol",
 )
+_AS_SCIKIT_LEARN = {"min_samples_leaf_by": "rows"}
 _BOOSTING: Mapping[str, Convert] = {
     "categorical_features": _nothing,
     "monotonic_cst": _by_feature,
@@ -375,9 +376,10 @@ TRAINERS: Mapping[str, Rule] = {
         _HOW,
         {},
         {**_BOOSTING, "class_weight": _class_weight},
+        _AS_SCIKIT_LEARN,
     ),
     "sklearn.HistGradientBoostingRegressor": Rule(
-        "hist_gradient_boosting", (*_BOOSTED, "quantile"), _HOW, {}, _BOOSTING
+        "hist_gradient_boosting", (*_BOOSTED, "quantile"), _HOW, {}, _BOOSTING, _AS_SCIKIT_LEARN
     ),
     "sklearn.LinearRegression": Rule(
         "linear_regression", ("fit_intercept",), (*_HOW, "tol"), {"positive": (False,)}
