@@ -61,6 +61,17 @@ servers:
 	@tests/s3/setup.sh
 	@tests/nats/setup.sh
 
+.PHONY: python python-tests
+
+# The wheel of this machine, in target/wheels.
+python: setup
+	@python/build.sh release
+
+# The wheel of the program that the tests are built with, tested as users have it.
+tests: python-tests
+python-tests: setup
+	@python/test.sh
+
 .PHONY: deny fuzz
 
 # Licences, bans and sources of all dependencies, as deny.toml has them.

@@ -92,6 +92,30 @@ fn predictions_of_every_fit_are_kept() {
             .map(|score| score.as_f64().unwrap().to_bits())
     });
     assert_eq!(told.collect::<BTreeSet<u64>>(), accuracies);
+    // Those of any candidate can be written to one file.
+    let run = report["digests"]["run"].as_str().unwrap();
+    for (candidate, name) in [(0, "0.csv"), (3, "3.csv")] {
+        let candidate_text = candidate.to_string();
+        fanout.text(&[
+            "show",
+            run,
+            "--predictions",
+            name,
+            "--candidate",
+            &candidate_text,
+        ]);
+        let table = std::fs::read_to_string(fanout.path(name)).unwrap();
+        let rows = table.lines().skip(1);
+        let right = rows.filter(|row| {
+            let cells: Vec<&str> = row.split(',').collect();
+            cells[1] == "0" && cells[2] == cells[3]
+        });
+        let share = right.count() as f64 / (labels.len() as f64 / 2.0).ceil();
+        let told = &report["cv_results"]["split0_test_accuracy"][candidate];
+        assert_eq!(share, told.as_f64().unwrap());
+    }
+    let beyond = fanout.run(&["show", run, "--predictions", "4.csv", "--candidate", "4"]);
+    assert_eq!(beyond.status.code(), Some(2));
     // The scores are those of a run that keeps none.
     let alone = fanout.json(&[&[&*plan, "--store", "memory://"][..], &NONE].concat());
     assert_eq!(scores(&alone), scores(&report));

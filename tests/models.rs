@@ -44,6 +44,7 @@ dataset:
 trainer: {name: random_forest, params: {random_state: 3}}
 search: {params: {n_estimators: [3, 6], max_depth: [8]}}
 cv: {method: stratified_k_fold, n_splits: 2}
+return_train_score: true
 ";
 
 struct Fitted {
@@ -89,6 +90,9 @@ fn rows_have_the_same_predictions_however_they_come() {
         cells.collect::<Vec<_>>()[1] == class
     });
     assert!(right.count() > 180);
+    // All that the model says has the same probabilities.
+    let outputs = fitted.predict(&["train.csv", "--outputs", "--keep", "id"]);
+    assert_eq!(outputs, csv);
     // Without the target, in another order.
     let reordered: String = table(200)
         .lines()

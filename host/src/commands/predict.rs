@@ -29,13 +29,19 @@ pub(crate) struct Predict {
     /// Write the probability of each class, too.
     #[arg(long)]
     probabilities: bool,
+    /// Write all that the model says of a row: the prediction without a threshold, a
+    /// class as a text, and the decisions and probabilities that it has.
+    #[arg(long, conflicts_with = "probabilities")]
+    outputs: bool,
 }
 
 impl Predict {
     pub(crate) fn run(self) -> Result<(), CommandError> {
-        let probabilities = self.probabilities;
-        self.rows
-            .run(|head| Asked::Predictions(Columns::new(head, probabilities)))
+        let (outputs, probabilities) = (self.outputs, self.probabilities);
+        self.rows.run(|head| match outputs {
+            true => Asked::Outputs,
+            false => Asked::Predictions(Columns::new(head, probabilities)),
+        })
     }
 }
 

@@ -38,6 +38,10 @@ pub(crate) struct Show {
     /// plan has `predictions: true`.
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
+    /// The candidate whose predictions are written, by its row in `cv_results`, from 0.
+    /// Default: the best.
+    #[arg(long, value_name = "N", requires = "predictions")]
+    candidate: Option<usize>,
     /// Print one machine-readable object instead of the table.
     #[arg(long)]
     json: bool,
@@ -133,7 +137,15 @@ impl Show {
             worth::write(folder, &report, out_of_fold.as_ref(), holdout.as_ref())?;
         }
         if let (Some(path), Some(format)) = (&self.predictions, format) {
-            held.write(path, format, best)?;
+            let candidate = match self.candidate {
+                Some(wanted) if wanted >= report.candidates.len() => {
+                    let last = report.candidates.len() - 1;
+                    let message = format!("the candidates of this run are 0 to {last}");
+                    return Err(CommandError::new(ErrorKind::Usage, message));
+                }
+                wanted => wanted.or(best),
+            };
+            held.write(path, format, candidate)?;
         }
         show(&report, self.json)
     }
@@ -185,14 +197,14 @@ impl Held<'_> {
         Ok((read(&self.expansion.splits)?, holdout))
     }
 
-    /// Writes what the best candidate predicts.
+    /// Writes what a candidate predicts.
     fn write(
         &self,
         path: &Path,
         format: SourceFormat,
-        best: Option<usize>,
+        candidate: Option<usize>,
     ) -> Result<(), CommandError> {
-        let Some(candidate) = best else {
+        let Some(candidate) = candidate else {
             let message = "no candidate of this run has a score on every split";
             return Err(CommandError::new(ErrorKind::Unscored, message)
                 .hint("`fanout run` with its plan goes on"));

@@ -322,11 +322,13 @@ pub(crate) fn checked(text: &str, task: &Task) -> Result<Answer, String> {
         return Err(format!("scores of {found} candidates, not of {expected}"));
     }
     let wanted: BTreeSet<&String> = task.scoring.iter().map(|score| &score.name).collect();
+    // A fit that only gives its model has no scores, of training rows either.
+    let scores_train = task.train_score && task.split.test.is_some();
     for scores in &answer.scores {
         if !scores.test.keys().eq(wanted.iter().copied()) {
             return Err(format!("test scores other than {wanted:?}"));
         }
-        let train = wanted.iter().copied().filter(|_| task.train_score);
+        let train = wanted.iter().copied().filter(|_| scores_train);
         if !scores.train.keys().eq(train.clone()) {
             let train: Vec<&String> = train.collect();
             return Err(format!("training scores other than {train:?}"));

@@ -1,0 +1,96 @@
+"""Measures the Python package and writes python.json.
+
+    python3 bench/python.py [--rounds 3] [--quick]
+
+Needs bench/.venv (`python3 bench/run.py` makes it), the wheel's program (`cargo build --release`)
+and bench/data. `program` is the article's program as a whole process: reading, search, refit;
+`small` a fit on 150 rows over the import; `search` 10 candidates x 5 folds on 1,000 rows beside
+scikit-learn's with `n_jobs=1`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+
+import measure
+
+HERE = pathlib.Path(__file__).parent
+PYTHON = HERE / ".venv" / "bin" / "python"
+
+FITS = """
+import json, sys, time
+import numpy as np
+from sklearn.datasets import load_iris, make_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn import model_selection as theirs
+from fanout_ml import model_selection as ours
+
+def least(search, X, y, times=7):
+    found = []
+    for _ in range(times):
+        started = time.perf_counter()
+        search().fit(X, y)
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+X, y = load_iris(return_X_y=True)
+forest = RandomForestClassifier(n_estimators=10, random_state=0)
+small = least(lambda: ours.GridSearchCV(forest, {"max_depth": [2, 4]}, cv=3), X, y)
+X, y = make_classification(1000, 20, n_informative=8, random_state=0)
+cases = {
+    "logistic_regression": (LogisticRegression(), {"C": list(np.logspace(-3, 3, 10))}),
+    "random_forest": (
+        RandomForestClassifier(random_state=0), {"n_estimators": list(range(10, 101, 10))}
+    ),
+}
+searches = {
+    name: {
+        "fanout": least(lambda: ours.GridSearchCV(estimator, grid, cv=5), X, y),
+        "scikit-learn": least(lambda: theirs.GridSearchCV(estimator, grid, cv=5, n_jobs=1), X, y, 3),
+    }
+    for name, (estimator, grid) in cases.items()
+}
+print(json.dumps({"small": small, "search": searches}))
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="without the peers of the program")
+    arguments = parser.parse_args()
+    root = HERE.parent
+    os.environ["PYTHONPATH"] = str(root / "python")
+    os.environ.setdefault("FANOUT", str(root / "target" / "release" / "fanout"))
+    kinds = ["fanout"] if arguments.quick else ["fanout", "loky", "dask"]
+    rounds = {kind: [] for kind in kinds}
+    # In turn, so that a slow moment of the machine is everyone's.
+    for _ in range(arguments.rounds):
+        for kind in kinds:
+            times, told = measure.run([PYTHON, HERE / "python_program.py", kind])
+            rounds[kind].append({**times, **told})
+            print(kind, times, told, flush=True)
+    program = {
+        kind: {
+            "wall": statistics.median(one["wall"] for one in of),
+            "cpu": statistics.median(one["cpu"] for one in of),
+            "import": statistics.median(one["import"] for one in of),
+            "fit": statistics.median(one["fit"] for one in of),
+            "best": of[0]["best"],
+            "score": of[0]["score"],
+        }
+        for kind, of in rounds.items()
+    }
+    _, fits = measure.run([PYTHON, "-c", FITS])
+    load = os.getloadavg()[0]
+    found = {"rounds": arguments.rounds, "load": load, "program": program, **fits}
+    print(json.dumps(found, indent=2))
+    if not arguments.quick:
+        (HERE / "python.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

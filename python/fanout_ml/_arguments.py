@@ -1,0 +1,90 @@
+"""The arguments that searches and functions have in common, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.model_selection import check_cv
+
+from ._data import Frame, Target, check_weight
+from ._run import Data, Settings
+from .exceptions import NotServed
+
+Pairs = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+def _workers(n_jobs: int | None) -> int | None:
+    """scikit-learn's `n_jobs`; all cores where it is not given."""
+    if n_jobs is None or n_jobs == -1:
+        return None
+    if n_jobs == 0:
+        raise ValueError("n_jobs == 0 in Parallel has no meaning")
+    return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
+
+
+def settings_of(
+    n_jobs: int | None,
+    verbose: Any,
+    store: str | None,
+    pool: str | Mapping[str, Any] | None,
+    families: bool,
+    limits: Mapping[str, Any] | None,
+    progress: bool | None,
+) -> Settings:
+    if progress is None and verbose:
+        progress = True
+    return Settings(store, pool, families, limits, _workers(n_jobs), progress)
+
+
+def data_of(X: Any, y: Any, classification: bool, sample_weight: Any = None) -> Data:
+    frame = Frame.of(X)
+    target = Target.of(y, classification)
+    if len(target.values) != frame.rows:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"{[frame.rows, len(target.values)]}"
+        )
+    return Data(X, y, frame, target, check_weight(sample_weight, frame.rows))
+
+
+def pairs_of(cv: Any, X: Any, y: Any, groups: Any, estimator: Any) -> Pairs:
+    """The rows of each split, as scikit-learn's splitter has them."""
+    splitter = check_cv(cv, y, classifier=is_classifier(estimator))
+    count = splitter.get_n_splits(X, y, groups)
+    pairs = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
+    if len(pairs) != count:
+        raise ValueError(
+            "cv.split and cv.get_n_splits return inconsistent results. Expected "
+            f"{count} splits, got {len(pairs)}"
+        )
+    return pairs
+
+
+def weight_of(params: Mapping[str, Any], estimator: Any) -> tuple[Any, Any]:
+    """`groups` and the weights of the last estimator among the parameters of `fit`.
+
+    Raises
+    ------
+    NotServed
+        Of any other parameter.
+    """
+    groups, weight = None, None
+    weights = {"sample_weight"}
+    if hasattr(estimator, "steps"):
+        weights = {f"{estimator.steps[-1][0]}__sample_weight"}
+    unknown = []
+    for name, value in params.items():
+        if name == "groups":
+            groups = value
+        elif name in weights:
+            weight = value
+        elif value is not None:
+            unknown.append(f"fit parameter `{name}`")
+    if unknown:
+        raise NotServed(unknown)
+    return groups, weight
