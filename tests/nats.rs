@@ -310,7 +310,8 @@ limits: {{memory: 64MiB, timeout: 10s}}
         assert!(longs == 0 || made.last() == Some(&true), "{told:#?}");
         long += longs;
     }
-    assert_eq!(long, 2);
+    // A worker that has no task left may have begun a copy of one.
+    assert!((2..=4).contains(&long), "{long}");
 }
 
 #[test]

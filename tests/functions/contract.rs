@@ -12,8 +12,8 @@ use fanout::sandbox::{Cache, Instance, Sandbox, THREAD_STACK};
 use fanout::task::{Cancel, TaskLimits};
 use fanout_contract::{
     Abilities, Answer, CONTRACT, Columns, Cost, Description, Effort, Fault, Learning, MemoryUse,
-    Output, Param, ParamKind, Params, Part, Permute, Scores, Split, StepDescription, Takes, Task,
-    TaskStep, Train, TreesMemory, WideColumns,
+    Output, Param, ParamKind, Params, Part, Permute, Scores, Split, StepDescription, Takes,
+    TargetShuffle, Task, TaskStep, Train, TreesMemory, WideColumns,
 };
 use fanout_guest_build::{Compiler, Targets};
 use serde_json::{Value, json};
@@ -135,7 +135,11 @@ fn task() -> Task {
             column: "fold".to_owned(),
             test: Some(0),
             train: Train::Before,
-            shuffle: None,
+            shuffle: Some(TargetShuffle {
+                column: "shuffle".to_owned(),
+                random_state: 1,
+                number: 2,
+            }),
         },
         target: "diagnosis".to_owned(),
         learning: Learning::Binary,
@@ -163,6 +167,7 @@ fn task() -> Task {
 fn good_task() -> Task {
     let mut task = task();
     task.split.test = Some(1);
+    task.split.shuffle = None;
     Task {
         weight: None,
         outputs: Vec::new(),
