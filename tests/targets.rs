@@ -163,7 +163,7 @@ fn many_targets_take_a_line_each() {
     for row in 0..80_u32 {
         rows += &format!("{},{}", row % 10, row * 7 % 13);
         for target in 0..20 {
-            rows += &format!(",{}", u32::from((row * (target + 3)) % 10 > 4));
+            rows += &format!(",{}", u32::from((row * 3 + row / 7 + target) % 10 > 4));
         }
         rows.push('\n');
     }
