@@ -139,7 +139,7 @@ pub fn execute(
             true => Ok(()),
             false => report
                 .summary()
-                .with_explained(explained(report, export.prepared))
+                .with_explained(explained(report, export))
                 .keep(export.record.store()),
         };
         if report.failure.is_none() {
@@ -271,11 +271,11 @@ impl SplitSizes {
 }
 
 /// What was explained of a run, for its summary.
-fn explained(report: &Report, prepared: &Prepared) -> Option<Explained> {
+fn explained(report: &Report, export: &Export<'_>) -> Option<Explained> {
     report.explanations.as_ref()?;
     Some(Explained {
         plan: report.plan.explain.clone()?,
-        refit: prepared.refit.clone(),
+        refit: export.model_split(report.chosen()?.index).clone(),
     })
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,3 +89,25 @@ def weight_of(params: Mapping[str, Any], estimator: Any) -> tuple[Any, Any]:
     if unknown:
         raise NotServed(unknown)
     return groups, weight
+
+
+def given_of(
+    estimator: Any, X: Any, y: Any, groups: Any, cv: Any, params: Mapping[str, Any] | None
+) -> tuple[Data, Pairs]:
+    """The data and the splits of a function whose `params` may hold groups and weights, too."""
+    named, weight = weight_of(params or {}, estimator)
+    data = data_of(X, y, is_classifier(estimator), weight)
+    return data, pairs_of(cv, X, y, groups if groups is not None else named, estimator)
+
+
+def check_fallback(fallback: str | None) -> None:
+    if fallback not in (None, "sklearn"):
+        raise ValueError(f"fallback must be None or 'sklearn', got {fallback!r}")
+
+
+def fall_back(refused: NotServed, fallback: str | None, name: str) -> None:
+    """Warns the caller's caller that scikit-learn's own `name` runs, or raises the refusal."""
+    check_fallback(fallback)
+    if fallback is None:
+        raise refused
+    warnings.warn(f"{refused}\nscikit-learn's own {name} runs instead", UserWarning, stacklevel=3)

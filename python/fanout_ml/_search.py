@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,15 @@ from sklearn import model_selection as _theirs
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-from ._arguments import Pairs, data_of, pairs_of, settings_of, weight_of
+from ._arguments import (
+    Pairs,
+    check_fallback,
+    data_of,
+    fall_back,
+    pairs_of,
+    settings_of,
+    weight_of,
+)
 from ._data import Splits
 from ._evaluate import evaluate, fitted
 from ._results import best_index, cv_results
@@ -66,19 +73,12 @@ class _Search:
         NotServed
             With everything that fanout lacks, before anything runs.
         """
-        if self.fallback not in (None, "sklearn"):
-            raise ValueError(f"fallback must be None or 'sklearn', got {self.fallback!r}")
+        check_fallback(self.fallback)
         self._interrupted: tuple[Any, Any, dict[str, Any], Pairs] | None = None
         try:
             return self._fit(X, y, params, None)
         except NotServed as refused:
-            if self.fallback is None:
-                raise
-            warnings.warn(
-                f"{refused}\nscikit-learn's own {type(self).__name__} runs instead",
-                UserWarning,
-                stacklevel=2,
-            )
+            fall_back(refused, self.fallback, type(self).__name__)
             return super().fit(X, y, **params)  # type: ignore[misc]
 
     def resume(self) -> Any:

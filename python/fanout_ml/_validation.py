@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import model_selection as _theirs
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from ._arguments import data_of, pairs_of, settings_of, weight_of
+from ._arguments import fall_back, given_of, settings_of
 from ._data import Splits, take
 from ._evaluate import evaluate, predicted
 from ._run import Wanted
@@ -47,15 +47,13 @@ def cross_validate(
     """scikit-learn's `cross_validate`: scores of each split by each scorer, and times."""
     settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
     try:
-        given, weight = weight_of(params or {}, estimator)
-        data = data_of(X, y, is_classifier(estimator), weight)
+        data, pairs = given_of(estimator, X, y, groups, cv, params)
         scorers, _ = scorers_of(estimator, scoring)
-        pairs = pairs_of(cv, X, y, groups if groups is not None else given, estimator)
         splits = Splits.of(pairs, data.frame.rows)
         wanted = Wanted(scorers, return_train_score, error_score)
         scores = evaluate(estimator, [{}], data, splits, pairs, wanted, settings)
     except NotServed as refused:
-        _fall_back(refused, fallback, "cross_validate")
+        fall_back(refused, fallback, "cross_validate")
         found: dict[str, Any] = _theirs.cross_validate(
             estimator,
             X,
@@ -157,16 +155,14 @@ def cross_val_predict(
     that tests it."""
     settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
     try:
-        given, weight = weight_of(params or {}, estimator)
-        data = data_of(X, y, is_classifier(estimator), weight)
-        pairs = pairs_of(cv, X, y, groups if groups is not None else given, estimator)
+        data, pairs = given_of(estimator, X, y, groups, cv, params)
         tested = np.concatenate([test for _, test in pairs])
         if not np.array_equal(np.sort(tested), np.arange(data.frame.rows)):
             raise ValueError("cross_val_predict only works for partitions")
         splits = Splits.of(pairs, data.frame.rows)
         answers = predicted(estimator, data, splits, settings)
     except NotServed as refused:
-        _fall_back(refused, fallback, "cross_val_predict")
+        fall_back(refused, fallback, "cross_val_predict")
         theirs: NDArray[Any] = _theirs.cross_val_predict(
             estimator,
             X,
@@ -226,10 +222,8 @@ def learning_curve(
     try:
         if exploit_incremental_learning:
             raise NotServed(["`exploit_incremental_learning=True`"])
-        given, weight = weight_of(params or {}, estimator)
-        data = data_of(X, y, is_classifier(estimator), weight)
+        data, pairs = given_of(estimator, X, y, groups, cv, params)
         scorers, _ = scorers_of(estimator, scoring)
-        pairs = pairs_of(cv, X, y, groups if groups is not None else given, estimator)
         sizes = _train_sizes(train_sizes, len(pairs[0][0]))
         if shuffle:
             generator = check_random_state(random_state)
@@ -239,7 +233,7 @@ def learning_curve(
         wanted = Wanted(scorers, True, error_score)
         scores = evaluate(estimator, [{}], data, splits, parts, wanted, settings)
     except NotServed as refused:
-        _fall_back(refused, fallback, "learning_curve")
+        fall_back(refused, fallback, "learning_curve")
         return tuple(
             _theirs.learning_curve(
                 estimator,
@@ -322,16 +316,14 @@ def validation_curve(
     settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
     values = list(param_range)
     try:
-        given, weight = weight_of(params or {}, estimator)
-        data = data_of(X, y, is_classifier(estimator), weight)
+        data, pairs = given_of(estimator, X, y, groups, cv, params)
         scorers, _ = scorers_of(estimator, scoring)
-        pairs = pairs_of(cv, X, y, groups if groups is not None else given, estimator)
         splits = Splits.of(pairs, data.frame.rows)
         candidates = [{param_name: value} for value in values]
         wanted = Wanted(scorers, True, error_score)
         scores = evaluate(estimator, candidates, data, splits, pairs, wanted, settings)
     except NotServed as refused:
-        _fall_back(refused, fallback, "validation_curve")
+        fall_back(refused, fallback, "validation_curve")
         train, test = _theirs.validation_curve(
             estimator,
             X,
@@ -349,12 +341,3 @@ def validation_curve(
         )
         return train, test
     return scores.train["score"], scores.test["score"]
-
-
-def _fall_back(refused: NotServed, fallback: str | None, name: str) -> None:
-    """Warns that scikit-learn's own function runs, or raises the refusal."""
-    if fallback is None:
-        raise refused
-    if fallback != "sklearn":
-        raise ValueError(f"fallback must be None or 'sklearn', got {fallback!r}")
-    warnings.warn(f"{refused}\nscikit-learn's own {name} runs instead", UserWarning, stacklevel=3)

@@ -434,6 +434,11 @@ pub struct Part {
     pub end: u32,
 }
 
+impl Part {
+    /// The most parts of a model. Threat: a request of many that fills the memory.
+    pub const MOST: usize = 4096;
+}
+
 /// What a task gives beside its scores: an artifact of each candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

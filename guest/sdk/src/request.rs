@@ -2,6 +2,7 @@
 //! files of a `POST /`.
 
 use bytes::Bytes;
+use fanout_contract::Part;
 use sha2::{Digest as _, Sha256};
 
 use crate::Fault;
@@ -79,10 +80,7 @@ impl Refusal {
 }
 
 /// The most parts of a form.
-const MAX_PARTS: usize = 16 + MAX_MODEL_PARTS;
-
-/// The most parts of a model in a request.
-const MAX_MODEL_PARTS: usize = 4096;
+const MAX_PARTS: usize = 16 + Part::MOST;
 
 /// The parts of a model are `part-0`, `part-1` and so on.
 const MODEL_PART: &str = "part-";
@@ -129,7 +127,7 @@ impl Request {
     ) -> Result<Self, Refusal> {
         let parts = parts(content_type, &whole(body, max_body)?, &PARTS)?;
         let part = |number: usize| parts.get(&format!("{MODEL_PART}{number}"));
-        let of_model: Vec<&Bytes> = (0..MAX_MODEL_PARTS).map_while(part).collect();
+        let of_model: Vec<&Bytes> = (0..Part::MOST).map_while(part).collect();
         let names = parts.names();
         let sent = names.filter(|name| name.starts_with(MODEL_PART)).count();
         if sent != of_model.len() {

@@ -7,10 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use fanout_contract::{Effort, Learning, TrainerDescription};
+use fanout_contract::{Effort, Learning, Part, TrainerDescription};
 
 use super::{Estimator, Expansion, Inputs, TaskSpec};
-use crate::queue::message::CUTS;
 
 /// The least and the greatest seconds of a part. A shorter one is not worth its message
 /// and its object; of a longer one more is lost with a worker.
@@ -21,9 +20,6 @@ const GREATEST: f64 = 60.0;
 /// memory with all others as they are put together, and may hold something of every
 /// training row.
 const PARTS: f64 = 32.0;
-
-/// The most parts of a model.
-const MOST_PARTS: u32 = CUTS as u32;
 
 /// A search of as many tasks for each worker is balanced without cuts.
 const BALANCED: usize = 4;
@@ -148,7 +144,7 @@ fn cuts(count: u64, seconds: f64) -> Vec<u32> {
     if count < 2 || !is_long {
         return Vec::new();
     }
-    let least = count.div_ceil(u64::from(MOST_PARTS));
+    let least = count.div_ceil(Part::MOST as u64);
     let size = ((count as f64 * part / seconds).ceil() as u64).max(least);
     let size = size.next_power_of_two();
     let ends = (1..=count.div_ceil(size)).map(|part| (part * size).min(count));
@@ -200,7 +196,7 @@ mod tests {
         #[test]
         fn parts_follow_each_other_and_are_all(count in 0..5_000_000_u64, seconds in 0.0..1e7_f64) {
             let ends = cuts(count, seconds);
-            prop_assert!(ends.len() <= MOST_PARTS as usize);
+            prop_assert!(ends.len() <= Part::MOST);
             prop_assert!(ends.windows(2).all(|pair| pair[0] < pair[1]));
             if let Some(last) = ends.last() {
                 prop_assert_eq!(u64::from(*last), count);

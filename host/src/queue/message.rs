@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanout_contract::Output;
+use fanout_contract::{Output, Part};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -45,9 +45,6 @@ pub const SLOTS: usize = 1 << 16;
 /// The most fits of one message: a guest's answer, and what it takes here, are
 /// bounded by their number.
 pub const FITS: usize = 1 << 16;
-
-/// The most parts of a model.
-pub const CUTS: usize = 4096;
 
 /// The most stored parts that one message names.
 const PARTS: usize = 64;
@@ -275,7 +272,7 @@ fn fits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Document>, D::
 fn cuts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
     let cuts = Vec::<u32>::deserialize(deserializer)?;
     let ascends = cuts.first() != Some(&0) && cuts.windows(2).all(|pair| pair[0] < pair[1]);
-    match ascends && cuts.len() <= CUTS {
+    match ascends && cuts.len() <= Part::MOST {
         true => Ok(cuts),
         false => Err(D::Error::custom(
             "the parts of a model do not follow each other",

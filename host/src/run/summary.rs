@@ -68,7 +68,7 @@ pub struct Summary {
 pub struct Explained {
     /// What the plan wanted.
     pub plan: ExplainPlan,
-    /// The split of the refitted model: all rows of the search.
+    /// The split of the refitted model, whose training rows are all of the search.
     pub refit: Split,
 }
 

@@ -60,13 +60,9 @@ pub fn explain_again(
         })?;
     let record = Record::to_read(store.clone());
     let mut plan = explained.plan.clone();
-    let refit = |split| SingleTask::outside_search(expansion, chosen, split, vec![Output::Model]);
-    // Models that have parts are kept with their scores of the hold-out rows.
-    let found = match (fitted(&record, &refit(&explained.refit)), &manifest.holdout) {
-        (Err(SessionError::ModelLost), Some(holdout)) => fitted(&record, &refit(holdout)),
-        (found, _) => found,
-    };
-    let model = match found {
+    let outputs = vec![Output::Model];
+    let refit = SingleTask::outside_search(expansion, chosen, &explained.refit, outputs);
+    let model = match fitted(&record, &refit) {
         _ if !plan.needs_model() => None,
         Err(SessionError::ModelLost) => {
             not_explained("model");
@@ -79,7 +75,7 @@ pub fn explain_again(
         let target = ModelTarget {
             learning: manifest.inputs.learning,
             classes: truth.target.classes().to_vec(),
-            positive: refit(&explained.refit).task(0).positive,
+            positive: refit.task(0).positive,
             threshold: report.threshold.as_ref().map(|tuned| tuned.threshold),
         };
         (target, fitted)

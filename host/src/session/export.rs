@@ -2,7 +2,7 @@
 //! candidates, and their scores on the hold-out rows.
 
 use bytes::Bytes;
-use fanout_contract::{Answer, Output};
+use fanout_contract::{Answer, Output, Split};
 
 use super::assess::{self, Assessor};
 use super::explain::Explainer;
@@ -107,7 +107,7 @@ pub(super) fn run(
 /// How the tasks of a candidate ended.
 type Ended = Vec<Result<Answer, TaskFault>>;
 
-impl Export<'_> {
+impl<'a> Export<'a> {
     /// Writes the files of results where the plan has a folder for them, and chooses the
     /// candidate to refit; `None` where none has a score.
     fn choose(&self, report: &Report) -> Result<Option<Chosen>, SessionError> {
@@ -124,18 +124,16 @@ impl Export<'_> {
         let wants_model = plan.output.is_some() || explain.is_some_and(ExplainPlan::needs_model);
         let makes_model = is_refitted && wants_model;
         let holdout = self.prepared.holdout.as_ref().filter(|_| is_refitted);
-        let (search_rows, scored) = (&self.prepared.refit, vec![Output::Predictions]);
+        let (of_model, scored) = (self.model_split(index), vec![Output::Predictions]);
         let wanted = match (makes_model, holdout) {
             (false, None) => Vec::new(),
-            (true, None) => vec![(search_rows, vec![Output::Model])],
+            (true, None) => vec![(of_model, vec![Output::Model])],
             (false, Some(holdout)) => vec![(holdout, scored)],
-            // Its training rows are those of the search: a model of parts is scored as it
-            // is.
-            (true, Some(holdout)) if self.expansion.has_parts(index) => {
+            (true, Some(holdout)) if holdout == of_model => {
                 vec![(holdout, vec![Output::Predictions, Output::Model])]
             }
             // Fitted twice, and at the same time.
-            (true, Some(holdout)) => vec![(search_rows, vec![Output::Model]), (holdout, scored)],
+            (true, Some(holdout)) => vec![(of_model, vec![Output::Model]), (holdout, scored)],
         };
         let task =
             |(split, outputs)| SingleTask::outside_search(self.expansion, index, split, outputs);
@@ -145,6 +143,14 @@ impl Export<'_> {
             makes_model,
             scores_holdout: holdout.is_some(),
         }))
+    }
+
+    /// The split of the model of a candidate, whose training rows are those of the search:
+    /// a model of parts is scored as it is, where there are hold-out rows.
+    pub(super) fn model_split(&self, index: usize) -> &'a Split {
+        let holdout = self.prepared.holdout.as_ref();
+        let holdout = holdout.filter(|_| self.expansion.has_parts(index));
+        holdout.unwrap_or(&self.prepared.refit)
     }
 
     /// Makes of the refitted candidate what the plan wants.
