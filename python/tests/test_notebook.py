@@ -96,9 +96,12 @@ def test_an_interrupted_search_goes_on(cancer, monkeypatch, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 def test_an_interrupt_ends_the_program_too(tmp_path):
     code = """
+import signal
 import numpy as np
 from sklearn.svm import SVC
 from fanout_ml.model_selection import GridSearchCV
+# Where the tests run in the background of a shell, interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(4000, 20))
 search = GridSearchCV(SVC(), {"C": np.logspace(-2, 4, 40)}, progress=False)
 try:
