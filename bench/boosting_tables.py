@@ -9,7 +9,7 @@ on many real tables, at equal settings.
 For each table of tables_data.py, or 6,000 random rows of it, and for the flights of
 data/flights.parquet, whole, by class and by number: five folds, once for each of five
 seeds, which all three sides share; twenty seeds where `--more` finds a verdict near two
-standard errors. Each setting of SETTINGS is given to all; what a side has beyond it
+standard errors, or us worse. Each setting of SETTINGS is given to all; what a side has beyond it
 keeps that side's default. Categories are categories on every side. fanout runs a plan
 a table and seed, each with a random_state of its own; the others draw nothing.
 What is known stands in bench/boosting_tables.json and is not measured again;
@@ -56,51 +56,6 @@ TITLES = {
     "neg_log_loss": "log loss",
     "accuracy": "accuracy",
 }
-# What closes the distance to the side that is better, found by changing one thing.
-BINS = (
-    "LightGBM puts at least 3 rows into a bin (`min_data_in_bin`) and 100 on either side of a "
-    "category (`min_data_per_group`), to which nothing here corresponds; with 1 and 1 it is no "
-    "longer better beyond two standard errors (20 seeds)"
-)
-GAPS = (
-    "a number between those of a node's rows goes left, also where no training row has it; with "
-    "the middle of such a gap as the threshold ours is not behind in anything (20 seeds)"
-)
-WHY = {
-    "breast": BINS,
-    "auto_mpg": BINS,
-    "college_outstate": f"{BINS}; than scikit-learn: not known",
-    "smoking": f"{BINS}; than scikit-learn's ROC AUC: not known",
-    "chile": BINS,
-    "nycflights_arr_delay": BINS,
-    "nmes1988_visits": f"{BINS} at 100 rounds; at 300: not known",
-    "cps1985_wage": (
-        "what LightGBM's `cat_l2` adds to the penalty where labels are divided, which is ours, too: "
-        "with `cat_l2: 0` ours is ahead of LightGBM and even with scikit-learn (20 seeds)"
-    ),
-    "titanic": (
-        "three columns of 2 to 4 values: with `min_samples_leaf_by: hessian` ours is even with "
-        "LightGBM's log loss and ahead of scikit-learn's (20 seeds), and with LightGBM's count to the "
-        "letter, which rounds that of each bin (not offered: worse elsewhere), with its accuracy; "
-        "0.0003 of ROC AUC remain"
-    ),
-    "tic-tac-toe": (
-        "with `min_samples_leaf_by: hessian` ours is even with LightGBM's log loss at 100 rounds "
-        "and ahead of scikit-learn's (20 seeds); at 300 rounds 0.0016 of log loss remain"
-    ),
-    "penguins": GAPS,
-    "creditcard": (
-        "with `min_samples_leaf_by: hessian` ours is even with LightGBM's accuracy (20 seeds)"
-    ),
-    "wine": f"178 rows; {GAPS}",
-}
-
-# Tables of classes that fanout itself was last measured on; the others: its trainer alone.
-OF_COMMAND = [
-    *"banana phoneme chess marketing segment penbased satimage optdigits letter spambase".split(),
-    *("texture", "cells", "magic", "splice (300 rounds)", "flights_cancelled (300 rounds)"),
-]
-
 FLIGHTS = {"flights_cancelled": "cancelled", "flights_arr_delay": "arr_delay"}
 
 
@@ -165,7 +120,8 @@ class Sides:
         self.scoring = scoring(name, self.frame)
 
     def run(self, side, settings, seeds):
-        """By setting and metric: the mean over the folds for each seed."""
+        """By setting and metric: the mean over the folds for each seed. `settings`: the
+        parameters by name."""
         return (self.fanout if side == "fanout" else self.peer)(side, settings, seeds)
 
     def fanout(self, _, settings, seeds):
@@ -181,7 +137,7 @@ class Sides:
         for seed in seeds:
             others = [f"fold{other}" for other in range(MANY) if other != seed]
             shared = {"early_stopping": False, "random_state": seed, **SHARED, **self.more}
-            arms = [{**shared, **SETTINGS[setting]} for setting in settings]
+            arms = [{**shared, **params} for params in settings.values()]
             plan = {
                 "name": self.name,
                 "dataset": {**dataset, "drop": others},
@@ -208,7 +164,9 @@ class Sides:
 
         given = {
             "side": side,
-            "settings": {setting: {**SHARED, **SETTINGS[setting]} for setting in settings},
+            "settings": {
+                setting: {**SHARED, **params, **self.more} for setting, params in settings.items()
+            },
             "seeds": seeds,
             "scoring": self.scoring,
         }
@@ -238,6 +196,7 @@ def fill(binary, name, cell, sides, settings, many):
         on = Sides(binary, name, folder)
         cell.update({"learns": learns(name), "rows": len(on.frame)})
         for (side, first, number), of in wanted.items():
+            of = {setting: SETTINGS[setting] for setting in of}
             for setting, scores in on.run(side, of, list(range(first, number))).items():
                 into = cell.setdefault(setting, {}).setdefault(side, {})
                 for metric, means in scores.items():
@@ -246,7 +205,7 @@ def fill(binary, name, cell, sides, settings, many):
 
 
 def is_near(cell, setting):
-    """Whether more seeds may change a verdict."""
+    """Whether more seeds may change a verdict, or we are worse."""
     found = cell.get(setting, {})
     if any(known(cell, setting, side) < SEEDS for side in SIDES):
         return False
@@ -254,7 +213,7 @@ def is_near(cell, setting):
     distances = [
         distance(differences_of(found, metric, other)) for metric in metrics for other in SIDES[1:]
     ]
-    return any(1.5 < abs(d) < 4 for d in distances)
+    return any(1.5 < d < 4 or d < -1.5 for d in distances)
 
 
 def differences_of(found, metric, other):
@@ -277,34 +236,49 @@ def metric_of(found, metric):
     return metric if metric in found["fanout"] else f"{metric}_ovr"
 
 
+def complete(kept, setting):
+    """The figures of a setting by table, of the tables that all sides were measured on."""
+    return {
+        name: cell[setting]
+        for name, cell in kept["cells"].items()
+        if all(known(cell, setting, side) >= SEEDS for side in SIDES)
+    }
+
+
+def losses(kept):
+    """Where we are worse by more than two standard errors: the table, the setting, the
+    metric as it is kept, the other side and the difference of each seed."""
+    for setting in SETTINGS:
+        cells = complete(kept, setting)
+        for kind, metrics in METRICS.items():
+            for metric in metrics:
+                for other in SIDES[1:]:
+                    for name, found in cells.items():
+                        if kept["cells"][name]["learns"] == kind:
+                            named = metric_of(found, metric)
+                            apart = differences_of(found, named, other)
+                            if distance(apart) < -2:
+                                yield name, setting, named, other, apart
+
+
 def section(kept):
     """The section of RESULTS.md."""
     from results import table as rendered
 
-    parts, worse = [], []
+    parts = []
     for setting, params in SETTINGS.items():
-        cells = {
-            name: cell[setting]
-            for name, cell in kept["cells"].items()
-            if all(known(cell, setting, side) >= SEEDS for side in SIDES)
-        }
-        rows = []
+        cells, rows = complete(kept, setting), []
         for kind, metrics in METRICS.items():
-            of_kind = {n: f for n, f in cells.items() if kept["cells"][n]["learns"] == kind}
+            of_kind = [f for name, f in cells.items() if kept["cells"][name]["learns"] == kind]
             for metric in metrics if of_kind else ():
                 row = [f"{TITLES[metric]}, {len(of_kind)} tables of {kind}"]
-                each = [ranks(f, metric_of(f, metric)) for f in of_kind.values()]
+                each = [ranks(f, metric_of(f, metric)) for f in of_kind]
                 row += [f"{statistics.mean(r[side] for r in each):.2f}" for side in SIDES]
                 for other in SIDES[1:]:
                     counts = [0, 0, 0]
-                    for name, found in of_kind.items():
-                        apart = differences_of(found, metric_of(found, metric), other)
-                        far = distance(apart)
+                    for found in of_kind:
+                        far = distance(differences_of(found, metric_of(found, metric), other))
                         counts[0 if far > 2 else 2 if far < -2 else 1] += 1
-                        if far < -2:
-                            by = f"{-statistics.mean(apart):.2g}"
-                            lost = [name, setting, TITLES[metric], other, by, f"{-far:.1f}"]
-                            worse.append([*lost, str(len(apart))])
                     row.append(" / ".join(map(str, counts)))
                 rows.append(row)
         if rows:
@@ -325,19 +299,13 @@ def section(kept):
         "seeds and no difference at all, 6 in 100 would be worse beyond two. fanout's "
         "`min_samples_leaf_by` keeps its default, `both`: a leaf has 20 rows by their number, as "
         "scikit-learn's, and by their Hessians, as LightGBM's. A table counts where all sides were "
-        "measured. The figures of fanout on tables of classes are of its trainer built as a native "
-        f"program, whose bits are the guest's, but for those of the command on {', '.join(OF_COMMAND)}."
+        "measured."
     )
-    header = ["", "setting", "metric", "than", "by", "standard errors", "seeds"]
-    known_why = [f"- {name}: {why}" for name, why in WHY.items() if any(name == w[0] for w in worse)]
-    reasons = "\n".join(textwrap.fill(why, 100, subsequent_indent="  ") for why in known_why)
     return (
         f"## Gradient boosting on {len(kept['cells'])} real tables\n\n"
         + f"{textwrap.fill(text, 100)}\n\n"
         + "\n".join(parts)
         + f"\n{ran_on(kept['machine'])}LightGBM {kept['machine']['lightgbm']}.\n"
-        + (f"\nAll that are worse:\n\n{rendered(header, worse)}" if worse else "")
-        + (f"\nWhy, by experiments that change one thing:\n\n{reasons}\n" if reasons else "")
     )
 
 

@@ -34,7 +34,7 @@ def estimator(side, params, classes):
         import lightgbm
 
         kind = lightgbm.LGBMClassifier if classes else lightgbm.LGBMRegressor
-        named = {NAMES[name]: value for name, value in params.items()}
+        named = {NAMES.get(name, name): value for name, value in params.items()}
         return kind(**named, random_state=0, n_jobs=1, verbosity=-1)
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 

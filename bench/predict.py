@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Times predictions of 10 million rows by a forest of 100 trees against
-scikit-learn's on the same cores; `run.py --render` writes the section.
+"""Times predictions of 10 million rows by forests of 100 trees against
+scikit-learn's on the same cores; `run.py --render` writes the section. The forests:
+that of the defaults, whose trees grow until their leaves are pure, and one of depth 10.
 
     python3 bench/predict.py               # needs bench/data.py, target/release
-    python3 bench/predict.py --rows 1000000
+    python3 bench/predict.py --rows 1000000 --depths 10
 
 The flights, over and over, in a Parquet file of ten columns; with the route, origin and
 destination as one category, there are 11 features, 4 of them categories. Ours is
@@ -31,17 +32,19 @@ FEATURES = "month day day_of_week sched_dep_time sched_arr_time carrier flight o
 FEATURES = [*FEATURES.split(), "distance"]
 ROUTE = {"name": "route", "concat": ["origin", "dest"], "separator": "_"}
 CATEGORIES = ["carrier", "origin", "dest"]
-TREES, DEPTH = 100, 10
+TREES = 100
+# By name: `max_depth`.
+DEPTHS = {"none": None, "10": 10}
 
-PLAN = {
-    "name": "bench-predict",
-    "trainer": {
-        "name": "random_forest",
-        "params": {"n_estimators": TREES, "max_depth": DEPTH, "random_state": 1},
-    },
-    "cv": {"method": "k_fold", "n_splits": 2},
-    "scoring": ["roc_auc"],
-}
+
+def plan_of(depth):
+    params = {"n_estimators": TREES, "max_depth": depth, "random_state": 1}
+    return {
+        "name": "bench-predict",
+        "trainer": {"name": "random_forest", "params": params},
+        "cv": {"method": "k_fold", "n_splits": 2},
+        "scoring": ["roc_auc"],
+    }
 
 
 def coded(table):
@@ -67,7 +70,7 @@ def read(path, kinds):
     return table.astype(kinds)
 
 
-def peer(folder, rounds):
+def peer(folder, depth):
     """The times of scikit-learn, in a process of its own."""
     import numpy as np
     import pandas as pd
@@ -75,19 +78,17 @@ def peer(folder, rounds):
 
     small = pd.read_parquet(folder / "train.parquet")
     kinds = {name: pd.CategoricalDtype(sorted(small[name].dropna().unique())) for name in CATEGORIES}
-    forest = RandomForestClassifier(TREES, max_depth=DEPTH, random_state=1, n_jobs=os.cpu_count())
+    forest = RandomForestClassifier(TREES, max_depth=depth, random_state=1, n_jobs=os.cpu_count())
     forest.fit(np.nan_to_num(coded(small.astype(kinds)), nan=-1), small.cancelled)
-    alone, whole = [], []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        x = np.nan_to_num(coded(read(folder / "rows.parquet", kinds)), nan=-1)
-        middle = time.perf_counter()
-        predicted = forest.predict_proba(x)
-        end = time.perf_counter()
-        pd.DataFrame(predicted).to_parquet(folder / "theirs.parquet")
-        alone.append(end - middle)
-        whole.append(time.perf_counter() - start)
-    print(json.dumps({"predict_proba": alone, "whole": whole}))
+    start = time.perf_counter()
+    x = np.nan_to_num(coded(read(folder / "rows.parquet", kinds)), nan=-1)
+    middle = time.perf_counter()
+    predicted = forest.predict_proba(x)
+    alone = time.perf_counter() - middle
+    pd.DataFrame(predicted).to_parquet(folder / "theirs.parquet")
+    whole = time.perf_counter() - start
+    nodes = sum(tree.tree_.node_count for tree in forest.estimators_)
+    print(json.dumps({"predict_proba": alone, "whole": whole, "nodes": nodes}))
 
 
 def write_rows(folder, rows):
@@ -112,72 +113,86 @@ def section(kept):
 
     from results import megabytes, seconds, table
 
-    times, peaks, machine = kept["times"], kept["peaks"], kept["machine"]
-    median = {name: statistics.median(walls) for name, walls in times.items()}
-    rows = [
-        ["`predict_proba` alone", "predict_proba", ""],
-        ["reading, coding, predicting, writing", "whole", megabytes(peaks["scikit-learn"])],
-        ["`fanout predict`: the same", "fanout", megabytes(peaks["fanout"])],
-    ]
-    rows = [
-        [what, seconds(median[name]), f"{median[name] / median['fanout']:.1f}", memory]
-        for what, name, memory in rows
-    ]
+    machine, rows = kept["machine"], []
+    for depth, case in kept["depths"].items():
+        median = {name: statistics.median(walls) for name, walls in case["times"].items()}
+        theirs, ours = (megabytes(case["peaks"][side]) for side in ("scikit-learn", "fanout"))
+        named = "no limit" if depth == "none" else depth
+        for what, name, memory in (
+            ["`predict_proba` alone", "predict_proba", ""],
+            ["reading, coding, predicting, writing", "whole", theirs],
+            ["`fanout predict`: the same", "fanout", ours],
+        ):
+            times = f"{median[name] / median['fanout']:.1f}"
+            rows.append([named, what, seconds(median[name]), times, memory])
+    rounds = min(len(case["times"]["fanout"]) for case in kept["depths"].values())
+    nodes = ", ".join(f"{case['nodes']:,}" for case in kept["depths"].values())
     return (
         "## Predictions\n\n"
         f"`bench/predict.py`: {kept['rows']:,} rows of {len(FEATURES) + 1} features,\n"
-        f"{len(CATEGORIES) + 1} of them categories, through a forest of {TREES} trees of depth {DEPTH}, probabilities\n"
-        f"written as Parquet. Medians of {len(times['fanout'])} rounds, the sides in turn, on\n"
+        f"{len(CATEGORIES) + 1} of them categories, through forests of {TREES} trees, probabilities\n"
+        f"written as Parquet; scikit-learn's forests have {nodes} nodes.\n"
+        f"Medians of {rounds} rounds, the sides in turn, on\n"
         f"{machine['cores']} cores; memory in a run of its own. The categories are codes for\n"
         "scikit-learn, made once it has read the file; `fanout` reads them as texts.\n\n"
-        + table(["", "time", "times ours", "memory"], rows)
+        + table(["depth", "", "time", "times ours", "memory"], rows)
         + f"\n{machine['cpu']}, Python {machine['python']}.\n"
     )
+
+
+def compared(folder, depth, rounds):
+    """The times and peaks of both sides."""
+    import measure
+
+    binary = ROOT / "target" / "release" / "fanout"
+    cores = os.cpu_count()
+    dataset = {"source": str(folder / "train.parquet"), "target": "cancelled"}
+    dataset["features"] = [*FEATURES, ROUTE]
+    plan = folder / "plan.json"
+    plan.write_text(json.dumps({**plan_of(DEPTHS[depth]), "dataset": dataset}))
+    out = folder / f"out-{depth}"
+    run = [binary, "run", plan, "--store", "memory://", "--output", out, "-q"]
+    subprocess.run(run, check=True, capture_output=True)
+    ours = [binary, "predict", out / "model.fanout", folder / "rows.parquet"]
+    ours += ["-o", folder / "ours.parquet", "--probabilities", "--workers", str(cores)]
+    theirs = [sys.executable, __file__, "--peer", folder, "--depths", depth]
+    times = {"fanout": [], "cpu": [], "predict_proba": [], "whole": []}
+    for _ in range(rounds):
+        measured, _ = measure.run(ours)
+        times["fanout"].append(measured["wall"])
+        times["cpu"].append(measured["cpu"])
+        _, told = measure.run(theirs)
+        nodes = told.pop("nodes")
+        for name, seconds in told.items():
+            times[name].append(seconds)
+        print({name: f"{seconds[-1]:.2f}" for name, seconds in times.items()}, flush=True)
+    peaks = {
+        "fanout": measure.run(ours, sample=True)[0]["peak_memory"],
+        "scikit-learn": measure.run(theirs, sample=True)[0]["peak_memory"],
+    }
+    print({name: f"{peak / 1e6:.0f} MB" for name, peak in peaks.items()}, flush=True)
+    return {"times": times, "peaks": peaks, "nodes": nodes}
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--depths", nargs="+", choices=list(DEPTHS), default=list(DEPTHS))
     parser.add_argument("--peer", type=pathlib.Path)
     parser.add_argument("--scratch", action="store_true", help="keep no figures")
     arguments = parser.parse_args()
     if arguments.peer:
-        return peer(arguments.peer, 1)
-    import measure
+        return peer(arguments.peer, DEPTHS[arguments.depths[0]])
+    from tables import machine
 
-    binary = ROOT / "target" / "release" / "fanout"
-    cores = os.cpu_count()
+    kept = {"rows": arguments.rows, "depths": {}, "machine": machine(os.cpu_count())}
     with tempfile.TemporaryDirectory(prefix="fanout-bench-") as folder:
         folder = pathlib.Path(folder)
         write_rows(folder, arguments.rows)
-        dataset = {"source": str(folder / "train.parquet"), "target": "cancelled"}
-        dataset["features"] = [*FEATURES, ROUTE]
-        plan = folder / "plan.json"
-        plan.write_text(json.dumps({**PLAN, "dataset": dataset}))
-        run = [binary, "run", plan, "--store", "memory://", "--output", folder / "out", "-q"]
-        subprocess.run(run, check=True, capture_output=True)
-        ours = [binary, "predict", folder / "out" / "model.fanout", folder / "rows.parquet"]
-        ours += ["-o", folder / "ours.parquet", "--probabilities", "--workers", str(cores)]
-        theirs = [sys.executable, __file__, "--peer", folder]
-        times = {"fanout": [], "cpu": [], "predict_proba": [], "whole": []}
-        for _ in range(arguments.rounds):
-            measured, _ = measure.run(ours)
-            times["fanout"].append(measured["wall"])
-            times["cpu"].append(measured["cpu"])
-            _, told = measure.run(theirs)
-            for name, seconds in told.items():
-                times[name] += seconds
-            print({name: f"{seconds[-1]:.2f}" for name, seconds in times.items()}, flush=True)
-        peaks = {
-            "fanout": measure.run(ours, sample=True)[0]["peak_memory"],
-            "scikit-learn": measure.run(theirs, sample=True)[0]["peak_memory"],
-        }
-        print({name: f"{peak / 1e6:.0f} MB" for name, peak in peaks.items()})
+        for depth in arguments.depths:
+            kept["depths"][depth] = compared(folder, depth, arguments.rounds)
     if not arguments.scratch:
-        from tables import machine
-
-        kept = {"rows": arguments.rows, "times": times, "peaks": peaks, "machine": machine(cores)}
         KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -9,6 +9,7 @@ import bars
 import big
 import boosting
 import boosting_tables
+import boosting_why
 import estimators
 import predict
 import tables
@@ -195,10 +196,19 @@ def scale(found):
     )
 
 
-def render(kept, large=None, real=None, equal=None, single=None, predicted=None, boosted=None):
+def render(
+    kept,
+    large=None,
+    real=None,
+    equal=None,
+    single=None,
+    predicted=None,
+    boosted=None,
+    why=None,
+):
     """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
-    agree.py did, `single` what estimators.py did, `predicted` what predict.py did, and
-    `boosted` what boosting_tables.py did."""
+    agree.py did, `single` what estimators.py did, `predicted` what predict.py did,
+    `boosted` what boosting_tables.py did, and `why` what boosting_why.py did."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -228,6 +238,7 @@ def render(kept, large=None, real=None, equal=None, single=None, predicted=None,
         parts.append(tables.section(real))
     if boosted:
         parts.append(boosting_tables.section(boosted))
+        parts.append(boosting_why.section(why or {"cells": {}}, boosted))
     if equal:
         parts.append(agree.section(equal))
     if large:

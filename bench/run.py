@@ -337,6 +337,7 @@ def main():
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
     others = ["big", "tables", "agree", "estimators", "predict", "boosting_tables"]
+    others.append("boosting_why")
     others = [HERE / f"{name}.json" for name in others]
     others = [json.loads(file.read_text()) if file.exists() else None for file in others]
     (HERE / "RESULTS.md").write_text(results.render(kept, *others))

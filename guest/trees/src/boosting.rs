@@ -19,6 +19,7 @@
 
 mod codes;
 mod constraints;
+mod cuts;
 mod fit;
 mod grower;
 mod histograms;

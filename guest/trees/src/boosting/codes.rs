@@ -93,10 +93,10 @@ impl<'a> ByteCodes<'a> {
 /// A feature with at most `most` bins.
 fn narrow(bins: &Bins, index: usize, most: usize) -> (Column, Cow<'_, [u8]>) {
     let column = &bins.columns()[index];
-    let with = |coding| Column {
+    let with = |coding, centers| Column {
         name: column.name.clone(),
         coding,
-        centers: Vec::new(),
+        centers,
     };
     match &column.coding {
         Coding::Number { thresholds } => {
@@ -119,15 +119,23 @@ fn narrow(bins: &Bins, index: usize, most: usize) -> (Column, Cow<'_, [u8]>) {
                 table[number] = ends.len() as u8;
                 codes = codes.iter().map(|&code| table[usize::from(code)]).collect();
             }
+            let firsts = std::iter::once(0).chain(last.iter().map(|&last| last + 1));
+            let centers = firsts.zip(&last);
+            let centers = centers
+                .map(|(first, &last)| column.centers[first] / 2.0 + column.centers[last] / 2.0)
+                .collect();
             last.pop();
             let thresholds = last.iter().map(|&last| thresholds[last]).collect();
-            (with(Coding::Number { thresholds }), codes)
+            (with(Coding::Number { thresholds }, centers), codes)
         }
         Coding::Category { labels, ordered } => {
             if let (CodesRef::Narrow(codes), false) = (bins.codes(index), ordered)
                 && labels.len() <= most
             {
-                return (with(column.coding.clone()), Cow::Borrowed(codes));
+                return (
+                    with(column.coding.clone(), Vec::new()),
+                    Cow::Borrowed(codes),
+                );
             }
             let most = most.min(MAX_SUBSET_LABELS);
             let (coding, codes) = match bins.codes(index) {
@@ -136,7 +144,7 @@ fn narrow(bins: &Bins, index: usize, most: usize) -> (Column, Cow<'_, [u8]>) {
                 }
                 CodesRef::Wide(codes) => frequent(labels, codes.iter().copied(), most),
             };
-            (with(coding), Cow::Owned(codes))
+            (with(coding, Vec::new()), Cow::Owned(codes))
         }
     }
 }

@@ -240,6 +240,7 @@ impl<'a> Fit<'a> {
         }
         lists.push(CarriedRows::new(test, rows));
         let outputs = baseline.repeat(rows);
+        let grower = Grower::new(codes, &learned, &params.growth, constraints);
         let mut fit = Self {
             params,
             objective,
@@ -247,7 +248,7 @@ impl<'a> Fit<'a> {
             learned,
             stopping,
             losses: Vec::new(),
-            grower: Grower::new(codes, &params.growth, constraints),
+            grower,
             lists,
             key: key.child(ROUNDS),
             outputs,

@@ -4,6 +4,7 @@ use std::collections::BinaryHeap;
 
 use crate::boosting::codes::ByteCodes;
 use crate::boosting::constraints::{Allowed, Constraints};
+use crate::boosting::cuts::Cuts;
 use crate::boosting::histograms::Histograms;
 use crate::boosting::params::Growth;
 use crate::boosting::rounding::{Packing, Sums, Words};
@@ -44,6 +45,7 @@ pub(crate) struct Grower<'a> {
     codes: &'a ByteCodes<'a>,
     growth: &'a Growth,
     constraints: &'a Constraints,
+    cuts: Cuts,
     histograms: Histograms,
     /// Nodes that may keep their histograms.
     room: usize,
@@ -106,9 +108,10 @@ impl Ord for Ranked {
 }
 
 impl<'a> Grower<'a> {
-    /// For trees on the features of `codes`.
+    /// For trees on the features of `codes` that learn from `rows`.
     pub(crate) fn new(
         codes: &'a ByteCodes<'a>,
+        rows: &[u32],
         growth: &'a Growth,
         constraints: &'a Constraints,
     ) -> Self {
@@ -118,6 +121,7 @@ impl<'a> Grower<'a> {
             codes,
             growth,
             constraints,
+            cuts: Cuts::new(codes, rows),
             histograms,
             room: MAX_HISTOGRAM_BYTES / bytes,
         }
@@ -312,7 +316,7 @@ impl<'a> Grower<'a> {
                 last,
                 missing: goes_left,
             } => Test::Threshold {
-                last_left: u32::from(last),
+                last_left: self.cuts.last_left(feature, last).into(),
                 also_left: if goes_left { missing } else { NO_CODE },
             },
             Side::Set(set) => {

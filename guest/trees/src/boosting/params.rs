@@ -102,6 +102,8 @@ pub(crate) struct Growth {
     pub(crate) cat_smooth: f64,
     /// What is added to `l2` where labels are divided.
     pub(crate) cat_l2: f64,
+    /// Categories of at most so many labels are divided one label against the rest.
+    pub(crate) max_cat_to_onehot: u32,
 }
 
 impl Growth {
@@ -182,6 +184,7 @@ impl BoostingParams {
                 interactions: interactions(get("interaction_cst"))?,
                 cat_smooth: number("cat_smooth"),
                 cat_l2: number("cat_l2"),
+                max_cat_to_onehot: whole("max_cat_to_onehot").unwrap_or(1),
             },
             random_state: u64::from(whole("random_state").unwrap_or(0)),
             stops,

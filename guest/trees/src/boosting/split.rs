@@ -106,10 +106,6 @@ impl Least {
     }
 }
 
-/// Categories of at most so many labels are divided one label against the rest: the
-/// default of LightGBM's `max_cat_to_onehot`, which counts the missing label as well.
-const ONE_AGAINST_REST: usize = 4;
-
 /// The greatest number of labels on one side, as LightGBM's `max_cat_threshold`.
 const MOST_LABELS: usize = 32;
 
@@ -237,7 +233,7 @@ impl SplitFinder<'_> {
         if codes.len() < 2 {
             return;
         }
-        if labels <= ONE_AGAINST_REST {
+        if labels <= self.growth.max_cat_to_onehot as usize {
             let mut scan = Scan::new(self, node, self.growth.l2, 0, best);
             for code in codes {
                 let left = histogram[usize::from(code)];

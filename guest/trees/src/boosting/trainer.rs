@@ -421,6 +421,13 @@ fn params(kind: TargetKind) -> Vec<Param> {
             "What is added to `l2_regularization` where labels are divided (LightGBM's).",
         ),
         Param::new(
+            "max_cat_to_onehot",
+            vec![from(1)],
+            json!(4),
+            "Categories of at most so many labels are divided one label against the rest \
+             (LightGBM's, which counts the missing label as well).",
+        ),
+        Param::new(
             "early_stopping",
             vec![ParamKind::Bool, choice(&["auto"])],
             json!("auto"),
