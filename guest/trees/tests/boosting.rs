@@ -407,21 +407,33 @@ fn predict_grid(set: &Value) -> Vec<f64> {
     )
 }
 
-/// As by LightGBM: a number between those of a node's rows goes left.
+/// A split is half-way between numbers of training rows. As by LightGBM, a number of
+/// another node's rows, between those of a node's rows, goes left.
 #[test]
-fn numbers_that_no_row_of_a_node_has_go_left() {
-    let train = (0..80_u32).map(|row| f64::from(row % 2) * 5.0);
+fn a_split_is_half_way_between_numbers_of_training_rows() {
+    // Half of the rows have 0 and 5, and half 3.
+    let a = (0..160_u32).map(|row| match row % 4 {
+        0 => 0.0,
+        1 => 5.0,
+        _ => 3.0,
+    });
+    let target = |row: u32| [0.0, 1.0, 9.0, 9.0][row as usize % 4];
+    let tests = [0.0, 5.0, 3.0, 3.9, 4.1];
+    let b = (0..160_u32).map(|row| f64::from(row % 4 / 2));
     let data = Data {
-        columns: vec![number("a", train.chain([0.0, 5.0, 4.0]).collect())],
-        target: Target::Numbers((0..83).map(|row| f64::from(row % 2)).collect()),
+        columns: vec![
+            number("a", a.chain(tests).collect()),
+            number("b", b.chain([0.0; 5]).collect()),
+        ],
+        target: Target::Numbers((0..165).map(target).collect()),
         weights: None,
-        train: (0..80).collect(),
-        test: vec![80, 81, 82],
+        train: (0..160).collect(),
+        test: (160..165).collect(),
     };
     let (found, _) = evaluate(&data, &[params(&data.target, &json!({}))]).unwrap();
     let test = &found.test[&0];
     assert!(test[1] - test[0] > 0.5, "{test:?}");
-    assert_eq!(test[2], test[0]);
+    assert_eq!(test[2..], [test[0], test[0], test[1]]);
 }
 
 /// The rules of `min_samples_leaf_by` differ where Hessians do.
