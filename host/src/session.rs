@@ -28,6 +28,7 @@ use fanout_contract::Split;
 
 use crate::dataset::{self, Prepared, Warning};
 use crate::expand::Expansion;
+use crate::model::{Composite, CompositeHead, ModelFile, Rule};
 use crate::pool::PoolError;
 use crate::reduce::Lead;
 use crate::report::{Report, Reports, Usage};
@@ -126,13 +127,14 @@ pub fn execute(
     });
     let exports: Vec<Export<'_>> = exports.collect();
     let mut over = OverTargets::default();
+    let mut models = Vec::with_capacity(opened.len());
     let together = opened.chunk_by(|one, other| Rc::ptr_eq(&one.pool, &other.pool));
     let mut done = 0;
     for count in together.map(<[Opened]>::len) {
         let some = done..done + count;
         done += count;
         let own = &mut reports[some.clone()];
-        export::run(&exports[some], own, &mut over, listeners);
+        models.extend(export::run(&exports[some], own, &mut over, listeners));
     }
     for (report, export) in reports.iter_mut().zip(&exports) {
         let kept = match options.cancel.is_cancelled() {
@@ -153,12 +155,14 @@ pub fn execute(
     let mut reports = Reports {
         plan: (*loaded.plan).clone(),
         warnings: shared_warnings(loaded, &prepared),
+        model: None,
         over_targets: over.finish(),
         failure,
         usage: None,
         targets: reports,
     };
-    if let Err(error) = reports.write() {
+    let composite = composite(&loaded.plan.name, models);
+    if let Err(error) = reports.write(composite.as_ref()) {
         let failure = reports.failure.take();
         reports.failure = failure.or_else(|| Some(SessionError::from(error).into_failure()));
     }
@@ -168,6 +172,20 @@ pub fn execute(
         _ => reports.usage = usage,
     }
     Ok(reports)
+}
+
+/// The model of several targets; `None` where one of these has no model file.
+fn composite(name: &str, models: Vec<Option<ModelFile>>) -> Option<Composite> {
+    let members: Vec<ModelFile> = models.into_iter().collect::<Option<_>>()?;
+    if members.len() < 2 {
+        return None;
+    }
+    let head = CompositeHead {
+        name: name.to_owned(),
+        rule: Rule::Targets,
+    };
+    let composite = Composite::new(head, members);
+    Some(composite.expect("targets of one dataset have names and features in common"))
 }
 
 /// Runs the searches, those of one pool together, and reports each.

@@ -8,7 +8,7 @@ use fanout_contract::Fault;
 use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
-use crate::model::{ExportError, ModelFileError, PredictError, ServedError};
+use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::queue::QueueError;
@@ -98,6 +98,9 @@ pub enum SessionError {
     /// A model file can't be read.
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
+    /// A composite model, where one model is wanted.
+    #[error(transparent)]
+    Composite(#[from] CompositeError),
     /// The guest of a model is not at hand.
     #[error("the model has no guest with it, and guest `{guest}` is none of this program's")]
     ModelGuest {
@@ -197,13 +200,16 @@ impl SessionError {
             | Self::Refit(_)
             | Self::Explanation(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
-            Self::ModelFile(_) | Self::ModelGuest { .. } | Self::Served(_) => ErrorKind::Data,
+            Self::ModelFile(_) | Self::Composite(_) | Self::ModelGuest { .. } | Self::Served(_) => {
+                ErrorKind::Data
+            }
             Self::ModelLost => ErrorKind::Store,
             Self::Predict(error) => match error {
                 PredictError::Rows(DatasetError::Source(SourceError::Store(_))) => ErrorKind::Store,
-                PredictError::Rows(_) | PredictError::Drawn(_) | PredictError::ClassesAlone => {
-                    ErrorKind::Data
-                }
+                PredictError::Rows(_)
+                | PredictError::Drawn(_)
+                | PredictError::ClassesAlone
+                | PredictError::SameName { .. } => ErrorKind::Data,
                 PredictError::Guest(TaskFault::Cancelled) => ErrorKind::Interrupted,
                 PredictError::Guest(_) => ErrorKind::Guest,
                 PredictError::Output(_) | PredictError::Threads(_) => ErrorKind::Internal,
@@ -237,6 +243,10 @@ impl SessionError {
             Self::ModelFile(ModelFileError::Damaged { .. }) => {
                 "copy it again from where it was made"
             }
+            Self::Composite(_) => {
+                "name the file of a member: of several targets, each has one in its own folder of \
+                 the results"
+            }
             Self::ModelGuest { .. } => {
                 "name its component file with `--guest`; a run without `--without-guest` writes it \
                  into the model"
@@ -258,6 +268,10 @@ impl SessionError {
                 NewestError::NoneLeft { .. } => "hold out fewer rows with `--holdout`",
                 NewestError::NoTime { .. } | NewestError::NotATime { .. } => return None,
             },
+            Self::Predict(PredictError::SameName { .. }) => {
+                "predict with the files of the members: each target has one in its own folder of \
+                 the results"
+            }
             Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Served(ServedError::Guest) => {
