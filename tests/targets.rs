@@ -1,5 +1,7 @@
 //! Plans with several targets.
 
+mod chain;
+
 use std::fs;
 
 use serde_json::Value;

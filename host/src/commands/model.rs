@@ -182,8 +182,20 @@ fn composite_document(composite: &Composite) -> Result<Value, serde_json::Error>
 
 fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
     let (head, members) = (composite.head(), composite.members());
-    let rule = match head.rule {
-        Rule::Targets => "targets: the predictions of each member's target, side by side",
+    let rule = match &head.rule {
+        Rule::Targets => {
+            "targets: the predictions of each member's target, side by side".to_owned()
+        }
+        Rule::Chain { order } => {
+            let names = order
+                .iter()
+                .map(|member| members[*member].head.target_name());
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!(
+                "chain: {}; each reads the predictions of those before",
+                clip(&names, 60)
+            )
+        }
     };
     let mut text = String::new();
     writeln!(

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Link;
 use super::form::{self, ModelFileError, Opened, PartStamp};
 use super::{ModelFile, ModelHead, Training};
 use crate::digest::Digest;
@@ -22,6 +23,12 @@ pub enum Rule {
     /// Each member predicts a target of its own; the predictions of all stand side by
     /// side.
     Targets,
+    /// The same; a member reads, behind the features of the rows, what those before it in
+    /// the chain predict.
+    Chain {
+        /// The indices of the members, the first of the chain first.
+        order: Vec<usize>,
+    },
 }
 
 impl Rule {
@@ -29,6 +36,7 @@ impl Rule {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Targets => "targets",
+            Self::Chain { .. } => "chain",
         }
     }
 }
@@ -43,7 +51,8 @@ pub struct CompositeHead {
     pub rule: Rule,
 }
 
-/// Several models whose predictions a rule puts together. All read the same features.
+/// Several models whose predictions a rule puts together. All read the same features of the
+/// rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composite {
     head: CompositeHead,
@@ -102,29 +111,45 @@ impl Composite {
     /// # Errors
     /// If they can't be members of one model; why not.
     pub fn new(head: CompositeHead, members: Vec<ModelFile>) -> Result<Self, String> {
-        let Some((first, others)) = members.split_first() else {
+        if members.is_empty() {
             return Err("it has no members".to_owned());
+        }
+        let order = match &head.rule {
+            Rule::Targets => (0..members.len()).collect(),
+            Rule::Chain { order } => order.clone(),
         };
-        let recipe = |member: &ModelFile| {
-            let recipe = &member.head.recipe;
+        if !is_permutation(&order, members.len()) {
+            return Err("its chain does not name each member once".to_owned());
+        }
+        let recipe = |member: usize| {
+            let recipe = &members[member].head.recipe;
             (recipe.columns.clone(), recipe.features.clone())
         };
-        let read = recipe(first);
-        if others.iter().any(|member| recipe(member) != read) {
-            return Err("its members read different features".to_owned());
-        }
-        match &head.rule {
-            Rule::Targets => {
-                let mut names = BTreeSet::new();
-                let names_all = members
-                    .iter()
-                    .all(|member| names.insert(member.head.target_name()));
-                if !names_all {
-                    return Err("two of its members have one target".to_owned());
-                }
+        let mut read = recipe(order[0]);
+        let mut names = BTreeSet::new();
+        for member in order {
+            let head_of = &members[member].head;
+            if recipe(member) != read {
+                return Err("its members read different features".to_owned());
+            }
+            if !names.insert(head_of.target_name()) {
+                return Err("two of its members have one target".to_owned());
+            }
+            if let Rule::Chain { .. } = head.rule {
+                let (column, feature) = Link::of(head_of).feature.recipe();
+                read.0.push(column);
+                read.1.push(feature);
             }
         }
         Ok(Self { head, members })
+    }
+
+    /// The member that reads the features of the rows alone.
+    fn first(&self) -> &ModelFile {
+        match &self.head.rule {
+            Rule::Targets => &self.members[0],
+            Rule::Chain { order } => &self.members[order[0]],
+        }
     }
 
     /// What it is.
@@ -211,6 +236,12 @@ impl Composite {
     }
 }
 
+fn is_permutation(order: &[usize], members: usize) -> bool {
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    sorted.into_iter().eq(0..members)
+}
+
 impl Model {
     /// Reads a file, and checks all its digests.
     ///
@@ -241,6 +272,14 @@ impl Model {
         match self {
             Self::One(file) => std::slice::from_ref(file),
             Self::Composite(composite) => composite.members(),
+        }
+    }
+
+    /// The head that says which features are made of the rows.
+    pub fn reads(&self) -> &ModelHead {
+        match self {
+            Self::One(file) => &file.head,
+            Self::Composite(composite) => &composite.first().head,
         }
     }
 
@@ -324,11 +363,32 @@ pub(super) mod tests {
     }
 
     pub(in crate::model) fn composite(members: Vec<ModelFile>) -> Result<Composite, String> {
-        let head = CompositeHead {
-            name: "sample".to_owned(),
-            rule: Rule::Targets,
-        };
-        Composite::new(head, members)
+        with_rule(Rule::Targets, members)
+    }
+
+    fn with_rule(rule: Rule, members: Vec<ModelFile>) -> Result<Composite, String> {
+        let name = "sample".to_owned();
+        Composite::new(CompositeHead { name, rule }, members)
+    }
+
+    /// A chain of `c`, `a` and `b`; `c` is of three classes, and `b` a number.
+    pub(in crate::model) fn chain() -> Composite {
+        let mut members = ["a", "b", "c"].map(|name| member(name, b"guest"));
+        members[1].head.target.learning = Learning::Regression;
+        members[1].head.target.classes.clear();
+        members[2].head.target.learning = Learning::Multiclass;
+        members[2].head.target.classes = ["high", "low", "no"].map(str::to_owned).to_vec();
+        let order = vec![2, 0, 1];
+        let mut added = Vec::new();
+        for member in &order {
+            let head = &mut members[*member].head;
+            for (column, feature) in &added {
+                head.recipe.columns.push(SourceType::clone(column));
+                head.recipe.features.push(FeatureRecipe::clone(feature));
+            }
+            added.push(Link::of(head).feature.recipe());
+        }
+        with_rule(Rule::Chain { order }, members.to_vec()).unwrap()
     }
 
     fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Bytes {
@@ -427,6 +487,26 @@ pub(super) mod tests {
         assert_eq!(refused, "two of its members have one target");
         b.head.recipe.features[0].name = "z".to_owned();
         let refused = composite(vec![a, b]).unwrap_err();
+        assert_eq!(refused, "its members read different features");
+    }
+    #[test]
+    fn members_of_a_chain_read_those_before_them() {
+        let chain = chain();
+        let bytes = written(|out| chain.write(out));
+        let read = read(&bytes).unwrap();
+        assert_eq!(read, Model::Composite(chain.clone()));
+        assert_eq!(read.reads().target_name(), "c");
+        for order in [vec![0, 2, 1], vec![2, 0], vec![2, 0, 0], vec![2, 0, 1, 3]] {
+            let members = chain.members.clone();
+            let refused = with_rule(
+                Rule::Chain {
+                    order: order.clone(),
+                },
+                members,
+            );
+            assert!(refused.is_err(), "{order:?}");
+        }
+        let refused = with_rule(Rule::Targets, chain.members).unwrap_err();
         assert_eq!(refused, "its members read different features");
     }
 }
