@@ -90,7 +90,7 @@ scoring: [accuracy, r2]
 fn rows_held_out_are_predicted_as_the_model_of_the_chain_predicts_them() {
     let fanout = Fanout::new();
     let plan = plan(&fanout);
-    let report = fanout.json(&[&plan, "--output", "out"]);
+    let report = fanout.json(&[&plan, "--output", "out", "--set", "predictions=true"]);
     let targets = report["targets"].as_array().unwrap();
     let names: Vec<&str> = targets
         .iter()
@@ -199,7 +199,9 @@ fn data_that_make_no_chain_are_refused_before_a_fit() {
     let fanout = Fanout::new();
     fanout.write("all.csv", &table(""));
     let refused = |chain: &str, told: &str| {
-        let plan = format!("dataset: {{source: all.csv, targets: [a, b], chain: {chain}}}{REST}");
+        let plan = format!(
+            "dataset: {{source: all.csv, targets: [a, b], drop: [t], chain: {chain}}}{REST}"
+        );
         let plan = plan.replace("[roc_auc, r2]", "[roc_auc]");
         let plan = fanout.write("plan.yaml", &plan);
         for command in ["check", "run"] {
@@ -216,7 +218,8 @@ fn data_that_make_no_chain_are_refused_before_a_fit() {
     assert!(fanout.objects("results").is_empty());
     // At the end of the chain, rows may lack the target.
     fanout.write("all.csv", &table(""));
-    let plan = format!("dataset: {{source: all.csv, targets: [a, b], chain: [a, b]}}{REST}");
+    let plan =
+        format!("dataset: {{source: all.csv, targets: [a, b], drop: [t], chain: [a, b]}}{REST}");
     let plan = fanout.write("plan.yaml", &plan.replace("[roc_auc, r2]", "[roc_auc]"));
     fanout.json(&[&plan]);
 }
