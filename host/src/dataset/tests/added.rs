@@ -16,7 +16,7 @@ fn a_dataset_with_a_further_feature_is_another_of_the_store() {
     std::fs::write(&source, csv).unwrap();
     let mut plan = plan(&source, "late");
     plan.dataset.drop = vec!["y".to_owned()];
-    let store = Store::open(&Location::new("memory://")).unwrap();
+    let store = Store::open(Location::new("memory://")).unwrap();
     let prepared = prepare(&plan, &store).unwrap().remove(0);
     let content = prepared.dataset_content.clone().unwrap();
 
