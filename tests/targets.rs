@@ -1,9 +1,12 @@
 //! Plans with several targets.
 
+mod chain;
+
 use std::fs;
 
 use serde_json::Value;
 
+use crate::functions::results::exported;
 use crate::program::{Fanout, example, made, text};
 
 /// 120 rows: features that tell much of two classes, `a` and `b`, and of a number, `t`.
@@ -202,4 +205,204 @@ fn the_flights_have_four_targets() {
     ] {
         assert!(told.contains(line), "{line}:\n{told}");
     }
+}
+
+/// The cells of a table in CSV, by column.
+fn cells(csv: &str) -> Vec<(String, Vec<String>)> {
+    let mut lines = csv.lines();
+    let names = lines.next().unwrap().split(',').map(str::to_owned);
+    let mut columns: Vec<(String, Vec<String>)> = names.map(|name| (name, Vec::new())).collect();
+    for line in lines {
+        for (column, cell) in columns.iter_mut().zip(line.split(',')) {
+            column.1.push(cell.to_owned());
+        }
+    }
+    columns
+}
+
+#[test]
+fn one_model_file_predicts_all_targets() {
+    let fanout = Fanout::new();
+    fanout.write("all.csv", &table(""));
+    let rest = REST.replace("[roc_auc, r2]", "[roc_auc, r2]\nthreshold: f1");
+    let plan = format!("dataset: {{source: all.csv, targets: {TARGETS}}}{rest}");
+    let plan = fanout.write("plan.yaml", &plan);
+    let report = fanout.json(&[&plan, "--output", "out"]);
+    assert_eq!(report["model"], "model.fanout");
+    let listed = fs::read_to_string(fanout.path("out/targets.json")).unwrap();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["model"], "model.fanout");
+
+    let mut new = "id,z,x\n".to_owned();
+    (0..40).for_each(|row| new += &format!("r{row},{},{}\n", row % 8, row * 5 % 13));
+    fanout.write("new.csv", &new);
+    let names = ["a", "b", "t", "t_above_50"];
+    for wanted in [&[][..], &["--probabilities"], &["--outputs"]] {
+        let predict = |model: &str| {
+            let common = [
+                "predict",
+                model,
+                "new.csv",
+                "--keep",
+                "id",
+                "--workers",
+                "2",
+            ];
+            cells(&fanout.text(&[&common, wanted].concat()))
+        };
+        let mut expected = predict(&format!("out/{}/model.fanout", names[0]));
+        expected.truncate(1);
+        for target in names {
+            let alone = predict(&format!("out/{target}/model.fanout"));
+            expected.extend(alone.into_iter().skip(1).map(|(name, cells)| {
+                let name = match name.split_once('_') {
+                    Some((kind, class)) => format!("{kind}_{target}_{class}"),
+                    None => format!("{name}_{target}"),
+                };
+                (name, cells)
+            }));
+        }
+        assert_eq!(predict("out/model.fanout"), expected, "{wanted:?}");
+    }
+    let shown = fanout.text(&["predict", "out/model.fanout", "new.csv"]);
+    let header = shown.lines().next().unwrap();
+    assert_eq!(
+        header,
+        "prediction_a,prediction_b,prediction_t,prediction_t_above_50"
+    );
+
+    // The guest that all have in common is there once.
+    let size = |path: &str| fs::metadata(fanout.path(path)).unwrap().len();
+    let alone: u64 = names
+        .map(|target| size(&format!("out/{target}/model.fanout")))
+        .iter()
+        .sum();
+    assert!(size("out/model.fanout") < alone / 3);
+
+    let shown = fanout.text(&["model", "show", "out/model.fanout"]);
+    assert!(shown.contains("a model composed of 4 models"), "{shown}");
+    for target in ["target      a: ", "target      b: ", "target      t: "] {
+        assert!(shown.contains(target), "{shown}");
+    }
+    let shown = fanout.text(&["model", "show", "out/model.fanout", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["rule"]["kind"], "targets");
+    assert_eq!(shown["members"].as_array().unwrap().len(), 4);
+
+    // A run that makes no model of all leaves none of an earlier run.
+    fanout.json(&[
+        &plan,
+        "--output",
+        "out",
+        "--set",
+        "refit=false",
+        "--set",
+        "threshold=null",
+    ]);
+    assert!(!fanout.path("out/model.fanout").exists());
+}
+
+/// One target is best learnt by a stump, the other by neighbours, of another guest.
+#[test]
+fn members_may_be_of_several_guests() {
+    let fanout = Fanout::new();
+    let mut rows = "x,z,high,sum\n".to_owned();
+    for row in 0..200_u32 {
+        let (x, z) = (row % 10, row / 10 % 10);
+        rows += &format!("{x},{z},{},{}\n", u32::from(z > 5), u32::from(x + z > 9));
+    }
+    fanout.write("all.csv", &rows);
+    let plan = "
+dataset: {source: all.csv, targets: [sum, high]}
+trainers:
+  - trainer: {name: decision_tree, params: {max_depth: 1}}
+  - trainer: {name: k_neighbors, params: {n_neighbors: 3}}
+cv: {method: k_fold, n_splits: 4, shuffle: true, random_state: 2}
+";
+    let plan = fanout.write("plan.yaml", plan);
+    fanout.json(&[&plan, "--output", "out"]);
+    let shown = fanout.text(&["model", "show", "out/model.fanout", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let trainer = |member: usize| shown["members"][member]["trainer"].as_str().unwrap();
+    assert_eq!((trainer(0), trainer(1)), ("k_neighbors", "decision_tree"));
+    let guest = |member: usize| shown["members"][member]["guest"].as_str().unwrap();
+    assert_ne!(guest(0), guest(1));
+    let predict =
+        |model: &str| cells(&fanout.text(&["predict", model, "all.csv", "--workers", "2"]));
+    let (sum, high) = (
+        predict("out/sum/model.fanout"),
+        predict("out/high/model.fanout"),
+    );
+    let all = predict("out/model.fanout");
+    assert_eq!((&all[0].1, &all[1].1), (&sum[0].1, &high[0].1));
+    assert_ne!(sum[0].1, high[0].1);
+
+    // Without its guests, the file is read with those of the program, or with one of a file.
+    fanout.json(&[&plan, "--output", "bare", "--without-guest"]);
+    assert_eq!(predict("bare/model.fanout"), all);
+    let component = exported("trees");
+    let guest = ["--guest", component.to_str().unwrap()];
+    let model = ["predict", "bare/model.fanout", "all.csv"];
+    assert_eq!(cells(&fanout.text(&[&model[..], &guest].concat())), all);
+    let other = exported("linfa").with_file_name("other.wasm");
+    fs::write(&other, b"\0asm").unwrap();
+    let guest = ["--guest", other.to_str().unwrap()];
+    let output = fanout.run(&[&model[..], &guest].concat());
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    assert!(told.contains("the model has no guest with it"), "{told}");
+}
+
+#[test]
+fn what_a_model_of_all_targets_can_not_do_is_refused_with_the_reason() {
+    let fanout = Fanout::new();
+    fanout.write("all.csv", &table(""));
+    let plan = format!(
+        "dataset: {{source: all.csv, targets: [{{column: a, positive: 1}}, b], drop: [t]}}{REST}"
+    );
+    let plan = plan.replace("[roc_auc, r2]", "[roc_auc]");
+    let plan = fanout.write("plan.yaml", &plan);
+    fanout.json(&[&plan, "--output", "out", "--without-guest"]);
+    fanout.write("new.csv", "x,z\n11,5\n0,3\n");
+    let model = "out/model.fanout";
+    let refused: [(&[&str], &str); 6] = [
+        (&["retrain", model], "a retraining is of one"),
+        (&["model", "importance", model], "importances are of one"),
+        (
+            &["model", "explain", model, "new.csv"],
+            "what features add is told of one",
+        ),
+        (
+            &["model", "dependence", model, "new.csv"],
+            "partial dependence is of one",
+        ),
+        (
+            &["model", "export", model, "--onnx", "model.onnx"],
+            "a file of ONNX is of one",
+        ),
+        (
+            &["model", "export", model, "--component", "model.wasm"],
+            "a component serves the predictions of one",
+        ),
+    ];
+    for (arguments, why) in refused {
+        let output = fanout.run(arguments);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {told}");
+        let what = "the model `out/model.fanout` is composed of 2 models (`targets`)";
+        assert!(told.contains(what), "{told}");
+        assert!(told.contains(why), "{told}");
+        assert!(told.contains("name the file of a member"), "{told}");
+    }
+    // A file of its own is told of each, too.
+    fanout.text(&["model", "importance", "out/a/model.fanout"]);
+
+    let mut bytes = fs::read(fanout.path(model)).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(fanout.path("damaged.fanout"), &bytes).unwrap();
+    let output = fanout.run(&["predict", "damaged.fanout", "new.csv"]);
+    assert_eq!(output.status.code(), Some(4));
+    let told = text(&output.stderr);
+    assert!(told.contains("is damaged: its part"), "{told}");
 }

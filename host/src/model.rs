@@ -1,7 +1,8 @@
-//! [`ModelFile`]: a fitted model as one file, `model.fanout`; [`predict()`], which
-//! applies it to rows of any source, in the guest that made it; [`export()`], which has
-//! that guest write it for others; and [`with_model()`], which makes a component of the
-//! guest that has the model inside and answers rows over HTTP.
+//! [`Model`]: what a file `model.fanout` holds: a [`ModelFile`], one fitted model with all
+//! that it takes to use it, or a [`Composite`] of several with a [`Rule`]; [`predict()`],
+//! which applies it to rows of any source, in the guests that made it; [`export()`], which
+//! has a guest write its model for others; and [`with_model()`], which makes a component of
+//! the guest that has the model inside and answers rows over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +14,33 @@ use crate::dataset::Recipe;
 use crate::digest::Digest;
 use crate::plan::DatasetPlan;
 
+mod chain;
+mod combination;
 mod component;
+mod composite;
 mod contributions;
 mod dependence;
 mod export;
 mod file;
+mod form;
 mod output;
 mod predict;
 mod predictions;
 mod served;
 mod training;
 
+pub use chain::Link;
+pub use combination::{Combination, Wanted};
 pub use component::with_model;
+pub use composite::{Composite, CompositeError, CompositeHead, Model, Rule};
 pub use contributions::DrawnContributions;
 pub use dependence::{FeatureDependence, PartialDependence};
 pub use export::{ExportError, export};
-pub use file::{ModelFile, ModelFileError};
+pub use file::ModelFile;
+pub use form::ModelFileError;
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
-pub use predictions::{Asked, Columns, PredictionTable};
+pub use predictions::{Columns, PredictionTable};
 pub use served::{ServedError, served};
 pub use training::{Distribution, Observed, QUANTILES, Training, bin, sorted};
 
@@ -69,6 +78,14 @@ pub struct ModelHead {
     pub oob_score: Option<f64>,
     /// The plan that made it, without what decides no score.
     pub plan: Map<String, Value>,
+}
+
+impl ModelHead {
+    /// The name of its target. It is not that of the column where the target is made of
+    /// one, as `delay_above_15` is.
+    pub fn target_name(&self) -> &str {
+        &self.reading.target
+    }
 }
 
 /// What a model predicts.

@@ -8,7 +8,9 @@ use clap::builder::RangedU64ValueParser;
 use clap::{ArgGroup, Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
-use fanout::model::{ModelFile, ModelHead, export, served, with_model};
+use fanout::model::{
+    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, export, served, with_model,
+};
 use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, counted, score};
 use fanout::session::{OpenModel, SessionError, component as component_of};
@@ -62,16 +64,20 @@ pub(crate) struct Show {
 
 impl Show {
     fn run(self) -> Result<(), CommandError> {
-        let model = ModelFile::read(&self.file).map_err(SessionError::from)?;
+        let model = AnyModel::read(&self.file).map_err(SessionError::from)?;
         if self.json {
-            let text = document(&model).and_then(|document| {
-                let text = serde_json::to_string_pretty(&document)?;
-                Ok(text)
-            });
+            let document = match &model {
+                AnyModel::One(file) => document(file),
+                AnyModel::Composite(composite) => composite_document(composite),
+            };
+            let text = document.and_then(|document| serde_json::to_string_pretty(&document));
             let text = text.map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
             print(&(text + "\n"));
         } else {
-            print(&text(&model)?);
+            print(&match &model {
+                AnyModel::One(file) => text(file)?,
+                AnyModel::Composite(composite) => composite_text(composite)?,
+            });
         }
         Ok(())
     }
@@ -115,12 +121,14 @@ impl Export {
         let content = match (&self.onnx, &self.component) {
             (Some(_), _) => self.onnx()?,
             (None, component) => {
-                let model = ModelFile::read(&self.model).map_err(SessionError::from)?;
+                let model = AnyModel::read(&self.model).map_err(SessionError::from)?;
+                let model = model.only(&self.model, "a component serves the predictions");
+                let model = model.map_err(SessionError::from)?;
                 let served = served(&model.head).map_err(SessionError::from)?;
                 let package = fanout_contract::served::package(&served, &model.fitted);
                 match component {
                     Some(_) => {
-                        let guest = component_of(&model, self.guest.as_deref())?;
+                        let guest = component_of(model, self.guest.as_deref())?;
                         with_model(&guest, &package).map_err(SessionError::from)?
                     }
                     None => package,
@@ -142,8 +150,9 @@ impl Export {
             memory: self.memory.unwrap_or(TaskLimits::default().memory),
             ..TaskLimits::default()
         };
-        let form = ModelForm::Onnx(model.file.head.onnx(self.opset));
-        let file = export(&model.predictor(limits, 1, cancel), &form);
+        let (file, predictor) = model.only("a file of ONNX is", limits, 1, cancel)?;
+        let form = ModelForm::Onnx(file.head.onnx(self.opset));
+        let file = export(&predictor, &form);
         Ok(file.map_err(SessionError::from)?)
     }
 }
@@ -161,6 +170,45 @@ fn document(model: &ModelFile) -> Result<Value, serde_json::Error> {
         })
     });
     Ok(document)
+}
+
+/// The rule, and the documents of the members.
+fn composite_document(composite: &Composite) -> Result<Value, serde_json::Error> {
+    let members = composite.members().iter().map(document);
+    let mut document = serde_json::to_value(composite.head())?;
+    document["members"] = members.collect::<Result<Vec<_>, _>>()?.into();
+    Ok(document)
+}
+
+fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
+    let (head, members) = (composite.head(), composite.members());
+    let rule = match &head.rule {
+        Rule::Targets => {
+            "targets: the predictions of each member's target, side by side".to_owned()
+        }
+        Rule::Chain { order } => {
+            let names = order
+                .iter()
+                .map(|member| members[*member].head.target_name());
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!(
+                "chain: {}; each reads the predictions of those before",
+                clip(&names, 60)
+            )
+        }
+    };
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{}: a model composed of {} models",
+        head.name,
+        members.len()
+    )?;
+    writeln!(text, "rule        {rule}")?;
+    for member in members {
+        write!(text, "\n{}", self::text(member)?)?;
+    }
+    Ok(text)
 }
 
 fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {

@@ -9,7 +9,7 @@ use clap::Args;
 use fanout::dataset::RowSource;
 use fanout::error::ErrorKind;
 use fanout::model::{
-    Asked, Columns, ModelHead, PredictError, Predicted, Predictor, RowWriter, predict,
+    Combination, ModelFile, PredictError, Predicted, Predictor, RowWriter, Wanted, predict,
 };
 use fanout::plan::SourceFormat;
 use fanout::report::files;
@@ -37,10 +37,10 @@ pub(crate) struct Predict {
 
 impl Predict {
     pub(crate) fn run(self) -> Result<(), CommandError> {
-        let (outputs, probabilities) = (self.outputs, self.probabilities);
-        self.rows.run(|head| match outputs {
-            true => Asked::Outputs,
-            false => Asked::Predictions(Columns::new(head, probabilities)),
+        let probabilities = self.probabilities;
+        self.rows.run(match self.outputs {
+            true => Wanted::Outputs,
+            false => Wanted::Predictions { probabilities },
         })
     }
 }
@@ -101,9 +101,13 @@ pub(crate) struct OpenData {
 }
 
 impl OpenData {
-    pub(crate) fn predictor(&self) -> Predictor<'_> {
+    /// The only model, and what predicts with it; `what` is wanted of it.
+    pub(crate) fn only(
+        &self,
+        what: &'static str,
+    ) -> Result<(&ModelFile, Predictor<'_>), SessionError> {
         let cancel = self.cancel.clone();
-        self.model.predictor(self.limits, self.workers, cancel)
+        self.model.only(what, self.limits, self.workers, cancel)
     }
 }
 
@@ -133,7 +137,7 @@ impl ModelData {
             data => (None, data.to_owned(), None),
         };
         let store = Location::new(self.store.as_deref().unwrap_or("memory://"));
-        let head = &model.file.head;
+        let head = model.model.reads();
         let source = (source.as_str(), of_input);
         let rows = RowSource::open(&head.reading, &head.recipe, source, &store, keep)?;
         let limits = TaskLimits {
@@ -178,17 +182,21 @@ impl ModelData {
 
 impl ModelRows {
     /// Writes what the model says of the rows.
-    pub(crate) fn run(self, asked: impl FnOnce(&ModelHead) -> Asked) -> Result<(), CommandError> {
+    pub(crate) fn run(self, wanted: Wanted) -> Result<(), CommandError> {
         let started = Instant::now();
         let open = self.data.open(&self.keep)?;
-        let asked = asked(&open.model.file.head);
-        let (predictor, rows, format) = (open.predictor(), &open.rows, open.format);
+        if wanted == Wanted::Contributions {
+            open.only("what features add is told")?;
+        }
+        let combination = Combination::new(&open.model.model, wanted);
+        let members = (open.model).predictors(open.limits, open.workers, &open.cancel);
+        let (rows, format) = (&open.rows, open.format);
         let predicted = if self.data.to_output() {
-            write(&predictor, rows, &asked, format, io::stdout())?
+            write(&members, rows, &combination, format, io::stdout())?
         } else {
             let mut result = None;
             files::replace(&self.data.output, |output| {
-                let written = write(&predictor, rows, &asked, format, output);
+                let written = write(&members, rows, &combination, format, output);
                 let failed = written.is_err();
                 result = Some(written);
                 match failed {
@@ -225,14 +233,16 @@ impl ModelRows {
 
 /// Writes the predictions of all rows.
 fn write(
-    predictor: &Predictor<'_>,
+    members: &[Predictor<'_>],
     rows: &RowSource,
-    asked: &Asked,
+    combination: &Combination,
     format: SourceFormat,
     output: impl Write + Send,
 ) -> Result<Predicted, SessionError> {
     let mut writer = RowWriter::new(format, BufWriter::with_capacity(1 << 20, output));
-    let predicted = predict(predictor, rows, asked, &mut |batch| writer.write(&batch));
+    let predicted = predict(members, rows, combination, &mut |batch| {
+        writer.write(&batch)
+    });
     match predicted.and_then(|predicted| {
         let finished = writer.finish();
         finished.map_err(PredictError::Output)?;

@@ -48,11 +48,27 @@ struct Only {
 /// Rows as a model reads them.
 #[derive(Debug)]
 pub struct ModelRows {
-    /// A Parquet file of a dataset, without a target.
-    pub table: Bytes,
+    columns: Vec<ArrayRef>,
+    layout: Layout,
     /// By feature with categories that the training data did not have: its name, the
     /// number of rows, and the first such category.
     pub unknown: Vec<(String, u64, String)>,
+}
+
+impl ModelRows {
+    /// The rows as a Parquet file of a dataset, without a target; `added` are features
+    /// behind those of the source.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn table(&self, added: &[(Column, ArrayRef)]) -> Result<Bytes, DatasetError> {
+        let (mut columns, mut layout) = (self.columns.clone(), self.layout.clone());
+        for (column, values) in added {
+            columns.push(ArrayRef::clone(values));
+            layout.columns.push(column.clone());
+        }
+        Ok(table(columns, &layout).map_err(WriteError::from)?)
+    }
 }
 
 impl RowSource {
@@ -196,8 +212,11 @@ impl RowSource {
             layout,
             unknown,
         } = self.features(batch)?;
-        let table = table(columns, &layout).map_err(WriteError::from)?;
-        Ok(ModelRows { table, unknown })
+        Ok(ModelRows {
+            columns,
+            layout,
+            unknown,
+        })
     }
 
     /// The features of the rows of a batch.

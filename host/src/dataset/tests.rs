@@ -26,6 +26,7 @@ use crate::plan::{
     TrainerPlan,
 };
 
+mod added;
 mod columns;
 mod formats;
 mod measure;
@@ -70,6 +71,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             positive: None,
             groups: None,
             targets: Vec::new(),
+            chain: Vec::new(),
             stratify: Default::default(),
             missing_target: Default::default(),
         },

@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
 use std::sync::Arc;
 
+use super::predictions::whole;
 use super::{PredictError, PredictionTable, Predictor};
 use crate::dataset::DrawnRows;
 use crate::task::TaskFault;
@@ -38,7 +39,8 @@ impl DrawnContributions {
             let indices = UInt64Array::from(rows.rows[part.clone()].to_vec());
             let bytes = instance.explain(&rows.table(part)?);
             let bytes = bytes.map_err(PredictError::Guest)?;
-            let told = PredictionTable::contributions(&bytes.into(), count);
+            let told = whole(&bytes.into(), count);
+            let told = told.and_then(|answer| PredictionTable::contributions(&answer));
             let malformed = |message| PredictError::Guest(TaskFault::MalformedAnswer { message });
             let field = Field::new("row", DataType::UInt64, false);
             let told = told.map_err(malformed)?;

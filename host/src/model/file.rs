@@ -1,74 +1,15 @@
-//! [`ModelFile`]: the form of `model.fanout`.
-//!
-//! ```text
-//! 8 bytes   "fanoutM" and the version of the form, 1
-//! 8 bytes   the size of the head, little-endian
-//! 32 bytes  the SHA-256 digest of the head
-//! the head  JSON: a ModelHead, and the parts with their sizes and digests
-//! the parts one after the other
-//! ```
+//! [`ModelFile`]: the form of a `model.fanout` of one model. Its head in JSON is a
+//! [`ModelHead`], and the parts with their sizes and digests.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::form::{self, ModelFileError, Opened, PartStamp};
 use super::{ModelHead, Training};
 use crate::digest::Digest;
-
-const MAGIC: &[u8; 7] = b"fanoutM";
-const VERSION: u8 = 1;
-/// Bytes before the head.
-const PREFIX: usize = 8 + 8 + 32;
-
-/// Why a model file can't be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelFileError {
-    /// There is no such file, or it can't be read.
-    #[error("can't read the model `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// It is another kind of file.
-    #[error("`{}` is no model of fanout", path.display())]
-    Other {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is of a version that this program does not read.
-    #[error(
-        "the model `{}` is of version {version}; this program reads version {VERSION}",
-        path.display()
-    )]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u8,
-    },
-    /// Its bytes are not those that were written.
-    #[error("the model `{}` is damaged: {what}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// It is whole, and its head is not of a form that this program knows.
-    #[error("the model `{}` is not of a form that this version of fanout reads", path.display())]
-    Form {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-}
 
 /// A fitted model with all that it takes to use it.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +50,18 @@ struct Part {
     digest: Digest,
 }
 
+impl PartName {
+    /// Its name in messages.
+    fn told(self) -> String {
+        let told = match self {
+            Self::Fitted => "model",
+            Self::Guest => "guest",
+            Self::Training => "record of the training data",
+        };
+        told.to_owned()
+    }
+}
+
 impl ModelFile {
     /// A model of these parts.
     pub fn new(
@@ -135,94 +88,46 @@ impl ModelFile {
             .chain(guest)
             .chain(training.iter().map(|bytes| (PartName::Training, bytes)))
             .collect();
-        let listed = parts.iter().map(|(name, bytes)| Part {
-            name: *name,
-            size: bytes.len() as u64,
-            digest: Digest::of(bytes),
+        let listed = parts.iter().map(|(name, bytes)| {
+            let PartStamp { size, digest } = PartStamp::of(bytes);
+            Part {
+                name: *name,
+                size,
+                digest,
+            }
         });
         let head = Head {
             fanout: env!("CARGO_PKG_VERSION").to_owned(),
             model: self.head.clone(),
             parts: listed.collect(),
         };
-        let head = serde_json::to_vec(&head)?;
-        output.write_all(MAGIC)?;
-        output.write_all(&[VERSION])?;
-        output.write_all(&(head.len() as u64).to_le_bytes())?;
-        output.write_all(Digest::of(&head).as_bytes())?;
-        output.write_all(&head)?;
-        for (_, bytes) in parts {
-            output.write_all(bytes)?;
-        }
-        Ok(())
+        form::write(
+            form::ONE,
+            &head,
+            parts.into_iter().map(|(_, bytes)| bytes),
+            output,
+        )
     }
 
-    /// Reads a file, and checks all its digests.
+    /// Reads the model of a file whose head is whole, and checks all its digests.
     ///
     /// # Errors
-    /// If it is no model, of another version, or was changed.
-    pub fn read(path: &Path) -> Result<Self, ModelFileError> {
-        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::of_bytes(&bytes.into(), path)
-    }
-
-    /// Reads the bytes of a file; `path` is its name in messages.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn of_bytes(bytes: &Bytes, path: &Path) -> Result<Self, ModelFileError> {
-        let path = || path.to_owned();
-        let damaged = |what: &str| ModelFileError::Damaged {
-            path: path(),
-            what: what.to_owned(),
-        };
-        match bytes.get(..8).and_then(|start| start.split_last()) {
-            Some((&version, magic)) if magic == MAGIC => match version {
-                VERSION => {}
-                version => {
-                    let path = path();
-                    return Err(ModelFileError::Version { path, version });
-                }
-            },
-            _ => return Err(ModelFileError::Other { path: path() }),
-        }
-        let cut = || damaged("it ends too early");
-        let size = bytes.get(8..16).ok_or_else(cut)?;
-        let size = u64::from_le_bytes(size.try_into().expect("it has 8 bytes"));
-        let end = usize::try_from(size)
-            .ok()
-            .and_then(|size| size.checked_add(PREFIX));
-        let end = end.filter(|end| *end <= bytes.len()).ok_or_else(cut)?;
-        let head = &bytes[PREFIX..end];
-        if Digest::of(head).as_bytes() != &bytes[16..PREFIX] {
-            return Err(damaged("its head was changed"));
-        }
-        let head: Head = serde_json::from_slice(head).map_err(|source| ModelFileError::Form {
-            path: path(),
-            source,
-        })?;
-        let (mut at, mut fitted, mut guest, mut training) = (end, None, None, None);
-        for part in &head.parts {
-            let end = usize::try_from(part.size).ok();
-            let end = end.and_then(|size| at.checked_add(size));
-            let end = end.filter(|end| *end <= bytes.len()).ok_or_else(cut)?;
-            let content = bytes.slice(at..end);
-            let (name, slot) = match part.name {
-                PartName::Fitted => ("model", &mut fitted),
-                PartName::Guest => ("guest", &mut guest),
-                PartName::Training => ("record of the training data", &mut training),
+    /// If it is of another form, or was changed.
+    pub(super) fn of_opened(opened: &Opened<'_>, path: &Path) -> Result<Self, ModelFileError> {
+        let damaged = |what: &str| ModelFileError::damaged(path, what);
+        let head: Head = opened.head()?;
+        let stamps = head.parts.iter().map(|part| {
+            let Part { name, size, digest } = *part;
+            (PartStamp { size, digest }, name.told())
+        });
+        let (mut fitted, mut guest, mut training) = (None, None, None);
+        for (part, content) in head.parts.iter().zip(opened.parts(stamps)?) {
+            let slot = match part.name {
+                PartName::Fitted => &mut fitted,
+                PartName::Guest => &mut guest,
+                PartName::Training => &mut training,
             };
-            if Digest::of(&content) != part.digest {
-                return Err(damaged(&format!("its {name} was changed")));
-            }
             *slot = Some(content);
-            at = end;
-        }
-        if at != bytes.len() {
-            return Err(damaged("it goes on behind its end"));
         }
         let fitted = fitted.ok_or_else(|| damaged("it has no model"))?;
         if guest
@@ -231,16 +136,13 @@ impl ModelFile {
         {
             return Err(damaged("its guest is another"));
         }
-        let form = |source| ModelFileError::Form {
-            path: path(),
-            source,
-        };
         let training = training.map(|bytes: Bytes| serde_json::from_slice(&bytes));
+        let training = training.transpose();
         Ok(Self {
             head: head.model,
             fitted,
             guest,
-            training: training.transpose().map_err(form)?,
+            training: training.map_err(|source| ModelFileError::form(path, source))?,
         })
     }
 }

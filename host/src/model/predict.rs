@@ -1,5 +1,6 @@
-//! [`predict()`]: applies a model to rows, batch by batch, on several threads. Memory
-//! holds as many batches as there are workers, and a few more.
+//! [`predict()`]: applies the members of a model to rows, batch by batch, on several
+//! threads, and combines what they predict. Memory holds as many batches as there are
+//! workers, and a few more.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +12,10 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use fanout_contract::{Fault, Importances};
 
-use super::{Asked, PredictionTable};
+use super::combination::{Combination, Uncombined};
+use super::predictions::whole;
 use crate::dataset::{DatasetError, DrawnError, RowSource};
+use crate::digest::Digest;
 use crate::sandbox::{Guest, Instance, THREAD_STACK};
 use crate::task::{Cancel, TaskFault, TaskLimits};
 
@@ -37,13 +40,19 @@ pub enum PredictError {
     /// The model has no numbers whose dependence on a feature could be told.
     #[error("the model predicts neither probabilities nor decisions, but classes alone")]
     ClassesAlone,
+    /// Predictions of two members would have one name.
+    #[error("two columns of predictions would be called `{name}`")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// A thread can't be started.
     #[error("can't start the threads that predict")]
     Threads(#[source] std::io::Error),
 }
 
 /// A model in the guest that reads it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Predictor<'a> {
     /// The guest.
     pub guest: &'a Guest,
@@ -147,19 +156,25 @@ struct BatchMade {
     unknown: Vec<(String, u64, String)>,
 }
 
-/// Predicts all rows, and passes the predictions, behind the kept columns, to `write`
-/// in the order of the rows.
+/// Predicts all rows by all members of a model, and passes what `combination` makes of it,
+/// behind the kept columns, to `write` in the order of the rows. The number of threads is
+/// that of the first member.
 ///
 /// # Errors
 /// The first error in the order of the rows.
 pub fn predict(
-    predictor: &Predictor<'_>,
+    members: &[Predictor<'_>],
     rows: &RowSource,
-    asked: &Asked,
+    combination: &Combination,
     write: &mut dyn FnMut(RecordBatch) -> std::io::Result<()>,
 ) -> Result<Predicted, PredictError> {
-    let workers = predictor.workers.max(1);
+    let workers = members.first().map_or(1, |first| first.workers.max(1));
     let ahead = workers * AHEAD;
+    let work = Work {
+        members,
+        rows,
+        combination,
+    };
     std::thread::scope(|scope| {
         let (permit, permits) = sync_channel::<()>(ahead);
         let (read, batches) = sync_channel(ahead);
@@ -172,8 +187,8 @@ pub fn predict(
         let batches = std::sync::Arc::new(Mutex::new(batches));
         for number in 0..workers {
             let (batches, made) = (std::sync::Arc::clone(&batches), made.clone());
-            let work = move || work(predictor, rows, asked, &batches, &made);
-            spawn(scope, &format!("predict-{number}"), work)?;
+            let body = move || work.run(&batches, &made);
+            spawn(scope, &format!("predict-{number}"), body)?;
         }
         drop((made, batches));
         collect(&results, &permit, write)
@@ -207,66 +222,124 @@ fn read_batches(
 
 type Batches = Mutex<Receiver<(usize, Result<RecordBatch, DatasetError>)>>;
 
-/// Predicts batches until there are none, or one fails.
-fn work(
-    predictor: &Predictor<'_>,
-    rows: &RowSource,
-    asked: &Asked,
-    batches: &Batches,
-    made: &SyncSender<Made>,
-) {
-    let mut instance = None;
-    loop {
-        let next = batches
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok((number, batch)) = next else { return };
-        let result = batch
-            .map_err(PredictError::from)
-            .and_then(|batch| of_batch(predictor, &mut instance, rows, asked, &batch));
-        let failed = result.is_err();
-        if made.send((number, result)).is_err() || failed {
-            return;
+/// The members of a model in the instances of one thread: one instance for all members of
+/// a guest.
+struct OpenMembers {
+    instances: Vec<(Digest, Instance)>,
+    /// By member: its instance, and the number of its model there.
+    places: Vec<(usize, usize)>,
+}
+
+impl OpenMembers {
+    fn new(members: &[Predictor<'_>]) -> Result<Self, TaskFault> {
+        let (mut instances, mut opened) = (Vec::<(Digest, Instance)>::new(), Vec::new());
+        let mut places = Vec::with_capacity(members.len());
+        for member in members {
+            let guest = member.guest.digest();
+            let known = instances.iter().position(|(known, _)| *known == guest);
+            let place = match known {
+                Some(place) => {
+                    instances[place].1.open_model(member.fitted)?;
+                    place
+                }
+                None => {
+                    instances.push((guest, member.instance()?));
+                    opened.push(0);
+                    instances.len() - 1
+                }
+            };
+            places.push((place, opened[place]));
+            opened[place] += 1;
         }
+        Ok(Self { instances, places })
+    }
+
+    /// What the guest of a member says of a table of `rows` rows.
+    fn answer(
+        &mut self,
+        member: usize,
+        table: &Bytes,
+        rows: usize,
+        explains: bool,
+    ) -> Result<RecordBatch, TaskFault> {
+        let (place, model) = self.places[member];
+        let instance = &mut self.instances[place].1;
+        let bytes = match explains {
+            true => instance.explain(table)?,
+            false => instance.predict_by(model, table)?,
+        };
+        let answer = whole(&bytes.into(), rows);
+        answer.map_err(|message| TaskFault::MalformedAnswer { message })
     }
 }
 
-fn of_batch(
-    predictor: &Predictor<'_>,
-    instance: &mut Option<Instance>,
-    rows: &RowSource,
-    asked: &Asked,
-    batch: &RecordBatch,
-) -> Result<BatchMade, PredictError> {
-    let encoded = rows.encode(batch)?;
-    let instance = match instance {
-        Some(instance) => instance,
-        None => instance.insert(predictor.instance().map_err(PredictError::Guest)?),
-    };
-    let made = match asked {
-        Asked::Predictions(columns) => {
-            let bytes = instance.predict(&encoded.table);
-            let bytes = bytes.map_err(PredictError::Guest)?;
-            PredictionTable::read(&bytes.into(), batch.num_rows(), columns)
+/// What the threads that predict share.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    members: &'a [Predictor<'a>],
+    rows: &'a RowSource,
+    combination: &'a Combination,
+}
+
+impl Work<'_> {
+    /// Predicts batches until there are none, or one fails.
+    fn run(&self, batches: &Batches, made: &SyncSender<Made>) {
+        let mut open = None;
+        loop {
+            let next = batches
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv();
+            let Ok((number, batch)) = next else { return };
+            let result = batch
+                .map_err(PredictError::from)
+                .and_then(|batch| self.of_batch(&mut open, &batch));
+            let failed = result.is_err();
+            if made.send((number, result)).is_err() || failed {
+                return;
+            }
         }
-        Asked::Outputs => {
-            let bytes = instance.predict(&encoded.table);
-            let bytes = bytes.map_err(PredictError::Guest)?;
-            PredictionTable::outputs(&bytes.into(), batch.num_rows())
+    }
+
+    fn of_batch(
+        &self,
+        open: &mut Option<OpenMembers>,
+        batch: &RecordBatch,
+    ) -> Result<BatchMade, PredictError> {
+        let rows = self.rows.encode(batch)?;
+        let open = match open {
+            Some(open) => open,
+            None => {
+                let opened = OpenMembers::new(self.members);
+                open.insert(opened.map_err(PredictError::Guest)?)
+            }
+        };
+        let malformed = |message| PredictError::Guest(TaskFault::MalformedAnswer { message });
+        let explains = self.combination.explains();
+        let mut answers: Vec<Option<RecordBatch>> = vec![None; self.members.len()];
+        // That of the features of the source alone, which most members read.
+        let table = rows.table(&[])?;
+        for &member in self.combination.order() {
+            let added = self.combination.added(member, &answers);
+            let added = added.map_err(malformed)?;
+            let own = match added.as_slice() {
+                [] => table.clone(),
+                added => rows.table(added)?,
+            };
+            let answer = open.answer(member, &own, batch.num_rows(), explains);
+            answers[member] = Some(answer.map_err(PredictError::Guest)?);
         }
-        Asked::Contributions => {
-            let bytes = instance.explain(&encoded.table);
-            let bytes = bytes.map_err(PredictError::Guest)?;
-            PredictionTable::contributions(&bytes.into(), batch.num_rows())
-        }
-    };
-    let made =
-        made.map_err(|message| PredictError::Guest(TaskFault::MalformedAnswer { message }))?;
-    Ok(BatchMade {
-        batch: made.behind(rows.kept(batch)),
-        unknown: encoded.unknown,
-    })
+        let answers: Vec<RecordBatch> = answers.into_iter().flatten().collect();
+        let made = self.combination.combine(&answers);
+        let made = made.map_err(|error| match error {
+            Uncombined::Answer(message) => malformed(message),
+            Uncombined::SameName(name) => PredictError::SameName { name },
+        })?;
+        Ok(BatchMade {
+            batch: made.behind(self.rows.kept(batch)),
+            unknown: rows.unknown,
+        })
+    }
 }
 
 /// Passes the batches on in order, and gives a permit for another for each.

@@ -54,17 +54,6 @@ impl Columns {
     }
 }
 
-/// What a model is asked of rows.
-#[derive(Clone, Debug)]
-pub enum Asked {
-    /// Predictions.
-    Predictions(Columns),
-    /// All that the guest says, as in files of predictions.
-    Outputs,
-    /// What each feature adds to the outputs of the model.
-    Contributions,
-}
-
 /// The predictions of a batch of rows, or what features add to them.
 #[derive(Clone, Debug)]
 pub struct PredictionTable {
@@ -73,12 +62,11 @@ pub struct PredictionTable {
 }
 
 impl PredictionTable {
-    /// Reads what a guest returned for `rows` rows.
+    /// Reads what a guest answered, as [`whole`] gives it.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn read(bytes: &Bytes, rows: usize, wanted: &Columns) -> Result<Self, String> {
-        let found = whole(bytes, rows)?;
+    pub(super) fn read(found: &RecordBatch, wanted: &Columns) -> Result<Self, String> {
         let numbers = |name: &str| {
             let column = found.column_by_name(name)?;
             column.as_primitive_opt::<Float64Type>().cloned()
@@ -141,12 +129,11 @@ impl PredictionTable {
         Ok(Self { columns })
     }
 
-    /// Reads all that a guest returned for `rows` rows; classes as texts.
+    /// Reads all that a guest answered; classes as texts.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn outputs(bytes: &Bytes, rows: usize) -> Result<Self, String> {
-        let found = whole(bytes, rows)?;
+    pub(super) fn outputs(found: &RecordBatch) -> Result<Self, String> {
         let schema = found.schema();
         let columns = schema.fields().iter().zip(found.columns());
         let columns = columns.map(|(field, values)| {
@@ -163,13 +150,11 @@ impl PredictionTable {
         })
     }
 
-    /// Reads what a guest returned for the contributions of `rows` rows: columns of
-    /// numbers.
+    /// Reads what a guest answered for the contributions of rows: columns of numbers.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn contributions(bytes: &Bytes, rows: usize) -> Result<Self, String> {
-        let found = whole(bytes, rows)?;
+    pub(super) fn contributions(found: &RecordBatch) -> Result<Self, String> {
         let schema = found.schema();
         let columns = schema.fields().iter().zip(found.columns());
         let columns = columns.map(|(field, values)| {
@@ -240,8 +225,11 @@ pub(super) fn responses(
     }
 }
 
-/// A Parquet file of so many rows as one batch.
-fn whole(bytes: &Bytes, rows: usize) -> Result<RecordBatch, String> {
+/// What a guest returned for so many rows, a Parquet file, as one batch.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn whole(bytes: &Bytes, rows: usize) -> Result<RecordBatch, String> {
     let read = || {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
         let reader = reader.and_then(|reader| reader.with_batch_size(rows.max(1)).build());

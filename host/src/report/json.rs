@@ -107,6 +107,7 @@ struct Together<'a> {
     name: &'a str,
     targets: Vec<OneTarget<'a>>,
     over_targets: &'a Option<OverTargetScores>,
+    model: Option<String>,
     warnings: &'a [String],
     failure: Option<&'a super::Failure>,
     took: Option<&'a Usage>,
@@ -138,6 +139,10 @@ pub fn write_all(reports: &Reports, output: &mut impl Write) -> io::Result<()> {
         name: &reports.plan.name,
         targets: targets.collect::<io::Result<_>>()?,
         over_targets: &reports.over_targets,
+        model: reports
+            .model
+            .as_ref()
+            .map(|path| path.display().to_string()),
         warnings: &reports.warnings,
         failure: reports.failure.as_ref(),
         took: reports.usage.as_ref(),

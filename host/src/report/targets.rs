@@ -6,7 +6,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the candidates of all targets, one after the other; the column `target` says of which |
-//! | `targets.json` | of each target its `run`, its `folder` and its `best`, as in `best.json`; and the metrics `over_targets` |
+//! | `model.fanout` | the models of all targets as one: see [`crate::model`] |
+//! | `targets.json` | of each target its `run`, its `folder` and its `best`, as in `best.json`; the metrics `over_targets`; and the file `model`, where there is one |
 
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use super::files::{self, FORMAT, FilesError};
 use super::findings::FindingsTable;
 use super::{Best, Failure, Report, Usage};
 use crate::digest::Digest;
+use crate::model::Composite;
 use crate::plan::Plan;
 use crate::worth::OverTargetScores;
 
@@ -28,6 +30,8 @@ pub struct Reports {
     /// In the plan's order; at least one. What concerns the process, the plan and the
     /// table is in the only one, or else below.
     pub targets: Vec<Report>,
+    /// The file of the models of several targets as one, beside the model of each target.
+    pub model: Option<PathBuf>,
     /// Metrics over the predictions of several targets; `None` where there are none.
     pub over_targets: Option<OverTargetScores>,
     /// Warnings about the plan and the table of several targets.
@@ -45,6 +49,7 @@ struct Document<'a> {
     name: &'a str,
     targets: Vec<OneTarget<'a>>,
     over_targets: &'a Option<OverTargetScores>,
+    model: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -65,16 +70,24 @@ impl Reports {
     }
 
     /// Writes the files of all targets into the folder of the plan, if it has one and
-    /// several targets. Files of an earlier report are replaced or removed. Returns their
-    /// paths.
-    pub fn write(&self) -> Result<Vec<PathBuf>, FilesError> {
-        let Some(folder) = self.plan.output.as_ref().filter(|_| self.targets.len() > 1) else {
+    /// several targets; `model` is that of all. Files of an earlier report are replaced or
+    /// removed. Returns their paths.
+    pub fn write(&mut self, model: Option<&Composite>) -> Result<Vec<PathBuf>, FilesError> {
+        let folder = self.plan.output.clone();
+        let Some(folder) = folder.filter(|_| self.targets.len() > 1) else {
             return Ok(Vec::new());
         };
+        let folder = folder.as_path();
+        self.model = model.map(|_| files::MODEL.into());
         files::make_folder(folder)?;
         let table = FindingsTable::of_targets(&self.targets);
         files::clear(folder, &[table.name])?;
         let mut written = files::write_table(folder, table.name, &table.columns())?;
+        if let Some(model) = model {
+            let path = folder.join(files::MODEL);
+            files::replace(&path, |output| model.write(output))?;
+            written.push(path);
+        }
         let targets = self.targets.iter().map(|report| {
             let own = report.plan.output.as_deref();
             let name = own.and_then(|own| own.file_name());
@@ -90,6 +103,7 @@ impl Reports {
             name: &self.plan.name,
             targets: targets.collect(),
             over_targets: &self.over_targets,
+            model: self.model.as_ref().map(|path| path.display().to_string()),
         };
         let path = folder.join(files::TARGETS);
         files::replace(&path, |output| -> io::Result<()> {

@@ -41,7 +41,8 @@ pub struct Instance {
     store: Store<State>,
     bindings: Bindings,
     dataset: Option<ResourceAny>,
-    model: Option<ResourceAny>,
+    /// In the order in which they were opened.
+    models: Vec<ResourceAny>,
     spent: bool,
 }
 
@@ -58,7 +59,7 @@ impl Instance {
             store,
             bindings,
             dataset: None,
-            model: None,
+            models: Vec::new(),
             spent: false,
         })
     }
@@ -154,19 +155,26 @@ impl Instance {
     }
 
     /// Reads a model of this guest, for [`Instance::predict`]. What the instance had
-    /// read before stays in its memory.
+    /// read before stays in its memory, other models open.
     pub fn open_model(&mut self, model: &[u8]) -> Result<(), TaskFault> {
         let opened = self.call(FAULT, |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
             door.model().call_open(store, model)
         })?;
-        self.model = Some(opened.map_err(refused)?);
+        self.models.push(opened.map_err(refused)?);
         Ok(())
     }
 
-    /// Predicts every row of a table by the open model: Parquet files both.
+    /// Predicts every row of a table by the model that was opened last: Parquet files
+    /// both.
     pub fn predict(&mut self, table: &[u8]) -> Result<Vec<u8>, TaskFault> {
-        let model = self.model()?;
+        let last = self.models.len().saturating_sub(1);
+        self.predict_by(last, table)
+    }
+
+    /// As [`Instance::predict`], by the model that was opened as number `model`, from 0.
+    pub fn predict_by(&mut self, model: usize, table: &[u8]) -> Result<Vec<u8>, TaskFault> {
+        let model = self.models.get(model).copied().ok_or_else(no_model)?;
         self.call(self.memory(), |bindings, store| {
             let door = bindings.fanout_trainer_trainer();
             door.model().call_predict(store, model, table)
@@ -216,10 +224,9 @@ impl Instance {
         }
     }
 
+    /// The model that was opened last.
     fn model(&self) -> Result<ResourceAny, TaskFault> {
-        self.model.ok_or_else(|| TaskFault::Refused {
-            fault: Fault::InvalidTask("no model is open".to_owned()),
-        })
+        self.models.last().copied().ok_or_else(no_model)
     }
 
     fn dataset(&self) -> Result<ResourceAny, TaskFault> {
@@ -254,6 +261,12 @@ impl std::fmt::Debug for Instance {
         f.debug_struct("Instance")
             .field("spent", &self.spent)
             .finish_non_exhaustive()
+    }
+}
+
+fn no_model() -> TaskFault {
+    TaskFault::Refused {
+        fault: Fault::InvalidTask("no model is open".to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use fanout_contract::Fault;
 use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
-use crate::model::{ExportError, ModelFileError, PredictError, ServedError};
+use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::queue::QueueError;
@@ -92,12 +92,36 @@ pub enum SessionError {
     /// The predictions of the best candidate can't be scored.
     #[error("the predictions of the best candidate can't be scored")]
     Assessment(#[source] Fault),
+    /// A target of a chain has no model, so that those behind it can't be searched.
+    #[error("the chain of targets ends at `{target}`: {}", failure.message)]
+    Chain {
+        /// The target.
+        target: String,
+        /// What went wrong with it.
+        failure: Failure,
+    },
+    /// The splits don't test each row once, so that a chain has no predictions of it.
+    #[error(
+        "a chain of targets needs each row to be tested once: of `{target}`, {never} rows are \
+         tested by no split and {twice} by several"
+    )]
+    NoPartition {
+        /// The target.
+        target: String,
+        /// The number of rows without a prediction.
+        never: usize,
+        /// The number of predictions of rows that have one.
+        twice: usize,
+    },
     /// The refitted model is in the store no more.
     #[error("the refitted model was removed from the store before it was read")]
     ModelLost,
     /// A model file can't be read.
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
+    /// A composite model, where one model is wanted.
+    #[error(transparent)]
+    Composite(#[from] CompositeError),
     /// The guest of a model is not at hand.
     #[error("the model has no guest with it, and guest `{guest}` is none of this program's")]
     ModelGuest {
@@ -127,6 +151,12 @@ pub enum RetrainError {
     /// The model file does not name its source.
     #[error("the model does not say on which data it was trained")]
     NoSource,
+    /// It is of a target of a chain, which reads what is predicted of others.
+    #[error("the model reads what other models of a chain predict, of {before}")]
+    Chained {
+        /// The targets before it.
+        before: String,
+    },
     /// The target has other classes.
     #[error("the target `{target}` has the classes {found}; the model has {trained}")]
     Classes {
@@ -174,6 +204,7 @@ impl SessionError {
             }
             // The fault of the machine, not of the data.
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => ErrorKind::Internal,
+            Self::Dataset(DatasetError::Stored(_)) => ErrorKind::Store,
             Self::Dataset(_) => ErrorKind::Data,
             Self::Store(_) => ErrorKind::Store,
             // The fault of the machine, not of the guest.
@@ -197,13 +228,18 @@ impl SessionError {
             | Self::Refit(_)
             | Self::Explanation(_) => ErrorKind::Guest,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
-            Self::ModelFile(_) | Self::ModelGuest { .. } | Self::Served(_) => ErrorKind::Data,
+            Self::ModelFile(_) | Self::Composite(_) | Self::ModelGuest { .. } | Self::Served(_) => {
+                ErrorKind::Data
+            }
             Self::ModelLost => ErrorKind::Store,
+            Self::Chain { failure, .. } => failure.kind,
+            Self::NoPartition { .. } => ErrorKind::Data,
             Self::Predict(error) => match error {
                 PredictError::Rows(DatasetError::Source(SourceError::Store(_))) => ErrorKind::Store,
-                PredictError::Rows(_) | PredictError::Drawn(_) | PredictError::ClassesAlone => {
-                    ErrorKind::Data
-                }
+                PredictError::Rows(_)
+                | PredictError::Drawn(_)
+                | PredictError::ClassesAlone
+                | PredictError::SameName { .. } => ErrorKind::Data,
                 PredictError::Guest(TaskFault::Cancelled) => ErrorKind::Interrupted,
                 PredictError::Guest(_) => ErrorKind::Guest,
                 PredictError::Output(_) | PredictError::Threads(_) => ErrorKind::Internal,
@@ -237,13 +273,22 @@ impl SessionError {
             Self::ModelFile(ModelFileError::Damaged { .. }) => {
                 "copy it again from where it was made"
             }
+            Self::Composite(_) => {
+                "name the file of a member: of several targets, each has one in its own folder of \
+                 the results"
+            }
             Self::ModelGuest { .. } => {
                 "name its component file with `--guest`; a run without `--without-guest` writes it \
                  into the model"
             }
             Self::ModelLost => "run the plan again",
+            Self::Chain { failure, .. } => return failure.hint.clone(),
+            Self::NoPartition { .. } => "use splits such as `k_fold`, or remove `dataset.chain`",
             Self::Retrain(RetrainError::NoSource) => {
                 "name the data with `--source`; models of runs of this version say it themselves"
+            }
+            Self::Retrain(RetrainError::Chained { .. }) => {
+                "a chain is fitted as a whole: run its plan on these data"
             }
             Self::Retrain(RetrainError::Classes { .. }) => {
                 "a model of other classes is another model: run the plan on these data"
@@ -258,6 +303,10 @@ impl SessionError {
                 NewestError::NoneLeft { .. } => "hold out fewer rows with `--holdout`",
                 NewestError::NoTime { .. } | NewestError::NotATime { .. } => return None,
             },
+            Self::Predict(PredictError::SameName { .. }) => {
+                "predict with the files of the members: each target has one in its own folder of \
+                 the results"
+            }
             Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Served(ServedError::Guest) => {

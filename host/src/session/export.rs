@@ -52,14 +52,16 @@ struct Chosen {
 /// the chosen candidates, refits these on all rows of the search, assesses their
 /// predictions, and explains them. The files are written first, so that a refit that fails
 /// loses nothing; and all refits are run together. What fails is the failure of its report.
+/// Returns the model files that were written, in the order of the exports.
 pub(super) fn run(
     exports: &[Export<'_>],
     reports: &mut [Report],
     over: &mut OverTargets,
     listeners: &mut Listeners<'_>,
-) {
+) -> Vec<Option<ModelFile>> {
+    let mut files = vec![None; exports.len()];
     let Some(pool) = exports.first().map(|export| export.pool) else {
-        return;
+        return files;
     };
     let fail = |report: &mut Report, error: SessionError| {
         report.failure = Some(error.into_failure());
@@ -83,12 +85,16 @@ pub(super) fn run(
         listeners.emit(Event::RefitStarted);
         match run_outside_search(&tasks, pool, listeners) {
             Ok(ended) => results = ended,
-            Err(error) => return fail(&mut reports[0], error.into()),
+            Err(error) => {
+                fail(&mut reports[0], error.into());
+                return files;
+            }
         }
     }
     let mut results = results.into_iter();
     let mut features = FeatureDistributions::default();
-    for ((export, report), chosen) in exports.iter().zip(reports).zip(chosen) {
+    let exports = exports.iter().zip(reports).zip(chosen).zip(&mut files);
+    for (((export, report), chosen), file) in exports {
         let Some(chosen) = chosen else { continue };
         let ended = results.by_ref().take(chosen.tasks.len()).collect();
         let finished = export.finish(
@@ -98,10 +104,20 @@ pub(super) fn run(
             (&mut features, &mut *over),
             listeners,
         );
-        if let Err(error) = finished {
-            fail(report, error);
+        match finished {
+            Ok(written) => *file = written,
+            Err(error) => fail(report, error),
         }
     }
+    files
+}
+
+/// A model that was refitted.
+struct Refitted {
+    /// What it predicts, and the model in the guest's form.
+    model: (ModelTarget, Bytes),
+    /// Its file, where the plan has a folder.
+    file: Option<ModelFile>,
 }
 
 /// How the tasks of a candidate ended.
@@ -153,7 +169,8 @@ impl<'a> Export<'a> {
         holdout.unwrap_or(&self.prepared.refit)
     }
 
-    /// Makes of the refitted candidate what the plan wants.
+    /// Makes of the refitted candidate what the plan wants. Returns its model file, where
+    /// one was written.
     fn finish(
         &self,
         chosen: &Chosen,
@@ -161,7 +178,7 @@ impl<'a> Export<'a> {
         report: &mut Report,
         (features, over): (&mut FeatureDistributions, &mut OverTargets),
         listeners: &mut Listeners<'_>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Option<ModelFile>, SessionError> {
         let folder = report.plan.output.clone();
         let best = chosen.index;
         let assessor = match assess::is_wanted(&report.plan, self.prepared) {
@@ -176,7 +193,11 @@ impl<'a> Export<'a> {
             )?),
             false => None,
         };
-        let model = self.refitted(chosen, ended, assessor.as_ref(), report, features)?;
+        let refitted = self.refitted(chosen, ended, assessor.as_ref(), report, features)?;
+        let (model, file) = match refitted {
+            Some(Refitted { model, file }) => (Some(model), file),
+            None => (None, None),
+        };
         if let Some(assessor) = assessor {
             assessor.assess(report, over)?;
         }
@@ -202,12 +223,12 @@ impl<'a> Export<'a> {
         if let Some(folder) = &folder {
             files::write_best(folder, report)?;
         }
-        Ok(())
+        Ok(file)
     }
 
     /// Takes what the refit of a candidate on all rows of the search gave: the model, into
-    /// its file where the plan has a folder, and the scores of the hold-out rows. Returns what
-    /// the model predicts, and the model in the guest's form, where one was wanted.
+    /// its file where the plan has a folder, and the scores of the hold-out rows. Returns the
+    /// model, where one was wanted.
     fn refitted(
         &self,
         chosen: &Chosen,
@@ -215,7 +236,7 @@ impl<'a> Export<'a> {
         assessor: Option<&Assessor<'_>>,
         report: &mut Report,
         features: &mut FeatureDistributions,
-    ) -> Result<Option<(ModelTarget, Bytes)>, SessionError> {
+    ) -> Result<Option<Refitted>, SessionError> {
         let answers: Result<Vec<Answer>, TaskFault> = ended.into_iter().collect();
         let answers = answers.map_err(SessionError::Refit)?;
         let scores = |answer: &Answer| answer.scores.first().cloned().unwrap_or_default();
@@ -233,6 +254,7 @@ impl<'a> Export<'a> {
         let fitted = fitted(self.record, task)?;
         let head = self.head(chosen.index, report);
         let target = head.target.clone();
+        let mut written = None;
         if let Some(folder) = report.plan.output.clone() {
             let guest = self.loaded.guest(self.expansion.guest(chosen.index));
             let guest = guest.map(|loaded| loaded.component.clone());
@@ -242,8 +264,12 @@ impl<'a> Export<'a> {
             let file = ModelFile::new(head, fitted.clone(), guest, Some(training));
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
+            written = Some(file);
         }
-        Ok(Some((target, fitted)))
+        Ok(Some(Refitted {
+            model: (target, fitted),
+            file: written,
+        }))
     }
 
     /// The record of the data of the model.

@@ -12,7 +12,7 @@ use super::training::dataset;
 use super::{LoadedPlan, Opening, Options, Places, RetrainError, SessionError, component, open};
 use crate::dataset::{Arrivals, HoldNewest, Prepared, TrainedFiles, Truth, Warning};
 use crate::digest::Digest;
-use crate::model::{ModelFile, ModelHead};
+use crate::model::{Model, ModelFile, ModelHead};
 use crate::plan::{CheckedPlan, Cv, Limits, PoolPlan};
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest;
@@ -127,8 +127,9 @@ pub fn retrain(
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<Retrained, SessionError> {
-    let file = ModelFile::read(path)?;
-    let plan = plan_of_model(path, &file, asked)?;
+    let model = Model::read(path)?;
+    let file = model.only(path, "a retraining is")?;
+    let plan = plan_of_model(path, file, asked)?;
     let record = file.training.as_ref();
     let trained = record.map(|training| TrainedFiles {
         files: &training.files,
@@ -152,7 +153,7 @@ pub fn retrain(
             },
         },
         drift: None,
-        warnings: warnings(&file, &arrivals, asked),
+        warnings: warnings(file, &arrivals, asked),
         run: None,
         reused: false,
         model: None,
@@ -161,7 +162,7 @@ pub fn retrain(
         return Ok(told);
     }
     let name = path.display().to_string();
-    let guest = component(&file, asked.guest.as_deref())?;
+    let guest = component(file, asked.guest.as_deref())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let loaded = LoadedPlan::of_guest(CheckedPlan::resolved(plan, &name), guest, &name, cores)?;
     let places = Places::reach(&loaded)?;
@@ -193,7 +194,7 @@ pub fn retrain(
         suited: &suited,
         prepared,
     };
-    let opened = open(&[opening], places, options, listeners)?.remove(0);
+    let opened = open(&[opening], &places, options, listeners)?.remove(0);
     let dataset = dataset(opened.record.store(), prepared)?;
     let plan = &suited.plan;
     let truth = Truth::read(
@@ -203,7 +204,7 @@ pub fn retrain(
     );
     let retraining = Retraining {
         truth: truth.map_err(PredictionsError::from)?,
-        file: &file,
+        file,
         loaded: &loaded,
         suited: &suited,
         arrivals: &arrivals,

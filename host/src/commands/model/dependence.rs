@@ -62,7 +62,7 @@ impl From<Kind> for DependenceKind {
 impl Dependence {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let open = self.data.open(&[])?;
-        let predictor = open.predictor();
+        let (file, predictor) = open.only("partial dependence is")?;
         let drawn = DrawnRows::of_source(&open.rows, self.subsample, self.random_state);
         let drawn = drawn.map_err(|error| SessionError::from(PredictError::from(error)))?;
         let features = match self.features.as_slice() {
@@ -77,7 +77,7 @@ impl Dependence {
             subsample: self.subsample,
             random_state: self.random_state,
         };
-        let target = &open.model.file.head.target;
+        let target = &file.head.target;
         let found = PartialDependence::new(&predictor, target, &drawn, &features, &plan);
         let found = found.map_err(SessionError::from)?;
         if !self.json {

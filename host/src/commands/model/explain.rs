@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fanout::error::ErrorKind;
-use fanout::model::Asked;
+use fanout::model::Wanted;
 use fanout::report::explanations::{self, importances_table, ranked};
 use fanout::report::human::{aligned, clip};
 use fanout::session::{OpenModel, SessionError};
@@ -24,7 +24,7 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), CommandError> {
-        self.rows.run(|_| Asked::Contributions)
+        self.rows.run(Wanted::Contributions)
     }
 }
 
@@ -49,7 +49,7 @@ impl Importance {
         let cancel = Cancel::default();
         crate::commands::interrupt::on_interrupt(cancel.clone())?;
         let model = OpenModel::read(&self.model, self.guest.as_deref(), 1)?;
-        let predictor = model.predictor(TaskLimits::default(), 1, cancel);
+        let (_, predictor) = model.only("importances are", TaskLimits::default(), 1, cancel)?;
         let importances = predictor.importances().map_err(SessionError::from)?;
         if let Some(path) = &self.output {
             explanations::parquet(path, importances_table(&importances))

@@ -59,6 +59,11 @@ fn write(reports: &Reports, style: Style, out: &mut String) -> fmt::Result {
         writeln!(out)?;
         over_targets(scores, style, out)?;
     }
+    if let Some(model) = &reports.model {
+        writeln!(out)?;
+        let line = format!("Model of all targets: {}", model.display());
+        wrap(&line, 0, 2, style.width, out)?;
+    }
     warn(&reports.warnings, style, out)?;
     writeln!(out)?;
     let mut counts = FitCounts::default();

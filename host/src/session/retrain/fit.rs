@@ -7,7 +7,7 @@ use fanout_contract::{Output, Split};
 
 use super::{Retrain, Retrained, Rows, Winner};
 use crate::dataset::{Arrivals, FileStamp, Newest, Recipe, RowSource, Truth};
-use crate::model::{Asked, ModelFile, ModelHead, ModelTarget, Predictor, predict};
+use crate::model::{Combination, ModelFile, ModelHead, ModelTarget, Predictor, predict};
 use crate::plan::Plan;
 use crate::run::event::Listeners;
 use crate::run::predictions::{self, PredictionsError};
@@ -192,7 +192,8 @@ impl Retraining<'_> {
             cancel: self.options.cancel.clone(),
         };
         let mut batches = Vec::new();
-        predict(&predictor, &rows, &Asked::Outputs, &mut |batch| {
+        let outputs = Combination::outputs_of_one();
+        predict(&[predictor], &rows, &outputs, &mut |batch| {
             batches.push(batch);
             Ok(())
         })?;
