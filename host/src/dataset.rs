@@ -54,6 +54,7 @@ pub use source::{FileStamp, SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
 pub use stored::{
     ColumnValues, StoredError, Truth, column_values, feature_names, rows_in, split_sizes,
+    times_tested,
 };
 pub use summary::{ClassSummary, ColumnSummary, Summary};
 pub use warning::{Count, LeakKind, Loss, Warning};

@@ -6,8 +6,10 @@
 
 mod assess;
 pub mod catalogue;
+mod combinable;
 mod drift;
 mod effort;
+mod ensemble;
 mod error;
 mod explain;
 mod explained;
@@ -102,6 +104,9 @@ pub fn execute(
     let suited = plans.iter().zip(&prepared);
     let suited = suited.map(|(loaded, prepared)| loaded.suited(prepared));
     let suited: Vec<SuitedPlan> = suited.collect::<Result<_, _>>()?;
+    for (suited, prepared) in suited.iter().zip(&prepared) {
+        combinable::check_splits(&suited.plan, prepared)?;
+    }
     let openings = plans.iter().zip(&suited).zip(&prepared);
     let openings = openings.map(|((loaded, suited), prepared)| Opening {
         loaded,
@@ -248,6 +253,7 @@ fn report(
         baseline,
         lead: None,
         threshold: None,
+        ensemble: None,
         worth: None,
         holdout: None,
         oob_score: None,

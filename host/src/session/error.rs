@@ -83,6 +83,21 @@ pub enum SessionError {
     /// The best candidate can't be fitted or scored once more.
     #[error("the refit of the best candidate failed")]
     Refit(#[source] TaskFault),
+    /// A member of an ensemble can't be fitted once more.
+    #[error("the refit of candidate {candidate}, a member of the ensemble, failed")]
+    Member {
+        /// The candidate.
+        candidate: usize,
+        /// How it failed.
+        #[source]
+        fault: TaskFault,
+    },
+    /// There are no members.
+    #[error("there is no ensemble: {why}")]
+    NoEnsemble {
+        /// What is missing.
+        why: &'static str,
+    },
     /// A feature can't be permuted.
     #[error("the best candidate can't be scored with a feature permuted")]
     Explanation(#[source] TaskFault),
@@ -193,12 +208,17 @@ impl SessionError {
             | Self::TokenExposed { .. } => ErrorKind::Pool,
             Self::Predictions(_) => ErrorKind::Store,
             Self::Assessment(_) => ErrorKind::Guest,
-            Self::Refit(TaskFault::Cancelled) | Self::Explanation(TaskFault::Cancelled) => {
-                ErrorKind::Interrupted
-            }
+            Self::Refit(TaskFault::Cancelled)
+            | Self::Explanation(TaskFault::Cancelled)
+            | Self::Member {
+                fault: TaskFault::Cancelled,
+                ..
+            } => ErrorKind::Interrupted,
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_)
+            | Self::Member { .. }
             | Self::Explanation(_) => ErrorKind::Guest,
+            Self::NoEnsemble { .. } => ErrorKind::Unscored,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
             Self::ModelFile(_) | Self::Composite(_) | Self::ModelGuest { .. } | Self::Served(_) => {
                 ErrorKind::Data
@@ -252,6 +272,10 @@ impl SessionError {
                  into the model"
             }
             Self::ModelLost => "run the plan again",
+            Self::NoEnsemble { .. } => {
+                "the failures and the scores that are not defined say why; remove `ensemble` to \
+                 have the best candidate"
+            }
             Self::Retrain(RetrainError::NoSource) => {
                 "name the data with `--source`; models of runs of this version say it themselves"
             }
@@ -306,6 +330,7 @@ impl SessionError {
                 SearchError::Raised { fault, .. } | SearchError::AllFailed { fault, .. },
             )
             | Self::Refit(fault)
+            | Self::Member { fault, .. }
             | Self::Explanation(fault) => return fault.remedy().map(Into::into),
             Self::Search(SearchError::Interrupted { .. }) => {
                 "the same command goes on where this one stopped"

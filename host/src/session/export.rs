@@ -1,6 +1,8 @@
 //! [`run`]: what follows searches: their files of results, the refitted models of the best
 //! candidates, and their scores on the hold-out rows.
 
+mod combined;
+
 use bytes::Bytes;
 use fanout_contract::{Answer, Output, Split};
 
@@ -138,8 +140,20 @@ impl<'a> Export<'a> {
         // Without a folder there is nowhere to write the model.
         let explain = plan.explain.as_ref();
         let wants_model = plan.output.is_some() || explain.is_some_and(ExplainPlan::needs_model);
-        let makes_model = is_refitted && wants_model;
+        // The model of an ensemble is that of its members.
+        let makes_model = is_refitted && wants_model && plan.ensemble.is_none();
         let holdout = self.prepared.holdout.as_ref().filter(|_| is_refitted);
+        Ok(Some(Chosen {
+            index,
+            tasks: self.tasks(index, makes_model, holdout),
+            makes_model,
+            scores_holdout: holdout.is_some(),
+        }))
+    }
+
+    /// The tasks that refit a candidate: the first makes the model, the last scores the
+    /// hold-out rows.
+    fn tasks(&self, index: usize, makes_model: bool, holdout: Option<&Split>) -> Vec<SingleTask> {
         let (of_model, scored) = (self.model_split(index), vec![Output::Predictions]);
         let wanted = match (makes_model, holdout) {
             (false, None) => Vec::new(),
@@ -153,12 +167,7 @@ impl<'a> Export<'a> {
         };
         let task =
             |(split, outputs)| SingleTask::outside_search(self.expansion, index, split, outputs);
-        Ok(Some(Chosen {
-            index,
-            tasks: wanted.into_iter().map(task).collect(),
-            makes_model,
-            scores_holdout: holdout.is_some(),
-        }))
+        wanted.into_iter().map(task).collect()
     }
 
     /// The split of the model of a candidate, whose training rows are those of the search:
@@ -201,6 +210,7 @@ impl<'a> Export<'a> {
         if let Some(assessor) = assessor {
             assessor.assess(report, over)?;
         }
+        self.combine(report, listeners)?;
         if let Some(explain) = report.plan.explain.clone() {
             let guest = self.loaded.guest(self.expansion.guest(best));
             let explainer = Explainer {

@@ -11,7 +11,7 @@ use fanout_contract::metric::{Compares, Metric};
 use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
 use super::catalogue::{OfferedGuest, extend_distinct};
-use super::{SessionError, first_step};
+use super::{SessionError, combinable, first_step};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
 };
@@ -234,6 +234,7 @@ impl LoadedPlan {
         let arms = self.estimators(prepared)?;
         self.check_metrics(prepared)?;
         self.check_abilities(&arms, prepared)?;
+        combinable::check(&self.plan, &arms, prepared.learning)?;
         let classes = &prepared.classes;
         let find = |given: &str| {
             let label = dataset::find_label(classes, given)?;
@@ -445,8 +446,7 @@ fn lacking(
     let (name, abilities) = (&trainer.name, trainer.abilities);
     let switch = trainer.probabilities_if.as_deref();
     let switch = switch.and_then(|switch| trainer.param(switch));
-    let is_on = switch.is_some_and(|switch| arm.always(switch, &true.into()));
-    let has_probabilities = abilities.probabilities || is_on;
+    let has_probabilities = combinable::predicts_probabilities(arm, trainer);
     let has_decisions = abilities.decisions || has_probabilities;
     if plan.threshold.is_some() && !has_decisions {
         let message = format!(

@@ -1,0 +1,110 @@
+//! [`check`]: whether the candidates of a plan can be combined to the ensemble that it wants.
+
+use fanout_contract::metric::Compares;
+use fanout_contract::{Learning, TrainerDescription};
+
+use super::SessionError;
+use crate::dataset::{Prepared, times_tested};
+use crate::expand::{Candidates, Estimator};
+use crate::plan::{ArmPlan, CheckedPlan, Cv, EnsemblePlan, MembersPlan, PlanError};
+use crate::run::predictions::PredictionsError;
+
+/// Checks the section `ensemble` of a plan against its trainers and the target.
+///
+/// # Errors
+/// If members would not predict what is combined, a metric compares what the ensemble does
+/// not predict, or there are fewer candidates than members.
+pub(super) fn check(
+    plan: &CheckedPlan,
+    arms: &[Estimator],
+    learning: Learning,
+) -> Result<(), PlanError> {
+    let Some(ensemble) = &plan.ensemble else {
+        return Ok(());
+    };
+    let mistake = |path: &str, message: String, hint: &str| {
+        Err(plan.mistake(path, message, Some(hint.to_owned())))
+    };
+    if let EnsemblePlan::Voting {
+        voting: Some(_), ..
+    } = ensemble
+        && learning == Learning::Regression
+    {
+        let message = "`voting` is of classes, and numbers are averaged".to_owned();
+        return mistake("ensemble.voting", message, "remove `voting`");
+    }
+    if let EnsemblePlan::Voting {
+        members: MembersPlan::Best(wanted),
+        ..
+    } = ensemble
+    {
+        let count = Candidates::of_arms(plan.arms()).len();
+        if count < *wanted as usize {
+            let message =
+                format!("the plan has {count} candidates, and {wanted} are to be members");
+            let hint = "name fewer members, or search more candidates";
+            return mistake("ensemble.members", message, hint);
+        }
+    }
+    if learning == Learning::Regression {
+        return Ok(());
+    }
+    if ensemble.averages() {
+        let lacks = |(arm, estimator): &(ArmPlan<'_>, &Estimator)| {
+            !predicts_probabilities(arm, &estimator.trainer)
+        };
+        let Some((arm, estimator)) = plan.arms().zip(arms).find(lacks) else {
+            return Ok(());
+        };
+        let name = &arm.trainer.name;
+        let message = format!("`{name}` predicts no probabilities, which `ensemble` averages");
+        let hint = match &estimator.trainer.probabilities_if {
+            Some(switch) => {
+                format!("set `{switch}: true`, or `ensemble: {{method: voting, voting: hard}}`")
+            }
+            None => "use `ensemble: {method: voting, voting: hard}`, or another trainer".to_owned(),
+        };
+        return mistake("ensemble.method", message, &hint);
+    }
+    let compares = |compares: Option<Compares>| compares != Some(Compares::Classes);
+    let mut scores = plan.scoring.iter();
+    let odd = scores.find(|score| compares(score.resolve().ok().map(|metric| metric.compares())));
+    if let Some(score) = odd {
+        let message = format!(
+            "hard voting predicts classes alone, and `{}` compares more than these",
+            score.name
+        );
+        let hint = "add `voting: soft`, or use metrics of classes, such as `accuracy`";
+        return mistake("ensemble.method", message, hint);
+    }
+    Ok(())
+}
+
+/// Whether every candidate of a trainer predicts probabilities of classes.
+pub(super) fn predicts_probabilities(arm: &ArmPlan<'_>, trainer: &TrainerDescription) -> bool {
+    let switch = trainer.probabilities_if.as_deref();
+    let switch = switch.and_then(|switch| trainer.param(switch));
+    let is_on = switch.is_some_and(|switch| arm.always(switch, &true.into()));
+    trainer.abilities.probabilities || is_on
+}
+
+/// Checks that no row is tested twice, where that is the data's to say.
+///
+/// # Errors
+/// If one is.
+pub(super) fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<(), SessionError> {
+    if plan.ensemble.is_none() || !matches!(plan.cv, Cv::Columns { .. }) {
+        return Ok(());
+    }
+    let times = times_tested(&prepared.splits_content, &prepared.folds);
+    let times = times.map_err(PredictionsError::from)?;
+    let Some(row) = times.iter().position(|times| *times > 1) else {
+        return Ok(());
+    };
+    let message = format!(
+        "row {row} is tested by {} splits, and `ensemble` takes one prediction of each row",
+        times[row]
+    );
+    let hint = "use splits that test each row once, or remove `ensemble`".to_owned();
+    Err(plan.mistake("cv.columns", message, Some(hint)).into())
+}

@@ -1,0 +1,212 @@
+//! [`Combiner`]: selects the members of the ensemble that a plan wants, from the predictions
+//! out of fold that the store has of all candidates, and says what it is worth.
+
+use fanout_contract::{Learning, Split};
+
+use super::SessionError;
+use super::training::dataset;
+use crate::dataset::{Prepared, Truth};
+use crate::expand::Expansion;
+use crate::plan::{EnsemblePlan, MembersPlan, Plan};
+use crate::report::Report;
+use crate::run::predictions::{self, PredictionsError};
+use crate::run::record::Record;
+use crate::task::Cancel;
+use crate::worth::{
+    Combine, Ensemble, Library, Member, Members, PredictedRows, Scoring, score_rows, vote,
+};
+
+/// The most bytes of predictions that members are selected from. Threat: those of thousands
+/// of candidates on a large table in memory.
+const LIBRARY_BYTES: usize = 256 << 20;
+
+/// What it takes to combine candidates.
+pub(super) struct Combiner<'a> {
+    expansion: &'a Expansion,
+    record: &'a Record,
+    ensemble: &'a EnsemblePlan,
+    learning: Learning,
+    truth: Truth,
+}
+
+impl<'a> Combiner<'a> {
+    /// Reads the target of the rows; `None` where the plan wants no ensemble.
+    pub(super) fn new(
+        plan: &'a Plan,
+        expansion: &'a Expansion,
+        prepared: &Prepared,
+        record: &'a Record,
+    ) -> Result<Option<Self>, SessionError> {
+        let Some(ensemble) = &plan.ensemble else {
+            return Ok(None);
+        };
+        let dataset = dataset(record.store(), prepared)?;
+        let weight = plan.dataset.weight.as_deref();
+        let truth = Truth::read(&dataset, &plan.dataset.target, weight);
+        Ok(Some(Self {
+            expansion,
+            record,
+            ensemble,
+            learning: prepared.learning,
+            truth: truth.map_err(PredictionsError::from)?,
+        }))
+    }
+
+    /// Selects the members and scores the ensemble. That not all candidates could be looked at
+    /// is a warning of the report.
+    ///
+    /// # Errors
+    /// If there are none with scores, or their predictions can't be read.
+    pub(super) fn find(
+        &self,
+        report: &mut Report,
+        cancel: &Cancel,
+    ) -> Result<Ensemble, SessionError> {
+        let metric = self.metric(report);
+        let Some(library) = self.library(metric, report)? else {
+            let why = "no candidate has a score on every split";
+            return Err(SessionError::NoEnsemble { why });
+        };
+        let members = self.members();
+        let plan = &report.plan;
+        let scoring = scoring(plan);
+        let name = &report.results.metrics[metric].name;
+        let found = library.ensemble(self.ensemble.method(), &members, name, scoring, cancel);
+        let found = found.map_err(SessionError::Assessment)?;
+        found.ok_or(SessionError::NoEnsemble {
+            why: match members {
+                Members::BestPerTrainer { .. } => {
+                    "no candidate of one of the trainers has a score on every split"
+                }
+                _ => "too few candidates have a score on every split",
+            },
+        })
+    }
+
+    /// What the members predict together of the rows of a split outside the search, and
+    /// the scores of that.
+    pub(super) fn predicted(
+        &self,
+        members: &[Member],
+        split: &Split,
+    ) -> Result<Option<PredictedRows>, SessionError> {
+        let mut votes = Vec::with_capacity(members.len());
+        for Member { candidate, weight } in members {
+            match self.read(*candidate, std::slice::from_ref(split))? {
+                Some(rows) => votes.push((rows, *weight)),
+                None => return Ok(None),
+            }
+        }
+        vote(&votes, self.combine()).map_err(SessionError::Assessment)
+    }
+
+    /// The index of the metric that selects.
+    fn metric(&self, report: &Report) -> usize {
+        let named = match self.ensemble {
+            EnsemblePlan::Greedy { metric, .. } => metric.as_deref(),
+            EnsemblePlan::Voting { .. } => None,
+        };
+        let named = named.and_then(|name| report.results.metric(name));
+        named.unwrap_or_else(|| report.ranked_by())
+    }
+
+    fn combine(&self) -> Combine {
+        match self.learning {
+            Learning::Regression => Combine::Mean,
+            _ if self.ensemble.averages() => Combine::Mean,
+            _ => Combine::Majority,
+        }
+    }
+
+    fn members(&self) -> Members {
+        match self.ensemble {
+            EnsemblePlan::Greedy { size, .. } => Members::Greedy { size: *size },
+            EnsemblePlan::Voting {
+                members, weights, ..
+            } => {
+                let weights = weights.clone();
+                match *members {
+                    MembersPlan::BestPerTrainer => Members::BestPerTrainer { weights },
+                    MembersPlan::Best(count) => Members::Best {
+                        count: count as usize,
+                        weights,
+                    },
+                }
+            }
+        }
+    }
+
+    /// The predictions out of fold of the candidates that have a score on every split, the
+    /// best of them where they are too many.
+    fn library(&self, metric: usize, report: &mut Report) -> Result<Option<Library>, SessionError> {
+        let results = &report.results;
+        let means = &results.metrics[metric].test.mean;
+        let ranking = results.ranking(metric).into_iter();
+        let mut chosen: Vec<usize> = ranking
+            .filter(|candidate| !means[*candidate].is_nan())
+            .collect();
+        let most = (LIBRARY_BYTES / self.bytes_of_one()).max(2);
+        if chosen.len() > most {
+            report.warnings.push(format!(
+                "the ensemble is selected from the best {most} of {} candidates: the predictions of \
+                 more take more than {} MiB",
+                chosen.len(),
+                LIBRARY_BYTES >> 20
+            ));
+            chosen.truncate(most);
+        }
+        chosen.sort_unstable();
+        let mut library: Option<Library> = None;
+        for candidate in chosen {
+            let rows = self.read(candidate, &self.expansion.splits)?;
+            let rows = rows.ok_or(PredictionsError::Missing { candidate })?;
+            let trainer = self.expansion.candidates.arm(candidate);
+            let added = match &mut library {
+                Some(library) => library.add(candidate, trainer, &rows),
+                None => Library::new(candidate, trainer, rows, self.combine())
+                    .map(|first| library = Some(first)),
+            };
+            added.map_err(SessionError::Assessment)?;
+        }
+        Ok(library)
+    }
+
+    /// The bytes of the predictions of a candidate.
+    fn bytes_of_one(&self) -> usize {
+        let (rows, classes) = match &self.truth.target {
+            fanout_sdk::Target::Classes { classes, codes } => (codes.len(), classes.len()),
+            fanout_sdk::Target::Numbers(numbers) => (numbers.len(), 1),
+        };
+        rows.max(1) * size_of::<f64>() * if classes == 2 { 1 } else { classes.max(1) }
+    }
+
+    fn read(
+        &self,
+        candidate: usize,
+        splits: &[Split],
+    ) -> Result<Option<PredictedRows>, SessionError> {
+        let rows = predictions::read(self.record, self.expansion, candidate, splits, &self.truth);
+        Ok(rows?)
+    }
+}
+
+/// Sets the scores of the refitted ensemble on hold-out rows.
+///
+/// # Errors
+/// If a metric does not suit the predictions.
+pub(super) fn score_holdout(
+    ensemble: &mut Ensemble,
+    rows: &PredictedRows,
+    plan: &Plan,
+) -> Result<(), SessionError> {
+    let scores = score_rows(rows, scoring(plan)).map_err(SessionError::Assessment)?;
+    ensemble.holdout = Some(scores);
+    Ok(())
+}
+
+fn scoring(plan: &Plan) -> Scoring<'_> {
+    Scoring {
+        scores: &plan.scoring,
+        positive: plan.dataset.positive.as_deref(),
+    }
+}
