@@ -27,6 +27,7 @@ mod predict;
 mod predictions;
 mod served;
 mod training;
+pub mod votes;
 
 pub use combination::{Combination, Wanted};
 pub use component::with_model;
@@ -41,6 +42,7 @@ pub use predict::{PredictError, Predicted, Predictor, predict};
 pub use predictions::{Columns, PredictionTable};
 pub use served::{ServedError, served};
 pub use training::{Distribution, Observed, QUANTILES, Training, bin, sorted};
+pub use votes::Votes;
 
 /// What a model is: the head of its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -104,9 +104,6 @@ pub fn execute(
     let suited = plans.iter().zip(&prepared);
     let suited = suited.map(|(loaded, prepared)| loaded.suited(prepared));
     let suited: Vec<SuitedPlan> = suited.collect::<Result<_, _>>()?;
-    for (suited, prepared) in suited.iter().zip(&prepared) {
-        combinable::check_splits(&suited.plan, prepared)?;
-    }
     let openings = plans.iter().zip(&suited).zip(&prepared);
     let openings = openings.map(|((loaded, suited), prepared)| Opening {
         loaded,

@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
 use fanout::model::{
-    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, export, served, with_model,
+    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, Votes, export, served, with_model,
 };
 use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, counted, score};
@@ -183,7 +183,17 @@ fn composite_document(composite: &Composite) -> Result<Value, serde_json::Error>
 fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
     let (head, members) = (composite.head(), composite.members());
     let rule = match head.rule {
-        Rule::Targets => "targets: the predictions of each member's target, side by side",
+        Rule::Targets => {
+            "targets: the predictions of each member's target, side by side".to_owned()
+        }
+        Rule::Voting { votes, weights } => {
+            let how = match votes {
+                Votes::Mean => "the weighted mean of what the members predict",
+                Votes::Majority => "the class of the greatest weight of members",
+            };
+            let weights = weights.iter().map(f64::to_string).collect::<Vec<_>>();
+            format!("voting: {how}; their weights are {}", weights.join(", "))
+        }
     };
     let mut text = String::new();
     writeln!(

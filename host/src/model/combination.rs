@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use fanout_contract::Column;
 
 use super::predictions::Columns;
-use super::{Model, ModelHead, PredictionTable, Rule};
+use super::{Model, ModelHead, ModelTarget, PredictionTable, Rule, Votes};
 
 /// What is wanted of the rows that a model is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ enum Combined {
     Only,
     /// The answers of all, side by side, by the names of the targets.
     SideBySide(Vec<String>),
+    /// What the members vote for, of their target.
+    Voted(Votes, Vec<f64>, Box<ModelTarget>),
 }
 
 impl Combination {
@@ -90,6 +92,10 @@ impl Combination {
             rule: match model.rule() {
                 None => Combined::Only,
                 Some(Rule::Targets) => Combined::SideBySide(names()),
+                Some(Rule::Voting { votes, weights }) => {
+                    let target = Box::new(heads[0].target.clone());
+                    Combined::Voted(*votes, weights.clone(), target)
+                }
             },
         }
     }
@@ -131,6 +137,11 @@ impl Combination {
     /// # Errors
     /// If an answer is wrong, or two columns would have one name.
     pub(super) fn combine(&self, answers: &[RecordBatch]) -> Result<PredictionTable, Uncombined> {
+        if let Combined::Voted(votes, weights, target) = &self.rule {
+            let answer = votes.answer(answers, weights, target);
+            let table = answer.and_then(|answer| self.taken[0].table(&answer));
+            return table.map_err(Uncombined::Answer);
+        }
         let tables = self.taken.iter().zip(answers);
         let tables = tables.map(|(taken, answer)| taken.table(answer));
         let mut tables = tables.map(|table| table.map_err(Uncombined::Answer));
@@ -139,7 +150,8 @@ impl Combination {
                 let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
                 return tables.next().unwrap_or_else(lacking);
             }
-            Combined::SideBySide(targets) => targets,
+            Combined::SideBySide(targets) => targets.as_slice(),
+            Combined::Voted(..) => &[],
         };
         let (mut columns, mut names) = (Vec::new(), BTreeSet::new());
         for (target, table) in targets.iter().zip(tables) {

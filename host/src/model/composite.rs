@@ -12,16 +12,23 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::form::{self, ModelFileError, Opened, PartStamp};
-use super::{ModelFile, ModelHead, Training};
+use super::{ModelFile, ModelHead, Training, Votes};
 use crate::digest::Digest;
 
 /// What becomes of the predictions of the members of a composite model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
     /// Each member predicts a target of its own; the predictions of all stand side by
     /// side.
     Targets,
+    /// All members predict one target, and vote on it.
+    Voting {
+        /// How their votes are counted.
+        votes: Votes,
+        /// The weight of each member.
+        weights: Vec<f64>,
+    },
 }
 
 impl Rule {
@@ -29,6 +36,7 @@ impl Rule {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Targets => "targets",
+            Self::Voting { .. } => "voting",
         }
     }
 }
@@ -76,6 +84,19 @@ pub struct CompositeError {
     what: &'static str,
 }
 
+impl CompositeError {
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        match self.rule {
+            "voting" => "use the model of one candidate: a plan without `ensemble` makes it",
+            _ => {
+                "name the file of a member: of several targets, each has one in its own folder of \
+                 the results"
+            }
+        }
+    }
+}
+
 /// The head as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +142,20 @@ impl Composite {
                     .all(|member| names.insert(member.head.target_name()));
                 if !names_all {
                     return Err("two of its members have one target".to_owned());
+                }
+            }
+            Rule::Voting { weights, .. } => {
+                let target = |member: &ModelFile| {
+                    let head = &member.head;
+                    (head.target_name().to_owned(), head.target.clone())
+                };
+                let first = target(first);
+                if others.iter().any(|member| target(member) != first) {
+                    return Err("its members have different targets".to_owned());
+                }
+                let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
+                if weights.len() != members.len() || !weights.iter().all(is_weight) {
+                    return Err("its weights are not those of its members".to_owned());
                 }
             }
         }

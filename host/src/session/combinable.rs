@@ -3,11 +3,9 @@
 use fanout_contract::metric::Compares;
 use fanout_contract::{Learning, TrainerDescription};
 
-use super::SessionError;
 use crate::dataset::{Prepared, times_tested};
 use crate::expand::{Candidates, Estimator};
 use crate::plan::{ArmPlan, CheckedPlan, Cv, EnsemblePlan, MembersPlan, PlanError};
-use crate::run::predictions::PredictionsError;
 
 /// Checks the section `ensemble` of a plan against its trainers and the target.
 ///
@@ -17,11 +15,13 @@ use crate::run::predictions::PredictionsError;
 pub(super) fn check(
     plan: &CheckedPlan,
     arms: &[Estimator],
-    learning: Learning,
+    prepared: &Prepared,
 ) -> Result<(), PlanError> {
     let Some(ensemble) = &plan.ensemble else {
         return Ok(());
     };
+    let learning = prepared.learning;
+    check_splits(plan, prepared)?;
     let mistake = |path: &str, message: String, hint: &str| {
         Err(plan.mistake(path, message, Some(hint.to_owned())))
     };
@@ -89,15 +89,12 @@ pub(super) fn predicts_probabilities(arm: &ArmPlan<'_>, trainer: &TrainerDescrip
 }
 
 /// Checks that no row is tested twice, where that is the data's to say.
-///
-/// # Errors
-/// If one is.
-pub(super) fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<(), SessionError> {
-    if plan.ensemble.is_none() || !matches!(plan.cv, Cv::Columns { .. }) {
+fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<(), PlanError> {
+    if !matches!(plan.cv, Cv::Columns { .. }) {
         return Ok(());
     }
-    let times = times_tested(&prepared.splits_content, &prepared.folds);
-    let times = times.map_err(PredictionsError::from)?;
+    // A file that can't be read is told of where the tasks read it.
+    let times = times_tested(&prepared.splits_content, &prepared.folds).unwrap_or_default();
     let Some(row) = times.iter().position(|times| *times > 1) else {
         return Ok(());
     };
@@ -106,5 +103,5 @@ pub(super) fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<()
         times[row]
     );
     let hint = "use splits that test each row once, or remove `ensemble`".to_owned();
-    Err(plan.mistake("cv.columns", message, Some(hint)).into())
+    Err(plan.mistake("cv.columns", message, Some(hint)))
 }

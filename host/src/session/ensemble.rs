@@ -7,14 +7,13 @@ use super::SessionError;
 use super::training::dataset;
 use crate::dataset::{Prepared, Truth};
 use crate::expand::Expansion;
+use crate::model::Votes;
 use crate::plan::{EnsemblePlan, MembersPlan, Plan};
 use crate::report::Report;
 use crate::run::predictions::{self, PredictionsError};
 use crate::run::record::Record;
 use crate::task::Cancel;
-use crate::worth::{
-    Combine, Ensemble, Library, Member, Members, PredictedRows, Scoring, score_rows, vote,
-};
+use crate::worth::{Ensemble, Library, Member, Members, PredictedRows, Scoring, score_rows, vote};
 
 /// The most bytes of predictions that members are selected from. Threat: those of thousands
 /// of candidates on a large table in memory.
@@ -83,21 +82,21 @@ impl<'a> Combiner<'a> {
         })
     }
 
-    /// What the members predict together of the rows of a split outside the search, and
-    /// the scores of that.
+    /// What the members predict together of the test rows of these splits; `None` where the
+    /// store lacks predictions.
     pub(super) fn predicted(
         &self,
         members: &[Member],
-        split: &Split,
+        splits: &[Split],
     ) -> Result<Option<PredictedRows>, SessionError> {
         let mut votes = Vec::with_capacity(members.len());
         for Member { candidate, weight } in members {
-            match self.read(*candidate, std::slice::from_ref(split))? {
+            match self.read(*candidate, splits)? {
                 Some(rows) => votes.push((rows, *weight)),
                 None => return Ok(None),
             }
         }
-        vote(&votes, self.combine()).map_err(SessionError::Assessment)
+        vote(&votes, self.votes()).map_err(SessionError::Assessment)
     }
 
     /// The index of the metric that selects.
@@ -110,11 +109,12 @@ impl<'a> Combiner<'a> {
         named.unwrap_or_else(|| report.ranked_by())
     }
 
-    fn combine(&self) -> Combine {
+    /// How the votes of members are counted.
+    pub(super) fn votes(&self) -> Votes {
         match self.learning {
-            Learning::Regression => Combine::Mean,
-            _ if self.ensemble.averages() => Combine::Mean,
-            _ => Combine::Majority,
+            Learning::Regression => Votes::Mean,
+            _ if self.ensemble.averages() => Votes::Mean,
+            _ => Votes::Majority,
         }
     }
 
@@ -163,7 +163,7 @@ impl<'a> Combiner<'a> {
             let trainer = self.expansion.candidates.arm(candidate);
             let added = match &mut library {
                 Some(library) => library.add(candidate, trainer, &rows),
-                None => Library::new(candidate, trainer, rows, self.combine())
+                None => Library::new(candidate, trainer, rows, self.votes())
                     .map(|first| library = Some(first)),
             };
             added.map_err(SessionError::Assessment)?;
@@ -204,7 +204,8 @@ pub(super) fn score_holdout(
     Ok(())
 }
 
-fn scoring(plan: &Plan) -> Scoring<'_> {
+/// How rows are scored.
+pub(super) fn scoring(plan: &Plan) -> Scoring<'_> {
     Scoring {
         scores: &plan.scoring,
         positive: plan.dataset.positive.as_deref(),

@@ -263,10 +263,7 @@ impl SessionError {
             Self::ModelFile(ModelFileError::Damaged { .. }) => {
                 "copy it again from where it was made"
             }
-            Self::Composite(_) => {
-                "name the file of a member: of several targets, each has one in its own folder of \
-                 the results"
-            }
+            Self::Composite(error) => error.remedy(),
             Self::ModelGuest { .. } => {
                 "name its component file with `--guest`; a run without `--without-guest` writes it \
                  into the model"

@@ -10,7 +10,7 @@ use super::assess::{self, Assessor};
 use super::explain::Explainer;
 use super::training::{FeatureDistributions, dataset, training};
 use super::{LoadedPlan, SessionError};
-use crate::dataset::{Prepared, rows_in};
+use crate::dataset::{ColumnValues, Prepared, rows_in};
 use crate::expand::Expansion;
 use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget, Training};
 use crate::plan::{DatasetPlan, ExplainPlan};
@@ -210,7 +210,7 @@ impl<'a> Export<'a> {
         if let Some(assessor) = assessor {
             assessor.assess(report, over)?;
         }
-        self.combine(report, listeners)?;
+        self.combine(report, features, listeners)?;
         if let Some(explain) = report.plan.explain.clone() {
             let guest = self.loaded.guest(self.expansion.guest(best));
             let explainer = Explainer {
@@ -270,7 +270,8 @@ impl<'a> Export<'a> {
             let guest = guest.map(|loaded| loaded.component.clone());
             let guest = guest.filter(|_| self.with_guest);
             let path = folder.join(files::MODEL);
-            let training = self.training(assessor, report, features)?;
+            let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));
+            let training = self.training(predicted.transpose()?.flatten(), report, features)?;
             let file = ModelFile::new(head, fitted.clone(), guest, Some(training));
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
@@ -282,10 +283,11 @@ impl<'a> Export<'a> {
         }))
     }
 
-    /// The record of the data of the model.
+    /// The record of the data of the model, with what it `predicted` of rows that it was not
+    /// fitted on.
     fn training(
         &self,
-        assessor: Option<&Assessor<'_>>,
+        predicted: Option<(String, ColumnValues)>,
         report: &Report,
         features: &mut FeatureDistributions,
     ) -> Result<Training, SessionError> {
@@ -296,8 +298,6 @@ impl<'a> Export<'a> {
             false => Some(rows_in(&prepared.splits_content, &prepared.refit.column)),
         };
         let fitted = fitted.transpose().map_err(PredictionsError::from)?;
-        let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));
-        let predicted = predicted.transpose()?.flatten();
         Ok(training(
             &report.plan,
             prepared,

@@ -234,7 +234,7 @@ impl LoadedPlan {
         let arms = self.estimators(prepared)?;
         self.check_metrics(prepared)?;
         self.check_abilities(&arms, prepared)?;
-        combinable::check(&self.plan, &arms, prepared.learning)?;
+        combinable::check(&self.plan, &arms, prepared)?;
         let classes = &prepared.classes;
         let find = |given: &str| {
             let label = dataset::find_label(classes, given)?;

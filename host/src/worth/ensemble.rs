@@ -7,6 +7,8 @@
 
 mod combine;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -14,16 +16,16 @@ use fanout_contract::Task;
 use fanout_sdk::{Fault, PredictionBuf, PredictionValues, Target, scores};
 use serde::{Deserialize, Serialize};
 
-pub use combine::{Combine, MemberValues};
+use combine::{MemberValues, combined};
 pub use select::Members;
 
 use super::assessment::Scoring;
 use super::bootstrap;
 use super::bootstrap::Interval;
 use super::rows::PredictedRows;
+use crate::model::Votes;
 use crate::numpy;
 use crate::task::Cancel;
-use combine::combined;
 use select::Selection;
 
 /// The most parts into which the splits are divided for scores of splits that the
@@ -109,7 +111,7 @@ pub struct Library {
     rows: PredictedRows,
     /// The target and weights of the rows of each split.
     splits: Vec<SplitTruth>,
-    combine: Combine,
+    votes: Votes,
     candidates: Vec<Candidate>,
 }
 
@@ -138,7 +140,7 @@ impl Library {
         index: usize,
         trainer: usize,
         rows: PredictedRows,
-        combine: Combine,
+        votes: Votes,
     ) -> Result<Self, Fault> {
         let truth = |range: std::ops::Range<usize>| {
             let places: Vec<u32> = (range.start as u32..range.end as u32).collect();
@@ -152,11 +154,11 @@ impl Library {
             }
         };
         let splits = rows.by_split().into_iter().map(truth).collect();
-        let values = MemberValues::of(&rows, combine)?;
+        let values = MemberValues::of(&rows, votes)?;
         Ok(Self {
             rows,
             splits,
-            combine,
+            votes,
             candidates: vec![Candidate {
                 index,
                 trainer,
@@ -177,7 +179,7 @@ impl Library {
         self.candidates.push(Candidate {
             index,
             trainer,
-            values: MemberValues::of(rows, self.combine)?,
+            values: MemberValues::of(rows, self.votes)?,
         });
         Ok(())
     }
@@ -372,14 +374,14 @@ impl Library {
 /// If one does not predict what is combined.
 pub fn vote(
     members: &[(PredictedRows, f64)],
-    combine: Combine,
+    votes: Votes,
 ) -> Result<Option<PredictedRows>, Fault> {
     let Some((first, _)) = members.first() else {
         return Ok(None);
     };
     let values = members
         .iter()
-        .map(|(rows, _)| MemberValues::of(rows, combine));
+        .map(|(rows, _)| MemberValues::of(rows, votes));
     let values: Vec<MemberValues> = values.collect::<Result<_, _>>()?;
     let weighted: Vec<(&MemberValues, f64)> = values
         .iter()

@@ -1,23 +1,36 @@
 //! The ensemble of a search that ended: its members, their refits, and its model.
 
-use fanout_contract::Answer;
+use fanout_contract::{Answer, Split};
 
-use super::super::ensemble::{Combiner, score_holdout};
-use super::{Export, SessionError};
-use crate::report::{Report, ensemble as ensemble_files};
+use super::super::ensemble::{Combiner, score_holdout, scoring};
+use super::super::training::FeatureDistributions;
+use super::{Export, SessionError, fitted};
+use crate::model::{Composite, CompositeHead, ModelFile, Rule};
+use crate::report::{Report, ensemble as ensemble_files, files};
 use crate::run::event::{Event, Listeners};
 use crate::run::search::run_outside_search;
 use crate::run::tasks::SingleTask;
 use crate::task::TaskFault;
-use crate::worth::Member;
+use crate::worth::{Member, predicted};
+
+/// The refit of a member.
+struct MemberRefit {
+    /// Its candidate.
+    candidate: usize,
+    /// The first made its model.
+    tasks: Vec<SingleTask>,
+    /// The answers to these.
+    answers: Vec<Answer>,
+}
 
 impl Export<'_> {
     /// Selects the ensemble that the plan wants, refits its members on all rows of the
-    /// search, and scores the hold-out rows. The scores are written before the members are
-    /// refitted, so that a refit that fails loses none.
+    /// search, scores the hold-out rows, and writes the model. The scores are written before
+    /// the members are refitted, so that a refit that fails loses none.
     pub(super) fn combine(
         &self,
         report: &mut Report,
+        features: &mut FeatureDistributions,
         listeners: &mut Listeners<'_>,
     ) -> Result<(), SessionError> {
         let plan = report.plan.clone();
@@ -36,47 +49,86 @@ impl Export<'_> {
             None => Ok(()),
         };
         write(report)?;
-        let makes_model = plan.refit.is_some() && plan.output.is_some();
-        self.refit_members(&members, makes_model, listeners)?;
+        if plan.refit.is_none() {
+            return Ok(());
+        }
         let holdout = self.prepared.holdout.as_ref();
-        if let Some(split) = holdout.filter(|_| plan.refit.is_some())
-            && let Some(rows) = combiner.predicted(&members, split)?
-            && let Some(ensemble) = &mut report.ensemble
-        {
-            score_holdout(ensemble, &rows, &plan)?;
+        let refits = self.refit_members(&members, plan.output.is_some(), holdout, listeners)?;
+        let rows = match holdout {
+            Some(split) => combiner.predicted(&members, std::slice::from_ref(split))?,
+            None => combiner.predicted(&members, &self.expansion.splits)?,
+        };
+        if let (Some(_), Some(rows), Some(ensemble)) = (holdout, &rows, &mut report.ensemble) {
+            score_holdout(ensemble, rows, &plan)?;
             write(report)?;
         }
+        let Some(folder) = &plan.output else {
+            return Ok(());
+        };
+        let rows = rows.map(|rows| predicted(&rows, scoring(&plan)));
+        let training = self.training(rows, report, features)?;
+        let of_members = refits.iter().map(|refit| {
+            let mut head = self.head(refit.candidate, report);
+            let scores = |answer: &Answer| answer.scores.first().cloned().unwrap_or_default();
+            let scored = refit.answers.last().filter(|_| holdout.is_some());
+            head.holdout = scored.map(|answer| {
+                let scores = self.expansion.named(&scores(answer));
+                scores.into_iter().collect()
+            });
+            head.oob_score = refit
+                .answers
+                .first()
+                .and_then(|answer| scores(answer).oob_score);
+            let guest = self.loaded.guest(head.guest);
+            let guest = guest.map(|loaded| loaded.component.clone());
+            let guest = guest.filter(|_| self.with_guest);
+            let fitted = fitted(self.record, &refit.tasks[0])?;
+            Ok(ModelFile::new(head, fitted, guest, Some(training.clone())))
+        });
+        let models: Vec<ModelFile> = of_members.collect::<Result<_, SessionError>>()?;
+        let head = CompositeHead {
+            name: plan.name.clone(),
+            rule: Rule::Voting {
+                votes: combiner.votes(),
+                weights: members.iter().map(|member| member.weight).collect(),
+            },
+        };
+        let composite = Composite::new(head, models);
+        let composite =
+            composite.expect("members of one search have a target and features in common");
+        let path = folder.join(files::MODEL);
+        files::replace(&path, |output| composite.write(output))?;
+        report.model = Some(files::MODEL.into());
         Ok(())
     }
 
-    /// Refits members, at the same time. Returns the tasks of each: the first made its model.
+    /// Refits members, at the same time.
     fn refit_members(
         &self,
         members: &[Member],
         makes_model: bool,
+        holdout: Option<&Split>,
         listeners: &mut Listeners<'_>,
-    ) -> Result<Vec<Vec<SingleTask>>, SessionError> {
-        let plan = &self.loaded.plan;
-        let holdout = self
-            .prepared
-            .holdout
-            .as_ref()
-            .filter(|_| plan.refit.is_some());
-        let tasks = members.iter();
-        let tasks = tasks.map(|member| self.tasks(member.candidate, makes_model, holdout));
-        let tasks: Vec<Vec<SingleTask>> = tasks.collect();
-        let all: Vec<SingleTask> = tasks.iter().flatten().cloned().collect();
-        if all.is_empty() {
-            return Ok(tasks);
+    ) -> Result<Vec<MemberRefit>, SessionError> {
+        let refits = members.iter().map(|Member { candidate, .. }| MemberRefit {
+            candidate: *candidate,
+            tasks: self.tasks(*candidate, makes_model, holdout),
+            answers: Vec::new(),
+        });
+        let mut refits: Vec<MemberRefit> = refits.collect();
+        let tasks = refits.iter().flat_map(|refit| refit.tasks.clone());
+        let tasks: Vec<SingleTask> = tasks.collect();
+        if tasks.is_empty() {
+            return Ok(refits);
         }
         listeners.emit(Event::RefitStarted);
-        let mut ended = run_outside_search(&all, self.pool, listeners)?.into_iter();
-        for (member, tasks) in members.iter().zip(&tasks) {
-            let of_member = ended.by_ref().take(tasks.len());
-            let answers: Result<Vec<Answer>, TaskFault> = of_member.collect();
-            let candidate = member.candidate;
-            answers.map_err(|fault| SessionError::Member { candidate, fault })?;
+        let mut ended = run_outside_search(&tasks, self.pool, listeners)?.into_iter();
+        for refit in &mut refits {
+            let candidate = refit.candidate;
+            let answers = ended.by_ref().take(refit.tasks.len());
+            let answers: Result<Vec<Answer>, TaskFault> = answers.collect();
+            refit.answers = answers.map_err(|fault| SessionError::Member { candidate, fault })?;
         }
-        Ok(tasks)
+        Ok(refits)
     }
 }

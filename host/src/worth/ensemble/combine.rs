@@ -5,15 +5,7 @@ use std::ops::Range;
 use fanout_sdk::{Fault, PredictionValues, Target};
 
 use super::super::rows::PredictedRows;
-
-/// How what members predict is combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Combine {
-    /// The weighted mean of numbers, or of the probabilities of classes.
-    Mean,
-    /// The class of the greatest sum of weights; of several, the first in order.
-    Majority,
-}
+use crate::model::{Votes, votes};
 
 /// What a member predicts of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,9 +21,9 @@ impl MemberValues {
     ///
     /// # Errors
     /// If there are no probabilities to average.
-    pub(super) fn of(rows: &PredictedRows, combine: Combine) -> Result<Self, Fault> {
+    pub(super) fn of(rows: &PredictedRows, how: Votes) -> Result<Self, Fault> {
         let classes = rows.target.classes().len();
-        if combine == Combine::Majority && matches!(rows.target, Target::Classes { .. }) {
+        if how == Votes::Majority && matches!(rows.target, Target::Classes { .. }) {
             return Ok(Self::Codes(rows.prediction().classes(classes).to_vec()));
         }
         let table = match &rows.predicted.values {
@@ -94,34 +86,19 @@ pub(super) fn width(classes: usize) -> usize {
 /// What members of these weights predict together. There is one at least, and all predict
 /// the same rows.
 pub(super) fn combined(members: &[(&MemberValues, f64)], classes: usize) -> MemberValues {
-    // A member alone is itself, bit for bit.
-    if let [(only, _)] = members {
-        return (*only).clone();
-    }
+    let tables = members.iter().filter_map(|(values, weight)| match values {
+        MemberValues::Table(table) => Some((table.as_slice(), *weight)),
+        MemberValues::Codes(_) => None,
+    });
+    let codes = members.iter().filter_map(|(values, weight)| match values {
+        MemberValues::Codes(codes) => Some((codes.as_slice(), *weight)),
+        MemberValues::Table(_) => None,
+    });
     match members[0].0 {
-        MemberValues::Table(first) => {
-            let mut sums = vec![0.0; first.len()];
-            add(members, &mut sums);
-            let total: f64 = members.iter().map(|(_, weight)| weight).sum();
-            sums.iter_mut().for_each(|sum| *sum /= total);
-            MemberValues::Table(sums)
-        }
-        MemberValues::Codes(first) => {
-            let mut votes = vec![0.0; classes];
-            let class = |row: usize| {
-                votes.fill(0.0);
-                for (values, weight) in members {
-                    if let MemberValues::Codes(codes) = values {
-                        votes[codes[row] as usize] += weight;
-                    }
-                }
-                let most = |best: usize, class: usize| match votes[class] > votes[best] {
-                    true => class,
-                    false => best,
-                };
-                (0..classes).fold(0, most) as u32
-            };
-            MemberValues::Codes((0..first.len()).map(class).collect())
+        MemberValues::Table(_) => MemberValues::Table(votes::mean(&tables.collect::<Vec<_>>())),
+        MemberValues::Codes(_) => {
+            let codes: Vec<(&[u32], f64)> = codes.collect();
+            MemberValues::Codes(votes::majority(&codes, classes))
         }
     }
 }
@@ -130,9 +107,7 @@ pub(super) fn combined(members: &[(&MemberValues, f64)], classes: usize) -> Memb
 pub(super) fn add(members: &[(&MemberValues, f64)], sums: &mut [f64]) {
     for (values, weight) in members {
         if let MemberValues::Table(table) = values {
-            for (sum, value) in sums.iter_mut().zip(table) {
-                *sum += weight * value;
-            }
+            votes::add(table, *weight, sums);
         }
     }
 }
