@@ -104,6 +104,18 @@ pub struct ModelTarget {
 }
 
 impl ModelTarget {
+    /// The columns of predictions from which an estimator of a second stage learns: numbers,
+    /// the probability of the second of two classes, or those of all classes, as
+    /// scikit-learn's `StackingClassifier` has them.
+    pub fn stacked(&self) -> Vec<String> {
+        let named = |class: &String| format!("probability_{class}");
+        match self.classes.as_slice() {
+            [] => vec!["prediction".to_owned()],
+            [_, second] => vec![named(second)],
+            all => all.iter().map(named).collect(),
+        }
+    }
+
     /// The positive class: the one that the plan names, or else the last of two.
     pub fn positive(&self) -> Option<&str> {
         let last = self.classes.last().filter(|_| self.classes.len() == 2);

@@ -228,6 +228,11 @@ impl Draft {
         &self.sections.trainers
     }
 
+    /// The estimator of a second stage; `None` where it has a mistake.
+    pub fn final_estimator(&self) -> Option<&TrainerPlan> {
+        self.sections.final_estimator.as_ref()
+    }
+
     /// The `pool` section; `None` where it has a mistake.
     pub fn pool(&self) -> Option<&PoolPlan> {
         self.sections.pool.as_ref()

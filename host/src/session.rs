@@ -125,6 +125,8 @@ pub fn execute(
         pool: &*opened.pool,
         record: &opened.record,
         cancel: &options.cancel,
+        suited: opening.suited,
+        options,
         with_guest: !options.without_guest,
     });
     let exports: Vec<Export<'_>> = exports.collect();
@@ -367,7 +369,7 @@ fn open(
     let mut all: Vec<Opened> = Vec::with_capacity(searches.len());
     for Opening {
         loaded,
-        suited: SuitedPlan { plan, inputs },
+        suited: SuitedPlan { plan, inputs, .. },
         prepared,
     } in searches
     {

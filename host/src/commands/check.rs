@@ -45,7 +45,7 @@ fn summary(
     suited: &[SuitedPlan],
     all: &[Prepared],
 ) -> Result<String, CommandError> {
-    let ([SuitedPlan { plan, inputs }, ..], [prepared, ..]) = (suited, all) else {
+    let ([SuitedPlan { plan, inputs, .. }, ..], [prepared, ..]) = (suited, all) else {
         return Ok(String::new());
     };
     let expansion = Expansion::new(plan, inputs, loaded.workers);

@@ -194,6 +194,9 @@ fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
             let weights = weights.iter().map(f64::to_string).collect::<Vec<_>>();
             format!("voting: {how}; their weights are {}", weights.join(", "))
         }
+        Rule::Stacking { .. } => {
+            "stacking: the last member predicts from what the others predict".to_owned()
+        }
     };
     let mut text = String::new();
     writeln!(

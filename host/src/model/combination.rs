@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
 use fanout_contract::Column;
 
 use super::predictions::Columns;
 use super::{Model, ModelHead, ModelTarget, PredictionTable, Rule, Votes};
+use crate::dataset::added_column;
 
 /// What is wanted of the rows that a model is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,12 @@ enum Combined {
     SideBySide(Vec<String>),
     /// What the members vote for, of their target.
     Voted(Votes, Vec<f64>, Box<ModelTarget>),
+    /// The answer of the last member, to features of these names, made of columns of the
+    /// answers of the others.
+    Stacked {
+        features: Vec<String>,
+        columns: Vec<String>,
+    },
 }
 
 impl Combination {
@@ -96,6 +104,10 @@ impl Combination {
                     let target = Box::new(heads[0].target.clone());
                     Combined::Voted(*votes, weights.clone(), target)
                 }
+                Some(Rule::Stacking { features }) => Combined::Stacked {
+                    features: features.clone(),
+                    columns: heads[0].target.stacked(),
+                },
             },
         }
     }
@@ -128,8 +140,26 @@ impl Combination {
         member: usize,
         answers: &[Option<RecordBatch>],
     ) -> Result<Vec<(Column, ArrayRef)>, String> {
-        let _ = (member, answers);
-        Ok(Vec::new())
+        let last = self.taken.len() - 1;
+        let Combined::Stacked { features, columns } = &self.rule else {
+            return Ok(Vec::new());
+        };
+        if member != last {
+            return Ok(Vec::new());
+        }
+        let answers = answers.iter().flatten();
+        let made = answers.flat_map(|answer| {
+            columns.iter().map(|name| {
+                let column = answer.column_by_name(name);
+                let numbers = column.filter(|column| *column.data_type() == DataType::Float64);
+                numbers
+                    .cloned()
+                    .ok_or_else(|| format!("no column `{name}` of numbers"))
+            })
+        });
+        let made: Vec<ArrayRef> = made.collect::<Result<_, String>>()?;
+        let named = features.iter().map(|name| added_column(name));
+        Ok(named.zip(made).collect())
     }
 
     /// What the answers of all members, in their order, become.
@@ -151,6 +181,10 @@ impl Combination {
                 return tables.next().unwrap_or_else(lacking);
             }
             Combined::SideBySide(targets) => targets.as_slice(),
+            Combined::Stacked { .. } => {
+                let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
+                return tables.last().unwrap_or_else(lacking);
+            }
             Combined::Voted(..) => &[],
         };
         let (mut columns, mut names) = (Vec::new(), BTreeSet::new());

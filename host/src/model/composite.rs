@@ -29,6 +29,12 @@ pub enum Rule {
         /// The weight of each member.
         weights: Vec<f64>,
     },
+    /// The last member predicts the target of the others, from what these predict.
+    Stacking {
+        /// The names of the features that are made of the others' predictions, in order:
+        /// numbers, the probability of the second of two classes, or those of all classes.
+        features: Vec<String>,
+    },
 }
 
 impl Rule {
@@ -37,6 +43,7 @@ impl Rule {
         match self {
             Self::Targets => "targets",
             Self::Voting { .. } => "voting",
+            Self::Stacking { .. } => "stacking",
         }
     }
 }
@@ -88,7 +95,9 @@ impl CompositeError {
     /// What to do.
     pub fn remedy(&self) -> &'static str {
         match self.rule {
-            "voting" => "use the model of one candidate: a plan without `ensemble` makes it",
+            "voting" | "stacking" => {
+                "use the model of one candidate: a plan without `ensemble` makes it"
+            }
             _ => {
                 "name the file of a member: of several targets, each has one in its own folder of \
                  the results"
@@ -115,6 +124,19 @@ struct Member {
     model: ModelHead,
     fitted: Digest,
     training: Option<Digest>,
+}
+
+/// Checks that all members predict one target.
+fn check_target(first: &ModelFile, others: &[ModelFile]) -> Result<(), String> {
+    let target = |member: &ModelFile| {
+        let head = &member.head;
+        (head.target_name().to_owned(), head.target.clone())
+    };
+    let first = target(first);
+    match others.iter().any(|member| target(member) != first) {
+        true => Err("its members have different targets".to_owned()),
+        false => Ok(()),
+    }
 }
 
 impl Composite {
@@ -145,17 +167,16 @@ impl Composite {
                 }
             }
             Rule::Voting { weights, .. } => {
-                let target = |member: &ModelFile| {
-                    let head = &member.head;
-                    (head.target_name().to_owned(), head.target.clone())
-                };
-                let first = target(first);
-                if others.iter().any(|member| target(member) != first) {
-                    return Err("its members have different targets".to_owned());
-                }
+                check_target(first, others)?;
                 let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
                 if weights.len() != members.len() || !weights.iter().all(is_weight) {
                     return Err("its weights are not those of its members".to_owned());
+                }
+            }
+            Rule::Stacking { features } => {
+                check_target(first, others)?;
+                if features.len() != others.len() * first.head.target.stacked().len() {
+                    return Err("its features are not those of its members".to_owned());
                 }
             }
         }

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use super::form::{Section, Variant, default, optional};
+use super::form::{Section, Variant, default, optional, required};
 use super::list::List;
 use super::metric::METRIC;
 use super::mistake::Found;
 use super::node::{Atom, Node};
-use super::scalar::{Choice, Int, Scalar, Takes};
+use super::scalar::{Bool, Choice, Int, Scalar, Takes};
+use super::search::{TRAINER, TrainerPlan};
 use super::suggest::{did_you_mean, one_of};
 use super::table::tagged;
 
@@ -41,6 +42,19 @@ tagged! {
             members: MembersPlan = default(&Members, "best_per_trainer")
                 .aka(&["estimators", "candidates"]),
         },
+        /// scikit-learn's StackingClassifier and StackingRegressor: a further estimator learns
+        /// from what the members predict out of fold, probabilities or numbers.
+        Stacking = "stacking" {
+            /// That estimator, such as `{name: logistic_regression}`.
+            final_estimator: TrainerPlan = required(&FINAL)
+                .aka(&["final", "final_trainer", "trainer", "meta", "meta_estimator", "blender"]),
+            /// Whether it takes the features, too, behind the predictions.
+            passthrough: bool = default(&Bool, "false"),
+            /// Which candidates: `best_per_trainer`, the best one of each trainer in the plan's
+            /// order, or a number, so many of the best ones of all.
+            members: MembersPlan = default(&Members, "best_per_trainer")
+                .aka(&["estimators", "candidates"]),
+        },
     }
 }
 
@@ -53,6 +67,12 @@ pub enum VoteKind {
     /// The class of the greatest mean probability.
     Soft,
 }
+
+static FINAL: Section = Section::new(
+    "ensemble.final_estimator",
+    "The estimator that learns from what the members predict.",
+    TRAINER.fields,
+);
 
 #[rustfmt::skip] // a row a kind
 static VOTES: Choice = Choice(&[
@@ -79,13 +99,32 @@ impl EnsemblePlan {
         match self {
             Self::Greedy { .. } => "greedy",
             Self::Voting { .. } => "voting",
+            Self::Stacking { .. } => "stacking",
         }
     }
 
-    /// Whether probabilities of classes are averaged.
+    /// The estimator of the second stage.
+    pub fn final_estimator(&self) -> Option<&TrainerPlan> {
+        match self {
+            Self::Stacking {
+                final_estimator, ..
+            } => Some(final_estimator),
+            _ => None,
+        }
+    }
+
+    /// Which candidates are members, where that does not depend on what they are together.
+    pub fn members(&self) -> Option<MembersPlan> {
+        match self {
+            Self::Greedy { .. } => None,
+            Self::Voting { members, .. } | Self::Stacking { members, .. } => Some(*members),
+        }
+    }
+
+    /// Whether probabilities of classes are taken, where members predict classes.
     pub fn averages(&self) -> bool {
         match self {
-            Self::Greedy { .. } => true,
+            Self::Greedy { .. } | Self::Stacking { .. } => true,
             Self::Voting { voting, .. } => *voting == Some(VoteKind::Soft),
         }
     }
@@ -200,6 +239,14 @@ pub(super) fn settle(read: &mut Map<String, Json>, root: &Node, found: &mut Foun
         let hint = "use splits that test each row once, such as `k_fold`";
         refuse(&["cv", "method"], &message, hint);
     }
+    if method == Some("time_series_split") && plan["method"] == "stacking" {
+        let message = "`time_series_split` tests no early rows, and `stacking` learns from all";
+        refuse(
+            &["cv", "method"],
+            message,
+            "use `method: greedy` or `voting`, or other splits",
+        );
+    }
     let off = root.get(&["predictions"]).and_then(Node::atom) == Some(Atom::Bool(false));
     if off {
         let message = "`ensemble` is made of predictions, which are kept for it";
@@ -233,11 +280,15 @@ fn check_metric(plan: &Json, read: &Map<String, Json>, root: &Node, found: &mut 
 
 /// Notes a single member, and weights that are not one of each member.
 fn check_members(plan: &Json, read: &Map<String, Json>, root: &Node, found: &mut Found) {
-    let Ok(EnsemblePlan::Voting {
-        members, weights, ..
-    }) = serde_json::from_value(plan.clone())
-    else {
+    let Ok(plan) = serde_json::from_value::<EnsemblePlan>(plan.clone()) else {
         return;
+    };
+    let Some(members) = plan.members() else {
+        return;
+    };
+    let weights = match plan {
+        EnsemblePlan::Voting { weights, .. } => weights,
+        _ => Vec::new(),
     };
     let trainers = read.get("trainers").and_then(Json::as_array);
     let Some(trainers) = trainers.map(Vec::len) else {

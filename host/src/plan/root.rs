@@ -175,6 +175,8 @@ pub(super) struct Sections {
     pub(super) dataset: Option<DatasetPlan>,
     /// The trainers of all arms.
     pub(super) trainers: Vec<TrainerPlan>,
+    /// The estimator of a second stage.
+    pub(super) final_estimator: Option<TrainerPlan>,
     pub(super) pool: Option<PoolPlan>,
     pub(super) store: Option<Location>,
     pub(super) limits: Option<Limits>,
@@ -212,6 +214,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
     Sections {
         dataset: section(&read, "dataset"),
         trainers: trainers(&read),
+        final_estimator: final_estimator(&read),
         pool: section(&read, "pool"),
         store: section(&read, "store"),
         limits: section(&read, "limits"),
@@ -228,6 +231,12 @@ fn check_threshold(read: &Map<String, Json>, root: &Node, found: &mut Found) {
         let hint = "leave `refit` out, or remove `threshold`";
         found.note(entry.place, message).hint(hint);
     }
+}
+
+/// The estimator of a second stage.
+fn final_estimator(read: &Map<String, Json>) -> Option<TrainerPlan> {
+    let ensemble: Option<Option<EnsemblePlan>> = section(read, "ensemble");
+    ensemble.flatten()?.final_estimator().cloned()
 }
 
 /// The trainers of all arms, as far as they were read.

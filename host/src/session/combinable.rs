@@ -3,7 +3,7 @@
 use fanout_contract::metric::Compares;
 use fanout_contract::{Learning, TrainerDescription};
 
-use crate::dataset::{Prepared, times_tested};
+use crate::dataset::{Prepared, Reads, times_tested};
 use crate::expand::{Candidates, Estimator};
 use crate::plan::{ArmPlan, CheckedPlan, Cv, EnsemblePlan, MembersPlan, PlanError};
 
@@ -33,13 +33,9 @@ pub(super) fn check(
         let message = "`voting` is of classes, and numbers are averaged".to_owned();
         return mistake("ensemble.voting", message, "remove `voting`");
     }
-    if let EnsemblePlan::Voting {
-        members: MembersPlan::Best(wanted),
-        ..
-    } = ensemble
-    {
+    if let Some(MembersPlan::Best(wanted)) = ensemble.members() {
         let count = Candidates::of_arms(plan.arms()).len();
-        if count < *wanted as usize {
+        if count < wanted as usize {
             let message =
                 format!("the plan has {count} candidates, and {wanted} are to be members");
             let hint = "name fewer members, or search more candidates";
@@ -57,7 +53,7 @@ pub(super) fn check(
             return Ok(());
         };
         let name = &arm.trainer.name;
-        let message = format!("`{name}` predicts no probabilities, which `ensemble` averages");
+        let message = format!("`{name}` predicts no probabilities, which `ensemble` takes");
         let hint = match &estimator.trainer.probabilities_if {
             Some(switch) => {
                 format!("set `{switch}: true`, or `ensemble: {{method: voting, voting: hard}}`")
@@ -80,6 +76,53 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Checks the trainer of the second stage of a plan.
+///
+/// # Errors
+/// If it does not learn the target, or does not take what it is given.
+pub(super) fn check_second_stage(
+    plan: &CheckedPlan,
+    trainer: &TrainerDescription,
+    prepared: &Prepared,
+) -> Result<(), PlanError> {
+    let path = "ensemble.final_estimator.name";
+    let mistake =
+        |message: String, hint: &str| Err(plan.mistake(path, message, Some(hint.to_owned())));
+    let (name, abilities) = (&trainer.name, trainer.abilities);
+    if !trainer.tasks.contains(&prepared.learning) {
+        let message = format!(
+            "`{name}` does not learn what the target `{}` is",
+            prepared.target
+        );
+        return mistake(message, "`fanout guest list` says what each trainer learns");
+    }
+    if let Some(weight) = plan.dataset.weight.as_ref().filter(|_| !abilities.weights) {
+        let message = format!("`{name}` takes no weights, and `weight` is `{weight}`");
+        return mistake(message, "remove `weight`, or choose another trainer");
+    }
+    let passes = matches!(
+        plan.ensemble,
+        Some(EnsemblePlan::Stacking {
+            passthrough: true,
+            ..
+        })
+    );
+    let features = prepared.summary.columns.iter();
+    let mut features = features.filter(|column| passes && prepared.is_feature(&column.name));
+    let odd = features.find(|column| {
+        let is_category = matches!(column.reads, Reads::Category(_));
+        (column.missing > 0 && !abilities.missing) || (is_category && !abilities.categories)
+    });
+    if let Some(column) = odd {
+        let message = format!(
+            "`{name}` takes numbers without missing values, and `passthrough` gives it `{}`",
+            column.name
+        );
+        return mistake(message, "remove `passthrough`, or choose another trainer");
+    }
+    Ok(())
+}
+
 /// Whether every candidate of a trainer predicts probabilities of classes.
 pub(super) fn predicts_probabilities(arm: &ArmPlan<'_>, trainer: &TrainerDescription) -> bool {
     let switch = trainer.probabilities_if.as_deref();
@@ -88,13 +131,28 @@ pub(super) fn predicts_probabilities(arm: &ArmPlan<'_>, trainer: &TrainerDescrip
     trainer.abilities.probabilities || is_on
 }
 
-/// Checks that no row is tested twice, where that is the data's to say.
+/// Checks that no row is tested twice, and for a second stage each once, where that is the
+/// data's to say.
 fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<(), PlanError> {
-    if !matches!(plan.cv, Cv::Columns { .. }) {
+    if !matches!(plan.cv, Cv::Columns { .. } | Cv::PredefinedSplit { .. }) {
         return Ok(());
     }
+    let path = match plan.cv {
+        Cv::Columns { .. } => "cv.columns",
+        _ => "cv.column",
+    };
     // A file that can't be read is told of where the tasks read it.
     let times = times_tested(&prepared.splits_content, &prepared.folds).unwrap_or_default();
+    let stacks = matches!(plan.ensemble, Some(EnsemblePlan::Stacking { .. }));
+    let tested = times.iter().filter(|times| **times > 0).count() as u64;
+    if stacks && tested < prepared.search_rows {
+        let message = format!(
+            "the splits test {tested} of {} rows, and `stacking` learns from predictions of all",
+            prepared.search_rows
+        );
+        let hint = "use splits that test each row once, or another `method`".to_owned();
+        return Err(plan.mistake(path, message, Some(hint)));
+    }
     let Some(row) = times.iter().position(|times| *times > 1) else {
         return Ok(());
     };
@@ -103,5 +161,5 @@ fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<(), PlanError
         times[row]
     );
     let hint = "use splits that test each row once, or remove `ensemble`".to_owned();
-    Err(plan.mistake("cv.columns", message, Some(hint)))
+    Err(plan.mistake(path, message, Some(hint)))
 }

@@ -61,25 +61,59 @@ impl<'a> Combiner<'a> {
         report: &mut Report,
         cancel: &Cancel,
     ) -> Result<Ensemble, SessionError> {
-        let metric = self.metric(report);
-        let Some(library) = self.library(metric, report)? else {
-            let why = "no candidate has a score on every split";
-            return Err(SessionError::NoEnsemble { why });
-        };
+        let (library, name) = self.opened(report)?;
         let members = self.members();
-        let plan = &report.plan;
-        let scoring = scoring(plan);
-        let name = &report.results.metrics[metric].name;
-        let found = library.ensemble(self.ensemble.method(), &members, name, scoring, cancel);
+        let scoring = scoring(&report.plan);
+        let found = library.ensemble(self.ensemble.method(), &members, &name, scoring, cancel);
         let found = found.map_err(SessionError::Assessment)?;
-        found.ok_or(SessionError::NoEnsemble {
-            why: match members {
-                Members::BestPerTrainer { .. } => {
-                    "no candidate of one of the trainers has a score on every split"
-                }
-                _ => "too few candidates have a score on every split",
-            },
+        found.ok_or_else(|| too_few(&members))
+    }
+
+    /// Selects the members of a second stage alone.
+    pub(super) fn select(
+        &self,
+        report: &mut Report,
+        cancel: &Cancel,
+    ) -> Result<Selected, SessionError> {
+        let (library, metric) = self.opened(report)?;
+        let members = self.members();
+        let selected = library.select(&members, &metric, scoring(&report.plan), cancel);
+        let selected = selected.map_err(SessionError::Assessment)?;
+        let (members, best_candidate) = selected.ok_or_else(|| too_few(&members))?;
+        Ok(Selected {
+            library,
+            metric,
+            members,
+            best_candidate,
         })
+    }
+
+    /// The library, and the name of the metric that selects.
+    fn opened(&self, report: &mut Report) -> Result<(Library, String), SessionError> {
+        let metric = self.metric(report);
+        let why = "no candidate has a score on every split";
+        let library = self.library(metric, report)?;
+        let library = library.ok_or(SessionError::NoEnsemble { why })?;
+        Ok((library, report.results.metrics[metric].name.clone()))
+    }
+
+    /// What each member predicts of the test rows of these splits.
+    pub(super) fn of_members(
+        &self,
+        members: &[Member],
+        splits: &[Split],
+    ) -> Result<Vec<PredictedRows>, SessionError> {
+        let each = members.iter().map(|Member { candidate, .. }| {
+            let rows = self.read(*candidate, splits)?;
+            let candidate = *candidate;
+            Ok(rows.ok_or(PredictionsError::Missing { candidate })?)
+        });
+        each.collect()
+    }
+
+    /// The target of the rows.
+    pub(super) fn truth(&self) -> &Truth {
+        &self.truth
     }
 
     /// What the members predict together of the test rows of these splits; `None` where the
@@ -103,7 +137,7 @@ impl<'a> Combiner<'a> {
     fn metric(&self, report: &Report) -> usize {
         let named = match self.ensemble {
             EnsemblePlan::Greedy { metric, .. } => metric.as_deref(),
-            EnsemblePlan::Voting { .. } => None,
+            EnsemblePlan::Voting { .. } | EnsemblePlan::Stacking { .. } => None,
         };
         let named = named.and_then(|name| report.results.metric(name));
         named.unwrap_or_else(|| report.ranked_by())
@@ -118,21 +152,23 @@ impl<'a> Combiner<'a> {
         }
     }
 
+    fn chosen(members: MembersPlan, weights: Vec<f64>) -> Members {
+        match members {
+            MembersPlan::BestPerTrainer => Members::BestPerTrainer { weights },
+            MembersPlan::Best(count) => Members::Best {
+                count: count as usize,
+                weights,
+            },
+        }
+    }
+
     fn members(&self) -> Members {
         match self.ensemble {
             EnsemblePlan::Greedy { size, .. } => Members::Greedy { size: *size },
             EnsemblePlan::Voting {
                 members, weights, ..
-            } => {
-                let weights = weights.clone();
-                match *members {
-                    MembersPlan::BestPerTrainer => Members::BestPerTrainer { weights },
-                    MembersPlan::Best(count) => Members::Best {
-                        count: count as usize,
-                        weights,
-                    },
-                }
-            }
+            } => Self::chosen(*members, weights.clone()),
+            EnsemblePlan::Stacking { members, .. } => Self::chosen(*members, Vec::new()),
         }
     }
 
@@ -187,6 +223,26 @@ impl<'a> Combiner<'a> {
     ) -> Result<Option<PredictedRows>, SessionError> {
         let rows = predictions::read(self.record, self.expansion, candidate, splits, &self.truth);
         Ok(rows?)
+    }
+}
+
+/// The members of a second stage, and what they were selected from.
+pub(super) struct Selected {
+    pub(super) library: Library,
+    /// The name of the metric.
+    pub(super) metric: String,
+    pub(super) members: Vec<Member>,
+    pub(super) best_candidate: usize,
+}
+
+fn too_few(members: &Members) -> SessionError {
+    SessionError::NoEnsemble {
+        why: match members {
+            Members::BestPerTrainer { .. } => {
+                "no candidate of one of the trainers has a score on every split"
+            }
+            _ => "too few candidates have a score on every split",
+        },
     }
 }
 

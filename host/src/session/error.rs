@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fanout_contract::Fault;
 
-use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
+use crate::dataset::{DatasetError, NewestError, SecondStageError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
 use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
@@ -92,6 +92,12 @@ pub enum SessionError {
         #[source]
         fault: TaskFault,
     },
+    /// The dataset of a second stage can't be made.
+    #[error("the dataset of the second stage can't be made")]
+    SecondDataset(#[from] SecondStageError),
+    /// The final estimator can't be fitted once more.
+    #[error("the refit of the final estimator failed")]
+    SecondStage(#[source] TaskFault),
     /// There are no members.
     #[error("there is no ensemble: {why}")]
     NoEnsemble {
@@ -210,6 +216,7 @@ impl SessionError {
             Self::Assessment(_) => ErrorKind::Guest,
             Self::Refit(TaskFault::Cancelled)
             | Self::Explanation(TaskFault::Cancelled)
+            | Self::SecondStage(TaskFault::Cancelled)
             | Self::Member {
                 fault: TaskFault::Cancelled,
                 ..
@@ -217,8 +224,10 @@ impl SessionError {
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_)
             | Self::Member { .. }
+            | Self::SecondStage(_)
             | Self::Explanation(_) => ErrorKind::Guest,
             Self::NoEnsemble { .. } => ErrorKind::Unscored,
+            Self::SecondDataset(_) => ErrorKind::Store,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
             Self::ModelFile(_) | Self::Composite(_) | Self::ModelGuest { .. } | Self::Served(_) => {
                 ErrorKind::Data
@@ -269,6 +278,7 @@ impl SessionError {
                  into the model"
             }
             Self::ModelLost => "run the plan again",
+            Self::SecondDataset(_) => "run again: what is missing or damaged is made again",
             Self::NoEnsemble { .. } => {
                 "the failures and the scores that are not defined say why; remove `ensemble` to \
                  have the best candidate"
@@ -328,6 +338,7 @@ impl SessionError {
             )
             | Self::Refit(fault)
             | Self::Member { fault, .. }
+            | Self::SecondStage(fault)
             | Self::Explanation(fault) => return fault.remedy().map(Into::into),
             Self::Search(SearchError::Interrupted { .. }) => {
                 "the same command goes on where this one stopped"

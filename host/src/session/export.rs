@@ -2,6 +2,7 @@
 //! candidates, and their scores on the hold-out rows.
 
 mod combined;
+mod stacked;
 
 use bytes::Bytes;
 use fanout_contract::{Answer, Output, Split};
@@ -9,7 +10,7 @@ use fanout_contract::{Answer, Output, Split};
 use super::assess::{self, Assessor};
 use super::explain::Explainer;
 use super::training::{FeatureDistributions, dataset, training};
-use super::{LoadedPlan, SessionError};
+use super::{LoadedPlan, Options, SessionError, SuitedPlan};
 use crate::dataset::{ColumnValues, Prepared, rows_in};
 use crate::expand::Expansion;
 use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget, Training};
@@ -35,6 +36,8 @@ pub(super) struct Export<'a> {
     pub(super) pool: &'a dyn Pool<Error = PoolError>,
     pub(super) record: &'a Record,
     pub(super) cancel: &'a Cancel,
+    pub(super) suited: &'a SuitedPlan,
+    pub(super) options: &'a Options,
     /// Whether the model file holds the guest.
     pub(super) with_guest: bool,
 }

@@ -23,6 +23,7 @@ use super::assessment::Scoring;
 use super::bootstrap;
 use super::bootstrap::Interval;
 use super::rows::PredictedRows;
+use crate::digest::Digest;
 use crate::model::Votes;
 use crate::numpy;
 use crate::task::Cancel;
@@ -56,6 +57,10 @@ pub struct Ensemble {
     /// The scores of the refitted ensemble on the hold-out rows, by metric; null where
     /// there are none.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
+    /// The run of the estimator that learns from what the members predict; left out where
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_stage: Option<Digest>,
 }
 
 /// A member of an ensemble.
@@ -194,14 +199,6 @@ impl Library {
         self.candidates.is_empty()
     }
 
-    /// A row that several splits test; `None` if there is none.
-    pub fn repeated_row(&self) -> Option<u32> {
-        let mut rows = self.rows.rows.clone();
-        rows.sort_unstable();
-        let repeated = rows.windows(2).find(|pair| pair[0] == pair[1]);
-        repeated.map(|pair| pair[0])
-    }
-
     /// Selects members by the metric of this name, which is one of `scoring`, and says what
     /// they are worth. The same library gives the same, bit for bit. `None` if no candidate
     /// has a score on every split; what is found after `cancel` is of no use.
@@ -217,15 +214,7 @@ impl Library {
         cancel: &Cancel,
     ) -> Result<Option<Ensemble>, Fault> {
         let task = scoring.task(&self.rows.target);
-        let by_metric = Task {
-            scoring: task
-                .scoring
-                .iter()
-                .filter(|score| score.name == metric)
-                .cloned()
-                .collect(),
-            ..task.clone()
-        };
+        let by_metric = of_metric(&task, metric);
         let mut selection = Selection::new(self, &by_metric, cancel)?;
         let all: Vec<usize> = (0..self.splits.len()).collect();
         let Some(selected) = selection.select(members, &all)? else {
@@ -247,7 +236,62 @@ impl Library {
             gain,
             left_out: self.left_out(members, &mut selection, [&task, &by_metric])?,
             holdout: None,
+            second_stage: None,
         }))
+    }
+
+    /// Selects members by the metric of this name, which is one of `scoring`, and the best
+    /// candidate; `None` if there are too few with a score on every split.
+    ///
+    /// # Errors
+    /// If the metric does not suit the predictions.
+    pub fn select(
+        &self,
+        members: &Members,
+        metric: &str,
+        scoring: Scoring<'_>,
+        cancel: &Cancel,
+    ) -> Result<Option<(Vec<Member>, usize)>, Fault> {
+        let by_metric = of_metric(&scoring.task(&self.rows.target), metric);
+        let mut selection = Selection::new(self, &by_metric, cancel)?;
+        let all: Vec<usize> = (0..self.splits.len()).collect();
+        let selected = selection.select(members, &all)?;
+        let both = selected.zip(selection.best(&all));
+        Ok(both.map(|(selected, best)| (self.named(&selected), self.candidates[best].index)))
+    }
+
+    /// What an estimator is worth that learnt from what members predict, as [`Library::select`]
+    /// gives them: `rows` are its predictions out of fold, of the rows of the library.
+    ///
+    /// # Errors
+    /// If these are other rows, or a metric does not suit the predictions.
+    pub fn second_stage(
+        &self,
+        (members, best_candidate): (Vec<Member>, usize),
+        rows: &PredictedRows,
+        metric: &str,
+        scoring: Scoring<'_>,
+    ) -> Result<Ensemble, Fault> {
+        if rows.rows != self.rows.rows || rows.splits != self.rows.splits {
+            let message = "the second stage predicts other rows than the first";
+            return Err(Fault::Failed(message.to_owned()));
+        }
+        let task = scoring.task(&self.rows.target);
+        let mut candidates = self.candidates.iter();
+        let best = candidates.position(|candidate| candidate.index == best_candidate);
+        let alone = self.rows_of(&[(best.unwrap_or_default(), 1.0)]);
+        Ok(Ensemble {
+            method: "stacking".to_owned(),
+            metric: metric.to_owned(),
+            selected_from: self.len(),
+            members,
+            scores: self.scores(&task, rows)?,
+            best_candidate,
+            gain: bootstrap::gain_over_splits(&alone, rows, &of_metric(&task, metric))?,
+            left_out: None,
+            holdout: None,
+            second_stage: None,
+        })
     }
 
     /// Scores each part of the splits by what is selected on the others.
@@ -368,6 +412,15 @@ impl Library {
     }
 }
 
+/// The same task with the metric of this name alone.
+fn of_metric(task: &Task, metric: &str) -> Task {
+    let scoring = task.scoring.iter().filter(|score| score.name == metric);
+    Task {
+        scoring: scoring.cloned().collect(),
+        ..task.clone()
+    }
+}
+
 /// What members of these weights predict together of rows that each predicts.
 ///
 /// # Errors
@@ -391,6 +444,22 @@ pub fn vote(
     let mut rows = first.clone();
     rows.predicted.values = combined(&weighted, classes).into_predictions(classes);
     Ok(Some(rows))
+}
+
+/// The columns that an estimator of a second stage takes of what a member predicts: numbers,
+/// the probability of the second of two classes, or those of all classes.
+///
+/// # Errors
+/// If it predicts no probabilities of classes.
+pub fn stacked(rows: &PredictedRows) -> Result<Vec<Vec<f64>>, Fault> {
+    let width = combine::width(rows.target.classes().len());
+    match MemberValues::of(rows, Votes::Mean)? {
+        MemberValues::Table(table) => {
+            let column = |at| table.iter().skip(at).step_by(width).copied().collect();
+            Ok((0..width).map(column).collect())
+        }
+        MemberValues::Codes(_) => Ok(Vec::new()),
+    }
 }
 
 /// The scores of rows by every metric.

@@ -1,11 +1,13 @@
 //! The ensemble of a search that ended: its members, their refits, and its model.
 
+use std::path::Path;
+
 use fanout_contract::{Answer, Split};
 
 use super::super::ensemble::{Combiner, score_holdout, scoring};
 use super::super::training::FeatureDistributions;
 use super::{Export, SessionError, fitted};
-use crate::model::{Composite, CompositeHead, ModelFile, Rule};
+use crate::model::{Composite, CompositeHead, ModelFile, Rule, Training};
 use crate::report::{Report, ensemble as ensemble_files, files};
 use crate::run::event::{Event, Listeners};
 use crate::run::search::run_outside_search;
@@ -14,13 +16,27 @@ use crate::task::TaskFault;
 use crate::worth::{Member, predicted};
 
 /// The refit of a member.
-struct MemberRefit {
+pub(super) struct MemberRefit {
     /// Its candidate.
     candidate: usize,
     /// The first made its model.
     tasks: Vec<SingleTask>,
     /// The answers to these.
     answers: Vec<Answer>,
+}
+
+/// Writes the model of an ensemble.
+pub(super) fn write_model(
+    head: CompositeHead,
+    members: Vec<ModelFile>,
+    folder: &Path,
+    report: &mut Report,
+) -> Result<(), SessionError> {
+    let composite = Composite::new(head, members);
+    let composite = composite.expect("members of one search have a target and features in common");
+    files::replace(&folder.join(files::MODEL), |output| composite.write(output))?;
+    report.model = Some(files::MODEL.into());
+    Ok(())
 }
 
 impl Export<'_> {
@@ -38,6 +54,14 @@ impl Export<'_> {
         let Some(combiner) = combiner else {
             return Ok(());
         };
+        listeners.emit(Event::EnsembleStarted);
+        if plan
+            .ensemble
+            .as_ref()
+            .is_some_and(|of| of.final_estimator().is_some())
+        {
+            return self.stack(&combiner, report, features, listeners);
+        }
         let found = combiner.find(report, self.cancel)?;
         if self.cancel.is_cancelled() {
             return Err(SessionError::Refit(TaskFault::Cancelled));
@@ -67,25 +91,7 @@ impl Export<'_> {
         };
         let rows = rows.map(|rows| predicted(&rows, scoring(&plan)));
         let training = self.training(rows, report, features)?;
-        let of_members = refits.iter().map(|refit| {
-            let mut head = self.head(refit.candidate, report);
-            let scores = |answer: &Answer| answer.scores.first().cloned().unwrap_or_default();
-            let scored = refit.answers.last().filter(|_| holdout.is_some());
-            head.holdout = scored.map(|answer| {
-                let scores = self.expansion.named(&scores(answer));
-                scores.into_iter().collect()
-            });
-            head.oob_score = refit
-                .answers
-                .first()
-                .and_then(|answer| scores(answer).oob_score);
-            let guest = self.loaded.guest(head.guest);
-            let guest = guest.map(|loaded| loaded.component.clone());
-            let guest = guest.filter(|_| self.with_guest);
-            let fitted = fitted(self.record, &refit.tasks[0])?;
-            Ok(ModelFile::new(head, fitted, guest, Some(training.clone())))
-        });
-        let models: Vec<ModelFile> = of_members.collect::<Result<_, SessionError>>()?;
+        let models = self.member_models(&refits, &training, report)?;
         let head = CompositeHead {
             name: plan.name.clone(),
             rule: Rule::Voting {
@@ -93,17 +99,37 @@ impl Export<'_> {
                 weights: members.iter().map(|member| member.weight).collect(),
             },
         };
-        let composite = Composite::new(head, models);
-        let composite =
-            composite.expect("members of one search have a target and features in common");
-        let path = folder.join(files::MODEL);
-        files::replace(&path, |output| composite.write(output))?;
-        report.model = Some(files::MODEL.into());
-        Ok(())
+        write_model(head, models, folder, report)
+    }
+
+    /// The models of members that were refitted.
+    pub(super) fn member_models(
+        &self,
+        refits: &[MemberRefit],
+        training: &Training,
+        report: &Report,
+    ) -> Result<Vec<ModelFile>, SessionError> {
+        let is_scored = self.prepared.holdout.is_some();
+        let scores = |answer: &Answer| answer.scores.first().cloned().unwrap_or_default();
+        let models = refits.iter().map(|refit| {
+            let mut head = self.head(refit.candidate, report);
+            let scored = refit.answers.last().filter(|_| is_scored);
+            head.holdout = scored.map(|answer| {
+                let scores = self.expansion.named(&scores(answer));
+                scores.into_iter().collect()
+            });
+            head.oob_score = (refit.answers.first()).and_then(|answer| scores(answer).oob_score);
+            let guest = self.loaded.guest(head.guest);
+            let guest = guest.map(|loaded| loaded.component.clone());
+            let guest = guest.filter(|_| self.with_guest);
+            let fitted = fitted(self.record, &refit.tasks[0])?;
+            Ok(ModelFile::new(head, fitted, guest, Some(training.clone())))
+        });
+        models.collect()
     }
 
     /// Refits members, at the same time.
-    fn refit_members(
+    pub(super) fn refit_members(
         &self,
         members: &[Member],
         makes_model: bool,
@@ -121,7 +147,8 @@ impl Export<'_> {
         if tasks.is_empty() {
             return Ok(refits);
         }
-        listeners.emit(Event::RefitStarted);
+        let members = members.len();
+        listeners.emit(Event::MembersRefitStarted { members });
         let mut ended = run_outside_search(&tasks, self.pool, listeners)?.into_iter();
         for refit in &mut refits {
             let candidate = refit.candidate;
