@@ -29,7 +29,9 @@ pub use calibration::{Bin, Binning, Calibration};
 pub use classes::{Average, ClassScores, ClassificationReport};
 pub use curves::{Curves, PrecisionRecallPoint, RocPoint};
 pub use drift::{Change, ColumnDrift, NewCategories, of_target, predicted};
-pub use ensemble::{Ensemble, LeftOut, Library, Member, Members, SplitScores, score_rows, vote};
+pub use ensemble::{
+    Ensemble, LeftOut, Library, Member, Members, SplitScores, score_rows, stacked, vote,
+};
 pub use kolmogorov::KolmogorovSmirnov;
 pub use over_targets::{OverTargetScores, OverTargets};
 pub use residuals::{PredictionInterval, Residuals};

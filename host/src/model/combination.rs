@@ -183,7 +183,7 @@ impl Combination {
             Combined::SideBySide(targets) => targets.as_slice(),
             Combined::Stacked { .. } => {
                 let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
-                return tables.last().unwrap_or_else(lacking);
+                return tables.next_back().unwrap_or_else(lacking);
             }
             Combined::Voted(..) => &[],
         };

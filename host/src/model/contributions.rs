@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
 use std::sync::Arc;
 
+use super::predictions::whole;
 use super::{PredictError, PredictionTable, Predictor};
 use crate::dataset::DrawnRows;
 use crate::task::TaskFault;

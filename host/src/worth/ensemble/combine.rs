@@ -9,7 +9,7 @@ use crate::model::{Votes, votes};
 
 /// What a member predicts of rows.
 #[derive(Clone, Debug, PartialEq)]
-pub enum MemberValues {
+pub(super) enum MemberValues {
     /// Numbers; or probabilities, of class 1 of two, or of shape (rows, classes).
     Table(Vec<f64>),
     /// Classes.

@@ -38,6 +38,9 @@ pub enum Members {
     },
 }
 
+/// Means that differ by less are equal: those of the same scores in another order do.
+const ROUNDING: f64 = 1e-12;
+
 /// By candidate, the score on each split; NaN where it is not defined.
 type ScoresOfAll = Vec<Vec<f64>>;
 
@@ -121,15 +124,15 @@ impl<'a> Selection<'a> {
             if self.cancel.is_cancelled() {
                 break;
             }
-            let scores = match round {
-                0 => &self.alone,
-                _ => self.with_one_more(&counts)?,
+            let found = match round {
+                0 => greatest(&self.alone, on, |_| true),
+                _ => first_of_greatest(self.with_one_more(&counts)?, on),
             };
-            let Some((taken, mean)) = greatest(scores, on, |_| true) else {
+            let Some((taken, mean)) = found else {
                 break;
             };
             counts[taken] += 1;
-            if best.as_ref().is_none_or(|(greatest, _)| mean > *greatest) {
+            if best.as_ref().is_none_or(|(best, _)| mean > best + ROUNDING) {
                 best = Some((mean, counts.clone()));
                 stale = 0;
             } else {
@@ -218,8 +221,7 @@ fn greatest(
         if !is_asked(position) {
             continue;
         }
-        let own: Vec<f64> = on.iter().map(|split| scores[*split]).collect();
-        let mean = numpy::mean(&own);
+        let mean = mean_of(scores, on);
         if mean.is_nan() {
             continue;
         }
@@ -228,4 +230,17 @@ fn greatest(
         }
     }
     best
+}
+
+/// The first whose mean over these splits is the greatest but for rounding, and that mean.
+fn first_of_greatest(scores: &ScoresOfAll, on: &[usize]) -> Option<(usize, f64)> {
+    let (_, most) = greatest(scores, on, |_| true)?;
+    let means = scores.iter().map(|scores| mean_of(scores, on)).enumerate();
+    let mut first = means.filter(|(_, mean)| *mean >= most - ROUNDING);
+    first.next()
+}
+
+fn mean_of(scores: &[f64], on: &[usize]) -> f64 {
+    let own: Vec<f64> = on.iter().map(|split| scores[*split]).collect();
+    numpy::mean(&own)
 }
