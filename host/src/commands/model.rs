@@ -182,7 +182,7 @@ fn composite_document(composite: &Composite) -> Result<Value, serde_json::Error>
 
 fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
     let (head, members) = (composite.head(), composite.members());
-    let rule = match head.rule {
+    let rule = match &head.rule {
         Rule::Targets => {
             "targets: the predictions of each member's target, side by side".to_owned()
         }

@@ -121,14 +121,12 @@ pub(super) fn sentences(ensemble: &Ensemble) -> Vec<String> {
         left_out,
         ..
     } = ensemble;
-    let mut told = Vec::new();
-    let seen = format!(
-        "on the predictions by which the members were selected, its {metric} is {} than that of \
-         candidate {best_candidate}, the best one{}; this flatters it",
+    let mut told = vec![format!(
+        "gain: its {metric} is {} than that of candidate {best_candidate}, the best one{}, on the \
+         predictions by which the members were selected, which flatters it",
         compared(gain),
         interval(gain),
-    );
-    told.push(seen);
+    )];
     if let Some(left_out) = left_out {
         let gain = &left_out.gain;
         let verdict = match (gain.low, gain.high) {
@@ -136,17 +134,14 @@ pub(super) fn sentences(ensemble: &Ensemble) -> Vec<String> {
             (_, Some(high)) if high < 0.0 => "the ensemble is clearly worse",
             _ => "there is no clear difference",
         };
-        let parts = match left_out
-            .scores
-            .get(metric)
-            .map(|scores| scores.splits.len())
-        {
-            Some(splits) if splits == left_out.parts => "each split",
-            _ => "each part of the splits",
+        let scores = left_out.scores.get(metric);
+        let parts = match scores.map(|scores| scores.splits.len()) {
+            Some(splits) if splits == left_out.parts => "split is scored by what the other splits",
+            _ => "part of the splits is scored by what the other parts",
         };
         told.push(format!(
-            "a fair comparison selects both on the other splits and scores {parts} that was left \
-             out: there its {metric} is {}{}: {verdict}",
+            "fair gain: where each {parts} select, the members as well as the best candidate, its \
+             {metric} is {}{}: {verdict}",
             compared(gain),
             interval(gain),
         ));
@@ -154,11 +149,11 @@ pub(super) fn sentences(ensemble: &Ensemble) -> Vec<String> {
     told
 }
 
-/// "0.0012 greater".
+/// "0.0012 better": of all metrics, the greater score is the better one.
 fn compared(gain: &Interval) -> String {
     match gain.score {
-        Some(gain) if gain < 0.0 => format!("{} less", score(-gain)),
-        Some(gain) => format!("{} greater", score(gain)),
+        Some(gain) if gain < 0.0 => format!("{} worse", score(-gain)),
+        Some(gain) => format!("{} better", score(gain)),
         None => "not to be compared".to_owned(),
     }
 }
