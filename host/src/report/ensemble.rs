@@ -119,11 +119,18 @@ pub(super) fn sentences(ensemble: &Ensemble) -> Vec<String> {
         best_candidate,
         gain,
         left_out,
+        second_stage,
         ..
     } = ensemble;
+    let on = match second_stage {
+        None => "on the predictions by which the members were selected, which flatters it",
+        Some(_) => {
+            "by cross-validation of the final estimator; the members were selected by the same \
+             rows, which flatters it"
+        }
+    };
     let mut told = vec![format!(
-        "gain: its {metric} is {} than that of candidate {best_candidate}, the best one{}, on the \
-         predictions by which the members were selected, which flatters it",
+        "gain: its {metric} is {} than that of candidate {best_candidate}, the best one{}, {on}",
         compared(gain),
         interval(gain),
     )];

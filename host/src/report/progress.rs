@@ -298,6 +298,8 @@ impl Progress {
 
     fn start(&mut self, fits: usize, now: Instant) {
         self.fits = fits;
+        // A second stage counts its own.
+        (self.done, self.failed, self.reused) = (0, 0, 0);
         match &mut self.form {
             Form::Live(bar) => {
                 bar.reset();

@@ -3,6 +3,7 @@
 use super::super::Report;
 use super::super::ensemble::{sentences, shares, trainer};
 use super::super::human::{counted, score};
+use crate::digest::Digest;
 use crate::worth::{Ensemble, SplitScores};
 
 /// The most members that are shown.
@@ -26,15 +27,29 @@ pub(super) fn lines(ensemble: &Ensemble, report: &Report) -> (String, Vec<(usize
         .collect();
     members.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     let ranked = report.results.metric(&ensemble.metric);
+    if let Some(last) = report
+        .plan
+        .ensemble
+        .as_ref()
+        .and_then(|of| of.final_estimator())
+    {
+        let run = ensemble.second_stage.as_ref().map(Digest::short);
+        let run = run.map(|run| format!(" (run {run})")).unwrap_or_default();
+        lines.push((2, format!("final estimator {}{run}", last.name)));
+    }
     for (share, candidate) in members.iter().take(SHOWN) {
+        // A final estimator has weights of its own.
+        let share = match ensemble.second_stage {
+            None => format!("{:.0} % ", share * 100.0),
+            Some(_) => String::new(),
+        };
         let mean = ranked.map_or(f64::NAN, |metric| {
             report.results.metrics[metric].test.mean[*candidate]
         });
         lines.push((
             2,
             format!(
-                "{:>3.0} % candidate {candidate}, {}: {} {}",
-                share * 100.0,
+                "{share}candidate {candidate}, {}: {} {}",
                 trainer(report, *candidate),
                 ensemble.metric,
                 score(mean)
