@@ -1,5 +1,7 @@
 //! Plans with several targets.
 
+mod chain;
+
 use std::fs;
 
 use serde_json::Value;
@@ -230,7 +232,6 @@ fn one_model_file_predicts_all_targets() {
     let listed: Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(listed["model"], "model.fanout");
 
-    // Rows enough for several batches would be many; the order is that of the rows anyway.
     let mut new = "id,z,x\n".to_owned();
     (0..40).for_each(|row| new += &format!("r{row},{},{}\n", row % 8, row * 5 % 13));
     fanout.write("new.csv", &new);
@@ -293,7 +294,7 @@ fn one_model_file_predicts_all_targets() {
         "--output",
         "out",
         "--set",
-        "refit=null",
+        "refit=false",
         "--set",
         "threshold=null",
     ]);
@@ -304,8 +305,9 @@ fn one_model_file_predicts_all_targets() {
 fn what_a_model_of_all_targets_can_not_do_is_refused_with_the_reason() {
     let fanout = Fanout::new();
     fanout.write("all.csv", &table(""));
-    let plan =
-        format!("dataset: {{source: all.csv, targets: [{{column: a, positive: 1}}, b]}}{REST}");
+    let plan = format!(
+        "dataset: {{source: all.csv, targets: [{{column: a, positive: 1}}, b], drop: [t]}}{REST}"
+    );
     let plan = plan.replace("[roc_auc, r2]", "[roc_auc]");
     let plan = fanout.write("plan.yaml", &plan);
     fanout.json(&[&plan, "--output", "out", "--without-guest"]);

@@ -20,6 +20,7 @@ use statistics::RowSample;
 use summary::SummaryBuilder;
 use writer::{Content, DatasetWriter, WrittenFile};
 
+mod added;
 mod category;
 mod drawn;
 mod encode;
@@ -42,6 +43,7 @@ mod summary;
 mod warning;
 mod writer;
 
+pub use added::AddedFeature;
 pub use drawn::{DrawnError, DrawnRows, Grid};
 pub use encode::{EncodeError, FeatureRecipe, Made, Recipe, SourceType};
 pub use folds::{FoldClasses, remedy as fold_remedy};
@@ -83,6 +85,9 @@ pub enum DatasetError {
     /// The dataset can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A stored dataset can't be read back.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

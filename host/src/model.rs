@@ -14,6 +14,7 @@ use crate::dataset::Recipe;
 use crate::digest::Digest;
 use crate::plan::DatasetPlan;
 
+mod chain;
 mod combination;
 mod component;
 mod composite;
@@ -29,6 +30,7 @@ mod served;
 mod training;
 pub mod votes;
 
+pub use chain::Link;
 pub use combination::{Combination, Wanted};
 pub use component::with_model;
 pub use composite::{Composite, CompositeError, CompositeHead, Model, Rule};

@@ -6,6 +6,7 @@
 
 mod assess;
 pub mod catalogue;
+mod chain;
 mod combinable;
 mod drift;
 mod effort;
@@ -101,44 +102,78 @@ pub fn execute(
     let places = Places::reach(loaded)?;
     let prepared = prepare(loaded, &places.store, listeners)?;
     let plans = loaded.searches();
-    let suited = plans.iter().zip(&prepared);
+    // All mistakes are told before the first search.
+    let chained = loaded.chained(prepared.clone())?;
+    let suited = plans.iter().zip(&chained);
     let suited = suited.map(|(loaded, prepared)| loaded.suited(prepared));
     let suited: Vec<SuitedPlan> = suited.collect::<Result<_, _>>()?;
-    let openings = plans.iter().zip(&suited).zip(&prepared);
-    let openings = openings.map(|((loaded, suited), prepared)| Opening {
-        loaded,
-        suited,
-        prepared,
-    });
-    let openings: Vec<Opening<'_>> = openings.collect();
-    let mut opened = open(&openings, places, options, listeners)?;
-    let mut reports = searched(&openings, &opened, options, listeners)?;
+    let mut over = OverTargets::default();
+    let order = chain::order(&loaded.plan);
+    let (reports, models) = match &order {
+        Some(order) => chain::run(
+            &plans, &prepared, order, &places, &mut over, options, listeners,
+        )?,
+        None => {
+            let openings = plans.iter().zip(&suited).zip(&prepared);
+            let openings = openings.map(|((loaded, suited), prepared)| Opening {
+                loaded,
+                suited,
+                prepared,
+            });
+            let openings: Vec<Opening<'_>> = openings.collect();
+            let mut opened = open(&openings, &places, options, listeners)?;
+            together(&openings, &mut opened, &mut over, options, listeners)?
+        }
+    };
+    let rule = match order {
+        Some(order) => Rule::Chain { order },
+        None => Rule::Targets,
+    };
+    let failure = reports.iter().find_map(|report| report.failure.clone());
+    let mut reports = Reports {
+        plan: (*loaded.plan).clone(),
+        warnings: shared_warnings(loaded, &prepared),
+        model: None,
+        over_targets: over.finish(),
+        failure,
+        usage: None,
+        targets: reports,
+    };
+    let composite = composite(&loaded.plan.name, rule, models);
+    if let Err(error) = reports.write(composite.as_ref()) {
+        let failure = reports.failure.take();
+        reports.failure = failure.or_else(|| Some(SessionError::from(error).into_failure()));
+    }
+    let usage = Some(Usage::since(options.started));
+    match reports.targets.as_mut_slice() {
+        [only] => only.usage = usage,
+        _ => reports.usage = usage,
+    }
+    Ok(reports)
+}
+
+/// Runs searches, exports what they found, and keeps their summaries. Returns the reports
+/// and the model files that were written.
+fn together(
+    openings: &[Opening<'_>],
+    opened: &mut [Opened],
+    over: &mut OverTargets,
+    options: &Options,
+    listeners: &mut Listeners<'_>,
+) -> Result<(Vec<Report>, Vec<Option<ModelFile>>), SessionError> {
+    let mut reports = searched(openings, opened, options, listeners)?;
     for (opened, report) in opened.iter_mut().zip(&reports) {
         opened.expansion.note_times(&report.results.fit_time.mean);
     }
-    let exports = openings.iter().zip(&opened);
-    let exports = exports.map(|(opening, opened)| Export {
-        loaded: opening.loaded,
-        manifest: &opened.manifest,
-        expansion: &opened.expansion,
-        prepared: opening.prepared,
-        pool: &*opened.pool,
-        record: &opened.record,
-        cancel: &options.cancel,
-        suited: opening.suited,
-        options,
-        with_guest: !options.without_guest,
-    });
-    let exports: Vec<Export<'_>> = exports.collect();
-    let mut over = OverTargets::default();
+    let exports = exports(openings, opened, options);
     let mut models = Vec::with_capacity(opened.len());
-    let together = opened.chunk_by(|one, other| Rc::ptr_eq(&one.pool, &other.pool));
+    let of_one_pool = opened.chunk_by(|one, other| Rc::ptr_eq(&one.pool, &other.pool));
     let mut done = 0;
-    for count in together.map(<[Opened]>::len) {
+    for count in of_one_pool.map(<[Opened]>::len) {
         let some = done..done + count;
         done += count;
         let own = &mut reports[some.clone()];
-        models.extend(export::run(&exports[some], own, &mut over, listeners));
+        models.extend(export::run(&exports[some], own, over, listeners));
     }
     for (report, export) in reports.iter_mut().zip(&exports) {
         let kept = match options.cancel.is_cancelled() {
@@ -155,38 +190,39 @@ pub fn execute(
             };
         }
     }
-    let failure = reports.iter().find_map(|report| report.failure.clone());
-    let mut reports = Reports {
-        plan: (*loaded.plan).clone(),
-        warnings: shared_warnings(loaded, &prepared),
-        model: None,
-        over_targets: over.finish(),
-        failure,
-        usage: None,
-        targets: reports,
-    };
-    let composite = composite(&loaded.plan.name, models);
-    if let Err(error) = reports.write(composite.as_ref()) {
-        let failure = reports.failure.take();
-        reports.failure = failure.or_else(|| Some(SessionError::from(error).into_failure()));
-    }
-    let usage = Some(Usage::since(options.started));
-    match reports.targets.as_mut_slice() {
-        [only] => only.usage = usage,
-        _ => reports.usage = usage,
-    }
-    Ok(reports)
+    Ok((reports, models))
+}
+
+fn exports<'a>(
+    openings: &'a [Opening<'_>],
+    opened: &'a [Opened],
+    options: &'a Options,
+) -> Vec<Export<'a>> {
+    let exports = openings.iter().zip(opened);
+    let exports = exports.map(|(opening, opened)| Export {
+        loaded: opening.loaded,
+        manifest: &opened.manifest,
+        expansion: &opened.expansion,
+        prepared: opening.prepared,
+        pool: &*opened.pool,
+        record: &opened.record,
+        cancel: &options.cancel,
+        suited: opening.suited,
+        options,
+        with_guest: !options.without_guest,
+    });
+    exports.collect()
 }
 
 /// The model of several targets; `None` where one of these has no model file.
-fn composite(name: &str, models: Vec<Option<ModelFile>>) -> Option<Composite> {
+fn composite(name: &str, rule: Rule, models: Vec<Option<ModelFile>>) -> Option<Composite> {
     let members: Vec<ModelFile> = models.into_iter().collect::<Option<_>>()?;
     if members.len() < 2 {
         return None;
     }
     let head = CompositeHead {
         name: name.to_owned(),
-        rule: Rule::Targets,
+        rule,
     };
     let composite = Composite::new(head, members);
     Some(composite.expect("targets of one dataset have names and features in common"))
@@ -347,7 +383,7 @@ struct Opened {
 /// all, or one for each where workers take tasks of one run at a time.
 fn open(
     searches: &[Opening<'_>],
-    places: Places,
+    places: &Places,
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<Vec<Opened>, SessionError> {
@@ -356,6 +392,7 @@ fn open(
         workers,
         store,
     } = places;
+    let workers = *workers;
     // What the tasks need is stored before the manifest that names it, and the
     // manifest before the tasks.
     let guests = searches.first().map(|first| first.loaded.guests.iter());

@@ -28,7 +28,7 @@ impl Check {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let loaded = self.plan.load()?;
         // A check leaves no trace in the store.
-        let prepared = dataset::examine(&loaded.plan)?;
+        let prepared = loaded.chained(dataset::examine(&loaded.plan)?)?;
         let searches = loaded.searches();
         let suited = searches.iter().zip(&prepared);
         let suited = suited.map(|(loaded, prepared)| loaded.suited(prepared));

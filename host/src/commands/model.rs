@@ -197,6 +197,16 @@ fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
         Rule::Stacking { .. } => {
             "stacking: the last member predicts from what the others predict".to_owned()
         }
+        Rule::Chain { order } => {
+            let names = order
+                .iter()
+                .map(|member| members[*member].head.target_name());
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!(
+                "chain: {}; each reads the predictions of those before",
+                clip(&names, 60)
+            )
+        }
     };
     let mut text = String::new();
     writeln!(

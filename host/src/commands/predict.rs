@@ -137,8 +137,7 @@ impl ModelData {
             data => (None, data.to_owned(), None),
         };
         let store = Location::new(self.store.as_deref().unwrap_or("memory://"));
-        // All members read the same features.
-        let head = &model.model.members()[0].head;
+        let head = model.model.reads();
         let source = (source.as_str(), of_input);
         let rows = RowSource::open(&head.reading, &head.recipe, source, &store, keep)?;
         let limits = TaskLimits {

@@ -70,6 +70,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             positive: None,
             groups: None,
             targets: Vec::new(),
+            chain: Vec::new(),
             stratify: Default::default(),
             missing_target: Default::default(),
         },

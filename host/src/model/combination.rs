@@ -7,6 +7,7 @@ use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use fanout_contract::Column;
 
+use super::chain::Link;
 use super::predictions::Columns;
 use super::{Model, ModelHead, ModelTarget, PredictionTable, Rule, Votes};
 use crate::dataset::added_column;
@@ -67,6 +68,10 @@ impl Taken {
 pub struct Combination {
     /// By member.
     taken: Vec<Taken>,
+    /// The members in the order in which they are called.
+    order: Vec<usize>,
+    /// By member: the feature that it is to those behind it; empty where it is none.
+    links: Vec<Link>,
     rule: Combined,
 }
 
@@ -97,9 +102,17 @@ impl Combination {
         };
         Self {
             taken: heads.iter().map(|head| Taken::of(head, wanted)).collect(),
+            order: match model.rule() {
+                Some(Rule::Chain { order }) => order.clone(),
+                _ => (0..heads.len()).collect(),
+            },
+            links: match model.rule() {
+                Some(Rule::Chain { .. }) => heads.iter().map(|head| Link::of(head)).collect(),
+                _ => Vec::new(),
+            },
             rule: match model.rule() {
                 None => Combined::Only,
-                Some(Rule::Targets) => Combined::SideBySide(names()),
+                Some(Rule::Targets | Rule::Chain { .. }) => Combined::SideBySide(names()),
                 Some(Rule::Voting { votes, weights }) => {
                     let target = Box::new(heads[0].target.clone());
                     Combined::Voted(*votes, weights.clone(), target)
@@ -116,6 +129,8 @@ impl Combination {
     pub fn outputs_of_one() -> Self {
         Self {
             taken: vec![Taken::Outputs],
+            order: vec![0],
+            links: Vec::new(),
             rule: Combined::Only,
         }
     }
@@ -126,12 +141,12 @@ impl Combination {
     }
 
     /// The members in the order in which they are called.
-    pub(super) fn order(&self) -> impl Iterator<Item = usize> + use<> {
-        0..self.taken.len()
+    pub(super) fn order(&self) -> &[usize] {
+        &self.order
     }
 
-    /// The features that member `member` reads behind those of the source, made of the
-    /// answers of the members that were called before.
+    /// The features that member `member` reads behind those of the rows, made of the
+    /// answers of the members that were called before, by member.
     ///
     /// # Errors
     /// What is wrong with these answers.
@@ -140,26 +155,20 @@ impl Combination {
         member: usize,
         answers: &[Option<RecordBatch>],
     ) -> Result<Vec<(Column, ArrayRef)>, String> {
-        let last = self.taken.len() - 1;
-        let Combined::Stacked { features, columns } = &self.rule else {
-            return Ok(Vec::new());
-        };
-        if member != last {
+        if let Combined::Stacked { features, columns } = &self.rule
+            && member + 1 == self.taken.len()
+        {
+            return stacked(features, columns, answers);
+        }
+        if self.links.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = answers.iter().flatten();
-        let made = answers.flat_map(|answer| {
-            columns.iter().map(|name| {
-                let column = answer.column_by_name(name);
-                let numbers = column.filter(|column| *column.data_type() == DataType::Float64);
-                numbers
-                    .cloned()
-                    .ok_or_else(|| format!("no column `{name}` of numbers"))
-            })
-        });
-        let made: Vec<ArrayRef> = made.collect::<Result<_, String>>()?;
-        let named = features.iter().map(|name| added_column(name));
-        Ok(named.zip(made).collect())
+        let before = self.order.iter().take_while(|before| **before != member);
+        let column = |before: &usize| {
+            let answer = answers[*before].as_ref();
+            self.links[*before].column(answer.ok_or("a member that was not called")?)
+        };
+        before.map(column).collect()
     }
 
     /// What the answers of all members, in their order, become.
@@ -201,6 +210,25 @@ impl Combination {
     }
 }
 
+/// Features of these names, made of these columns of the answers that there are.
+fn stacked(
+    features: &[String],
+    columns: &[String],
+    answers: &[Option<RecordBatch>],
+) -> Result<Vec<(Column, ArrayRef)>, String> {
+    let made = answers.iter().flatten().flat_map(|answer| {
+        columns.iter().map(|name| {
+            let column = answer.column_by_name(name);
+            let numbers = column.filter(|column| *column.data_type() == DataType::Float64);
+            let numbers = numbers.cloned();
+            numbers.ok_or_else(|| format!("no column `{name}` of numbers"))
+        })
+    });
+    let made: Vec<ArrayRef> = made.collect::<Result<_, String>>()?;
+    let named = features.iter().map(|name| added_column(name));
+    Ok(named.zip(made).collect())
+}
+
 /// The name of a column of a target's predictions beside those of others: the target
 /// stands behind the kind, `prediction_late`, `probability_late_yes`.
 fn named(column: &str, target: &str) -> String {
@@ -218,7 +246,7 @@ mod tests {
     use arrow_array::types::Float64Type;
     use arrow_array::{Array as _, Float64Array, StringArray};
 
-    use super::super::composite::tests::{composite, member};
+    use super::super::composite::tests::{chain, composite, member};
     use super::*;
 
     /// What a guest says of two rows: the classes, and the probabilities of `yes`.
@@ -334,5 +362,33 @@ mod tests {
         let made = Combination::new(&model(["a", "b"]), PROBABILITIES).combine(&[whole, lacking]);
         let what = "no column `probability_no` of numbers".to_owned();
         assert_eq!(made.unwrap_err(), Uncombined::Answer(what));
+    }
+    #[test]
+    fn members_of_a_chain_read_what_those_before_them_predict() {
+        let combination = Combination::new(&Model::Composite(chain()), Wanted::Outputs);
+        assert_eq!(combination.order(), [2, 0, 1]);
+        let mut answers = vec![None, None, None];
+        assert_eq!(combination.added(2, &answers).unwrap(), Vec::new());
+        assert!(combination.added(0, &answers).is_err());
+        let labels: ArrayRef = Arc::new(StringArray::from(vec!["no", "high"]));
+        answers[2] = Some(RecordBatch::try_from_iter([("prediction", labels)]).unwrap());
+        let read = combination.added(0, &answers).unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].0.name, "prediction_c");
+        let codes = read[0].1.as_primitive::<arrow_array::types::Int32Type>();
+        assert_eq!(codes.values()[..], [2, 0]);
+        answers[0] = Some(answer(["no", "yes"], [0.25, 0.75]));
+        let read = combination.added(1, &answers).unwrap();
+        let names: Vec<&str> = read
+            .iter()
+            .map(|(column, _)| column.name.as_str())
+            .collect();
+        assert_eq!(names, ["prediction_c", "prediction_a"]);
+        let ones = read[1].1.as_primitive::<Float64Type>();
+        assert_eq!(ones.values()[..], [0.0, 1.0]);
+        let other: ArrayRef = Arc::new(StringArray::from(vec!["no", "maybe"]));
+        answers[0] = Some(RecordBatch::try_from_iter([("prediction", other)]).unwrap());
+        let refused = combination.added(1, &answers).unwrap_err();
+        assert_eq!(refused, "a prediction that is no class");
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Link;
 use super::form::{self, ModelFileError, Opened, PartStamp};
 use super::{ModelFile, ModelHead, Training, Votes};
 use crate::digest::Digest;
@@ -22,6 +23,12 @@ pub enum Rule {
     /// Each member predicts a target of its own; the predictions of all stand side by
     /// side.
     Targets,
+    /// The same; a member reads, behind the features of the rows, what those before it in
+    /// the chain predict.
+    Chain {
+        /// The indices of the members, the first of the chain first.
+        order: Vec<usize>,
+    },
     /// All members predict one target, and vote on it.
     Voting {
         /// How their votes are counted.
@@ -42,6 +49,7 @@ impl Rule {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Targets => "targets",
+            Self::Chain { .. } => "chain",
             Self::Voting { .. } => "voting",
             Self::Stacking { .. } => "stacking",
         }
@@ -58,7 +66,8 @@ pub struct CompositeHead {
     pub rule: Rule,
 }
 
-/// Several models whose predictions a rule puts together. All read the same features.
+/// Several models whose predictions a rule puts together. All read the same features of the
+/// rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composite {
     head: CompositeHead,
@@ -126,14 +135,31 @@ struct Member {
     training: Option<Digest>,
 }
 
-/// Checks that all members predict one target.
-fn check_target(first: &ModelFile, others: &[ModelFile]) -> Result<(), String> {
+/// Checks that members of one target are what their rule says.
+fn check_rule(rule: &Rule, members: &[ModelFile]) -> Result<(), String> {
+    let Some((first, others)) = members.split_first() else {
+        return Ok(());
+    };
+    match rule {
+        Rule::Targets | Rule::Chain { .. } => return Ok(()),
+        Rule::Voting { weights, .. } => {
+            let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
+            if weights.len() != members.len() || !weights.iter().all(is_weight) {
+                return Err("its weights are not those of its members".to_owned());
+            }
+        }
+        Rule::Stacking { features } => {
+            if features.len() != others.len() * first.head.target.stacked().len() {
+                return Err("its features are not those of its members".to_owned());
+            }
+        }
+    }
     let target = |member: &ModelFile| {
         let head = &member.head;
         (head.target_name().to_owned(), head.target.clone())
     };
-    let first = target(first);
-    match others.iter().any(|member| target(member) != first) {
+    let own = target(first);
+    match others.iter().any(|member| target(member) != own) {
         true => Err("its members have different targets".to_owned()),
         false => Ok(()),
     }
@@ -145,42 +171,47 @@ impl Composite {
     /// # Errors
     /// If they can't be members of one model; why not.
     pub fn new(head: CompositeHead, members: Vec<ModelFile>) -> Result<Self, String> {
-        let Some((first, others)) = members.split_first() else {
+        if members.is_empty() {
             return Err("it has no members".to_owned());
+        }
+        let order = match &head.rule {
+            Rule::Chain { order } => order.clone(),
+            _ => (0..members.len()).collect(),
         };
-        let recipe = |member: &ModelFile| {
-            let recipe = &member.head.recipe;
+        if !is_permutation(&order, members.len()) {
+            return Err("its chain does not name each member once".to_owned());
+        }
+        let recipe = |member: usize| {
+            let recipe = &members[member].head.recipe;
             (recipe.columns.clone(), recipe.features.clone())
         };
-        let read = recipe(first);
-        if others.iter().any(|member| recipe(member) != read) {
-            return Err("its members read different features".to_owned());
-        }
-        match &head.rule {
-            Rule::Targets => {
-                let mut names = BTreeSet::new();
-                let names_all = members
-                    .iter()
-                    .all(|member| names.insert(member.head.target_name()));
-                if !names_all {
-                    return Err("two of its members have one target".to_owned());
-                }
+        let mut read = recipe(order[0]);
+        let mut names = BTreeSet::new();
+        for member in order {
+            let head_of = &members[member].head;
+            if recipe(member) != read {
+                return Err("its members read different features".to_owned());
             }
-            Rule::Voting { weights, .. } => {
-                check_target(first, others)?;
-                let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
-                if weights.len() != members.len() || !weights.iter().all(is_weight) {
-                    return Err("its weights are not those of its members".to_owned());
-                }
+            let of_own = matches!(head.rule, Rule::Targets | Rule::Chain { .. });
+            if !names.insert(head_of.target_name()) && of_own {
+                return Err("two of its members have one target".to_owned());
             }
-            Rule::Stacking { features } => {
-                check_target(first, others)?;
-                if features.len() != others.len() * first.head.target.stacked().len() {
-                    return Err("its features are not those of its members".to_owned());
-                }
+            if let Rule::Chain { .. } = head.rule {
+                let (column, feature) = Link::of(head_of).feature.recipe();
+                read.0.push(column);
+                read.1.push(feature);
             }
         }
+        check_rule(&head.rule, &members)?;
         Ok(Self { head, members })
+    }
+
+    /// The member that reads the features of the rows alone.
+    fn first(&self) -> &ModelFile {
+        match &self.head.rule {
+            Rule::Chain { order } => &self.members[order[0]],
+            _ => &self.members[0],
+        }
     }
 
     /// What it is.
@@ -267,6 +298,12 @@ impl Composite {
     }
 }
 
+fn is_permutation(order: &[usize], members: usize) -> bool {
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    sorted.into_iter().eq(0..members)
+}
+
 impl Model {
     /// Reads a file, and checks all its digests.
     ///
@@ -297,6 +334,14 @@ impl Model {
         match self {
             Self::One(file) => std::slice::from_ref(file),
             Self::Composite(composite) => composite.members(),
+        }
+    }
+
+    /// The head that says which features are made of the rows.
+    pub fn reads(&self) -> &ModelHead {
+        match self {
+            Self::One(file) => &file.head,
+            Self::Composite(composite) => &composite.first().head,
         }
     }
 
@@ -380,11 +425,32 @@ pub(super) mod tests {
     }
 
     pub(in crate::model) fn composite(members: Vec<ModelFile>) -> Result<Composite, String> {
-        let head = CompositeHead {
-            name: "sample".to_owned(),
-            rule: Rule::Targets,
-        };
-        Composite::new(head, members)
+        with_rule(Rule::Targets, members)
+    }
+
+    fn with_rule(rule: Rule, members: Vec<ModelFile>) -> Result<Composite, String> {
+        let name = "sample".to_owned();
+        Composite::new(CompositeHead { name, rule }, members)
+    }
+
+    /// A chain of `c`, `a` and `b`; `c` is of three classes, and `b` a number.
+    pub(in crate::model) fn chain() -> Composite {
+        let mut members = ["a", "b", "c"].map(|name| member(name, b"guest"));
+        members[1].head.target.learning = Learning::Regression;
+        members[1].head.target.classes.clear();
+        members[2].head.target.learning = Learning::Multiclass;
+        members[2].head.target.classes = ["high", "low", "no"].map(str::to_owned).to_vec();
+        let order = vec![2, 0, 1];
+        let mut added = Vec::new();
+        for member in &order {
+            let head = &mut members[*member].head;
+            for (column, feature) in &added {
+                head.recipe.columns.push(SourceType::clone(column));
+                head.recipe.features.push(FeatureRecipe::clone(feature));
+            }
+            added.push(Link::of(head).feature.recipe());
+        }
+        with_rule(Rule::Chain { order }, members.to_vec()).unwrap()
     }
 
     fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Bytes {
@@ -484,5 +550,50 @@ pub(super) mod tests {
         b.head.recipe.features[0].name = "z".to_owned();
         let refused = composite(vec![a, b]).unwrap_err();
         assert_eq!(refused, "its members read different features");
+    }
+    #[test]
+    fn members_of_a_chain_read_those_before_them() {
+        let chain = chain();
+        let bytes = written(|out| chain.write(out));
+        let read = read(&bytes).unwrap();
+        assert_eq!(read, Model::Composite(chain.clone()));
+        assert_eq!(read.reads().target_name(), "c");
+        for order in [vec![0, 2, 1], vec![2, 0], vec![2, 0, 0], vec![2, 0, 1, 3]] {
+            let members = chain.members.clone();
+            let refused = with_rule(
+                Rule::Chain {
+                    order: order.clone(),
+                },
+                members,
+            );
+            assert!(refused.is_err(), "{order:?}");
+        }
+        let refused = with_rule(Rule::Targets, chain.members).unwrap_err();
+        assert_eq!(refused, "its members read different features");
+    }
+
+    #[test]
+    fn members_of_a_vote_have_one_target_and_a_weight_each() {
+        let voting = |weights: &[f64]| Rule::Voting {
+            votes: Votes::Mean,
+            weights: weights.to_vec(),
+        };
+        let same = vec![member("a", b"one"), member("a", b"two")];
+        let model = with_rule(voting(&[2.0, 0.5]), same.clone()).unwrap();
+        let bytes = written(|out| model.write(out));
+        assert_eq!(read(&bytes).unwrap(), Model::Composite(model));
+        for weights in [&[1.0][..], &[1.0, 0.0], &[1.0, f64::NAN], &[1.0; 3]] {
+            let refused = with_rule(voting(weights), same.clone()).unwrap_err();
+            assert_eq!(refused, "its weights are not those of its members");
+        }
+        let others = vec![member("a", b"one"), member("b", b"one")];
+        let refused = with_rule(voting(&[1.0, 1.0]), others).unwrap_err();
+        assert_eq!(refused, "its members have different targets");
+        let stacking = |count: usize| Rule::Stacking {
+            features: vec!["x".to_owned(); count],
+        };
+        assert!(with_rule(stacking(1), same.clone()).is_ok());
+        let refused = with_rule(stacking(2), same).unwrap_err();
+        assert_eq!(refused, "its features are not those of its members");
     }
 }

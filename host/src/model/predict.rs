@@ -319,7 +319,7 @@ impl Work<'_> {
         let mut answers: Vec<Option<RecordBatch>> = vec![None; self.members.len()];
         // That of the features of the source alone, which most members read.
         let table = rows.table(&[])?;
-        for member in self.combination.order() {
+        for &member in self.combination.order() {
             let added = self.combination.added(member, &answers);
             let added = added.map_err(malformed)?;
             let own = match added.as_slice() {

@@ -47,6 +47,12 @@ section! {
         /// without one take no part in its fits.
         #[serde(default)]
         targets: Vec<TargetPlan> = default(&OrNoTargets, "[]").aka(&["outputs", "labels"]),
+        /// The names of all targets in another order: each is searched with the out-of-fold
+        /// predictions of those before it as further features. scikit-learn's
+        /// `ClassifierChain` and `RegressorChain` with `cv`. Default: no target is told of
+        /// others.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        chain: Vec<String> = default(&LABELS, "[]").aka(&["classifier_chain", "regressor_chain"]),
         /// By what splits that stratify do so: `each` target has its own, or one partition
         /// serves `all`.
         #[serde(default)]

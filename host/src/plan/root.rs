@@ -210,6 +210,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
     targets::check_stratify(root, &mut cx.found);
+    targets::check_chain(root, &mut cx.found);
     let estimators = check_trainers(root, &mut cx.found);
     Sections {
         dataset: section(&read, "dataset"),

@@ -10,8 +10,8 @@ use super::targets::{Learn, Stratify};
 impl Plan {
     /// The plans of the searches, one for each target, in the plan's order. Each is the
     /// plan that says the same of its target alone, whatever this one says of others: with
-    /// metrics and splits of the target's kind, and its folder of results. That of a plan
-    /// for one target is the plan itself.
+    /// metrics and splits of the target's kind, and its folder of results; in a chain, with
+    /// the targets before it there. That of a plan for one target is the plan itself.
     pub fn searches(&self) -> Vec<Self> {
         match self.dataset.targets.len() {
             0 => vec![self.clone()],
@@ -29,6 +29,13 @@ impl Plan {
         dataset.learn = target.learn;
         dataset.positive.clone_from(&target.positive);
         dataset.targets = vec![target.clone()];
+        if let Some(place) = dataset
+            .chain
+            .iter()
+            .position(|name| *name == dataset.target)
+        {
+            dataset.chain.truncate(place);
+        }
         if dataset.features.is_none() {
             for other in &targets {
                 let column = &other.column;

@@ -4,7 +4,8 @@
 
 /// `pub struct TYPE = TABLE("path") { /// … name: Type = row(form, …), … }`,
 /// where `row` is `required`, `optional` or `default`. A field that manifests of
-/// earlier versions lack has `#[serde(default)]` after its description. With
+/// earlier versions lack has `#[serde(default)]` after its description; with
+/// `skip_serializing_if`, manifests of plans without it are as they were. With
 /// `with /// … name: Type = TAGGED` before the fields, the variants of `tagged!` are
 /// those of the section, too, and the struct has them as one more field.
 macro_rules! section {
@@ -12,7 +13,7 @@ macro_rules! section {
         $(#[doc = $about:literal])+ $(#[derive($($derive:ident),+)])?
         pub struct $type:ident = $table:ident($path:literal) $(.$set:ident($with:expr))*
         $(with $(#[doc = $tag_doc:literal])+ $tag:ident: $tagged:ty = $variants:ident)? {$(
-            $(#[doc = $doc:literal])+ $(#[serde($($serde:tt)+)])?
+            $(#[doc = $doc:literal])+ $(#[serde($serde:ident $(, $skip:ident = $if:literal)?)])?
             $name:ident: $of:ty = $row:ident($($arg:expr),+) $(.$more:ident($value:expr))*
         ),+ $(,)?}
     ) => {
@@ -22,7 +23,7 @@ macro_rules! section {
         #[serde(deny_unknown_fields)]
         pub struct $type {
             $( $(#[doc = $tag_doc])+ #[serde(default)] pub $tag: $tagged, )?
-            $( $(#[doc = $doc])+ $(#[serde($($serde)+)])? pub $name: $of, )+
+            $( $(#[doc = $doc])+ $(#[serde($serde $(, $skip = $if)?)])? pub $name: $of, )+
         }
 
         pub(super) static $table: Section = Section::new($path, concat!($($about),+), &[$(

@@ -12,6 +12,7 @@ use super::metric::Scoring;
 use super::mistake::Found;
 use super::node::Node;
 use super::scalar::{Choice, LABEL, Number};
+use super::suggest::all_of;
 use super::table::section;
 
 section! {
@@ -190,6 +191,79 @@ pub(super) fn check_stratify(root: &Node, found: &mut Found) {
         let message = "`stratify: all` is for `cv: {method: stratified_k_fold}`";
         let hint = "remove `stratify`, or use that method";
         found.note(stratify.place, message).hint(hint);
+    }
+}
+
+/// The methods of splits that do not test each row once.
+fn is_partition(method: &str) -> bool {
+    let others = ["shuffle", "repeated", "time_series", "leave_p"];
+    !others.iter().any(|other| method.contains(other))
+}
+
+/// Notes what a chain of targets can't be made of.
+pub(super) fn check_chain(root: &Node, found: &mut Found) {
+    let Some(chain) = root.get(&["dataset", "chain"]) else {
+        return;
+    };
+    let links = chain.items();
+    if links.is_empty() {
+        return;
+    }
+    let targets = root
+        .get(&["dataset", "targets"])
+        .map_or(&[][..], Node::items);
+    let names: Vec<String> = targets.iter().filter_map(name_of).collect();
+    if names.len() < 2 {
+        let message = "a `chain` is of several `targets`";
+        found.note(chain.place, message).hint("remove `chain`");
+        return;
+    }
+    let mut named: Vec<&str> = Vec::new();
+    for link in links {
+        let Some(name) = link.label() else { continue };
+        let hint = |hint: String| Some(hint);
+        let (message, hint) = match names.iter().any(|known| known == name) {
+            false => (
+                format!("there is no target `{name}`"),
+                hint(format!(
+                    "the targets are {}",
+                    all_of(names.iter().map(String::as_str))
+                )),
+            ),
+            true if named.contains(&name) => (
+                format!("the target `{name}` is twice in the chain"),
+                hint("remove one".to_owned()),
+            ),
+            true => {
+                named.push(name);
+                continue;
+            }
+        };
+        found.note(link.place, message).hint = hint;
+    }
+    let left_out = names.iter().find(|name| !named.contains(&name.as_str()));
+    if let Some(name) = left_out.filter(|_| named.len() == links.len()) {
+        let message = format!("the chain lacks the target `{name}`");
+        let hint = "a chain names all targets, each once";
+        found.note(chain.place, message).hint(hint);
+    }
+    let method = root.get(&["cv", "method"]);
+    if let Some((method, name)) = method.and_then(|method| Some((method, method.label()?)))
+        && !is_partition(name)
+    {
+        let message = format!("`{name}` does not test each row once, as a `chain` needs it");
+        let hint = "use such as `k_fold`, or remove `dataset.chain`";
+        found.note(method.place, message).hint(hint);
+    }
+    let refit = root.get(&["refit"]);
+    if let Some(refit) = refit.filter(|refit| refit.label() == Some("false")) {
+        let message = "a `chain` predicts with the models of its targets, which `refit` makes";
+        found.note(refit.place, message).hint("leave `refit` out");
+    }
+    let kind = root.get(&["kind"]);
+    if let Some(kind) = kind.filter(|kind| kind.label().is_none_or(|kind| kind != "search")) {
+        let message = "a `chain` is searched: its models are those of `kind: search`";
+        found.note(kind.place, message).hint("leave `kind` out");
     }
 }
 

@@ -153,6 +153,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 columns: Default::default(),
                 groups: None,
                 targets: Vec::new(),
+                chain: Vec::new(),
                 stratify: Stratify::Each,
                 missing_target: MissingTarget::Error,
             },

@@ -178,6 +178,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             positive: Some("1".to_owned()),
             groups: None,
             targets: Vec::new(),
+            chain: Vec::new(),
             stratify: Default::default(),
             missing_target: Default::default(),
         },

@@ -73,9 +73,12 @@ impl Reports {
     /// several targets; `model` is that of all. Files of an earlier report are replaced or
     /// removed. Returns their paths.
     pub fn write(&mut self, model: Option<&Composite>) -> Result<Vec<PathBuf>, FilesError> {
-        let Some(folder) = self.plan.output.as_ref().filter(|_| self.targets.len() > 1) else {
+        let folder = self.plan.output.clone();
+        let Some(folder) = folder.filter(|_| self.targets.len() > 1) else {
             return Ok(Vec::new());
         };
+        let folder = folder.as_path();
+        self.model = model.map(|_| files::MODEL.into());
         files::make_folder(folder)?;
         let table = FindingsTable::of_targets(&self.targets);
         files::clear(folder, &[table.name])?;
@@ -83,7 +86,6 @@ impl Reports {
         if let Some(model) = model {
             let path = folder.join(files::MODEL);
             files::replace(&path, |output| model.write(output))?;
-            self.model = Some(files::MODEL.into());
             written.push(path);
         }
         let targets = self.targets.iter().map(|report| {

@@ -113,6 +113,27 @@ pub enum SessionError {
     /// The predictions of the best candidate can't be scored.
     #[error("the predictions of the best candidate can't be scored")]
     Assessment(#[source] Fault),
+    /// A target of a chain has no model, so that those behind it can't be searched.
+    #[error("the chain of targets ends at `{target}`: {}", failure.message)]
+    Chain {
+        /// The target.
+        target: String,
+        /// What went wrong with it.
+        failure: Failure,
+    },
+    /// The splits don't test each row once, so that a chain has no predictions of it.
+    #[error(
+        "a chain of targets needs each row to be tested once: of `{target}`, {never} rows are \
+         tested by no split and {twice} by several"
+    )]
+    NoPartition {
+        /// The target.
+        target: String,
+        /// The number of rows without a prediction.
+        never: usize,
+        /// The number of predictions of rows that have one.
+        twice: usize,
+    },
     /// The refitted model is in the store no more.
     #[error("the refitted model was removed from the store before it was read")]
     ModelLost,
@@ -151,6 +172,12 @@ pub enum RetrainError {
     /// The model file does not name its source.
     #[error("the model does not say on which data it was trained")]
     NoSource,
+    /// It is of a target of a chain, which reads what is predicted of others.
+    #[error("the model reads what other models of a chain predict, of {before}")]
+    Chained {
+        /// The targets before it.
+        before: String,
+    },
     /// The target has other classes.
     #[error("the target `{target}` has the classes {found}; the model has {trained}")]
     Classes {
@@ -198,6 +225,7 @@ impl SessionError {
             }
             // The fault of the machine, not of the data.
             Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => ErrorKind::Internal,
+            Self::Dataset(DatasetError::Stored(_)) => ErrorKind::Store,
             Self::Dataset(_) => ErrorKind::Data,
             Self::Store(_) => ErrorKind::Store,
             // The fault of the machine, not of the guest.
@@ -233,6 +261,8 @@ impl SessionError {
                 ErrorKind::Data
             }
             Self::ModelLost => ErrorKind::Store,
+            Self::Chain { failure, .. } => failure.kind,
+            Self::NoPartition { .. } => ErrorKind::Data,
             Self::Predict(error) => match error {
                 PredictError::Rows(DatasetError::Source(SourceError::Store(_))) => ErrorKind::Store,
                 PredictError::Rows(_)
@@ -283,8 +313,13 @@ impl SessionError {
                 "the failures and the scores that are not defined say why; remove `ensemble` to \
                  have the best candidate"
             }
+            Self::Chain { failure, .. } => return failure.hint.clone(),
+            Self::NoPartition { .. } => "use splits such as `k_fold`, or remove `dataset.chain`",
             Self::Retrain(RetrainError::NoSource) => {
                 "name the data with `--source`; models of runs of this version say it themselves"
+            }
+            Self::Retrain(RetrainError::Chained { .. }) => {
+                "a chain is fitted as a whole: run its plan on these data"
             }
             Self::Retrain(RetrainError::Classes { .. }) => {
                 "a model of other classes is another model: run the plan on these data"

@@ -194,7 +194,7 @@ pub fn retrain(
         suited: &suited,
         prepared,
     };
-    let opened = open(&[opening], places, options, listeners)?.remove(0);
+    let opened = open(&[opening], &places, options, listeners)?.remove(0);
     let dataset = dataset(opened.record.store(), prepared)?;
     let plan = &suited.plan;
     let truth = Truth::read(

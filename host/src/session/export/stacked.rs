@@ -70,7 +70,7 @@ impl Export<'_> {
         }];
         listeners.emit(Event::SecondStageStarted);
         let places = Places::reach(&loaded)?;
-        let opened = open(&openings, places, self.options, listeners)?;
+        let opened = open(&openings, &places, self.options, listeners)?;
         let mut reports = searched(&openings, &opened, self.options, listeners)?;
         let (Some(opened), Some(mut own)) = (opened.first(), reports.pop()) else {
             return Err(SessionError::ModelLost);

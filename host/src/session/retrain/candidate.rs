@@ -21,6 +21,12 @@ pub(super) fn plan_of_model(
     asked: &Retrain,
 ) -> Result<Plan, SessionError> {
     let (head, record) = (&file.head, file.training.as_ref());
+    let before = &head.reading.chain;
+    if !before.is_empty() {
+        let before = before.iter().map(|name| format!("`{name}`"));
+        let before = before.collect::<Vec<_>>().join(", ");
+        return Err(RetrainError::Chained { before }.into());
+    }
     let mut plan = manifest::plan_of(&head.plan).map_err(|source| ModelFileError::Form {
         path: path.to_owned(),
         source,
