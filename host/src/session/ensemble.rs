@@ -193,9 +193,13 @@ impl<'a> Combiner<'a> {
         }
         chosen.sort_unstable();
         let mut library: Option<Library> = None;
+        let mut without = Vec::new();
         for candidate in chosen {
-            let rows = self.read(candidate, &self.expansion.splits)?;
-            let rows = rows.ok_or(PredictionsError::Missing { candidate })?;
+            // A fit that failed has a score where the plan gives it one.
+            let Some(rows) = self.read(candidate, &self.expansion.splits)? else {
+                without.push(candidate);
+                continue;
+            };
             let trainer = self.expansion.candidates.arm(candidate);
             let added = match &mut library {
                 Some(library) => library.add(candidate, trainer, &rows),
@@ -203,6 +207,15 @@ impl<'a> Combiner<'a> {
                     .map(|first| library = Some(first)),
             };
             added.map_err(SessionError::Assessment)?;
+        }
+        if let Some(first) = without.first() {
+            let more = match without.len() - 1 {
+                0 => String::new(),
+                more => format!(", as are {more} more"),
+            };
+            report.warnings.push(format!(
+                "candidate {first}, without predictions, is no member of the ensemble{more}"
+            ));
         }
         Ok(library)
     }

@@ -213,7 +213,7 @@ impl<'a> Export<'a> {
         if let Some(assessor) = assessor {
             assessor.assess(report, over)?;
         }
-        self.combine(report, features, listeners)?;
+        let combined = self.combine(report, features, listeners);
         if let Some(explain) = report.plan.explain.clone() {
             let guest = self.loaded.guest(self.expansion.guest(best));
             let explainer = Explainer {
@@ -236,6 +236,7 @@ impl<'a> Export<'a> {
         if let Some(folder) = &folder {
             files::write_best(folder, report)?;
         }
+        combined?;
         Ok(file)
     }
 

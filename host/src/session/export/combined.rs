@@ -32,11 +32,15 @@ pub(super) fn write_model(
     folder: &Path,
     report: &mut Report,
 ) -> Result<(), SessionError> {
+    let path = folder.join(files::MODEL);
+    report.model = Some(files::MODEL.into());
+    if let ([only], Rule::Voting { .. }) = (members.as_slice(), &head.rule) {
+        // A candidate that nothing improves is a model as it is.
+        return Ok(files::replace(&path, |output| only.write(output))?);
+    }
     let composite = Composite::new(head, members);
     let composite = composite.expect("members of one search have a target and features in common");
-    files::replace(&folder.join(files::MODEL), |output| composite.write(output))?;
-    report.model = Some(files::MODEL.into());
-    Ok(())
+    Ok(files::replace(&path, |output| composite.write(output))?)
 }
 
 impl Export<'_> {
