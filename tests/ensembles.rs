@@ -378,3 +378,33 @@ fn stages_run_on_workers() {
     let of = |folder: &str| predicted(&fanout, &format!("{folder}/model.fanout"), &source, true);
     assert_eq!(of("here"), of("there"));
 }
+
+#[test]
+fn a_failed_candidate_is_no_member_and_one_member_is_a_model_as_it_is() {
+    let fanout = Fanout::new();
+    let source = example("data/breast_cancer.csv");
+    let plan = fanout.write(
+        "plan.yaml",
+        &format!(
+            "dataset: {{source: {source}, target: diagnosis}}\n\
+             trainers:\n\
+             - trainer: {{name: k_neighbors}}\n  \
+               search: {{params: {{n_neighbors: [5, 9]}}}}\n\
+             - trainer: {{name: k_neighbors, params: {{n_neighbors: 500}}}}\n\
+             cv: {{method: stratified_k_fold, n_splits: 3}}\n\
+             error_score: 0\n\
+             ensemble: {{size: 1}}\noutput: out\n"
+        ),
+    );
+    let report = fanout.json(&[&plan]);
+    assert_eq!(report["fits"]["failed"], 3, "{report}");
+    let ensemble = &report["ensemble"];
+    assert_eq!(ensemble["selected_from"], 2);
+    assert_eq!(ensemble["members"].as_array().unwrap().len(), 1);
+    assert_eq!(ensemble["members"][0]["candidate"], report["best"]["index"]);
+    let warnings = report["warnings"].to_string();
+    let told = "candidate 2, without predictions, is no member of the ensemble";
+    assert!(warnings.contains(told), "{warnings}");
+    let shown = fanout.text(&["model", "show", "out/model.fanout"]);
+    assert!(shown.contains(": a model of run "), "{shown}");
+}

@@ -211,7 +211,7 @@ impl<'a> Combiner<'a> {
         if let Some(first) = without.first() {
             let more = match without.len() - 1 {
                 0 => String::new(),
-                more => format!(", as are {more} more"),
+                more => format!(", nor are {more} more"),
             };
             report.warnings.push(format!(
                 "candidate {first}, without predictions, is no member of the ensemble{more}"
