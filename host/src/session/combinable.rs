@@ -157,7 +157,9 @@ fn check_splits(plan: &CheckedPlan, prepared: &Prepared) -> Result<(), PlanError
         return Ok(());
     };
     let message = format!(
-        "row {row} is tested by {} splits, and `ensemble` takes one prediction of each row",
+        "row {} (the first row of data is 1) is tested by {} splits, and `ensemble` takes one \
+         prediction of each row",
+        row + 1,
         times[row]
     );
     let hint = "use splits that test each row once, or remove `ensemble`".to_owned();
