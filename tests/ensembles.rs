@@ -236,6 +236,10 @@ fn hard_votes_are_those_of_scikit_learn() {
     let expected = vectors()["hard"].as_array().unwrap().clone();
     let found = model["prediction"].iter();
     assert!(found.eq(expected.iter().map(|label| label.as_str().unwrap())));
+    let data = example("data/breast_cancer.csv");
+    let refused = fanout.run(&["predict", "out/model.fanout", &data, "--probabilities"]);
+    let said = text(&refused.stderr);
+    assert!(said.contains("but classes alone"), "{said}");
     let refused = fanout.run(&["model", "importance", "out/model.fanout"]);
     let said = text(&refused.stderr);
     assert!(said.contains("composed of 3 models (`voting`)"), "{said}");

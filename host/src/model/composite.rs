@@ -345,6 +345,16 @@ impl Model {
         }
     }
 
+    /// Whether it predicts classes without probabilities, by the votes of its members.
+    pub fn votes_on_classes(&self) -> bool {
+        let majority = Some(&Votes::Majority);
+        let votes = match self.rule() {
+            Some(Rule::Voting { votes, .. }) => Some(votes),
+            _ => None,
+        };
+        votes == majority && !self.members()[0].head.target.classes.is_empty()
+    }
+
     /// What becomes of the members' predictions; `None` for one model.
     pub fn rule(&self) -> Option<&Rule> {
         match self {
