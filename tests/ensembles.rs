@@ -10,6 +10,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::functions::results;
+use crate::functions::server::{Kind, Server};
 use crate::nats::server::Nats;
 use crate::nats::worker::Worker;
 use crate::program::{Fanout, example, made, text};
@@ -411,4 +412,36 @@ fn a_failed_candidate_is_no_member_and_one_member_is_a_model_as_it_is() {
     assert!(warnings.contains(told), "{warnings}");
     let shown = fanout.text(&["model", "show", "out/model.fanout"]);
     assert!(shown.contains(": a model of run "), "{shown}");
+}
+
+#[test]
+fn stages_run_at_endpoints() {
+    let fanout = Fanout::new();
+    let source = example("data/breast_cancer.csv");
+    // Of one guest, as endpoints serve one.
+    let plan = fanout.write(
+        "plan.yaml",
+        &format!(
+            "dataset: {{source: {source}, target: diagnosis}}\n\
+             holdout: {{fraction: 0.25, stratify: true}}\n\
+             trainers:\n\
+             - trainer: {{name: random_forest, params: {{n_estimators: 5}}}}\n\
+             - trainer: {{name: decision_tree, params: {{max_depth: 3}}}}\n\
+             cv: {{method: stratified_k_fold, n_splits: 3}}\n\
+             ensemble: {{method: stacking, final_estimator: {{name: decision_tree, params: \
+             {{max_depth: 2}}}}}}\n"
+        ),
+    );
+    let here = results::results(&fanout, &plan, "here", &[]);
+    let server = Server::start(Kind::WasmtimeKeeping, &results::exported("trees"));
+    let there = results::results(&fanout, &plan, "there", &["--pool", &server.url]);
+    assert_eq!(here.report["ensemble"], there.report["ensemble"]);
+    assert!(
+        here.report["ensemble"]["holdout"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+    let of = |folder: &str| predicted(&fanout, &format!("{folder}/model.fanout"), &source, true);
+    assert_eq!(of("here"), of("there"));
 }
