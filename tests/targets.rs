@@ -6,6 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::functions::results::exported;
 use crate::program::{Fanout, example, made, text};
 
 /// 120 rows: features that tell much of two classes, `a` and `b`, and of a number, `t`.
@@ -299,6 +300,57 @@ fn one_model_file_predicts_all_targets() {
         "threshold=null",
     ]);
     assert!(!fanout.path("out/model.fanout").exists());
+}
+
+/// One target is best learnt by a stump, the other by neighbours, of another guest.
+#[test]
+fn members_may_be_of_several_guests() {
+    let fanout = Fanout::new();
+    let mut rows = "x,z,high,sum\n".to_owned();
+    for row in 0..200_u32 {
+        let (x, z) = (row % 10, row / 10 % 10);
+        rows += &format!("{x},{z},{},{}\n", u32::from(z > 5), u32::from(x + z > 9));
+    }
+    fanout.write("all.csv", &rows);
+    let plan = "
+dataset: {source: all.csv, targets: [sum, high]}
+trainers:
+  - trainer: {name: decision_tree, params: {max_depth: 1}}
+  - trainer: {name: k_neighbors, params: {n_neighbors: 3}}
+cv: {method: k_fold, n_splits: 4, shuffle: true, random_state: 2}
+";
+    let plan = fanout.write("plan.yaml", plan);
+    fanout.json(&[&plan, "--output", "out"]);
+    let shown = fanout.text(&["model", "show", "out/model.fanout", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let trainer = |member: usize| shown["members"][member]["trainer"].as_str().unwrap();
+    assert_eq!((trainer(0), trainer(1)), ("k_neighbors", "decision_tree"));
+    let guest = |member: usize| shown["members"][member]["guest"].as_str().unwrap();
+    assert_ne!(guest(0), guest(1));
+    let predict =
+        |model: &str| cells(&fanout.text(&["predict", model, "all.csv", "--workers", "2"]));
+    let (sum, high) = (
+        predict("out/sum/model.fanout"),
+        predict("out/high/model.fanout"),
+    );
+    let all = predict("out/model.fanout");
+    assert_eq!((&all[0].1, &all[1].1), (&sum[0].1, &high[0].1));
+    assert_ne!(sum[0].1, high[0].1);
+
+    // Without its guests, the file is read with those of the program, or with one of a file.
+    fanout.json(&[&plan, "--output", "bare", "--without-guest"]);
+    assert_eq!(predict("bare/model.fanout"), all);
+    let component = exported("trees");
+    let guest = ["--guest", component.to_str().unwrap()];
+    let model = ["predict", "bare/model.fanout", "all.csv"];
+    assert_eq!(cells(&fanout.text(&[&model[..], &guest].concat())), all);
+    let other = exported("linfa").with_file_name("other.wasm");
+    fs::write(&other, b"\0asm").unwrap();
+    let guest = ["--guest", other.to_str().unwrap()];
+    let output = fanout.run(&[&model[..], &guest].concat());
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    assert!(told.contains("the model has no guest with it"), "{told}");
 }
 
 #[test]

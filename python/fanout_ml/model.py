@@ -358,8 +358,19 @@ def load(path: str | Path) -> Model:
     """The model of a file that `save` wrote, or `fanout run`.
 
     Its `estimator` is of the class that the trainer stands for, with default parameters.
+
+    Raises
+    ------
+    ValueError
+        If the file is a composite model, of several targets: each target has a file of its
+        own.
     """
     head = json.loads(_program.call(["model", "show", str(path), "--json"]))
+    if "members" in head:
+        raise ValueError(
+            f"{path} is composed of {len(head['members'])} models; load the file of one of them, "
+            "in the folder of its target"
+        )
     classification = head["target"]["learning"] != "regression"
     model = Model(_of_trainer(head["trainer"], classification, head["params"]))
     model.model_ = Path(path).read_bytes()

@@ -21,6 +21,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fanout_ml import (
+    _program,
     cross_decomposition,
     dummy,
     ensemble,
@@ -191,6 +192,20 @@ def test_a_model_is_saved_and_loaded(search, tmp_path):
     loaded = load(tmp_path / "model.fanout")
     np.testing.assert_array_equal(loaded.predict_proba(X), search.predict_proba(X))
     assert loaded.n_features_in_ == 8
+
+
+def test_a_model_of_several_targets_is_refused(tmp_path):
+    (tmp_path / "rows.csv").write_text("x,a,b\n" + "1,0,1\n2,0,0\n3,1,1\n4,1,0\n" * 5)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "dataset: {source: rows.csv, targets: [a, b]}\n"
+        "trainer: {name: decision_tree}\ncv: {n_splits: 2}\n"
+    )
+    out, store = str(tmp_path / "out"), str(tmp_path / "store")
+    _program.call(["run", str(plan), "--output", out, "--store", store, "--json"])
+    with pytest.raises(ValueError, match="is composed of 2 models"):
+        load(tmp_path / "out" / "model.fanout")
+    assert load(tmp_path / "out" / "a" / "model.fanout").n_features_in_ == 1
 
 
 def test_a_model_is_exported_to_onnx(search, tmp_path):

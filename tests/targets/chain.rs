@@ -6,7 +6,11 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::{REST, cells, table};
-use crate::program::{Fanout, made, text};
+use crate::functions::results::exported;
+use crate::functions::server::{Kind, Server};
+use crate::nats::server::Nats;
+use crate::nats::worker::Worker;
+use crate::program::{Fanout, head, made, text};
 
 const VECTORS: &str = include_str!("chain.json");
 
@@ -192,6 +196,35 @@ fn a_chain_that_goes_on_repeats_no_fit() {
     let predict =
         |folder: &str| fanout.text(&["predict", &format!("{folder}/model.fanout"), "all.csv"]);
     assert_eq!(predict("one"), predict("two"));
+}
+
+/// Workers and endpoints take the searches of a chain one after the other.
+#[test]
+fn any_pool_makes_the_same_chain() {
+    let model = |pool: &str, options: &[&str]| {
+        let fanout = Fanout::new();
+        let plan = plan(&fanout);
+        let run = ["--output", "out", "--pool", pool];
+        fanout.json(&[&[plan.as_str()][..], &run, options].concat());
+        let file = std::fs::read(fanout.path("out/model.fanout")).unwrap();
+        let fits: Vec<Value> = head(&file)["members"].as_array().unwrap().clone();
+        let fits: Vec<Value> = fits.iter().map(|it| it["fitted"].clone()).collect();
+        (
+            fits,
+            fanout.text(&["predict", "out/model.fanout", "all.csv"]),
+        )
+    };
+    let local = model("local", &[]);
+    assert_eq!(local.0.len(), 3);
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
+    assert_eq!(model(&server.url, &[]), local);
+    let nats = Nats::start();
+    let shared = tempfile::tempdir().unwrap();
+    let store = ["--store", shared.path().to_str().unwrap()];
+    let fanout = Fanout::new();
+    let worker = Worker::start(&fanout, &nats.url(), &store);
+    worker.says("connected");
+    assert_eq!(model(&nats.url(), &store), local);
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::plan::{
     TrainerPlan,
 };
 
+mod added;
 mod columns;
 mod formats;
 mod measure;

@@ -1,6 +1,7 @@
 //! [`OpenModel`]: a model file with its guests, ready to predict.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -31,26 +32,26 @@ pub fn component(file: &ModelFile, guest: Option<&Path>) -> Result<Bytes, Sessio
     component.ok_or(SessionError::ModelGuest { guest: digest })
 }
 
-/// The guests of a model's members by their digests, each once. The one at `guest` is of
-/// the members whose guest it is, and others have theirs as they are.
+/// The guests of a model's members by their digests, each once. The one at `guest` is that
+/// of one of them at least; others have theirs as they are.
 fn components(
     model: &Model,
     guest: Option<&Path>,
 ) -> Result<BTreeMap<Digest, Bytes>, SessionError> {
     let mut components = BTreeMap::new();
-    for file in model.members() {
-        let digest = file.head.guest;
-        if components.contains_key(&digest) {
-            continue;
+    if let Some(path) = guest {
+        let given = read_guest(path)?;
+        let first = model.members()[0].head.guest;
+        let mut members = model.members().iter();
+        if !members.any(|file| file.head.guest == given.digest) {
+            return Err(SessionError::ModelGuest { guest: first });
         }
-        let found = match (component(file, guest), guest) {
-            // It is the guest of another member.
-            (Err(SessionError::ModelGuest { .. }), Some(_)) if model.rule().is_some() => {
-                component(file, None)?
-            }
-            (found, _) => found?,
-        };
-        components.insert(digest, found);
+        components.insert(given.digest, given.wasm.into_owned().into());
+    }
+    for file in model.members() {
+        if let Entry::Vacant(place) = components.entry(file.head.guest) {
+            place.insert(component(file, None)?);
+        }
     }
     Ok(components)
 }
