@@ -9,6 +9,7 @@ mod baseline;
 mod data;
 mod deploy;
 mod ensemble;
+mod ensembles;
 mod example;
 mod explain;
 mod fire;

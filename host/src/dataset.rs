@@ -33,6 +33,7 @@ mod newest;
 mod parts;
 mod reads;
 mod rows;
+mod second_stage;
 mod single;
 mod source;
 mod split;
@@ -52,10 +53,12 @@ pub use newest::{Arrivals, HoldNewest, Newest, NewestError, TrainedFiles};
 pub use parts::{PartOf, SplitPart};
 pub use reads::Reads;
 pub use rows::{ModelRows, RowSource, reading};
+pub use second_stage::{SecondStageError, added_column, second_stage};
 pub use source::{FileStamp, SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
 pub use stored::{
     ColumnValues, StoredError, Truth, column_values, feature_names, rows_in, split_sizes,
+    times_tested,
 };
 pub use summary::{ClassSummary, ColumnSummary, Summary};
 pub use warning::{Count, LeakKind, Loss, Warning};

@@ -28,6 +28,7 @@ mod predict;
 mod predictions;
 mod served;
 mod training;
+pub mod votes;
 
 pub use chain::Link;
 pub use combination::{Combination, Wanted};
@@ -43,6 +44,7 @@ pub use predict::{PredictError, Predicted, Predictor, predict};
 pub use predictions::{Columns, PredictionTable};
 pub use served::{ServedError, served};
 pub use training::{Distribution, Observed, QUANTILES, Training, bin, sorted};
+pub use votes::Votes;
 
 /// What a model is: the head of its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +106,18 @@ pub struct ModelTarget {
 }
 
 impl ModelTarget {
+    /// The columns of predictions from which an estimator of a second stage learns: numbers,
+    /// the probability of the second of two classes, or those of all classes, as
+    /// scikit-learn's `StackingClassifier` has them.
+    pub fn stacked(&self) -> Vec<String> {
+        let named = |class: &String| format!("probability_{class}");
+        match self.classes.as_slice() {
+            [] => vec!["prediction".to_owned()],
+            [_, second] => vec![named(second)],
+            all => all.iter().map(named).collect(),
+        }
+    }
+
     /// The positive class: the one that the plan names, or else the last of two.
     pub fn positive(&self) -> Option<&str> {
         let last = self.classes.last().filter(|_| self.classes.len() == 2);

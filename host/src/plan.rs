@@ -18,6 +18,7 @@ mod columns;
 mod cv;
 mod dataset;
 mod diagnostics;
+mod ensemble;
 mod explain;
 mod form;
 mod json_schema;
@@ -69,6 +70,7 @@ pub use columns::matching;
 pub use cv::{Cv, Holdout, SplitSize};
 pub use dataset::{CsvOptions, DatasetPlan, FeaturePlan, MissingTarget, SourceFormat};
 pub use diagnostics::Mistakes;
+pub use ensemble::{EnsemblePlan, MembersPlan, VoteKind};
 pub use explain::{DependenceKind, DependencePlan, ExplainPlan, PermutationPlan, ShapPlan};
 pub use json_schema::json_schema;
 pub use kind::Kind;
@@ -224,6 +226,11 @@ impl Draft {
     /// The trainers, without those that have a mistake.
     pub fn trainers(&self) -> &[TrainerPlan] {
         &self.sections.trainers
+    }
+
+    /// The estimator of a second stage; `None` where it has a mistake.
+    pub fn final_estimator(&self) -> Option<&TrainerPlan> {
+        self.sections.final_estimator.as_ref()
     }
 
     /// The `pool` section; `None` where it has a mistake.

@@ -19,11 +19,12 @@ use crate::reduce::{
 };
 use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
-use crate::worth::Worth;
 use crate::worth::threshold::TunedThreshold;
+use crate::worth::{Ensemble, Worth};
 use explanations::Explanations;
 
 pub mod columns;
+pub mod ensemble;
 pub mod events;
 pub mod explanations;
 pub mod files;
@@ -59,6 +60,8 @@ pub struct Report {
     pub lead: Option<Lead>,
     /// The decision threshold of the chosen candidate, where the plan wants it tuned.
     pub threshold: Option<TunedThreshold>,
+    /// The ensemble of candidates, where the plan wants one.
+    pub ensemble: Option<Ensemble>,
     /// What the predictions of the chosen candidate tell, where there are some.
     pub worth: Option<Worth>,
     /// The scores of the refitted model on the hold-out rows, by metric;
@@ -253,6 +256,7 @@ impl Report {
             self.threshold.clone(),
             self.worth.clone(),
         )
+        .with_ensemble(self.ensemble.clone())
     }
 }
 

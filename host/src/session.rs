@@ -7,8 +7,10 @@
 mod assess;
 pub mod catalogue;
 mod chain;
+mod combinable;
 mod drift;
 mod effort;
+mod ensemble;
 mod error;
 mod explain;
 mod explained;
@@ -205,6 +207,8 @@ fn exports<'a>(
         pool: &*opened.pool,
         record: &opened.record,
         cancel: &options.cancel,
+        suited: opening.suited,
+        options,
         with_guest: !options.without_guest,
     });
     exports.collect()
@@ -284,6 +288,7 @@ fn report(
         baseline,
         lead: None,
         threshold: None,
+        ensemble: None,
         worth: None,
         holdout: None,
         oob_score: None,
@@ -401,7 +406,7 @@ fn open(
     let mut all: Vec<Opened> = Vec::with_capacity(searches.len());
     for Opening {
         loaded,
-        suited: SuitedPlan { plan, inputs },
+        suited: SuitedPlan { plan, inputs, .. },
         prepared,
     } in searches
     {

@@ -1,7 +1,8 @@
 //! What a model is worth, from its predictions of rows whose target is known
 //! ([`PredictedRows`]): [`Assessment`], what is told of them, with intervals by
 //! `bootstrap`; [`Curves`], the points behind it; and [`threshold`], the decision
-//! threshold that serves a metric best. [`compare`] holds two models against each other
+//! threshold that serves a metric best. [`Library`] combines candidates to an
+//! [`Ensemble`]. [`compare`] holds two models against each other
 //! on the same rows, and [`ColumnDrift`] new values against those of training. Pure: bytes
 //! and numbers in, numbers out.
 //!
@@ -13,6 +14,7 @@ mod calibration;
 mod classes;
 mod curves;
 mod drift;
+mod ensemble;
 mod kolmogorov;
 mod over_targets;
 mod residuals;
@@ -27,6 +29,9 @@ pub use calibration::{Bin, Binning, Calibration};
 pub use classes::{Average, ClassScores, ClassificationReport};
 pub use curves::{Curves, PrecisionRecallPoint, RocPoint};
 pub use drift::{Change, ColumnDrift, NewCategories, of_target, predicted};
+pub use ensemble::{
+    Ensemble, LeftOut, Library, Member, Members, SplitScores, score_rows, stacked, vote,
+};
 pub use kolmogorov::KolmogorovSmirnov;
 pub use over_targets::{OverTargetScores, OverTargets};
 pub use residuals::{PredictionInterval, Residuals};

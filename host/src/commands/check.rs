@@ -45,7 +45,7 @@ fn summary(
     suited: &[SuitedPlan],
     all: &[Prepared],
 ) -> Result<String, CommandError> {
-    let ([SuitedPlan { plan, inputs }, ..], [prepared, ..]) = (suited, all) else {
+    let ([SuitedPlan { plan, inputs, .. }, ..], [prepared, ..]) = (suited, all) else {
         return Ok(String::new());
     };
     let expansion = Expansion::new(plan, inputs, loaded.workers);
@@ -117,6 +117,14 @@ fn summary(
     writeln!(text, "splits      {splits_told}")?;
     writeln!(text, "fits        {fits}{of_each}")?;
     writeln!(text, "families    {} a split", count(families))?;
+    if let Some(ensemble) = &plan.ensemble {
+        let of = match (ensemble.members(), ensemble.final_estimator()) {
+            (_, Some(last)) => format!(", {} learns from the members' predictions", last.name),
+            (None, None) => ", members from all candidates".to_owned(),
+            (Some(_), None) => String::new(),
+        };
+        writeln!(text, "ensemble    {}{of}", ensemble.method())?;
+    }
     let tasks = count(expansion.tasks.len());
     writeln!(text, "tasks       {tasks}{of_each}, {workers} at a time")?;
     writeln!(text, "memory      {memory}")?;

@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
 use fanout::model::{
-    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, export, served, with_model,
+    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, Votes, export, served, with_model,
 };
 use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, counted, score};
@@ -185,6 +185,17 @@ fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
     let rule = match &head.rule {
         Rule::Targets => {
             "targets: the predictions of each member's target, side by side".to_owned()
+        }
+        Rule::Voting { votes, weights } => {
+            let how = match votes {
+                Votes::Mean => "the weighted mean of what the members predict",
+                Votes::Majority => "the class of the greatest weight of members",
+            };
+            let weights = weights.iter().map(f64::to_string).collect::<Vec<_>>();
+            format!("voting: {how}; their weights are {}", weights.join(", "))
+        }
+        Rule::Stacking { .. } => {
+            "stacking: the last member predicts from what the others predict".to_owned()
         }
         Rule::Chain { order } => {
             let names = order

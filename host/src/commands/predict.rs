@@ -188,6 +188,12 @@ impl ModelRows {
         if wanted == Wanted::Contributions {
             open.only("what features add is told")?;
         }
+        let probabilities = Wanted::Predictions {
+            probabilities: true,
+        };
+        if wanted == probabilities && open.model.model.votes_on_classes() {
+            return Err(SessionError::from(PredictError::ClassesAlone).into());
+        }
         let combination = Combination::new(&open.model.model, wanted);
         let members = (open.model).predictors(open.limits, open.workers, &open.cancel);
         let (rows, format) = (&open.rows, open.format);

@@ -117,6 +117,7 @@ pub(super) fn row(
                 baseline: replay.baseline,
                 lead: None,
                 threshold: None,
+                ensemble: None,
                 worth: None,
                 explanations: None,
                 holdout: None,

@@ -8,7 +8,7 @@ use fanout::expand::Expansion;
 use fanout::plan::SourceFormat;
 use fanout::report::human::score;
 use fanout::report::predictions as table;
-use fanout::report::{Report, files, worth};
+use fanout::report::{Report, ensemble, files, worth};
 use fanout::run::history::{History, Replay};
 use fanout::run::manifest::Manifest;
 use fanout::run::predictions::{self, PredictionsError};
@@ -62,12 +62,13 @@ impl Show {
         replay.plan.output = self.output;
         replay.plan.store = store.url().into();
 
-        let (mut warnings, lead, threshold, worth, explained, oob_score) = match summary {
+        let (mut warnings, lead, threshold, worth, combined, explained, oob_score) = match summary {
             Some(summary) => (
                 summary.warnings,
                 summary.lead,
                 summary.threshold,
                 summary.worth,
+                summary.ensemble,
                 summary.explained,
                 summary.oob_score,
             ),
@@ -101,6 +102,7 @@ impl Show {
             baseline: replay.baseline,
             lead,
             threshold,
+            ensemble: combined,
             worth,
             explanations: None,
             holdout: replay.holdout,
@@ -121,6 +123,7 @@ impl Show {
         }
         if let Some(folder) = &report.plan.output {
             files::write(folder, &report)?;
+            ensemble::write(folder, &report)?;
             if let Some(found) = &report.explanations {
                 found.write(folder)?;
             }

@@ -1,6 +1,6 @@
 //! What is read back of the files that [`prepare`](super::prepare) stored:
 //! [`Truth`], the target and the weights of the rows, [`ColumnValues`], those of any
-//! column, [`feature_names`], [`split_sizes`] and [`rows_in`].
+//! column, [`feature_names`], [`split_sizes`], [`times_tested`] and [`rows_in`].
 
 use std::collections::BTreeMap;
 
@@ -186,6 +186,31 @@ pub fn rows_in(splits: &Bytes, name: &str) -> Result<Vec<bool>, StoredError> {
     Ok((0..values.len()).map(|row| values.is_valid(row)).collect())
 }
 
+/// By row of a splits file: how many of `splits` test it.
+pub fn times_tested(file: &Bytes, splits: &[Split]) -> Result<Vec<u32>, StoredError> {
+    // By column and value: how many splits test the rows of it.
+    let mut columns: BTreeMap<&str, FxHashMap<i32, u32>> = BTreeMap::new();
+    for split in splits {
+        let column = columns.entry(&split.column).or_default();
+        if let Some(test) = split.test {
+            *column.entry(test).or_default() += 1;
+        }
+    }
+    let mut times = Vec::new();
+    for (name, of) in columns {
+        let values = cast(&column(file, name)?, &DataType::Int32)?;
+        times.resize(values.len(), 0);
+        let values = values.as_primitive::<Int32Type>().iter();
+        for (times, value) in times.iter_mut().zip(values) {
+            *times += value
+                .and_then(|value| of.get(&value))
+                .copied()
+                .unwrap_or_default();
+        }
+    }
+    Ok(times)
+}
+
 /// A column of numbers; null is NaN.
 pub(super) fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
     let values = cast(values, &DataType::Float64)?;
@@ -194,7 +219,7 @@ pub(super) fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
 }
 
 /// All values of the column `name` of a Parquet file.
-fn column(file: &Bytes, name: &str) -> Result<ArrayRef, StoredError> {
+pub(super) fn column(file: &Bytes, name: &str) -> Result<ArrayRef, StoredError> {
     let reader = Reader::try_new(file.clone())?;
     let columns = reader.parquet_schema().columns().iter();
     let place = columns

@@ -96,6 +96,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
         threshold: None,
         return_train_score: false,
         predictions: false,
+        ensemble: None,
         explain: None,
         error_score: ErrorScore::Nan,
         families: true,

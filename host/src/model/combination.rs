@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
 use fanout_contract::Column;
 
 use super::chain::Link;
 use super::predictions::Columns;
-use super::{Model, ModelHead, PredictionTable, Rule};
+use super::{Model, ModelHead, ModelTarget, PredictionTable, Rule, Votes};
+use crate::dataset::added_column;
 
 /// What is wanted of the rows that a model is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,14 @@ enum Combined {
     Only,
     /// The answers of all, side by side, by the names of the targets.
     SideBySide(Vec<String>),
+    /// What the members vote for, of their target.
+    Voted(Votes, Vec<f64>, Box<ModelTarget>),
+    /// The answer of the last member, to features of these names, made of columns of the
+    /// answers of the others.
+    Stacked {
+        features: Vec<String>,
+        columns: Vec<String>,
+    },
 }
 
 impl Combination {
@@ -94,15 +104,23 @@ impl Combination {
             taken: heads.iter().map(|head| Taken::of(head, wanted)).collect(),
             order: match model.rule() {
                 Some(Rule::Chain { order }) => order.clone(),
-                None | Some(Rule::Targets) => (0..heads.len()).collect(),
+                _ => (0..heads.len()).collect(),
             },
             links: match model.rule() {
                 Some(Rule::Chain { .. }) => heads.iter().map(|head| Link::of(head)).collect(),
-                None | Some(Rule::Targets) => Vec::new(),
+                _ => Vec::new(),
             },
             rule: match model.rule() {
                 None => Combined::Only,
                 Some(Rule::Targets | Rule::Chain { .. }) => Combined::SideBySide(names()),
+                Some(Rule::Voting { votes, weights }) => {
+                    let target = Box::new(heads[0].target.clone());
+                    Combined::Voted(*votes, weights.clone(), target)
+                }
+                Some(Rule::Stacking { features }) => Combined::Stacked {
+                    features: features.clone(),
+                    columns: heads[0].target.stacked(),
+                },
             },
         }
     }
@@ -137,6 +155,11 @@ impl Combination {
         member: usize,
         answers: &[Option<RecordBatch>],
     ) -> Result<Vec<(Column, ArrayRef)>, String> {
+        if let Combined::Stacked { features, columns } = &self.rule
+            && member + 1 == self.taken.len()
+        {
+            return stacked(features, columns, answers);
+        }
         if self.links.is_empty() {
             return Ok(Vec::new());
         }
@@ -153,6 +176,11 @@ impl Combination {
     /// # Errors
     /// If an answer is wrong, or two columns would have one name.
     pub(super) fn combine(&self, answers: &[RecordBatch]) -> Result<PredictionTable, Uncombined> {
+        if let Combined::Voted(votes, weights, target) = &self.rule {
+            let answer = votes.answer(answers, weights, target);
+            let table = answer.and_then(|answer| self.taken[0].table(&answer));
+            return table.map_err(Uncombined::Answer);
+        }
         let tables = self.taken.iter().zip(answers);
         let tables = tables.map(|(taken, answer)| taken.table(answer));
         let mut tables = tables.map(|table| table.map_err(Uncombined::Answer));
@@ -161,7 +189,12 @@ impl Combination {
                 let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
                 return tables.next().unwrap_or_else(lacking);
             }
-            Combined::SideBySide(targets) => targets,
+            Combined::SideBySide(targets) => targets.as_slice(),
+            Combined::Stacked { .. } => {
+                let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
+                return tables.next_back().unwrap_or_else(lacking);
+            }
+            Combined::Voted(..) => &[],
         };
         let (mut columns, mut names) = (Vec::new(), BTreeSet::new());
         for (target, table) in targets.iter().zip(tables) {
@@ -175,6 +208,25 @@ impl Combination {
         }
         Ok(PredictionTable { columns })
     }
+}
+
+/// Features of these names, made of these columns of the answers that there are.
+fn stacked(
+    features: &[String],
+    columns: &[String],
+    answers: &[Option<RecordBatch>],
+) -> Result<Vec<(Column, ArrayRef)>, String> {
+    let made = answers.iter().flatten().flat_map(|answer| {
+        columns.iter().map(|name| {
+            let column = answer.column_by_name(name);
+            let numbers = column.filter(|column| *column.data_type() == DataType::Float64);
+            let numbers = numbers.cloned();
+            numbers.ok_or_else(|| format!("no column `{name}` of numbers"))
+        })
+    });
+    let made: Vec<ArrayRef> = made.collect::<Result<_, String>>()?;
+    let named = features.iter().map(|name| added_column(name));
+    Ok(named.zip(made).collect())
 }
 
 /// The name of a column of a target's predictions beside those of others: the target

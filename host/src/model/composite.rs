@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::Link;
 use super::form::{self, ModelFileError, Opened, PartStamp};
-use super::{ModelFile, ModelHead, Training};
+use super::{ModelFile, ModelHead, Training, Votes};
 use crate::digest::Digest;
 
 /// What becomes of the predictions of the members of a composite model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
     /// Each member predicts a target of its own; the predictions of all stand side by
@@ -29,6 +29,19 @@ pub enum Rule {
         /// The indices of the members, the first of the chain first.
         order: Vec<usize>,
     },
+    /// All members predict one target, and vote on it.
+    Voting {
+        /// How their votes are counted.
+        votes: Votes,
+        /// The weight of each member.
+        weights: Vec<f64>,
+    },
+    /// The last member predicts the target of the others, from what these predict.
+    Stacking {
+        /// The names of the features that are made of the others' predictions, in order:
+        /// numbers, the probability of the second of two classes, or those of all classes.
+        features: Vec<String>,
+    },
 }
 
 impl Rule {
@@ -37,6 +50,8 @@ impl Rule {
         match self {
             Self::Targets => "targets",
             Self::Chain { .. } => "chain",
+            Self::Voting { .. } => "voting",
+            Self::Stacking { .. } => "stacking",
         }
     }
 }
@@ -85,6 +100,21 @@ pub struct CompositeError {
     what: &'static str,
 }
 
+impl CompositeError {
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        match self.rule {
+            "voting" | "stacking" => {
+                "use the model of one candidate: a plan without `ensemble` makes it"
+            }
+            _ => {
+                "name the file of a member: of several targets, each has one in its own folder of \
+                 the results"
+            }
+        }
+    }
+}
+
 /// The head as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +135,36 @@ struct Member {
     training: Option<Digest>,
 }
 
+/// Checks that members of one target are what their rule says.
+fn check_rule(rule: &Rule, members: &[ModelFile]) -> Result<(), String> {
+    let Some((first, others)) = members.split_first() else {
+        return Ok(());
+    };
+    match rule {
+        Rule::Targets | Rule::Chain { .. } => return Ok(()),
+        Rule::Voting { weights, .. } => {
+            let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
+            if weights.len() != members.len() || !weights.iter().all(is_weight) {
+                return Err("its weights are not those of its members".to_owned());
+            }
+        }
+        Rule::Stacking { features } => {
+            if features.len() != others.len() * first.head.target.stacked().len() {
+                return Err("its features are not those of its members".to_owned());
+            }
+        }
+    }
+    let target = |member: &ModelFile| {
+        let head = &member.head;
+        (head.target_name().to_owned(), head.target.clone())
+    };
+    let own = target(first);
+    match others.iter().any(|member| target(member) != own) {
+        true => Err("its members have different targets".to_owned()),
+        false => Ok(()),
+    }
+}
+
 impl Composite {
     /// A model of these members.
     ///
@@ -115,8 +175,8 @@ impl Composite {
             return Err("it has no members".to_owned());
         }
         let order = match &head.rule {
-            Rule::Targets => (0..members.len()).collect(),
             Rule::Chain { order } => order.clone(),
+            _ => (0..members.len()).collect(),
         };
         if !is_permutation(&order, members.len()) {
             return Err("its chain does not name each member once".to_owned());
@@ -132,7 +192,8 @@ impl Composite {
             if recipe(member) != read {
                 return Err("its members read different features".to_owned());
             }
-            if !names.insert(head_of.target_name()) {
+            let of_own = matches!(head.rule, Rule::Targets | Rule::Chain { .. });
+            if !names.insert(head_of.target_name()) && of_own {
                 return Err("two of its members have one target".to_owned());
             }
             if let Rule::Chain { .. } = head.rule {
@@ -141,14 +202,15 @@ impl Composite {
                 read.1.push(feature);
             }
         }
+        check_rule(&head.rule, &members)?;
         Ok(Self { head, members })
     }
 
     /// The member that reads the features of the rows alone.
     fn first(&self) -> &ModelFile {
         match &self.head.rule {
-            Rule::Targets => &self.members[0],
             Rule::Chain { order } => &self.members[order[0]],
+            _ => &self.members[0],
         }
     }
 
@@ -281,6 +343,16 @@ impl Model {
             Self::One(file) => &file.head,
             Self::Composite(composite) => &composite.first().head,
         }
+    }
+
+    /// Whether it predicts classes without probabilities, by the votes of its members.
+    pub fn votes_on_classes(&self) -> bool {
+        let majority = Some(&Votes::Majority);
+        let votes = match self.rule() {
+            Some(Rule::Voting { votes, .. }) => Some(votes),
+            _ => None,
+        };
+        votes == majority && !self.members()[0].head.target.classes.is_empty()
     }
 
     /// What becomes of the members' predictions; `None` for one model.
@@ -508,5 +580,30 @@ pub(super) mod tests {
         }
         let refused = with_rule(Rule::Targets, chain.members).unwrap_err();
         assert_eq!(refused, "its members read different features");
+    }
+
+    #[test]
+    fn members_of_a_vote_have_one_target_and_a_weight_each() {
+        let voting = |weights: &[f64]| Rule::Voting {
+            votes: Votes::Mean,
+            weights: weights.to_vec(),
+        };
+        let same = vec![member("a", b"one"), member("a", b"two")];
+        let model = with_rule(voting(&[2.0, 0.5]), same.clone()).unwrap();
+        let bytes = written(|out| model.write(out));
+        assert_eq!(read(&bytes).unwrap(), Model::Composite(model));
+        for weights in [&[1.0][..], &[1.0, 0.0], &[1.0, f64::NAN], &[1.0; 3]] {
+            let refused = with_rule(voting(weights), same.clone()).unwrap_err();
+            assert_eq!(refused, "its weights are not those of its members");
+        }
+        let others = vec![member("a", b"one"), member("b", b"one")];
+        let refused = with_rule(voting(&[1.0, 1.0]), others).unwrap_err();
+        assert_eq!(refused, "its members have different targets");
+        let stacking = |count: usize| Rule::Stacking {
+            features: vec!["x".to_owned(); count],
+        };
+        assert!(with_rule(stacking(1), same.clone()).is_ok());
+        let refused = with_rule(stacking(2), same).unwrap_err();
+        assert_eq!(refused, "its features are not those of its members");
     }
 }

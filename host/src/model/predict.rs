@@ -37,7 +37,8 @@ pub enum PredictError {
     /// The rows that are explained can't be drawn.
     #[error(transparent)]
     Drawn(#[from] DrawnError),
-    /// The model has no numbers whose dependence on a feature could be told.
+    /// The model has no probabilities, and no other numbers whose dependence on a feature could
+    /// be told.
     #[error("the model predicts neither probabilities nor decisions, but classes alone")]
     ClassesAlone,
     /// Predictions of two members would have one name.

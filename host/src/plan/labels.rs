@@ -6,11 +6,12 @@ use fanout_contract::{ParamKind, Params, TrainerDescription};
 use serde_json::{Map, Value as Json};
 
 use super::values::Values;
-use super::{CheckedPlan, PlanError, Search, TrainerPlan};
+use super::{CheckedPlan, EnsemblePlan, PlanError, Search, TrainerPlan};
 
 impl CheckedPlan {
     /// The plan with the labels that it names (`positive`, and the keys of maps of
-    /// weights) as the data has them: `find` gives the label of a class by any
+    /// weights) as the data has them; `trainers` are those of its arms, and `second_stage` is
+    /// that of an ensemble: `find` gives the label of a class by any
     /// spelling. `known` are the labels, in a message.
     ///
     /// # Errors
@@ -19,6 +20,7 @@ impl CheckedPlan {
     pub fn with_labels(
         &self,
         trainers: &[&TrainerDescription],
+        second_stage: Option<&TrainerDescription>,
         find: impl Fn(&str) -> Option<String>,
         known: &str,
     ) -> Result<Self, PlanError> {
@@ -56,6 +58,18 @@ impl CheckedPlan {
             let path = format!("trainers.{index}.");
             relabel_arm(&path, trainer, &mut arm.trainer, &mut arm.search, &find)
                 .map_err(mistake)?;
+        }
+        if let Some(EnsemblePlan::Stacking {
+            final_estimator, ..
+        }) = &mut plan.ensemble
+            && let Some(trainer) = second_stage
+        {
+            let mut none = Search::List { candidates: vec![] };
+            relabel_arm("", trainer, final_estimator, &mut none, &find).map_err(
+                |(_, name, message)| {
+                    mistake(("ensemble.final_estimator.params".to_owned(), name, message))
+                },
+            )?;
         }
         Ok(Self {
             plan,

@@ -283,7 +283,7 @@ fn elsewhere(name: &str) -> Option<&'static str> {
     })
 }
 
-static METRIC: Parsed = Parsed {
+pub(super) static METRIC: Parsed = Parsed {
     takes: "a metric's name, or a list of them",
     parse: |name, given, cx| {
         if Metric::info(name).is_some() {

@@ -11,6 +11,7 @@ use super::arms::{ArmPlan, TRAINERS, TrainerSearch, check_trainers};
 use super::columns::check_splitter;
 use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
+use super::ensemble::{self, ENSEMBLE, EnsemblePlan};
 use super::explain::{self, EXPLAIN_OR_SWITCH, ExplainPlan};
 use super::form::{Context, Given, Section, default, optional, required};
 use super::kind::{self, KIND, Kind};
@@ -68,6 +69,10 @@ section! {
         /// the threshold stays.
         #[serde(default)]
         threshold: Option<Score> = optional(&Threshold).aka(&["tune_threshold", "decision_threshold"]),
+        /// How candidates are combined to one model, such as `{method: greedy}`. Default: the
+        /// model is the best candidate alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ensemble: Option<EnsemblePlan> = optional(&ENSEMBLE).aka(&["ensembles", "combine", "blend"]),
         /// What is found out of the chosen candidate: `true` for all, or some of
         /// `{permutation_importance: {n_repeats: 10}, partial_dependence: {features: [age]},
         /// importances: true, shap: {rows: 1000}}`. Default: nothing.
@@ -131,6 +136,7 @@ impl Plan {
                 candidates: vec![Params::new()],
             },
             predictions: false,
+            ensemble: None,
             explain: None,
             ..self.clone()
         }
@@ -169,6 +175,8 @@ pub(super) struct Sections {
     pub(super) dataset: Option<DatasetPlan>,
     /// The trainers of all arms.
     pub(super) trainers: Vec<TrainerPlan>,
+    /// The estimator of a second stage.
+    pub(super) final_estimator: Option<TrainerPlan>,
     pub(super) pool: Option<PoolPlan>,
     pub(super) store: Option<Location>,
     pub(super) limits: Option<Limits>,
@@ -197,6 +205,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
     check_threshold(&read, root, &mut cx.found);
     explain::check(&read, root, &mut cx.found);
     refit::check_searched(root, &mut cx.found);
+    ensemble::settle(&mut read, root, &mut cx.found);
     kind::settle(&mut read, root, &mut cx.found);
     cv::check(root, &mut cx.found);
     check_splitter(root, &mut cx.found);
@@ -206,6 +215,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
     Sections {
         dataset: section(&read, "dataset"),
         trainers: trainers(&read),
+        final_estimator: final_estimator(&read),
         pool: section(&read, "pool"),
         store: section(&read, "store"),
         limits: section(&read, "limits"),
@@ -222,6 +232,12 @@ fn check_threshold(read: &Map<String, Json>, root: &Node, found: &mut Found) {
         let hint = "leave `refit` out, or remove `threshold`";
         found.note(entry.place, message).hint(hint);
     }
+}
+
+/// The estimator of a second stage.
+fn final_estimator(read: &Map<String, Json>) -> Option<TrainerPlan> {
+    let ensemble: Option<Option<EnsemblePlan>> = section(read, "ensemble");
+    ensemble.flatten()?.final_estimator().cloned()
 }
 
 /// The trainers of all arms, as far as they were read.

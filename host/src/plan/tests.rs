@@ -178,6 +178,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
             threshold: None,
             return_train_score: false,
             predictions: false,
+            ensemble: None,
             explain: None,
             error_score: ErrorScore::Nan,
             families: true,

@@ -48,6 +48,16 @@ pub(super) fn check(
             None => check_arm(root, arm, trainers, &shared, learning, found),
         }
     }
+    if let Some(arm) = second_stage(root) {
+        check_arm(root, &arm, trainers, &[], learning, found);
+    }
+}
+
+/// The estimator of a second stage as an arm, where there is one.
+fn second_stage(root: &Node) -> Option<Node> {
+    let node = root.get(&["ensemble", "final_estimator"])?;
+    let trainer = Entry::new("trainer", node.place, node.clone());
+    Some(Node::map(node.place, vec![trainer]))
 }
 
 /// Checks the trainer and the search of `arm`.

@@ -95,6 +95,7 @@ pub(super) fn report() -> Report {
         baseline: Some(baseline(&scoring)),
         lead: None,
         threshold: None,
+        ensemble: None,
         worth: None,
         explanations: None,
         holdout: Some(BTreeMap::from([
@@ -198,6 +199,7 @@ fn plan(scoring: Vec<String>) -> Plan {
         scoring: scoring.iter().map(|name| name.as_str().into()).collect(),
         refit: Some("roc_auc".to_owned().into()),
         threshold: None,
+        ensemble: None,
         return_train_score: false,
         predictions: false,
         explain: None,

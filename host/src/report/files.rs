@@ -6,11 +6,12 @@
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
 //! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*`, `permutation_test.*`, `permutation_scores.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
-//! | `model.fanout` | the best candidate, refitted: see [`crate::model`] |
+//! | `model.fanout` | the best candidate, or the members of the ensemble, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
 //!
 //! [`worth`](super::worth) has the files of what that candidate is worth, and
-//! [`explanations`](super::explanations) those of why it predicts what it predicts.
+//! [`explanations`](super::explanations) those of why it predicts what it predicts;
+//! [`ensemble`](super::ensemble) those of an ensemble.
 //!
 //! Numbers are written in their shortest form that reads back as the same
 //! number. A score that is not a number is an empty cell in CSV, null in JSON
@@ -102,6 +103,8 @@ pub const TARGETS: &str = "targets.json";
 
 /// The files of [`worth`](super::worth).
 pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
+/// The files of [`ensemble`](super::ensemble).
+pub const ENSEMBLE: [&str; 2] = ["ensemble.json", "ensemble.parquet"];
 /// The files of [`explanations`](super::explanations).
 pub const EXPLANATIONS: [&str; 4] = [
     "permutation_importance.parquet",
@@ -165,6 +168,7 @@ pub(super) fn clear(folder: &Path, tables: &[&str]) -> Result<(), FilesError> {
     let olds = ["best.json", MODEL, TARGETS]
         .into_iter()
         .chain(WORTH)
+        .chain(ENSEMBLE)
         .chain(EXPLANATIONS)
         .map(str::to_owned);
     let others = TABLES

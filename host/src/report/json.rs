@@ -16,6 +16,7 @@
 //! | `best` | see [`Best`]; null where no candidate has a score |
 //! | `baseline` | the `scores` of a `trainer` that ignores the features, by metric `mean`, `std` and `splits`; null where there is none |
 //! | `worth` | what the predictions of the best candidate tell, as `worth.json` in the folder of results; null where there are none |
+//! | `ensemble` | the combination of candidates that the plan wants, as `ensemble.json` in the folder of results; null where it wants none |
 //! | `explanations` | `permutation_importance`, `partial_dependence`, `importances` and `shap` of the best candidate, at most 100 features each and no single rows; each null where the plan does not want it or the model has none; null where the plan wants none |
 //! | `undefined` | by metric, how many test scores are not defined; metrics with none are left out |
 //! | `failures` | a list of `kind`, `tasks`, `fits` and `example` (`split`, `candidate`, `message`) |
@@ -40,6 +41,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::columns::Columns;
+use super::ensemble::Told;
 use super::explanations::Explanations;
 use super::findings::FindingsTable;
 use super::{Best, Report, Reports, Usage};
@@ -66,6 +68,7 @@ struct Document<'a> {
     best: Option<Best>,
     baseline: Option<&'a BaselineScores>,
     worth: Option<&'a Worth>,
+    ensemble: Option<Told<'a>>,
     explanations: Option<Value>,
     undefined: BTreeMap<&'a str, usize>,
     failures: Vec<Failure<'a>>,
@@ -196,6 +199,7 @@ fn document(report: &Report) -> io::Result<Document<'_>> {
         best: report.best(),
         baseline: report.baseline.as_ref(),
         worth: report.worth.as_ref(),
+        ensemble: report.ensemble.as_ref().map(Told::new),
         explanations: report.explanations.as_ref().map(Explanations::json),
         undefined: undefined
             .map(|metric| (metric.name.as_str(), metric.undefined))

@@ -237,14 +237,16 @@ impl Progress {
                     Form::Quiet => {}
                 }
             }
-            Event::RefitStarted => match &self.form {
-                Form::Live(bar) => bar.set_message("fitting the best candidate on all rows"),
-                _ => self.say("fitting the best candidate on all rows"),
-            },
-            Event::ExplanationStarted => match &self.form {
-                Form::Live(bar) => bar.set_message("explaining the best candidate"),
-                _ => self.say("explaining the best candidate"),
-            },
+            Event::RefitStarted => self.tell("fitting the best candidate on all rows"),
+            Event::EnsembleStarted => self.tell("selecting the members of the ensemble"),
+            Event::MembersRefitStarted { members } => {
+                let members = counted(*members, "member");
+                self.tell(&format!("fitting {members} of the ensemble on all rows"));
+            }
+            Event::SecondStageStarted => {
+                self.tell("fitting the final estimator to what the members predict");
+            }
+            Event::ExplanationStarted => self.tell("explaining the best candidate"),
             Event::OuterFitsStarted { fits } => {
                 let text = format!("scoring the best candidate of {}", counted(*fits, "split"));
                 match &self.form {
@@ -276,6 +278,14 @@ impl Progress {
         }
     }
 
+    /// Says what is done after the search.
+    fn tell(&mut self, text: &str) {
+        match &self.form {
+            Form::Live(bar) => bar.set_message(text.to_owned()),
+            _ => self.say(text),
+        }
+    }
+
     fn say(&mut self, line: &str) {
         match &mut self.form {
             Form::Live(bar) => bar.println(line),
@@ -288,6 +298,8 @@ impl Progress {
 
     fn start(&mut self, fits: usize, now: Instant) {
         self.fits = fits;
+        // A second stage counts its own.
+        (self.done, self.failed, self.reused) = (0, 0, 0);
         match &mut self.form {
             Form::Live(bar) => {
                 bar.reset();

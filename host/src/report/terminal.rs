@@ -1,6 +1,7 @@
 //! [`render`]: a report as text for a terminal. It prints nothing itself, and
 //! shows the best candidates only: all of them are in the files.
 
+mod ensemble;
 mod explanations;
 mod findings;
 mod targets;
@@ -412,6 +413,13 @@ fn best_candidate(
             "On the training rows, out of bag: oob_score {}",
             score(value)
         )?;
+    }
+    if let Some(ensemble) = &report.ensemble {
+        let (head, lines) = ensemble::lines(ensemble, report);
+        writeln!(out, "\n{}", style.paint(Paint::Bold, &head))?;
+        for (indent, line) in lines {
+            wrap(&line, indent, indent + 2, style.width, out)?;
+        }
     }
     if let Some(model) = &report.model {
         writeln!(out, "Model: {}", model.display())?;

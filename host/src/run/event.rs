@@ -185,6 +185,15 @@ pub enum Event {
     },
     /// The refit of the best candidate began.
     RefitStarted,
+    /// The members of an ensemble are about to be selected.
+    EnsembleStarted,
+    /// The refits of the members of an ensemble began.
+    MembersRefitStarted {
+        /// How many members there are.
+        members: usize,
+    },
+    /// An estimator is about to learn from what the members predict: a run of its own follows.
+    SecondStageStarted,
     /// The best candidate is about to be explained.
     ExplanationStarted,
     /// The run was stopped; tasks that ended are in the store.

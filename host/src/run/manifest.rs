@@ -261,6 +261,10 @@ fn set_paths(plan: &mut Map<String, Value>, paths: Option<(Value, Value)>) {
     if let Some(trainer) = plan.get_mut("trainer") {
         set(trainer, "guest", &guest);
     }
+    let ensemble = plan.get_mut("ensemble");
+    if let Some(last) = ensemble.and_then(|ensemble| ensemble.get_mut("final_estimator")) {
+        set(last, "guest", &guest);
+    }
     if let Some(Value::Array(trainers)) = plan.get_mut("trainers") {
         let trainers = trainers.iter_mut();
         for trainer in trainers.filter_map(|arm| arm.get_mut("trainer")) {

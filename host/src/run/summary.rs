@@ -14,8 +14,8 @@ use crate::digest::Digest;
 use crate::plan::ExplainPlan;
 use crate::reduce::{Lead, SearchResults};
 use crate::store::{Key, LAYOUT, MacKey, Store, StoreError};
-use crate::worth::Worth;
 use crate::worth::threshold::TunedThreshold;
+use crate::worth::{Ensemble, Worth};
 
 /// The outcome of a run that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct Summary {
     /// What its predictions tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worth: Option<Worth>,
+    /// The ensemble of candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<Ensemble>,
     /// What was explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained: Option<Explained>,
@@ -140,6 +143,7 @@ impl Summary {
             lead: None,
             threshold: None,
             worth: None,
+            ensemble: None,
             explained: None,
             warnings,
             ended: End {
@@ -176,6 +180,12 @@ impl Summary {
             worth,
             ..self
         }
+    }
+
+    /// The same with the ensemble.
+    #[must_use]
+    pub fn with_ensemble(self, ensemble: Option<Ensemble>) -> Self {
+        Self { ensemble, ..self }
     }
 
     /// The same with what was explained.
@@ -276,6 +286,7 @@ mod tests {
             lead: None,
             threshold: None,
             worth: None,
+            ensemble: None,
             explained: None,
             warnings: vec!["ä".to_owned()],
             ended: End {

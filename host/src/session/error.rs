@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fanout_contract::Fault;
 
-use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
+use crate::dataset::{DatasetError, NewestError, SecondStageError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
 use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
@@ -83,6 +83,27 @@ pub enum SessionError {
     /// The best candidate can't be fitted or scored once more.
     #[error("the refit of the best candidate failed")]
     Refit(#[source] TaskFault),
+    /// A member of an ensemble can't be fitted once more.
+    #[error("the refit of candidate {candidate}, a member of the ensemble, failed")]
+    Member {
+        /// The candidate.
+        candidate: usize,
+        /// How it failed.
+        #[source]
+        fault: TaskFault,
+    },
+    /// The dataset of a second stage can't be made.
+    #[error("the dataset of the second stage can't be made")]
+    SecondDataset(#[from] SecondStageError),
+    /// The final estimator can't be fitted once more.
+    #[error("the refit of the final estimator failed")]
+    SecondStage(#[source] TaskFault),
+    /// There are no members.
+    #[error("there is no ensemble: {why}")]
+    NoEnsemble {
+        /// What is missing.
+        why: &'static str,
+    },
     /// A feature can't be permuted.
     #[error("the best candidate can't be scored with a feature permuted")]
     Explanation(#[source] TaskFault),
@@ -221,12 +242,20 @@ impl SessionError {
             | Self::TokenExposed { .. } => ErrorKind::Pool,
             Self::Predictions(_) => ErrorKind::Store,
             Self::Assessment(_) => ErrorKind::Guest,
-            Self::Refit(TaskFault::Cancelled) | Self::Explanation(TaskFault::Cancelled) => {
-                ErrorKind::Interrupted
-            }
+            Self::Refit(TaskFault::Cancelled)
+            | Self::Explanation(TaskFault::Cancelled)
+            | Self::SecondStage(TaskFault::Cancelled)
+            | Self::Member {
+                fault: TaskFault::Cancelled,
+                ..
+            } => ErrorKind::Interrupted,
             Self::Search(SearchError::Raised { .. } | SearchError::AllFailed { .. })
             | Self::Refit(_)
+            | Self::Member { .. }
+            | Self::SecondStage(_)
             | Self::Explanation(_) => ErrorKind::Guest,
+            Self::NoEnsemble { .. } => ErrorKind::Unscored,
+            Self::SecondDataset(_) => ErrorKind::Store,
             Self::Search(SearchError::Interrupted { .. }) => ErrorKind::Interrupted,
             Self::ModelFile(_) | Self::Composite(_) | Self::ModelGuest { .. } | Self::Served(_) => {
                 ErrorKind::Data
@@ -273,15 +302,17 @@ impl SessionError {
             Self::ModelFile(ModelFileError::Damaged { .. }) => {
                 "copy it again from where it was made"
             }
-            Self::Composite(_) => {
-                "name the file of a member: of several targets, each has one in its own folder of \
-                 the results"
-            }
+            Self::Composite(error) => error.remedy(),
             Self::ModelGuest { .. } => {
                 "name its component file with `--guest`; a run without `--without-guest` writes it \
                  into the model"
             }
             Self::ModelLost => "run the plan again",
+            Self::SecondDataset(_) => "run again: what is missing or damaged is made again",
+            Self::NoEnsemble { .. } => {
+                "the failures and the scores that are not defined say why; remove `ensemble` to \
+                 have the best candidate"
+            }
             Self::Chain { failure, .. } => return failure.hint.clone(),
             Self::NoPartition { .. } => "use splits such as `k_fold`, or remove `dataset.chain`",
             Self::Retrain(RetrainError::NoSource) => {
@@ -341,6 +372,8 @@ impl SessionError {
                 SearchError::Raised { fault, .. } | SearchError::AllFailed { fault, .. },
             )
             | Self::Refit(fault)
+            | Self::Member { fault, .. }
+            | Self::SecondStage(fault)
             | Self::Explanation(fault) => return fault.remedy().map(Into::into),
             Self::Search(SearchError::Interrupted { .. }) => {
                 "the same command goes on where this one stopped"

@@ -1,14 +1,17 @@
 //! [`run`]: what follows searches: their files of results, the refitted models of the best
 //! candidates, and their scores on the hold-out rows.
 
+mod combined;
+mod stacked;
+
 use bytes::Bytes;
 use fanout_contract::{Answer, Output, Split};
 
 use super::assess::{self, Assessor};
 use super::explain::Explainer;
 use super::training::{FeatureDistributions, dataset, training};
-use super::{LoadedPlan, SessionError};
-use crate::dataset::{Prepared, rows_in};
+use super::{LoadedPlan, Options, SessionError, SuitedPlan};
+use crate::dataset::{ColumnValues, Prepared, rows_in};
 use crate::expand::Expansion;
 use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget, Training};
 use crate::plan::{DatasetPlan, ExplainPlan};
@@ -33,6 +36,8 @@ pub(super) struct Export<'a> {
     pub(super) pool: &'a dyn Pool<Error = PoolError>,
     pub(super) record: &'a Record,
     pub(super) cancel: &'a Cancel,
+    pub(super) suited: &'a SuitedPlan,
+    pub(super) options: &'a Options,
     /// Whether the model file holds the guest.
     pub(super) with_guest: bool,
 }
@@ -138,8 +143,20 @@ impl<'a> Export<'a> {
         // Without a folder there is nowhere to write the model.
         let explain = plan.explain.as_ref();
         let wants_model = plan.output.is_some() || explain.is_some_and(ExplainPlan::needs_model);
-        let makes_model = is_refitted && wants_model;
+        // The model of an ensemble is that of its members.
+        let makes_model = is_refitted && wants_model && plan.ensemble.is_none();
         let holdout = self.prepared.holdout.as_ref().filter(|_| is_refitted);
+        Ok(Some(Chosen {
+            index,
+            tasks: self.tasks(index, makes_model, holdout),
+            makes_model,
+            scores_holdout: holdout.is_some(),
+        }))
+    }
+
+    /// The tasks that refit a candidate: the first makes the model, the last scores the
+    /// hold-out rows.
+    fn tasks(&self, index: usize, makes_model: bool, holdout: Option<&Split>) -> Vec<SingleTask> {
         let (of_model, scored) = (self.model_split(index), vec![Output::Predictions]);
         let wanted = match (makes_model, holdout) {
             (false, None) => Vec::new(),
@@ -153,12 +170,7 @@ impl<'a> Export<'a> {
         };
         let task =
             |(split, outputs)| SingleTask::outside_search(self.expansion, index, split, outputs);
-        Ok(Some(Chosen {
-            index,
-            tasks: wanted.into_iter().map(task).collect(),
-            makes_model,
-            scores_holdout: holdout.is_some(),
-        }))
+        wanted.into_iter().map(task).collect()
     }
 
     /// The split of the model of a candidate, whose training rows are those of the search:
@@ -201,6 +213,7 @@ impl<'a> Export<'a> {
         if let Some(assessor) = assessor {
             assessor.assess(report, over)?;
         }
+        let combined = self.combine(report, features, listeners);
         if let Some(explain) = report.plan.explain.clone() {
             let guest = self.loaded.guest(self.expansion.guest(best));
             let explainer = Explainer {
@@ -223,6 +236,7 @@ impl<'a> Export<'a> {
         if let Some(folder) = &folder {
             files::write_best(folder, report)?;
         }
+        combined?;
         Ok(file)
     }
 
@@ -260,7 +274,8 @@ impl<'a> Export<'a> {
             let guest = guest.map(|loaded| loaded.component.clone());
             let guest = guest.filter(|_| self.with_guest);
             let path = folder.join(files::MODEL);
-            let training = self.training(assessor, report, features)?;
+            let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));
+            let training = self.training(predicted.transpose()?.flatten(), report, features)?;
             let file = ModelFile::new(head, fitted.clone(), guest, Some(training));
             files::replace(&path, |output| file.write(output))?;
             report.model = Some(files::MODEL.into());
@@ -272,10 +287,11 @@ impl<'a> Export<'a> {
         }))
     }
 
-    /// The record of the data of the model.
+    /// The record of the data of the model, with what it `predicted` of rows that it was not
+    /// fitted on.
     fn training(
         &self,
-        assessor: Option<&Assessor<'_>>,
+        predicted: Option<(String, ColumnValues)>,
         report: &Report,
         features: &mut FeatureDistributions,
     ) -> Result<Training, SessionError> {
@@ -286,8 +302,6 @@ impl<'a> Export<'a> {
             false => Some(rows_in(&prepared.splits_content, &prepared.refit.column)),
         };
         let fitted = fitted.transpose().map_err(PredictionsError::from)?;
-        let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));
-        let predicted = predicted.transpose()?.flatten();
         Ok(training(
             &report.plan,
             prepared,

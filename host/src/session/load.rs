@@ -1,6 +1,8 @@
 //! [`load`]: a plan with its overrides, its trainer's guest, and the source's
 //! columns, checked together.
 
+mod second_stage;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use fanout_contract::metric::{Compares, Metric};
 use fanout_contract::{Learning, StepDescription, TrainerDescription};
 
 use super::catalogue::{OfferedGuest, extend_distinct};
-use super::{SessionError, first_step};
+use super::{SessionError, combinable, first_step};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
 };
@@ -28,7 +30,7 @@ use crate::store::Location;
 pub struct LoadedPlan {
     /// The plan.
     pub plan: CheckedPlan,
-    /// By arm of the plan: what its guest offers.
+    /// By arm of the plan, and at the end of a second stage: what its guest offers.
     offers: Vec<Offer>,
     /// The guests that offer the trainers, each once.
     pub guests: Vec<LoadedGuest>,
@@ -84,17 +86,20 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
         None => (cores, cores),
     };
     // A worker keeps an instance of each guest, and there are no more than arms.
-    let arms = draft.trainers().len().max(1);
+    let arms = draft.trainers().len().max(1) + usize::from(draft.final_estimator().is_some());
     // The refitted model is explained by instances of their own.
     let explaining = if draft.explains() { cores } else { 0 };
     let sandbox = Sandbox::new(instances * arms + 1 + explaining, default_cache())?;
-    let choice = Choice::find(&sandbox, draft.trainers())?;
+    let choice = Choice::find(
+        &sandbox,
+        draft.trainers().iter().chain(draft.final_estimator()),
+    )?;
     let store = draft
         .store()
         .map_or_else(|| "memory://".into(), Location::from);
     let looked = draft
         .dataset()
-        .map(|dataset| look(dataset, &choice, &store));
+        .map(|dataset| look(dataset, &choice, draft.trainers().len(), &store));
     let learning = match &looked {
         Some(Ok((_, learning))) => learning.clone(),
         _ => vec![None],
@@ -142,12 +147,13 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
 fn look(
     dataset: &DatasetPlan,
     choice: &Choice,
+    arms: usize,
     store: &Location,
 ) -> Result<(SourceSchema, Vec<Option<Learning>>), DatasetError> {
     let mut source = SourceLook::open(dataset, store)?;
     let schema = source.schema()?;
     let learn_numbers = |of: fn(&TrainerDescription) -> bool| {
-        let mut arms = choice.arms.iter();
+        let mut arms = choice.arms.iter().take(arms);
         !choice.arms.is_empty() && arms.all(|offer| offer.trainers.iter().all(of))
     };
     let regressors = learn_numbers(|trainer| !trainer.learns(Learning::Multiclass));
@@ -234,15 +240,20 @@ impl LoadedPlan {
         let arms = self.estimators(prepared)?;
         self.check_metrics(prepared)?;
         self.check_abilities(&arms, prepared)?;
+        combinable::check(&self.plan, &arms, prepared)?;
+        let second_stage = self.second_stage(prepared)?;
         let classes = &prepared.classes;
         let find = |given: &str| {
             let label = dataset::find_label(classes, given)?;
             Some(classes[label].clone())
         };
         let trainers: Vec<&TrainerDescription> = arms.iter().map(|arm| &arm.trainer).collect();
-        let plan = self
-            .plan
-            .with_labels(&trainers, find, &dataset::one_of(classes))?;
+        let plan = self.plan.with_labels(
+            &trainers,
+            second_stage.as_ref().map(|of| &of.trainer),
+            find,
+            &dataset::one_of(classes),
+        )?;
         let scores = plan.scoring.iter().enumerate();
         let scores = scores.map(|(index, score)| (plan.score_path(index), score));
         let threshold = plan.threshold.iter();
@@ -278,7 +289,11 @@ impl LoadedPlan {
             splits: prepared.folds.clone(),
             parts: prepared.parts.clone(),
         };
-        Ok(SuitedPlan { plan, inputs })
+        Ok(SuitedPlan {
+            plan,
+            inputs,
+            second_stage,
+        })
     }
 
     /// The baseline that a guest of the plan offers; `None` if none does, or if the
@@ -445,8 +460,7 @@ fn lacking(
     let (name, abilities) = (&trainer.name, trainer.abilities);
     let switch = trainer.probabilities_if.as_deref();
     let switch = switch.and_then(|switch| trainer.param(switch));
-    let is_on = switch.is_some_and(|switch| arm.always(switch, &true.into()));
-    let has_probabilities = abilities.probabilities || is_on;
+    let has_probabilities = combinable::predicts_probabilities(arm, trainer);
     let has_decisions = abilities.decisions || has_probabilities;
     if plan.threshold.is_some() && !has_decisions {
         let message = format!(
@@ -488,6 +502,8 @@ pub struct SuitedPlan {
     pub plan: CheckedPlan,
     /// The rest of what its tasks are made from.
     pub inputs: Inputs,
+    /// The estimator of the second stage of an ensemble.
+    pub second_stage: Option<Estimator>,
 }
 
 /// The path of the name of an arm's trainer in the plan.
@@ -520,14 +536,18 @@ fn kind_of_target(learning: Learning) -> &'static str {
 struct Choice {
     trainers: Vec<TrainerDescription>,
     steps: Vec<StepDescription>,
-    /// By arm, without those whose trainer no guest offers.
+    /// By arm, and at the end that of a second stage, without those whose trainer no guest
+    /// offers.
     arms: Vec<Offer>,
     guests: Vec<LoadedGuest>,
 }
 
 impl Choice {
     /// Loads the guests up to those that offer `chosen`.
-    fn find(sandbox: &Sandbox, chosen: &[TrainerPlan]) -> Result<Self, SessionError> {
+    fn find<'p>(
+        sandbox: &Sandbox,
+        chosen: impl Iterator<Item = &'p TrainerPlan>,
+    ) -> Result<Self, SessionError> {
         let mut choice = Self::default();
         let mut embedded = OfferedGuest::embedded(sandbox);
         let mut offers: Vec<OfferedGuest> = Vec::new();

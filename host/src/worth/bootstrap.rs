@@ -2,6 +2,7 @@
 //! on the same rows, with their difference.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use fanout_contract::Task;
 use fanout_sdk::metrics::quantile::linear_quantile;
@@ -12,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::rows::PredictedRows;
-use crate::random;
+use crate::{numpy, random};
 
 /// How often rows are drawn.
 pub(super) const RESAMPLES: u64 = 500;
@@ -95,11 +96,74 @@ pub(super) fn compare(
     Ok(whole[0].keys().map(comparison).collect())
 }
 
+/// With so many splits or more, splits are drawn, and not rows of each: leave one out has a
+/// split for each row.
+const MANY_SPLITS: usize = 30;
+
+/// New minus old: the mean over the splits of the score by the one metric of `task`, with
+/// its interval. Rows are drawn within each split, and both models predict the same ones.
+pub(super) fn gain_over_splits(
+    old: &PredictedRows,
+    new: &PredictedRows,
+    task: &Task,
+) -> Result<Interval, Fault> {
+    let splits = old.by_split();
+    let of_split = |places: &[u32]| -> Result<Option<f64>, Fault> {
+        let score = |rows: &PredictedRows| -> Result<Option<f64>, Fault> {
+            Ok(of_rows(&rows.taken(places), task)?
+                .into_values()
+                .next()
+                .flatten())
+        };
+        Ok(score(new)?.zip(score(old)?).map(|(new, old)| new - old))
+    };
+    let places =
+        |range: &Range<usize>| -> Vec<u32> { (range.start as u32..range.end as u32).collect() };
+    let whole = splits.iter().map(|range| of_split(&places(range)));
+    let whole: Vec<Option<f64>> = whole.collect::<Result<_, _>>()?;
+    let mean = |gains: &[Option<f64>]| -> Option<f64> {
+        let gains: Option<Vec<f64>> = gains.iter().copied().collect();
+        gains.map(|gains| numpy::mean(&gains))
+    };
+    let rows = old.len();
+    let resampled = (0..RESAMPLES).into_par_iter().map(|stream| {
+        let mut random = stream_of(stream);
+        if splits.len() >= MANY_SPLITS {
+            let drawn = whole
+                .iter()
+                .map(|_| whole[random::below(whole.len() as u64, &mut random) as usize]);
+            return Ok(mean(&drawn.collect::<Vec<_>>()));
+        }
+        let gains = splits.iter().map(|range| {
+            let count = range.len() * rows.min(MAX_ROWS) / rows;
+            let place =
+                |_| range.start as u32 + random::below(range.len() as u64, &mut random) as u32;
+            let drawn: Vec<u32> = (0..count.max(1)).map(place).collect();
+            of_split(&drawn)
+        });
+        Ok(mean(&gains.collect::<Result<Vec<_>, Fault>>()?))
+    });
+    let resampled: Vec<Option<f64>> = resampled.collect::<Result<_, Fault>>()?;
+    let values = resampled.into_iter().flatten().collect();
+    Ok(match splits.len() >= MANY_SPLITS {
+        // Nothing was drawn from fewer rows.
+        true => Interval::of(mean(&whole), values, 1),
+        false => Interval::of(mean(&whole), values, rows),
+    })
+}
+
 type Scores = BTreeMap<String, Option<f64>>;
 
 fn of_rows(rows: &PredictedRows, task: &Task) -> Result<Scores, Fault> {
     let weights = rows.weights.as_deref();
     scores(task, &rows.target, weights, rows.prediction())
+}
+
+/// The random numbers of a resample.
+fn stream_of(stream: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    random.set_stream(stream);
+    random
 }
 
 /// What `of` gives of the places of each resample of so many rows.
@@ -108,8 +172,7 @@ fn resampled<T: Send>(
     of: impl Fn(&[u32]) -> Result<T, Fault> + Sync,
 ) -> Result<Vec<T>, Fault> {
     let each = (0..RESAMPLES).into_par_iter().map(|stream| {
-        let mut random = ChaCha8Rng::seed_from_u64(0);
-        random.set_stream(stream);
+        let mut random = stream_of(stream);
         let place = |_| random::below(rows as u64, &mut random) as u32;
         let places: Vec<u32> = (0..rows.min(MAX_ROWS)).map(place).collect();
         of(&places)

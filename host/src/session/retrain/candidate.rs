@@ -65,6 +65,7 @@ pub(super) fn plan_of_model(
     plan.kind = Kind::Search {};
     plan.holdout = None;
     plan.predictions = false;
+    plan.ensemble = None;
     plan.trainers = Vec::new();
     plan.trainer = Some(TrainerPlan {
         name: head.trainer.clone(),
