@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use fanout_contract::{Learning, Params, TaskStep};
+use fanout_contract::{Learning, Params, TaskStep, bagging};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -47,6 +47,9 @@ pub struct ModelHead {
     pub guest: Digest,
     /// The trainer.
     pub trainer: String,
+    /// Whether it is bagged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bagging: bool,
     /// The hyper-parameters that the plan set.
     pub params: Params,
     /// The steps before the trainer, in order.
@@ -69,6 +72,13 @@ pub struct ModelHead {
     pub oob_score: Option<f64>,
     /// The plan that made it, without what decides no score.
     pub plan: Map<String, Value>,
+}
+
+impl ModelHead {
+    /// The trainer's name, for people: `bagging(decision_tree)` where it is bagged.
+    pub fn label(&self) -> String {
+        bagging::label(&self.trainer, self.bagging)
+    }
 }
 
 /// What a model predicts.

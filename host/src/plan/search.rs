@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fanout_contract::Params;
+use fanout_contract::{Params, bagging};
 use serde_json::{Map, Value as Json, json};
 
+use super::bagging::BaggingForm;
 use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
 use super::list::List;
 use super::node::{Content, Entry};
@@ -28,6 +29,18 @@ section! {
         /// them.
         params: Params = default(&FixedParams, "{}")
             .aka(&["hyperparameters", "parameters", "args"]),
+        /// scikit-learn's BaggingClassifier and BaggingRegressor of it: many models, each
+        /// on rows and columns that are drawn, such as `{n_estimators: 100, max_samples: 0.5}`,
+        /// or `true`. Searched by names such as `bagging__n_estimators`. Default: one model.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bagging: bool = optional(&BaggingForm).aka(&["bag", "bootstrap_aggregating"]),
+    }
+}
+
+impl TrainerPlan {
+    /// The trainer's name, for people: `bagging(decision_tree)` where it is bagged.
+    pub fn label(&self) -> String {
+        bagging::label(&self.name, self.bagging)
     }
 }
 
