@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::draw::{Draw, Sampler};
-use self::mean::{Sums, of_rows};
+use self::mean::{Sums, joined, of_rows, owned};
 use self::out_of_bag::OutOfBag;
 use crate::contract::bagging::{BOOTSTRAP, N_ESTIMATORS, OOB_SCORE, PREFIX, SEED};
 use crate::contract::{CONTRACT, ImportanceKind, Importances};
@@ -192,14 +192,19 @@ impl Bagging {
             let lasts = |place: &usize| counts[*place].iter().any(|(count, _)| *count > index);
             let fitted: Vec<usize> = (0..distinct.len()).filter(lasts).collect();
             let candidates: Vec<&Params> = fitted.iter().map(|&it| &distinct[it].0).collect();
-            let mut added = Added {
-                sums: &mut sums,
-                places: &fitted,
+            let draw = sampler.draw(index);
+            let test = asked.left_out(job, &draw);
+            let run = |prepared: &dyn Any, job: &Job<'_>| {
+                let mut added = Added {
+                    sums: &mut sums,
+                    places: &fitted,
+                    classes,
+                    order: asked.order(job),
+                    halves: BTreeMap::new(),
+                };
+                self.0.evaluate(prepared, job, &mut added)
             };
-            let drawn = (index, &sampler.draw(index));
-            let run =
-                |prepared: &dyn Any, job: &Job<'_>| self.0.evaluate(prepared, job, &mut added);
-            fits += self.member(of, job, drawn, &candidates, &asked.rows, run)?;
+            fits += self.member(of, job, (index, &draw), &candidates, &test, run)?;
             for &place in &fitted {
                 if sums[place].members() != index + 1 {
                     let name = &of.1.name;
@@ -252,10 +257,9 @@ impl Bagging {
         })
     }
 
-    /// Writes a model, whose score out of bag replaces the sums once it has all members.
-    fn written(mut model: BaggedModel) -> Result<ModelBytes, Fault> {
-        let is_whole = model.members.len() == model.count as usize;
-        let out_of_bag = model.out_of_bag.take_if(|_| is_whole);
+    /// Writes a part of a model, or a whole one, of which the score out of bag is left.
+    fn written(mut model: BaggedModel, is_part: bool) -> Result<ModelBytes, Fault> {
+        let out_of_bag = model.out_of_bag.take_if(|_| !is_part);
         let bytes = postcard::to_allocvec(&model)
             .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
         Ok(ModelBytes {
@@ -361,13 +365,14 @@ impl Offer for Bagging {
                 model,
             });
         }
-        Self::written(BaggedModel {
+        let model = BaggedModel {
             features: Pipeline::without_steps(&data.matrix),
             count,
             start: range.start,
             members: fitted,
             out_of_bag,
-        })
+        };
+        Self::written(model, job.part.is_some())
     }
 
     fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault> {
@@ -394,7 +399,7 @@ impl Offer for Bagging {
         if whole.start > 0 || whole.members.len() != whole.count as usize {
             return Err(not_parts());
         }
-        Self::written(whole)
+        Self::written(whole, false)
     }
 
     fn score(
@@ -506,6 +511,32 @@ impl Asked {
         }
     }
 
+    /// Those of the rows that are no training rows of a member: trainers predict test rows
+    /// and training rows apart.
+    fn left_out(&self, job: &Job<'_>, draw: &Draw) -> Vec<u32> {
+        if self.places.is_none() {
+            return job.test.to_vec();
+        }
+        let mut rows = [job.test, &draw.chosen(job.train, false)].concat();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// By row: its place among the test rows and, behind these, the training rows of a
+    /// member; `None` if they are the test rows.
+    fn order(&self, member: &Job<'_>) -> Option<Vec<u32>> {
+        self.places.as_ref()?;
+        let place = |row: &u32| match member.test.binary_search(row) {
+            Ok(place) => place as u32,
+            // The first, if it was drawn more than once.
+            Err(_) => {
+                let place = member.train.partition_point(|other| other < row);
+                (member.test.len() + place) as u32
+            }
+        };
+        Some(self.rows.iter().map(place).collect())
+    }
+
     /// Passes the predictions of these rows on to a scorer.
     fn pass_on(
         &self,
@@ -527,19 +558,43 @@ struct Added<'a> {
     sums: &'a mut [Sums],
     /// By candidate: the place of its sums.
     places: &'a [usize],
+    /// The number of classes; 0 for numbers.
+    classes: usize,
+    /// See [`Asked::order`].
+    order: Option<Vec<u32>>,
+    /// By candidate: its predictions of test rows and of training rows, until both are
+    /// there.
+    halves: BTreeMap<usize, [Option<PredictionValues>; 2]>,
+}
+
+impl Added<'_> {
+    fn half(&mut self, which: usize, candidate: usize, prediction: Prediction<'_>) {
+        let Some(order) = &self.order else {
+            self.sums[self.places[candidate]].add(prediction);
+            return;
+        };
+        let halves = self.halves.entry(candidate).or_default();
+        halves[which] = Some(owned(prediction));
+        if let [Some(test), Some(train)] = halves {
+            let both = of_rows(&joined(test, train), self.classes, order);
+            self.sums[self.places[candidate]].add(both.as_prediction());
+            self.halves.remove(&candidate);
+        }
+    }
 }
 
 impl Scorer for Added<'_> {
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.sums[self.places[candidate]].add(prediction);
+        self.half(0, candidate, prediction);
         Ok(())
     }
 
     fn wants_train(&self) -> bool {
-        false
+        self.order.is_some()
     }
 
-    fn train(&mut self, _: usize, _: Prediction<'_>) -> Result<(), Fault> {
+    fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
+        self.half(1, candidate, prediction);
         Ok(())
     }
 }

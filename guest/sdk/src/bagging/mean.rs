@@ -135,6 +135,56 @@ fn add(sums: &mut Vec<f64>, values: impl Iterator<Item = f64>, len: usize) {
     sums.iter_mut().zip(values).for_each(|(sum, it)| *sum += it);
 }
 
+/// The values of a prediction.
+pub(super) fn owned(prediction: Prediction<'_>) -> PredictionValues {
+    match prediction {
+        Prediction::Classes(codes) => PredictionValues::Classes(codes.to_vec()),
+        Prediction::Binary(ones) => PredictionValues::Binary(ones.to_vec()),
+        Prediction::Multiclass(table) => PredictionValues::Multiclass(table.to_vec()),
+        Prediction::Numbers(numbers) => PredictionValues::Numbers(numbers.to_vec()),
+        Prediction::Decisions {
+            classes,
+            values,
+            probabilities,
+        } => PredictionValues::Decisions {
+            classes: classes.to_vec(),
+            values: values.to_vec(),
+            probabilities: probabilities.map(<[f64]>::to_vec),
+        },
+    }
+}
+
+/// The predictions of two lists of rows by one model, one after the other.
+pub(super) fn joined(first: &PredictionValues, second: &PredictionValues) -> PredictionValues {
+    use PredictionValues::{Binary, Classes, Decisions, Multiclass, Numbers};
+    match (first, second) {
+        (Classes(a), Classes(b)) => Classes([&a[..], b].concat()),
+        (Binary(a), Binary(b)) => Binary([&a[..], b].concat()),
+        (Multiclass(a), Multiclass(b)) => Multiclass([&a[..], b].concat()),
+        (Numbers(a), Numbers(b)) => Numbers([&a[..], b].concat()),
+        (
+            Decisions {
+                classes: a,
+                values: values_a,
+                probabilities: some_a,
+            },
+            Decisions {
+                classes: b,
+                values: values_b,
+                probabilities: some_b,
+            },
+        ) => Decisions {
+            classes: [&a[..], b].concat(),
+            values: [&values_a[..], values_b].concat(),
+            probabilities: some_a
+                .as_ref()
+                .zip(some_b.as_ref())
+                .map(|(a, b)| [&a[..], b].concat()),
+        },
+        _ => unreachable!("a trainer predicts all rows in one way"),
+    }
+}
+
 /// The predictions of some of the rows, by their places.
 pub(super) fn of_rows(
     prediction: &PredictionValues,
