@@ -6,38 +6,12 @@
 
 use fanout_contract::TrainerDescription;
 use fanout_contract::bagging::{BOOTSTRAP, OOB_SCORE, PREFIX};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
-use super::form::{Context, Form, Given};
 use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Entry, Node};
 use super::param::refuse;
-use super::search::FixedParams;
 use super::suggest::{all_of, did_you_mean};
-
-/// A map of bagging's parameters; `true` for its defaults.
-#[derive(Debug)]
-pub(super) struct BaggingForm;
-
-impl Form for BaggingForm {
-    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
-        match (given.node.atom(), &given.node.content) {
-            (Some(Atom::Bool(true)), _) => Some(json!({})),
-            (Some(Atom::Bool(false) | Atom::Null), _) => Some(Json::Null),
-            (_, Content::Map(_)) => FixedParams.read(given, cx),
-            _ => {
-                let takes = "`true`, `false`, or a map of parameters";
-                let hint = "write such as `{n_estimators: 100}`";
-                given.wrong(takes, cx).hint(hint);
-                None
-            }
-        }
-    }
-
-    fn schema(&self) -> Json {
-        json!({"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/bagging"}]})
-    }
-}
 
 /// Moves the parameters of the bagging of every trainer to its hyper-parameters; what is
 /// left says whether it is bagged.

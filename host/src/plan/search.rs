@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use fanout_contract::{Params, bagging};
 use serde_json::{Map, Value as Json, json};
 
-use super::bagging::BaggingForm;
 use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
 use super::list::List;
-use super::node::{Content, Entry};
+use super::node::{Atom, Content, Entry};
 use super::scalar::{FILE, Int, SEED, Text};
 use super::table::{section, tagged};
 use super::values::{Values, values};
@@ -98,6 +97,30 @@ impl Form for FixedParams {
 
     fn schema(&self) -> Json {
         json!({"$ref": "#/$defs/params"})
+    }
+}
+
+/// A map of bagging's parameters; `true` for its defaults.
+#[derive(Debug)]
+struct BaggingForm;
+
+impl Form for BaggingForm {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        match (given.node.atom(), &given.node.content) {
+            (Some(Atom::Bool(true)), _) => Some(json!({})),
+            (Some(Atom::Bool(false) | Atom::Null), _) => Some(Json::Null),
+            (_, Content::Map(_)) => FixedParams.read(given, cx),
+            _ => {
+                let takes = "`true`, `false`, or a map of parameters";
+                let hint = "write such as `{n_estimators: 100}`";
+                given.wrong(takes, cx).hint(hint);
+                None
+            }
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/bagging"}]})
     }
 }
 
