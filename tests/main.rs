@@ -5,6 +5,7 @@
 //! at random do so many more times (`make test-long`).
 
 mod artifacts;
+mod bagging;
 mod baseline;
 mod data;
 mod deploy;

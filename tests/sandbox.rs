@@ -38,6 +38,7 @@ fn task(trainer: &str) -> Task {
     Task {
         contract: CONTRACT,
         trainer: trainer.to_owned(),
+        bagging: false,
         params: Params::new(),
         candidates: vec![Params::new(), fail],
         split: Split {

@@ -456,6 +456,7 @@ fn template(plan: &Plan, arm: ArmPlan<'_>, learning: Learning) -> Task {
     Task {
         contract: CONTRACT,
         trainer: arm.trainer.name.clone(),
+        bagging: arm.trainer.bagging,
         params: arm.trainer.params.clone(),
         candidates: Vec::new(),
         split: Split {

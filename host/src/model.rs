@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use fanout_contract::{Learning, Params, TaskStep};
+use fanout_contract::{Learning, Params, TaskStep, bagging};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -58,6 +58,9 @@ pub struct ModelHead {
     pub guest: Digest,
     /// The trainer.
     pub trainer: String,
+    /// Whether it is bagged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bagging: bool,
     /// The hyper-parameters that the plan set.
     pub params: Params,
     /// The steps before the trainer, in order.
@@ -87,6 +90,11 @@ impl ModelHead {
     /// one, as `delay_above_15` is.
     pub fn target_name(&self) -> &str {
         &self.reading.target
+    }
+
+    /// The trainer's name, for people: `bagging(decision_tree)` where it is bagged.
+    pub fn label(&self) -> String {
+        bagging::label(&self.trainer, self.bagging)
     }
 }
 

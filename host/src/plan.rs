@@ -14,6 +14,7 @@
 //! mistakes at once. This module reads no data.
 
 mod arms;
+mod bagging;
 mod columns;
 mod cv;
 mod dataset;

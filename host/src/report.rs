@@ -211,7 +211,7 @@ impl Report {
             threshold: self.threshold.clone(),
             mean: ranking.test.mean[index],
             std: ranking.test.std[index],
-            trainer: arm.trainer.name.clone(),
+            trainer: arm.trainer.label(),
             params,
             searched,
             scores: scores.collect(),

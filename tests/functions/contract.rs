@@ -129,6 +129,7 @@ fn task() -> Task {
     Task {
         contract: CONTRACT,
         trainer: "random_forest".to_owned(),
+        bagging: false,
         params: Params::from([("random_state".to_owned(), 1.into())]),
         candidates: vec![candidate(20, 2.into()), candidate(30, Value::Null)],
         split: Split {

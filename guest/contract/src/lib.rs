@@ -8,6 +8,7 @@
 //! files stand beside them in a [`multipart`] body. The crate does no I/O, and depends
 //! on neither WebAssembly nor Parquet.
 
+pub mod bagging;
 mod form;
 mod importance;
 pub mod label;
@@ -118,10 +119,13 @@ pub struct Abilities {
     /// Whether it predicts decisions: numbers by which rows are ranked, as
     /// probabilities rank them.
     pub decisions: bool,
+    /// Whether it can be bagged ([`bagging`]). A guest that does not say so can't.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bagging: bool,
 }
 
 impl Default for Abilities {
-    /// All but weights and decisions.
+    /// All but weights, decisions and bagging.
     fn default() -> Self {
         Self {
             missing: true,
@@ -129,6 +133,7 @@ impl Default for Abilities {
             weights: false,
             probabilities: true,
             decisions: false,
+            bagging: false,
         }
     }
 }
@@ -341,6 +346,10 @@ pub struct Task {
     pub contract: u32,
     /// The trainer's name.
     pub trainer: String,
+    /// Whether the trainer is bagged ([`bagging`]): its hyper-parameters are those of
+    /// [`TrainerDescription::bagged`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bagging: bool,
     /// The steps that features pass before the trainer, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<TaskStep>,

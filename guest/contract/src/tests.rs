@@ -102,6 +102,7 @@ fn every_field_of_a_task_is_described() {
     let task = Task {
         contract: CONTRACT,
         trainer: "t".to_owned(),
+        bagging: false,
         steps: vec![TaskStep {
             name: "scale".to_owned(),
             step: "standard_scaler".to_owned(),

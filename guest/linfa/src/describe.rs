@@ -39,6 +39,7 @@ pub(crate) fn dense(
             weights: !matches!(gives, Gives::UnweightedAny | Gives::UnweightedNumbers),
             probabilities: gives != Gives::Decisions,
             decisions: gives == Gives::Decisions,
+            bagging: false,
         },
         ..TrainerDescription::new(name, summary, tasks, params)
     }

@@ -18,10 +18,10 @@ use crate::contract::{
     Answer, CONTRACT, Description, Learning, Output, Permute, Scores, Split, TargetShuffle, Task,
     TaskStep,
 };
-use crate::guest::{Guest, describe, find, offers};
+use crate::guest::{Chosen, Guest, describe, find, offers};
 use crate::model::{Fitted, FittedModel};
 use crate::numpy::GroupShuffle;
-use crate::offer::{ModelBytes, Offer, cannot_adopt, cannot_share};
+use crate::offer::{ModelBytes, cannot_adopt, cannot_share};
 use crate::outputs::{Artifact, Recorder};
 use crate::permutation::{Latest, Permutable};
 use crate::pipeline::{FitRows, Pipeline};
@@ -43,7 +43,7 @@ const TARGETS: usize = 4;
 #[derive(Debug)]
 pub struct Dataset {
     description: Description,
-    /// One per trainer of the description.
+    /// One per trainer of the description and, behind those, one per bagged trainer.
     slots: Vec<TrainerSlot>,
     /// `None` if the dataset was adopted.
     table: Option<Table>,
@@ -94,7 +94,8 @@ struct ShuffledTarget {
 
 /// A trainer with its prepared data.
 struct TrainerSlot {
-    offer: &'static dyn Offer,
+    offer: Chosen,
+    description: TrainerDescription,
     prepared: OnceCell<Box<dyn Any>>,
 }
 
@@ -112,6 +113,7 @@ struct SharedHead<'a> {
     contract: u32,
     trainer: &'a str,
     learning: Learning,
+    bagging: bool,
     /// The Parquet file of the splits.
     splits: &'a [u8],
     /// The target with its name.
@@ -183,13 +185,21 @@ impl Dataset {
     }
 
     fn new<G: Guest>(table: Option<Table>, splits: Splits) -> Self {
-        let slot = |offer| TrainerSlot {
-            offer,
-            prepared: OnceCell::new(),
-        };
+        let description = describe::<G>();
+        let slots = [false, true].into_iter().flat_map(|bagging| {
+            let described = offers::<G>().into_iter().zip(&description.trainers);
+            described.map(move |(offer, trainer)| TrainerSlot {
+                offer: Chosen::new(offer, bagging),
+                description: match bagging {
+                    true => trainer.bagged(),
+                    false => trainer.clone(),
+                },
+                prepared: OnceCell::new(),
+            })
+        });
         Self {
-            description: describe::<G>(),
-            slots: offers::<G>().into_iter().map(slot).collect(),
+            slots: slots.collect(),
+            description,
             table,
             splits,
             targets: RefCell::default(),
@@ -210,7 +220,7 @@ impl Dataset {
     /// read.
     pub fn share(&self, task: &str) -> Result<Vec<u8>, Fault> {
         let task = task::read(task)?;
-        let (slot, _) = self.trainer(&task.trainer, task.learning)?;
+        let slot = &self.slots[self.place(&task.trainer, task.learning, task.bagging)?];
         self.table()?;
         let target = self.target(&task)?;
         let weights = self.weights(&task)?;
@@ -218,6 +228,7 @@ impl Dataset {
             contract: CONTRACT,
             trainer: &task.trainer,
             learning: task.learning,
+            bagging: task.bagging,
             splits: self.splits.bytes(),
             target: (&task.target, Cow::Borrowed(&target.values)),
             weights: weights.as_ref().map(|weights| {
@@ -244,7 +255,7 @@ impl Dataset {
         }
         let splits = Splits::open(Bytes::copy_from_slice(head.splits))?;
         let dataset = Self::new::<G>(None, splits);
-        let (slot, _) = dataset.trainer(head.trainer, head.learning)?;
+        let slot = &dataset.slots[dataset.place(head.trainer, head.learning, head.bagging)?];
         let data = slot.offer.adopt(prepared)?;
         slot.prepared.get_or_init(|| data);
         // Prepared data without content, that of a baseline, needs no table.
@@ -332,8 +343,7 @@ impl Dataset {
                     .to_owned(),
             ));
         }
-        let trainer = (checked.task.trainer.as_str(), checked.task.learning);
-        let (pipeline, model) = FittedModel::merge(parts, trainer, checked.slot.offer)?;
+        let (pipeline, model) = FittedModel::merge(parts, &checked.task, &*checked.slot.offer)?;
         self.of_model(&checked, pipeline, model)
     }
 
@@ -379,7 +389,10 @@ impl Dataset {
             score(self.prepared(checked.slot)?, &job, &mut recorder)?;
         } else {
             let key = checked.rows_key();
-            let (trainer, rows) = ((checked.place, checked.slot.offer), checked.fit_rows(&key));
+            let (trainer, rows) = (
+                (checked.place, &*checked.slot.offer),
+                checked.fit_rows(&key),
+            );
             let data = self.behind.prepared(trainer, self.table()?, steps, &rows)?;
             score(&*data, &job, &mut recorder)?;
         }
@@ -467,7 +480,7 @@ impl Dataset {
         Ok((fits, scoring.finish()?, artifacts))
     }
 
-    /// The steps of a candidate, if it has any, and its model as [`Offer::fit`] returns
+    /// The steps of a candidate, if it has any, and its model as [`Offer::fit`](crate::offer::Offer::fit) returns
     /// it, fitted on the training rows; or the part of it that the task asks for.
     fn fit(
         &self,
@@ -512,7 +525,7 @@ impl Dataset {
         let offer = checked.slot.offer;
         let mut fits = 0;
         for (steps, members) in groups {
-            let trainer = (checked.place, offer);
+            let trainer = (checked.place, &*offer);
             let data = (self.behind).prepared(trainer, table, steps, &checked.fit_rows(&key))?;
             let candidates: Vec<Params> = members
                 .iter()
@@ -533,8 +546,9 @@ impl Dataset {
 
     fn check(&self, json: &str) -> Result<CheckedTask<'_>, Fault> {
         let task = task::read(json)?;
-        let place = find(&self.description, &task.trainer, task.learning)?;
-        let (slot, trainer) = (&self.slots[place], &self.description.trainers[place]);
+        let place = self.place(&task.trainer, task.learning, task.bagging)?;
+        let slot = &self.slots[place];
+        let trainer = &slot.description;
         let candidates = candidates(trainer, &task)?.into_iter();
         let (candidates, steps) = candidates
             .map(|candidate| (candidate.params, candidate.steps))
@@ -584,13 +598,11 @@ impl Dataset {
         })
     }
 
-    fn trainer(
-        &self,
-        name: &str,
-        learning: Learning,
-    ) -> Result<(&TrainerSlot, &TrainerDescription), Fault> {
+    /// The place of a trainer's slot.
+    fn place(&self, name: &str, learning: Learning, bagging: bool) -> Result<usize, Fault> {
         let place = find(&self.description, name, learning)?;
-        Ok((&self.slots[place], &self.description.trainers[place]))
+        let bagged = if bagging { self.slots.len() / 2 } else { 0 };
+        Ok(bagged + place)
     }
 
     fn prepared<'a>(&self, slot: &'a TrainerSlot) -> Result<&'a dyn Any, Fault> {
@@ -748,10 +760,7 @@ impl CheckedTask<'_> {
 
     /// A model with its steps, serialised.
     fn model(&self, pipeline: Option<Pipeline>, model: ModelBytes) -> Result<Vec<u8>, Fault> {
-        let Task {
-            trainer, learning, ..
-        } = &self.task;
-        FittedModel::new(trainer, *learning, pipeline, model.bytes).write()
+        FittedModel::new(&self.task, pipeline, model.bytes).write()
     }
 
     /// Target and split, as a text.

@@ -1,5 +1,8 @@
 //! [`Guest`]: the trainers of one component.
 
+use std::ops::Deref;
+
+use crate::bagging::Bagging;
 use crate::contract::{CONTRACT, Description, Learning, MemoryUse, TrainerDescription};
 use crate::offer::Offer;
 use crate::{Fault, behind, dummy, steps};
@@ -27,7 +30,8 @@ pub fn describe<G: Guest>() -> Description {
 
 /// The description of a trainer, with what the SDK holds for it.
 fn describe_offer(offer: &dyn Offer) -> TrainerDescription {
-    let description = offer.description();
+    let mut description = offer.description();
+    description.abilities.bagging = true;
     let memory = description.memory.unwrap_or_default();
     description.memory(MemoryUse {
         steps: behind::MEMORY,
@@ -46,6 +50,33 @@ pub(crate) fn offers<G: Guest>() -> Vec<&'static dyn Offer> {
         offers.extend(dummy::OFFERS);
     }
     offers
+}
+
+/// A trainer of a guest, as it is or bagged.
+#[derive(Clone, Copy)]
+pub(crate) enum Chosen {
+    Plain(&'static dyn Offer),
+    Bagged(Bagging),
+}
+
+impl Chosen {
+    pub(crate) fn new(offer: &'static dyn Offer, bagging: bool) -> Self {
+        match bagging {
+            true => Self::Bagged(Bagging(offer)),
+            false => Self::Plain(offer),
+        }
+    }
+}
+
+impl Deref for Chosen {
+    type Target = dyn Offer;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Plain(offer) => *offer,
+            Self::Bagged(offer) => offer,
+        }
+    }
 }
 
 /// Defines the type `Component`, and, for WebAssembly, exports the two interfaces

@@ -28,6 +28,9 @@
 //! nested hyper-parameters only, and can be served by one fit. Mark it with
 //! [`Param::nested`].
 //!
+//! Every trainer can be bagged without more ([`contract::bagging`]): the SDK then fits
+//! many of it, on training rows some of which occur more than once.
+//!
 //! The results of a trainer have to depend on its arguments only, since a task has
 //! to give the same bits on every host and in every order. Use a seed from a
 //! hyper-parameter for random numbers, do not iterate over
@@ -98,6 +101,7 @@
 //! To test a trainer, pass it a [`Table::from_columns`] and a [`Job`], or whole
 //! files and tasks to a [`Dataset`].
 
+pub mod bagging;
 mod behind;
 pub mod body;
 pub mod dataset;

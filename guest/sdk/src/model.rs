@@ -5,8 +5,8 @@ use std::any::Any;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{CONTRACT, Learning, ModelForm, OnnxForm};
-use crate::guest::{Guest, describe, find, offers};
+use crate::contract::{CONTRACT, Learning, ModelForm, OnnxForm, Task};
+use crate::guest::{Chosen, Guest, describe, find, offers};
 use crate::offer::{ModelBytes, Offer};
 use crate::task::other_contract;
 use crate::{Fault, Pipeline, PredictionBuf, Table, onnx, prediction};
@@ -21,21 +21,20 @@ pub(crate) struct FittedModel {
     pipeline: Option<Pipeline>,
     /// What [`Offer::fit`] returned.
     bytes: Vec<u8>,
+    /// Whether the trainer is bagged.
+    bagging: bool,
 }
 
 impl FittedModel {
-    pub(crate) fn new(
-        trainer: &str,
-        learning: Learning,
-        pipeline: Option<Pipeline>,
-        bytes: Vec<u8>,
-    ) -> Self {
+    /// The model of a task.
+    pub(crate) fn new(task: &Task, pipeline: Option<Pipeline>, bytes: Vec<u8>) -> Self {
         Self {
             contract: CONTRACT,
-            trainer: trainer.to_owned(),
-            learning,
+            trainer: task.trainer.clone(),
+            learning: task.learning,
             pipeline,
             bytes,
+            bagging: task.bagging,
         }
     }
 
@@ -45,19 +44,20 @@ impl FittedModel {
     }
 
     /// The fitted steps, if there are any, and the merged model of the parts of one fit
-    /// by a trainer, in order.
+    /// by a task's trainer, in order.
     ///
     /// # Errors
     /// If these are not all parts of one fit by that trainer.
     pub(crate) fn merge(
         parts: Vec<Vec<u8>>,
-        (trainer, learning): (&str, Learning),
+        task: &Task,
         offer: &dyn Offer,
     ) -> Result<(Option<Pipeline>, ModelBytes), Fault> {
         let mut pipeline = None;
         let parts = parts.into_iter().enumerate().map(|(place, part)| {
             let part = Self::read(&part)?;
-            if part.trainer != trainer || part.learning != learning {
+            let of_part = (&part.trainer, part.learning, part.bagging);
+            if of_part != (&task.trainer, task.learning, task.bagging) {
                 let message = "the parts are not of the task's trainer".to_owned();
                 return Err(Fault::InvalidTask(message));
             }
@@ -80,15 +80,15 @@ impl FittedModel {
         Ok(model)
     }
 
-    fn offer<G: Guest>(&self) -> Result<&'static dyn Offer, Fault> {
+    fn offer<G: Guest>(&self) -> Result<Chosen, Fault> {
         let place = find(&describe::<G>(), &self.trainer, self.learning)?;
-        Ok(offers::<G>()[place])
+        Ok(Chosen::new(offers::<G>()[place], self.bagging))
     }
 }
 
 /// A fitted estimator with its steps.
 pub(crate) struct Fitted {
-    pub(crate) offer: &'static dyn Offer,
+    pub(crate) offer: Chosen,
     /// The fitted steps, if there are any.
     pub(crate) pipeline: Option<Pipeline>,
     /// What [`Offer::open`] returned.
@@ -349,8 +349,14 @@ mod tests {
         let refused = |model: &[u8]| Model::open::<EchoGuest>(model).unwrap_err().to_string();
         assert!(refused(b"{}").starts_with("invalid task: the model is not one of this guest: "));
         let other = |contract, trainer: &str| {
-            let mut model = FittedModel::new(trainer, Learning::Binary, None, vec![]);
-            model.contract = contract;
+            let model = FittedModel {
+                contract,
+                trainer: trainer.to_owned(),
+                learning: Learning::Binary,
+                pipeline: None,
+                bytes: vec![],
+                bagging: false,
+            };
             refused(&postcard::to_allocvec(&model).unwrap())
         };
         assert_eq!(

@@ -171,6 +171,11 @@ impl Pipeline {
         }
     }
 
+    /// The names of the columns that it takes, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().map(|input| input.name.as_str())
+    }
+
     /// Transforms all rows of a table. Its features are found by name, categories
     /// by label; it may have others.
     ///

@@ -27,9 +27,14 @@ impl Random {
     /// Puts a list in random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
-            // The high half of the product is a number of 0 to `last`.
-            let drawn = (u128::from(self.next_u64()) * (last as u128 + 1)) >> 64;
-            list.swap(last, drawn as usize);
+            let drawn = self.below(last + 1);
+            list.swap(last, drawn);
         }
+    }
+
+    /// A whole number from 0 to below `count`, which is not 0.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        // The high half of the product.
+        ((u128::from(self.next_u64()) * count as u128) >> 64) as usize
     }
 }

@@ -56,6 +56,11 @@ pub(crate) fn candidates(
     trainer: &TrainerDescription,
     task: &Task,
 ) -> Result<Vec<Candidate>, Fault> {
+    if task.bagging && task.steps.iter().any(|step| step.name == "bagging") {
+        return Err(Fault::InvalidTask(
+            "a step of a bagged trainer can't be called `bagging`".to_owned(),
+        ));
+    }
     let defaults = trainer.params.iter();
     let mut shared = Candidate {
         params: defaults

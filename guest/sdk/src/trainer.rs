@@ -176,7 +176,9 @@ pub struct Job<'a> {
     /// The weights of all rows of the table, finite and at least 0; `None` if all
     /// rows weigh the same. Only for trainers that say that they take weights.
     pub weights: Option<&'a [f64]>,
-    /// The indices of the training rows, ascending; at least one.
+    /// The indices of the training rows, ascending; at least one. A row may occur more
+    /// than once, as a row of its own each time, for trainers that take no weights: in
+    /// bags.
     pub train: &'a [u32],
     /// The indices of the test rows, ascending; none for a fit.
     pub test: &'a [u32],

@@ -141,11 +141,11 @@ pub(crate) fn mean_prediction(trees: &[FittedTree], classes: usize, codes: &Code
     sums
 }
 
-/// The sums of the values of leaves for the rows of `codes`, `outputs` a row: tree `t`
-/// adds to output `t % outputs`.
-pub(crate) fn sum_prediction(trees: &[FittedTree], outputs: usize, codes: &Codes) -> Vec<f64> {
-    let rows = codes.rows();
-    let mut sums = vec![vec![0.0; rows]; outputs];
+/// The sums of `baseline` and the values of leaves for the rows of `codes`, as many a row
+/// as `baseline` has: tree `t` adds to output `t` modulo that, in the order of the trees.
+pub(crate) fn sum_prediction(trees: &[FittedTree], baseline: &[f64], codes: &Codes) -> Vec<f64> {
+    let (rows, outputs) = (codes.rows(), baseline.len());
+    let mut sums: Vec<Vec<f64>> = baseline.iter().map(|&value| vec![value; rows]).collect();
     let mut leaves = vec![0; rows];
     let mut router = Router::default();
     for (tree, output) in trees.iter().zip((0..outputs).cycle()) {

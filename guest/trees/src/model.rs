@@ -126,16 +126,17 @@ impl Forest {
         Ok(mean_prediction(&self.trees, self.classes as usize, &codes))
     }
 
-    /// The sums of the values of the leaves of `rows` rows, `outputs` a row: tree
-    /// `t` adds to output `t % outputs`. `feature` is that of [`Self::predict`].
+    /// The sums of `baseline` and the values of the leaves of `rows` rows, as many a row as
+    /// `baseline` has: tree `t` adds to output `t` modulo that, in order. `feature` is that
+    /// of [`Self::predict`].
     pub(crate) fn sums<E: From<PredictError>>(
         &self,
         rows: usize,
-        outputs: usize,
+        baseline: &[f64],
         feature: impl FnMut(usize, &Column, &mut Encode<'_>) -> Result<(), E>,
     ) -> Result<Vec<f64>, E> {
         let codes = self.codes(rows, feature)?;
-        Ok(sum_prediction(&self.trees, outputs, &codes))
+        Ok(sum_prediction(&self.trees, baseline, &codes))
     }
 
     /// The codes of `rows` rows.

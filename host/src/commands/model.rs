@@ -227,7 +227,6 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
         name,
         run,
         guest,
-        trainer,
         params,
         steps,
         target,
@@ -241,6 +240,7 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "{name}: a model of run {}", run.short())?;
     let steps = steps.iter().map(|step| format!("{}, ", step.step));
+    let trainer = model.head.label();
     writeln!(text, "trainer     {}{trainer}", steps.collect::<String>())?;
     for (name, value) in params {
         writeln!(text, "            {name}: {value}")?;

@@ -138,11 +138,7 @@ pub(super) fn row(
     };
     Ok(Row {
         run: entry.run.to_string(),
-        trainers: plan
-            .trainer_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
+        trainers: plan.trainer_names(),
         name: plan.name,
         dataset: manifest.inputs.data.dataset.to_string(),
         rows: manifest.rows,

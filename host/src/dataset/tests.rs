@@ -80,6 +80,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
             name: "none".to_owned(),
             guest: None,
             params: Default::default(),
+            bagging: false,
         }),
         trainers: Vec::new(),
         steps: Vec::new(),

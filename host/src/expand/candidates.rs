@@ -36,7 +36,7 @@ pub struct Candidates {
 impl Candidates {
     /// The candidates of several arms, one after the other, with their trainers as
     /// a column; those of one arm as they are.
-    pub(super) fn joined(arms: Vec<(&str, Self)>) -> Self {
+    pub(super) fn joined(arms: Vec<(String, Self)>) -> Self {
         let mut arms = arms;
         if arms.len() == 1
             && let Some((_, only)) = arms.pop()

@@ -28,6 +28,9 @@ pub struct TaskIdentity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FamilyTask {
+    /// Left out where it is false, so that ids of other fits do not know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bagging: bool,
     pub contract: u32,
     pub learning: Learning,
     pub params: Params,
@@ -82,6 +85,7 @@ impl TaskIdentity {
         Task {
             contract: task.contract,
             trainer: task.trainer,
+            bagging: task.bagging,
             steps: task.steps,
             params: task.params,
             candidates,

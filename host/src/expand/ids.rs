@@ -141,8 +141,12 @@ impl TaskIds {
         let mut scoring = template.scoring.clone();
         scoring.sort_by(|a, b| a.name.cmp(&b.name));
         let contract = template.contract;
+        let bagging = match template.bagging {
+            true => r#""bagging":true,"#,
+            false => "",
+        };
         let head = format!(
-            r#"{{"data":{},"guest":"{guest}","task":{{"contract":{contract},"learning":{},"params":"#,
+            r#"{{"data":{},"guest":"{guest}","task":{{{bagging}"contract":{contract},"learning":{},"params":"#,
             canonical(data),
             canonical(&template.learning),
         );

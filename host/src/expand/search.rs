@@ -11,7 +11,7 @@ use crate::plan::{ArmPlan, Search, Values};
 impl Candidates {
     /// The candidates of a plan's arms, one after the other.
     pub fn of_arms<'p>(arms: impl Iterator<Item = ArmPlan<'p>>) -> Self {
-        let arms = arms.map(|arm| (arm.trainer.name.as_str(), Self::of(&arm.searched())));
+        let arms = arms.map(|arm| (arm.trainer.label(), Self::of(&arm.searched())));
         Self::joined(arms.collect())
     }
 

@@ -62,7 +62,9 @@ fn linear() -> TrainerDescription {
         param("k").nested(),
         param("max_features"),
     ];
-    TrainerDescription::new("linear", "", vec![Learning::Binary], params)
+    let mut linear = TrainerDescription::new("linear", "", vec![Learning::Binary], params);
+    linear.abilities.bagging = true;
+    linear
 }
 
 /// A checked plan with these lines beside the usual ones.
@@ -731,6 +733,43 @@ fn an_identity_and_keys_are_a_task() {
             identities_are_whole(&expansion, &estimator);
         }
     }
+}
+
+/// The parameters of a bagging are hyper-parameters, of which the number of members is
+/// nested, and a bagged trainer's fits have names of their own.
+#[test]
+fn bagging_is_in_the_names_of_bagged_fits_alone() {
+    let bagged = estimator(linear().bagged());
+    let expanded = |more: &str| {
+        let plan = whole_plan(&format!("trainer: {{name: linear{more}"));
+        expand_arms(&plan, vec![bagged.clone()], 2, 1)
+    };
+    let search = "search: {params: {bagging__n_estimators: [5, 10], bagging__max_samples: [0.5], k: [1, 2]}}";
+    let expansion = expanded(&format!(", bagging: {{max_features: 2}}}}\n{search}"));
+    identities_are_whole(&expansion, &bagged);
+    // One family a split.
+    assert_eq!(expansion.tasks.len(), 2);
+    let task = expansion.task(0);
+    assert!(task.bagging);
+    let shared = json!({"bagging__max_features": 2, "bagging__max_samples": 0.5});
+    assert_eq!(json!(task.params), shared);
+    let split = &expansion.splits[0];
+    let text = expansion.identity(0, split);
+    assert!(
+        text.contains(r#""task":{"bagging":true,"contract":"#),
+        "{text}"
+    );
+    assert!(text.contains(r#""bagging__bootstrap":true"#), "{text}");
+    // The same said otherwise.
+    let otherwise = expanded(
+        ", params: {bagging__max_features: 2, k: 1}, bagging: {max_samples: 0.5, n_estimators: 10}}",
+    );
+    assert_eq!(otherwise.id(0, split), expansion.id(2, split));
+    assert_eq!(otherwise.key(0), expansion.key(2));
+
+    let plain = whole_plan("trainer: {name: linear, bagging: false}");
+    let plain = expand_arms(&plain, vec![estimator(linear())], 2, 1);
+    assert!(!plain.identity(0, split).contains("bagging"));
 }
 
 /// A parameter of a step that a candidate does not choose names nothing.

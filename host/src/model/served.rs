@@ -85,7 +85,7 @@ pub fn served(head: &ModelHead) -> Result<Served, ServedError> {
         contract: CONTRACT,
         name: head.name.clone(),
         run: head.run.to_string(),
-        trainer: head.trainer.clone(),
+        trainer: head.label(),
         steps: head.steps.iter().map(|step| step.step.clone()).collect(),
         target: ServedTarget {
             name: recipe.target.name.clone(),

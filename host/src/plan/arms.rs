@@ -137,6 +137,7 @@ mod tests {
                 name: "t".to_owned(),
                 guest: None,
                 params: serde_json::from_value(fixed).unwrap(),
+                bagging: false,
             };
             let search = serde_json::from_value(search).unwrap();
             let arm = ArmPlan {

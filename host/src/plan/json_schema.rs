@@ -2,7 +2,7 @@
 //! fields.
 
 use fanout_contract::metric::MetricInfo;
-use fanout_contract::{Metric, Param, ParamKind, TrainerDescription};
+use fanout_contract::{Metric, Param, ParamKind, TrainerDescription, bagging};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Form, Presence, Section};
@@ -34,11 +34,14 @@ pub fn json_schema(trainers: &[TrainerDescription]) -> Json {
     values.extend(RANGES.iter().map(Section::schema));
     let mut drawn = values.clone();
     drawn.extend(DISTRIBUTIONS.iter().map(Section::schema));
+    let of_trainers = || trainers.iter().flat_map(|trainer| trainer.params.clone());
+    let searched = || of_trainers().chain(bagging::params());
     schema["$defs"] = json!({
         "score": score(),
-        "params": params(trainers, json!({})),
-        "grid": params(trainers, json!({"$ref": "#/$defs/values"})),
-        "distributions": params(trainers, json!({"$ref": "#/$defs/values_or_distribution"})),
+        "params": params(of_trainers(), json!({})),
+        "bagging": bagging(),
+        "grid": params(searched(), json!({"$ref": "#/$defs/values"})),
+        "distributions": params(searched(), json!({"$ref": "#/$defs/values_or_distribution"})),
         "values": {"anyOf": values},
         "values_or_distribution": {"anyOf": drawn},
     });
@@ -197,14 +200,28 @@ fn kind(kind: &ParamKind) -> Json {
     }
 }
 
-/// A map from hyper-parameter to `value`.
-fn params(trainers: &[TrainerDescription], value: Json) -> Json {
+/// A map of the parameters of bagging.
+fn bagging() -> Json {
     let mut properties = Map::new();
-    for param in trainers.iter().flat_map(|trainer| &trainer.params) {
-        properties.entry(param.name.as_str()).or_insert_with(|| {
+    for param in bagging::params() {
+        let name = param.name.trim_start_matches(bagging::PREFIX);
+        let kinds: Vec<Json> = param.kinds.iter().map(kind).collect();
+        let property = json!({
+            "anyOf": kinds, "description": param.meaning, "default": param.default,
+        });
+        properties.insert(name.to_owned(), property);
+    }
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// A map from hyper-parameter to `value`.
+fn params(of: impl Iterator<Item = Param>, value: Json) -> Json {
+    let mut properties = Map::new();
+    for param in of {
+        properties.entry(param.name).or_insert_with(|| {
             let mut property = value.clone();
-            property["description"] = param.meaning.as_str().into();
-            property["default"] = param.default.clone();
+            property["description"] = param.meaning.into();
+            property["default"] = param.default;
             property
         });
     }

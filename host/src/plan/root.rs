@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use super::arms::{ArmPlan, TRAINERS, TrainerSearch, check_trainers};
+use super::bagging;
 use super::columns::check_splitter;
 use super::cv::{self, CV, Cv, HOLDOUT, Holdout};
 use super::dataset::{DATASET, DatasetPlan};
@@ -127,6 +128,7 @@ impl Plan {
             name: name.to_owned(),
             guest: None,
             params: Params::new(),
+            bagging: false,
         };
         Self {
             trainer: Some(trainer),
@@ -142,9 +144,9 @@ impl Plan {
         }
     }
 
-    /// The names of the trainers, in the plan's order.
-    pub fn trainer_names(&self) -> Vec<&str> {
-        self.arms().map(|arm| arm.trainer.name.as_str()).collect()
+    /// The names of the trainers, for people, in the plan's order.
+    pub fn trainer_names(&self) -> Vec<String> {
+        self.arms().map(|arm| arm.trainer.label()).collect()
     }
 }
 
@@ -196,6 +198,7 @@ pub(super) fn read(root: &Node, cx: &mut Context<'_>) -> Sections {
         read["name"] = stem.as_deref().unwrap_or("plan").into();
     }
     targets::settle(&mut read);
+    bagging::settle(&mut read);
     if let (Some(metric), Some(scoring)) = (read.get("refit"), read.get("scoring")) {
         match refit::resolve(metric, scoring, root, &mut cx.found) {
             Some(metric) => read["refit"] = metric,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fanout_contract::Params;
+use fanout_contract::{Params, bagging};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
 use super::list::List;
-use super::node::{Content, Entry};
+use super::node::{Atom, Content, Entry};
 use super::scalar::{FILE, Int, SEED, Text};
 use super::table::{section, tagged};
 use super::values::{Values, values};
@@ -28,6 +28,18 @@ section! {
         /// them.
         params: Params = default(&FixedParams, "{}")
             .aka(&["hyperparameters", "parameters", "args"]),
+        /// scikit-learn's BaggingClassifier and BaggingRegressor of it: many models, each
+        /// on rows and columns that are drawn, such as `{n_estimators: 100, max_samples: 0.5}`,
+        /// or `true`. Searched by names such as `bagging__n_estimators`. Default: one model.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bagging: bool = optional(&BaggingForm).aka(&["bag", "bootstrap_aggregating"]),
+    }
+}
+
+impl TrainerPlan {
+    /// The trainer's name, for people: `bagging(decision_tree)` where it is bagged.
+    pub fn label(&self) -> String {
+        bagging::label(&self.name, self.bagging)
     }
 }
 
@@ -85,6 +97,30 @@ impl Form for FixedParams {
 
     fn schema(&self) -> Json {
         json!({"$ref": "#/$defs/params"})
+    }
+}
+
+/// A map of bagging's parameters; `true` for its defaults.
+#[derive(Debug)]
+struct BaggingForm;
+
+impl Form for BaggingForm {
+    fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {
+        match (given.node.atom(), &given.node.content) {
+            (Some(Atom::Bool(true)), _) => Some(json!({})),
+            (Some(Atom::Bool(false) | Atom::Null), _) => Some(Json::Null),
+            (_, Content::Map(_)) => FixedParams.read(given, cx),
+            _ => {
+                let takes = "`true`, `false`, or a map of parameters";
+                let hint = "write such as `{n_estimators: 100}`";
+                given.wrong(takes, cx).hint(hint);
+                None
+            }
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/bagging"}]})
     }
 }
 

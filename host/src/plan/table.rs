@@ -13,7 +13,7 @@ macro_rules! section {
         $(#[doc = $about:literal])+ $(#[derive($($derive:ident),+)])?
         pub struct $type:ident = $table:ident($path:literal) $(.$set:ident($with:expr))*
         $(with $(#[doc = $tag_doc:literal])+ $tag:ident: $tagged:ty = $variants:ident)? {$(
-            $(#[doc = $doc:literal])+ $(#[serde($serde:ident $(, $skip:ident = $if:literal)?)])?
+            $(#[doc = $doc:literal])+ $(#[serde($($serde:tt)+)])?
             $name:ident: $of:ty = $row:ident($($arg:expr),+) $(.$more:ident($value:expr))*
         ),+ $(,)?}
     ) => {
@@ -23,7 +23,7 @@ macro_rules! section {
         #[serde(deny_unknown_fields)]
         pub struct $type {
             $( $(#[doc = $tag_doc])+ #[serde(default)] pub $tag: $tagged, )?
-            $( $(#[doc = $doc])+ $(#[serde($serde $(, $skip = $if)?)])? pub $name: $of, )+
+            $( $(#[doc = $doc])+ $(#[serde($($serde)+)])? pub $name: $of, )+
         }
 
         pub(super) static $table: Section = Section::new($path, concat!($($about),+), &[$(

@@ -162,6 +162,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
                 name: "random_forest".to_owned(),
                 guest: None,
                 params: Default::default(),
+                bagging: false,
             }),
             trainers: Vec::new(),
             steps: Vec::new(),
@@ -471,6 +472,33 @@ fn mistakes_are_data_too() {
             },
         ])
     );
+}
+
+/// Bagging's parameters become hyper-parameters of the trainer; a guest that does not say
+/// that it bags its trainers is asked for none.
+#[test]
+fn bagging_is_of_trainers_whose_guest_has_it() {
+    let text = |trainer: &str| {
+        format!(
+            "dataset: {{source: a.csv, target: y}}\n\
+             trainer: {{name: {trainer}, params: {{max_depth: 3}}, bagging: {{n_estimators: 20}}}}\n"
+        )
+    };
+    let trainer = plan(&text("decision_tree"), &[]).trainer.unwrap();
+    assert!(trainer.bagging);
+    assert_eq!(trainer.label(), "bagging(decision_tree)");
+    let params = json!({"max_depth": 3, "bagging__n_estimators": 20});
+    assert_eq!(json!(trainer.params), params);
+
+    let checked = |trainer: &str| {
+        let mut draft = parse(&text(trainer), &[]);
+        draft.check_trainers(&trainers(), &[], &[None]);
+        draft.error().map(|error| error.to_string())
+    };
+    assert_eq!(checked("decision_tree"), None);
+    let refused = checked("random_forest").unwrap();
+    let message = "the guest of `random_forest` can't bag its trainers";
+    assert!(refused.contains(message), "{refused}");
 }
 
 #[test]

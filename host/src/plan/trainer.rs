@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 
+use fanout_contract::bagging::{PREFIX, SEED};
 use fanout_contract::metric::Compares;
 use fanout_contract::{Learning, Param, ParamKind, StepDescription, TrainerDescription};
 use serde_json::Value as Json;
 
+use super::bagging;
 use super::kind;
 use super::metric::metrics_again;
 use super::mistake::{Found, Place};
@@ -101,6 +103,18 @@ fn check_arm(
     let fixed = arm
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);
+    let asked = bagging::asked(arm);
+    let as_asked = |trainer: &TrainerDescription| match asked {
+        Some(_) => trainer.bagged(),
+        None => trainer.clone(),
+    };
+    let (trainer, other) = (&as_asked(trainer), other.map(as_asked));
+    let other = other.as_ref();
+    let bagged = asked.map(|asked| {
+        bagging::check_steps(asked, steps.iter().map(|step| step.name.as_str()), found);
+        bagging::check(asked, trainer, fixed, found)
+    });
+    let bagged = bagged.unwrap_or_default();
     for entry in fixed {
         if let Some(param) = param(trainer, other, &[], entry, found) {
             check_value(&param, other, &entry.value, found);
@@ -117,6 +131,9 @@ fn check_arm(
         let name = &entry.key;
         let of_trainer = fixed.iter().find(|fixed| fixed.key == *name);
         let of_trainer = of_trainer.map(|fixed| ("`trainer.params`", fixed.place));
+        let of_bagging = bagged.iter().find(|(key, _)| key == name);
+        let of_bagging = of_bagging.map(|(_, place)| ("`trainer.bagging`", *place));
+        let of_trainer = of_trainer.or(of_bagging);
         let of_steps = steps.iter().flat_map(|step| &step.fixed);
         let mut of_steps = of_steps.filter(|(key, _)| key == name);
         let of_step = || {
@@ -224,8 +241,16 @@ fn param<'t>(
     param.map(Cow::Borrowed)
 }
 
-/// The name here of a hyper-parameter of other libraries.
+/// The name here of a hyper-parameter of other libraries, or of a trainer that is bagged or
+/// is not.
 fn elsewhere(key: &str, trainer: &TrainerDescription) -> Option<String> {
+    if key.starts_with(PREFIX) && !trainer.is_bagged() {
+        return Some("add `bagging: true` to the trainer".to_owned());
+    }
+    if key == SEED && trainer.is_bagged() {
+        let hint = "`bagging.random_state` seeds the members, each with a seed of its own";
+        return Some(hint.to_owned());
+    }
     let name = match key {
         "seed" | "random_seed" => "random_state",
         "n_trees" | "num_trees" | "ntree" | "num_iterations" => "n_estimators",

@@ -187,6 +187,7 @@ fn plan(scoring: Vec<String>) -> Plan {
             name: "random_forest".to_owned(),
             guest: None,
             params: params(json!({"random_state": 10})),
+            bagging: false,
         }),
         trainers: vec![],
         steps: Vec::new(),

@@ -58,7 +58,7 @@ struct Document<'a> {
     fanout: &'static str,
     name: &'a str,
     kind: &'static str,
-    trainers: Vec<&'a str>,
+    trainers: Vec<String>,
     digests: &'a Digests,
     candidates: usize,
     splits: usize,

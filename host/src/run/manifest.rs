@@ -87,6 +87,7 @@ pub struct Scope {
 struct ArmScope {
     guest: Digest,
     trainer: String,
+    bagging: bool,
     /// The names of its steps.
     steps: Vec<String>,
 }
@@ -104,7 +105,7 @@ impl Scope {
         let task = &identity.task;
         let of_arm = |arm: &ArmScope| {
             arm.guest == identity.guest
-                && arm.trainer == task.trainer
+                && (&arm.trainer, arm.bagging) == (&task.trainer, task.bagging)
                 && task.steps.iter().all(|step| arm.steps.contains(&step.name))
         };
         identity.data == self.data
@@ -192,6 +193,7 @@ impl Manifest {
         let arms = arms.map(|(planned, estimator)| ArmScope {
             guest: estimator.guest,
             trainer: planned.trainer.name.clone(),
+            bagging: planned.trainer.bagging,
             steps: planned
                 .steps
                 .iter()
@@ -201,6 +203,7 @@ impl Manifest {
         let baseline = self.inputs.baseline.iter().map(|estimator| ArmScope {
             guest: estimator.guest,
             trainer: estimator.trainer.name.clone(),
+            bagging: false,
             steps: Vec::new(),
         });
         Scope {

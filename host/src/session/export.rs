@@ -327,6 +327,7 @@ impl<'a> Export<'a> {
             run: report.digests.run,
             guest: self.expansion.guest(best),
             trainer: task.trainer,
+            bagging: task.bagging,
             params: task.params,
             steps: task.steps,
             target: ModelTarget {

@@ -364,7 +364,10 @@ impl LoadedPlan {
                 offered.cloned().collect()
             });
             Ok(Estimator {
-                trainer: trainer.clone(),
+                trainer: match arm.trainer.bagging {
+                    true => trainer.bagged(),
+                    false => trainer.clone(),
+                },
                 steps: steps.collect(),
                 guest: offer.guest,
             })

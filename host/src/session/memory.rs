@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use fanout_contract::bagging::N_ESTIMATORS;
 use fanout_contract::{MemoryUse, TrainerDescription, TreesMemory, WideColumns};
 use serde_json::Value;
 
@@ -250,7 +251,8 @@ impl Trees {
         Some(Self {
             count: greatest("n_estimators")
                 .or_else(|| greatest("max_iter"))
-                .unwrap_or(1),
+                .unwrap_or(1)
+                .saturating_mul(greatest(N_ESTIMATORS).unwrap_or(1)),
             deep: depth.is_none(),
             whole,
             leaves: of_depth.min(of_nodes).min(of_rows),

@@ -73,6 +73,7 @@ impl Scoring<'_> {
             outputs: Vec::new(),
             part: None,
             permute: None,
+            bagging: false,
         }
     }
 

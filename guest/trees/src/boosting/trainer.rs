@@ -138,15 +138,10 @@ fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> 
     let outputs = check_outputs(model)?;
     let sums = model
         .forest
-        .sums(table.rows(), outputs, |_, column, encode| {
+        .sums(table.rows(), &model.baseline, |_, column, encode| {
             encode_feature(table, column, encode)
         });
     let mut values = sums.map_err(TableError::fault)?;
-    for row in values.chunks_exact_mut(outputs) {
-        for (sum, baseline) in row.iter_mut().zip(&model.baseline) {
-            *sum += baseline;
-        }
-    }
     model.link.predict(&mut values, outputs);
     Ok(PredictionBuf {
         classes: model.classes.clone(),

@@ -104,9 +104,7 @@ fn learning_curve(
     let mut labels = vec![column("train_size", sizes.collect(), true)];
     if report.results.candidates > 1 {
         let names = report.plan.trainer_names();
-        let of_rows = shown
-            .iter()
-            .map(|(_, candidate)| names[*candidate].to_owned());
+        let of_rows = shown.iter().map(|(_, candidate)| names[*candidate].clone());
         labels.push(column("trainer", of_rows.collect(), false));
     }
     let each: Vec<(&SearchResults, usize)> = (shown.iter())
@@ -220,7 +218,7 @@ fn permutation_test(
         for (scores, metric) in test.metrics.iter().zip(&report.results.metrics) {
             let (mean, std) = scores.mean_and_std();
             let row = [
-                (*trainer).to_owned(),
+                trainer.clone(),
                 metric.name.clone(),
                 score(scores.score),
                 format!("{} ± {}", score(mean), score(std)),

@@ -71,6 +71,7 @@ pub(super) fn plan_of_model(
         name: head.trainer.clone(),
         guest: None,
         params: head.params.clone(),
+        bagging: head.bagging,
     });
     let steps = head.steps.iter().map(|step| StepPlan {
         name: Some(step.name.clone()),
