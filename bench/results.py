@@ -12,7 +12,9 @@ import boosting_tables
 import boosting_why
 import estimators
 import predict
+import python
 import tables
+import targets
 
 NAMES = {
     "loky": "scikit-learn, joblib-loky",
@@ -196,19 +198,24 @@ def scale(found):
     )
 
 
-def render(
-    kept,
-    large=None,
-    real=None,
-    equal=None,
-    single=None,
-    predicted=None,
-    boosted=None,
-    why=None,
-):
-    """RESULTS.md; `large` is what big.py kept, `real` what tables.py did, `equal` what
-    agree.py did, `single` what estimators.py did, `predicted` what predict.py did,
-    `boosted` what boosting_tables.py did, and `why` what boosting_why.py did."""
+# By the name of the program whose JSON file has the figures, in the order of the sections.
+APART = {
+    "estimators": lambda found: estimators.section(found["estimators"]),
+    "predict": lambda found: predict.section(found["predict"]),
+    "targets": lambda found: targets.section(found["targets"]),
+    "python": lambda found: python.section(found["python"]),
+    "tables": lambda found: tables.section(found["tables"]),
+    "boosting_tables": lambda found: boosting_tables.section(found["boosting_tables"]),
+    "boosting_why": lambda found: boosting_why.section(
+        found["boosting_why"], found["boosting_tables"]
+    ),
+    "agree": lambda found: agree.section(found["agree"]),
+    "big": lambda found: big.section(found["big"]),
+}
+
+
+def render(kept, apart):
+    """RESULTS.md; `apart` is what the programs of `APART` kept, by their names."""
     sections = {
         "flights": lambda found: compare("Flights: 336,776 rows, 75 fits", found),
         "small": lambda found: compare("Small: 1,599 rows, 144 fits", found),
@@ -230,19 +237,7 @@ def render(
             parts.append(render_section(kept[name]["found"]))
             if len(distinct) > 1:
                 parts.append(tried_on(machines[name]))
-    if single:
-        parts.append(estimators.section(single))
-    if predicted:
-        parts.append(predict.section(predicted))
-    if real:
-        parts.append(tables.section(real))
-    if boosted:
-        parts.append(boosting_tables.section(boosted))
-        parts.append(boosting_why.section(why or {"cells": {}}, boosted))
-    if equal:
-        parts.append(agree.section(equal))
-    if large:
-        parts.append(big.section(large))
+    parts += [section(apart) for name, section in APART.items() if name in apart]
     return "\n".join(parts)
 
 

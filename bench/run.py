@@ -336,11 +336,9 @@ def main():
             kept = json.loads(json.dumps(kept))
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
         shutil.rmtree(bench.scratch)
-    others = ["big", "tables", "agree", "estimators", "predict", "boosting_tables"]
-    others.append("boosting_why")
-    others = [HERE / f"{name}.json" for name in others]
-    others = [json.loads(file.read_text()) if file.exists() else None for file in others]
-    (HERE / "RESULTS.md").write_text(results.render(kept, *others))
+    files = {name: HERE / f"{name}.json" for name in results.APART}
+    apart = {n: json.loads(file.read_text()) for n, file in files.items() if file.exists()}
+    (HERE / "RESULTS.md").write_text(results.render(kept, apart))
     readme = ROOT / "README.md"
     readme.write_text(results.put_into(readme.read_text(), kept))
     say("wrote bench/RESULTS.md and the figures in README.md")
