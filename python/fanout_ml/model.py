@@ -362,14 +362,14 @@ def load(path: str | Path) -> Model:
     Raises
     ------
     ValueError
-        If the file is a composite model, of several targets: each target has a file of its
-        own.
+        If the file is a composite model: of several targets, each of which has a file of its
+        own, or of an ensemble.
     """
     head = json.loads(_program.call(["model", "show", str(path), "--json"]))
     if "members" in head:
         raise ValueError(
-            f"{path} is composed of {len(head['members'])} models; load the file of one of them, "
-            "in the folder of its target"
+            f"{path} is composed of {len(head['members'])} models, which `fanout predict` applies; "
+            "of several targets, each has a model file in its folder"
         )
     classification = head["target"]["learning"] != "regression"
     model = Model(_of_trainer(head["trainer"], classification, head["params"]))

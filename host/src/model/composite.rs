@@ -403,6 +403,7 @@ pub(super) mod tests {
             run: Digest::of(target.as_bytes()),
             guest: Digest::of(guest),
             trainer: "random_forest".to_owned(),
+            bagging: false,
             params: Params::new(),
             steps: Vec::new(),
             target: ModelTarget {
