@@ -56,6 +56,7 @@ fn task(trainer: &str) -> One {
     One(Task {
         contract: CONTRACT,
         trainer: trainer.to_owned(),
+        bagging: false,
         params: Params::new(),
         candidates: vec![
             Params::new(),
