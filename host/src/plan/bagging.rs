@@ -23,6 +23,10 @@ pub(super) fn settle(read: &mut Map<String, Json>) {
         let trainers = arms.iter_mut().filter_map(|arm| arm.get_mut("trainer"));
         trainers.for_each(settle_one);
     }
+    let ensemble = read.get_mut("ensemble");
+    if let Some(last) = ensemble.and_then(|ensemble| ensemble.get_mut("final_estimator")) {
+        settle_one(last);
+    }
 }
 
 fn settle_one(trainer: &mut Json) {
