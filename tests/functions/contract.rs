@@ -129,7 +129,7 @@ fn task() -> Task {
     Task {
         contract: CONTRACT,
         trainer: "random_forest".to_owned(),
-        bagging: false,
+        bagging: true,
         params: Params::from([("random_state".to_owned(), 1.into())]),
         candidates: vec![candidate(20, 2.into()), candidate(30, Value::Null)],
         split: Split {
@@ -170,6 +170,7 @@ fn good_task() -> Task {
     task.split.test = Some(1);
     task.split.shuffle = None;
     Task {
+        bagging: false,
         weight: None,
         outputs: Vec::new(),
         part: None,
