@@ -248,6 +248,52 @@ fn an_answer_that_never_comes_is_a_time_out() {
     assert_eq!(proxy.posts(), 10);
 }
 
+/// One of two endpoints never answers one request: the other one gets that task, too, and
+/// nobody waits for the first.
+#[test]
+fn a_task_that_an_endpoint_stalls_on_is_sent_to_another_one() {
+    let fanout = Fanout::new();
+    let all = [&MANY[..], &["--set", "limits.timeout=1h"]].concat();
+    let here = results(&fanout, &quickstart(), "local", &all);
+    let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
+    let tasks = || std::sync::Arc::new(Mutex::new(Vec::new()));
+    let (stalled_on, others) = (tasks(), tasks());
+    let stalls = std::sync::Arc::clone(&stalled_on);
+    let stalling = Proxy::new(&server.url, move |request, _| {
+        let mut stalls = stalls.lock().unwrap();
+        // A quick one: less time passes before it is far beyond its kind.
+        let task = request.part("task").unwrap_or_default();
+        if stalls.is_empty() && task.contains(r#""n_estimators":20"#) {
+            stalls.push(task);
+            return Deed::Hang;
+        }
+        Deed::Pass
+    });
+    let notes = std::sync::Arc::clone(&others);
+    let other = Proxy::new(&server.url, move |request, _| {
+        notes.lock().unwrap().extend(request.part("task"));
+        Deed::Pass
+    });
+    let urls = format!("{},{}", stalling.url, other.url);
+    let mut arguments = vec!["--pool", &urls, "--set", "pool.concurrency=2"];
+    arguments.extend(all);
+    let output = run(&fanout, &quickstart(), "there", &arguments).output();
+    let output = output.unwrap();
+    let there = finished(&output, &fanout.path("there"));
+    assert_eq!(here.differing(&there), [""; 0]);
+    assert_eq!(there.report["fits"]["made"], 100);
+    assert_eq!(there.report["fits"]["failed"], 0);
+    let stalled_on = stalled_on.lock().unwrap();
+    assert_eq!(stalled_on.len(), 1);
+    assert!(others.lock().unwrap().contains(&stalled_on[0]));
+    let said = text(&output.stderr);
+    let line = format!(
+        "the endpoint `{}` takes far longer for a task",
+        stalling.url
+    );
+    assert_eq!(said.matches(&line).count(), 1, "{said}");
+}
+
 /// What a run that must not be able to use its pool says.
 fn refused(fanout: &Fanout, arguments: &[&str]) -> String {
     let output = run(fanout, &quickstart(), "there", arguments)

@@ -1,5 +1,6 @@
 //! Model files and predictions, over the real binary.
 
+mod buckets;
 mod served;
 
 use std::process::Stdio;

@@ -1,17 +1,13 @@
 //! `fanout retrain`, over the real binary: partitions that come later, alike or shifted.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Output, Stdio};
+mod places;
+
+use std::process::Output;
 
 use fanout::digest::Digest;
 use serde_json::Value;
 
-use crate::functions::results::exported;
-use crate::functions::server::{Kind, Server as Endpoint};
-use crate::nats::server::Nats;
-use crate::nats::worker::Worker;
 use crate::program::{Fanout, fitted, head, text, without_record};
-use crate::s3::server::{BUCKET, KEY, SECRET, Server};
 
 /// A table of flights by day: whether one was late follows from its distance, and in a
 /// shifted one otherwise.
@@ -229,9 +225,90 @@ fn new_files_alone_make_a_model() {
     let shown = fanout.text(&["model", "show", "new.fanout", "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let training = &shown["training"];
-    assert_eq!(training["files"].as_array().unwrap().len(), 2);
-    assert_eq!(training["rows"], 1500);
+    let names = |of: &str| -> Vec<String> {
+        let files = training[of].as_array().unwrap().iter();
+        let name = |file: &Value| {
+            file["name"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .map(str::to_owned)
+        };
+        files.filter_map(name).collect()
+    };
+    assert_eq!(
+        (names("files"), names("earlier")),
+        (vec!["b.csv".to_owned()], vec!["a.csv".to_owned()])
+    );
+    assert_eq!(training["rows"], 500);
     assert!(training["source"].as_str().unwrap().ends_with("/days"));
+}
+
+/// With `--source` and `--new-only`, the new model is fitted on the partitions that came
+/// since, and on no others: it is the model of these alone.
+#[test]
+fn a_model_of_new_files_is_fitted_on_them_alone() {
+    let fanout = trained(PLAN, &flights(0, 1000, false));
+    let later = [flights(1000, 300, true), flights(1300, 200, true)];
+    std::fs::create_dir(fanout.path("later")).unwrap();
+    for (name, rows) in ["b.csv", "c.csv"].into_iter().zip(&later) {
+        fanout.write(&format!("days/{name}"), rows);
+        fanout.write(&format!("later/{name}"), rows);
+    }
+    let model = |source: &str, more: &[&str], file: &str| {
+        let store = format!("{file}.store");
+        let arguments = [OLD, "--source", source, "-o", file, "--store", &store];
+        let (code, told) = retrained(&fanout, &[&arguments[..], more].concat());
+        assert_eq!(code, Some(0), "{told:#}");
+        (told, fitted(&read(&fanout, file)).to_vec())
+    };
+    let (told, of_new) = model("days/*.csv", &["--new-only"], "new.fanout");
+    let (_, of_these) = model("later", &[], "later.fanout");
+    let (with_old, of_all) = model("days", &[], "all.fanout");
+    assert!(of_new == of_these && of_new != of_all);
+    let rows = |told: &Value| {
+        ["read", "since", "fitted", "compared"].map(|of| told["rows"][of].as_u64().unwrap())
+    };
+    assert_eq!(rows(&told), [500, 500, 400, 100]);
+    assert_eq!(rows(&with_old), [1500, 500, 1400, 100]);
+    let files = &told["files"];
+    let counts = ["new", "changed", "left_out"].map(|of| files[of].as_array().unwrap().len());
+    assert_eq!(counts, [2, 0, 1]);
+    assert!(
+        files["left_out"][0]
+            .as_str()
+            .unwrap()
+            .ends_with("/days/a.csv")
+    );
+    assert_eq!(with_old["files"]["left_out"], serde_json::json!([]));
+
+    let arguments = ["retrain", OLD, "--source", "days", "--new-only", "-q"];
+    let said = fanout.text(&arguments);
+    let line = "500 of 500 rows came since, in 2 files (1 earlier file left out); fitted on 400";
+    assert!(said.contains(line), "{said}");
+    let shown = fanout.text(&["model", "show", "new.fanout"]);
+    for part in [
+        "fitted on   400 rows",
+        "trained on  2 files of",
+        "left out    1 file of",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    // Where all are known, nothing is written but the old model, and that is said.
+    let output = fanout.run(&["retrain", "new.fanout", "--new-only", "-o", "none.fanout"]);
+    assert_eq!(output.status.code(), Some(9));
+    let said = text(&output.stdout);
+    assert!(said.contains("`none.fanout` is the old model"), "{said}");
+    assert!(read(&fanout, "none.fanout") == read(&fanout, "new.fanout"));
+    // A source of its own lacks no file of another.
+    let arguments = [OLD, "--source", "later", "--new-only", "-o", "other.fanout"];
+    retrained(&fanout, &arguments);
+    let (code, none) = retrained(&fanout, &["other.fanout"]);
+    assert_eq!(
+        (code, &none["files"]["gone"]),
+        (Some(9), &serde_json::json!([]))
+    );
 }
 
 /// A file that grew is told, and its first rows are those of training.
@@ -246,6 +323,24 @@ fn rows_may_be_appended_to_one_file() {
     assert_eq!(told["rows"]["compared"], 80);
     let warnings = told["warnings"].to_string();
     assert!(warnings.contains("a.csv` became larger"), "{warnings}");
+    // Once more, after a retraining that left nothing out but was asked to.
+    let (_, told) = retrained(&fanout, &[OLD, "--new-only", "-o", "new.fanout"]);
+    assert_eq!(
+        (&told["winner"], &told["rows"]["read"]),
+        (&"new".into(), &1400.into())
+    );
+    let before = std::fs::read_to_string(fanout.path("days/a.csv")).unwrap();
+    let rows = flights(1400, 300, true);
+    fanout.write(
+        "days/a.csv",
+        &(before.clone() + rows.split_once('\n').unwrap().1),
+    );
+    let (_, told) = retrained(&fanout, &["new.fanout"]);
+    assert_eq!(
+        (&told["rows"]["read"], &told["rows"]["since"]),
+        (&1700.into(), &300.into())
+    );
+    fanout.write("days/a.csv", &before);
     // Another file beside it: of the one that changed, all rows count as new.
     fanout.write("days/b.csv", &flights(1400, 100, true));
     let (_, told) = retrained(&fanout, &[OLD]);
@@ -439,125 +534,4 @@ fn a_threshold_is_tuned_anew() {
     }
     let f1 = told["scores"]["f1"]["new"]["score"].as_f64().unwrap();
     assert!((f1 - 2.0 * both / either).abs() < 1e-12, "{f1}");
-}
-
-/// A retraining that was killed goes on, on workers elsewhere too, and gives the same.
-#[test]
-fn a_retraining_that_was_killed_goes_on() {
-    let fanout = trained(PLAN, &flights(0, 1000, false));
-    fanout.write("days/b.csv", &flights(1000, 1000, true));
-    let whole = ["--store", "whole", "-o", "whole.fanout"];
-    let (_, expected) = retrained(&fanout, &[&[OLD], &whole[..]].concat());
-    // At once, and when the data are in the store and the fit is under way.
-    for lines in [0, 1] {
-        let mut command = fanout.command();
-        command.args(["retrain", OLD, "-o", "killed.fanout"]);
-        let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let told = BufReader::new(child.stderr.take().unwrap());
-        let told: Vec<String> = told.lines().take(lines).map(Result::unwrap).collect();
-        assert!(
-            told.iter().all(|line| line.starts_with("dataset: ")),
-            "{told:?}"
-        );
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    let (code, told) = retrained(&fanout, &[OLD, "-o", "killed.fanout"]);
-    assert_eq!(code, Some(0));
-    for part in ["winner", "scores", "rows", "drift", "run"] {
-        assert_eq!(told[part], expected[part], "{part}");
-    }
-    let model = |name: &str| head(&read(&fanout, name))["model"].clone();
-    assert_eq!(model("killed.fanout"), model("whole.fanout"));
-    let runs = fanout.text(&["runs"]);
-    assert!(runs.contains("flights, retrained"), "{runs}");
-    assert!(!runs.contains(" of 2 done"), "{runs}");
-    let shown = fanout.text(&["show", told["run"].as_str().unwrap()]);
-    let auc = told["scores"]["roc_auc"]["new"]["score"].as_f64().unwrap();
-    let line = format!("roc_auc {auc:.4} on the newest rows");
-    assert!(shown.contains(&line), "{shown}");
-
-    let nats = Nats::start();
-    let url = nats.url();
-    let store = ["--store", "shared"];
-    let worker = Worker::start(&fanout, &url, &store);
-    worker.says("connected");
-    let arguments = [&[OLD, "--pool", &url, "-o", "queued.fanout"], &store[..]].concat();
-    let (code, told) = retrained(&fanout, &arguments);
-    assert_eq!((code, &told["reused"]), (Some(0), &false.into()));
-    assert_eq!(told["scores"], expected["scores"]);
-    assert_eq!(model("queued.fanout"), model("whole.fanout"));
-}
-
-/// Of a bucket, a new object is what came since.
-#[test]
-fn a_partition_may_come_to_a_bucket() {
-    let server = Server::start();
-    let fanout = Fanout::new();
-    let put = |name: &str, rows: &str| {
-        let days = server.bucket().join("days");
-        std::fs::create_dir_all(&days).unwrap();
-        std::fs::write(days.join(name), rows).unwrap();
-    };
-    let run = |arguments: &[&str]| {
-        let mut command = fanout.command();
-        command
-            .env("AWS_ACCESS_KEY_ID", KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET)
-            .env("AWS_ENDPOINT_URL", server.endpoint());
-        command.args(arguments).output().unwrap()
-    };
-    put("2024-01.csv", &flights(0, 1000, false));
-    let source = format!("source: s3://{BUCKET}/days/2024-*.csv");
-    let plan = fanout.write("plan.yaml", &PLAN.replace("source: days", &source));
-    let output = run(&["run", &plan, "--output", "out", "-q"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let retrain = ["retrain", OLD, "--json", "-o", "new.fanout"];
-    let told = |output: &Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
-    let none = run(&retrain);
-    assert_eq!(none.status.code(), Some(9), "{}", text(&none.stderr));
-    assert_eq!(told(&none)["metric"], Value::Null);
-    put("2024-02.csv", &flights(1000, 1000, true));
-    let output = run(&retrain);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let told = told(&output);
-    assert_eq!(told["rows"]["since"], 1000);
-    let new = format!("s3://{BUCKET}/days/2024-02.csv");
-    assert_eq!(told["files"]["new"], serde_json::json!([new]));
-}
-
-/// Endpoints fit what a local pool fits, and a model that was fitted on some is retrained
-/// there.
-#[test]
-fn endpoints_retrain_as_a_local_pool_does() {
-    let server = Endpoint::start(Kind::WasmtimeKeeping, &exported("trees"));
-    let fanout = trained(PLAN, &flights(0, 1000, false));
-    let mut there = vec!["--pool", &server.url, "--set", "pool.retry=1s"];
-    there.extend(["--store", "there", "--output", "there_out"]);
-    fanout.json(&[&["plan.yaml"][..], &there].concat());
-    fanout.write("days/b.csv", &flights(1000, 1000, true));
-    let (code, here) = retrained(&fanout, &[OLD, "-o", "here.fanout", "--all-rows"]);
-    assert_eq!(
-        (code, &here["winner"]),
-        (Some(0), &Value::from("new")),
-        "{here:#}"
-    );
-    let arguments = ["--pool", &server.url, "--store", "elsewhere", "--all-rows"];
-    let arguments = [&[OLD, "-o", "over.fanout"][..], &arguments].concat();
-    let (code, over) = retrained(&fanout, &arguments);
-    assert_eq!((code, &over), (Some(0), &here));
-    let model = "there_out/model.fanout";
-    let (code, again) = retrained(&fanout, &[model, "-o", "again.fanout", "--all-rows"]);
-    assert_eq!((code, &again), (Some(0), &here));
-    let models = ["here.fanout", "over.fanout", "again.fanout"].map(|name| read(&fanout, name));
-    for model in &models[1..] {
-        assert!(fitted(model) == fitted(&models[0]));
-    }
-    // It was the endpoint that fitted.
-    drop(server);
-    let output = fanout.run(&["retrain", model, "--fresh"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(7), "{said}");
-    assert!(said.contains("http://127.0.0.1"), "{said}");
 }

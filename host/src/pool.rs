@@ -12,6 +12,7 @@ mod grouped;
 mod http;
 mod local;
 mod nats;
+mod pace;
 mod reports;
 mod threads;
 

@@ -165,6 +165,7 @@ fn document(model: &ModelFile) -> Result<Value, serde_json::Error> {
         json!({
             "source": training.source,
             "files": training.files,
+            "earlier": training.earlier,
             "rows": training.rows,
             "retrained": training.retrained,
         })
@@ -294,6 +295,10 @@ fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {
             "trained on  {files} of {}",
             clip(&training.source, 60)
         )?;
+        if !training.earlier.is_empty() {
+            let files = counted(training.earlier.len(), "file");
+            writeln!(text, "left out    {files} of the models before")?;
+        }
         if let Some(before) = &training.retrained {
             writeln!(text, "retrained   from the model of run {}", before.short())?;
         }

@@ -199,9 +199,14 @@ fn text(retrained: &Retrained, output: Option<&Path>) -> Result<String, std::fmt
             Some(column) => format!("by `{column}`"),
             None => "by their order".to_owned(),
         };
+        let left_out = match retrained.files.left_out.len() {
+            0 => String::new(),
+            files => format!(" ({} left out)", counted(files, "earlier file")),
+        };
         writeln!(
             text,
-            "{}: {} of {} rows came since, in {}; fitted on {}, compared on the {} newest {by}\n",
+            "{}: {} of {} rows came since, in {}{left_out}; fitted on {}, compared on the {} \
+             newest {by}\n",
             retrained.name,
             number(rows.since),
             number(rows.read),
@@ -267,7 +272,11 @@ fn verdict(retrained: &Retrained, output: Option<&Path>) -> String {
     let compared = retrained.metric.as_ref();
     let compared = compared.and_then(|metric| Some((metric, retrained.scores.get(metric)?)));
     let Some((metric, compared)) = compared else {
-        return "The old model stays: nothing came since it was trained.".to_owned();
+        let stays = "The old model stays: nothing came since it was trained.";
+        return match output {
+            Some(output) => format!("{stays} `{}` is the old model.", output.display()),
+            None => stays.to_owned(),
+        };
     };
     let ahead = compared.difference.score.unwrap_or_default();
     let by = match of_interval(&compared.difference) {

@@ -66,7 +66,9 @@ pub enum NewestError {
 pub struct TrainedFiles<'a> {
     /// The files.
     pub files: &'a [FileStamp],
-    /// The number of their rows, where it is known.
+    /// Others, on which the models before it were trained.
+    pub earlier: &'a [FileStamp],
+    /// The number of rows of `files`, where it is known.
     pub rows: Option<u64>,
 }
 
@@ -83,6 +85,8 @@ pub struct Arrivals {
     pub new: Vec<String>,
     /// Those of files that changed since it was.
     pub changed: Vec<String>,
+    /// Those of files that are left out, since the model is known to know them.
+    pub left_out: Vec<String>,
     /// Those of files on which it was trained and that are there no more.
     pub gone: Vec<String>,
     /// Whether the source is one file that became larger. Its first rows are taken to be
@@ -130,17 +134,26 @@ impl Arrivals {
             known_rows: None,
             new: Vec::new(),
             changed: Vec::new(),
+            left_out: Vec::new(),
             gone: Vec::new(),
             appended: false,
         };
         let before = trained.map_or(&[][..], |trained| trained.files);
+        let earlier = trained.map_or(&[][..], |trained| trained.earlier);
         let (mut known, mut since) = (Vec::new(), Vec::new());
         let mut names = Vec::new();
         let mut grown = 0;
         for file in files {
             let stamp = file.stamp()?;
-            match before.iter().find(|before| before.name == stamp.name) {
-                Some(before) if before.is_same(&stamp) => known.push(file),
+            let mut of_models = before.iter().chain(earlier);
+            match of_models.find(|before| before.name == stamp.name) {
+                Some(before) if before.is_same(&stamp) => {
+                    if new_only {
+                        arrivals.left_out.push(stamp.name.clone());
+                    } else {
+                        known.push(file);
+                    }
+                }
                 Some(before) => {
                     grown += usize::from(before.size < stamp.size);
                     arrivals.changed.push(stamp.name.clone());
@@ -156,13 +169,12 @@ impl Arrivals {
         let gone = before.iter().filter(|before| !names.contains(&before.name));
         arrivals.gone = gone.map(|before| before.name.clone()).collect();
         let rows = trained.and_then(|trained| trained.rows);
-        let one_file = before.len() == 1 && names.len() == 1;
+        let one_file = before.len() == 1 && names.len() == 1 && before[0].name == names[0];
         arrivals.appended = one_file && grown == 1 && rows.is_some();
-        let all_known = arrivals.changed.is_empty() && arrivals.gone.is_empty();
-        if new_only {
-            known.clear();
-        }
-        arrivals.known_rows = rows.filter(|_| arrivals.appended || (all_known && !new_only));
+        let unchanged = arrivals.changed.is_empty() && arrivals.gone.is_empty();
+        // Of earlier files, too, the number of rows is not known.
+        let all_known = unchanged && known.len() == before.len();
+        arrivals.known_rows = rows.filter(|_| arrivals.appended || all_known);
         arrivals.known = known.len();
         known.append(&mut since);
         arrivals.files = known;

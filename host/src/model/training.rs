@@ -30,7 +30,11 @@ pub struct Training {
     pub source: String,
     /// The files that the model was trained on, as they were then.
     pub files: Vec<FileStamp>,
-    /// The number of their rows, held-out rows included, where it is known.
+    /// Files that the models before it were trained on, and that it was not: where it was
+    /// retrained on new files alone, these are not new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<FileStamp>,
+    /// The number of rows of its own files, held-out rows included, where it is known.
     pub rows: Option<u64>,
     /// The pool on which it was fitted.
     pub pool: PoolPlan,

@@ -9,40 +9,40 @@ mod data;
 mod endpoints;
 mod error;
 mod reply;
+mod requests;
+mod settings;
+mod under_way;
 
-use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fanout_contract::{Description, Task};
-use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
-use tokio::runtime::Runtime;
+use reqwest::multipart::Form;
+use reqwest::{Method, RequestBuilder};
 
-use super::feed::{TaskFeed, parts_of};
+use super::feed::{Job, TaskFeed, parts_of};
 use super::threads::WorkerThreads;
 use super::{PoolContext, PoolError};
-use crate::error::chained;
-use crate::plan::DataWay;
+use crate::run::event::Event;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
 use crate::sandbox::{answer_bound, checked_evaluation, clipped};
-use crate::task::{Artifact, Cancel, Evaluation, Outcome, TaskFault, TaskLimits};
+use crate::task::{Artifact, Evaluation, Outcome, TaskFault, TaskLimits};
 use data::{Data, Way};
 use endpoints::{Endpoints, Idle, Slot, backoff};
 use reply::{Answered, Reply};
+use requests::{NoReply, Requests, part};
+use under_way::{Attempt, TasksUnderWay};
 
 pub use error::{EndpointError, Problem};
+pub use settings::HttpSettings;
 
 /// How many requests of a task may fail, without an answer of the guest, at
 /// endpoints that serve: after that the task has failed. A gateway that fails
 /// one request in ten causes that once in 100,000 tasks.
 const TRIES: u32 = 5;
-
-/// The time limit of making a connection.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// The time limit of an endpoint's description, which may have to start an
 /// instance first.
@@ -51,73 +51,8 @@ const DESCRIPTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Threat: a server that never ends its description.
 const DESCRIPTION: usize = 16 << 20;
 
-/// Threat: a page or a fault without an end. More bytes than either has.
-const FAULT: usize = 1 << 20;
-
 /// The stack of a thread that waits for one request.
 const STACK: usize = 1 << 20;
-
-/// How often a request under way checks whether the run was stopped.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// The settings of an [`HttpPool`].
-#[derive(Clone)]
-pub struct HttpSettings {
-    /// The URLs, at least one.
-    pub endpoints: Vec<String>,
-    /// Requests under way at each of them at a time.
-    pub concurrency: usize,
-    /// The bearer token of the header `authorization`. It is sent over
-    /// `https://`, and over `http://` to this very host.
-    pub token: Option<String>,
-    /// Whether the token is sent over `http://` to other hosts, too.
-    pub insecure: bool,
-    /// How endpoints get the dataset.
-    pub data: DataWay,
-    /// How long a run goes on while no endpoint answers.
-    pub retry: Duration,
-    /// A PEM file of certificates to trust beside the system's.
-    pub ca: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for HttpSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Without the token.
-        f.debug_struct("HttpSettings")
-            .field("endpoints", &self.endpoints)
-            .field("concurrency", &self.concurrency)
-            .field("data", &self.data)
-            .finish_non_exhaustive()
-    }
-}
-
-impl HttpSettings {
-    /// The first endpoint to which the token would go where anybody on the way
-    /// can read it, although [`HttpSettings::insecure`] is not set. Nothing is
-    /// sent to it but requests without the token.
-    pub fn exposing_endpoint(&self) -> Option<&str> {
-        let mut endpoints = self.endpoints.iter();
-        self.token.as_ref()?;
-        endpoints
-            .find(|url| !self.may_get_token(url))
-            .map(String::as_str)
-    }
-
-    fn may_get_token(&self, endpoint: &str) -> bool {
-        self.insecure
-            || Url::parse(endpoint).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
-    }
-}
-
-/// Whether what is sent to this URL does not leave this host.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    match address.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => host == "localhost",
-    }
-}
 
 /// Runs tasks at endpoints.
 #[derive(Debug)]
@@ -126,10 +61,21 @@ pub struct HttpPool {
     description: Description,
     context: PoolContext,
     limits: TaskLimits,
-    client: Client,
-    runtime: Runtime,
+    requests: Requests,
     endpoints: Endpoints,
     data: Data,
+}
+
+/// A task, as it is sent.
+struct SentTask {
+    job: Job,
+    document: Task,
+    /// The document as JSON.
+    text: Bytes,
+    /// The parts of its model, where there are some.
+    parts: Vec<Bytes>,
+    /// What their fits took.
+    wall_of_parts: Duration,
 }
 
 /// The outcome of the fits of a task.
@@ -141,18 +87,6 @@ struct Made {
     from_guest: bool,
 }
 
-/// Why a request has no reply.
-enum NoReply {
-    /// No connection.
-    Unreachable(String),
-    /// The connection broke.
-    Cut(String),
-    /// It took longer than it may.
-    Late,
-    /// The run was stopped.
-    Cancelled,
-}
-
 impl HttpPool {
     /// A pool of endpoints that serve the guest with this description. No
     /// request is made yet.
@@ -162,13 +96,7 @@ impl HttpPool {
         context: PoolContext,
         limits: TaskLimits,
     ) -> Result<Self, PoolError> {
-        let client = client(&settings)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("http")
-            .enable_all()
-            .build()
-            .map_err(PoolError::Worker)?;
+        let requests = Requests::new(&settings)?;
         let count = settings.endpoints.len();
         Ok(Self {
             endpoints: Endpoints::new(count, settings.concurrency.max(1), settings.retry),
@@ -177,8 +105,7 @@ impl HttpPool {
             description,
             context,
             limits,
-            client,
-            runtime,
+            requests,
         })
     }
 
@@ -189,56 +116,128 @@ impl HttpPool {
         self
     }
 
-    /// Runs tasks until there are none.
-    fn work(&self, tasks: &dyn Tasks, feed: &TaskFeed<'_>) {
+    /// Runs tasks until there are none, then those again that run far beyond their kind.
+    fn work<'a>(
+        &self,
+        tasks: &dyn Tasks,
+        feed: &TaskFeed<'_>,
+        under_way: &'a TasksUnderWay<'a, SentTask>,
+    ) {
+        let taking = under_way.take_tasks();
         while let Some(job) = feed.next() {
-            let parts = parts_of(tasks, job.task, &self.context.record);
-            let parts = parts.map(|parts| parts.unwrap_or_default());
-            let made = parts
-                .map_err(PoolError::from)
-                .and_then(|(parts, wall)| Ok((self.evaluate(&job.document(tasks), &parts)?, wall)));
-            let made = match made {
-                Ok((Some(mut made), of_parts)) => {
-                    made.outcome.wall += of_parts;
-                    made
-                }
-                Ok((None, _)) => break,
+            let cost = tasks.cost(job.task);
+            let more = match self.sent_task(tasks, job) {
+                Ok(task) => self.attempt(under_way.begin(task, cost), None, feed),
                 Err(error) => {
                     feed.fail(error);
-                    break;
+                    false
                 }
             };
-            let finished = job.finished(made.outcome, feed.worker());
-            let more = if made.from_guest {
-                feed.hand_in(job, finished, made.artifacts)
-            } else {
-                // Not kept: another try may end otherwise.
-                feed.report(PoolEvent::Finished {
-                    task: job.task,
-                    finished,
-                })
-            };
             if !more {
-                break;
+                return;
+            }
+        }
+        drop(taking);
+        if self.settings.endpoints.len() < 2 {
+            return;
+        }
+        let take_other = |endpoint| self.endpoints.take_other(endpoint);
+        while let Some((copy, slot, straggler)) = under_way.copy(&take_other) {
+            let endpoint = Some(self.settings.endpoints[straggler].clone());
+            let more = feed.report(Event::TaskCopied { endpoint }.into());
+            if !more || !self.attempt(copy, Some(slot), feed) {
+                return;
             }
         }
     }
 
-    /// Runs a task, from the parts of its model where there are some; `None` where the run
-    /// was stopped.
-    fn evaluate(&self, task: &Task, parts: &[Bytes]) -> Result<Option<Made>, PoolError> {
-        let text = Bytes::from(serde_json::to_vec(task).expect("a task is JSON"));
+    /// The task of a job, with the parts of its model where there are some.
+    fn sent_task(&self, tasks: &dyn Tasks, job: Job) -> Result<SentTask, PoolError> {
+        let parts = parts_of(tasks, job.task, &self.context.record)?;
+        let (parts, wall_of_parts) = parts.unwrap_or_default();
+        let document = job.document(tasks);
+        Ok(SentTask {
+            text: serde_json::to_vec(&document)
+                .expect("a task is JSON")
+                .into(),
+            document,
+            parts,
+            wall_of_parts,
+            job,
+        })
+    }
+
+    /// Runs a task, at the endpoint of `slot` first where there is one, and hands its
+    /// outcome in, unless the other attempt does. Returns whether more is wanted.
+    fn attempt(
+        &self,
+        attempt: Attempt<'_, SentTask>,
+        slot: Option<Slot<'_>>,
+        feed: &TaskFeed<'_>,
+    ) -> bool {
+        let made = match self.evaluate(&attempt, slot) {
+            Ok(Some(made)) => made,
+            // That the run was stopped, the feed knows.
+            Ok(None) => return true,
+            Err(error) => {
+                feed.fail(error);
+                return false;
+            }
+        };
+        let task = Arc::clone(&attempt.task);
+        let Made {
+            mut outcome,
+            artifacts,
+            from_guest,
+        } = made;
+        let counts = match from_guest {
+            true => attempt.answers(outcome.result.is_ok().then_some(outcome.wall)),
+            // The other attempt may do better.
+            false => attempt.gives_up(),
+        };
+        if !counts {
+            return true;
+        }
+        outcome.wall += task.wall_of_parts;
+        let finished = task.job.finished(outcome, feed.worker());
+        if from_guest {
+            feed.hand_in(task.job.clone(), finished, artifacts)
+        } else {
+            // Not kept: another try may end otherwise.
+            feed.report(PoolEvent::Finished {
+                task: task.job.task,
+                finished,
+            })
+        }
+    }
+
+    /// What a task comes to; `None` where the run was stopped, or the other attempt has
+    /// the answer.
+    fn evaluate(
+        &self,
+        attempt: &Attempt<'_, SentTask>,
+        mut first: Option<Slot<'_>>,
+    ) -> Result<Option<Made>, PoolError> {
+        let task = &attempt.task.document;
+        let is_over = || attempt.is_over();
         let mut failed = 0;
         loop {
-            let mut slot = match self.endpoints.take(&self.context.cancel) {
+            let slot = match first.take() {
+                Some(slot) => Ok(slot),
+                None => self.endpoints.take(&is_over, &|| attempt.avoided()),
+            };
+            let mut slot = match slot {
                 Ok(slot) => slot,
-                Err(Idle::Cancelled) => return Ok(None),
+                Err(Idle::Over) => return Ok(None),
                 Err(Idle::Silent { endpoint, why }) => {
                     let retry = self.settings.retry;
                     return Err(self.error(endpoint, Problem::Silent { retry, why }));
                 }
             };
-            if slot.unknown && !self.identify(&mut slot)? {
+            attempt.sent_to(slot.endpoint, Instant::now());
+            if slot.unknown && !self.identify(&mut slot, &is_over)? {
+                attempt.came_back();
+                pass_over(&slot, attempt);
                 continue;
             }
             let started = Instant::now();
@@ -248,7 +247,9 @@ impl HttpPool {
                 false => usize::try_from(self.limits.memory).unwrap_or(usize::MAX),
             };
             let bound = answer_bound(task).saturating_add(files);
-            let sent = self.send(&slot, (&text, parts), bound)?;
+            attempt.sent_to(slot.endpoint, started);
+            let sent = self.send(&slot, attempt, bound)?;
+            attempt.came_back();
             let made = |result: Result<Evaluation, TaskFault>, from_guest| {
                 let wall = started.elapsed();
                 let (result, artifacts) = match result {
@@ -287,7 +288,10 @@ impl HttpPool {
                     let limit_ms = self.limits.timeout_ms();
                     return made(Err(TaskFault::TimedOut { limit_ms }), false);
                 }
-                Err(NoReply::Cancelled) => return Ok(None),
+                Err(NoReply::Over) => {
+                    pass_over(&slot, attempt);
+                    return Ok(None);
+                }
                 Ok(Reply::Busy { why, after }) => {
                     slot.rest(why, after);
                     continue;
@@ -323,7 +327,7 @@ impl HttpPool {
             // The task may be the reason, or the whole platform.
             failed += 1;
             slot.forget();
-            if failed >= TRIES && self.identify(&mut slot)? {
+            if failed >= TRIES && self.identify(&mut slot, &is_over)? {
                 let message = format!(
                     "{failed} requests failed at an endpoint that serves others, the last so: \
                      {why}; the guest trapped there, or ran out of memory"
@@ -331,7 +335,7 @@ impl HttpPool {
                 return made(Err(TaskFault::Trapped { message }), false);
             }
             drop(slot);
-            if self.pause(backoff(failed)).is_none() {
+            if self.requests.pause(backoff(failed), &is_over).is_none() {
                 return Ok(None);
             }
         }
@@ -339,9 +343,12 @@ impl HttpPool {
 
     /// Asks an endpoint what it serves. Returns false where it does not answer
     /// now; it rests then.
-    fn identify(&self, slot: &mut Slot<'_>) -> Result<bool, PoolError> {
+    fn identify(&self, slot: &mut Slot<'_>, is_over: &dyn Fn() -> bool) -> Result<bool, PoolError> {
         let request = self.request(Method::GET, slot.endpoint);
-        let problem = match self.call(request, DESCRIPTION, DESCRIPTION_TIMEOUT) {
+        let found = self
+            .requests
+            .call(request, DESCRIPTION, DESCRIPTION_TIMEOUT, is_over);
+        let problem = match found {
             Ok(Reply::Answer(found)) => match serde_json::from_str::<Description>(&found.text) {
                 Ok(found) if found == self.description => {
                     slot.identified();
@@ -371,7 +378,7 @@ impl HttpPool {
                 slot.rest(why, None);
                 return Ok(false);
             }
-            Err(NoReply::Cancelled) => return Ok(false),
+            Err(NoReply::Over) => return Ok(false),
             Ok(Reply::Strange(why) | Reply::Trapped(why) | Reply::UrlFailed(why)) => {
                 Problem::Strange { why }
             }
@@ -389,19 +396,21 @@ impl HttpPool {
     fn send(
         &self,
         slot: &Slot<'_>,
-        (task, parts): (&Bytes, &[Bytes]),
+        attempt: &Attempt<'_, SentTask>,
         bound: usize,
     ) -> Result<Result<Reply, NoReply>, PoolError> {
         let post = |form: Form| {
             let request = self.request(Method::POST, slot.endpoint).multipart(form);
-            self.call(request, bound, self.limits.timeout)
+            let is_over = || attempt.is_over();
+            self.requests
+                .call(request, bound, self.limits.timeout, &is_over)
         };
         let named = || {
             let form = Form::new()
-                .part("task", part(task.clone()))
+                .part("task", part(attempt.task.text.clone()))
                 .text("dataset_digest", self.context.dataset.to_string())
                 .text("splits_digest", self.context.splits.to_string());
-            let parts = parts.iter().enumerate();
+            let parts = attempt.task.parts.iter().enumerate();
             parts.fold(form, |form, (number, bytes)| {
                 form.part(format!("part-{number}"), part(bytes.clone()))
             })
@@ -440,61 +449,11 @@ impl HttpPool {
 
     fn request(&self, method: Method, endpoint: usize) -> RequestBuilder {
         let endpoint = &self.settings.endpoints[endpoint];
-        let request = self.client.request(method, endpoint);
+        let request = self.requests.to(method, endpoint);
         match &self.settings.token {
             Some(token) if self.settings.may_get_token(endpoint) => request.bearer_auth(token),
             _ => request,
         }
-    }
-
-    /// Makes a request. Of a body that is longer than `bound` bytes, not much
-    /// more than that is read; of one that is no answer, not much more than
-    /// [`FAULT`] bytes.
-    fn call(
-        &self,
-        request: RequestBuilder,
-        bound: usize,
-        time: Duration,
-    ) -> Result<Reply, NoReply> {
-        let exchange = async {
-            let mut response = request.send().await?;
-            let bound = match response.status() {
-                StatusCode::OK => bound,
-                _ => bound.min(FAULT),
-            };
-            let mut body = Vec::new();
-            while body.len() <= bound {
-                let Some(chunk) = response.chunk().await? else {
-                    break;
-                };
-                body.extend_from_slice(&chunk);
-            }
-            let (status, headers) = (response.status(), response.headers());
-            Ok::<_, reqwest::Error>(Reply::read(status, headers, &body.into()))
-        };
-        let exchange = async {
-            match tokio::time::timeout(time, exchange).await {
-                Ok(Ok(reply)) => Ok(reply),
-                Ok(Err(error)) => Err(no_reply(error)),
-                Err(_) => Err(NoReply::Late),
-            }
-        };
-        self.wait(exchange).unwrap_or(Err(NoReply::Cancelled))
-    }
-
-    fn pause(&self, time: Duration) -> Option<()> {
-        self.wait(async { tokio::time::sleep(time).await })
-    }
-
-    /// The output of a future; `None` where the run is stopped first.
-    fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                value = future => Some(value),
-                () = stopped(&self.context.cancel) => None,
-            }
-        })
     }
 
     fn denied(&self, status: u16) -> Problem {
@@ -531,20 +490,19 @@ impl Pool for HttpPool {
             stack: STACK,
             remote_store: self.context.record.store().at_once() > 1,
         };
-        threads.run(&self.context, tasks, report, &|feed| self.work(tasks, feed))
+        let under_way = TasksUnderWay::new(&self.context.cancel);
+        threads.run(&self.context, tasks, report, &|feed| {
+            self.work(tasks, feed, &under_way);
+        })
     }
 }
 
-/// A part of a form that shares its bytes, with a length, so that the request
-/// has a `content-length`: some platforms take no other.
-fn part(bytes: Bytes) -> Part {
-    let length = bytes.len() as u64;
-    Part::stream_with_length(bytes, length)
-}
-
-async fn stopped(cancel: &Cancel) {
-    while !cancel.is_cancelled() {
-        tokio::time::sleep(LOOK).await;
+/// Has others come first where the copy of a task was answered before an endpoint answered
+/// the task; the endpoint is asked again what it serves.
+fn pass_over(slot: &Slot<'_>, attempt: &Attempt<'_, SentTask>) {
+    if attempt.is_answered() && !attempt.is_copy() {
+        slot.forget();
+        slot.rest("another endpoint was quicker by far".to_owned(), None);
     }
 }
 
@@ -558,106 +516,5 @@ pub(crate) fn read_reply(
     match Reply::read(status, headers, &Bytes::copy_from_slice(body)) {
         Reply::Answer(answered) => Some(answered.text),
         _ => None,
-    }
-}
-
-/// Without the URL: the message names the endpoint already.
-fn no_reply(error: reqwest::Error) -> NoReply {
-    let connect = error.is_connect();
-    let why = chained(&error.without_url());
-    if connect {
-        NoReply::Unreachable(why)
-    } else {
-        NoReply::Cut(why)
-    }
-}
-
-fn client(settings: &HttpSettings) -> Result<Client, PoolError> {
-    crate::store::install_tls();
-    let mut client = Client::builder()
-        .connect_timeout(CONNECT)
-        .pool_max_idle_per_host(settings.concurrency)
-        // The token is for the endpoint, not for where it points to.
-        .redirect(redirect::Policy::none())
-        .user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")));
-    if let Some(file) = &settings.ca {
-        let wrong = |why: String| PoolError::Authority {
-            file: file.clone(),
-            why,
-        };
-        let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|_| wrong("it is no PEM file of certificates".to_owned()))?;
-        if certificates.is_empty() {
-            return Err(wrong("it holds no certificate".to_owned()));
-        }
-        client = client.tls_certs_merge(certificates);
-    } else if settings
-        .endpoints
-        .iter()
-        .all(|url| url.starts_with("http://"))
-    {
-        // None are needed, and a small container has none.
-        client = client.tls_certs_only([]);
-    }
-    let local = |url: &String| Url::parse(url).is_ok_and(|url| is_loopback(&url));
-    if settings.endpoints.iter().all(local) {
-        // What a proxy is sent leaves this host.
-        client = client.no_proxy();
-    }
-    client.build().map_err(PoolError::Client)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(endpoint: &str, insecure: bool) -> HttpSettings {
-        HttpSettings {
-            endpoints: vec!["https://there.example.org".to_owned(), endpoint.to_owned()],
-            concurrency: 1,
-            token: Some("sesame".to_owned()),
-            insecure,
-            data: DataWay::Auto,
-            retry: Duration::from_secs(1),
-            ca: None,
-        }
-    }
-
-    #[test]
-    fn a_token_goes_over_plain_http_to_this_host_alone() {
-        for loopback in [
-            "http://localhost:8000/forest",
-            "http://LOCALHOST",
-            "http://127.0.0.1:8000",
-            "http://127.1.2.3",
-            "http://[::1]:8000",
-            "http://[::ffff:127.0.0.1]",
-            "https://trainer.example.org",
-        ] {
-            assert_eq!(
-                settings(loopback, false).exposing_endpoint(),
-                None,
-                "{loopback}"
-            );
-        }
-        for remote in [
-            "http://trainer.example.org",
-            "http://localhost.example.org",
-            "http://127.0.0.1.example.org",
-            "http://10.0.0.1:8000",
-            "http://[::2]",
-            "http://0.0.0.0:8000",
-            "http://",
-        ] {
-            let refused = settings(remote, false);
-            assert_eq!(refused.exposing_endpoint(), Some(remote));
-            let no_token = HttpSettings {
-                token: None,
-                ..refused
-            };
-            assert_eq!(no_token.exposing_endpoint(), None);
-            assert_eq!(settings(remote, true).exposing_endpoint(), None);
-        }
     }
 }

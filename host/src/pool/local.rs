@@ -1,5 +1,8 @@
 //! [`LocalPool`]: workers of this process. Each is a thread with an instance of
 //! the guest that keeps the dataset open from task to task.
+//!
+//! It starts no task a second time, as pools of other machines do: all workers are on the
+//! same cores, and a copy of a pure fit would take as long there.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -7,7 +7,6 @@
 
 mod dispatch;
 mod fleet;
-mod pace;
 mod throughput;
 
 use std::collections::{BTreeMap, HashMap};

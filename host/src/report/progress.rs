@@ -219,10 +219,16 @@ impl Progress {
                     self.say(&format!("worker {worker} returned a task: {reason}"));
                 }
             }
-            Event::TaskCopied => self.say(&format!(
-                "worker {worker} takes far longer for a task than others for theirs; another \
-                 one gets it, too"
-            )),
+            Event::TaskCopied { endpoint } => {
+                let who = match endpoint {
+                    Some(url) => format!("the endpoint `{url}`"),
+                    None => format!("worker {worker}"),
+                };
+                self.say(&format!(
+                    "{who} takes far longer for a task than others for theirs; another one gets \
+                     it, too"
+                ));
+            }
             Event::QueueConnected => self.say("NATS is connected again"),
             Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
             Event::RunFinished { wall } => {

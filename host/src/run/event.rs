@@ -170,9 +170,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// A remote worker runs a task far beyond its kind while others are idle: one of
-    /// these gets it, too, and the first result is taken.
-    TaskCopied,
+    /// A remote worker, or an endpoint, runs a task far beyond its kind while others are
+    /// idle: one of these gets it, too, and the first result is taken.
+    TaskCopied {
+        /// The URL of the endpoint, if it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        endpoint: Option<String>,
+    },
     /// The connection to the queue was made again.
     QueueConnected,
     /// The connection to the queue was lost. It is made again by itself.

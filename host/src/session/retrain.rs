@@ -111,6 +111,8 @@ pub struct Files {
     pub new: Vec<String>,
     /// Those that changed.
     pub changed: Vec<String>,
+    /// Those that were not read, since the model, or one before it, was trained on them.
+    pub left_out: Vec<String>,
     /// Those that the model's source has no more.
     pub gone: Vec<String>,
 }
@@ -133,6 +135,7 @@ pub fn retrain(
     let record = file.training.as_ref();
     let trained = record.map(|training| TrainedFiles {
         files: &training.files,
+        earlier: &training.earlier,
         rows: training.rows,
     });
     let arrivals = Arrivals::find(&plan.dataset, &plan.store, trained, asked.new_only)?;
@@ -146,6 +149,7 @@ pub fn retrain(
         files: Files {
             new: arrivals.new.clone(),
             changed: arrivals.changed.clone(),
+            left_out: arrivals.left_out.clone(),
             // Another source has other files.
             gone: match asked.source {
                 None => arrivals.gone.clone(),

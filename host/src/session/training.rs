@@ -100,6 +100,7 @@ pub(super) fn training(
     Ok(Training {
         source: whole_path(&plan.dataset.source),
         files: prepared.files.clone(),
+        earlier: Vec::new(),
         rows: Some(prepared.rows),
         pool: plan.pool.clone(),
         store: plan.store.clone(),

@@ -6,7 +6,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::jitter::jittered;
-use crate::task::Cancel;
 
 /// The first rest, before jitter.
 const FIRST: Duration = Duration::from_millis(100);
@@ -30,6 +29,8 @@ pub(super) struct Endpoints {
 #[derive(Debug)]
 struct State {
     endpoints: Vec<EndpointState>,
+    /// Workers that wait for an endpoint.
+    waiting: usize,
     /// When anything was last answered; the beginning, at first.
     answered: Instant,
 }
@@ -56,8 +57,8 @@ struct EndpointState {
 /// Why no endpoint takes a request.
 #[derive(Debug, PartialEq)]
 pub(super) enum Idle {
-    /// The run was stopped.
-    Cancelled,
+    /// No request is wanted any more.
+    Over,
     /// None has answered for as long as the run waits: the index of one, and its
     /// last failure.
     Silent { endpoint: usize, why: String },
@@ -91,6 +92,7 @@ impl Endpoints {
             retry,
             state: Mutex::new(State {
                 endpoints: vec![endpoint; count],
+                waiting: 0,
                 answered: now,
             }),
             changed: Condvar::new(),
@@ -102,37 +104,57 @@ impl Endpoints {
         self.state().answered = Instant::now();
     }
 
-    /// The endpoint with the fewest requests under way; waits until there is
-    /// one.
-    pub(super) fn take(&self, cancel: &Cancel) -> Result<Slot<'_>, Idle> {
+    /// The endpoint with the fewest requests under way, but not the one that is
+    /// `avoided`; waits until there is one, or `is_over`.
+    pub(super) fn take(
+        &self,
+        is_over: &dyn Fn() -> bool,
+        avoided: &dyn Fn() -> Option<usize>,
+    ) -> Result<Slot<'_>, Idle> {
         let mut state = self.state();
         loop {
-            if cancel.is_cancelled() {
-                return Err(Idle::Cancelled);
+            if is_over() {
+                return Err(Idle::Over);
             }
             let now = Instant::now();
-            let free = |state: &EndpointState| {
-                state.rests_until <= now && !state.identifying && state.busy < self.concurrency
-            };
-            let endpoints = state.endpoints.iter_mut().enumerate();
-            let best = endpoints
-                .filter(|(_, state)| free(state))
-                .min_by_key(|(_, state)| state.busy);
-            if let Some((endpoint, state)) = best {
-                state.busy += 1;
-                state.identifying = !state.known;
-                return Ok(Slot {
-                    all: self,
-                    endpoint,
-                    unknown: !state.known,
-                });
+            if let Some(slot) = self.free(&mut state, avoided(), now) {
+                return Ok(slot);
             }
             if let Some(idle) = self.silent(&state, now) {
                 return Err(idle);
             }
+            state.waiting += 1;
             let waited = self.changed.wait_timeout(state, LOOK);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
+    }
+
+    /// Another endpoint than this one, if one is idle and no worker waits for it.
+    pub(super) fn take_other(&self, endpoint: usize) -> Option<Slot<'_>> {
+        let mut state = self.state();
+        match state.waiting {
+            0 => self.free(&mut state, Some(endpoint), Instant::now()),
+            _ => None,
+        }
+    }
+
+    fn free(&self, state: &mut State, avoided: Option<usize>, now: Instant) -> Option<Slot<'_>> {
+        let endpoints = state.endpoints.iter_mut().enumerate();
+        let free = endpoints.filter(|(endpoint, state)| {
+            Some(*endpoint) != avoided
+                && state.rests_until <= now
+                && !state.identifying
+                && state.busy < self.concurrency
+        });
+        let (endpoint, state) = free.min_by_key(|(_, state)| state.busy)?;
+        state.busy += 1;
+        state.identifying = !state.known;
+        Some(Slot {
+            all: self,
+            endpoint,
+            unknown: !state.known,
+        })
     }
 
     /// The error where no endpoint will take a request while the run waits.
@@ -238,8 +260,13 @@ pub(super) fn backoff(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Cancel;
 
     const LONG: Duration = Duration::from_secs(3600);
+
+    fn take<'a>(all: &'a Endpoints, cancel: &Cancel) -> Result<Slot<'a>, Idle> {
+        all.take(&|| cancel.is_cancelled(), &|| None)
+    }
 
     fn identified(slot: Result<Slot<'_>, Idle>) -> Slot<'_> {
         let mut slot = slot.unwrap();
@@ -251,10 +278,10 @@ mod tests {
     fn requests_go_where_fewest_are_under_way_up_to_the_limit() {
         let all = Endpoints::new(2, 2, LONG);
         let cancel = Cancel::default();
-        let slots = [(); 4].map(|()| identified(all.take(&cancel)));
+        let slots = [(); 4].map(|()| identified(take(&all, &cancel)));
         assert_eq!(slots.each_ref().map(|slot| slot.endpoint), [0, 1, 0, 1]);
         std::thread::scope(|scope| {
-            let fifth = scope.spawn(|| all.take(&cancel).unwrap().endpoint);
+            let fifth = scope.spawn(|| take(&all, &cancel).unwrap().endpoint);
             let [first, second, third, fourth] = slots;
             drop(second);
             assert_eq!(fifth.join().unwrap(), 1);
@@ -266,39 +293,66 @@ mod tests {
     fn an_unknown_endpoint_is_asked_by_one_worker() {
         let all = Endpoints::new(1, 8, LONG);
         let cancel = Cancel::default();
-        let mut first = all.take(&cancel).unwrap();
+        let mut first = take(&all, &cancel).unwrap();
         assert!(first.unknown);
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| all.take(&cancel).unwrap().unknown);
+            let second = scope.spawn(|| take(&all, &cancel).unwrap().unknown);
             first.identified();
             assert!(!second.join().unwrap());
         });
         first.forget();
         drop(first);
-        assert!(all.take(&cancel).unwrap().unknown);
+        assert!(take(&all, &cancel).unwrap().unknown);
     }
 
     #[test]
     fn one_that_rests_is_passed_over() {
         let all = Endpoints::new(2, 1, LONG);
         let cancel = Cancel::default();
-        let slot = all.take(&cancel).unwrap();
+        let slot = take(&all, &cancel).unwrap();
         assert_eq!(slot.endpoint, 0);
         slot.rest("refused".to_owned(), Some(LONG / 2));
         drop(slot);
         for _ in 0..3 {
-            assert_eq!(all.take(&cancel).unwrap().endpoint, 1);
+            assert_eq!(take(&all, &cancel).unwrap().endpoint, 1);
         }
+    }
+
+    #[test]
+    fn one_that_is_avoided_is_passed_over() {
+        let all = Endpoints::new(2, 1, LONG);
+        let cancel = Cancel::default();
+        let second = all.take(&|| false, &|| Some(0)).unwrap();
+        assert_eq!(second.endpoint, 1);
+        assert!(all.take_other(0).is_none());
+        let first = all.take_other(1).unwrap();
+        assert_eq!(first.endpoint, 0);
+        drop(second);
+        // Who waits has the first right to an endpoint.
+        std::thread::scope(|scope| {
+            let avoids = || {
+                all.take(&|| cancel.is_cancelled(), &|| Some(1))
+                    .unwrap_err()
+            };
+            let waits = scope.spawn(avoids);
+            while all.state().waiting == 0 {
+                std::thread::yield_now();
+            }
+            assert!(all.take_other(0).is_none());
+            cancel.cancel();
+            assert_eq!(waits.join().unwrap(), Idle::Over);
+        });
+        assert_eq!(all.take_other(0).unwrap().endpoint, 1);
     }
 
     #[test]
     fn when_all_rest_longer_than_the_run_is_patient_it_is_told_so() {
         let all = Endpoints::new(1, 1, Duration::from_secs(10));
         let cancel = Cancel::default();
-        let slot = all.take(&cancel).unwrap();
+        let slot = take(&all, &cancel).unwrap();
         slot.rest("refused".to_owned(), Some(LONG));
         drop(slot);
-        let idle = all.take(&cancel).unwrap_err();
+        let idle = take(&all, &cancel).unwrap_err();
         let why = "refused".to_owned();
         assert_eq!(idle, Idle::Silent { endpoint: 0, why });
     }
@@ -307,11 +361,11 @@ mod tests {
     fn who_waits_hears_that_the_run_was_stopped() {
         let all = Endpoints::new(1, 1, LONG);
         let cancel = Cancel::default();
-        let slot = all.take(&cancel).unwrap();
+        let slot = take(&all, &cancel).unwrap();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| all.take(&cancel).unwrap_err());
+            let second = scope.spawn(|| take(&all, &cancel).unwrap_err());
             cancel.cancel();
-            assert_eq!(second.join().unwrap(), Idle::Cancelled);
+            assert_eq!(second.join().unwrap(), Idle::Over);
         });
         drop(slot);
     }
@@ -319,7 +373,7 @@ mod tests {
     #[test]
     fn a_platform_that_keeps_nothing_is_seldom_tried_without_data() {
         let all = Endpoints::new(1, 1, LONG);
-        let slot = all.take(&Cancel::default()).unwrap();
+        let slot = take(&all, &Cancel::default()).unwrap();
         let mut asked = 0;
         for _ in 0..1000 {
             if !slot.sends_data() {

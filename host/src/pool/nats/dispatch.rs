@@ -15,12 +15,12 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::fleet::Fleet;
-use super::pace::Pace;
 use super::throughput::Throughput;
 use super::{NatsPool, Signal};
 use crate::digest::Digest;
 use crate::pool::PoolError;
 use crate::pool::feed::{Job, LOOKED_UP};
+use crate::pool::pace::{Pace, RunningTask};
 use crate::queue::message::{
     self, Document, FITS, HMAC_HEADER, LOST, TaskMessage, Verdict, WorkerMessage,
 };
@@ -287,14 +287,18 @@ impl<'a> Dispatch<'a> {
         if idle == 0 || self.fleet.len() < 2 {
             return Ok(());
         }
-        let slow = self.in_flight.iter().filter_map(|(&tag, task)| {
+        let running = self.in_flight.iter().filter_map(|(&tag, task)| {
             let (worker, since) = self.fleet.holder(&task.job.wanted.task)?;
             let since = since.max(task.published);
-            let cost = self.tasks.cost(task.job.task);
-            let exceeded = self.pace.is_exceeded(cost, now.duration_since(since));
-            (exceeded && task.twin.is_none()).then(|| (tag, worker.to_owned()))
+            Some(RunningTask {
+                key: (tag, worker),
+                cost: self.tasks.cost(task.job.task),
+                running: now.duration_since(since),
+                is_copied: task.twin.is_some(),
+            })
         });
-        let slow: Vec<(u64, String)> = slow.take(idle).collect();
+        let slow = self.pace.stragglers(idle, running).into_iter();
+        let slow: Vec<_> = slow.map(|(tag, worker)| (tag, worker.to_owned())).collect();
         for (tag, worker) in slow {
             let Some(job) = self.in_flight.get(&tag).map(|task| task.job.clone()) else {
                 continue;
@@ -306,7 +310,8 @@ impl<'a> Dispatch<'a> {
                     task.twin = Some(other);
                 }
             }
-            send(report, PoolEvent::of_worker(&worker, Event::TaskCopied))?;
+            let event = Event::TaskCopied { endpoint: None };
+            send(report, PoolEvent::of_worker(&worker, event))?;
         }
         Ok(())
     }

@@ -272,11 +272,10 @@ impl Retraining<'_> {
         record.retrained = Some(old.run);
         if let Some(before) = self.file.training.as_ref().filter(|_| asked.new_only) {
             // What the old model was trained on is known, too.
-            let is_read = |stamp: &&FileStamp| record.files.iter().all(|f| f.name != stamp.name);
-            let others: Vec<FileStamp> = before.files.iter().filter(is_read).cloned().collect();
-            let rows = before.rows.filter(|_| self.arrivals.changed.is_empty());
-            record.rows = rows.zip(record.rows).map(|(before, read)| before + read);
-            record.files.extend(others);
+            let is_left_out =
+                |stamp: &&FileStamp| record.files.iter().all(|read| read.name != stamp.name);
+            let before = before.files.iter().chain(&before.earlier);
+            record.earlier = before.filter(is_left_out).cloned().collect();
         }
         let guest = self.file.guest.clone();
         Ok(ModelFile::new(head, fitted, guest, Some(record)))
