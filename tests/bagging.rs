@@ -64,7 +64,7 @@ fn a_large_bag_is_fitted_in_parts() {
         &fanout,
         "
 name: large
-dataset: {source: SOURCE, target: diagnosis, positive: malignant}
+dataset: {source: SOURCE, target: diagnosis, positive: malignant, features: [worst_radius, worst_texture, worst_smoothness]}
 holdout: {fraction: 0.2, stratify: true}
 trainer: {name: decision_tree, bagging: {n_estimators: 3000, oob_score: true}}
 cv: {method: stratified_shuffle_split, n_splits: 1, test_size: 0.2}
@@ -105,7 +105,7 @@ trainers:
   - trainer: {name: logistic_regression}
   - trainer: {name: logistic_regression, bagging: true}
   - trainer: {name: k_neighbors, bagging: {n_estimators: 5}}
-  - trainer: {name: svc, bagging: {n_estimators: 3, max_samples: 0.5, bootstrap: false}}
+  - trainer: {name: svc, bagging: {n_estimators: 3, max_samples: 200, bootstrap: false}}
   - trainer: {name: decision_tree, bagging: {n_estimators: 20, random_state: 1}}
     steps: []
 cv: {method: stratified_k_fold, n_splits: 3}
@@ -177,7 +177,15 @@ fn a_model_of_a_bag_is_shown_used_and_fitted_again() {
     assert!(told.contains(reason), "{told}");
 
     partition("days/b.csv", &rows[400..]);
-    fanout.text(&["retrain", "out/model.fanout", "-o", "new.fanout"]);
+    // 9: a new model was fitted and scored, and the old one is better.
+    let retrained = fanout.run(&["retrain", "out/model.fanout", "-o", "new.fanout"]);
+    let told = text(&retrained.stdout);
+    assert!(
+        matches!(retrained.status.code(), Some(0 | 9)),
+        "{told}{}",
+        text(&retrained.stderr)
+    );
+    assert!(told.contains("fitted on 535"), "{told}");
     let [old, new] = ["out/model.fanout", "new.fanout"]
         .map(|name| head(&std::fs::read(fanout.path(name)).unwrap()));
     for field in ["trainer", "bagging", "params"] {

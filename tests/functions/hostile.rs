@@ -54,7 +54,6 @@ impl Tasks for One {
 
 fn task(trainer: &str) -> One {
     One(Task {
-        bagging: false,
         contract: CONTRACT,
         trainer: trainer.to_owned(),
         bagging: false,
