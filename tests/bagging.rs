@@ -56,7 +56,7 @@ fn a_bag_has_the_same_bytes_on_any_pool_and_in_families() {
     assert_eq!(one.differing(&served), [""; 0]);
 }
 
-/// A bag that takes more than a second, by the trainer's word: fitted in parts.
+/// A bag that takes some seconds: fitted in parts.
 #[test]
 fn a_large_bag_is_fitted_in_parts() {
     let fanout = Fanout::new();
@@ -64,9 +64,10 @@ fn a_large_bag_is_fitted_in_parts() {
         &fanout,
         "
 name: large
-dataset: {source: SOURCE, target: diagnosis, positive: malignant, features: [worst_radius, worst_texture, worst_smoothness]}
+dataset: {source: SOURCE, target: diagnosis, positive: malignant}
 holdout: {fraction: 0.2, stratify: true}
-trainer: {name: decision_tree, bagging: {n_estimators: 3000, oob_score: true}}
+steps: [{step: standard_scaler}]
+trainer: {name: logistic_regression, bagging: {n_estimators: 3000, oob_score: true}}
 cv: {method: stratified_shuffle_split, n_splits: 1, test_size: 0.2}
 ",
     );
