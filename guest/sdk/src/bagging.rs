@@ -9,7 +9,7 @@
 //!   drawn. Columns are drawn of those that the steps leave: steps are fitted once, on all
 //!   training rows.
 //! - A member depends on nothing but its index and the hyper-parameters
-//!   ([`Sampler`](draw::Sampler)). Predictions are added in the order of the members, so
+//!   (`draw::Sampler`). Predictions are added in the order of the members, so
 //!   that the largest bag contains the smaller ones, bit for bit, and parts of it are merged
 //!   to the model of one fit.
 
