@@ -1,4 +1,4 @@
-//! [`write()`]: the files of an ensemble, in the folder of results; [`sentences`], what they
+//! [`write()`]: the files of an ensemble, in the folder of results; `sentences`, what they
 //! say of its gain.
 //!
 //! | file | what |
