@@ -64,9 +64,9 @@ fn a_large_bag_is_fitted_in_parts() {
         &fanout,
         "
 name: large
-dataset: {source: SOURCE, target: diagnosis, positive: malignant}
+dataset: {source: SOURCE, target: diagnosis, positive: malignant, features: [mean_radius, mean_texture, worst_area]}
 holdout: {fraction: 0.2, stratify: true}
-trainer: {name: decision_tree, bagging: {n_estimators: 3000, oob_score: true}}
+trainer: {name: decision_tree, bagging: {n_estimators: 20000, oob_score: true, max_samples: 60}, params: {max_depth: 2}}
 cv: {method: stratified_shuffle_split, n_splits: 1, test_size: 0.2}
 ",
     );
@@ -84,7 +84,7 @@ cv: {method: stratified_shuffle_split, n_splits: 1, test_size: 0.2}
     let (many, _) = run("many", &["--workers", "3"]);
     assert_eq!(one.differing(&many), [""; 0]);
     let oob_score = one.report["best"]["oob_score"].as_f64().unwrap();
-    assert!((0.93..0.99).contains(&oob_score), "{oob_score}");
+    assert!((0.85..0.99).contains(&oob_score), "{oob_score}");
     let in_file = &head(&one.files["model.fanout"])["model"];
     assert_eq!(in_file["oob_score"], oob_score);
     assert_eq!(in_file["bagging"], true);
@@ -105,7 +105,7 @@ trainers:
   - trainer: {name: logistic_regression}
   - trainer: {name: logistic_regression, bagging: true}
   - trainer: {name: k_neighbors, bagging: {n_estimators: 5}}
-  - trainer: {name: svc, bagging: {n_estimators: 3, max_samples: 0.5, bootstrap: false}}
+  - trainer: {name: svc, bagging: {n_estimators: 3, max_samples: 200, bootstrap: false}}
   - trainer: {name: decision_tree, bagging: {n_estimators: 20, random_state: 1}}
     steps: []
 cv: {method: stratified_k_fold, n_splits: 3}
@@ -177,7 +177,10 @@ fn a_model_of_a_bag_is_shown_used_and_fitted_again() {
     assert!(told.contains(reason), "{told}");
 
     partition("days/b.csv", &rows[400..]);
-    fanout.text(&["retrain", "out/model.fanout", "-o", "new.fanout"]);
+    // 9: the old model is the better one; the new one is there all the same.
+    let retrained = fanout.run(&["retrain", "out/model.fanout", "-o", "new.fanout"]);
+    let told = text(&retrained.stderr);
+    assert!(matches!(retrained.status.code(), Some(0 | 9)), "{told}");
     let [old, new] = ["out/model.fanout", "new.fanout"]
         .map(|name| head(&std::fs::read(fanout.path(name)).unwrap()));
     for field in ["trainer", "bagging", "params"] {
