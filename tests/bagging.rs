@@ -85,7 +85,7 @@ cv: {method: stratified_shuffle_split, n_splits: 1, test_size: 0.2}
     let (many, _) = run("many", &["--workers", "3"]);
     assert_eq!(one.differing(&many), [""; 0]);
     let oob_score = one.report["best"]["oob_score"].as_f64().unwrap();
-    assert!((0.93..0.99).contains(&oob_score), "{oob_score}");
+    assert!((0.85..0.99).contains(&oob_score), "{oob_score}");
     let in_file = &head(&one.files["model.fanout"])["model"];
     assert_eq!(in_file["oob_score"], oob_score);
     assert_eq!(in_file["bagging"], true);

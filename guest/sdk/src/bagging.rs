@@ -73,8 +73,30 @@ struct BaggedModel {
 struct Member {
     /// The columns that it was fitted on; `None` for all.
     columns: Option<Vec<u32>>,
-    /// In the format of the trainer's models.
-    model: Vec<u8>,
+    /// How many bytes of its model are those of the first of these members, such as the
+    /// names of the features.
+    shared: u32,
+    /// The rest of it, in the format of the trainer's models.
+    rest: Vec<u8>,
+}
+
+impl Member {
+    /// `first` is the model of the first member, `None` for that itself.
+    fn new(columns: Option<Vec<u32>>, model: Vec<u8>, first: Option<&[u8]>) -> Self {
+        let pairs = first.unwrap_or_default().iter().zip(&model);
+        let shared = pairs.take_while(|(a, b)| a == b).count();
+        Self {
+            columns,
+            shared: shared as u32,
+            rest: model[shared..].to_vec(),
+        }
+    }
+
+    /// The model, by that of the first member; `None` if it is damaged.
+    fn model(&self, first: &[u8]) -> Option<Vec<u8>> {
+        let shared = first.get(..self.shared as usize)?;
+        Some([shared, &self.rest].concat())
+    }
 }
 
 /// The columns and the model of a [`Member`].
@@ -204,7 +226,9 @@ impl Bagging {
                 };
                 self.0.evaluate(prepared, job, &mut added)
             };
-            fits += self.member(of, job, (index, &draw), &candidates, &test, run)?;
+            let fitted_models = self.member(of, job, (index, &draw), &candidates, &test, run)?;
+            // A bag is one fit, as a forest is.
+            fits = fits.max(fitted_models);
             for &place in &fitted {
                 if sums[place].members() != index + 1 {
                     let name = &of.1.name;
@@ -348,6 +372,7 @@ impl Offer for Bagging {
         let sampler = sampler(data, job, params)?;
         let of = (data, &self.0.description());
         let mut fitted = Vec::with_capacity(range.len());
+        let mut first: Option<Vec<u8>> = None;
         for index in range.clone() {
             let draw = sampler.draw(index);
             let run = |prepared: &dyn Any, job: &Job<'_>| self.0.fit(prepared, job);
@@ -360,10 +385,9 @@ impl Offer for Bagging {
                 let predicted = self.predict_member(member, &data.matrix.take(&rows))?;
                 sums.add(&draw.counts, predicted.as_prediction());
             }
-            fitted.push(Member {
-                columns: draw.columns,
-                model,
-            });
+            let member = Member::new(draw.columns, model, first.as_deref());
+            first.get_or_insert_with(|| member.rest.clone());
+            fitted.push(member);
         }
         let model = BaggedModel {
             features: Pipeline::without_steps(&data.matrix),
@@ -389,7 +413,16 @@ impl Offer for Bagging {
             {
                 return Err(not_parts());
             }
-            whole.members.extend(part.members);
+            let first = |model: &BaggedModel| model.members.first().map(|it| it.rest.clone());
+            let (Some(of_whole), Some(of_part)) = (first(&whole), first(&part)) else {
+                return Err(not_parts());
+            };
+            for member in part.members {
+                let model = member.model(&of_part).ok_or_else(not_parts)?;
+                whole
+                    .members
+                    .push(Member::new(member.columns, model, Some(&of_whole)));
+            }
             whole.out_of_bag = match (whole.out_of_bag, part.out_of_bag) {
                 (Some(sums), Some(more)) => Some(sums.merge(&more).ok_or_else(not_parts)?),
                 (None, None) => None,
@@ -419,8 +452,12 @@ impl Offer for Bagging {
 
     fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault> {
         let model = Self::read(model)?;
-        let members = model.members.into_iter();
-        let members = members.map(|member| Ok((member.columns, self.0.open(&member.model)?)));
+        let first = model.members.first().map(|first| first.rest.clone());
+        let first = first.unwrap_or_default();
+        let members = model.members.into_iter().map(|member| {
+            let model = member.model(&first).ok_or_else(|| not_parts(self.0))?;
+            Ok((member.columns, self.0.open(&model)?))
+        });
         Ok(Box::new(OpenModel {
             features: model.features,
             members: members.collect::<Result<_, Fault>>()?,

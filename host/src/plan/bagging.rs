@@ -11,7 +11,6 @@ use serde_json::{Map, Value as Json};
 use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Entry, Node};
 use super::param::refuse;
-use super::suggest::{all_of, did_you_mean};
 
 /// Moves the parameters of the bagging of every trainer to its hyper-parameters; what is
 /// left says whether it is bagged.
@@ -68,18 +67,8 @@ pub(super) fn check(
     let mut set = Vec::new();
     for entry in asked.value.entries() {
         let key = format!("{PREFIX}{}", entry.key);
+        // What is none was noted when the plan was read.
         let Some(param) = bagged.param(&key) else {
-            let own = bagged.params.iter();
-            let own = own.filter_map(|param| param.name.strip_prefix(PREFIX));
-            let names: Vec<&str> = own.collect();
-            let names = || names.iter().copied();
-            let hint = match bagged.param(&entry.key) {
-                Some(_) => format!("it is one of `{name}`: write it into `params`"),
-                None => did_you_mean(&entry.key, names())
-                    .unwrap_or_else(|| format!("its parameters are {}", all_of(names()))),
-            };
-            let message = format!("`bagging` has no parameter `{}`", entry.key);
-            found.note(entry.place, message).hint(hint);
             continue;
         };
         if let Some(value) = entry.value.json(&mut Found::default()) {

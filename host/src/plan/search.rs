@@ -10,6 +10,7 @@ use super::form::{Context, Form, Given, Section, Variant, default, optional, req
 use super::list::List;
 use super::node::{Atom, Content, Entry};
 use super::scalar::{FILE, Int, SEED, Text};
+use super::suggest::{all_of, did_you_mean};
 use super::table::{section, tagged};
 use super::values::{Values, values};
 
@@ -109,7 +110,23 @@ impl Form for BaggingForm {
         match (given.node.atom(), &given.node.content) {
             (Some(Atom::Bool(true)), _) => Some(json!({})),
             (Some(Atom::Bool(false) | Atom::Null), _) => Some(Json::Null),
-            (_, Content::Map(_)) => FixedParams.read(given, cx),
+            (_, Content::Map(entries)) => {
+                let names: Vec<String> = bagging::params()
+                    .into_iter()
+                    .filter_map(|param| Some(param.name.strip_prefix(bagging::PREFIX)?.to_owned()))
+                    .collect();
+                let names = || names.iter().map(String::as_str);
+                let unknown = |entry: &&Entry| !names().any(|name| name == entry.key);
+                let mut all_known = true;
+                for entry in entries.iter().filter(unknown) {
+                    let message = format!("unknown field `{}` in `bagging`", entry.key);
+                    let hint = did_you_mean(&entry.key, names())
+                        .unwrap_or_else(|| format!("its fields are {}", all_of(names())));
+                    cx.note(entry.place, message).hint(hint);
+                    all_known = false;
+                }
+                FixedParams.read(given, cx).filter(|_| all_known)
+            }
             _ => {
                 let takes = "`true`, `false`, or a map of parameters";
                 let hint = "write such as `{n_estimators: 100}`";

@@ -43,10 +43,10 @@ fn a_bag_is_scored_as_its_members() {
     let plain = answer(json!({"bagging": false, "params": {"bias": 0.15}}));
     let bagged = answer(json!({"params": {"bias": 0.15}, "train_score": false}));
     assert_eq!(bagged["scores"], plain["scores"]);
-    assert_eq!((&bagged["fits"], &plain["fits"]), (&json!(10), &json!(1)));
+    assert_eq!(bagged["fits"], 1);
     let family = json!([{"bagging__n_estimators": 2}, {"bagging__n_estimators": 3}]);
     let family = answer(json!({"params": {"bias": 0.15}, "candidates": family}));
-    assert_eq!(family["fits"], 3);
+    assert_eq!(family["fits"], 1);
     assert_eq!(family["scores"][1], plain["scores"][0]);
     let permute = json!({"feature": "x", "n_repeats": 2, "random_state": 0});
     let permuted = |bagging: bool| {
