@@ -200,9 +200,8 @@ fn an_unknown_field_is_refused_by_both() {
             let of_several = path.contains("/trainer/params") || path.contains("/search/params");
             let of_final = path == "/ensemble/final_estimator/params";
             let of_step = path.contains("steps/") && path.ends_with("/params");
-            let of_bagging = path.ends_with("/trainer/bagging");
             let is_open = open.iter().any(|open| path.starts_with(open)) || of_several || of_step;
-            let is_open = is_open || of_final || of_bagging;
+            let is_open = is_open || of_final;
             let is_values = path.starts_with("/search/params/")
                 && plan
                     .pointer(&path)
