@@ -87,8 +87,7 @@ def peer(folder, depth):
     alone = time.perf_counter() - middle
     pd.DataFrame(predicted).to_parquet(folder / "theirs.parquet")
     whole = time.perf_counter() - start
-    nodes = sum(tree.tree_.node_count for tree in forest.estimators_)
-    print(json.dumps({"predict_proba": alone, "whole": whole, "nodes": nodes}))
+    print(json.dumps({"predict_proba": alone, "whole": whole}))
 
 
 def write_rows(folder, rows):
@@ -126,12 +125,11 @@ def section(kept):
             times = f"{median[name] / median['fanout']:.1f}"
             rows.append([named, what, seconds(median[name]), times, memory])
     rounds = min(len(case["times"]["fanout"]) for case in kept["depths"].values())
-    nodes = ", ".join(f"{case['nodes']:,}" for case in kept["depths"].values())
     return (
         "## Predictions\n\n"
         f"`bench/predict.py`: {kept['rows']:,} rows of {len(FEATURES) + 1} features,\n"
         f"{len(CATEGORIES) + 1} of them categories, through forests of {TREES} trees, probabilities\n"
-        f"written as Parquet; scikit-learn's forests have {nodes} nodes.\n"
+        "written as Parquet.\n"
         f"Medians of {rounds} rounds, the sides in turn, on\n"
         f"{machine['cores']} cores; memory in a run of its own. The categories are codes for\n"
         "scikit-learn, made once it has read the file; `fanout` reads them as texts.\n\n"
@@ -162,7 +160,6 @@ def compared(folder, depth, rounds):
         times["fanout"].append(measured["wall"])
         times["cpu"].append(measured["cpu"])
         _, told = measure.run(theirs)
-        nodes = told.pop("nodes")
         for name, seconds in told.items():
             times[name].append(seconds)
         print({name: f"{seconds[-1]:.2f}" for name, seconds in times.items()}, flush=True)
@@ -171,7 +168,7 @@ def compared(folder, depth, rounds):
         "scikit-learn": measure.run(theirs, sample=True)[0]["peak_memory"],
     }
     print({name: f"{peak / 1e6:.0f} MB" for name, peak in peaks.items()}, flush=True)
-    return {"times": times, "peaks": peaks, "nodes": nodes}
+    return {"times": times, "peaks": peaks}
 
 
 def main():
