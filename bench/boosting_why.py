@@ -171,7 +171,8 @@ def section(kept, tables):
     rows, unknown = [], 0
     for name, setting, metric, other, apart in losses(tables):
         found = reason(kept, name, setting, metric, other, tables["cells"][name][setting])
-        change, after = "not known", ""
+        tried = len(kept["cells"].get(name, {}).get(setting, {}))
+        change, after = f"none of {tried} tried" if tried else "not looked into", ""
         if len(apart) < MANY:
             change = "measured with few seeds"
         elif found:
@@ -186,7 +187,8 @@ def section(kept, tables):
         f"`bench/boosting_why.py`: all {len(rows)} cases of the table above in which "
         "`hist_gradient_boosting` is worse by more than two standard errors, and the first rule of "
         "one side that, changed, leaves no such difference, on the folds of the same "
-        f"{MANY} seeds. Of these cases {unknown} are not explained so."
+        f"{MANY} seeds. Of these cases {unknown} are not explained so, most since they were not "
+        "looked into yet."
     )
     return (
         "### Where boosting is worse, and why\n\n"
