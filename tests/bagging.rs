@@ -193,3 +193,37 @@ fn a_model_of_a_bag_is_shown_used_and_fitted_again() {
         assert_eq!(new["model"][field], old["model"][field], "{field}");
     }
 }
+
+/// Bagged members of an ensemble, and a bagged final estimator, are called so.
+#[test]
+fn members_and_the_final_estimator_of_an_ensemble_may_be_bagged() {
+    let fanout = Fanout::new();
+    let file = plan(
+        &fanout,
+        "
+name: stack
+dataset: {source: SOURCE, target: diagnosis, positive: malignant}
+trainers:
+  - trainer: {name: gaussian_nb}
+  - trainer: {name: decision_tree, bagging: true}
+cv: {method: stratified_k_fold, n_splits: 3}
+scoring: [roc_auc]
+ensemble:
+  method: stacking
+  final_estimator: {name: decision_tree, params: {max_depth: 2}, bagging: {n_estimators: 7}}
+",
+    );
+    let told = fanout.text(&["run", &file, "--output", "out"]);
+    for line in [
+        "final estimator bagging(decision_tree)",
+        "candidate 1, bagging(decision_tree): roc_auc",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let shown = fanout.text(&["model", "show", "out/model.fanout", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let members = shown["members"].as_array().unwrap();
+    let bagged: Vec<bool> = members.iter().map(|it| it["bagging"] == true).collect();
+    assert_eq!(bagged, [false, true, true]);
+    assert_eq!(members[2]["params"]["bagging__n_estimators"], 7);
+}

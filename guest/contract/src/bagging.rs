@@ -110,6 +110,15 @@ impl TrainerDescription {
         self.parts.as_deref() == Some(N_ESTIMATORS)
     }
 
+    /// The same trainer, as it is or [bagged](Self::bagged).
+    #[must_use]
+    pub fn chosen(&self, bagging: bool) -> Self {
+        match bagging {
+            true => self.bagged(),
+            false => self.clone(),
+        }
+    }
+
     /// The same trainer, bagged. Members are drawn by the weights of rows, so that
     /// every bagged trainer takes these; a classifier without probabilities has the
     /// shares of its members' votes.

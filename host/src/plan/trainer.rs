@@ -104,10 +104,7 @@ fn check_arm(
         .get(&["trainer", "params"])
         .map_or(&[][..], Node::entries);
     let asked = bagging::asked(arm);
-    let as_asked = |trainer: &TrainerDescription| match asked {
-        Some(_) => trainer.bagged(),
-        None => trainer.clone(),
-    };
+    let as_asked = |trainer: &TrainerDescription| trainer.chosen(asked.is_some());
     let (trainer, other) = (&as_asked(trainer), other.map(as_asked));
     let other = other.as_ref();
     let bagged = asked.map(|asked| {

@@ -99,10 +99,10 @@ pub fn write(folder: &Path, report: &Report) -> Result<(), FilesError> {
     })
 }
 
-/// The trainer of a candidate.
-pub(super) fn trainer(report: &Report, candidate: usize) -> &str {
+/// The trainer of a candidate, as the table of candidates calls it.
+pub(super) fn trainer(report: &Report, candidate: usize) -> String {
     let arm = report.plan.arms().nth(report.candidates.arm(candidate));
-    arm.map_or("", |arm| arm.trainer.name.as_str())
+    arm.map_or_else(String::new, |arm| arm.trainer.label())
 }
 
 /// The weights of members, which are 1 together.

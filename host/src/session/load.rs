@@ -364,10 +364,7 @@ impl LoadedPlan {
                 offered.cloned().collect()
             });
             Ok(Estimator {
-                trainer: match arm.trainer.bagging {
-                    true => trainer.bagged(),
-                    false => trainer.clone(),
-                },
+                trainer: trainer.chosen(arm.trainer.bagging),
                 steps: steps.collect(),
                 guest: offer.guest,
             })

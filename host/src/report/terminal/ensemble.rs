@@ -35,7 +35,7 @@ pub(super) fn lines(ensemble: &Ensemble, report: &Report) -> (String, Vec<(usize
     {
         let run = ensemble.second_stage.as_ref().map(Digest::short);
         let run = run.map(|run| format!(" (run {run})")).unwrap_or_default();
-        lines.push((2, format!("final estimator {}{run}", last.name)));
+        lines.push((2, format!("final estimator {}{run}", last.label())));
     }
     for (share, candidate) in members.iter().take(SHOWN) {
         // A final estimator has weights of its own.

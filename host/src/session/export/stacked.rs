@@ -212,6 +212,7 @@ impl Export<'_> {
         let trainer = own.plan.trainer.as_ref();
         let mut head = members[0].head.clone();
         head.trainer = trainer.map(|of| of.name.clone()).unwrap_or_default();
+        head.bagging = trainer.is_some_and(|of| of.bagging);
         head.params = trainer.map_or_else(Params::new, |of| of.params.clone());
         head.steps = Vec::new();
         head.run = own.digests.run;

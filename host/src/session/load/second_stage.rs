@@ -3,22 +3,24 @@
 use super::{LoadedPlan, combinable};
 use crate::dataset::Prepared;
 use crate::expand::Estimator;
-use crate::plan::{CheckedPlan, PlanError};
+use crate::plan::{CheckedPlan, EnsemblePlan, PlanError};
 
 impl LoadedPlan {
     /// The estimator of the second stage, where the plan has one.
     pub(super) fn second_stage(&self, prepared: &Prepared) -> Result<Option<Estimator>, PlanError> {
         let offer = self.offers.get(self.plan.arms().len());
-        let Some(offer) = offer.filter(|_| self.plan.ensemble.is_some()) else {
+        let asked = self.plan.ensemble.as_ref();
+        let asked = asked.and_then(EnsemblePlan::final_estimator);
+        let Some((offer, asked)) = offer.zip(asked) else {
             return Ok(None);
         };
         let mut suited = offer.trainers.iter();
         let learning = prepared.learning;
         let trainer = suited.find(|trainer| trainer.tasks.contains(&learning));
-        let trainer = trainer.or(offer.trainers.first()).cloned();
-        let Some(trainer) = trainer else {
+        let Some(trainer) = trainer.or(offer.trainers.first()) else {
             return Ok(None);
         };
+        let trainer = trainer.chosen(asked.bagging);
         combinable::check_second_stage(&self.plan, &trainer, prepared)?;
         Ok(Some(Estimator {
             trainer,
