@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::draw::{Draw, Sampler};
-use self::mean::{Sums, joined, of_rows, owned};
+use self::mean::{Sums, joined, owned};
 use self::out_of_bag::OutOfBag;
 use crate::contract::bagging::{BOOTSTRAP, N_ESTIMATORS, OOB_SCORE, PREFIX, SEED};
 use crate::contract::{CONTRACT, ImportanceKind, Importances};
@@ -585,8 +585,8 @@ impl Asked {
         let Some([test, train]) = &self.places else {
             return scorer.test(candidate, values.as_prediction());
         };
-        scorer.test(candidate, of_rows(values, classes, test).as_prediction())?;
-        scorer.train(candidate, of_rows(values, classes, train).as_prediction())
+        scorer.test(candidate, values.of_rows(classes, test).as_prediction())?;
+        scorer.train(candidate, values.of_rows(classes, train).as_prediction())
     }
 }
 
@@ -613,7 +613,7 @@ impl Added<'_> {
         let halves = self.halves.entry(candidate).or_default();
         halves[which] = Some(owned(prediction));
         if let [Some(test), Some(train)] = halves {
-            let both = of_rows(&joined(test, train), self.classes, order);
+            let both = joined(test, train).of_rows(self.classes, order);
             self.sums[self.places[candidate]].add(both.as_prediction());
             self.halves.remove(&candidate);
         }

@@ -95,7 +95,8 @@ struct ShuffledTarget {
 /// A trainer with its prepared data.
 struct TrainerSlot {
     offer: Chosen,
-    description: TrainerDescription,
+    /// That of a bagged trainer, once a task wants it.
+    bagged: OnceCell<TrainerDescription>,
     prepared: OnceCell<Box<dyn Any>>,
 }
 
@@ -185,21 +186,16 @@ impl Dataset {
     }
 
     fn new<G: Guest>(table: Option<Table>, splits: Splits) -> Self {
-        let description = describe::<G>();
         let slots = [false, true].into_iter().flat_map(|bagging| {
-            let described = offers::<G>().into_iter().zip(&description.trainers);
-            described.map(move |(offer, trainer)| TrainerSlot {
+            offers::<G>().into_iter().map(move |offer| TrainerSlot {
                 offer: Chosen::new(offer, bagging),
-                description: match bagging {
-                    true => trainer.bagged(),
-                    false => trainer.clone(),
-                },
+                bagged: OnceCell::new(),
                 prepared: OnceCell::new(),
             })
         });
         Self {
+            description: describe::<G>(),
             slots: slots.collect(),
-            description,
             table,
             splits,
             targets: RefCell::default(),
@@ -480,8 +476,9 @@ impl Dataset {
         Ok((fits, scoring.finish()?, artifacts))
     }
 
-    /// The steps of a candidate, if it has any, and its model as [`Offer::fit`](crate::offer::Offer::fit) returns
-    /// it, fitted on the training rows; or the part of it that the task asks for.
+    /// The steps of a candidate, if it has any, and its model as
+    /// [`Offer::fit`](crate::offer::Offer::fit) returns it, fitted on the training rows; or the
+    /// part of it that the task asks for.
     fn fit(
         &self,
         checked: &CheckedTask<'_>,
@@ -548,7 +545,7 @@ impl Dataset {
         let task = task::read(json)?;
         let place = self.place(&task.trainer, task.learning, task.bagging)?;
         let slot = &self.slots[place];
-        let trainer = &slot.description;
+        let trainer = self.described(place);
         let candidates = candidates(trainer, &task)?.into_iter();
         let (candidates, steps) = candidates
             .map(|candidate| (candidate.params, candidate.steps))
@@ -601,8 +598,17 @@ impl Dataset {
     /// The place of a trainer's slot.
     fn place(&self, name: &str, learning: Learning, bagging: bool) -> Result<usize, Fault> {
         let place = find(&self.description, name, learning)?;
-        let bagged = if bagging { self.slots.len() / 2 } else { 0 };
-        Ok(bagged + place)
+        let plain = self.description.trainers.len();
+        Ok(if bagging { plain + place } else { place })
+    }
+
+    /// The trainer of a slot.
+    fn described(&self, place: usize) -> &TrainerDescription {
+        let trainers = &self.description.trainers;
+        match place.checked_sub(trainers.len()) {
+            None => &trainers[place],
+            Some(bagged) => (self.slots[place].bagged).get_or_init(|| trainers[bagged].bagged()),
+        }
     }
 
     fn prepared<'a>(&self, slot: &'a TrainerSlot) -> Result<&'a dyn Any, Fault> {

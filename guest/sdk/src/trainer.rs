@@ -321,6 +321,34 @@ impl PredictionValues {
             Self::Numbers(numbers) => Prediction::Numbers(numbers),
         }
     }
+
+    /// The predictions of the rows at these places, which may be named twice, for a target of
+    /// `classes` classes, 0 for numbers.
+    #[must_use]
+    pub fn of_rows(&self, classes: usize, places: &[u32]) -> Self {
+        let codes =
+            |codes: &[u32]| -> Vec<u32> { places.iter().map(|at| codes[*at as usize]).collect() };
+        let table = |values: &[f64], width: usize| -> Vec<f64> {
+            let row = |at: &u32| &values[*at as usize * width..][..width];
+            places.iter().flat_map(row).copied().collect()
+        };
+        let width = if classes == 2 { 1 } else { classes };
+        match self {
+            Self::Classes(of) => Self::Classes(codes(of)),
+            Self::Binary(ones) => Self::Binary(table(ones, 1)),
+            Self::Multiclass(of) => Self::Multiclass(table(of, classes)),
+            Self::Decisions {
+                classes: of,
+                values,
+                probabilities,
+            } => Self::Decisions {
+                classes: codes(of),
+                values: table(values, width),
+                probabilities: probabilities.as_ref().map(|of| table(of, width)),
+            },
+            Self::Numbers(numbers) => Self::Numbers(table(numbers, 1)),
+        }
+    }
 }
 
 /// The values of a [`Prediction`], owned.

@@ -176,38 +176,17 @@ impl PredictedRows {
     /// The predictions of the rows at these places, which may be named twice.
     #[must_use]
     pub fn taken(&self, places: &[u32]) -> Self {
-        let width = match self.target.classes().len() {
-            2 => 1,
-            classes => classes,
-        };
-        let each = |values: &[f64], width: usize| -> Vec<f64> {
-            let row = |at: &u32| &values[*at as usize * width..][..width];
-            places.iter().flat_map(row).copied().collect()
-        };
         let codes = |codes: &[u32]| places.iter().map(|at| codes[*at as usize]).collect();
-        let values = match &self.predicted.values {
-            PredictionValues::Classes(of) => PredictionValues::Classes(codes(of)),
-            PredictionValues::Binary(ones) => PredictionValues::Binary(each(ones, 1)),
-            PredictionValues::Multiclass(table) => PredictionValues::Multiclass(each(table, width)),
-            PredictionValues::Decisions {
-                classes,
-                values,
-                probabilities,
-            } => PredictionValues::Decisions {
-                classes: codes(classes),
-                values: each(values, width),
-                probabilities: probabilities.as_ref().map(|table| each(table, width)),
-            },
-            PredictionValues::Numbers(numbers) => PredictionValues::Numbers(each(numbers, 1)),
-        };
+        let numbers = |numbers: &Vec<f64>| places.iter().map(|at| numbers[*at as usize]).collect();
+        let classes = self.target.classes().len();
         Self {
             rows: codes(&self.rows),
             splits: codes(&self.splits),
             target: taken(&self.target, places),
-            weights: self.weights.as_ref().map(|weights| each(weights, 1)),
+            weights: self.weights.as_ref().map(numbers),
             predicted: PredictionBuf {
                 classes: self.predicted.classes.clone(),
-                values,
+                values: self.predicted.values.of_rows(classes, places),
             },
         }
     }

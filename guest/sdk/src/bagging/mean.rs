@@ -185,37 +185,6 @@ pub(super) fn joined(first: &PredictionValues, second: &PredictionValues) -> Pre
     }
 }
 
-/// The predictions of some of the rows, by their places.
-pub(super) fn of_rows(
-    prediction: &PredictionValues,
-    classes: usize,
-    places: &[u32],
-) -> PredictionValues {
-    let width = width(classes);
-    let table = |values: &[f64]| -> Vec<f64> {
-        let rows = places.iter().map(|&place| place as usize * width);
-        rows.flat_map(|start| values[start..start + width].iter().copied())
-            .collect()
-    };
-    let codes =
-        |codes: &[u32]| -> Vec<u32> { places.iter().map(|&place| codes[place as usize]).collect() };
-    match prediction {
-        PredictionValues::Classes(values) => PredictionValues::Classes(codes(values)),
-        PredictionValues::Binary(values) => PredictionValues::Binary(table(values)),
-        PredictionValues::Multiclass(values) => PredictionValues::Multiclass(table(values)),
-        PredictionValues::Numbers(values) => PredictionValues::Numbers(table(values)),
-        PredictionValues::Decisions {
-            classes,
-            values,
-            probabilities,
-        } => PredictionValues::Decisions {
-            classes: codes(classes),
-            values: table(values),
-            probabilities: probabilities.as_deref().map(table),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
