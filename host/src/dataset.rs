@@ -33,7 +33,6 @@ mod newest;
 mod parts;
 mod reads;
 mod rows;
-mod second_stage;
 mod single;
 mod source;
 mod split;
@@ -53,7 +52,6 @@ pub use newest::{Arrivals, HoldNewest, Newest, NewestError, TrainedFiles};
 pub use parts::{PartOf, SplitPart};
 pub use reads::Reads;
 pub use rows::{ModelRows, RowSource, reading};
-pub use second_stage::{SecondStageError, added_column, second_stage};
 pub use source::{FileStamp, SourceColumn, SourceError, SourceSchema};
 pub use split::SplitError;
 pub use stored::{

@@ -1,5 +1,5 @@
-//! [`AddedFeature`]: a feature that a stored dataset gets behind its others, whose values
-//! no source has: the dataset with it is another dataset of the store.
+//! [`AddedFeature`]: a feature that a stored dataset gets, whose values no source has: the
+//! dataset with it is another dataset of the store.
 
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ pub struct AddedFeature {
 }
 
 impl AddedFeature {
-    fn column(&self) -> Column {
+    /// It as a column of a dataset.
+    pub fn column(&self) -> Column {
         Column {
             name: self.name.clone(),
             role: Role::Feature,
@@ -82,6 +83,14 @@ impl AddedFeature {
         };
         (self.column(), array)
     }
+}
+
+/// Where a column of a dataset is from that is made of another one.
+enum ColumnSource<'a> {
+    /// The column of the other one at this place.
+    Stored(usize),
+    /// A feature of these values, numbers or indices of its labels by row.
+    Added(&'a AddedFeature, &'a [f64]),
 }
 
 impl Prepared {
@@ -137,44 +146,83 @@ impl Prepared {
         dataset: &Bytes,
         store: &Store,
     ) -> Result<Self, DatasetError> {
-        let mut prepared = self.describing(added);
-        let place = self.features();
-        let reader = Reader::try_new(dataset.clone()).map_err(StoredError::from)?;
-        let mut fields: Vec<Field> = reader
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| (**field).clone())
+        let mut columns: Vec<_> = (0..self.layout.columns.len())
+            .map(ColumnSource::Stored)
             .collect();
-        fields.insert(place, Field::new(&added.name, added.data_type(), true));
-        let schema = Arc::new(Schema::new(fields));
-        let mut writer = DatasetWriter::new(schema, true);
+        columns.insert(self.features(), ColumnSource::Added(added, values));
+        self.describing(added).written(&columns, dataset, store)
+    }
+
+    /// The dataset of an estimator that learns from what others predict, in a file of its own
+    /// in the store: the same rows, target, weights and splits. Its features are `added`, with
+    /// their values by row, and behind these its own ones where `passthrough` is true.
+    /// `dataset` is the file of this one.
+    ///
+    /// # Errors
+    /// If that can't be read, or the other not be written.
+    pub fn second_stage(
+        &self,
+        added: &[(AddedFeature, Vec<f64>)],
+        passthrough: bool,
+        dataset: &Bytes,
+        store: &Store,
+    ) -> Result<Self, DatasetError> {
+        let kept = self.layout.columns.iter().enumerate();
+        let kept = kept.filter(|(_, column)| passthrough || column.role != Role::Feature);
+        let (columns, layout) = added
+            .iter()
+            .map(|(feature, values)| (ColumnSource::Added(feature, values), feature.column()))
+            .chain(kept.map(|(place, column)| (ColumnSource::Stored(place), column.clone())))
+            .unzip::<_, _, Vec<_>, _>();
+        let mut prepared = self.clone();
+        prepared.layout.columns = layout;
+        prepared.written(&columns, dataset, store)
+    }
+
+    /// The same with a file in the store, which has these columns of `dataset`, as the layout
+    /// says already.
+    fn written(
+        mut self,
+        columns: &[ColumnSource<'_>],
+        dataset: &Bytes,
+        store: &Store,
+    ) -> Result<Self, DatasetError> {
+        let reader = Reader::try_new(dataset.clone()).map_err(StoredError::from)?;
+        let stored = reader.schema();
+        let field = |column: &ColumnSource<'_>| match column {
+            ColumnSource::Stored(place) => stored.field(*place).clone(),
+            ColumnSource::Added(added, _) => Field::new(&added.name, added.data_type(), true),
+        };
+        let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
+        let mut writer = DatasetWriter::new(Arc::new(schema), true);
         let batches = reader.with_batch_size(BATCH).build();
         let mut from = 0;
         for batch in batches.map_err(StoredError::from)? {
             let batch: RecordBatch = batch.map_err(StoredError::from)?;
             let rows = from..from + batch.num_rows();
             from = rows.end;
-            let mut columns = batch.columns().to_vec();
-            columns.insert(place, added.values(&values[rows]).1);
-            writer.write(&columns)?;
+            let array = |column: &ColumnSource<'_>| match column {
+                ColumnSource::Stored(place) => ArrayRef::clone(batch.column(*place)),
+                ColumnSource::Added(added, values) => added.values(&values[rows.clone()]).1,
+            };
+            writer.write(&columns.iter().map(array).collect::<Vec<_>>())?;
         }
-        let written = writer.finish(Some(&prepared.layout))?;
+        let written = writer.finish(Some(&self.layout))?;
         let key = Key::dataset(&written.digest);
-        prepared.dataset = written.digest;
-        prepared.dataset_bytes = written.size;
-        prepared.repaired = Vec::new();
-        (prepared.dataset_content, prepared.reused) = match written.content {
+        self.dataset = written.digest;
+        self.dataset_bytes = written.size;
+        self.repaired = Vec::new();
+        (self.dataset_content, self.reused) = match written.content {
             Content::Memory(bytes) => {
                 let settled = store.settle(&key, written.digest, bytes.clone())?;
                 if settled == Settled::Repaired {
-                    prepared.repaired.push(key);
+                    self.repaired.push(key);
                 }
                 (Some(bytes), settled != Settled::Written)
             }
             Content::File(file) => (None, !store.create_from(&key, file)?),
             Content::None => (None, true),
         };
-        Ok(prepared)
+        Ok(self)
     }
 }

@@ -10,7 +10,7 @@ use fanout_contract::Column;
 use super::chain::Link;
 use super::predictions::Columns;
 use super::{Model, ModelHead, ModelTarget, PredictionTable, Rule, Votes};
-use crate::dataset::added_column;
+use crate::dataset::AddedFeature;
 
 /// What is wanted of the rows that a model is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,8 +225,11 @@ fn stacked(
         })
     });
     let made: Vec<ArrayRef> = made.collect::<Result<_, String>>()?;
-    let named = features.iter().map(|name| added_column(name));
-    Ok(named.zip(made).collect())
+    let named = features.iter().map(|name| AddedFeature {
+        name: name.clone(),
+        labels: Vec::new(),
+    });
+    Ok(named.map(|feature| feature.column()).zip(made).collect())
 }
 
 /// The name of a column of a target's predictions beside those of others: the target

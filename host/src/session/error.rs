@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fanout_contract::Fault;
 
-use crate::dataset::{DatasetError, NewestError, SecondStageError, SourceError, WriteError};
+use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
 use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
@@ -94,7 +94,7 @@ pub enum SessionError {
     },
     /// The dataset of a second stage can't be made.
     #[error("the dataset of the second stage can't be made")]
-    SecondDataset(#[from] SecondStageError),
+    SecondDataset(#[source] DatasetError),
     /// The final estimator can't be fitted once more.
     #[error("the refit of the final estimator failed")]
     SecondStage(#[source] TaskFault),

@@ -66,3 +66,33 @@ fn a_dataset_with_a_further_feature_is_another_of_the_store() {
     let other = prepared.with_feature(&number, &zeros, &content, &store);
     assert_ne!(other.unwrap().dataset, one.dataset);
 }
+
+#[test]
+fn a_second_stage_learns_from_what_is_added_and_from_features_where_they_pass_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("rows.csv");
+    std::fs::write(&source, "x,late\n5,0\n6,1\n7,0\n8,1\n9,0\n10,1\n").unwrap();
+    let store = Store::open(Location::new("memory://")).unwrap();
+    let prepared = prepare(&plan(&source, "late"), &store).unwrap().remove(0);
+    let content = prepared.dataset_content.clone().unwrap();
+    let values = [0.5, 0.25, 0.75, 1.0, 0.0, 0.125];
+    let feature = |name: &str| AddedFeature {
+        name: name.to_owned(),
+        labels: Vec::new(),
+    };
+    let added = ["one", "two"].map(|name| (feature(name), values.to_vec()));
+    for (passes, names) in [
+        (false, &["one", "two"][..]),
+        (true, &["one", "two", "x"][..]),
+    ] {
+        let second = prepared.second_stage(&added, passes, &content, &store);
+        let second = second.unwrap();
+        let file = store.get(&Key::dataset(&second.dataset)).unwrap().unwrap();
+        assert_eq!(feature_names(&file).unwrap(), names);
+        let numbers = column_values(&file, "two").unwrap();
+        assert_eq!(numbers, ColumnValues::Numbers(values.to_vec()));
+        let target = |file| column_values(file, "late").unwrap();
+        assert_eq!(target(&file), target(&content));
+        assert_eq!(second.layout.columns.last().unwrap().role, Role::Target);
+    }
+}

@@ -10,7 +10,7 @@ use super::super::training::{FeatureDistributions, dataset};
 use super::super::{Opening, Places, open, searched};
 use super::combined::write_model;
 use super::{Export, SessionError, fitted};
-use crate::dataset::{Prepared, second_stage};
+use crate::dataset::{AddedFeature, Prepared};
 use crate::expand::{Data, Inputs};
 use crate::model::{CompositeHead, ModelFile, ModelScore, Rule, Training};
 use crate::plan::{CheckedPlan, EnsemblePlan, Plan, Search};
@@ -156,7 +156,7 @@ impl Export<'_> {
         };
         predicted.extend(held);
         let classes = &self.prepared.classes;
-        let mut added: Vec<(String, Vec<f64>)> = Vec::new();
+        let mut added: Vec<(AddedFeature, Vec<f64>)> = Vec::new();
         for (at, rows) in predicted.iter().enumerate() {
             let columns = stacked(rows).map_err(SessionError::Assessment)?;
             let width = columns.len();
@@ -165,19 +165,24 @@ impl Export<'_> {
                 let index = member * width + place;
                 if index == added.len() {
                     let class = (width > 1).then(|| classes[place].as_str());
-                    let name = self.free_name(members[member].candidate, class);
-                    added.push((name, vec![f64::NAN; self.prepared.rows as usize]));
+                    let feature = AddedFeature {
+                        name: self.free_name(members[member].candidate, class),
+                        labels: Vec::new(),
+                    };
+                    added.push((feature, vec![f64::NAN; self.prepared.rows as usize]));
                 }
                 for (row, value) in rows.rows.iter().zip(column) {
                     added[index].1[*row as usize] = *value;
                 }
             }
         }
-        let names = added.iter().map(|(name, _)| name.clone()).collect();
+        let names = added.iter().map(|(of, _)| of.name.clone()).collect();
         let store = self.record.store();
         let dataset = dataset(store, self.prepared)?;
-        let prepared = second_stage(self.prepared, &dataset, added, passthrough, store);
-        Ok((prepared?, names))
+        let prepared = (self.prepared)
+            .second_stage(&added, passthrough, &dataset, store)
+            .map_err(SessionError::SecondDataset)?;
+        Ok((prepared, names))
     }
 
     /// The name of the feature that is made of what a candidate predicts, which no column has.
