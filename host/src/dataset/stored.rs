@@ -219,7 +219,7 @@ pub(super) fn numbers(values: &ArrayRef) -> Result<Vec<f64>, StoredError> {
 }
 
 /// All values of the column `name` of a Parquet file.
-pub(super) fn column(file: &Bytes, name: &str) -> Result<ArrayRef, StoredError> {
+fn column(file: &Bytes, name: &str) -> Result<ArrayRef, StoredError> {
     let reader = Reader::try_new(file.clone())?;
     let columns = reader.parquet_schema().columns().iter();
     let place = columns
