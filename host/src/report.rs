@@ -33,6 +33,7 @@ pub mod human;
 pub mod json;
 pub mod predictions;
 pub mod progress;
+pub mod stored;
 mod targets;
 pub mod terminal;
 pub mod usage;
