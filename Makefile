@@ -60,6 +60,7 @@ servers:
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh
 	@tests/nats/setup.sh
+	@tests/trackers/setup.sh
 
 .PHONY: python python-tests
 

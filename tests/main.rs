@@ -33,6 +33,7 @@ mod splitters;
 mod stores;
 mod structure;
 mod targets;
+mod trackers;
 mod worth;
 
 mod guests {

@@ -4,6 +4,7 @@
 
 mod check;
 mod doctor;
+mod export;
 mod gc;
 mod guest;
 mod interrupt;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Runs(runs::Runs),
     /// Print the results of any run in a store, a finished one or not.
     Show(show::Show),
+    /// Write runs of a store as Optuna, MLflow and viewers of traces read them.
+    Export(export::Export),
     /// Remove objects that no kept run names; without --yes, only list them.
     Gc(gc::Gc),
     /// Print the JSON Schema of a plan, for editors, or of the events of a run.
@@ -91,6 +94,7 @@ impl Command {
             Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
             Self::Show(show) => show.run(),
+            Self::Export(export) => export.run(),
             Self::Gc(gc) => gc.run(),
             Self::Schema(schema) => schema.run(),
             Self::Metrics(metrics) => metrics.run(),

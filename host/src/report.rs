@@ -36,7 +36,9 @@ pub mod predictions;
 pub mod progress;
 pub mod stored;
 mod targets;
+pub mod telemetry;
 pub mod terminal;
+pub mod trackers;
 pub mod usage;
 pub mod worth;
 

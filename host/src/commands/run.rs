@@ -9,6 +9,7 @@ use fanout::error::ErrorKind;
 use fanout::plan::Plan;
 use fanout::report::events::EventLog;
 use fanout::report::progress::Progress;
+use fanout::report::telemetry::{self, Telemetry};
 use fanout::run::event::{Listener, Listeners};
 use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
@@ -50,11 +51,14 @@ impl Run {
         let mut events = self.events.as_deref().map(event_log).transpose()?;
         let loaded = self.plan.load()?;
         let mut progress = self.progress(&loaded.plan);
+        let mut telemetry = telemetry();
         let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
+        listeners.extend(telemetry.as_mut().map(|it| it as &mut dyn Listener));
         listeners.extend(events.as_mut().map(|events| events as &mut dyn Listener));
         let reports = session::execute(&loaded, &options, &mut Listeners::new(listeners));
         // The progress line must be gone before anything else is printed.
         drop(progress);
+        drop(telemetry);
         if let Some(error) = events.and_then(EventLog::finish) {
             let file = self.events.unwrap_or_default();
             let message = format!("can't write the events to `{}`: {error}", file.display());
@@ -88,4 +92,16 @@ fn event_log(path: &Path) -> Result<EventLog, CommandError> {
         Box::new(BufWriter::new(file))
     };
     Ok(EventLog::new(output))
+}
+
+/// The listener for a collector of OpenTelemetry, if the environment names one.
+fn telemetry() -> Option<Telemetry> {
+    match Telemetry::of_environment()? {
+        Ok(telemetry) => Some(telemetry),
+        Err(error) => {
+            let variable = telemetry::ENDPOINT;
+            super::print_warning(&format!("`{variable}` is no use: {error}"));
+            None
+        }
+    }
 }
