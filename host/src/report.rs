@@ -34,6 +34,7 @@ pub mod json;
 pub mod predictions;
 pub mod progress;
 mod targets;
+pub mod task_stream;
 pub mod terminal;
 pub mod usage;
 pub mod worth;
