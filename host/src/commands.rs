@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
+mod dashboard;
 mod doctor;
 mod gc;
 mod guest;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// List the runs of a store.
     Runs(runs::Runs),
+    /// Serve pages that show the runs of a store in a browser, live or past.
+    Dashboard(dashboard::Serve),
     /// Print the results of any run in a store, a finished one or not.
     Show(show::Show),
     /// Remove objects that no kept run names; without --yes, only list them.
@@ -90,6 +93,7 @@ impl Command {
             Self::Status(status) => status.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
+            Self::Dashboard(serve) => serve.run(),
             Self::Show(show) => show.run(),
             Self::Gc(gc) => gc.run(),
             Self::Schema(schema) => schema.run(),
@@ -189,6 +193,11 @@ impl From<std::fmt::Error> for CommandError {
 /// Prints a warning.
 pub(crate) fn print_warning(message: &str) {
     eprintln!("warning: {message}");
+}
+
+/// Prints a line about what the program does.
+pub(crate) fn tell(message: &str) {
+    eprintln!("{message}");
 }
 
 /// Prints an error with its causes and what to do.

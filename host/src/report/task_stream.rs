@@ -147,6 +147,15 @@ impl TaskStream {
         self.origin_us.get_or_insert(time_us);
     }
 
+    /// Forgets all that it has: another process begins the run anew.
+    pub fn restart(&mut self, version: u64) {
+        *self = Self {
+            made: version,
+            version,
+            ..Self::default()
+        };
+    }
+
     /// Records that a worker began with a task. `version` rises from call to call, here and
     /// in [`Self::finished`].
     pub fn started(&mut self, version: u64, worker: &str, time_us: u64, label: TaskLabel<'_>) {
