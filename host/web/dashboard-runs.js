@@ -118,7 +118,9 @@
     const element = byId("compared-scores");
     element.hidden = runs.length === 0;
     if (runs.length === 0) return;
+    element.style.height = `${50 + 42 * runs.length}px`;
     const chart = echarts.getInstanceByDom(element) ?? echarts.init(element);
+    chart.resize();
     const dim = colour("--dim");
     const low = Math.min(...runs.map((row) => row.mean - (row.std ?? 0)));
     const high = Math.max(...runs.map((row) => row.mean + (row.std ?? 0)));
@@ -131,7 +133,7 @@
       grid: { left: 4, right: 16, top: 16, bottom: 4, containLabel: true },
       tooltip: { renderMode: "richText", formatter: ({ dataIndex }) => `${runs[dataIndex].name}\n${score(runs[dataIndex])}` },
       xAxis: { type: "value", min: low - room, max: high + room,
-        axisLabel: { color: dim, formatter: (value) => Number(value.toPrecision(4)), hideOverlap: true },
+        axisLabel: { color: dim, formatter: (value) => Number(value.toPrecision(4)), hideOverlap: true, showMinLabel: false, showMaxLabel: false },
         splitLine: { lineStyle: { color: colour("--line") } } },
       yAxis: { type: "category", inverse: true, data: runs.map((row) => `${row.name} ${row.run.slice(0, 8)}`),
         axisLabel: { color: dim, width: Math.min(220, element.clientWidth / 3), overflow: "truncate" },

@@ -291,7 +291,13 @@
 
   const chartOf = (element) => echarts.getInstanceByDom(element) ?? echarts.init(element);
 
-  const lines = (element, times, series, axis) => {
+  // Steps of an axis: of bytes, powers of two.
+  const binary = (most) => {
+    const interval = 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(1, most) / 3)));
+    return { interval, max: interval * Math.max(1, Math.ceil(most / interval)) };
+  };
+
+  const lines = (element, times, series, axis, steps = {}) => {
     const dim = colour("--dim");
     chartOf(element).setOption({
       animation: false,
@@ -308,7 +314,7 @@
       xAxis: {
         type: "value",
         max: times.at(-1),
-        axisLabel: { color: dim, formatter: (at) => text.duration(at * 1e6), hideOverlap: true },
+        axisLabel: { color: dim, formatter: (at) => text.duration(at * 1e6), hideOverlap: true, showMaxLabel: false },
         splitLine: { show: false },
         axisLine: { lineStyle: { color: colour("--line") } },
       },
@@ -316,6 +322,7 @@
         type: "value",
         min: 0,
         splitNumber: 3,
+        ...steps,
         axisLabel: { color: dim, formatter: axis },
         splitLine: { lineStyle: { color: colour("--line") } },
       },
@@ -337,7 +344,8 @@
     const cores = (value) => Number(value).toFixed(value < 10 ? 1 : 0);
     const known = cpu.some((value) => value > 0);
     lines(byId("cpu"), times, known ? [["CPU", cpu], ["busy", busy]] : [["busy", busy]], cores);
-    lines(byId("memory"), times, [["memory", memory]], (value) => (value > 0 ? text.bytes(value) : "0"));
+    lines(byId("memory"), times, [["memory", memory]], (value) => (value > 0 ? text.bytes(value) : "0"),
+      binary(Math.max(...memory)));
   };
 
   // ---- progress by trainer, split and target
@@ -416,9 +424,9 @@
     const target = targetShown();
     if (!target) return;
     const note = [];
-    if (target.sentence) note.push(target.sentence);
     const told = target.candidates.index.length;
-    const seen = target.seen ?? target.candidates_total ?? told;
+    const seen = target.candidates.total ?? told;
+    note.push(...(target.sentences ?? []));
     if (seen > told) note.push(`Shown: ${text.count(told)} of ${text.counted(seen, "candidate")}, all of the best among them.`);
     byId("results-note").textContent = note.join(" ");
     const metric = metricOf(target);
@@ -496,7 +504,7 @@
       ["std", (at) => candidates.std?.[metric]?.[at]],
       ...(several && !parameters.includes("trainer") ? [["trainer", (at) => candidates.trainer[at]]] : []),
       ...parameters.map((name) => [name, (at) => candidates.params[name]?.[at]]),
-      ...(candidates.fit_time ? [["fit time", (at) => candidates.fit_time[at]]] : []),
+      ...(candidates.fit_time?.some((time) => time !== null) ? [["fit time", (at) => candidates.fit_time[at]]] : []),
     ];
     const { column, up } = shown.sorted;
     const sorted = columns.find(([name]) => name === column) ?? columns[0];

@@ -19,6 +19,7 @@
     // 1234.5 -> "1,234.5"
     count: (number) => Number(number).toLocaleString("en"),
     duration(us) {
+      if (us === 0) return "0 s";
       const seconds = us / 1e6;
       if (seconds < 0.001) return `${Math.round(us)} µs`;
       if (seconds < 1) return `${Number((seconds * 1e3).toPrecision(3))} ms`;
@@ -123,6 +124,7 @@
     #selected = null;
     #drag = null;
     #due = false;
+    #longest = 0;
 
     constructor(element, { targets = [] } = {}) {
       this.targets = targets;
@@ -148,6 +150,7 @@
 
     update(changes) {
       this.#segments.update(changes);
+      this.#measure();
       if (this.#selected && changes.reset) this.#select(null);
       this.redraw();
     }
@@ -348,11 +351,22 @@
       return lines;
     }
 
+    // The width of the longest name of a lane.
+    #measure() {
+      const pen = this.#canvas.getContext("2d");
+      pen.font = this.#font;
+      const widths = this.#segments.lanes.map((name) => pen.measureText(name).width);
+      this.#longest = Math.max(20, ...widths);
+    }
+
+    get #font() {
+      return `12px ${getComputedStyle(document.body).fontFamily}`;
+    }
+
     #geometry() {
       const { lanes } = this.#segments;
       const width = this.#box.clientWidth;
-      const narrow = width < 500;
-      const gutter = narrow ? 74 : 130;
+      const gutter = Math.min(width < 500 ? 74 : 150, this.#longest + 12);
       const height = Math.max(7, Math.min(26, Math.floor(330 / Math.max(1, lanes.length))));
       const [from, to] = this.#range;
       const scale = (width - gutter - EDGE) / (to - from);
@@ -390,7 +404,6 @@
       pen.scale(ratio, ratio);
       const fills = Object.fromEntries(KINDS.map(({ name, colour: of }) => [name, colour(of)]));
       const [ink, dim, line] = [colour("--ink"), colour("--dim"), colour("--line")];
-      const font = getComputedStyle(document.body).fontFamily;
       const gap = height > 12 ? 2 : 1;
 
       pen.save();
@@ -436,7 +449,7 @@
       }
       pen.restore();
 
-      pen.font = `12px ${font}`;
+      pen.font = this.#font;
       pen.fillStyle = dim;
       pen.textBaseline = "middle";
       const every = Math.ceil(13 / height);

@@ -265,7 +265,11 @@ impl Board {
             self.changed.failures = self.version;
         }
         self.stream.begin(stamped.time_us);
-        self.scored.begin(target_names, target_metrics, *splits);
+        let only = match trainers.as_slice() {
+            [only] => only,
+            _ => "",
+        };
+        self.scored.begin(target_names, target_metrics, only, *splits);
         // A second stage adds its own.
         for name in trainers {
             if !self.trainers.iter().any(|known| **known == **name) {

@@ -2,11 +2,14 @@
 //! results of a run, so that the same charts draw both. Past [`KEPT`] of a target, the best
 //! half stays and of the others every second one goes: it is a picture, not the record.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fanout_contract::Params;
 use serde_json::{Map, Value, json};
+
+use crate::expand::TRAINER;
 
 /// The most candidates of a target that are told: as many points as a chart can show.
 pub const KEPT: usize = 2_000;
@@ -17,8 +20,8 @@ const TARGETS: usize = 64;
 /// The most hyper-parameters that are told.
 const PARAMS: usize = 32;
 
-/// A range of more than this factor is drawn on a logarithmic axis.
-const LOGARITHMIC: f64 = 100.0;
+/// A range of this factor and more is drawn on a logarithmic axis.
+const LOGARITHMIC: f64 = 50.0;
 
 #[derive(Clone, Debug)]
 struct Scored {
@@ -32,6 +35,8 @@ struct Scored {
 struct Target {
     name: String,
     metric: String,
+    /// The only trainer, where there is one.
+    trainer: String,
     splits: usize,
     seen: usize,
     candidates: Vec<Scored>,
@@ -47,11 +52,18 @@ pub(super) struct ScoredCandidates {
 impl ScoredCandidates {
     /// A run begins, with these targets. Those of a run before are dropped: a second stage
     /// has candidates of its own.
-    pub(super) fn begin(&mut self, names: &[String], metrics: &[String], splits: usize) {
+    pub(super) fn begin(
+        &mut self,
+        names: &[String],
+        metrics: &[String],
+        trainer: &str,
+        splits: usize,
+    ) {
         let names = names.iter().zip(metrics).take(TARGETS);
         let targets = names.map(|(name, metric)| Target {
             name: name.clone(),
             metric: metric.clone(),
+            trainer: trainer.to_owned(),
             splits,
             ..Target::default()
         });
@@ -128,25 +140,18 @@ fn sort(candidates: &mut [Scored]) {
 fn document(target: &Target) -> Value {
     let mut candidates = target.candidates.clone();
     sort(&mut candidates);
-    let mut names: Vec<&String> = Vec::new();
-    for name in candidates.iter().flat_map(|one| one.params.keys()) {
-        if names.len() < PARAMS && !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let names: BTreeSet<&String> = candidates.iter().flat_map(|one| one.params.keys()).collect();
+    let names = names.into_iter().filter(|name| *name != TRAINER).take(PARAMS);
     let (mut parameters, mut params) = (Vec::new(), Map::new());
     for name in names {
-        let values = candidates.iter().map(|one| one.params.get(name));
-        let values: Vec<Value> = values.map(|value| value.cloned().unwrap_or_default()).collect();
-        let numbers: Option<Vec<f64>> = values.iter().map(Value::as_f64).collect();
-        let log = numbers.as_ref().is_some_and(|numbers| {
-            let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            least > 0.0 && most / least > LOGARITHMIC
-        });
-        let kind = if numbers.is_some() { "number" } else { "text" };
-        parameters.push(json!({"name": name, "kind": kind, "log": log}));
-        params.insert(name.clone(), values.into());
+        let values = candidates.iter().map(|one| one.params.get(name).map(shown));
+        let values: Vec<Option<Value>> = values.collect();
+        // It tells nothing of candidates that do not differ in it.
+        if values.iter().all(|value| *value == values[0]) {
+            continue;
+        }
+        parameters.push(parameter(name, values.iter().flatten()));
+        params.insert(name.clone(), json!(values));
     }
     let ranks: Vec<usize> = candidates
         .iter()
@@ -166,23 +171,62 @@ fn document(target: &Target) -> Value {
         candidates.iter().map(of).collect::<Vec<_>>().into()
     };
     let by_metric = |values: Value| Value::Object(Map::from_iter([(target.metric.clone(), values)]));
-    let trainer = column(&|one| one.params.get("trainer").cloned().unwrap_or_default());
+    let trainer = |one: &Scored| match one.params.get(TRAINER) {
+        Some(name) => name.clone(),
+        // Where there is one alone, it is no hyper-parameter.
+        None => target.trainer.clone().into(),
+    };
     json!({
         "target": target.name,
         "metric": target.metric,
-        "seen": target.seen,
+        "metrics": [target.metric],
+        "splits": target.splits,
+        "sentences": [],
         "parameters": parameters,
         "candidates": {
+            "total": target.seen,
             "index": column(&|one| one.index.into()),
-            "trainer": trainer,
+            "trainer": column(&trainer),
             "params": params,
             "mean": by_metric(column(&|one| one.mean.into())),
             "std": by_metric(column(&|one| one.std.into())),
             "rank": by_metric(ranks.into()),
+            "fit_time": column(&|_| Value::Null),
         },
         "best": best.map(|best| best.index),
         "one_standard_error": within,
+        "anova": [],
+        "curves": null,
+        "warnings": [],
     })
+}
+
+/// A value as [`CandidateColumns`](crate::report::page::CandidateColumns) has it.
+fn shown(value: &Value) -> Value {
+    match value {
+        Value::Number(_) | Value::String(_) => value.clone(),
+        other => other.to_string().into(),
+    }
+}
+
+/// What charts are told of a hyper-parameter, as
+/// [`Parameter`](crate::report::page::Parameter) has it.
+fn parameter<'v>(name: &str, values: impl Iterator<Item = &'v Value>) -> Value {
+    let mut levels: Vec<Value> = values.cloned().collect();
+    levels.sort_by(|a, b| match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.as_str().cmp(&b.as_str()),
+    });
+    levels.dedup();
+    let numbers: Option<Vec<f64>> = levels.iter().map(Value::as_f64).collect();
+    let log = match numbers.as_deref() {
+        Some([least, _, .., most]) => *least > 0.0 && most / least >= LOGARITHMIC,
+        _ => false,
+    };
+    let kind = if numbers.is_some() { "number" } else { "text" };
+    json!({"name": name, "kind": kind, "log": log, "levels": levels})
 }
 
 #[cfg(test)]
@@ -191,7 +235,7 @@ mod tests {
 
     fn scored() -> ScoredCandidates {
         let mut scored = ScoredCandidates::default();
-        scored.begin(&["late".to_owned()], &["roc_auc".to_owned()], 5);
+        scored.begin(&["late".to_owned()], &["roc_auc".to_owned()], "tree", 5);
         scored
     }
 
@@ -208,8 +252,9 @@ mod tests {
         let tree = params(&[("trainer", "tree".into()), ("depth", json!(3))]);
         scored.add(1, 0, 0, Some(0.7), Some(0.04), lasso);
         scored.add(2, 0, 1, None, None, more);
-        scored.add(3, 0, 2, Some(0.69), Some(0.04), tree.clone());
-        scored.add(4, 0, 3, Some(0.6), Some(0.04), tree);
+        scored.add(3, 0, 2, Some(0.69), Some(0.04), tree);
+        let deep = params(&[("trainer", "tree".into()), ("depth", Value::Null)]);
+        scored.add(4, 0, 3, Some(0.6), Some(0.04), deep);
         // Told again by a run that went on.
         scored.add(5, 0, 3, Some(0.61), Some(0.04), params(&[]));
         assert_eq!((scored.seen(), scored.changed()), (4, 5));
@@ -223,13 +268,12 @@ mod tests {
         // 0.04 / √(5 - 1) = 0.02
         assert_eq!(target["one_standard_error"], json!([0, 2]));
         assert_eq!(target["best"], 0);
-        let named = |name: &str| {
-            let parameters = target["parameters"].as_array().unwrap().iter();
-            let found = parameters.clone().find(|one| one["name"] == name);
-            (found.unwrap()["kind"].clone(), found.unwrap()["log"].clone())
-        };
-        assert_eq!(named("trainer"), ("text".into(), false.into()));
-        assert_eq!(named("depth").1, false);
+        let parameters = json!([
+            {"name": "alpha", "kind": "number", "log": false, "levels": [0.001, 10]},
+            {"name": "depth", "kind": "text", "log": false, "levels": [3, "null"]},
+        ]);
+        assert_eq!(target["parameters"], parameters);
+        assert_eq!(candidates["trainer"], json!(["lasso", "tree", "tree", "lasso"]));
     }
 
     #[test]
@@ -243,7 +287,7 @@ mod tests {
         }
         let document = scored.document();
         let target = &document["targets"][0];
-        assert_eq!(target["seen"], 50_000);
+        assert_eq!(target["candidates"]["total"], 50_000);
         assert_eq!(target["parameters"][0]["log"], true);
         let means = target["candidates"]["mean"]["roc_auc"].as_array().unwrap();
         let means: Vec<f64> = means.iter().map(|mean| mean.as_f64().unwrap()).collect();
