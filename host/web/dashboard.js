@@ -25,6 +25,8 @@
     notes: { warnings: [], latest: [] },
     target: 0,
     filter: "",
+    // The indices of the candidates that are chosen on the parallel coordinates; null: all.
+    brushed: null,
     sorted: { column: "rank", up: true },
     said: -1,
   };
@@ -177,23 +179,42 @@
 
   const seconds = (number) => text.duration(number * 1e6);
 
+  const PHASES = {
+    preparing: "reading the dataset",
+    searching: "searching",
+    outer_fits: "scoring the outer splits",
+    searched: "writing the results",
+    refitting: "fitting the best candidate on all rows",
+    selecting: "selecting the ensemble",
+    refitting_members: "fitting the ensemble on all rows",
+    second_stage: "second stage of the ensemble",
+    explaining: "explaining the best candidate",
+    interrupted: "stopped",
+  };
+
+  const phaseOf = ({ phase, failure }) => {
+    if (phase === "closed") return failure ? `failed: ${failure}` : "done";
+    return PHASES[phase] ?? phase;
+  };
+
   const numbersOf = (state) => {
-    const outline = shown.outline;
-    const rows = [];
-    const best = state.best?.[0];
-    if (best) {
-      const metric = outline.target_metrics?.[best.target] ?? outline.metric ?? "score";
-      rows.push([`best ${metric}`, `${text.score(best.mean)} ± ${text.score(best.std)}`]);
+    const rows = [["now", phaseOf(state.phase)]];
+    for (const target of state.targets.slice(0, 4)) {
+      const best = target.best[0];
+      const of = state.targets.length > 1 ? `${target.name}: best ${target.metric}` : `best ${target.metric}`;
+      if (best) rows.push([of, `${text.score(best.mean)} ± ${text.score(best.std)}`]);
     }
-    if (state.eta !== null && state.eta !== undefined && !shown.isFinal) {
-      rows.push(["left, about", seconds(state.eta)]);
-    }
-    rows.push(["wall", seconds(state.wall ?? 0)]);
-    if (outline.candidates) rows.push(["candidates", text.count(outline.candidates)]);
-    rows.push(["models fitted", text.count(state.models ?? 0)]);
-    rows.push(["fits saved by families", text.count(state.saved ?? 0)]);
-    rows.push(["fits from the store", text.count(state.reused ?? 0)]);
-    rows.push(["fits failed", text.count(state.failed ?? 0)]);
+    const goes = !shown.isFinal && state.phase.phase === "searching";
+    if (goes && state.left !== null) rows.push(["left, about", seconds(state.left)]);
+    const wall = state.wall ?? (state.started_us > 0 ? (state.latest_us - state.started_us) / 1e6 : 0);
+    rows.push(["wall of the search", seconds(wall)]);
+    rows.push(["candidates", text.count(state.candidates)]);
+    rows.push(["models fitted", text.count(state.models)]);
+    rows.push(["fits saved by families", text.count(state.shared)]);
+    rows.push(["fits from the store", text.count(state.reused)]);
+    rows.push(["fits failed", text.count(state.failed)]);
+    const [parts, ofParts] = state.parts;
+    if (ofParts > 0) rows.push(["parts of models", `${text.count(parts)} of ${text.count(ofParts)}`]);
     return rows;
   };
 
@@ -398,14 +419,51 @@
 
   const targetShown = () => shown.results?.targets?.[shown.target];
 
+  // The charts of results: the element, the function, and whether it is of all candidates,
+  // whatever is filtered.
   const CHARTS = [
-    ["leaderboard", "leaderboard"],
-    ["heat-map", "heatMap"],
-    ["cost", "cost"],
-    ["parallel", "parallel"],
-    ["curves", "curves"],
-    ["anova", "anova"],
+    { id: "leaderboard", chart: "leaderboard", needs: () => true },
+    { id: "heat-map", chart: "heatMap", needs: (target) => target.parameters.length > 0 },
+    { id: "cost", chart: "cost", needs: (target) => target.candidates.fit_time?.some(Number.isFinite) },
+    { id: "parallel", chart: "parallel", needs: (target) => target.parameters.length > 0 },
+    { id: "curves", chart: "nestedCurves", needs: (target) => target.parameters.some(({ kind }) => kind === "number") },
+    { id: "anova", chart: "anova", needs: (target) => target.anova?.length > 0, all: true },
   ];
+  const EMPTY = {
+    cost: "Known when the run has ended.",
+    anova: "Known when the run has ended and more than one hyper-parameter was searched.",
+    "heat-map": "The candidates differ in no hyper-parameter.",
+    parallel: "The candidates differ in no hyper-parameter.",
+    curves: "No hyper-parameter of numbers was searched.",
+  };
+  const drawn = new Map();
+
+  // Draws a chart anew. What was chosen in its controls stays chosen.
+  const drawChart = ({ id, chart, needs }, target, options) => {
+    const element = byId(id);
+    const chosen = [...element.querySelectorAll("select")].map((select) => select.value);
+    drawn.get(id)?.();
+    drawn.delete(id);
+    element.replaceChildren();
+    const remove = target.candidates.index.length > 0 && needs(target)
+      ? Fanout.charts[chart]?.(element, target, options)
+      : null;
+    if (!remove) {
+      element.append(make("p", { class: "empty", text: EMPTY[id] ?? "There is nothing to show yet." }));
+      return;
+    }
+    drawn.set(id, remove);
+    for (const [at, select] of [...element.querySelectorAll("select")].entries()) {
+      const known = [...select.options].some((option) => option.value === chosen[at]);
+      if (known && select.value !== chosen[at]) {
+        select.value = chosen[at];
+        select.dispatchEvent(new Event("change"));
+      }
+    }
+  };
+
+  // Whether a person is at work in a chart, which is then left as it is.
+  const inUse = (id) => byId(id).matches(":hover, :focus-within");
 
   const drawResults = () => {
     const { results } = shown;
@@ -417,10 +475,11 @@
       choice.value = shown.target;
     }
     byId("target-choice").hidden = names.length < 2;
-    drawTarget();
+    drawTarget(shown.isFinal ? "end" : "news");
   };
 
-  const drawTarget = () => {
+  // `because`: `news`, `brush`, or what a person chose.
+  const drawTarget = (because) => {
     const target = targetShown();
     if (!target) return;
     const note = [];
@@ -430,13 +489,38 @@
     if (seen > told) note.push(`Shown: ${text.count(told)} of ${text.counted(seen, "candidate")}, all of the best among them.`);
     byId("results-note").textContent = note.join(" ");
     const metric = metricOf(target);
-    const kept = matching(target, metric);
-    const subset = kept.length === told ? target : subsetOf(target, kept);
-    for (const [id, chart] of CHARTS) {
-      const draw = Fanout.charts?.[chart];
-      if (draw) draw(byId(id), chart === "anova" || chart === "curves" ? target : subset, { metric });
+    const filtered = matching(target, metric);
+    const isBrushed = (at) => !shown.brushed || shown.brushed.has(target.candidates.index[at]);
+    const kept = filtered.filter(isBrushed);
+    const options = { metric, nested: shown.facts?.nested ?? [] };
+    for (const chart of because === "sort" ? [] : CHARTS) {
+      // The axes on which a person has chosen are not taken from under the hand.
+      if (chart.id === "parallel" && (shown.brushed || because === "brush")) continue;
+      if (because === "news" && drawn.has(chart.id) && inUse(chart.id)) continue;
+      const places = chart.id === "parallel" ? filtered : kept;
+      const subset = chart.all || places.length === told ? target : subsetOf(target, places);
+      drawChart(chart, subset, options);
+      if (chart.id === "parallel") listenToBrush(subset, metric);
     }
     drawCandidates(target, metric, kept);
+  };
+
+  // Tells which candidates lie in what is chosen on the axes of the parallel coordinates.
+  const listenToBrush = (target, metric) => {
+    const canvas = byId("parallel").querySelector("[_echarts_instance_]");
+    const chart = canvas && echarts.getInstanceByDom(canvas);
+    chart?.on("axisareaselected", () => {
+      // The lines are drawn from the worst to the best, see charts.js.
+      const means = target.candidates.mean[metric];
+      const places = target.candidates.index.map((_, at) => at).filter((at) => Number.isFinite(means[at]));
+      places.sort((a, b) => means[a] - means[b]);
+      const active = chart.getModel().getSeriesByIndex(0).getRawIndicesByActiveState("active");
+      shown.brushed = active.length > 0
+        ? new Set(active.map((row) => target.candidates.index[places[row]]))
+        : null;
+      byId("brush-clear").hidden = !shown.brushed;
+      drawTarget("brush");
+    });
   };
 
   const metricOf = (target) => target.metric ?? shown.results.metric;
@@ -521,7 +605,7 @@
       const button = make("button", { type: "button", text: name + (isSorted ? (up ? " ▲" : " ▼") : "") });
       button.addEventListener("click", () => {
         shown.sorted = { column: name, up: isSorted ? !up : name === "rank" || parameters.includes(name) };
-        drawTarget();
+        drawTarget("sort");
         byId("candidates").querySelectorAll("th button")[columns.findIndex(([one]) => one === name)].focus();
       });
       return make("th", { scope: "col", "aria-sort": isSorted ? (up ? "ascending" : "descending") : "none" }, button);
@@ -621,14 +705,20 @@
 
   byId("target").addEventListener("change", (event) => {
     shown.target = Number(event.target.value);
-    drawTarget();
+    clearBrush();
   });
   let typing;
   byId("filter").addEventListener("input", (event) => {
     clearTimeout(typing);
     shown.filter = event.target.value;
-    typing = setTimeout(drawTarget, 120);
+    typing = setTimeout(clearBrush, 120);
   });
+  const clearBrush = () => {
+    shown.brushed = null;
+    byId("brush-clear").hidden = true;
+    drawTarget("choice");
+  };
+  byId("brush-clear").addEventListener("click", clearBrush);
 
   const resize = () => {
     for (const element of document.querySelectorAll("#cpu, #memory")) {
@@ -638,7 +728,7 @@
   new ResizeObserver(resize).observe(byId("main"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     drawWorkers();
-    drawTarget();
+    clearBrush();
   });
 
   // For the tests of the page.

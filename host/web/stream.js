@@ -538,4 +538,13 @@
   }
 
   Fanout.stream = (element, options) => new Stream(element, options);
+
+  // All of a run at once, as charts.js draws charts: returns what removes it.
+  (Fanout.charts ??= {}).taskStream = (element, snapshot) => {
+    if (!snapshot) return null;
+    const room = make("div", { class: "scroll" });
+    element.append(room);
+    Fanout.stream(room).update(snapshot);
+    return () => room.remove();
+  };
 })();

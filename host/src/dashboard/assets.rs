@@ -45,6 +45,7 @@ pub(super) const OPEN: &[Asset] = &[
 pub(super) const CLOSED: &[Asset] = &[
     asset!(JS, "charts.js"),
     asset!(JS, "dashboard.js"),
+    asset!(JS, "dashboard-curves.js"),
     asset!(JS, "dashboard-runs.js"),
     asset!(JS, "stream.js"),
     asset!(JS, "vendor/echarts.min.js"),

@@ -35,6 +35,8 @@ pub struct Board {
     /// Tells this board from one that was made anew, whose versions are others.
     nonce: String,
     version: u64,
+    /// The number of the latest event.
+    sequence: Option<u64>,
     run: RunState,
     stream: TaskStream,
     scored: ScoredCandidates,
@@ -116,6 +118,7 @@ impl Default for Board {
         Self {
             nonce: random_name(),
             version: 0,
+            sequence: None,
             run: RunState::default(),
             stream: TaskStream::new(),
             scored: ScoredCandidates::default(),
@@ -194,7 +197,12 @@ impl Board {
     pub fn on_event(&mut self, stamped: &StampedEvent) {
         self.version += 1;
         self.ended = false;
-        self.run.on_event(stamped);
+        // Another process executes the run anew, and tells all fits once more.
+        if self.sequence.is_some_and(|last| stamped.sequence <= last) {
+            self.restart();
+        }
+        self.sequence = Some(stamped.sequence);
+        self.run.fold(stamped);
         let worker = stamped.worker.as_deref();
         match &stamped.event {
             Event::RunStarted { .. } => self.start(stamped),
@@ -242,9 +250,24 @@ impl Board {
         }
     }
 
+    fn restart(&mut self) {
+        let version = self.version;
+        *self = Self {
+            nonce: std::mem::take(&mut self.nonce),
+            version,
+            changed: Changed {
+                outline: version,
+                progress: version,
+                failures: version,
+                notes: version,
+            },
+            ..Self::default()
+        };
+        self.stream.restart(version);
+    }
+
     fn start(&mut self, stamped: &StampedEvent) {
         let Event::RunStarted {
-            run,
             trainers,
             target_names,
             target_metrics,
@@ -254,16 +277,6 @@ impl Board {
         else {
             return;
         };
-        // The plan was run again: another process went on, and tells all fits once more.
-        if self.outline.get("run") == serde_json::to_value(run).ok().as_ref() {
-            self.matrix.0.clear();
-            self.targets.0.clear();
-            self.failures.0.clear();
-            self.stream.restart(self.version);
-            self.outline.clear();
-            self.changed.progress = self.version;
-            self.changed.failures = self.version;
-        }
         self.stream.begin(stamped.time_us);
         let only = match trainers.as_slice() {
             [only] => only,
@@ -411,7 +424,7 @@ impl Board {
             }
         };
         tell("outline", outline, &|| Value::Object(self.outline.clone()));
-        tell("state", self.version, &|| json!(self.run.at(now_us)));
+        tell("state", self.version, &|| self.state(now_us));
         tell("progress", progress, &|| self.progress());
         tell("failures", failures, &|| json!(self.failures.0));
         tell("notes", notes, &|| {
@@ -423,6 +436,14 @@ impl Board {
         tell("stream", self.version, &|| self.stream.changes(since));
         parts.insert("ended".to_owned(), self.ended.into());
         parts.into()
+    }
+
+    /// Where the run is, with the seconds that are left.
+    fn state(&self, now_us: u64) -> Value {
+        let mut state = json!(self.run);
+        let left = self.run.time_left(now_us);
+        state["left"] = left.map(|left| left.as_secs_f64()).into();
+        state
     }
 
     fn progress(&self) -> Value {

@@ -1,7 +1,7 @@
 //! [`Runs`]: the runs that pages can show: those of the store, and those that this process
 //! executes. A run of the store is followed by its journal as long as a page shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -194,6 +194,7 @@ impl Runs {
             "features": manifest.features,
             "plan": manifest.plan_fields(),
             "digests": manifest.digests(),
+            "nested": nested(&manifest),
             "live": is_live,
             "ended": summary.is_some(),
             "warnings": summary.map_or(Vec::new(), |summary| summary.warnings),
@@ -312,6 +313,13 @@ fn follow_journal(store: Store, run: Digest, board: &Arc<Followed>) -> std::io::
         }
     })?;
     Ok(())
+}
+
+/// The names of nested hyper-parameters.
+fn nested(manifest: &Manifest) -> BTreeSet<&str> {
+    let params = manifest.inputs.arms.iter().flat_map(|arm| &arm.trainer.params);
+    let nested = params.filter(|param| param.nested);
+    nested.map(|param| param.name.as_str()).collect()
 }
 
 /// Seconds since 1970.
