@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Show(show::Show),
     /// Remove objects that no kept run names; without --yes, only list them.
     Gc(gc::Gc),
-    /// Print the JSON Schema of a plan, for editors.
+    /// Print the JSON Schema of a plan, for editors, or of the events of a run.
     Schema(schema::Schema),
     /// List the metrics that a plan may name, and what they need.
     Metrics(metrics::Metrics),

@@ -31,6 +31,7 @@ pub mod files;
 pub mod findings;
 pub mod human;
 pub mod json;
+pub mod live;
 pub mod predictions;
 pub mod progress;
 mod targets;
