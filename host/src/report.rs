@@ -34,6 +34,7 @@ pub mod json;
 pub mod live;
 pub mod predictions;
 pub mod progress;
+pub mod stored;
 mod targets;
 pub mod task_stream;
 pub mod terminal;

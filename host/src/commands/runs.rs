@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use clap::Args;
-use fanout::report::Report;
 use fanout::report::human::{aligned, count, score};
-use fanout::run::history::{History, Replay, RunEntry};
+use fanout::report::stored::StoredRun;
+use fanout::run::history::{History, RunEntry};
 use fanout::run::manifest::Manifest;
 use fanout::run::summary::Summary;
 use fanout::store::Store;
@@ -105,28 +105,11 @@ pub(super) fn row(
             "finished"
         }
         None => {
-            let replay = Replay::new(store, manifest)?;
-            (candidates, splits) = (replay.results.candidates, replay.results.splits);
-            (done, failed) = (replay.done, replay.results.fit_counts.failed);
-            let report = Report {
-                plan: replay.plan,
-                digests: manifest.digests(),
-                candidates: replay.expansion.candidates,
-                results: replay.results,
-                findings: replay.findings,
-                baseline: replay.baseline,
-                lead: None,
-                threshold: None,
-                ensemble: None,
-                worth: None,
-                explanations: None,
-                holdout: None,
-                oob_score: None,
-                model: None,
-                warnings: Vec::new(),
-                failure: None,
-                usage: None,
-            };
+            let StoredRun {
+                report, done: fits, ..
+            } = StoredRun::read(store, manifest, None)?;
+            (candidates, splits) = (report.results.candidates, report.results.splits);
+            (done, failed) = (fits, report.results.fit_counts.failed);
             best = report.best().map(|found| Best {
                 metric: found.metric,
                 mean: Some(found.mean),

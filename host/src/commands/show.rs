@@ -4,18 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fanout::error::ErrorKind;
-use fanout::expand::Expansion;
 use fanout::plan::SourceFormat;
 use fanout::report::human::score;
 use fanout::report::predictions as table;
-use fanout::report::{Report, ensemble, files, worth};
-use fanout::run::history::{History, Replay};
-use fanout::run::manifest::Manifest;
-use fanout::run::predictions::{self, PredictionsError};
-use fanout::run::record::Record;
+use fanout::report::stored::StoredRun;
+use fanout::report::{ensemble, files, worth};
+use fanout::run::history::History;
+use fanout::run::predictions::PredictionsError;
 use fanout::run::summary::Summary;
 use fanout::session::explain_again;
-use fanout::store::Store;
 use fanout::worth::PredictedRows;
 use serde_json::json;
 
@@ -58,86 +55,22 @@ impl Show {
         if let Some(summary) = summary.as_ref().filter(|summary| summary.is_of_fit()) {
             return self.show_fit(&manifest.plan().name, summary);
         }
-        let mut replay = Replay::new(&store, &manifest)?;
-        replay.plan.output = self.output;
-        replay.plan.store = store.url().into();
-
-        let (mut warnings, lead, threshold, worth, combined, explained, oob_score) = match summary {
-            Some(summary) => (
-                summary.warnings,
-                summary.lead,
-                summary.threshold,
-                summary.worth,
-                summary.ensemble,
-                summary.explained,
-                summary.oob_score,
-            ),
-            None => Default::default(),
-        };
-        warnings.extend(
-            replay.damaged.iter().map(|key| {
-                format!("`{key}` is damaged; running the plan again makes its fits again")
-            }),
-        );
-        if let Some(first) = replay.unproven.first() {
-            let count = replay.unproven.len();
-            warnings.push(format!(
-                "{count} parts, `{first}` among them, carry no valid HMAC and are not shown; \
-                 running the plan again makes their fits again"
-            ));
-        }
-        let fits = replay.expansion.fits();
-        if replay.done < fits {
-            warnings.push(format!(
-                "only {} of {fits} fits are done; running the plan again goes on",
-                replay.done
-            ));
-        }
-        let mut report = Report {
-            plan: replay.plan,
-            digests: manifest.digests(),
-            candidates: replay.expansion.candidates.clone(),
-            results: replay.results,
-            findings: replay.findings,
-            baseline: replay.baseline,
-            lead,
-            threshold,
-            ensemble: combined,
-            worth,
-            explanations: None,
-            holdout: replay.holdout,
-            oob_score,
-            model: None,
-            warnings,
-            failure: None,
-            usage: None,
-        };
-        if let Some(explained) = explained {
-            explain_again(
-                &store,
-                &manifest,
-                &replay.expansion,
-                &explained,
-                &mut report,
-            )?;
-        }
+        let mut run = StoredRun::read(&store, &manifest, summary)?;
+        run.report.plan.output = self.output;
+        explain_again(&store, &mut run)?;
+        let report = &run.report;
         if let Some(folder) = &report.plan.output {
-            files::write(folder, &report)?;
-            ensemble::write(folder, &report)?;
+            files::write(folder, report)?;
+            ensemble::write(folder, report)?;
             if let Some(found) = &report.explanations {
                 found.write(folder)?;
             }
         }
         let best = report.chosen().map(|chosen| chosen.index);
-        let held = Held {
-            store: &store,
-            manifest: &manifest,
-            expansion: &replay.expansion,
-        };
         if let (Some(folder), Some(_), Some(best)) = (&report.plan.output, &report.worth, best) {
-            let (out_of_fold, holdout) = held.predictions(best)?;
+            let (out_of_fold, holdout) = run.predictions(best)?;
             let out_of_fold = out_of_fold.map(PredictedRows::first_of_each_row);
-            worth::write(folder, &report, out_of_fold.as_ref(), holdout.as_ref())?;
+            worth::write(folder, report, out_of_fold.as_ref(), holdout.as_ref())?;
         }
         if let (Some(path), Some(format)) = (&self.predictions, format) {
             let candidate = match self.candidate {
@@ -148,9 +81,9 @@ impl Show {
                 }
                 wanted => wanted.or(best),
             };
-            held.write(path, format, candidate)?;
+            write_predictions(&run, path, format, candidate)?;
         }
-        show(&report, self.json)
+        show(report, self.json)
     }
 
     /// Shows a run of one fit, which `fanout retrain` made.
@@ -178,44 +111,21 @@ impl Show {
     }
 }
 
-/// What a store holds of a run.
-struct Held<'a> {
-    store: &'a Store,
-    manifest: &'a Manifest,
-    expansion: &'a Expansion,
-}
-
-impl Held<'_> {
-    /// What a candidate predicts of all test rows, and of the hold-out rows, as far as
-    /// the store has it.
-    fn predictions(
-        &self,
-        candidate: usize,
-    ) -> Result<(Option<PredictedRows>, Option<PredictedRows>), PredictionsError> {
-        let record = Record::to_read(self.store.clone());
-        let truth = predictions::truth(self.store, self.manifest)?;
-        let read = |splits| predictions::read(&record, self.expansion, candidate, splits, &truth);
-        let holdout = self.manifest.holdout.as_ref().map(std::slice::from_ref);
-        let holdout = holdout.map_or(Ok(None), read)?;
-        Ok((read(&self.expansion.splits)?, holdout))
-    }
-
-    /// Writes what a candidate predicts.
-    fn write(
-        &self,
-        path: &Path,
-        format: SourceFormat,
-        candidate: Option<usize>,
-    ) -> Result<(), CommandError> {
-        let Some(candidate) = candidate else {
-            let message = "no candidate of this run has a score on every split";
-            return Err(CommandError::new(ErrorKind::Unscored, message)
-                .hint("`fanout run` with its plan goes on"));
-        };
-        match self.predictions(candidate)? {
-            (Some(rows), holdout) => Ok(table::write(path, format, &rows, holdout.as_ref())?),
-            (None, _) => Err(PredictionsError::Missing { candidate }.into()),
-        }
+/// Writes what a candidate of a run predicts.
+fn write_predictions(
+    run: &StoredRun,
+    path: &Path,
+    format: SourceFormat,
+    candidate: Option<usize>,
+) -> Result<(), CommandError> {
+    let Some(candidate) = candidate else {
+        let message = "no candidate of this run has a score on every split";
+        return Err(CommandError::new(ErrorKind::Unscored, message)
+            .hint("`fanout run` with its plan goes on"));
+    };
+    match run.predictions(candidate)? {
+        (Some(rows), holdout) => Ok(table::write(path, format, &rows, holdout.as_ref())?),
+        (None, _) => Err(PredictionsError::Missing { candidate }.into()),
     }
 }
 

@@ -9,35 +9,39 @@ use super::SessionError;
 use super::explain::Explainer;
 use super::export::fitted;
 use crate::dataset::feature_names;
-use crate::expand::Expansion;
 use crate::model::ModelTarget;
 use crate::plan::ExplainPlan;
 use crate::pool::PoolError;
 use crate::report::Report;
+use crate::report::stored::StoredRun;
 use crate::run::event::Listeners;
-use crate::run::manifest::Manifest;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::predictions::{self, PredictionsError};
 use crate::run::record::Record;
-use crate::run::summary::Explained;
 use crate::run::tasks::{SingleTask, Tasks};
 use crate::sandbox::{Sandbox, default_cache};
 use crate::store::{Key, Store};
 use crate::task::{Cancel, TaskFault};
 
-/// Explains the chosen candidate of `report` as its run did: the scores of permuted
+/// Explains the chosen candidate of a run as the run did: the scores of permuted
 /// features are those of the store, and the rest is told by the model there, in the
-/// sandbox. What the store has no more is a warning of the report.
+/// sandbox. What the store has no more is a warning of the report. A run that explained
+/// nothing stays as it is.
 ///
 /// # Errors
 /// If the store can't be read, or the guest does not run.
-pub fn explain_again(
-    store: &Store,
-    manifest: &Manifest,
-    expansion: &Expansion,
-    explained: &Explained,
-    report: &mut Report,
-) -> Result<(), SessionError> {
+pub fn explain_again(store: &Store, run: &mut StoredRun) -> Result<(), SessionError> {
+    let StoredRun {
+        manifest,
+        expansion,
+        report,
+        explained: Some(explained),
+        ..
+    } = run
+    else {
+        return Ok(());
+    };
+    let (manifest, expansion, explained) = (&*manifest, &*expansion, &*explained);
     let Some(chosen) = report.chosen().map(|chosen| chosen.index) else {
         return Ok(());
     };
