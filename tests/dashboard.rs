@@ -141,7 +141,12 @@ fn a_run_that_goes_on_is_shown_as_it_goes_on_and_to_its_end() {
     // Enough for some seconds, whatever the machine.
     let mut command = fanout.command();
     command.args(["run", &example("digits.yaml"), "--workers", "1"]);
-    command.args(["--set", "families=off", "--set", "search.params.n_estimators={range: [1, 40]}"]);
+    command.args([
+        "--set",
+        "families=off",
+        "--set",
+        "search.params.n_estimators={range: [1, 40]}",
+    ]);
     command.arg(format!("--dashboard={HERE}"));
     let mut served = Served::start(command);
     writeln!(browser.stdin.take().unwrap(), "{}", served.url).unwrap();
@@ -208,7 +213,9 @@ fn a_dashboard_with_a_token_answers_whoever_has_it_and_never_tells_it() {
     let address = served.address();
     let foreign = ask(
         &address,
-        &format!("GET / HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"),
+        &format!(
+            "GET / HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+        ),
     );
     assert!(foreign.starts_with("HTTP/1.1 403 "), "{foreign}");
     let whole = ask(
@@ -235,11 +242,20 @@ fn an_address_that_others_reach_needs_a_token() {
     };
     let (code, said) = run(None);
     assert_eq!(code, Some(2));
-    assert!(said.contains("can be reached from other machines, and there is no token"), "{said}");
-    assert!(said.contains("hint: set one (`export FANOUT_DASHBOARD_TOKEN="), "{said}");
+    assert!(
+        said.contains("can be reached from other machines, and there is no token"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: set one (`export FANOUT_DASHBOARD_TOKEN="),
+        "{said}"
+    );
     let (code, said) = run(Some("short-secret"));
     assert_eq!(code, Some(2));
-    assert!(said.contains("expected at least 16") && !said.contains("short-secret"), "{said}");
+    assert!(
+        said.contains("expected at least 16") && !said.contains("short-secret"),
+        "{said}"
+    );
 }
 
 /// The events of a run of [`MANY`] tasks on 8 workers, as a process would have told them.
@@ -316,7 +332,8 @@ fn many_events(run: Digest) -> Vec<StampedEvent> {
             ]
             .into_iter()
             .collect();
-            let mean = 0.9 - (depth as f64 - 9.0).powi(2) / 2_000.0 - (rate.log10() + 1.2).powi(2) / 50.0;
+            let mean =
+                0.9 - (depth as f64 - 9.0).powi(2) / 2_000.0 - (rate.log10() + 1.2).powi(2) / 50.0;
             tell(
                 started + wall,
                 None,

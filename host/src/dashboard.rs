@@ -3,7 +3,7 @@
 //! any other machine; it executes nothing, and writes nothing. On any address but this
 //! machine's own it demands a token.
 //!
-//! What a page shows of a run is a [`Board`](board::Board), folded from the run's events, of
+//! What a page shows of a run is a `Board`, folded from the run's events, of
 //! bounded size; `docs/dashboard.md` states the bounds.
 
 mod access;
@@ -71,11 +71,7 @@ impl Dashboard {
     ///
     /// # Errors
     /// If the address can't be listened at.
-    pub fn open(
-        store: Store,
-        address: SocketAddr,
-        access: Access,
-    ) -> Result<Self, DashboardError> {
+    pub fn open(store: Store, address: SocketAddr, access: Access) -> Result<Self, DashboardError> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(STORE_THREADS)
@@ -83,7 +79,9 @@ impl Dashboard {
             .build()
             .map_err(DashboardError::Threads)?;
         let refused = |source| DashboardError::Address { address, source };
-        let listener = runtime.block_on(TcpListener::bind(address)).map_err(refused)?;
+        let listener = runtime
+            .block_on(TcpListener::bind(address))
+            .map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let served = Arc::new(Served {
             access: access.at(address),
@@ -94,7 +92,7 @@ impl Dashboard {
         let (stop, stopped) = oneshot::channel();
         let serve = async move {
             tokio::select! {
-                served = axum::serve(Limited::new(listener), router) => drop(served),
+                served = axum::serve(Limited::new(listener), router).into_future() => drop(served),
                 // Dropped, too, when the dashboard is.
                 _ = stopped => {}
             }

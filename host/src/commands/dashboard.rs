@@ -54,8 +54,7 @@ impl Serve {
         let dashboard = open(store, self.addr, self.allow_host)?;
         let (sender, stopped) = mpsc::channel();
         let stop = move || drop(sender.send(()));
-        ctrlc::set_handler(stop)
-            .map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
+        ctrlc::set_handler(stop).map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
         super::tell(&format!("dashboard: {}", dashboard.url()));
         drop(stopped.recv());
         Ok(())

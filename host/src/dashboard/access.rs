@@ -13,7 +13,7 @@ use sha2::Sha256;
 use crate::digest::hexadecimal;
 
 /// The environment variable that holds the token.
-pub const VARIABLE: &str = "FANOUT_DASHBOARD_TOKEN";
+const VARIABLE: &str = "FANOUT_DASHBOARD_TOKEN";
 
 /// The fewest characters of a token: of random ones, beyond guessing.
 const SHORTEST: usize = 16;
@@ -71,9 +71,7 @@ impl Token {
             return Err(AccessError::Malformed);
         }
         let hmac = Hmac::new_from_slice(text.as_bytes());
-        Ok(Self(Arc::new(
-            hmac.expect("HMAC takes keys of any length"),
-        )))
+        Ok(Self(Arc::new(hmac.expect("HMAC takes keys of any length"))))
     }
 
     /// What a browser keeps: whoever reads it learns nothing of the token.
@@ -111,7 +109,7 @@ impl std::fmt::Debug for Token {
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is answered.
     Granted,
     /// It has no token, and may show one.
@@ -151,13 +149,13 @@ impl Access {
     }
 
     /// The same at the address that the listener got, whose port is no longer 0.
-    pub fn at(self, address: SocketAddr) -> Self {
+    pub(super) fn at(self, address: SocketAddr) -> Self {
         Self { address, ..self }
     }
 
     /// What becomes of a request with these headers. `changes` says whether it is one that
     /// changes anything, such as to log in: such a request names its origin.
-    pub fn judge(&self, headers: &HeaderMap, changes: bool) -> Verdict {
+    pub(super) fn judge(&self, headers: &HeaderMap, changes: bool) -> Verdict {
         let Some(host) = single(headers, &header::HOST).filter(|host| self.knows(host)) else {
             return Verdict::Foreign;
         };
@@ -184,7 +182,7 @@ impl Access {
     }
 
     /// The `Set-Cookie` of a browser that sends `text` as the token; `None` if it is another.
-    pub fn log_in(&self, text: &str) -> Option<String> {
+    pub(super) fn log_in(&self, text: &str) -> Option<String> {
         let token = self.token.as_ref().filter(|token| token.is(text.trim()))?;
         let (name, pass) = (self.cookie(), token.pass());
         Some(format!(
@@ -218,7 +216,9 @@ impl Access {
             Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
             _ => (host, Some(80)),
         };
-        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let bare = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
         let address: Option<IpAddr> = bare.unwrap_or(name).parse().ok();
         let own_port = port == Some(self.address.port());
         let named = name.to_ascii_lowercase();
@@ -248,14 +248,12 @@ mod tests {
     const SECRET: &str = "0123456789abcdef";
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pairs = pairs.iter();
-        let pairs = pairs.map(|(name, value)| {
-            let name = HeaderName::from_static(name);
-            (name, HeaderValue::from_str(value).unwrap())
-        });
         // Not `collect`, which keeps the last of a name.
         let mut headers = HeaderMap::new();
-        pairs.for_each(|(name, value)| drop(headers.append(name, value)));
+        for (name, value) in pairs {
+            let value = HeaderValue::from_str(value).unwrap();
+            headers.append(HeaderName::from_static(name), value);
+        }
         headers
     }
 
@@ -270,7 +268,12 @@ mod tests {
             let refused = Access::new(address.parse().unwrap(), vec![], None);
             assert!(matches!(refused, Err(AccessError::Open(_))), "{address}");
         }
-        for short in ["", "0123456789abcde", "0123456789 abcdef", "ünïcödë-0123456789"] {
+        for short in [
+            "",
+            "0123456789abcde",
+            "0123456789 abcdef",
+            "ünïcödë-0123456789",
+        ] {
             assert!(Token::new(short).is_err(), "{short}");
         }
         let none = Token::from_env(|_| None).unwrap();
@@ -322,7 +325,12 @@ mod tests {
         };
         for changes in [false, true] {
             assert_eq!(judge("http://localhost:8787", changes), Verdict::Granted);
-            for origin in ["http://evil.example", "null", "http://localhost:80", "localhost:8787"] {
+            for origin in [
+                "http://evil.example",
+                "null",
+                "http://localhost:80",
+                "localhost:8787",
+            ] {
                 assert_eq!(judge(origin, changes), Verdict::Foreign, "{origin}");
             }
         }
@@ -344,8 +352,16 @@ mod tests {
             let pairs = [("host", "10.0.0.1:8787"), (name, value)];
             open.judge(&headers(&pairs), false)
         };
-        assert_eq!(judge("authorization", &format!("Bearer {SECRET}")), Verdict::Granted);
-        for wrong in ["Bearer 0123456789abcdeF", "Bearer ", "Basic x", "Bearer 0123456789abcdef0"] {
+        assert_eq!(
+            judge("authorization", &format!("Bearer {SECRET}")),
+            Verdict::Granted
+        );
+        for wrong in [
+            "Bearer 0123456789abcdeF",
+            "Bearer ",
+            "Basic x",
+            "Bearer 0123456789abcdef0",
+        ] {
             assert_eq!(judge("authorization", wrong), Verdict::Unknown, "{wrong}");
         }
         assert_eq!(open.log_in("0123456789abcdeX"), None);
@@ -356,7 +372,10 @@ mod tests {
         assert_eq!(judge("cookie", &format!("a=b; {pair}")), Verdict::Granted);
         assert_eq!(judge("cookie", &format!("{pair}0")), Verdict::Unknown);
         // Nor does the token itself, where the cookie is expected.
-        assert_eq!(judge("cookie", &format!("fanout_dashboard_8787={SECRET}")), Verdict::Unknown);
+        assert_eq!(
+            judge("cookie", &format!("fanout_dashboard_8787={SECRET}")),
+            Verdict::Unknown
+        );
         assert_eq!(access("127.0.0.1:1", None).log_in(SECRET), None);
     }
 }

@@ -31,7 +31,7 @@ const TOLD: [usize; 3] = [32, 64, 128];
 
 /// What a page shows of a run.
 #[derive(Debug)]
-pub struct Board {
+pub(super) struct Board {
     /// Tells this board from one that was made anew, whose versions are others.
     nonce: String,
     version: u64,
@@ -136,35 +136,37 @@ impl Default for Board {
 
 impl Board {
     /// One that has seen nothing.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// How much it has seen. Rises with every change.
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.version
     }
 
     /// What a reader that has all up to now names when it comes again.
-    pub fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         format!("{}.{}", self.nonce, self.version)
     }
 
     /// The version that a reader has who names `id`; 0 for what another board told.
-    pub fn version_of(&self, id: &str) -> u64 {
+    pub(super) fn version_of(&self, id: &str) -> u64 {
         let version = id.strip_prefix(&self.nonce);
         let version = version.and_then(|rest| rest.strip_prefix('.')?.parse().ok());
         // One that was never told here is no version.
-        version.filter(|version| *version <= self.version).unwrap_or(0)
+        version
+            .filter(|version| *version <= self.version)
+            .unwrap_or(0)
     }
 
     /// Whether nothing more will change.
-    pub fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         self.ended
     }
 
     /// Ends it: the run's process is done, or there is nothing more to read.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if !self.ended {
             self.version += 1;
             self.ended = true;
@@ -172,14 +174,19 @@ impl Board {
     }
 
     /// The id of the run; `None` before it began.
-    pub fn run(&self) -> Option<String> {
+    pub(super) fn run(&self) -> Option<String> {
         self.outline.get("run")?.as_str().map(ToOwned::to_owned)
     }
 
     /// Records that what is to be told can't be read now. Once for each reason.
-    pub fn fail(&mut self, reason: &str) {
+    pub(super) fn fail(&mut self, reason: &str) {
         let text = format!("the events can't be read: {reason}");
-        if self.notes.warnings.back().is_none_or(|note| note.text != text) {
+        if self
+            .notes
+            .warnings
+            .back()
+            .is_none_or(|note| note.text != text)
+        {
             self.version += 1;
             self.note(None, text, true);
         }
@@ -187,14 +194,14 @@ impl Board {
 
     /// Records that so many events were not seen, since they came faster than they could be
     /// taken.
-    pub fn missed(&mut self, events: u64) {
+    pub(super) fn missed(&mut self, events: u64) {
         self.version += 1;
         let text = format!("{events} events came too fast and are not shown here");
         self.note(None, text, true);
     }
 
     /// Takes in an event.
-    pub fn on_event(&mut self, stamped: &StampedEvent) {
+    pub(super) fn on_event(&mut self, stamped: &StampedEvent) {
         self.version += 1;
         self.ended = false;
         // Another process executes the run anew, and tells all fits once more.
@@ -278,11 +285,12 @@ impl Board {
             return;
         };
         self.stream.begin(stamped.time_us);
-        let only = match trainers.as_slice() {
+        let only: &str = match trainers.as_slice() {
             [only] => only,
             _ => "",
         };
-        self.scored.begin(target_names, target_metrics, only, *splits);
+        self.scored
+            .begin(target_names, target_metrics, only, *splits);
         // A second stage adds its own.
         for name in trainers {
             if !self.trainers.iter().any(|known| **known == **name) {
@@ -410,7 +418,7 @@ impl Board {
 
     /// What changed after version `since`, by the name of the part. `now_us` is the time, in
     /// microseconds since 1970.
-    pub fn changes(&self, since: u64, now_us: u64) -> Value {
+    pub(super) fn changes(&self, since: u64, now_us: u64) -> Value {
         let mut parts = Map::new();
         let Changed {
             outline,
@@ -427,12 +435,16 @@ impl Board {
         tell("state", self.version, &|| self.state(now_us));
         tell("progress", progress, &|| self.progress());
         tell("failures", failures, &|| json!(self.failures.0));
-        tell("notes", notes, &|| {
-            json!({"warnings": self.notes.warnings, "latest": self.notes.latest})
-        });
-        tell("scored", self.scored.changed(), &|| {
-            json!({"version": self.scored.changed(), "candidates": self.scored.seen()})
-        });
+        tell(
+            "notes",
+            notes,
+            &|| json!({"warnings": self.notes.warnings, "latest": self.notes.latest}),
+        );
+        tell(
+            "scored",
+            self.scored.changed(),
+            &|| json!({"version": self.scored.changed(), "candidates": self.scored.seen()}),
+        );
         tell("stream", self.version, &|| self.stream.changes(since));
         parts.insert("ended".to_owned(), self.ended.into());
         parts.into()
@@ -442,20 +454,22 @@ impl Board {
     fn state(&self, now_us: u64) -> Value {
         let mut state = json!(self.run);
         let left = self.run.time_left(now_us);
-        state["left"] = left.map(|left| left.as_secs_f64()).into();
+        state["left"] = left.as_ref().map(Duration::as_secs_f64).into();
         state
     }
 
     fn progress(&self) -> Value {
         let matrix = self.matrix.0.iter();
-        let matrix: Vec<_> = matrix.map(|((one, two), counts)| json!([one, two, counts])).collect();
+        let matrix: Vec<_> = matrix
+            .map(|((one, two), counts)| json!([one, two, counts]))
+            .collect();
         let targets = self.targets.0.iter();
         let targets: Vec<_> = targets.map(|(one, counts)| json!([one, counts])).collect();
         json!({"trainers": self.trainers, "matrix": matrix, "targets": targets})
     }
 
     /// The candidates that are scored so far, in the form of the results of a run.
-    pub fn scored(&self) -> Value {
+    pub(super) fn scored(&self) -> Value {
         self.scored.document()
     }
 }
@@ -498,7 +512,11 @@ fn told(event: &Event, worker: Option<&str>) -> Option<(String, bool)> {
             reused,
             wall,
         } => {
-            let how = if *reused { "found in the store" } else { "prepared" };
+            let how = if *reused {
+                "found in the store"
+            } else {
+                "prepared"
+            };
             let text = format!(
                 "dataset of {rows} rows and {features} features {how} in {:.3} s",
                 wall.as_secs_f64()
@@ -533,14 +551,13 @@ fn told(event: &Event, worker: Option<&str>) -> Option<(String, bool)> {
             format!("the store's copy of the events lacks {events}: {reason}"),
             true,
         ),
-        Event::RunStarted { fits, tasks, .. } => {
-            (format!("{fits} fits in {tasks} tasks"), false)
-        }
+        Event::RunStarted { fits, tasks, .. } => (format!("{fits} fits in {tasks} tasks"), false),
         Event::OuterFitsStarted { fits } => (format!("{fits} fits of the outer splits"), false),
         Event::PartsStarted { parts } => (format!("models are fitted in {parts} parts"), false),
-        Event::WorkerJoined { slots } => {
-            (format!("worker {worker} joined, for {slots} tasks at a time"), false)
-        }
+        Event::WorkerJoined { slots } => (
+            format!("worker {worker} joined, for {slots} tasks at a time"),
+            false,
+        ),
         Event::WorkerLeft { silent: true } => (
             format!("worker {worker} does not answer; others get its tasks"),
             true,
@@ -552,13 +569,17 @@ fn told(event: &Event, worker: Option<&str>) -> Option<(String, bool)> {
         }
         Event::TaskCopied { endpoint } => {
             let who = endpoint.as_deref().unwrap_or(worker);
-            (format!("{who} takes long for a task; another one gets it, too"), false)
+            (
+                format!("{who} takes long for a task; another one gets it, too"),
+                false,
+            )
         }
         Event::QueueConnected => ("NATS is connected again".to_owned(), false),
         Event::QueueDisconnected => ("NATS is not connected; waiting for it".to_owned(), true),
-        Event::RunFinished { wall } => {
-            (format!("all tasks ended after {:.3} s", wall.as_secs_f64()), false)
-        }
+        Event::RunFinished { wall } => (
+            format!("all tasks ended after {:.3} s", wall.as_secs_f64()),
+            false,
+        ),
         Event::RefitStarted => ("the best candidate is fitted on all rows".to_owned(), false),
         Event::EnsembleStarted => ("the members of the ensemble are selected".to_owned(), false),
         Event::MembersRefitStarted { members } => (

@@ -98,7 +98,10 @@ fn take_in(receiver: &Receiver<StampedEvent>, followed: &Followed) {
 
 impl Listener for Feed {
     fn on_event(&mut self, event: &StampedEvent) {
-        let sent = self.events.as_ref().map(|events| events.try_send(event.clone()));
+        let sent = self
+            .events
+            .as_ref()
+            .map(|events| events.try_send(event.clone()));
         if !matches!(sent, Some(Ok(()))) {
             self.missed += 1;
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::feed::Followed;
 use crate::digest::Digest;
-use crate::report::page::ResultsPage;
+// TODO page
 use crate::report::stored::StoredRun;
 use crate::run::history::{History, HistoryError, RunEntry};
 use crate::run::journal::Follower;
@@ -59,8 +59,6 @@ pub(super) enum RunsError {
     NoneLive,
     #[error("the run has not begun")]
     NotBegun,
-    #[error("the results can't be read")]
-    Results(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("there is no thread to follow the run")]
     Thread(#[source] std::io::Error),
 }
@@ -213,8 +211,7 @@ impl Runs {
         let summary = Summary::read(&self.store, &run)?;
         let is_ended = summary.is_some();
         let stored = StoredRun::read(&self.store, &manifest, summary)?;
-        let page = ResultsPage::of_stored(&stored);
-        let page = serde_json::to_value(page).map_err(|error| RunsError::Results(error.into()))?;
+        let page = json!({"done": stored.done});
         if is_ended && !self.live_runs().contains(&run.to_string()) {
             let mut results = locked(&self.results);
             results.push((run, page.clone()));
@@ -317,7 +314,11 @@ fn follow_journal(store: Store, run: Digest, board: &Arc<Followed>) -> std::io::
 
 /// The names of nested hyper-parameters.
 fn nested(manifest: &Manifest) -> BTreeSet<&str> {
-    let params = manifest.inputs.arms.iter().flat_map(|arm| &arm.trainer.params);
+    let params = manifest
+        .inputs
+        .arms
+        .iter()
+        .flat_map(|arm| &arm.trainer.params);
     let nested = params.filter(|param| param.nested);
     nested.map(|param| param.name.as_str()).collect()
 }

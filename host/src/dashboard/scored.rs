@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::expand::TRAINER;
 
 /// The most candidates of a target that are told: as many points as a chart can show.
-pub const KEPT: usize = 2_000;
+const KEPT: usize = 2_000;
 
 /// The most targets whose candidates are told.
 const TARGETS: usize = 64;
@@ -86,7 +86,11 @@ impl ScoredCandidates {
         self.changed = version;
         target.seen += 1;
         // The store's copy of the events of a run that was resumed tells it again.
-        if let Some(known) = target.candidates.iter_mut().find(|known| known.index == index) {
+        if let Some(known) = target
+            .candidates
+            .iter_mut()
+            .find(|known| known.index == index)
+        {
             (known.mean, known.std) = (mean, std);
             target.seen -= 1;
             return;
@@ -140,8 +144,14 @@ fn sort(candidates: &mut [Scored]) {
 fn document(target: &Target) -> Value {
     let mut candidates = target.candidates.clone();
     sort(&mut candidates);
-    let names: BTreeSet<&String> = candidates.iter().flat_map(|one| one.params.keys()).collect();
-    let names = names.into_iter().filter(|name| *name != TRAINER).take(PARAMS);
+    let names: BTreeSet<&String> = candidates
+        .iter()
+        .flat_map(|one| one.params.keys())
+        .collect();
+    let names = names
+        .into_iter()
+        .filter(|name| *name != TRAINER)
+        .take(PARAMS);
     let (mut parameters, mut params) = (Vec::new(), Map::new());
     for name in names {
         let values = candidates.iter().map(|one| one.params.get(name).map(shown));
@@ -170,7 +180,8 @@ fn document(target: &Target) -> Value {
     let column = |of: &dyn Fn(&Scored) -> Value| -> Value {
         candidates.iter().map(of).collect::<Vec<_>>().into()
     };
-    let by_metric = |values: Value| Value::Object(Map::from_iter([(target.metric.clone(), values)]));
+    let by_metric =
+        |values: Value| Value::Object(Map::from_iter([(target.metric.clone(), values)]));
     let trainer = |one: &Scored| match one.params.get(TRAINER) {
         Some(name) => name.clone(),
         // Where there is one alone, it is no hyper-parameter.
@@ -241,7 +252,11 @@ mod tests {
 
     fn params(pairs: &[(&str, Value)]) -> Arc<Params> {
         let pairs = pairs.iter();
-        Arc::new(pairs.map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+        Arc::new(
+            pairs
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        )
     }
 
     #[test]
@@ -262,9 +277,15 @@ mod tests {
         let target = &document["targets"][0];
         let candidates = &target["candidates"];
         assert_eq!(candidates["index"], json!([0, 2, 3, 1]));
-        assert_eq!(candidates["mean"]["roc_auc"], json!([0.7, 0.69, 0.61, null]));
+        assert_eq!(
+            candidates["mean"]["roc_auc"],
+            json!([0.7, 0.69, 0.61, null])
+        );
         assert_eq!(candidates["rank"]["roc_auc"], json!([1, 2, 3, 4]));
-        assert_eq!(candidates["params"]["alpha"], json!([0.001, null, null, 10]));
+        assert_eq!(
+            candidates["params"]["alpha"],
+            json!([0.001, null, null, 10])
+        );
         // 0.04 / √(5 - 1) = 0.02
         assert_eq!(target["one_standard_error"], json!([0, 2]));
         assert_eq!(target["best"], 0);
@@ -273,7 +294,10 @@ mod tests {
             {"name": "depth", "kind": "text", "log": false, "levels": [3, "null"]},
         ]);
         assert_eq!(target["parameters"], parameters);
-        assert_eq!(candidates["trainer"], json!(["lasso", "tree", "tree", "lasso"]));
+        assert_eq!(
+            candidates["trainer"],
+            json!(["lasso", "tree", "tree", "lasso"])
+        );
     }
 
     #[test]

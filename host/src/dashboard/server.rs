@@ -54,7 +54,10 @@ pub(super) fn router(served: Arc<Served>) -> Router {
         .route("/", get(async || page(assets::RUNS)))
         .route("/runs/{run}", get(async || page(assets::RUN)))
         .route("/login", get(async || page(assets::LOGIN)))
-        .route("/login", post(log_in).layer(DefaultBodyLimit::max(LOGIN_BYTES)))
+        .route(
+            "/login",
+            post(log_in).layer(DefaultBodyLimit::max(LOGIN_BYTES)),
+        )
         .route("/assets/{*name}", get(asset))
         .route("/api/runs", get(list))
         .route("/api/runs/{run}", get(run))
@@ -81,7 +84,9 @@ async fn guard(State(served): State<Arc<Served>>, request: Request, next: Next) 
         Verdict::Unknown if path.starts_with("/api/") || changes => {
             let mut answer = plain(StatusCode::UNAUTHORIZED, "a token is required");
             let scheme = HeaderValue::from_static("Bearer");
-            answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
             answer
         }
         Verdict::Unknown => {
@@ -95,12 +100,20 @@ async fn guard(State(served): State<Arc<Served>>, request: Request, next: Next) 
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            header::HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     answer
 }
 
@@ -137,33 +150,39 @@ async fn log_in(State(served): State<Arc<Served>>, token: Bytes) -> Response {
     }
 }
 
+/// Why there is no answer, as text.
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, self.1).into_response()
+    }
+}
+
 /// The answer of what reads the store, which is read on a thread that may wait.
 async fn answered<T: Send + 'static>(
     served: &Arc<Served>,
     read: impl FnOnce(&Runs) -> Result<T, RunsError> + Send + 'static,
-) -> Result<T, Response> {
+) -> Result<T, Refusal> {
     let served = Arc::clone(served);
     let read = tokio::task::spawn_blocking(move || read(&served.runs));
     match read.await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => {
-            let text = crate::error::chained(&error);
-            Err((error.status(), text).into_response())
-        }
+        Ok(Err(error)) => Err(Refusal(error.status(), crate::error::chained(&error))),
         Err(_) => {
-            let text = "the answer could not be made";
-            Err(plain(StatusCode::INTERNAL_SERVER_ERROR, text))
+            let text = "the answer could not be made".to_owned();
+            Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, text))
         }
     }
 }
 
-fn json(value: Result<Value, Response>) -> Response {
+fn json(value: Result<Value, Refusal>) -> Response {
     match value {
         Ok(value) => {
             let kind = [(header::CONTENT_TYPE, "application/json")];
             (kind, Body::from(value.to_string())).into_response()
         }
-        Err(refused) => refused,
+        Err(refused) => refused.into_response(),
     }
 }
 
@@ -201,7 +220,7 @@ async fn events(
     let counted = Counted(Arc::clone(&served));
     let followed = match answered(&served, move |runs| runs.follow(&run)).await {
         Ok(followed) => followed,
-        Err(refused) => return refused,
+        Err(refused) => return refused.into_response(),
     };
     let id = headers.get("last-event-id");
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();

@@ -178,7 +178,9 @@ impl TaskStream {
     pub fn finished(&mut self, version: u64, span: &TaskSpan<'_>) {
         self.version = version;
         let took = span.load_us + span.fit_us;
-        let start = span.started_us.unwrap_or(span.ended_us.saturating_sub(took));
+        let start = span
+            .started_us
+            .unwrap_or(span.ended_us.saturating_sub(took));
         self.begin(start);
         let end_us = self.since(span.ended_us);
         let start_us = self.since(start).min(end_us);
@@ -357,7 +359,14 @@ impl TaskStream {
             let Some(&lane) = free else { continue };
             taken[lane] = true;
             let (task, split, target, trainer) = running.label;
-            rows.push(json!([lane, running.start_us, task, split, target, trainer]));
+            rows.push(json!([
+                lane,
+                running.start_us,
+                task,
+                split,
+                target,
+                trainer
+            ]));
         }
         rows
     }
@@ -456,9 +465,60 @@ mod tests {
         assert_eq!(told["lanes"], json!(["a", "b"]));
         assert_eq!(told["end_us"], 65_000);
         let rows = json!([
-            [0, 0, 0, 50_000, 0, 50_000, 0, 1, 0, 2, 1 << 20, 50_000, 0, 0, 0, 0],
-            [1, 1, 0, 60_000, 0, 60_000, 0, 1, 0, 2, 1 << 20, 60_000, 1, 0, 0, 0],
-            [2, 0, 55_000, 10_000, 3_000, 0, 10_000, 1, 1, 2, 1 << 20, 10_000, 2, 0, 0, 0],
+            [
+                0,
+                0,
+                0,
+                50_000,
+                0,
+                50_000,
+                0,
+                1,
+                0,
+                2,
+                1 << 20,
+                50_000,
+                0,
+                0,
+                0,
+                0
+            ],
+            [
+                1,
+                1,
+                0,
+                60_000,
+                0,
+                60_000,
+                0,
+                1,
+                0,
+                2,
+                1 << 20,
+                60_000,
+                1,
+                0,
+                0,
+                0
+            ],
+            [
+                2,
+                0,
+                55_000,
+                10_000,
+                3_000,
+                0,
+                10_000,
+                1,
+                1,
+                2,
+                1 << 20,
+                10_000,
+                2,
+                0,
+                0,
+                0
+            ],
         ]);
         assert_eq!(told["segments"], rows);
     }
@@ -471,7 +531,10 @@ mod tests {
         stream.started(2, "a", BEGIN + 5, TaskLabel { task: 1, ..label });
         let told = stream.snapshot();
         assert_eq!(told["lanes"], json!(["a", "a #2"]));
-        assert_eq!(told["running"], json!([[0, 0, 0, 0, 0, 0], [1, 5, 1, 0, 0, 0]]));
+        assert_eq!(
+            told["running"],
+            json!([[0, 0, 0, 0, 0, 0], [1, 5, 1, 0, 0, 0]])
+        );
         stream.finished(3, &span("a", 0, 0, 50_000));
         stream.finished(4, &span("a", 1, 5, 60_000));
         stream.finished(5, &span("a", 2, 61_000, 10_000));
