@@ -98,11 +98,8 @@ fn take_in(receiver: &Receiver<StampedEvent>, followed: &Followed) {
 
 impl Listener for Feed {
     fn on_event(&mut self, event: &StampedEvent) {
-        let sent = self
-            .events
-            .as_ref()
-            .map(|events| events.try_send(event.clone()));
-        if !matches!(sent, Some(Ok(()))) {
+        let sent = |events: &SyncSender<StampedEvent>| events.try_send(event.clone()).is_ok();
+        if !self.events.as_ref().is_some_and(sent) {
             self.missed += 1;
         }
     }
