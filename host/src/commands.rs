@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
+mod dashboard;
 mod doctor;
 mod export;
 mod gc;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// List the runs of a store.
     Runs(runs::Runs),
+    /// Serve pages that show the runs of a store in a browser, live or past.
+    Dashboard(dashboard::Serve),
     /// Print the results of any run in a store, a finished one or not.
     Show(show::Show),
     /// Write runs of a store as Optuna, MLflow and viewers of traces read them.
@@ -93,6 +96,7 @@ impl Command {
             Self::Status(status) => status.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
+            Self::Dashboard(serve) => serve.run(),
             Self::Show(show) => show.run(),
             Self::Export(export) => export.run(),
             Self::Gc(gc) => gc.run(),
@@ -193,6 +197,11 @@ impl From<std::fmt::Error> for CommandError {
 /// Prints a warning.
 pub(crate) fn print_warning(message: &str) {
     eprintln!("warning: {message}");
+}
+
+/// Prints a line about what the program does.
+pub(crate) fn tell(message: &str) {
+    eprintln!("{message}");
 }
 
 /// Prints an error with its causes and what to do.

@@ -36,6 +36,7 @@ pub mod predictions;
 pub mod progress;
 pub mod stored;
 mod targets;
+pub mod task_stream;
 pub mod telemetry;
 pub mod terminal;
 pub mod trackers;
