@@ -7,6 +7,7 @@
 mod artifacts;
 mod bagging;
 mod baseline;
+mod book;
 mod dashboard;
 mod data;
 mod deploy;

@@ -20,6 +20,7 @@ pub(crate) struct FittedModel {
     /// The fitted steps, if the task had any.
     pipeline: Option<Pipeline>,
     /// What [`Offer::fit`] returned.
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     /// Whether the trainer is bagged.
     bagging: bool,

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grown::GrownTree;
+use crate::packed;
 use crate::tree::Tree;
 
 /// The greatest whole number that is a weight of its own as a float.
@@ -21,11 +22,11 @@ pub(crate) struct TreeGrowth {
     gains: Vec<(u32, f64)>,
 }
 
-/// Weights; numbers of rows take a byte or two each.
+/// Weights; numbers of rows take a byte or two each, rarely four.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum LeftWeights {
-    Counts(Vec<u64>),
-    Reals(Vec<f64>),
+    Counts(#[serde(with = "packed::unsigned")] Vec<u64>),
+    Reals(#[serde(with = "packed::reals")] Vec<f64>),
 }
 
 impl Default for LeftWeights {

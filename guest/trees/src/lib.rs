@@ -71,6 +71,7 @@ mod number_criterion;
 mod number_sample;
 mod onnx;
 mod out_of_bag;
+mod packed;
 pub mod params;
 mod payload;
 mod pending;

@@ -3,10 +3,12 @@
 //! any codes of their categories.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::bins::{Codes, Coding, Column, ColumnCodes};
 use crate::fitted::{FittedTree, LeafValues, mean_prediction, sum_prediction, width};
 use crate::growth::TreeGrowth;
+use crate::packed;
 use crate::tree::{CodeSet, NO_CODE, Node, Test, Tree, contains, insert};
 
 /// Errors of reading a stored forest.
@@ -199,23 +201,30 @@ struct ForestRecord {
 struct TreeRecord {
     /// By node: the index of the left child, which the right child follows; 0
     /// for a leaf.
+    #[serde(with = "packed::unsigned")]
     left: Vec<u32>,
     /// By split node: the index of the tested feature.
+    #[serde(with = "packed::unsigned")]
     feature: Vec<u32>,
     /// By split node: for a number or an ordered category, the greatest code that
     /// goes left; for another category, the index of a set.
+    #[serde(with = "packed::unsigned")]
     cut: Vec<u32>,
     /// By split node: 1 if missing numbers go left, else 0.
+    #[serde(with = "serde_bytes")]
     missing_left: Vec<u8>,
     /// By set: the codes that go left.
-    sets: Vec<Vec<u8>>,
+    sets: Vec<ByteBuf>,
     /// Of more than two classes, by leaf: how many of its class proportions are
     /// above 0.
+    #[serde(with = "packed::unsigned")]
     counts: Vec<u32>,
     /// By such a proportion: its class.
+    #[serde(with = "packed::unsigned")]
     classes: Vec<u32>,
     /// These proportions; by leaf, of two classes the proportion of class 1, of
     /// numbers the number.
+    #[serde(with = "packed::reals")]
     values: Vec<f64>,
     growth: TreeGrowth,
 }
@@ -281,7 +290,10 @@ impl TreeRecord {
             }
         };
         let tests = || nodes.iter().filter(|node| !node.is_leaf());
-        let codes = |set: &CodeSet| (0..=u8::MAX).filter(|&code| contains(set, code)).collect();
+        let codes = |set: &CodeSet| {
+            let codes = (0..=u8::MAX).filter(|&code| contains(set, code));
+            ByteBuf::from(codes.collect::<Vec<u8>>())
+        };
         Self {
             left: nodes.iter().map(|node| node.left).collect(),
             feature: tests().map(|node| node.feature).collect(),

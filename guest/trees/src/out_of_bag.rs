@@ -4,6 +4,7 @@ use fanout_sdk::metrics::regression::r2;
 use serde::{Deserialize, Serialize};
 
 use crate::fitted::width;
+use crate::packed;
 use crate::training::{Training, TrainingSample};
 
 /// The bits of a prediction in fixed point: those of 4 million trees add up in 63.
@@ -21,16 +22,18 @@ pub struct OutOfBag {
     /// By which predictions are multiplied: a power of two.
     scale: f64,
     /// By training row: the number of trees that did not draw it.
+    #[serde(with = "packed::unsigned")]
     trees: Vec<u32>,
     /// By training row: the sums of these trees' predictions, row-major.
+    #[serde(with = "packed::signed")]
     sums: Vec<i64>,
 }
 
 /// The targets of the training rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Targets {
-    Classes(Vec<u16>),
-    Numbers(Vec<f64>),
+    Classes(#[serde(with = "packed::unsigned")] Vec<u16>),
+    Numbers(#[serde(with = "packed::reals")] Vec<f64>),
 }
 
 /// The power of two by which numbers of at most `most` become whole ones of

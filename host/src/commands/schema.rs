@@ -15,23 +15,29 @@ pub(crate) struct Schema {
     document: Document,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Document {
     /// A plan.
     Plan,
     /// A line of the events of a run, as `fanout run --events` writes them.
     Events,
+    /// A plan's fields, as a page of Markdown.
+    Reference,
 }
 
 impl Schema {
     pub(crate) fn run(self) -> Result<(), CommandError> {
-        if let Document::Events = self.document {
+        if self.document == Document::Events {
             print(&format!("{:#}\n", events::json_schema()));
             return Ok(());
         }
         let sandbox = Sandbox::new(1, default_cache())?;
         let schema = fanout::plan::json_schema(&OfferedGuest::embedded_trainers(&sandbox)?);
-        print(&format!("{schema:#}\n"));
+        print(&if self.document == Document::Reference {
+            fanout::plan::reference(&schema)
+        } else {
+            format!("{schema:#}\n")
+        });
         Ok(())
     }
 }
