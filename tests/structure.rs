@@ -30,7 +30,15 @@ const FLOORS: &[&[&str]] = &[
     &["plan"],
     &["store", "queue"],
     &["task"],
-    &["digest", "error", "guard", "jitter", "numpy", "random"],
+    &[
+        "digest",
+        "error",
+        "exposition",
+        "guard",
+        "jitter",
+        "numpy",
+        "random",
+    ],
 ];
 
 fn repository() -> &'static Path {

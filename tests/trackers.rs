@@ -15,6 +15,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::functions::server::free_port;
+use crate::nats::server::Nats;
 use crate::program::{Fanout, text};
 
 /// What `tests/trackers/setup.sh` installed.
@@ -410,4 +411,48 @@ fn a_run_goes_on_without_its_collector() {
         best.insert(report["best"]["mean"].to_string());
     }
     assert_eq!(best.len(), 1);
+}
+
+#[test]
+fn a_worker_serves_its_counts() {
+    let (fanout, plan) = written();
+    let nats = Nats::start();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut worker = fanout
+        .command()
+        .args([
+            "worker",
+            "--nats",
+            &nats.url(),
+            "--store",
+            "shared",
+            "--name",
+            "one",
+        ])
+        .args(["--metrics", &address])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(worker.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("at a time")));
+    std::thread::spawn(move || lines.for_each(drop));
+    fanout.json(&[&plan, "--pool", &nats.url(), "--store", "shared"]);
+    let output = Command::new("curl")
+        .args(["--silent", "--fail", &format!("http://{address}/metrics")])
+        .output()
+        .unwrap();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let page = text(&output.stdout);
+    let number = |name: &str| -> f64 {
+        let start = format!("{name}{{worker=\"one\"}} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {name}: {page}"))
+            .parse()
+            .unwrap()
+    };
+    assert_eq!(number("fanout_worker_connected"), 1.0);
+    // Those of the search, of the refit and of the baseline.
+    assert!(number("fanout_worker_fits_total") >= 18.0);
+    assert!(number("fanout_worker_task_seconds_total") > 0.0);
 }

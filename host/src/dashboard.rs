@@ -11,6 +11,7 @@ mod assets;
 mod board;
 mod feed;
 mod listener;
+mod metrics;
 mod runs;
 mod scored;
 mod server;

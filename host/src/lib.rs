@@ -27,6 +27,7 @@ pub mod dataset;
 pub mod digest;
 pub mod error;
 pub mod expand;
+pub mod exposition;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod guard;

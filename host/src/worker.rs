@@ -10,6 +10,7 @@ mod acks;
 mod cache;
 mod handler;
 mod limits;
+pub mod metrics;
 mod objects;
 mod prefetch;
 mod subscription;

@@ -1,6 +1,8 @@
 //! `fanout worker`: takes tasks from a queue until stopped.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
@@ -9,6 +11,7 @@ use fanout::report::human::{counted, duration};
 use fanout::sandbox::{Cache, default_cache};
 use fanout::store::{Location, Store};
 use fanout::task::TaskLimits;
+use fanout::worker::metrics::{self, WorkerMetrics};
 use fanout::worker::{Objects, WorkerEvent, WorkerSettings, WorkerStop, machine_limits};
 
 use super::CommandError;
@@ -53,6 +56,9 @@ pub(crate) struct Worker {
     /// Hold every task for so long before it is run, to measure the queue.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time, hide = true)]
     delay: std::time::Duration,
+    /// Serve counts of what it does for Prometheus, at `/metrics` of this address.
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<SocketAddr>,
     /// Print every task.
     #[arg(long, short)]
     verbose: bool,
@@ -126,8 +132,18 @@ impl Worker {
             objects,
             delay: self.delay,
         };
+        let metrics = Arc::new(WorkerMetrics::default());
+        if let Some(address) = self.metrics {
+            let address = metrics::serve(Arc::clone(&metrics), name.clone(), address);
+            let address = address.map_err(|error| {
+                let asked = self.metrics.map_or_else(String::new, |it| it.to_string());
+                let message = format!("can't listen at `{asked}` for the metrics: {error}");
+                CommandError::new(ErrorKind::Usage, message)
+            })?;
+            say(&format!("metrics at http://{address}/metrics"));
+        }
         let (tasks, fits) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let emit = |event: WorkerEvent| match event {
+        let tell = |event: WorkerEvent| match event {
             WorkerEvent::Started { slots } => {
                 say(&format!("takes {} at a time", counted(slots, "task")));
             }
@@ -157,6 +173,10 @@ impl Worker {
                 counted(tasks.load(Ordering::Relaxed), "task"),
                 counted(fits.load(Ordering::Relaxed), "fit")
             )),
+        };
+        let emit = |event: WorkerEvent| {
+            metrics.count(&event);
+            tell(event);
         };
         let worker = fanout::worker::Worker::new(settings, queue, store, stop)?;
         worker.run(&emit)?;

@@ -458,6 +458,11 @@ impl Board {
         state
     }
 
+    /// Where the run is.
+    pub(super) fn run_state(&self) -> &RunState {
+        &self.run
+    }
+
     fn progress(&self) -> Value {
         let matrix = self.matrix.0.iter();
         let matrix: Vec<_> = matrix

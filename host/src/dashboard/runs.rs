@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::feed::Followed;
 use crate::digest::Digest;
 // TODO page
+use crate::report::live::RunState;
 use crate::report::stored::StoredRun;
 use crate::run::history::{History, HistoryError, RunEntry};
 use crate::run::journal::Follower;
@@ -119,6 +120,24 @@ impl Runs {
             board.run().filter(|_| !board.is_ended())
         });
         running.collect()
+    }
+
+    /// The runs that this process executes or that pages follow, each with its id.
+    pub(super) fn states(&self) -> Vec<(String, RunState)> {
+        let live = locked(&self.live).clone();
+        let followed = locked(&self.followed).clone();
+        let followed = followed.into_iter().map(|(_, board)| board);
+        let mut states: Vec<(String, RunState)> = Vec::new();
+        for one in live.into_iter().chain(followed) {
+            let board = one.board();
+            if let Some(run) = board
+                .run()
+                .filter(|run| states.iter().all(|(id, _)| id != run))
+            {
+                states.push((run, board.run_state().clone()));
+            }
+        }
+        states
     }
 
     fn row(

@@ -20,7 +20,9 @@ use tokio::sync::watch;
 use super::access::{Access, Verdict};
 use super::assets::{self, Asset};
 use super::feed::Followed;
+use super::metrics;
 use super::runs::{Runs, RunsError};
+use crate::exposition::CONTENT_TYPE;
 
 /// The least time between two messages to a page: what a person can follow.
 const BETWEEN: Duration = Duration::from_millis(250);
@@ -59,6 +61,7 @@ pub(super) fn router(served: Arc<Served>) -> Router {
             post(log_in).layer(DefaultBodyLimit::max(LOGIN_BYTES)),
         )
         .route("/assets/{*name}", get(asset))
+        .route("/metrics", get(numbers))
         .route("/api/runs", get(list))
         .route("/api/runs/{run}", get(run))
         .route("/api/runs/{run}/events", get(events))
@@ -67,6 +70,12 @@ pub(super) fn router(served: Arc<Served>) -> Router {
         .fallback(async || plain(StatusCode::NOT_FOUND, "there is no such page"))
         .layer(middleware::from_fn_with_state(Arc::clone(&served), guard))
         .with_state(served)
+}
+
+/// The numbers of the runs that are followed, for Prometheus.
+async fn numbers(State(served): State<Arc<Served>>) -> Response {
+    let page = metrics::page(&served.runs.states());
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response()
 }
 
 /// Refuses what is not granted, and marks every answer.
@@ -81,7 +90,7 @@ async fn guard(State(served): State<Arc<Served>>, request: Request, next: Next) 
         ),
         Verdict::Unknown if is_open(path) => next.run(request).await,
         // A person is asked for the token, a program is told.
-        Verdict::Unknown if path.starts_with("/api/") || changes => {
+        Verdict::Unknown if path.starts_with("/api/") || path == "/metrics" || changes => {
             let mut answer = plain(StatusCode::UNAUTHORIZED, "a token is required");
             let scheme = HeaderValue::from_static("Bearer");
             answer
