@@ -25,6 +25,7 @@ mod plans;
 mod pool;
 mod program;
 mod reading;
+mod report;
 mod resume;
 mod retrain;
 mod run;

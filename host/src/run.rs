@@ -8,6 +8,7 @@
 //! prints, and nothing here knows which pools there are.
 
 mod boards;
+pub mod data_summary;
 pub mod event;
 pub mod findings;
 pub mod history;
