@@ -56,6 +56,7 @@ setup:
 # Other makers' servers, which the tests run, and their schemas, which the files
 # of deploy/ are to fit.
 servers:
+	@tests/dashboard/setup.sh
 	@tests/deploy/setup.sh
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh

@@ -7,6 +7,7 @@
 mod artifacts;
 mod bagging;
 mod baseline;
+mod dashboard;
 mod data;
 mod deploy;
 mod ensemble;

@@ -244,7 +244,8 @@ impl Pool for Workers {
             PoolEvent::Other {
                 event: Event::WorkerJoined { .. } | Event::TaskReturned { .. },
                 ..
-            } => ControlFlow::Continue(()),
+            }
+            | PoolEvent::Started { .. } => ControlFlow::Continue(()),
             event => report(event),
         })
     }
@@ -282,6 +283,7 @@ fn run_by_workers(pool: &dyn Pool<Error = PoolError>, tasks: &dyn Tasks) -> Work
                 unshared.push(worker);
                 return ControlFlow::Continue(());
             }
+            PoolEvent::Started { .. } => return ControlFlow::Continue(()),
             event => panic!("{event:?}"),
         };
         // Whoever made a fit is named.
@@ -405,7 +407,7 @@ fn parts_are_assembled_alike(make: &MakePool) {
                     ..
                 } => drop(parts.insert(part, reused)),
                 PoolEvent::Finished { finished, .. } => tasks.push(finished.outcome.reused),
-                PoolEvent::Other { .. } => {}
+                PoolEvent::Other { .. } | PoolEvent::Started { .. } => {}
             }
             ControlFlow::Continue(())
         });
@@ -445,8 +447,8 @@ fn a_listener_that_breaks_ends_the_run(make: &MakePool) {
     let cancel = Cancel::default();
     let mut events = 0;
     let pool = make(fixture.context(&cancel));
-    pool.run(&fixture.expansion, &mut |_| {
-        events += 1;
+    pool.run(&fixture.expansion, &mut |event| {
+        events += usize::from(matches!(event, PoolEvent::Finished { .. }));
         if events == 3 {
             ControlFlow::Break(())
         } else {
@@ -518,6 +520,7 @@ fn with_a_key_the_results_of_others_are_not_taken(make: &MakePool) {
                     assert!(!finished.outcome.reused);
                     made += finished.positions.len();
                 }
+                PoolEvent::Started { .. } => {}
                 event => panic!("{event:?}"),
             }
             ControlFlow::Continue(())

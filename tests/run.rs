@@ -4,8 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::plans::schema::violations;
 use crate::program::{Fanout, example, made, scores, text};
 use fanout::run::event::{Event, StampedEvent};
+use fanout::run::journal;
+use fanout::store::Store;
 use serde_json::{Value, json};
 
 #[test]
@@ -140,20 +143,67 @@ fn events_are_written_as_json_lines() {
         assert_eq!(event.sequence, number as u64);
     }
     assert!(events.is_sorted_by_key(|event| event.time_us));
-    let (mut started, mut finished, mut ended) = (0, 0, false);
+    // Each is as the schema says.
+    let schema = fanout.run(&["schema", "events"]).stdout;
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(violations(&schema, &line), [""; 0], "{line}");
+    }
+    let made_up = json!({"sequence": 0, "time_us": 0, "worker": null, "event": "made_up"});
+    assert_ne!(violations(&schema, &made_up), [""; 0]);
+    // The store has them, too.
+    let url = format!("file://{}", fanout.here.path().join(".fanout").display());
+    let store = Store::open(url.as_str()).unwrap();
+    let run = events.iter().find_map(|stamped| match &stamped.event {
+        Event::RunStarted { run, .. } => Some(*run),
+        _ => None,
+    });
+    assert_eq!(journal::read(&store, &run.unwrap()).unwrap(), events);
+    let (mut started, mut finished, mut all, mut scored, mut ended) = (0, 0, 0, 0, false);
     for stamped in &events {
         match &stamped.event {
-            Event::RunStarted { fits, .. } => started = *fits,
-            Event::TaskFinished { fits, reused, .. } => {
+            Event::RunStarted {
+                fits,
+                candidates,
+                trainers,
+                trainer_fits,
+                trainer_costs,
+                ..
+            } => {
+                (started, all) = (*fits, *candidates);
+                assert_eq!(trainers.len(), 1);
+                assert_eq!(*trainer_fits, [*fits]);
+                assert!(trainer_costs[0] > 0.0);
+            }
+            Event::TaskFinished {
+                fits,
+                reused,
+                started_us,
+                load,
+                memory,
+                ..
+            } => {
+                assert!(started_us.unwrap() <= stamped.time_us);
+                assert!(load.is_some() && memory.unwrap() > 0);
                 finished += fits;
                 assert_eq!(stamped.worker.is_none(), *reused);
             }
             Event::RunFinished { .. } => ended = true,
+            Event::CandidateScored { mean, params, .. } => {
+                assert!(mean.is_some() && !params.is_empty());
+                scored += 1;
+            }
+            Event::RunClosed { failure } => assert_eq!(*failure, None),
             _ => {}
         }
     }
     assert!(ended && started > 0);
-    assert_eq!(started, finished);
+    assert_eq!((started, all), (finished, scored));
+    assert!(matches!(
+        events.last().unwrap().event,
+        Event::RunClosed { .. }
+    ));
     // A file that can't be made ends the command before anything is run.
     let output = fanout.run(&["run", &plan, "--events", "no/such/folder"]);
     assert_eq!(output.status.code(), Some(1));

@@ -16,8 +16,9 @@ mod tokens;
 /// down. A room names rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["commands", "fuzzing"],
+    &["dashboard"],
     &["session"],
-    &["report", "dashboard"],
+    &["report"],
     &["worker"],
     &["pool"],
     &["run"],

@@ -4,6 +4,7 @@
 
 mod check;
 mod compare;
+mod dashboard;
 mod doctor;
 mod gc;
 mod guest;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// List the runs of a store.
     Runs(runs::Runs),
+    /// Serve pages that show the runs of a store in a browser, live or past.
+    Dashboard(dashboard::Serve),
     /// Print the results of any run in a store, a finished one or not.
     Show(show::Show),
     /// Write the results of any run in a store as one page of HTML.
@@ -74,7 +77,7 @@ pub(crate) enum Command {
     Compare(compare::Compare),
     /// Remove objects that no kept run names; without --yes, only list them.
     Gc(gc::Gc),
-    /// Print the JSON Schema of a plan, for editors.
+    /// Print the JSON Schema of a plan, for editors, or of the events of a run.
     Schema(schema::Schema),
     /// List the metrics that a plan may name, and what they need.
     Metrics(metrics::Metrics),
@@ -96,6 +99,7 @@ impl Command {
             Self::Status(status) => status.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
+            Self::Dashboard(serve) => serve.run(),
             Self::Show(show) => show.run(),
             Self::Report(report) => report.run(),
             Self::Compare(compare) => compare.run(),
@@ -197,6 +201,11 @@ impl From<std::fmt::Error> for CommandError {
 /// Prints a warning.
 pub(crate) fn print_warning(message: &str) {
     eprintln!("warning: {message}");
+}
+
+/// Prints a line about what the program does.
+pub(crate) fn tell(message: &str) {
+    eprintln!("{message}");
 }
 
 /// Prints an error with its causes and what to do.

@@ -304,6 +304,11 @@ impl Expansion {
         self.arm(self::index(index)).guest
     }
 
+    /// The trainer of candidate `index`.
+    pub fn trainer(&self, index: usize) -> &str {
+        &self.arm(self::index(index)).template.trainer
+    }
+
     /// The number of fits: candidates × splits.
     pub fn fits(&self) -> usize {
         self.candidates.len() * self.splits.len()

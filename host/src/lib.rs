@@ -22,6 +22,7 @@
 //! # Ok::<(), fanout::session::SessionError>(())
 //! ```
 
+pub mod dashboard;
 pub mod dataset;
 pub mod digest;
 pub mod error;

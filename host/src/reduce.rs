@@ -36,6 +36,8 @@ pub struct Scoreboard {
     times: Vec<f64>,
     /// The number of splits that are not recorded yet, by candidate.
     pending: Vec<u32>,
+    /// The candidates whose last split was recorded with the latest task.
+    completed: Vec<u32>,
     fit_counts: FitCounts,
     failures: BTreeMap<&'static str, Failures>,
 }
@@ -198,6 +200,7 @@ impl Scoreboard {
             metrics: metrics.iter().map(metric_scores).collect(),
             times: vec![f64::NAN; cells],
             pending: vec![u32::try_from(splits).expect("splits fit in 32 bits"); candidates],
+            completed: Vec::new(),
             fit_counts: FitCounts::default(),
             failures: BTreeMap::new(),
         }
@@ -217,8 +220,9 @@ impl Scoreboard {
         };
         let seconds = outcome.wall.as_secs_f64() / task.candidates.len().max(1) as f64;
         let mut new = 0;
-        for (position, &candidate) in task.candidates.iter().enumerate() {
-            let candidate = candidate as usize;
+        self.completed.clear();
+        for (position, &number) in task.candidates.iter().enumerate() {
+            let candidate = number as usize;
             let cell = candidate * self.splits + task.split as usize;
             if !self.times[cell].is_nan() {
                 continue;
@@ -231,6 +235,7 @@ impl Scoreboard {
             }
             self.pending[candidate] -= 1;
             if self.pending[candidate] == 0 {
+                self.completed.push(number);
                 self.update_best(candidate);
             }
         }
@@ -254,6 +259,20 @@ impl Scoreboard {
     /// candidate whose splits are all recorded.
     pub fn best_so_far(&self, metric: usize) -> Option<f64> {
         self.metrics[metric].best
+    }
+
+    /// The candidates whose splits are all recorded since the latest call of
+    /// [`Self::record`].
+    pub fn completed(&self) -> &[u32] {
+        &self.completed
+    }
+
+    /// The mean and the standard deviation of a candidate's test scores by the metric with
+    /// this index; NaN where the score of a split is.
+    pub fn mean_and_std(&self, candidate: u32, metric: usize) -> (f64, f64) {
+        let candidate = candidate as usize;
+        let cells = candidate * self.splits..(candidate + 1) * self.splits;
+        numpy::mean_and_std(&self.metrics[metric].test[cells])
     }
 
     /// The number of recorded fits.

@@ -5,6 +5,7 @@
 //! it does ends as an answer or as a [`TaskFault`]; it never ends the process.
 
 mod cache;
+mod cpu;
 mod description;
 mod imports;
 mod instance;
@@ -19,6 +20,7 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 pub use cache::{Cache, CacheError, default_cache};
+pub use cpu::thread_cpu_time;
 pub(crate) use description::description;
 pub use instance::Instance;
 #[cfg(any(fuzzing, test))]

@@ -31,6 +31,7 @@ use std::time::Instant;
 use fanout_contract::Split;
 
 use crate::dataset::{self, Prepared, Warning};
+use crate::error::chained;
 use crate::expand::Expansion;
 use crate::model::{Composite, CompositeHead, ModelFile, Rule};
 use crate::pool::PoolError;
@@ -39,6 +40,7 @@ use crate::report::{Report, Reports, Usage};
 use crate::run::data_summary::DataSummary;
 use crate::run::event::{Event, Listeners};
 use crate::run::findings::{find, fit_outer};
+use crate::run::journal::{Journal, Lost};
 use crate::run::manifest::Manifest;
 use crate::run::pool::Pool;
 use crate::run::predictions::PredictionsError;
@@ -102,6 +104,30 @@ pub fn execute(
     listeners: &mut Listeners<'_>,
 ) -> Result<Reports, SessionError> {
     let places = Places::reach(loaded)?;
+    let journal = Journal::start(places.store.clone());
+    listeners.attach(journal.listener());
+    let executed = execute_at(&places, loaded, options, listeners);
+    let failure = match &executed {
+        Ok(reports) => reports
+            .failure
+            .as_ref()
+            .map(|failure| failure.message.clone()),
+        Err(error) => Some(chained(error)),
+    };
+    listeners.emit(Event::RunClosed { failure });
+    listeners.detach();
+    if let Some(Lost { events, reason }) = journal.finish() {
+        listeners.emit(Event::EventsLost { events, reason });
+    }
+    executed
+}
+
+fn execute_at(
+    places: &Places,
+    loaded: &LoadedPlan,
+    options: &Options,
+    listeners: &mut Listeners<'_>,
+) -> Result<Reports, SessionError> {
     let prepared = prepare(loaded, &places.store, listeners)?;
     let plans = loaded.searches();
     // All mistakes are told before the first search.
@@ -113,7 +139,7 @@ pub fn execute(
     let order = chain::order(&loaded.plan);
     let (reports, models) = match &order {
         Some(order) => chain::run(
-            &plans, &prepared, order, &places, &mut over, options, listeners,
+            &plans, &prepared, order, places, &mut over, options, listeners,
         )?,
         None => {
             let openings = plans.iter().zip(&suited).zip(&prepared);
@@ -123,7 +149,7 @@ pub fn execute(
                 prepared,
             });
             let openings: Vec<Opening<'_>> = openings.collect();
-            let mut opened = open(&openings, &places, options, listeners)?;
+            let mut opened = open(&openings, places, options, listeners)?;
             together(&openings, &mut opened, &mut over, options, listeners)?
         }
     };

@@ -35,7 +35,7 @@ pub(crate) use backend::install_tls;
 use retry::Retry;
 
 pub use failure::Failure;
-pub use key::{Key, Kind, LAYOUT};
+pub use key::{Attempt, Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
 pub use mac::{Mac, MacKey, MacKeyError};
 pub use remote::{Remote, RemoteReader};

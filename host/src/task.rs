@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use fanout_contract::{Answer, Output};
@@ -102,6 +102,28 @@ pub struct FinishedFits {
     pub outcome: Outcome,
     /// The worker that made them; `None` where the store had them.
     pub worker: Option<Arc<str>>,
+    /// What making them took, as far as that is known.
+    pub usage: TaskUsage,
+}
+
+/// What running a task took, as far as its worker knows. Never part of a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskUsage {
+    /// When the worker began with it: microseconds since 1970-01-01 UTC, by the clock of
+    /// the run's host.
+    pub started_us: Option<u64>,
+    /// The part of its wall time in which the dataset was opened.
+    pub load: Option<Duration>,
+    /// CPU time of the thread that ran it.
+    pub cpu: Option<Duration>,
+    /// The most bytes of memory that the guest's instance has had.
+    pub memory: Option<u64>,
+}
+
+/// A time in microseconds since 1970-01-01 UTC.
+pub fn microseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How a call of a guest ended.
@@ -120,7 +142,9 @@ pub struct Outcome {
 /// Why a task has no answer. A fault is a result and is stored like one, except
 /// [`TaskFault::WorkersLost`] and [`TaskFault::Cancelled`]. A stored fault that
 /// a limit caused is tried again by runs whose limit is greater.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, thiserror::Error,
+)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TaskFault {
     /// The guest trapped (a panic, an unreachable, a division by zero).
@@ -164,8 +188,21 @@ pub enum TaskFault {
     #[error("{fault}")]
     Refused {
         /// What the guest said.
+        #[schemars(schema_with = "guest_fault_schema")]
         fault: fanout_contract::Fault,
     },
+}
+
+/// The JSON Schema of a guest's own fault, whose crate knows of no schemas.
+fn guest_fault_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "required": ["fault", "message"],
+        "properties": {
+            "fault": {"enum": ["invalid-dataset", "invalid-task", "invalid-params", "failed"]},
+            "message": {"type": "string"},
+        },
+    })
 }
 
 /// `1 GiB`, `512 MiB`: most limits are multiples of a power of two.

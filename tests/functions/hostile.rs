@@ -86,6 +86,7 @@ fn outcome(pool: &HttpPool, trainer: &str) -> Outcome {
     pool.run(&task(trainer), &mut |event| {
         match event {
             PoolEvent::Finished { finished, .. } => outcomes.push(finished.outcome),
+            PoolEvent::Started { .. } => {}
             other => panic!("{trainer}: {other:?}"),
         }
         ControlFlow::Continue(())

@@ -42,9 +42,8 @@ impl Validator<'_> {
             let length = value.as_str().map(|text| text.chars().count() as f64);
             let items = value.as_array();
             let fine = match keyword.as_str() {
-                "$schema" | "$defs" | "title" | "description" | "default" | "contentMediaType" => {
-                    true
-                }
+                "$schema" | "$defs" | "title" | "description" | "default" | "format"
+                | "contentMediaType" => true,
                 "$ref" => {
                     let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
                     self.check(self.root.pointer(pointer).unwrap(), value, path, found);

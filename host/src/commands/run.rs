@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fanout::dashboard::Dashboard;
 use fanout::error::ErrorKind;
 use fanout::plan::Plan;
 use fanout::report::events::EventLog;
@@ -12,9 +13,10 @@ use fanout::report::progress::Progress;
 use fanout::run::event::{Listener, Listeners};
 use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
+use fanout::store::Store;
 
 use super::plan::PlanArguments;
-use super::{CommandError, show_all};
+use super::{CommandError, dashboard, show_all};
 
 /// Run a plan.
 #[derive(Debug, Args)]
@@ -36,6 +38,11 @@ pub(crate) struct Run {
     /// Write the run's events to a file as JSON lines; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Serve pages that show the run in a browser, as long as it goes on. Default address:
+    /// 127.0.0.1:8787, or another port where this one is taken. Any other address than this
+    /// machine's own needs a token in `FANOUT_DASHBOARD_TOKEN`.
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true)]
+    dashboard: Option<Option<dashboard::Address>>,
 }
 
 impl Run {
@@ -49,19 +56,37 @@ impl Run {
         super::interrupt::on_interrupt(options.cancel.clone())?;
         let mut events = self.events.as_deref().map(event_log).transpose()?;
         let loaded = self.plan.load()?;
+        let dashboard = self.dashboard.map(|address| {
+            let store = Store::open(&loaded.plan.store)?;
+            dashboard::open(store, address, Vec::new())
+        });
+        let dashboard = dashboard.transpose()?;
+        let mut feed = match &dashboard {
+            Some(dashboard) => {
+                super::tell(&format!("dashboard: {}runs/live", dashboard.url()));
+                Some(dashboard.feed()?)
+            }
+            None => None,
+        };
         let mut progress = self.progress(&loaded.plan);
         let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         listeners.extend(events.as_mut().map(|events| events as &mut dyn Listener));
+        listeners.extend(feed.as_mut().map(|feed| feed as &mut dyn Listener));
         let reports = session::execute(&loaded, &options, &mut Listeners::new(listeners));
         // The progress line must be gone before anything else is printed.
-        drop(progress);
+        drop((progress, feed));
         if let Some(error) = events.and_then(EventLog::finish) {
             let file = self.events.unwrap_or_default();
             let message = format!("can't write the events to `{}`: {error}", file.display());
             super::print_warning(&message);
         }
-        let reports = reports?;
-        show_all(&reports, self.json)?;
+        let shown = reports.map_err(CommandError::from).and_then(|reports| {
+            show_all(&reports, self.json)?;
+            Ok(reports)
+        });
+        // Pages that are open fetch the results first.
+        dashboard.into_iter().for_each(Dashboard::close);
+        let reports = shown?;
         reports
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))

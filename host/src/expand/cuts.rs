@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use fanout_contract::{Effort, Learning, Part, TrainerDescription};
+use fanout_contract::{Cost, Effort, Learning, Params, Part, TrainerDescription};
+use serde_json::Value as Json;
 
-use super::{Estimator, Expansion, Inputs, TaskSpec};
+use super::{Candidates, Estimator, Expansion, Inputs, TaskSpec, family};
 
 /// The least and the greatest seconds of a part. A shorter one is not worth its message
 /// and its object; of a longer one more is lost with a worker.
@@ -96,6 +97,24 @@ impl Expansion {
         })
     }
 
+    /// What each task of the search is expected to take: [`Self::task_cost`] of all.
+    pub fn task_costs(&self) -> Vec<f32> {
+        let by_arm = self.costs.iter().zip(&self.arms);
+        let by_arm =
+            by_arm.map(|(cost, arm)| ArmWeights::new(cost, &arm.template.params, &self.candidates));
+        let by_arm: Vec<ArmWeights> = by_arm.collect();
+        let cost = |task: &TaskSpec| {
+            let first = task.candidates[0] as usize;
+            let Some(arm) = by_arm.get(self.candidates.arm(first)) else {
+                return 1.0;
+            };
+            let rows = task.candidates.iter();
+            let rows = rows.map(|&candidate| self.candidates.row(candidate as usize));
+            rows.map(|row| arm.of(row)).fold(0.0, f64::max) as f32
+        };
+        self.tasks.iter().map(cost).collect()
+    }
+
     /// The ends of the parts in which the fit of a candidate is made, ascending; none if
     /// it is made whole.
     pub fn cuts(&self, candidate: usize) -> Vec<u32> {
@@ -133,6 +152,45 @@ impl Expansion {
         let most = costs.fold(f64::MIN_POSITIVE, f64::max);
         let of_family = seconds * task.candidates.len() as f64;
         Some(of_family * self.weight(candidate, &arm.trainer) / most)
+    }
+}
+
+/// What hyper-parameters make of the time of the fits of one arm, by the cells of a
+/// candidate: there may be a million.
+struct ArmWeights {
+    /// That of the hyper-parameters that are not searched, in seconds.
+    fixed: f64,
+    /// By searched hyper-parameter with a cost: its column, the weight of each value, and
+    /// that of a candidate that does not set it.
+    searched: Vec<(usize, Vec<f64>, f64)>,
+}
+
+impl ArmWeights {
+    fn new(arm: &ArmCost, set: &Params, candidates: &Candidates) -> Self {
+        let (mut fixed, mut searched) = (arm.seconds.unwrap_or(1.0), Vec::new());
+        let costly = arm.trainer.params.iter();
+        for param in costly.filter(|param| param.cost != Cost::None) {
+            let weight = |value: &Json| {
+                family::weight(param.cost, value) / family::weight(param.cost, &param.default)
+            };
+            let otherwise = weight(set.get(&param.name).unwrap_or(&param.default));
+            match candidates.column(&param.name) {
+                Some(column) => {
+                    let values = candidates.values(&param.name).iter();
+                    searched.push((column, values.map(weight).collect(), otherwise));
+                }
+                None => fixed *= otherwise,
+            }
+        }
+        Self { fixed, searched }
+    }
+
+    fn of(&self, row: &[u32]) -> f64 {
+        let weight = |(column, weights, otherwise): &(usize, Vec<f64>, f64)| {
+            let cell = row[*column] as usize;
+            weights.get(cell).copied().unwrap_or(*otherwise)
+        };
+        self.fixed * self.searched.iter().map(weight).product::<f64>()
     }
 }
 

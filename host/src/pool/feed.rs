@@ -19,7 +19,7 @@ use crate::run::pool::PoolEvent;
 use crate::run::record::{Found, Record};
 use crate::run::tasks::Tasks;
 use crate::store::StoreError;
-use crate::task::{Artifact, Cancel, FinishedFits, Outcome, WantedFits};
+use crate::task::{Artifact, Cancel, FinishedFits, Outcome, TaskUsage, WantedFits};
 
 /// Tasks that are looked up at a time.
 pub(super) const LOOKED_UP: usize = 64;
@@ -58,11 +58,17 @@ impl Job {
     }
 
     /// The missing fits as fits that finished in this way.
-    pub(super) fn finished(&self, outcome: Outcome, worker: &Arc<str>) -> FinishedFits {
+    pub(super) fn finished(
+        &self,
+        outcome: Outcome,
+        usage: TaskUsage,
+        worker: &Arc<str>,
+    ) -> FinishedFits {
         FinishedFits {
             positions: self.found.missing.clone(),
             outcome,
             worker: Some(Arc::clone(worker)),
+            usage,
         }
     }
 
@@ -260,6 +266,15 @@ impl<'a> TaskFeed<'a> {
             Access::Local { .. } => keep(self.record, job, finished, &artifacts, &self.reports),
             Access::Remote { made, .. } => made.send((job, finished, artifacts)).is_ok(),
         }
+    }
+
+    /// Reports that the worker begins with a job. Returns whether more is wanted.
+    pub(super) fn begin(&self, job: &Job) -> bool {
+        self.report(PoolEvent::Started {
+            task: job.task,
+            worker: Arc::clone(&self.worker),
+            fits: job.found.missing.len(),
+        })
     }
 
     /// Reports an event. Returns whether more is wanted.

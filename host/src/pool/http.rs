@@ -15,7 +15,7 @@ mod under_way;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use fanout_contract::{Description, Task};
@@ -29,7 +29,7 @@ use crate::run::event::Event;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
 use crate::sandbox::{answer_bound, checked_evaluation, clipped};
-use crate::task::{Artifact, Evaluation, Outcome, TaskFault, TaskLimits};
+use crate::task::{Artifact, Evaluation, Outcome, TaskFault, TaskLimits, TaskUsage, microseconds};
 use data::{Data, Way};
 use endpoints::{Endpoints, Idle, Slot, backoff};
 use reply::{Answered, Reply};
@@ -85,6 +85,8 @@ struct Made {
     /// Whether the guest itself answered, so that the outcome would be the same
     /// anywhere and may be kept.
     from_guest: bool,
+    /// When the request was made that was answered.
+    started: SystemTime,
 }
 
 impl HttpPool {
@@ -127,7 +129,9 @@ impl HttpPool {
         while let Some(job) = feed.next() {
             let cost = tasks.cost(job.task);
             let more = match self.sent_task(tasks, job) {
-                Ok(task) => self.attempt(under_way.begin(task, cost), None, feed),
+                Ok(task) => {
+                    feed.begin(&task.job) && self.attempt(under_way.begin(task, cost), None, feed)
+                }
                 Err(error) => {
                     feed.fail(error);
                     false
@@ -189,6 +193,7 @@ impl HttpPool {
             mut outcome,
             artifacts,
             from_guest,
+            started,
         } = made;
         let counts = match from_guest {
             true => attempt.answers(outcome.result.is_ok().then_some(outcome.wall)),
@@ -199,7 +204,11 @@ impl HttpPool {
             return true;
         }
         outcome.wall += task.wall_of_parts;
-        let finished = task.job.finished(outcome, feed.worker());
+        let usage = TaskUsage {
+            started_us: Some(microseconds(started)),
+            ..TaskUsage::default()
+        };
+        let finished = task.job.finished(outcome, usage, feed.worker());
         if from_guest {
             feed.hand_in(task.job.clone(), finished, artifacts)
         } else {
@@ -240,7 +249,7 @@ impl HttpPool {
                 pass_over(&slot, attempt);
                 continue;
             }
-            let started = Instant::now();
+            let (started, since) = (Instant::now(), SystemTime::now());
             // As in a sandbox, files are bounded by the guest's memory alone.
             let files = match task.outputs.is_empty() {
                 true => 0,
@@ -265,6 +274,7 @@ impl HttpPool {
                     outcome,
                     artifacts,
                     from_guest,
+                    started: since,
                 }))
             };
             let why = match sent {

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use fanout_contract::{Fault, Task};
@@ -21,8 +21,8 @@ use crate::digest::Digest;
 use crate::run::event::Event;
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
-use crate::sandbox::{Guest, Instance, THREAD_STACK};
-use crate::task::{Artifact, Outcome, TaskFault, TaskLimits};
+use crate::sandbox::{Guest, Instance, THREAD_STACK, thread_cpu_time};
+use crate::task::{Artifact, Outcome, TaskFault, TaskLimits, TaskUsage, microseconds};
 
 /// Datasets of at least so many bytes are decoded by one worker for all. With
 /// smaller ones, waiting for the first worker costs more time than a decoded
@@ -55,6 +55,13 @@ struct OpenGuest {
     instance: Instance,
     /// Whether it decoded the dataset itself, and so has its table.
     has_table: bool,
+}
+
+/// The fits that a task lacked.
+struct Made {
+    outcome: Outcome,
+    artifacts: Vec<Artifact>,
+    usage: TaskUsage,
 }
 
 /// How the next worker's instance opens the dataset. Decoding costs time and,
@@ -153,13 +160,15 @@ impl LocalPool {
     }
 
     /// Calls the worker's instance of `guest`, or an idle one, or a new one. An
-    /// instance that was stopped in the middle of the call is dropped.
+    /// instance that was stopped in the middle of the call is dropped. What opening the
+    /// dataset took, and the instance's memory, go into `usage`.
     fn with_instance<T>(
         &self,
         held: &mut Option<OpenGuest>,
         guest: Digest,
         task: &Task,
         emit: &dyn Fn(Event),
+        usage: &mut TaskUsage,
         call: impl FnOnce(&mut Instance) -> Result<T, TaskFault>,
     ) -> Result<Result<T, TaskFault>, PoolError> {
         // The list of idle instances is locked only where one is to change hands.
@@ -174,10 +183,12 @@ impl LocalPool {
         let mut open = match taken.filter(suits) {
             Some(open) => open,
             None => {
+                let started = Instant::now();
                 let opened = match needs_table {
                     true => self.decode(guest)?.map(|instance| (instance, true)),
                     false => self.open(guest, task, emit)?,
                 };
+                usage.load = Some(started.elapsed());
                 match opened {
                     Ok((instance, has_table)) => OpenGuest {
                         guest,
@@ -189,6 +200,7 @@ impl LocalPool {
             }
         };
         let result = call(&mut open.instance);
+        usage.memory = Some(open.instance.peak_memory());
         if !open.instance.is_spent() {
             *held = Some(open);
         }
@@ -333,7 +345,14 @@ impl LocalPool {
     fn work(&self, tasks: &dyn Tasks, feed: &TaskFeed<'_>) {
         let mut held = None;
         while let Some(job) = feed.next() {
-            let (outcome, artifacts) = match self.evaluate(tasks, &job, &mut held, feed) {
+            if !feed.begin(&job) {
+                break;
+            }
+            let Made {
+                outcome,
+                artifacts,
+                usage,
+            } = match self.evaluate(tasks, &job, &mut held, feed) {
                 Ok(made) => made,
                 Err(error) => {
                     feed.fail(error);
@@ -343,7 +362,7 @@ impl LocalPool {
             if outcome.result == Err(TaskFault::Cancelled) {
                 break;
             }
-            let finished = job.finished(outcome, feed.worker());
+            let finished = job.finished(outcome, usage, feed.worker());
             if !feed.hand_in(job, finished, artifacts) {
                 break;
             }
@@ -358,8 +377,13 @@ impl LocalPool {
         job: &Job,
         held: &mut Option<OpenGuest>,
         feed: &TaskFeed<'_>,
-    ) -> Result<(Outcome, Vec<Artifact>), PoolError> {
-        let started = Instant::now();
+    ) -> Result<Made, PoolError> {
+        let (started, cpu) = (Instant::now(), thread_cpu_time());
+        let mut usage = TaskUsage {
+            started_us: Some(microseconds(SystemTime::now())),
+            load: Some(Duration::ZERO),
+            ..TaskUsage::default()
+        };
         let task = job.document(tasks);
         let emit = |event| {
             // Where no more is wanted, the next task says so.
@@ -367,7 +391,7 @@ impl LocalPool {
         };
         let guest = tasks.guest(job.task);
         let parts = parts_of(tasks, job.task, &self.context.record)?;
-        let result = self.with_instance(held, guest, &task, &emit, |instance| match &parts {
+        let call = |instance: &mut Instance| match &parts {
             Some((parts, _)) => match instance.assemble(&task, parts) {
                 // Parts that are not those of this fit change no result.
                 Err(TaskFault::Refused {
@@ -376,7 +400,8 @@ impl LocalPool {
                 evaluated => evaluated,
             },
             None => instance.evaluate(&task),
-        })?;
+        };
+        let result = self.with_instance(held, guest, &task, &emit, &mut usage, call)?;
         let (result, artifacts) = match result {
             Ok(evaluation) => (Ok(evaluation.answer), evaluation.artifacts),
             Err(fault) => (Err(fault), Vec::new()),
@@ -386,7 +411,13 @@ impl LocalPool {
             wall: started.elapsed() + parts.map_or(Duration::ZERO, |(_, wall)| wall),
             reused: false,
         };
-        Ok((outcome, artifacts))
+        let used = cpu.zip(thread_cpu_time());
+        usage.cpu = used.map(|(before, after)| after.saturating_sub(before));
+        Ok(Made {
+            outcome,
+            artifacts,
+            usage,
+        })
     }
 }
 

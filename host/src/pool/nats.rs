@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::{Message, Subject};
 use futures::StreamExt as _;
@@ -24,11 +24,11 @@ use tokio::task::JoinSet;
 use super::feed::{Job, LOOKED_UP, Reports, look_up_all};
 use super::{PoolContext, PoolError};
 use crate::digest::Digest;
-use crate::queue::message::{self, Heartbeat, WorkerMessage, WorkerState};
+use crate::queue::message::{self, DoneUsage, Heartbeat, USAGE_HEADER, WorkerMessage, WorkerState};
 use crate::queue::{Link, Queue, QueueError, QueueSettings, api};
 use crate::run::pool::{Pool, PoolEvent};
 use crate::run::tasks::Tasks;
-use crate::task::TaskLimits;
+use crate::task::{TaskLimits, TaskUsage};
 use dispatch::{Dispatch, Stop};
 
 /// How long a roll call waits for workers.
@@ -180,12 +180,39 @@ enum Signal {
         round: u32,
         sequence: Option<u64>,
     },
-    /// A worker's message, and the subject of the answer that it waits for.
-    Message(WorkerMessage, Option<Subject>, Waiting),
+    /// A worker's message.
+    Message(Received, Waiting),
     /// A worker's heartbeat.
     Heartbeat(Heartbeat, Waiting),
     /// The state of the connection changed.
     Link(Link),
+}
+
+/// A worker's message, and what came with it.
+struct Received {
+    message: WorkerMessage,
+    /// The subject of the answer that it waits for.
+    reply: Option<Subject>,
+    /// What making the fits took that it says are done.
+    usage: TaskUsage,
+}
+
+impl Received {
+    /// Anything else on the subject of workers' messages is `None`, and ignored.
+    fn read(received: Message) -> Option<Self> {
+        let message = message::read(&received.payload).ok()?;
+        let headers = received.headers.as_ref();
+        let usage = headers.and_then(|headers| headers.get(USAGE_HEADER));
+        let usage =
+            usage.and_then(|text| message::read::<DoneUsage>(text.as_str().as_bytes()).ok());
+        Some(Self {
+            message,
+            reply: received.reply,
+            usage: usage
+                .map(|usage| usage.at(SystemTime::now()))
+                .unwrap_or_default(),
+        })
+    }
 }
 
 /// The bytes of messages that wait for the run.
@@ -272,11 +299,8 @@ impl NatsPool {
                 let Some(waiting) = room.take(&received) else {
                     continue;
                 };
-                // Anything else on this subject is ignored.
-                if let Ok(message) = message::read(&received.payload)
-                    && sender
-                        .send(Signal::Message(message, received.reply, waiting))
-                        .is_err()
+                if let Some(received) = Received::read(received)
+                    && sender.send(Signal::Message(received, waiting)).is_err()
                 {
                     return;
                 }

@@ -13,7 +13,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use fanout_contract::{Output, Part};
@@ -21,7 +21,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
-use crate::task::TaskLimits;
+use crate::task::{TaskLimits, TaskUsage, microseconds};
 
 pub use document::Document;
 pub use series::Series;
@@ -29,6 +29,10 @@ pub use series::Series;
 /// The header of a task's message that holds the HMAC of its subject and
 /// payload, where the run's store has a key.
 pub const HMAC_HEADER: &str = "Fanout-Hmac";
+
+/// The header of a message [`WorkerMessage::Done`] that says what making the fits took: a
+/// [`DoneUsage`]. It is no field of the message, which runs of before would not read then.
+pub const USAGE_HEADER: &str = "Fanout-Usage";
 
 /// How many workers may die over a task before it fails.
 pub const LOST: u64 = 6;
@@ -154,6 +158,50 @@ pub enum WorkerMessage {
         /// The task.
         tag: u64,
     },
+}
+
+/// What the fits of a task took at a worker. It says when they began by how long ago that
+/// is, since the clocks of two hosts differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneUsage {
+    /// Microseconds since they began.
+    pub ago_us: u64,
+    /// Microseconds of opening the dataset.
+    #[serde(default)]
+    pub load_us: Option<u64>,
+    /// Microseconds of CPU time.
+    #[serde(default)]
+    pub cpu_us: Option<u64>,
+    /// The most bytes of memory of the guest's instance.
+    #[serde(default, deserialize_with = "memory")]
+    pub memory: Option<u64>,
+}
+
+impl DoneUsage {
+    /// As a run has it that receives it at `now`.
+    pub fn at(&self, now: SystemTime) -> TaskUsage {
+        let started = now.checked_sub(Duration::from_micros(self.ago_us));
+        TaskUsage {
+            started_us: started.map(microseconds),
+            load: self.load_us.map(Duration::from_micros),
+            cpu: self.cpu_us.map(Duration::from_micros),
+            memory: self.memory,
+        }
+    }
+}
+
+impl From<&TaskUsage> for DoneUsage {
+    /// What is to be told now.
+    fn from(usage: &TaskUsage) -> Self {
+        let now = microseconds(SystemTime::now());
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            ago_us: now.saturating_sub(usage.started_us.unwrap_or(now)),
+            load_us: usage.load.map(micros),
+            cpu_us: usage.cpu.map(micros),
+            memory: usage.memory,
+        }
+    }
 }
 
 /// The answer to [`WorkerMessage::ConfirmRedelivery`]. Only the queue knows how

@@ -6,6 +6,11 @@ use std::io::{self, Write};
 
 use crate::run::event::{Event, Listener, StampedEvent};
 
+/// The JSON Schema (draft 2020-12) of one line.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(StampedEvent).to_value()
+}
+
 /// A listener that writes events as JSON lines. The first error ends writing
 /// and is returned by [`EventLog::finish`]; the run goes on.
 pub struct EventLog {
@@ -66,6 +71,7 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::run::event::Listeners;
+    use crate::run::event::example::run_started;
     use crate::store::Key;
     use crate::task::TaskFault;
 
@@ -115,7 +121,22 @@ mod tests {
                 wall: Duration::from_millis(250),
                 reused: false,
                 best: Some(0.875),
+                target: 0,
+                trainer: "random_forest".into(),
+                cost: 0.5,
+                started_us: Some(1),
+                load: Some(Duration::from_millis(125)),
+                cpu: None,
+                memory: Some(1 << 20),
             },
+            Event::CandidateScored {
+                target: 0,
+                candidate: 4,
+                mean: Some(0.5),
+                std: None,
+                params: Arc::new([("max_depth".to_owned(), 4.into())].into()),
+            },
+            run_started(75),
             Event::WorkersAwaited,
             Event::RunInterrupted { done: 1, fits: 2 },
         ]
@@ -140,7 +161,7 @@ mod tests {
             .collect();
         assert_eq!(read, received);
         let numbers: Vec<u64> = read.iter().map(|event| event.sequence).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(
             read.into_iter()
                 .map(|event| event.event)
@@ -150,6 +171,10 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(text.lines().nth(3).unwrap()).unwrap();
         assert_eq!(line["event"], "task_finished");
         assert_eq!(line["wall"], 0.25);
+        assert_eq!(
+            (&line["load"], &line["cpu"]),
+            (&0.125.into(), &serde_json::Value::Null)
+        );
         assert_eq!(line["fault"]["kind"], "out_of_memory");
         assert_eq!(line["worker"], "worker-0");
     }

@@ -273,7 +273,16 @@ impl Progress {
                     bar.set_message(format!("fitting part {done} of {parts}"));
                 }
             }
-            Event::BaselineFinished { .. } | Event::OuterFitFinished { .. } => {}
+            Event::EventsLost { events, reason } => self.say(&format!(
+                "warning: the store lacks {} of this run, for those who follow it there: {reason}",
+                counted(usize::try_from(*events).unwrap_or(usize::MAX), "event")
+            )),
+            Event::TaskStarted { .. }
+            | Event::PartStarted { .. }
+            | Event::CandidateScored { .. }
+            | Event::RunClosed { .. }
+            | Event::BaselineFinished { .. }
+            | Event::OuterFitFinished { .. } => {}
             Event::RunInterrupted { .. } => {
                 // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.

@@ -3,17 +3,22 @@
 //! each event with time and sequence number and passes it to any number of
 //! [`Listener`]s. The run does not know who listens.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+#[cfg(test)]
+pub(crate) mod example;
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fanout_contract::Params;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::store::Key;
-use crate::task::TaskFault;
+use crate::task::{TaskFault, microseconds};
 
 /// Something that happened in a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The dataset and its splits are in the store.
@@ -26,6 +31,7 @@ pub enum Event {
         reused: bool,
         /// How long it took, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         wall: Duration,
     },
     /// The data has a property that its user should know. The run goes on.
@@ -41,6 +47,7 @@ pub enum Event {
     /// The tasks are known and are about to be run.
     RunStarted {
         /// The run's id.
+        #[schemars(with = "String")]
         run: Digest,
         /// Targets, each with a search. `run` is that of the first.
         #[serde(default = "one")]
@@ -55,28 +62,71 @@ pub enum Event {
         tasks: usize,
         /// How many tasks the pool runs at a time.
         workers: usize,
+        /// The name of the plan.
+        #[serde(default)]
+        name: String,
+        /// The metric that ranks the candidates, those of the first target.
+        #[serde(default)]
+        metric: String,
+        /// By target: the metric that ranks its candidates.
+        #[serde(default)]
+        target_metrics: Vec<String>,
+        /// By target: its column.
+        #[serde(default)]
+        target_names: Vec<String>,
+        /// The trainers of all targets, each once.
+        #[serde(default)]
+        trainers: Vec<Arc<str>>,
+        /// By trainer: how many fits.
+        #[serde(default)]
+        trainer_fits: Vec<usize>,
+        /// By trainer: what its tasks are expected to take together, as `cost` of
+        /// `task_finished` says of one.
+        #[serde(default)]
+        trainer_costs: Vec<f64>,
+    },
+    /// A worker began with a task. Of a task that ends within milliseconds,
+    /// `task_finished` alone is told. Of a remote worker it is known late, from its
+    /// heartbeat.
+    TaskStarted {
+        /// The task's index in the run.
+        task: usize,
+        /// The index of the split.
+        split: u32,
+        /// The index of the target.
+        target: usize,
+        /// The trainer.
+        trainer: Arc<str>,
+        /// How many of the run's fits.
+        fits: usize,
+        /// See `task_finished`.
+        cost: f64,
     },
     /// An object whose name is the digest of its content was damaged, and was
     /// written again.
     ObjectRepaired {
         /// Its name.
+        #[schemars(with = "String")]
         key: Key,
     },
     /// A part of a task's results is damaged; its fits are made again.
     ResultDamaged {
         /// Its name.
+        #[schemars(with = "String")]
         key: Key,
     },
     /// A part of a task's results carries no valid HMAC, and the store has a key:
     /// its writer had none, or another one. Its fits are made again.
     ResultUnproven {
         /// Its name.
+        #[schemars(with = "String")]
         key: Key,
     },
     /// A stored part of a task's results has other scores than this run made
     /// for the same fit: the trainer is not deterministic.
     ResultDiffered {
         /// Its name.
+        #[schemars(with = "String")]
         key: Key,
     },
     /// An instance could not hand its decoded dataset to the other workers;
@@ -99,12 +149,64 @@ pub enum Event {
         fault: Option<TaskFault>,
         /// Wall time in the guest, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         wall: Duration,
         /// Whether the store had them.
         reused: bool,
         /// The best mean score so far by the ranking metric, over candidates
         /// whose splits are all done; null where there are several targets.
         best: Option<f64>,
+        /// The index of the target.
+        #[serde(default)]
+        target: usize,
+        /// The trainer.
+        #[serde(default)]
+        trainer: Arc<str>,
+        /// What these fits were expected to take, beside others: seconds where the
+        /// trainer says so, by rough estimate.
+        #[serde(default)]
+        cost: f64,
+        /// When the worker began with the task, in microseconds since 1970-01-01 UTC by
+        /// the clock of the run's host, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_us: Option<u64>,
+        /// The part of the wall time in which the dataset was opened, in seconds, where
+        /// that is known.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "maybe_seconds"
+        )]
+        #[schemars(with = "Option<f64>")]
+        load: Option<Duration>,
+        /// CPU time, in seconds, where that is known.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "maybe_seconds"
+        )]
+        #[schemars(with = "Option<f64>")]
+        cpu: Option<Duration>,
+        /// The most bytes of memory that the guest's instance has had, where that is
+        /// known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory: Option<u64>,
+    },
+    /// All fits of a candidate ended. Not told where a mean over the splits says nothing,
+    /// such as over the points of a learning curve.
+    CandidateScored {
+        /// The index of the target.
+        target: usize,
+        /// The index of the candidate among those of the target.
+        candidate: usize,
+        /// The mean of its test scores by the ranking metric; null if one of them is
+        /// missing or not a number.
+        mean: Option<f64>,
+        /// Their standard deviation.
+        std: Option<f64>,
+        /// Its searched hyper-parameters, with the trainer where there are several.
+        #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
+        params: Arc<Params>,
     },
     /// The baseline was scored on a split, and the store has its scores.
     BaselineFinished {
@@ -114,6 +216,7 @@ pub enum Event {
         fault: Option<TaskFault>,
         /// Wall time in the guest, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         wall: Duration,
         /// Whether the store had them.
         reused: bool,
@@ -132,6 +235,7 @@ pub enum Event {
         fault: Option<TaskFault>,
         /// Wall time in the guest, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         wall: Duration,
         /// Whether the store had them.
         reused: bool,
@@ -141,6 +245,11 @@ pub enum Event {
         /// How many parts.
         parts: usize,
     },
+    /// A worker began with a part of a model.
+    PartStarted {
+        /// The number of the part.
+        part: usize,
+    },
     /// A part of a model was fitted, and the store has it.
     PartFinished {
         /// The number of the part.
@@ -149,6 +258,7 @@ pub enum Event {
         fault: Option<TaskFault>,
         /// Wall time in the guest, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         wall: Duration,
         /// Whether the store had it.
         reused: bool,
@@ -185,6 +295,7 @@ pub enum Event {
     RunFinished {
         /// From the first task to the last, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         wall: Duration,
     },
     /// The refit of the best candidate began.
@@ -207,11 +318,23 @@ pub enum Event {
         /// Fits in all.
         fits: usize,
     },
+    /// The process is done with the run: its results are written, or it failed.
+    RunClosed {
+        /// Why it failed; null where it did not.
+        failure: Option<String>,
+    },
+    /// The store's copy of the events lacks some. The run is not harmed.
+    EventsLost {
+        /// How many.
+        events: u64,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// An event with its stamp: one JSON object, the event's fields beside the
 /// stamp's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StampedEvent {
     /// The event's number in its run, from 0.
     pub sequence: u64,
@@ -241,6 +364,7 @@ impl<F: FnMut(&StampedEvent)> Listener for F {
 #[derive(Default)]
 pub struct Listeners<'l> {
     listeners: Vec<&'l mut dyn Listener>,
+    attached: Vec<Box<dyn Listener>>,
     sequence: u64,
 }
 
@@ -249,8 +373,19 @@ impl<'l> Listeners<'l> {
     pub fn new(listeners: Vec<&'l mut dyn Listener>) -> Self {
         Self {
             listeners,
-            sequence: 0,
+            ..Self::default()
         }
+    }
+
+    /// Adds a listener, which receives every event from here on until
+    /// [`Self::detach`].
+    pub fn attach(&mut self, listener: Box<dyn Listener>) {
+        self.attached.push(listener);
+    }
+
+    /// Removes the listener that was attached last.
+    pub fn detach(&mut self) {
+        self.attached.pop();
     }
 
     /// Stamps an event that is about no worker, and passes it on.
@@ -260,15 +395,17 @@ impl<'l> Listeners<'l> {
 
     /// Stamps an event that is about `worker`, and passes it on.
     pub fn emit_of(&mut self, worker: Option<Arc<str>>, event: Event) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let stamped = StampedEvent {
             sequence: self.sequence,
-            time_us: u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX),
+            time_us: microseconds(SystemTime::now()),
             worker,
             event,
         };
         self.sequence += 1;
         for listener in &mut self.listeners {
+            listener.on_event(&stamped);
+        }
+        for listener in &mut self.attached {
             listener.on_event(&stamped);
         }
     }
@@ -278,6 +415,7 @@ impl std::fmt::Debug for Listeners<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Listeners")
             .field("listeners", &self.listeners.len())
+            .field("attached", &self.attached.len())
             .field("sequence", &self.sequence)
             .finish()
     }
@@ -306,5 +444,30 @@ mod seconds {
     ) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Durations that may not be known, as seconds in JSON.
+mod maybe_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::seconds::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(deserializer)?;
+        let duration = seconds.map(Duration::try_from_secs_f64).transpose();
+        duration.map_err(serde::de::Error::custom)
     }
 }

@@ -120,6 +120,7 @@ pub fn fit_outer<E>(
     let ran = pool.run(&tasks, &mut |reported| {
         let (task, finished) = match reported {
             PoolEvent::Finished { task, finished } => (task, finished),
+            PoolEvent::Started { .. } => return ControlFlow::Continue(()),
             PoolEvent::Other { worker, event } => {
                 listeners.emit_of(worker, event);
                 return ControlFlow::Continue(());

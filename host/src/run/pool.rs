@@ -14,6 +14,16 @@ use crate::task::FinishedFits;
 /// What a pool reports of the tasks that it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PoolEvent {
+    /// A worker began with a task. Of a task that ends within milliseconds this may not be
+    /// reported.
+    Started {
+        /// The task's index.
+        task: usize,
+        /// The worker.
+        worker: Arc<str>,
+        /// How many fits it makes.
+        fits: usize,
+    },
     /// Fits of a task ended, and the record has them. The fits of one task may
     /// be reported in parts: those that were found, and those that were made.
     Finished {

@@ -28,7 +28,7 @@ use fanout_contract::{Answer, CONTRACT, Output, Params};
 
 use crate::digest::Digest;
 use crate::store::{Key, Kind, MacKey, Store, StoreError};
-use crate::task::{Artifact, FinishedFits, Outcome, TaskFault, TaskLimits, WantedFits};
+use crate::task::{Artifact, FinishedFits, Outcome, TaskFault, TaskLimits, TaskUsage, WantedFits};
 use part::{Content, Fit, Part, Refused};
 
 /// What the store keeps of tasks.
@@ -466,6 +466,7 @@ impl<'a> Search<'a> {
                 reused: true,
             },
             worker: None,
+            usage: TaskUsage::default(),
         });
     }
 
@@ -524,6 +525,7 @@ impl<'a> Search<'a> {
                 positions: std::mem::take(&mut self.found.missing),
                 outcome,
                 worker: None,
+                usage: TaskUsage::default(),
             });
         }
         self.found
@@ -541,6 +543,7 @@ impl<'a> Search<'a> {
                     positions,
                     outcome,
                     worker: None,
+                    usage: TaskUsage::default(),
                 });
             }
         }
@@ -557,7 +560,7 @@ pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
         }
         Kind::Part(task, number) => Some(Part::read(bytes, &task, number, None).is_ok()),
         Kind::Artifact(_, _, digest) => Some(Digest::of(bytes) == digest),
-        Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) => None,
+        Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) | Kind::Events(..) => None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! [`search`]: runs the tasks of the searches of a run on a pool and reduces their
 //! scores. It emits events and prints nothing.
 
+mod outline;
+
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use fanout_contract::{Answer, Params};
@@ -15,6 +18,7 @@ use crate::expand::Expansion;
 use crate::plan::{ErrorScore, Plan};
 use crate::reduce::{BaselineScores, SearchResults};
 use crate::task::{Cancel, TaskFault};
+use outline::Outline;
 
 /// Why a search has no results. Whatever its tasks resulted in is in the store
 /// all the same. `E` is the pool's error.
@@ -78,15 +82,8 @@ pub fn search<E>(
     let expansions = || searches.iter().map(|search| search.expansion);
     let fits = expansions().map(Expansion::fits).sum();
     let tasks = JointTasks::new(expansions().collect());
-    listeners.emit(Event::RunStarted {
-        run,
-        targets: searches.len(),
-        candidates: expansions().map(|of| of.candidates.len()).sum(),
-        splits: expansions().map(|of| of.splits.len()).max().unwrap_or(0),
-        fits,
-        tasks: expansions().map(|of| of.tasks.len()).sum(),
-        workers: pool.workers(),
-    });
+    let outline = Outline::new(searches);
+    listeners.emit(outline.started(searches, run, pool.workers()));
     let started = Instant::now();
     let boards = searches.iter();
     let boards = boards.map(|search| Boards::new(search.expansion, search.plan));
@@ -95,6 +92,23 @@ pub fn search<E>(
     let ran = pool.run(&tasks, &mut |reported| {
         let (task, finished) = match reported {
             PoolEvent::Finished { task, finished } => (task, finished),
+            PoolEvent::Started { task, worker, fits } => {
+                let (of, own) = tasks.place(task);
+                let expansion = searches[of].expansion;
+                // Of the baseline's, only the end is told.
+                if let Some(spec) = expansion.tasks.get(own) {
+                    let event = Event::TaskStarted {
+                        task,
+                        split: spec.split,
+                        target: of,
+                        trainer: outline.trainer(of, expansion, spec),
+                        fits,
+                        cost: outline.cost(of, expansion, own, fits),
+                    };
+                    listeners.emit_of(Some(worker), event);
+                }
+                return ControlFlow::Continue(());
+            }
             PoolEvent::Other { worker, event } => {
                 listeners.emit_of(worker, event);
                 return ControlFlow::Continue(());
@@ -123,7 +137,9 @@ pub fn search<E>(
         }
         // Neither a mean over splits that do not belong together says anything, nor the
         // best over several targets.
-        let has_best = expansion.parts.is_empty() && searches.len() == 1;
+        let has_means = expansion.parts.is_empty();
+        let board = &boards[of].search;
+        let usage = finished.usage;
         let event = Event::TaskFinished {
             task,
             split: part.split,
@@ -132,11 +148,30 @@ pub fn search<E>(
             fault,
             wall: outcome.wall,
             reused: outcome.reused,
-            best: has_best
-                .then(|| boards[of].search.best_so_far(ranking_metric(plan)))
+            best: (has_means && searches.len() == 1)
+                .then(|| board.best_so_far(ranking_metric(plan)))
                 .flatten(),
+            target: of,
+            trainer: outline.trainer(of, expansion, &part),
+            cost: outline.cost(of, expansion, own, part.candidates.len()),
+            started_us: usage.started_us,
+            load: usage.load,
+            cpu: usage.cpu,
+            memory: usage.memory,
         };
         listeners.emit_of(finished.worker, event);
+        let completed = if has_means { board.completed() } else { &[] };
+        for &candidate in completed {
+            let (mean, std) = board.mean_and_std(candidate, ranking_metric(plan));
+            let finite = |score: f64| Some(score).filter(|score| score.is_finite());
+            listeners.emit(Event::CandidateScored {
+                target: of,
+                candidate: candidate as usize,
+                mean: finite(mean),
+                std: finite(std),
+                params: Arc::new(expansion.candidates.get(candidate as usize)),
+            });
+        }
         if raised.is_some() {
             ControlFlow::Break(())
         } else {
@@ -195,6 +230,7 @@ pub fn run_outside_search<E>(
     pool.run(tasks, &mut |reported| {
         match reported {
             PoolEvent::Finished { task, finished } => results[task] = finished.outcome.result,
+            PoolEvent::Started { .. } => {}
             PoolEvent::Other { worker, event } => listeners.emit_of(worker, event),
         }
         ControlFlow::Continue(())

@@ -74,6 +74,10 @@ where
                 // A part that failed is no more than one that is not there: the task that
                 // waits for it meets the same fault.
                 let flow = report(match event {
+                    PoolEvent::Started { task, worker, .. } => PoolEvent::Other {
+                        worker: Some(worker),
+                        event: Event::PartStarted { part: task },
+                    },
                     PoolEvent::Finished { task, finished } => of_part(task, finished),
                     other => other,
                 });

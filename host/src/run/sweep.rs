@@ -36,7 +36,7 @@ pub struct Rules {
     /// Runs to drop.
     pub drop: BTreeSet<Digest>,
     /// What is younger stays, unless it belongs to a dropped run alone and is
-    /// its manifest or its summary.
+    /// its manifest, its summary or a file of its events.
     pub younger: Duration,
     /// Whether every object is read, and goes if it is damaged.
     pub damaged: bool,
@@ -71,7 +71,7 @@ impl Sweep {
             };
             if named.has(kind) {
                 stay.push((kind, object));
-            } else if young(object.modified) && !matches!(kind, Kind::Plan(_) | Kind::Result(_)) {
+            } else if young(object.modified) && !is_of_run(kind) {
                 sweep.spared += 1;
             } else {
                 sweep.objects.push(object);
@@ -153,6 +153,7 @@ impl Sweep {
                 Some(Kind::Guest(_)) => "guest",
                 Some(Kind::Plan(_)) => "run manifest",
                 Some(Kind::Result(_)) => "run summary",
+                Some(Kind::Events(..)) => "event file",
                 Some(Kind::Part(..)) => "task result",
                 Some(Kind::Artifact(..)) => "artifact",
                 Some(Kind::Scratch(_)) => "trial object",
@@ -192,6 +193,11 @@ impl Sweep {
         let removed = files.filter(|(path, _)| std::fs::remove_file(path).is_ok());
         Ok(keys.len() + removed.count())
     }
+}
+
+/// Whether an object is in the folder of a run.
+fn is_of_run(kind: Kind) -> bool {
+    matches!(kind, Kind::Plan(_) | Kind::Result(_) | Kind::Events(..))
 }
 
 /// Removes objects, some at a time.
@@ -237,7 +243,7 @@ impl Named {
             Kind::Layout | Kind::Probe => true,
             // Whoever wrote it was to remove it, too.
             Kind::Scratch(_) => false,
-            Kind::Plan(run) | Kind::Result(run) => self.runs.contains(&run),
+            Kind::Plan(run) | Kind::Result(run) | Kind::Events(run, ..) => self.runs.contains(&run),
             Kind::Part(task, _) | Kind::Artifact(task, ..) => self.tasks.contains(&task),
             file => self.files.contains(&file),
         }

@@ -235,6 +235,11 @@ impl Instance {
         })
     }
 
+    /// The most bytes of memory that the guest has had.
+    pub fn peak_memory(&self) -> u64 {
+        self.store.data().memory()
+    }
+
     /// The bound on data that only the guest's memory bounds.
     fn memory(&self) -> usize {
         usize::try_from(self.store.data().limits().memory).unwrap_or(usize::MAX)

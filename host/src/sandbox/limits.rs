@@ -136,6 +136,11 @@ impl State {
         store
     }
 
+    /// Bytes of all memories, which never shrink.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
     pub(super) fn limits(&self) -> TaskLimits {
         self.limits
     }

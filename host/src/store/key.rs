@@ -46,6 +46,14 @@ impl Key {
         Self(Path::from(format!("runs/{run}/result.json")))
     }
 
+    /// A segment of the events of a run, in the order of their numbers. Each process that
+    /// executes the run writes segments of its own.
+    pub fn events(run: &Digest, attempt: Attempt, number: u32) -> Self {
+        Self(Path::from(format!(
+            "runs/{run}/events/{attempt}.{number:06}.jsonl"
+        )))
+    }
+
     /// A part of a task's results. The first digits of the id spread the
     /// tasks over folders, since a folder of a million files is slow.
     pub fn part(task: &Digest, number: u32) -> Self {
@@ -116,6 +124,11 @@ impl Key {
             ["guests", file] => Kind::Guest(digest(file.strip_suffix(".wasm")?)?),
             ["runs", run, "plan.json"] => Kind::Plan(digest(run)?),
             ["runs", run, "result.json"] => Kind::Result(digest(run)?),
+            ["runs", run, "events", file] => {
+                let (attempt, number) = file.strip_suffix(".jsonl")?.split_once('.')?;
+                let kind = Kind::Events(digest(run)?, attempt.parse().ok()?, number.parse().ok()?);
+                return (kind.key() == *self).then_some(kind);
+            }
             ["tasks", _, file] => {
                 let (task, number) = file.strip_suffix(".json")?.split_once('.')?;
                 let kind = Kind::Part(digest(task)?, number.parse().ok()?);
@@ -159,6 +172,48 @@ impl std::fmt::Display for Key {
     }
 }
 
+/// A process that executes a run, among all that do. Later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt {
+    /// When it began: microseconds since 1970-01-01 UTC.
+    begun_us: u64,
+    /// Random, so that two processes never have one name.
+    salt: u32,
+}
+
+impl Attempt {
+    /// One that begins now, with a name that no other has.
+    pub fn new(begun_us: u64) -> Self {
+        Self {
+            begun_us,
+            salt: crate::jitter::random() as u32,
+        }
+    }
+
+    /// When it began: microseconds since 1970-01-01 UTC.
+    pub fn begun_us(&self) -> u64 {
+        self.begun_us
+    }
+}
+
+impl std::fmt::Display for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}-{:08x}", self.begun_us, self.salt)
+    }
+}
+
+impl std::str::FromStr for Attempt {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (begun, salt) = text.split_once('-').unwrap_or((text, ""));
+        Ok(Self {
+            begun_us: u64::from_str_radix(begun, 16)?,
+            salt: u32::from_str_radix(salt, 16)?,
+        })
+    }
+}
+
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -178,6 +233,8 @@ pub enum Kind {
     Plan(Digest),
     /// What a run that ended came to.
     Result(Digest),
+    /// A segment of the events of a run.
+    Events(Digest, Attempt, u32),
     /// A part of a task's results.
     Part(Digest, u32),
     /// An output of a fit of a task, and the digest of its content.
@@ -196,6 +253,7 @@ impl Kind {
             Self::Guest(digest) => Key::guest(digest),
             Self::Plan(run) => Key::plan(run),
             Self::Result(run) => Key::result(run),
+            Self::Events(run, attempt, number) => Key::events(run, *attempt, *number),
             Self::Part(task, number) => Key::part(task, *number),
             Self::Artifact(task, output, digest) => Key::artifact(task, *output, digest),
         }
@@ -219,6 +277,8 @@ mod tests {
             Kind::Guest(digest),
             Kind::Plan(digest),
             Kind::Result(digest),
+            Kind::Events(digest, Attempt::new(7), 0),
+            Kind::Events(digest, Attempt::new(u64::MAX), 1_000_000),
             Kind::Part(digest, 0),
             Kind::Part(digest, 12),
             Kind::Artifact(digest, Output::Predictions, Digest::of(b"file")),
@@ -231,6 +291,7 @@ mod tests {
             "probe/create-only/1",
             "probe/00000000000000+1",
             "tasks/zz/text.0.json",
+            "runs/plan/events/1.1.jsonl",
             "guests/a.wasm",
             "artifacts/aa/text.predictions.text",
             "notes.txt",

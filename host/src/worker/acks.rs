@@ -5,10 +5,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::{AckKind, Message};
 use bytes::Bytes;
 
 use crate::queue::Queue;
+use crate::queue::message::{self, DoneUsage, USAGE_HEADER};
+use crate::task::TaskUsage;
 
 /// How long an acknowledgement waits while the next task is run.
 pub(super) const WAIT: Duration = Duration::from_millis(5);
@@ -20,6 +23,8 @@ pub(super) struct FinishedTask {
     pub(super) session: String,
     /// What is reported to the run.
     pub(super) report: Bytes,
+    /// What making the fits took, if it made some.
+    pub(super) usage: Option<TaskUsage>,
 }
 
 #[derive(Default)]
@@ -58,7 +63,14 @@ impl Acks {
         let Waiting { tasks, .. } = std::mem::take(&mut *self.waiting());
         for task in tasks {
             drop(task.message.ack_with(AckKind::Ack).await);
-            drop(queue.client().publish(task.session, task.report).await);
+            let mut headers = HeaderMap::new();
+            if let Some(usage) = &task.usage {
+                let usage = message::write(&DoneUsage::from(usage));
+                headers.insert(USAGE_HEADER, String::from_utf8_lossy(&usage).as_ref());
+            }
+            let client = queue.client();
+            let sent = client.publish_with_headers(task.session, headers, task.report);
+            drop(sent.await);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::run::event::Event;
 use crate::run::pool::PoolEvent;
 use crate::run::tasks::SingleTask;
 use crate::store::{Kind, MacKey};
-use crate::task::TaskLimits;
+use crate::task::{TaskLimits, TaskUsage};
 
 /// How long a run may take to confirm a redelivery.
 const CONFIRMATION: Duration = Duration::from_secs(5);
@@ -31,7 +31,12 @@ const DELIVERIES: u64 = 20;
 /// How the handling of a task ended.
 enum Disposition {
     /// The record has its fits.
-    Done { made: Vec<u32>, differing: Vec<u32> },
+    Done {
+        made: Vec<u32>,
+        differing: Vec<u32>,
+        /// What making the fits took, if it made some.
+        usage: Option<TaskUsage>,
+    },
     /// It can't be run now, or not here.
     Returned(String),
     /// The worker was stopped.
@@ -232,7 +237,11 @@ impl Worker {
         let (id, wall) = (task.task, started.elapsed());
         self.prefetch.took(wall);
         match disposition {
-            Disposition::Done { made, differing } => {
+            Disposition::Done {
+                made,
+                differing,
+                usage,
+            } => {
                 let report = message::write(&WorkerMessage::Done {
                     tag: task.tag,
                     worker: self.settings.name.clone(),
@@ -244,6 +253,7 @@ impl Worker {
                     message,
                     session,
                     report,
+                    usage,
                 };
                 if self.acks.add(finished) {
                     self.block_on(self.acks.send(&self.queue));
@@ -361,15 +371,17 @@ impl Worker {
             Err(error) => return Disposition::Returned(chained(&error)),
         };
         let (mut finished_fits, mut made) = (0, BTreeSet::new());
-        let mut differing = Vec::new();
+        let (mut differing, mut usage) = (Vec::new(), None);
         for event in events {
             match event {
                 PoolEvent::Finished { finished, .. } => {
                     finished_fits += finished.positions.len();
                     if !finished.outcome.reused {
                         made.extend(finished.positions);
+                        usage = Some(finished.usage);
                     }
                 }
+                PoolEvent::Started { .. } => {}
                 // What else the store has, the run sees for itself.
                 PoolEvent::Other { event, .. } => {
                     if let Event::ResultDiffered { key } = event
@@ -386,6 +398,7 @@ impl Worker {
         Disposition::Done {
             made: made.into_iter().collect(),
             differing,
+            usage,
         }
     }
 

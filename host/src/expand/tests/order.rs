@@ -169,3 +169,40 @@ fn tasks_without_steps_keep_their_order() {
     let splits: Vec<u32> = expansion.tasks.iter().map(|task| task.split).collect();
     assert_eq!(splits, [0, 1, 0, 1]);
 }
+
+/// Of one arm and of two, where hyper-parameters are searched, set, and left out.
+#[test]
+fn the_costs_of_all_tasks_are_those_of_each() {
+    let two = whole_plan(
+        "trainers:\n\
+         - trainer: {name: forest, params: {max_depth: 5}}\n\
+        \x20 search: {params: [{n_estimators: [10, 50]}, {criterion: [gini, entropy]}]}\n\
+         - trainer: {name: linear}\n\
+        \x20 search: {params: {C: [1, 2]}}",
+    );
+    let arms = || vec![estimator(trainer()), estimator(linear())];
+    let inputs = |arms| Inputs {
+        arms,
+        baseline: None,
+        learning: Learning::Binary,
+        data: data(),
+        splits: splits(2),
+        parts: Vec::new(),
+    };
+    let one = plan("search: {params: {max_depth: [2, 4], random_state: [1, 2]}}");
+    for (plan, arms) in [(&two, arms()), (&one, vec![estimator(trainer())])] {
+        let inputs = inputs(arms);
+        let expansion = Expansion::new(plan, &inputs, 3).with_cuts(&inputs, (1000, 5), 3);
+        let costs = expansion.task_costs();
+        assert_eq!(costs.len(), expansion.tasks.len());
+        for (index, cost) in costs.into_iter().enumerate() {
+            let expected = expansion.task_cost(index) as f32;
+            assert!(
+                (cost - expected).abs() <= 1e-6 * expected,
+                "{index}: {cost} {expected}"
+            );
+        }
+    }
+    // Without an estimate all are alike.
+    assert_eq!(expand("", 2, 1).task_costs(), [1.0; 2]);
+}

@@ -2,13 +2,12 @@
 //! queue than the workers hold, so that concurrent runs share them fairly, and
 //! follows each task to its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use async_nats::Subject;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use futures::future::join_all;
 
 use super::fleet::Fleet;
 use super::throughput::Throughput;
-use super::{NatsPool, Signal};
+use super::{NatsPool, Received, Signal};
 use crate::digest::Digest;
 use crate::pool::PoolError;
 use crate::pool::feed::{Job, LOOKED_UP};
@@ -30,7 +29,7 @@ use crate::run::pool::PoolEvent;
 use crate::run::record::Record;
 use crate::run::tasks::Tasks;
 use crate::store::Key;
-use crate::task::{FinishedFits, Outcome, TaskFault};
+use crate::task::{FinishedFits, Outcome, TaskFault, TaskUsage};
 
 /// Tasks in the queue while no worker is known.
 const UNKNOWN: usize = 64;
@@ -99,6 +98,7 @@ struct InFlight {
 #[derive(Default)]
 struct ReportedDone {
     worker: Option<Arc<str>>,
+    usage: TaskUsage,
     /// The positions, among the message's candidates, of the fits that the
     /// worker made.
     made: BTreeSet<u32>,
@@ -422,13 +422,13 @@ impl<'a> Dispatch<'a> {
                     }
                 }
             }
-            Signal::Message(message, reply, _waiting) => {
-                self.receive_message(message, reply, report)?;
-            }
+            Signal::Message(received, _waiting) => self.receive_message(received, report)?,
             Signal::Heartbeat(heartbeat, _waiting) => {
+                let (name, begun) = (heartbeat.name.clone(), self.fleet.newly_held(&heartbeat));
                 if let Some(event) = self.fleet.heartbeat(heartbeat, now) {
                     send(report, event)?;
                 }
+                self.report_begun(&name, begun, report)?;
             }
             Signal::Link(Link::Down) => {
                 if self.down.is_none() {
@@ -452,10 +452,38 @@ impl<'a> Dispatch<'a> {
         Ok(())
     }
 
+    /// Reports the tasks of this run that a worker began with since it was last heard.
+    fn report_begun(
+        &self,
+        worker: &str,
+        begun: Vec<Digest>,
+        report: Report<'_>,
+    ) -> Result<(), Stop> {
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let jobs = self.in_flight.values().map(|task| &task.job);
+        let jobs: HashMap<Digest, &Job> = jobs.map(|job| (job.wanted.task, job)).collect();
+        for id in begun {
+            if let Some(job) = jobs.get(&id) {
+                let event = PoolEvent::Started {
+                    task: job.task,
+                    worker: worker.into(),
+                    fits: job.found.missing.len(),
+                };
+                send(report, event)?;
+            }
+        }
+        Ok(())
+    }
+
     fn receive_message(
         &mut self,
-        message: WorkerMessage,
-        reply: Option<Subject>,
+        Received {
+            message,
+            reply,
+            usage,
+        }: Received,
         report: Report<'_>,
     ) -> Result<(), Stop> {
         match message {
@@ -478,6 +506,7 @@ impl<'a> Dispatch<'a> {
                 }
                 let done = ReportedDone {
                     worker: Some(worker.into()),
+                    usage,
                     made: made.unwrap_or_default().into_iter().collect(),
                 };
                 self.done.insert(tag, done);
@@ -585,6 +614,7 @@ impl<'a> Dispatch<'a> {
                 reused: false,
             },
             worker: None,
+            usage: TaskUsage::default(),
         };
         let task = task.job.task;
         send(report, PoolEvent::Finished { task, finished })
@@ -613,7 +643,12 @@ impl<'a> Dispatch<'a> {
                 .map(|task| task.job.missing_fits())
                 .collect();
             let mut found = self.record.look(&wanted)?.into_iter();
-            for (tag, ReportedDone { worker, made }) in some {
+            for (tag, reported) in some {
+                let ReportedDone {
+                    worker,
+                    usage,
+                    made,
+                } = reported;
                 let Some(task) = self.in_flight.get_mut(tag) else {
                     continue;
                 };
@@ -633,13 +668,16 @@ impl<'a> Dispatch<'a> {
                     let here = finished.positions.iter().all(|at| made.contains(at));
                     finished.outcome.reused = !here;
                     finished.worker = worker.clone().filter(|_| here);
+                    if here {
+                        finished.usage = *usage;
+                    }
                 }
                 let index = task.job.task;
                 let finished: Vec<PoolEvent> =
                     PoolEvent::of_found(index, &mut task.job.found).collect();
                 let walls = finished.iter().filter_map(|event| match event {
                     PoolEvent::Finished { finished, .. } => Some(finished.outcome.wall),
-                    PoolEvent::Other { .. } => None,
+                    PoolEvent::Started { .. } | PoolEvent::Other { .. } => None,
                 });
                 let wall: Duration = walls.sum();
                 let twin = task.twin;

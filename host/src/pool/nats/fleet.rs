@@ -59,6 +59,14 @@ impl Fleet {
         joined.then(|| PoolEvent::of_worker(&name, Event::WorkerJoined { slots }))
     }
 
+    /// The tasks that a worker says it holds, and did not say before.
+    pub(super) fn newly_held(&self, heartbeat: &Heartbeat) -> Vec<Digest> {
+        let known = self.workers.get(&heartbeat.name);
+        let held = heartbeat.holding.iter().take(heartbeat.slots);
+        let is_new = |task: &&Digest| known.is_none_or(|seen| !seen.holding.contains_key(task));
+        held.filter(is_new).copied().collect()
+    }
+
     /// How long a worker has held one of these tasks, at the longest.
     pub(super) fn longest_held(&self, is_ours: impl Fn(&Digest) -> bool, now: Instant) -> Duration {
         let held = self.workers.values().flat_map(|seen| &seen.holding);
@@ -152,6 +160,27 @@ mod tests {
         assert_eq!(beat(6, &[ours]), 4);
         assert_eq!(beat(8, &[]), 0);
         assert_eq!(beat(10, &[ours]), 0);
+    }
+
+    #[test]
+    fn a_task_is_newly_held_once() {
+        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let [first, second, third] = [b"1", b"2", b"3"].map(|text| Digest::of(text));
+        let mut beat = |holding: &[Digest]| {
+            let heartbeat = Heartbeat {
+                holding: holding.to_vec(),
+                ..heartbeat("a", WorkerState::Up)
+            };
+            let new = fleet.newly_held(&heartbeat);
+            drop(fleet.heartbeat(heartbeat, now));
+            new
+        };
+        assert_eq!(beat(&[first]), [first]);
+        assert_eq!(beat(&[second, first]), [second]);
+        // It has two slots.
+        assert_eq!(beat(&[second, first, third]), []);
+        assert_eq!(beat(&[third]), [third]);
+        assert_eq!(beat(&[first]), [first]);
     }
 
     proptest! {

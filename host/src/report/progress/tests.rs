@@ -5,6 +5,9 @@ use indicatif::TermLike;
 
 use super::*;
 use crate::digest::Digest;
+use crate::run::event::example::{
+    run_started as started, task_failed as failed, task_finished as finished,
+};
 use crate::task::TaskFault;
 
 /// Keeps what is written to it.
@@ -66,44 +69,6 @@ impl TermLike for Paper {
 
     fn flush(&self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn started(fits: usize) -> Event {
-    Event::RunStarted {
-        targets: 1,
-        run: Digest::of(b"run"),
-        candidates: fits / 3,
-        splits: 3,
-        fits,
-        tasks: fits / 25,
-        workers: 2,
-    }
-}
-
-fn finished(fits: usize, best: Option<f64>, reused: bool) -> Event {
-    Event::TaskFinished {
-        task: 0,
-        split: 0,
-        fits,
-        models: 1,
-        fault: None,
-        wall: Duration::from_secs(1),
-        reused,
-        best,
-    }
-}
-
-fn failed(fits: usize, fault: TaskFault) -> Event {
-    Event::TaskFinished {
-        task: 0,
-        split: 0,
-        fits,
-        models: 0,
-        fault: Some(fault),
-        wall: Duration::from_secs(1),
-        reused: false,
-        best: None,
     }
 }
 

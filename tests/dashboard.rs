@@ -1,0 +1,380 @@
+//! The dashboard, and its pages in a real browser. `dashboard/setup.sh` installs what drives
+//! it; the scripts beside it are what a person does. Pictures of the pages are left in
+//! `target/dashboard`.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fanout::digest::Digest;
+use fanout::run::event::{Event, StampedEvent};
+use fanout::store::{Attempt, Key, Store};
+use fanout::task::TaskFault;
+use fanout_contract::Params;
+
+use crate::program::{Fanout, example, text};
+
+/// Where it listens unless a test says otherwise: any port that is free.
+const HERE: &str = "127.0.0.1:0";
+
+const TOKEN: &str = "a-token-of-the-tests-0123456789";
+
+/// Tasks of the run that is too large for any browser.
+const MANY: usize = 100_000;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A process that serves pages; ended with this.
+struct Served {
+    child: Child,
+    url: String,
+    /// What it says on standard error from then on.
+    errors: BufReader<std::process::ChildStderr>,
+}
+
+impl Served {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            if errors.read_line(&mut line).unwrap() == 0 {
+                panic!("it serves no page: {said}");
+            }
+            if let Some(url) = line.strip_prefix("dashboard: ") {
+                let url = url.trim().to_owned();
+                return Self { child, url, errors };
+            }
+            said += &line;
+        }
+    }
+
+    /// `fanout dashboard` of the store `.fanout`.
+    fn of_store(fanout: &Fanout, arguments: &[&str], token: Option<&str>) -> Self {
+        let mut command = fanout.command();
+        command.args(["dashboard", "--addr", HERE]).args(arguments);
+        command.envs(token.map(|token| ("FANOUT_DASHBOARD_TOKEN", token)));
+        Self::start(command)
+    }
+
+    fn address(&self) -> String {
+        let rest = self.url.strip_prefix("http://").unwrap();
+        rest.split('/').next().unwrap().to_owned()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A script that drives a browser.
+fn script(name: &str, arguments: &[&str]) -> Command {
+    let here = repository().canonicalize().unwrap();
+    let tools = here.join("target/tools/browser");
+    assert!(
+        tools.join("node_modules/playwright-core").is_dir(),
+        "`tests/dashboard/setup.sh` installs what drives a browser"
+    );
+    let mut command = Command::new("node");
+    command
+        .arg(here.join("tests/dashboard").join(name))
+        .args(arguments)
+        .env("FANOUT_BROWSER_TOOLS", tools)
+        .env("FANOUT_SCREENSHOTS", here.join("target/dashboard"));
+    command
+}
+
+/// Runs a script that must succeed.
+fn drive(mut command: Command) {
+    let output = command.output().unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+/// The one run of the store `.fanout`.
+fn only_run(fanout: &Fanout) -> Digest {
+    let runs = std::fs::read_dir(fanout.path(".fanout/runs")).unwrap();
+    let names: Vec<String> = runs
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let [name] = names.as_slice() else {
+        panic!("{names:?}");
+    };
+    name.parse().unwrap()
+}
+
+/// An answer to a request, as text.
+fn ask(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    text(&answer)
+}
+
+#[test]
+fn a_run_that_goes_on_is_shown_as_it_goes_on_and_to_its_end() {
+    let fanout = Fanout::new();
+    let mut browser = script("live.mjs", &[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut said = BufReader::new(browser.stdout.take().unwrap());
+    said.read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    // Enough for some seconds, whatever the machine.
+    let mut command = fanout.command();
+    command.args(["run", &example("digits.yaml"), "--workers", "1"]);
+    command.args([
+        "--set",
+        "families=off",
+        "--set",
+        "search.params.n_estimators={range: [1, 40]}",
+    ]);
+    command.arg(format!("--dashboard={HERE}"));
+    let mut served = Served::start(command);
+    writeln!(browser.stdin.take().unwrap(), "{}", served.url).unwrap();
+    let output = browser.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(served.child.wait().unwrap().success());
+    let mut rest = String::new();
+    served.errors.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("panicked"), "{rest}");
+}
+
+#[test]
+fn a_browser_that_never_reads_harms_no_run() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    let mut command = fanout.command();
+    command.args(["run", &plan, &format!("--dashboard={HERE}")]);
+    let mut served = Served::start(command);
+    let address = served.address();
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let request = format!("GET /api/runs/live/events HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        readers.push(stream);
+    }
+    let out = BufReader::new(served.child.stdout.take().unwrap());
+    let mut lines = out.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("Best by ")));
+    // The process waits for pages that are open, if not for long.
+    drop(readers);
+    assert!(served.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_run_of_a_store_is_used_with_mouse_and_keys() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    fanout.text(&["run", &plan, "--set", "families=off"]);
+    let served = Served::of_store(&fanout, &[], None);
+    let run = only_run(&fanout);
+    drive(script("past.mjs", &[&format!("{}runs/{run}", served.url)]));
+}
+
+#[test]
+fn runs_are_listed_and_compared() {
+    let fanout = Fanout::new();
+    for plan in ["quickstart.yaml", "digits.yaml"] {
+        fanout.text(&["run", &example(plan)]);
+    }
+    fanout.text(&["run", &example("quickstart.yaml"), "--set", "cv.n_splits=4"]);
+    let served = Served::of_store(&fanout, &[], None);
+    drive(script("runs.mjs", &[&served.url, "3"]));
+}
+
+#[test]
+fn a_dashboard_with_a_token_answers_whoever_has_it_and_never_tells_it() {
+    let fanout = Fanout::new();
+    fanout.text(&["run", &example("quickstart.yaml")]);
+    let mut served = Served::of_store(&fanout, &[], Some(TOKEN));
+    let mut command = script("token.mjs", &[&served.url]);
+    command.env("FANOUT_DASHBOARD_TOKEN", TOKEN);
+    drive(command);
+    let address = served.address();
+    let foreign = ask(
+        &address,
+        &format!(
+            "GET / HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+        ),
+    );
+    assert!(foreign.starts_with("HTTP/1.1 403 "), "{foreign}");
+    let whole = ask(
+        &address,
+        &format!("GET /login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    );
+    assert!(whole.starts_with("HTTP/1.1 200 ") && !whole.contains(TOKEN));
+    served.child.kill().unwrap();
+    let mut said = String::new();
+    served.errors.read_to_string(&mut said).unwrap();
+    assert!(!said.contains(TOKEN), "{said}");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token() {
+    let fanout = Fanout::new();
+    fanout.text(&["run", &example("quickstart.yaml")]);
+    let run = |token: Option<&str>| {
+        let mut command = fanout.command();
+        command.args(["dashboard", "--addr", "0.0.0.0:0"]);
+        command.envs(token.map(|token| ("FANOUT_DASHBOARD_TOKEN", token)));
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, said) = run(None);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("can be reached from other machines, and there is no token"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: set one (`export FANOUT_DASHBOARD_TOKEN="),
+        "{said}"
+    );
+    let (code, said) = run(Some("short-secret"));
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("expected at least 16") && !said.contains("short-secret"),
+        "{said}"
+    );
+}
+
+/// The events of a run of [`MANY`] tasks on 8 workers, as a process would have told them.
+fn many_events(run: Digest) -> Vec<StampedEvent> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let begun = now.as_micros() as u64 - 4_000_000_000;
+    let trainers: Vec<Arc<str>> = vec!["random_forest".into(), "hist_gradient_boosting".into()];
+    let (candidates, splits) = (MANY / 5, 5);
+    let mut events = Vec::new();
+    let mut tell = |time_us: u64, worker: Option<usize>, event: Event| {
+        events.push(StampedEvent {
+            sequence: events.len() as u64,
+            time_us,
+            worker: worker.map(|worker| format!("worker-{worker}").into()),
+            event,
+        });
+    };
+    tell(
+        begun,
+        None,
+        Event::RunStarted {
+            run,
+            targets: 1,
+            candidates,
+            splits,
+            fits: MANY,
+            tasks: MANY,
+            workers: 8,
+            name: "many".to_owned(),
+            metric: "roc_auc".to_owned(),
+            target_metrics: vec!["roc_auc".to_owned()],
+            target_names: vec!["class".to_owned()],
+            trainers: trainers.clone(),
+            trainer_fits: vec![MANY / 2, MANY / 2],
+            trainer_costs: vec![1.0, 1.0],
+        },
+    );
+    let mut free = [begun; 8];
+    for task in 0..MANY {
+        let worker = (task * 7919) % 8;
+        let started = free[worker] + 2_000 + (task as u64 * 31) % 9_000;
+        let load = if task < 8 { 400_000 } else { 0 };
+        let wall = load + 100_000 + (task as u64 * 7_919) % 250_000;
+        free[worker] = started + wall;
+        let fault = (task % 997 == 5).then_some(TaskFault::TimedOut { limit_ms: 300 });
+        tell(
+            started + wall,
+            Some(worker),
+            Event::TaskFinished {
+                task,
+                split: (task % splits) as u32,
+                fits: 1,
+                models: 1,
+                fault,
+                wall: Duration::from_micros(wall),
+                reused: false,
+                best: None,
+                target: 0,
+                trainer: Arc::clone(&trainers[task / splits % 2]),
+                cost: 1.0,
+                started_us: Some(started),
+                load: Some(Duration::from_micros(load)),
+                cpu: Some(Duration::from_micros(wall * 9 / 10)),
+                memory: Some((40 << 20) + (task as u64 % 50 << 20)),
+            },
+        );
+        if task % splits == splits - 1 {
+            let candidate = task / splits;
+            let depth = 1 + candidate % 20;
+            let rate = 10_f64.powf(-3.0 + (candidate * 17 % 300) as f64 / 100.0);
+            let params: Params = [
+                ("max_depth".to_owned(), depth.into()),
+                ("learning_rate".to_owned(), rate.into()),
+            ]
+            .into_iter()
+            .collect();
+            let mean =
+                0.9 - (depth as f64 - 9.0).powi(2) / 2_000.0 - (rate.log10() + 1.2).powi(2) / 50.0;
+            tell(
+                started + wall,
+                None,
+                Event::CandidateScored {
+                    target: 0,
+                    candidate,
+                    mean: Some(mean),
+                    std: Some(0.01),
+                    params: Arc::new(params),
+                },
+            );
+        }
+    }
+    let end = *free.iter().max().unwrap();
+    let wall = Duration::from_micros(end - begun);
+    tell(end, None, Event::RunFinished { wall });
+    tell(end, None, Event::RunClosed { failure: None });
+    events
+}
+
+#[test]
+fn a_run_of_a_hundred_thousand_tasks_is_shown_within_its_bounds() {
+    let fanout = Fanout::new();
+    fanout.text(&["run", &example("quickstart.yaml")]);
+    let run = only_run(&fanout);
+    // The plan of one, the events of another.
+    let folder = fanout.path(".fanout");
+    let events = folder.join(format!("runs/{run}/events"));
+    std::fs::remove_dir_all(events).unwrap();
+    let store = Store::open(format!("file://{}", folder.display()).as_str()).unwrap();
+    let attempt = Attempt::new(1);
+    for (number, some) in many_events(run).chunks(8_192).enumerate() {
+        let mut lines = Vec::new();
+        for event in some {
+            serde_json::to_writer(&mut lines, event).unwrap();
+            lines.push(b'\n');
+        }
+        let key = Key::events(&run, attempt, number as u32);
+        assert!(store.create(&key, lines.into()).unwrap());
+    }
+    let served = Served::of_store(&fanout, &[], None);
+    let url = format!("{}runs/{run}", served.url);
+    drive(script("many.mjs", &[&url, &MANY.to_string()]));
+}

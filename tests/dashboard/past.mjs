@@ -1,0 +1,117 @@
+// The page of a run that ended, used with mouse and keys: `node past.mjs URL`.
+import assert from "node:assert/strict";
+import { accessible, openPage, screenshots, settled, withBrowser } from "./browser.mjs";
+
+const url = process.argv[2];
+
+const rows = (page) => page.locator("#candidates tbody tr").count();
+
+await withBrowser(async (browser) => {
+  const page = await openPage(browser, url);
+  await page.waitForSelector("html[data-final]");
+  await settled(page);
+  const all = await rows(page);
+  assert.ok(all >= 10, `${all} candidates`);
+
+  // Hover tells of a task.
+  const first = await page.evaluate(() => [...Fanout.page.stream.segments.all][0].id);
+  await page.locator("#stream").scrollIntoViewIfNeeded();
+  const { x, y } = await page.evaluate((id) => Fanout.page.stream.place(id), first);
+  await page.mouse.move(x, y);
+  const tip = page.locator(".stream-tip");
+  await tip.waitFor({ state: "visible" });
+  assert.match(await tip.textContent(), /task \d+: \w+, split \d+.*fit/s);
+  await page.mouse.move(5, 5);
+  await tip.waitFor({ state: "hidden" });
+
+  // Dragging zooms, a double click shows all again.
+  const canvas = page.locator("#stream canvas");
+  const box = await canvas.boundingBox();
+  const told = page.locator("#stream [aria-live]");
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.7, box.y + 10, { steps: 3 });
+  await page.mouse.up();
+  assert.match(await told.textContent(), /^shown: .* to /);
+  await page.mouse.dblclick(box.x + box.width * 0.6, box.y + 10);
+  assert.equal(await told.textContent(), "shown: all of the run");
+
+  // The same by keys, and every task is told aloud.
+  await canvas.focus();
+  await page.keyboard.press("ArrowRight");
+  const one = await told.textContent();
+  assert.match(one, /task \d+: \w+, split \d+/);
+  await page.keyboard.press("ArrowRight");
+  assert.notEqual(await told.textContent(), one);
+  await page.keyboard.press("+");
+  assert.match(await told.textContent(), /^shown: /);
+  await page.keyboard.press("0");
+  assert.equal(await told.textContent(), "shown: all of the run");
+  await page.keyboard.press("Escape");
+
+  // All that can be used can be reached by keys, and shows that it is.
+  await page.evaluate(() => document.activeElement.blur());
+  await page.mouse.click(2, 2);
+  const reached = new Set();
+  for (let at = 0; at < 80; at += 1) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === document.body) return null;
+      const style = getComputedStyle(element);
+      return {
+        name: element.id || element.getAttribute("aria-label") || element.textContent.trim(),
+        outlined: style.outlineStyle !== "none" && style.outlineWidth !== "0px",
+      };
+    });
+    if (!focused) break;
+    assert.ok(focused.outlined, `${focused.name} shows its focus`);
+    reached.add(focused.name);
+  }
+  for (const name of ["filter", "zoom in", "Skip to the run"]) {
+    assert.ok(reached.has(name), `${name} among ${[...reached].join("; ")}`);
+  }
+
+  // A filter keeps what matches, in table and charts.
+  const parameter = await page.evaluate(() => {
+    const target = Fanout.page.shown.results.targets[0];
+    const { name } = target.parameters.find(({ kind }) => kind === "number");
+    const values = [...new Set(target.candidates.params[name])].sort((a, b) => a - b);
+    return { name, value: values[Math.floor(values.length / 2)] };
+  });
+  await page.fill("#filter", `${parameter.name}>=${parameter.value}`);
+  await page.waitForFunction((all) => document.querySelectorAll("#candidates tbody tr").length < all, all);
+  const column = await page.evaluate((name) => {
+    const heads = [...document.querySelectorAll("#candidates th")];
+    const at = heads.findIndex((head) => head.textContent.startsWith(name));
+    return [...document.querySelectorAll("#candidates tbody tr")].map((row) => Number(row.children[at].textContent));
+  }, parameter.name);
+  assert.ok(column.length > 0 && column.every((value) => value >= parameter.value), `${column}`);
+  await page.fill("#filter", "");
+  await page.waitForFunction((all) => document.querySelectorAll("#candidates tbody tr").length === all, all);
+
+  // The table is sorted by the column that is pressed, here by keys.
+  const button = page.locator("#candidates th button").nth(1);
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("#candidates th:nth-child(2)").getAttribute("aria-sort") !== "none");
+  const focus = await page.evaluate(() => document.activeElement.textContent);
+  assert.match(focus, /^mean /);
+
+  // Every chart of results is drawn.
+  for (const id of ["leaderboard", "heat-map", "parallel", "cost"]) {
+    const drawn = await page.locator(`#${id} canvas, #${id} svg, #${id} table`).count();
+    assert.ok(drawn > 0, `${id} is drawn`);
+  }
+
+  await accessible(page, "a run, light");
+  const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await settled(page);
+  const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.notEqual(light, dark);
+  await accessible(page, "a run, dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await screenshots(page, "run");
+  page.quiet();
+});
