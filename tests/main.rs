@@ -26,6 +26,7 @@ mod plans;
 mod pool;
 mod program;
 mod reading;
+mod report;
 mod resume;
 mod retrain;
 mod run;

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
+mod compare;
 mod dashboard;
 mod doctor;
 mod gc;
@@ -13,6 +14,7 @@ mod model;
 mod nats;
 mod plan;
 mod predict;
+mod report;
 mod retrain;
 mod run;
 mod runs;
@@ -69,6 +71,10 @@ pub(crate) enum Command {
     Dashboard(dashboard::Serve),
     /// Print the results of any run in a store, a finished one or not.
     Show(show::Show),
+    /// Write the results of any run in a store as one page of HTML.
+    Report(report::ReportPage),
+    /// Set runs of a store side by side.
+    Compare(compare::Compare),
     /// Remove objects that no kept run names; without --yes, only list them.
     Gc(gc::Gc),
     /// Print the JSON Schema of a plan, for editors, or of the events of a run.
@@ -95,6 +101,8 @@ impl Command {
             Self::Runs(runs) => runs.run(),
             Self::Dashboard(serve) => serve.run(),
             Self::Show(show) => show.run(),
+            Self::Report(report) => report.run(),
+            Self::Compare(compare) => compare.run(),
             Self::Gc(gc) => gc.run(),
             Self::Schema(schema) => schema.run(),
             Self::Metrics(metrics) => metrics.run(),

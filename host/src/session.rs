@@ -19,6 +19,7 @@ mod first_step;
 mod load;
 mod memory;
 mod model;
+mod page;
 mod pools;
 mod retrain;
 mod training;
@@ -36,6 +37,7 @@ use crate::model::{Composite, CompositeHead, ModelFile, Rule};
 use crate::pool::PoolError;
 use crate::reduce::Lead;
 use crate::report::{Report, Reports, Usage};
+use crate::run::data_summary::DataSummary;
 use crate::run::event::{Event, Listeners};
 use crate::run::findings::{find, fit_outer};
 use crate::run::journal::{Journal, Lost};
@@ -175,6 +177,7 @@ fn execute_at(
         [only] => only.usage = usage,
         _ => reports.usage = usage,
     }
+    page::write(&mut reports);
     Ok(reports)
 }
 
@@ -316,10 +319,12 @@ fn report(
         threshold: None,
         ensemble: None,
         worth: None,
+        drawn: None,
         holdout: None,
         oob_score: None,
         model: None,
         explanations: None,
+        data: DataSummary::new(prepared),
         warnings: match prepared.is_alone {
             true => loaded.cut().into_iter().chain(own).collect(),
             false => own.collect(),
