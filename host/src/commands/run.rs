@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fanout::error::ErrorKind;
-use fanout::plan::Plan;
 use fanout::report::events::EventLog;
-use fanout::report::progress::Progress;
 use fanout::run::event::{Listener, Listeners};
-use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
 
 use super::plan::PlanArguments;
@@ -49,7 +46,7 @@ impl Run {
         super::interrupt::on_interrupt(options.cancel.clone())?;
         let mut events = self.events.as_deref().map(event_log).transpose()?;
         let loaded = self.plan.load()?;
-        let mut progress = self.progress(&loaded.plan);
+        let mut progress = super::progress(self.quiet);
         let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         listeners.extend(events.as_mut().map(|events| events as &mut dyn Listener));
         let reports = session::execute(&loaded, &options, &mut Listeners::new(listeners));
@@ -65,15 +62,6 @@ impl Run {
         reports
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))
-    }
-
-    fn progress(&self, plan: &Plan) -> Progress {
-        let metric = match plan.dataset.targets.len() {
-            0 | 1 => plan.scoring[ranking_metric(plan)].name.as_str(),
-            // There is no best over several targets.
-            _ => "",
-        };
-        super::progress(self.quiet, metric)
     }
 }
 
