@@ -27,15 +27,18 @@ mod plans;
 mod pool;
 mod program;
 mod reading;
+mod report;
 mod resume;
 mod retrain;
 mod run;
 mod sandbox;
+mod shell;
 mod splitters;
 mod stores;
 mod structure;
 mod targets;
 mod trackers;
+mod terminal;
 mod worth;
 
 mod guests {

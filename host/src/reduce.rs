@@ -20,9 +20,9 @@ use crate::numpy;
 use crate::plan::ErrorScore;
 use crate::task::{Outcome, TaskFault};
 
-pub use choice::{Choice, OneStandardError};
+pub use choice::{Choice, OneStandardError, within_one_standard_error};
 pub use findings::{CurvePoint, Findings, OuterScore, OuterSplit, PermutationTest, PermutedScores};
-pub use lead::Lead;
+pub use lead::{Lead, PairedTest};
 pub use permutation::{MetricImportance, PermutationImportance, PermutedRows};
 
 /// The scores of a search as they arrive, in any order.

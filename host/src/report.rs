@@ -17,21 +17,25 @@ use crate::plan::Plan;
 use crate::reduce::{
     BaselineScore, BaselineScores, Choice, Findings, Lead, OneStandardError, SearchResults,
 };
+use crate::run::data_summary::DataSummary;
 use crate::run::manifest::Digests;
 use crate::run::summary::{BestCandidate, Summary};
 use crate::worth::threshold::TunedThreshold;
-use crate::worth::{Ensemble, Worth};
+use crate::worth::{DrawnWorth, Ensemble, Worth};
 use explanations::Explanations;
 
 pub mod columns;
+pub mod compare;
 pub mod ensemble;
 pub mod events;
 pub mod explanations;
 pub mod files;
 pub mod findings;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod live;
+pub mod page;
 pub mod predictions;
 pub mod progress;
 pub mod stored;
@@ -69,6 +73,8 @@ pub struct Report {
     pub ensemble: Option<Ensemble>,
     /// What the predictions of the chosen candidate tell, where there are some.
     pub worth: Option<Worth>,
+    /// Their curves, as they are drawn; `None` where they were not read.
+    pub drawn: Option<DrawnWorth>,
     /// The scores of the refitted model on the hold-out rows, by metric;
     /// null where the metric is not defined on them.
     pub holdout: Option<BTreeMap<String, Option<f64>>>,
@@ -79,6 +85,8 @@ pub struct Report {
     pub model: Option<PathBuf>,
     /// Why the chosen candidate predicts what it predicts, where the plan wants that.
     pub explanations: Option<Explanations>,
+    /// The table, in short.
+    pub data: DataSummary,
     /// Warnings about the data and the store, one sentence each.
     pub warnings: Vec<String>,
     /// What went wrong after the search, whose results are whole all the same.
@@ -262,6 +270,7 @@ impl Report {
             self.worth.clone(),
         )
         .with_ensemble(self.ensemble.clone())
+        .with_data(self.data.clone(), self.plan.limits.memory)
     }
 }
 

@@ -9,6 +9,7 @@
 //! knows which pools there are.
 
 mod boards;
+pub mod data_summary;
 pub mod event;
 pub mod findings;
 pub mod history;

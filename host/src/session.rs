@@ -19,6 +19,7 @@ mod first_step;
 mod load;
 mod memory;
 mod model;
+mod page;
 mod pools;
 mod retrain;
 mod training;
@@ -36,6 +37,7 @@ use crate::model::{Composite, CompositeHead, ModelFile, Rule};
 use crate::pool::PoolError;
 use crate::reduce::Lead;
 use crate::report::{Report, Reports, Usage};
+use crate::run::data_summary::DataSummary;
 use crate::run::event::{Event, Listeners};
 use crate::run::findings::{find, fit_outer};
 use crate::run::journal::{Journal, Lost};
@@ -104,6 +106,11 @@ pub fn execute(
     let places = Places::reach(loaded)?;
     let journal = Journal::start(places.store.clone());
     listeners.attach(journal.listener());
+    tracing::info!(
+        store = places.store.url(),
+        workers = places.workers,
+        "the plan is about to be executed"
+    );
     let executed = execute_at(&places, loaded, options, listeners);
     let failure = match &executed {
         Ok(reports) => reports
@@ -175,6 +182,7 @@ fn execute_at(
         [only] => only.usage = usage,
         _ => reports.usage = usage,
     }
+    page::write(&mut reports);
     Ok(reports)
 }
 
@@ -316,10 +324,12 @@ fn report(
         threshold: None,
         ensemble: None,
         worth: None,
+        drawn: None,
         holdout: None,
         oob_score: None,
         model: None,
         explanations: None,
+        data: DataSummary::new(prepared),
         warnings: match prepared.is_alone {
             true => loaded.cut().into_iter().chain(own).collect(),
             false => own.collect(),
@@ -438,6 +448,7 @@ fn open(
     {
         let manifest = Manifest::new(plan, inputs.clone(), prepared);
         let run = manifest.run();
+        tracing::debug!(column = %prepared.target, %run, "the run's plan goes to the store");
         let key = Key::plan(&run);
         let settled = store.settle(&key, run, manifest.bytes())?;
         // Together they keep the workers busy.
@@ -514,6 +525,14 @@ fn prepare(
         reused: first.reused,
         wall: started.elapsed(),
     });
+    tracing::info!(
+        dataset = %first.dataset.short(),
+        rows = first.rows,
+        features = first.features(),
+        reused = first.reused,
+        seconds = started.elapsed().as_secs_f64(),
+        "the dataset is in the store"
+    );
     for key in &first.repaired {
         listeners.emit(Event::ObjectRepaired { key: key.clone() });
     }

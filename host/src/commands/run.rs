@@ -7,12 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fanout::dashboard::Dashboard;
 use fanout::error::ErrorKind;
-use fanout::plan::Plan;
 use fanout::report::events::EventLog;
-use fanout::report::progress::Progress;
 use fanout::report::telemetry::{self, Telemetry};
 use fanout::run::event::{Listener, Listeners};
-use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
 use fanout::store::Store;
 
@@ -69,7 +66,7 @@ impl Run {
             }
             None => None,
         };
-        let mut progress = self.progress(&loaded.plan);
+        let mut progress = super::progress(self.quiet);
         let mut telemetry = telemetry();
         let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         listeners.extend(telemetry.as_mut().map(|it| it as &mut dyn Listener));
@@ -93,15 +90,6 @@ impl Run {
         reports
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))
-    }
-
-    fn progress(&self, plan: &Plan) -> Progress {
-        let metric = match plan.dataset.targets.len() {
-            0 | 1 => plan.scoring[ranking_metric(plan)].name.as_str(),
-            // There is no best over several targets.
-            _ => "",
-        };
-        super::progress(self.quiet, metric)
     }
 }
 

@@ -6,9 +6,10 @@ use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::plan::SourceFormat;
 use fanout::report::human::score;
+use fanout::report::page::ResultsPage;
 use fanout::report::predictions as table;
 use fanout::report::stored::StoredRun;
-use fanout::report::{ensemble, files, worth};
+use fanout::report::{ensemble, files, html, worth};
 use fanout::run::history::History;
 use fanout::run::predictions::PredictionsError;
 use fanout::run::summary::Summary;
@@ -58,6 +59,9 @@ impl Show {
         let mut run = StoredRun::read(&store, &manifest, summary)?;
         run.report.plan.output = self.output;
         explain_again(&store, &mut run)?;
+        if self.output.is_some() {
+            run.draw()?;
+        }
         let report = &run.report;
         if let Some(folder) = &report.plan.output {
             files::write(folder, report)?;
@@ -71,6 +75,10 @@ impl Show {
             let (out_of_fold, holdout) = run.predictions(best)?;
             let out_of_fold = out_of_fold.map(PredictedRows::first_of_each_row);
             worth::write(folder, report, out_of_fold.as_ref(), holdout.as_ref())?;
+        }
+        if let Some(folder) = &report.plan.output {
+            let page = ResultsPage::of_targets(std::slice::from_ref(report));
+            html::write_into(folder, &page)?;
         }
         if let (Some(path), Some(format)) = (&self.predictions, format) {
             let candidate = match self.candidate {

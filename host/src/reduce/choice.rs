@@ -57,11 +57,7 @@ impl Choice {
             return Some(plain);
         };
         let test = &results.metrics[metric].test;
-        let error = standard_error(test, best);
-        // Where it is not defined, the best alone is within it.
-        let least = test.mean[best] - if error.is_nan() { 0.0 } else { error };
-        let mut within = results.ranking(metric);
-        within.retain(|candidate| test.mean[*candidate] >= least);
+        let (error, within) = within_one_standard_error(results, metric, best);
         let size = |candidate: usize, name: &String| {
             let arm = plan.arms().nth(candidates.arm(candidate));
             let fixed = arm.and_then(|arm| arm.trainer.params.get(name));
@@ -90,6 +86,21 @@ impl Choice {
             ..plain
         })
     }
+}
+
+/// The standard error of the mean of candidate `best`, and the candidates whose mean is
+/// within it, the best first; where it is not defined, the best alone is.
+pub fn within_one_standard_error(
+    results: &SearchResults,
+    metric: usize,
+    best: usize,
+) -> (f64, Vec<usize>) {
+    let test = &results.metrics[metric].test;
+    let error = standard_error(test, best);
+    let least = test.mean[best] - if error.is_nan() { 0.0 } else { error };
+    let mut within = results.ranking(metric);
+    within.retain(|candidate| test.mean[*candidate] >= least);
+    (error, within)
 }
 
 /// The standard error of a candidate's mean; NaN for one split.

@@ -30,6 +30,55 @@ pub struct Lead {
     pub sentence: String,
 }
 
+/// By how much scores on some splits are greater than others on the same splits, by the test
+/// of [`Lead`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PairedTest {
+    /// The difference of their means.
+    pub difference: f64,
+    /// The lower end of its interval of 95 %.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The probability of a difference at least as large, in either direction, if both
+    /// were equally good.
+    pub p_value: f64,
+}
+
+impl PairedTest {
+    /// Of the scores of two on each split. `sizes` are the numbers of training and of test
+    /// rows of each. `None` where there are not two splits with scores of both.
+    pub fn new(scores: &[f64], others: &[f64], sizes: &[[u64; 2]]) -> Option<Self> {
+        let both = scores.iter().zip(others);
+        let differences: Vec<f64> = both.map(|(one, other)| one - other).collect();
+        if differences.len() < 2 {
+            return None;
+        }
+        let [train, test] = sizes.iter().fold([0, 0], |[train, test], size| {
+            [train + size[0], test + size[1]]
+        });
+        let (difference, deviation) = corrected(&differences, test as f64 / train as f64);
+        let freedom = differences.len() as u32 - 1;
+        let p_value = match (difference, deviation) {
+            (0.0, _) => 1.0,
+            (_, 0.0) => 0.0,
+            _ => outside(difference / deviation, freedom),
+        };
+        let width = quantile(0.95, freedom) * deviation;
+        let found = Self {
+            difference,
+            low: difference - width,
+            high: difference + width,
+            p_value,
+        };
+        let numbers = [found.difference, found.low, found.high, found.p_value];
+        numbers
+            .iter()
+            .all(|number| number.is_finite())
+            .then_some(found)
+    }
+}
+
 /// Below this probability, a difference is not put down to chance.
 const CHANCE: f64 = 0.05;
 
@@ -46,32 +95,16 @@ impl Lead {
         if scores.mean[ahead].is_nan() || scores.mean[behind].is_nan() || results.splits < 2 {
             return None;
         }
-        let both = scores.of(ahead).iter().zip(scores.of(behind));
-        let differences: Vec<f64> = both.map(|(ahead, behind)| ahead - behind).collect();
-        let [train, test] = sizes.iter().fold([0, 0], |[train, test], size| {
-            [train + size[0], test + size[1]]
-        });
-        let (difference, deviation) = corrected(&differences, test as f64 / train as f64);
-        let freedom = differences.len() as u32 - 1;
-        let p_value = match (difference, deviation) {
-            (0.0, _) => 1.0,
-            (_, 0.0) => 0.0,
-            _ => outside(difference / deviation, freedom),
-        };
-        let width = quantile(0.95, freedom) * deviation;
+        let test = PairedTest::new(scores.of(ahead), scores.of(behind), sizes)?;
         let mut lead = Self {
             ahead,
             behind,
-            difference,
-            low: difference - width,
-            high: difference + width,
-            p_value,
+            difference: test.difference,
+            low: test.low,
+            high: test.high,
+            p_value: test.p_value,
             sentence: String::new(),
         };
-        let ends = [lead.difference, lead.low, lead.high, lead.p_value];
-        if !ends.iter().all(|number| number.is_finite()) {
-            return None;
-        }
         lead.sentence = lead.told();
         Some(lead)
     }

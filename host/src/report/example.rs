@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fanout_contract::{Answer, CONTRACT, Params, Scores};
+use fanout_contract::{Answer, CONTRACT, Learning, Params, Role, Scores};
 use serde_json::{Value, json};
 
 use super::{Report, Usage};
@@ -14,6 +14,7 @@ use crate::plan::{
     CsvOptions, Cv, DatasetPlan, ErrorScore, Kind, Limits, Plan, PoolPlan, Search, TrainerPlan,
 };
 use crate::reduce::{BaselineScores, Scoreboard};
+use crate::run::data_summary::{DataClass, DataColumn, DataSummary};
 use crate::run::manifest::Digests;
 use crate::task::{Outcome, TaskFault};
 
@@ -97,6 +98,7 @@ pub(super) fn report() -> Report {
         threshold: None,
         ensemble: None,
         worth: None,
+        drawn: None,
         explanations: None,
         holdout: Some(BTreeMap::from([
             ("roc_auc".to_owned(), Some(0.7571)),
@@ -104,6 +106,7 @@ pub(super) fn report() -> Report {
         ])),
         oob_score: None,
         model: None,
+        data: data(),
         warnings: vec![
             "the column `dep_delay` alone tells the target on 99.8 % of the rows; \
                  drop it if it is not known beforehand"
@@ -116,6 +119,142 @@ pub(super) fn report() -> Report {
             system: Some(Duration::from_millis(100)),
             peak_memory: Some(117_600_000),
         }),
+    }
+}
+
+fn data() -> DataSummary {
+    let column = |name: &str, role, reads: &str| DataColumn {
+        name: name.to_owned(),
+        role,
+        reads: reads.to_owned(),
+        missing: 3,
+        distinct: 12,
+        exact: true,
+    };
+    let class = |label: &str, rows| DataClass {
+        label: label.to_owned(),
+        rows,
+    };
+    DataSummary {
+        learning: Learning::Binary,
+        rows: 336_776,
+        features: 2,
+        search_rows: Some(269_420),
+        duplicates: Some(0),
+        columns: vec![
+            column("month", Role::Feature, "number"),
+            column("carrier", Role::Feature, "category of 12 levels"),
+            column("cancelled", Role::Target, "category of 2 levels"),
+        ],
+        classes: vec![class("0", 328_521), class("1", 8_255)],
+    }
+}
+
+/// A full grid of three learning rates and four depths on two splits, whose only metric is
+/// a function of both.
+pub(super) fn grid(score: impl Fn(f64, f64) -> f64) -> Report {
+    let scoring = ["roc_auc".to_owned()];
+    let rates = [0.1, 0.2, 0.4];
+    let both = rates
+        .iter()
+        .flat_map(|rate| (1..5).map(move |depth| (*rate, depth)));
+    let all: Vec<(f64, u32)> = both.collect();
+    let mut board = Scoreboard::new(all.len(), 2, &scoring, false, ErrorScore::Nan);
+    for split in 0..2 {
+        for (candidate, (rate, depth)) in (0..).zip(&all) {
+            let mean = score(f64::from(*depth), *rate);
+            let test = BTreeMap::from([("roc_auc".to_owned(), Some(mean))]);
+            let answer = Answer {
+                contract: CONTRACT,
+                fits: 1,
+                scores: vec![Scores {
+                    test,
+                    ..Scores::default()
+                }],
+            };
+            let task = TaskSpec {
+                id: Digest::of(b"grid"),
+                split,
+                candidates: vec![candidate],
+            };
+            board.record(
+                &task,
+                &Outcome {
+                    result: Ok(answer),
+                    wall: Duration::from_millis(500),
+                    reused: false,
+                },
+            );
+        }
+    }
+    let candidates = all
+        .iter()
+        .map(|(rate, depth)| params(json!({"learning_rate": rate, "max_depth": depth})));
+    Report {
+        plan: plan(scoring.to_vec()),
+        candidates: candidates.collect(),
+        results: board.finish(),
+        baseline: None,
+        holdout: None,
+        ..report()
+    }
+}
+
+/// A search that draws so many candidates of eight hyper-parameters, on five splits by four
+/// metrics.
+pub(super) fn drawn(candidates: u32) -> Report {
+    let scoring = ["roc_auc", "accuracy", "f1", "neg_log_loss"].map(str::to_owned);
+    let number = |candidate: u32, of: u32| f64::from(candidate * (of * 37 + 11) % 9973) / 9973.0;
+    let mut board = Scoreboard::new(candidates as usize, 5, &scoring, false, ErrorScore::Nan);
+    for split in 0..5 {
+        let scores = (0..candidates).map(|candidate| {
+            let of = |at: u32| number(candidate, at) + number(candidate + split, 5) / 10.0;
+            let test = scoring.iter().zip(0..);
+            Scores {
+                test: test
+                    .map(|(name, at)| (name.clone(), Some(of(at))))
+                    .collect(),
+                ..Scores::default()
+            }
+        });
+        let answer = Answer {
+            contract: CONTRACT,
+            fits: 1,
+            scores: scores.collect(),
+        };
+        let task = TaskSpec {
+            id: Digest::of(b"drawn"),
+            split,
+            candidates: (0..candidates).collect(),
+        };
+        board.record(
+            &task,
+            &Outcome {
+                result: Ok(answer),
+                wall: Duration::from_secs(700),
+                reused: false,
+            },
+        );
+    }
+    let kinds = ["gini", "entropy", "log_loss"];
+    let all = (0..candidates).map(|candidate| {
+        params(json!({
+            "criterion": kinds[candidate as usize % 3],
+            "max_depth": candidate % 30,
+            "learning_rate": number(candidate, 1),
+            "max_features": number(candidate, 2),
+            "l2_regularization": number(candidate, 3),
+            "min_samples_leaf": candidate % 50,
+            "max_bins": 16 + candidate % 240,
+            "warm_start": candidate % 2 == 0,
+        }))
+    });
+    Report {
+        plan: plan(scoring.to_vec()),
+        candidates: all.collect(),
+        results: board.finish(),
+        baseline: None,
+        ..report()
     }
 }
 

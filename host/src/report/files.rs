@@ -6,6 +6,7 @@
 //! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
 //! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*`, `permutation_test.*`, `permutation_scores.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
+//! | `report.html` | the results as a page: see [`html`](super::html) |
 //! | `model.fanout` | the best candidate, or the members of the ensemble, refitted: see [`crate::model`] |
 //! | `best.json` | the chosen candidate: see [`Best`](super::Best); null where none has a score |
 //!
@@ -101,6 +102,9 @@ pub const MODEL: &str = "model.fanout";
 /// The file of the bests of several targets: see [`Reports`](super::Reports).
 pub const TARGETS: &str = "targets.json";
 
+/// The page of results: see [`html`](super::html).
+pub const REPORT: &str = "report.html";
+
 /// The files of [`worth`](super::worth).
 pub const WORTH: [&str; 3] = ["worth.json", "roc.parquet", "precision_recall.parquet"];
 /// The files of [`ensemble`](super::ensemble).
@@ -165,7 +169,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
 /// Removes the files of an earlier report, but those of the tables of these names: an old
 /// `best.json` beside new scores would say that they are complete.
 pub(super) fn clear(folder: &Path, tables: &[&str]) -> Result<(), FilesError> {
-    let olds = ["best.json", MODEL, TARGETS]
+    let olds = ["best.json", MODEL, TARGETS, REPORT]
         .into_iter()
         .chain(WORTH)
         .chain(ENSEMBLE)

@@ -3,14 +3,16 @@
 //! sandbox.
 
 use super::Report;
+use crate::dataset;
 use crate::expand::Expansion;
+use crate::run::data_summary::DataSummary;
 use crate::run::history::Replay;
 use crate::run::manifest::Manifest;
 use crate::run::predictions::{self, PredictionsError};
 use crate::run::record::Record;
 use crate::run::summary::{Explained, Summary};
-use crate::store::{Store, StoreError};
-use crate::worth::PredictedRows;
+use crate::store::{Key, Store, StoreError};
+use crate::worth::{DrawnWorth, PredictedRows, Scoring};
 
 /// A run of a search, as far as the store has it.
 #[derive(Clone, Debug)]
@@ -43,13 +45,19 @@ impl StoredRun {
         let told = summary.map(|summary| {
             let worth = (summary.lead, summary.threshold, summary.worth);
             let more = (summary.ensemble, summary.explained, summary.oob_score);
-            (summary.warnings, worth, more)
+            let about = (summary.data, summary.task_memory);
+            (summary.warnings, worth, more, about)
         });
-        let (mut warnings, (lead, threshold, worth), (ensemble, explained, oob_score)) =
-            told.unwrap_or_default();
+        let (
+            mut warnings,
+            (lead, threshold, worth),
+            (ensemble, explained, oob_score),
+            (data, task_memory),
+        ) = told.unwrap_or_default();
         warnings.extend(missing(&replay));
         let mut plan = replay.plan;
         plan.store = store.url().into();
+        plan.limits.memory = task_memory.unwrap_or(plan.limits.memory);
         let report = Report {
             plan,
             digests: manifest.digests(),
@@ -61,10 +69,12 @@ impl StoredRun {
             threshold,
             ensemble,
             worth,
+            drawn: None,
             explanations: None,
             holdout: replay.holdout,
             oob_score,
             model: None,
+            data: data.unwrap_or_else(|| DataSummary::of_manifest(manifest)),
             warnings,
             failure: None,
             usage: None,
@@ -77,6 +87,41 @@ impl StoredRun {
             explained,
             done: replay.done,
         })
+    }
+
+    /// Reads the predictions of the chosen candidate back, and draws them into the report,
+    /// where the run assessed them. What the store has no more is not drawn.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what can't be read.
+    pub fn draw(&mut self) -> Result<(), PredictionsError> {
+        let chosen = self.report.chosen().filter(|_| self.report.worth.is_some());
+        let Some(chosen) = chosen else { return Ok(()) };
+        let (out_of_fold, holdout) = match self.predictions(chosen.index) {
+            Err(PredictionsError::NoDataset { .. }) => return Ok(()),
+            found => found?,
+        };
+        let out_of_fold = out_of_fold.map(PredictedRows::first_of_each_row);
+        let plan = &self.report.plan;
+        let scoring = Scoring {
+            scores: &plan.scoring,
+            positive: plan.dataset.positive.as_deref(),
+        };
+        let drawn = DrawnWorth::new(out_of_fold.as_ref(), holdout.as_ref(), scoring);
+        self.report.drawn = Some(drawn);
+        Ok(())
+    }
+
+    /// The numbers of training and of test rows of each split; `None` where the store has
+    /// the splits no more.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what can't be read.
+    pub fn split_sizes(&self) -> Result<Option<Vec<[u64; 2]>>, PredictionsError> {
+        let key = Key::splits(&self.report.digests.splits);
+        let file = self.store.get(&key)?;
+        let sizes = file.map(|file| dataset::split_sizes(&file, &self.expansion.splits));
+        Ok(sizes.transpose()?)
     }
 
     /// What a candidate predicts of all test rows, and of the hold-out rows, as far as

@@ -1,6 +1,7 @@
 //! [`render`]: a report as text for a terminal. It prints nothing itself, and
 //! shows the best candidates only: all of them are in the files.
 
+mod compare;
 mod ensemble;
 mod explanations;
 mod findings;
@@ -99,6 +100,7 @@ impl TableColumn {
     }
 }
 
+pub use compare::render_comparison;
 pub use targets::render_all;
 
 /// Renders a report: what was searched, the best candidates, the best

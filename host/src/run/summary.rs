@@ -10,6 +10,7 @@ use bytes::Bytes;
 use fanout_contract::{Params, Split};
 use serde::{Deserialize, Serialize};
 
+use super::data_summary::DataSummary;
 use crate::digest::Digest;
 use crate::plan::ExplainPlan;
 use crate::reduce::{Lead, SearchResults};
@@ -56,6 +57,12 @@ pub struct Summary {
     /// What was explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained: Option<Explained>,
+    /// The table, in short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataSummary>,
+    /// The memory that a task might use, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_memory: Option<u64>,
     /// Warnings about the data and the store.
     pub warnings: Vec<String>,
     /// When, where and by what it ended.
@@ -145,6 +152,8 @@ impl Summary {
             worth: None,
             ensemble: None,
             explained: None,
+            data: None,
+            task_memory: None,
             warnings,
             ended: End {
                 unix: now.unwrap_or_default().as_secs(),
@@ -186,6 +195,16 @@ impl Summary {
     #[must_use]
     pub fn with_ensemble(self, ensemble: Option<Ensemble>) -> Self {
         Self { ensemble, ..self }
+    }
+
+    /// The same with the table in short, and with the memory that a task might use.
+    #[must_use]
+    pub fn with_data(self, data: DataSummary, task_memory: u64) -> Self {
+        Self {
+            data: Some(data),
+            task_memory: Some(task_memory),
+            ..self
+        }
     }
 
     /// The same with what was explained.
@@ -288,6 +307,8 @@ mod tests {
             worth: None,
             ensemble: None,
             explained: None,
+            data: None,
+            task_memory: None,
             warnings: vec!["ä".to_owned()],
             ended: End {
                 unix: 1,

@@ -14,7 +14,7 @@ use crate::run::event::Listeners;
 use crate::run::pool::Pool;
 use crate::run::predictions;
 use crate::run::record::Record;
-use crate::worth::{self, OverTargets, PredictedRows, Scoring, Worth, threshold};
+use crate::worth::{self, DrawnWorth, OverTargets, PredictedRows, Scoring, Worth, threshold};
 
 /// What it takes to assess the chosen candidate.
 pub(super) struct Assessor<'a> {
@@ -133,6 +133,7 @@ impl<'a> Assessor<'a> {
         };
         let assessed = Worth::new(out_of_fold, holdout, scoring);
         report.worth = Some(assessed.map_err(SessionError::Assessment)?);
+        report.drawn = Some(DrawnWorth::new(out_of_fold, holdout, scoring));
         if !self.prepared.is_alone
             && let Some(rows) = holdout.or(out_of_fold)
         {

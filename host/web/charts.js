@@ -1,0 +1,881 @@
+/* Charts of a run's results. Each function draws one chart into an element and returns a
+   function that removes it. `target` is an entry of `targets` of the results document
+   (host/src/report/page.rs); `options` are described at the functions.
+
+   Whatever comes from plans and data is text: tooltips are built of nodes, and labels are
+   drawn on a canvas. Colours are the variables of theme.css. */
+"use strict";
+
+var Fanout = globalThis.Fanout || {};
+globalThis.Fanout = Fanout;
+
+Fanout.charts = (function () {
+  const charts = {};
+
+  // ---- What all charts share.
+
+  function colours() {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name) => style.getPropertyValue("--" + name).trim();
+    const series = [1, 2, 3, 4, 5, 6, 7, 8].map((at) => of("c" + at));
+    return {
+      ink: of("ink"), dim: of("dim"), line: of("line"), paper: of("paper"),
+      accent: of("accent"), good: of("good"), bad: of("bad"), series,
+    };
+  }
+
+  const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+
+  /* Four digits that tell something; what is not a number is a dash. */
+  function short(value) {
+    if (!isNumber(value)) {
+      return "–";
+    }
+    const size = Math.abs(value);
+    if (size !== 0 && (size < 0.001 || size >= 1e6)) {
+      return value.toExponential(2);
+    }
+    return String(Number(value.toFixed(size < 1 ? 4 : size < 100 ? 3 : 1)));
+  }
+
+  function clip(text, length) {
+    const letters = Array.from(String(text));
+    return letters.length <= length ? letters.join("") : letters.slice(0, length - 1).join("") + "…";
+  }
+
+  /* Lines of text as the content of a tooltip: pairs of a name and a value, or a text. */
+  function tip(lines) {
+    const box = document.createElement("div");
+    box.className = "tip";
+    for (const line of lines) {
+      const row = document.createElement("div");
+      row.textContent = Array.isArray(line) ? line[0] + ": " + line[1] : line;
+      box.append(row);
+    }
+    return box;
+  }
+
+  /* Draws `make(colours)`, an ECharts option, into an element of its own, again when its size
+     changes. */
+  function draw(element, make, height, renderer) {
+    const canvas = document.createElement("div");
+    canvas.className = "canvas";
+    if (height) {
+      canvas.style.height = height;
+    }
+    element.append(canvas);
+    const chart = echarts.init(canvas, null, { renderer: renderer || "svg" });
+    const narrow = () => canvas.clientWidth < 480;
+    const apply = () => chart.setOption(themed(make(colours(), narrow())), true);
+    apply();
+    let width = canvas.clientWidth;
+    const observer = new ResizeObserver(() => {
+      if (canvas.clientWidth !== width && canvas.clientWidth > 0) {
+        width = canvas.clientWidth;
+        chart.resize();
+        apply();
+      }
+    });
+    observer.observe(canvas);
+    return {
+      chart,
+      apply,
+      remove() {
+        observer.disconnect();
+        chart.dispose();
+        canvas.remove();
+      },
+    };
+  }
+
+  function themed(option) {
+    const of = colours();
+    const axis = (one) => ({
+      nameTextStyle: { color: of.dim },
+      ...one,
+      axisLine: { lineStyle: { color: of.line }, ...(one.axisLine || {}) },
+      axisTick: { lineStyle: { color: of.line }, ...(one.axisTick || {}) },
+      axisLabel: { color: of.dim, ...(one.axisLabel || {}) },
+      splitLine: { lineStyle: { color: of.line, opacity: 0.6 }, ...(one.splitLine || {}) },
+    });
+    const all = (axes) => (Array.isArray(axes) ? axes.map(axis) : axis(axes));
+    const out = {
+      animation: false,
+      color: of.series,
+      textStyle: { color: of.ink, fontFamily: getComputedStyle(document.body).fontFamily },
+      ...option,
+    };
+    if (option.xAxis) {
+      out.xAxis = all(option.xAxis);
+    }
+    if (option.yAxis) {
+      out.yAxis = all(option.yAxis);
+    }
+    if (option.legend) {
+      out.legend = {
+        type: "scroll", top: 0, left: 0, itemWidth: 16, itemHeight: 9, ...option.legend,
+        textStyle: { color: of.ink }, pageTextStyle: { color: of.dim }, pageIconColor: of.dim,
+        inactiveColor: of.line,
+      };
+    }
+    out.tooltip = {
+      backgroundColor: of.paper, borderColor: of.line, confine: true, transitionDuration: 0,
+      textStyle: { color: of.ink, fontSize: 13 }, ...(option.tooltip || {}),
+    };
+    return out;
+  }
+
+  /* A choice among texts. `chosen` is the first one. */
+  function choice(parent, label, values, chosen, changed) {
+    const box = document.createElement("label");
+    box.append(document.createTextNode(label));
+    const select = document.createElement("select");
+    values.forEach((value, at) => {
+      const option = document.createElement("option");
+      option.value = String(at);
+      option.textContent = clip(value, 60);
+      select.append(option);
+    });
+    select.value = String(chosen);
+    select.addEventListener("change", () => changed(Number(select.value)));
+    box.append(select);
+    parent.append(box);
+    return select;
+  }
+
+  function controls(element) {
+    const box = document.createElement("div");
+    box.className = "controls";
+    element.append(box);
+    return box;
+  }
+
+  const metricOf = (target, options) => (options && options.metric) || target.metric;
+
+  /* A candidate in lines for a tooltip; `at` is its place among the columns. */
+  function describe(target, at, metric) {
+    const of = target.candidates;
+    const lines = ["candidate " + of.index[at] + ", rank " + of.rank[metric][at]];
+    if (new Set(of.trainer).size > 1) {
+      lines.push(of.trainer[at]);
+    }
+    for (const parameter of target.parameters) {
+      const value = of.params[parameter.name][at];
+      if (value !== null) {
+        lines.push([parameter.name, clip(value, 60)]);
+      }
+    }
+    const mean = short(of.mean[metric][at]);
+    lines.push([metric, mean + " ± " + short(of.std[metric][at])]);
+    lines.push(["seconds of a fit", short(of.fit_time[at])]);
+    return lines;
+  }
+
+  /* Lower and upper ends with some room. */
+  function ends(values, share) {
+    const known = values.filter(isNumber);
+    if (known.length === 0) {
+      return [0, 1];
+    }
+    const low = Math.min(...known);
+    const high = Math.max(...known);
+    const room = (high - low || Math.abs(high) || 1) * (share || 0.05);
+    return [low - room, high + room];
+  }
+
+  const rounded = { axisLabel: { formatter: (value) => short(value), hideOverlap: true } };
+
+  /* The axis of a hyper-parameter: of numbers, or its levels. */
+  function levelAxis(parameter, name) {
+    if (parameter.kind === "number") {
+      const numbers = parameter.levels.filter(isNumber);
+      const log = parameter.log && numbers.every((value) => value > 0);
+      const axis = {
+        type: log ? "log" : "value", name, nameLocation: "middle", nameGap: 28, scale: true,
+        ...rounded,
+      };
+      if (!log && numbers.length > 1) {
+        [axis.min, axis.max] = [Math.min(...numbers), Math.max(...numbers)];
+      }
+      if (log) {
+        [axis.min, axis.max] = [Math.min(...numbers), Math.max(...numbers)];
+      }
+      return axis;
+    }
+    return {
+      type: "category", name, nameLocation: "middle", nameGap: 28,
+      data: parameter.levels.map((level) => clip(level, 18)),
+      axisLabel: { hideOverlap: true },
+    };
+  }
+
+  /* The value on such an axis of the level at a place. */
+  const onAxis = (parameter, at) => (parameter.kind === "number" ? parameter.levels[at] : at);
+
+  /* A vertical axis whose name stands beside it. */
+  const upright = (name, more) => ({
+    type: "value", name: clip(name, 34), nameLocation: "middle", nameGap: 54,
+    ...more,
+    axisLabel: { formatter: short, hideOverlap: true, ...((more && more.axisLabel) || {}) },
+  });
+
+  const grid = (more) => ({ left: 34, right: 18, top: 34, bottom: 30, containLabel: true, ...more });
+
+  // ---- Candidates.
+
+  /* Means of the best candidates with bars of one standard deviation. Options: `metric`,
+     `most` (25 by default). */
+  charts.leaderboard = function (element, target, options) {
+    const metric = metricOf(target, options);
+    const of = target.candidates;
+    const order = of.index.map((_, at) => at).filter((at) => isNumber(of.mean[metric][at]));
+    order.sort((a, b) => of.rank[metric][a] - of.rank[metric][b] || of.index[a] - of.index[b]);
+    const shown = order.slice(0, (options && options.most) || 25);
+    const within = new Set(target.one_standard_error);
+    const several = new Set(of.trainer).size > 1;
+    const label = (at, narrow) => {
+      const set = target.parameters.map((one) => [one.name, of.params[one.name][at]]);
+      const text = set.filter((pair) => pair[1] !== null)
+        .map((pair) => (narrow ? pair[1] : pair.join(" = ")));
+      if (several) {
+        text.unshift(of.trainer[at]);
+      }
+      return clip("#" + of.index[at] + " " + text.join(", "), narrow ? 16 : 64);
+    };
+    const drawn = draw(element, (colour, narrow) => {
+      const bars = shown.map((at, row) => {
+        const [mean, std] = [of.mean[metric][at], of.std[metric][at]];
+        return [row, mean - std, mean + std, at];
+      });
+      return {
+        grid: grid({ top: 8, left: 4 }),
+        xAxis: { type: "value", scale: true, name: metric, nameLocation: "middle", nameGap: 28, ...rounded },
+        yAxis: {
+          type: "category", inverse: true, data: shown.map((at) => label(at, narrow)),
+          axisLabel: { color: colour.ink, interval: 0, fontSize: 12 }, axisTick: { show: false },
+        },
+        tooltip: { trigger: "item", formatter: (item) => tip(describe(target, item.value[item.value.length - 1], metric)) },
+        series: [
+          {
+            type: "custom", encode: { x: [1, 2], y: 0 }, data: bars, z: 1,
+            renderItem(params, api) {
+              const low = api.coord([api.value(1), api.value(0)]);
+              const high = api.coord([api.value(2), api.value(0)]);
+              const cap = 4;
+              const style = { stroke: colour.dim, lineWidth: 1.5, fill: "none" };
+              const piece = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
+              return {
+                type: "group",
+                children: [
+                  piece(low[0], low[1], high[0], high[1]),
+                  piece(low[0], low[1] - cap, low[0], low[1] + cap),
+                  piece(high[0], high[1] - cap, high[0], high[1] + cap),
+                ],
+              };
+            },
+          },
+          {
+            type: "scatter", symbolSize: 10, z: 2,
+            data: shown.map((at, row) => ({
+              value: [of.mean[metric][at], row, at],
+              itemStyle: within.has(of.index[at])
+                ? { color: colour.good, borderColor: colour.good, borderWidth: 2 }
+                : { color: colour.paper, borderColor: colour.accent, borderWidth: 2 },
+            })),
+          },
+        ],
+      };
+    }, Math.max(8, 3.4 + 1.5 * shown.length) + "rem");
+    return drawn.remove;
+  };
+
+  /* Mean scores against the seconds of a fit; the line joins candidates that no cheaper one
+     reaches. Options: `metric`. */
+  charts.cost = function (element, target, options) {
+    const metric = metricOf(target, options);
+    const of = target.candidates;
+    const known = of.index.map((_, at) => at)
+      .filter((at) => isNumber(of.mean[metric][at]) && of.fit_time[at] > 0);
+    if (known.length === 0) {
+      return null;
+    }
+    const trainers = Array.from(new Set(of.trainer));
+    const times = known.map((at) => of.fit_time[at]);
+    const log = Math.max(...times) / Math.min(...times) > 20;
+    const [unit, factor] = Math.max(...times) < 0.5 ? ["milliseconds", 1000] : ["seconds", 1];
+    const front = [];
+    let most = -Infinity;
+    for (const at of known.slice().sort((a, b) => of.fit_time[a] - of.fit_time[b])) {
+      if (of.mean[metric][at] > most) {
+        most = of.mean[metric][at];
+        front.push([of.fit_time[at] * factor, most, at]);
+      }
+    }
+    const drawn = draw(element, (colour) => ({
+      grid: grid(),
+      legend: trainers.length > 1 ? { data: trainers } : undefined,
+      xAxis: { type: log ? "log" : "value", scale: true, name: unit + " of a fit", nameLocation: "middle", nameGap: 28, ...rounded },
+      yAxis: upright(metric, { scale: true }),
+      tooltip: { trigger: "item", formatter: (item) => tip(describe(target, item.value[2], metric)) },
+      series: [
+        ...trainers.map((trainer, place) => ({
+          type: "scatter", name: trainer, symbolSize: known.length > 300 ? 5 : 8,
+          itemStyle: { color: colour.series[place % 8], opacity: 0.75 },
+          data: known.filter((at) => of.trainer[at] === trainer)
+            .map((at) => [of.fit_time[at] * factor, of.mean[metric][at], at]),
+        })),
+        {
+          type: "line", name: "best for its cost", data: front, step: "end", symbol: "none",
+          lineStyle: { color: colour.good, width: 1.5, type: "dashed" }, z: 1, silent: true,
+        },
+      ],
+    }), "22rem", known.length > 500 ? "canvas" : "svg");
+    return drawn.remove;
+  };
+
+  /* The mean or the best score by any two hyper-parameters, which are chosen. Options:
+     `metric`. */
+  charts.heatMap = function (element, target, options) {
+    const metric = metricOf(target, options);
+    const of = target.candidates;
+    const effects = (target.anova || []).flatMap((one) => one.parameters.map((effect) => effect.name));
+    const parameters = target.parameters.slice();
+    parameters.sort((a, b) => {
+      const at = (one) => (effects.includes(one.name) ? effects.indexOf(one.name) : effects.length);
+      return at(a) - at(b);
+    });
+    if (parameters.length < 2) {
+      return null;
+    }
+    const names = parameters.map((one) => one.name);
+    const state = { x: 0, y: 1, best: 0 };
+    const box = controls(element);
+    const again = () => drawn.apply();
+    choice(box, "across", names, state.x, (at) => { state.x = at; again(); });
+    choice(box, "up", names, state.y, (at) => { state.y = at; again(); });
+    choice(box, "cells", ["mean score", "best score"], 0, (at) => { state.best = at; again(); });
+    /* Numbers with very many values are put into ranges. */
+    const binned = (parameter) => {
+      const many = parameter.levels.length;
+      if (many <= 24) {
+        const labels = parameter.levels.map((level) => clip(isNumber(level) ? short(level) : level, 14));
+        const map = new Map(parameter.levels.map((level, at) => [level, at]));
+        return { labels, at: (value) => map.get(value) };
+      }
+      const bins = 16;
+      const map = new Map(parameter.levels.map((level, at) => [level, Math.floor((at * bins) / many)]));
+      const labels = Array.from({ length: bins }, (_, bin) => {
+        const own = parameter.levels.filter((level) => map.get(level) === bin);
+        return isNumber(own[0]) ? "≥ " + short(own[0]) : clip(own[0], 14);
+      });
+      return { labels, at: (value) => map.get(value) };
+    };
+    const drawn = draw(element, (colour) => {
+      const [x, y] = [binned(parameters[state.x]), binned(parameters[state.y])];
+      const cells = new Map();
+      of.index.forEach((_, at) => {
+        const [a, b] = [x.at(of.params[names[state.x]][at]), y.at(of.params[names[state.y]][at])];
+        const mean = of.mean[metric][at];
+        if (a === undefined || b === undefined || !isNumber(mean)) {
+          return;
+        }
+        const key = a + " " + b;
+        const cell = cells.get(key) || { a, b, sum: 0, count: 0, best: -Infinity };
+        cell.sum += mean;
+        cell.count += 1;
+        cell.best = Math.max(cell.best, mean);
+        cells.set(key, cell);
+      });
+      const data = Array.from(cells.values(), (cell) =>
+        [cell.a, cell.b, state.best ? cell.best : cell.sum / cell.count, cell.count]);
+      const values = data.map((cell) => cell[2]);
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const small = x.labels.length * y.labels.length <= 90;
+      return {
+        grid: grid({ top: 30, left: 8, bottom: 74 }),
+        xAxis: { type: "category", data: x.labels, name: names[state.x], nameLocation: "middle", nameGap: 26, splitArea: { show: false } },
+        yAxis: { type: "category", data: y.labels, name: clip(names[state.y], 40), nameLocation: "end", nameTextStyle: { align: "left" } },
+        visualMap: {
+          min: low, max: high > low ? high : low + 1e-9, calculable: true, orient: "horizontal",
+          left: "center", bottom: 0, dimension: 2, itemHeight: 130, itemWidth: 12,
+          textStyle: { color: colour.dim }, formatter: (value) => short(value),
+          inRange: { color: scale(colour) },
+        },
+        tooltip: {
+          trigger: "item",
+          formatter: (item) => tip([
+            [names[state.x], x.labels[item.value[0]]], [names[state.y], y.labels[item.value[1]]],
+            [metric, short(item.value[2])], ["candidates", item.value[3]],
+          ]),
+        },
+        series: [{
+          type: "heatmap", itemStyle: { borderColor: colour.paper, borderWidth: 1 },
+          data: data.map((value) => ({
+            value, label: { color: onScale((value[2] - low) / (high - low || 1)) },
+          })),
+          label: { show: small, fontSize: 11, formatter: (item) => short(item.value[2]) },
+        }],
+      };
+    }, "23rem");
+    return () => { drawn.remove(); box.remove(); };
+  };
+
+  /* From the worst to the best score. */
+  function scale(colour) {
+    return isDark() ? ["#1d2b45", "#2f5f9e", "#4aa3a0", "#b7dd79"] : ["#e9eef8", "#9fc3e8", "#4a90c8", "#14507f"];
+  }
+
+  /* Text that is read on a cell of that scale; `share` is its place on it. */
+  const onScale = (share) => (isDark() ? (share > 0.5 ? "#0d1117" : "#ffffff") : share > 0.5 ? "#ffffff" : "#1b2430");
+
+  const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+
+  /* A line for each candidate through all hyper-parameters to its score. Options: `metric`. */
+  charts.parallel = function (element, target, options) {
+    const metric = metricOf(target, options);
+    const of = target.candidates;
+    const trainers = Array.from(new Set(of.trainer));
+    const places = of.index.map((_, at) => at).filter((at) => isNumber(of.mean[metric][at]));
+    places.sort((a, b) => of.mean[metric][a] - of.mean[metric][b]);
+    const means = places.map((at) => of.mean[metric][at]);
+    const axes = target.parameters.map((parameter) => ({ parameter }));
+    // Where candidates do not set it: between the others and nowhere.
+    const unset = (parameter) => of.params[parameter.name].some((value) => value === null);
+    const drawn = draw(element, (colour, narrow) => {
+      const names = [];
+      if (trainers.length > 1) {
+        names.push({ dim: 0, name: "trainer", type: "category", data: trainers.map((one) => clip(one, 14)) });
+      }
+      for (const { parameter } of axes) {
+        const dim = names.length;
+        const name = clip(parameter.name, narrow ? 10 : 22);
+        if (parameter.kind === "number" && !unset(parameter)) {
+          names.push({
+            dim, name, type: parameter.log ? "log" : "value", scale: true,
+            min: Math.min(...parameter.levels), max: Math.max(...parameter.levels), ...rounded,
+          });
+        } else {
+          const data = parameter.levels.map((level) => clip(isNumber(level) ? short(level) : level, 12));
+          names.push({ dim, name, type: "category", data: unset(parameter) ? ["–", ...data] : data });
+        }
+      }
+      const [low, high] = ends(means, 0.02);
+      names.push({ dim: names.length, name: clip(metric, 18), type: "value", min: low, max: high, ...rounded });
+      const rows = places.map((at) => {
+        const row = trainers.length > 1 ? [trainers.indexOf(of.trainer[at])] : [];
+        for (const { parameter } of axes) {
+          const value = of.params[parameter.name][at];
+          if (parameter.kind === "number" && !unset(parameter)) {
+            row.push(value);
+          } else {
+            const place = value === null ? -1 : parameter.levels.indexOf(value);
+            row.push(unset(parameter) ? place + 1 : place);
+          }
+        }
+        row.push(of.mean[metric][at]);
+        return row;
+      });
+      const first = means[0];
+      const last = means[means.length - 1];
+      return {
+        tooltip: { show: false },
+        parallelAxis: names.map((axis) => ({
+          ...axis, nameLocation: "end", nameTextStyle: { color: colour.ink, fontSize: 12 },
+          nameGap: 12,
+          axisLine: { lineStyle: { color: colour.dim } },
+          axisLabel: { color: colour.ink, hideOverlap: true, textBorderColor: colour.paper, textBorderWidth: 3, ...(axis.axisLabel || {}) },
+          areaSelectStyle: { borderColor: colour.accent, color: colour.accent, opacity: 0.25, width: 18 },
+        })),
+        parallel: { left: narrow ? 36 : 64, right: narrow ? 36 : 64, top: 34, bottom: 46 },
+        visualMap: {
+          show: true, min: first, max: last > first ? last : first + 1e-9,
+          dimension: names.length - 1, orient: "horizontal", left: "center", bottom: 0,
+          itemHeight: 130, itemWidth: 12, textStyle: { color: colour.dim },
+          formatter: (value) => short(value), inRange: { color: scale(colour).slice(1) },
+        },
+        series: [{
+          type: "parallel", data: rows, smooth: false,
+          inactiveOpacity: 0.03, activeOpacity: 0.9,
+          lineStyle: { width: places.length > 200 ? 1 : 1.6, opacity: places.length > 400 ? 0.25 : 0.6 },
+        }],
+      };
+    }, "24rem", "canvas");
+    return drawn.remove;
+  };
+
+  // ---- Effects of hyper-parameters.
+
+  /* Shares of the variance of scores. Options: `effect`, the place of the trainer's effects. */
+  charts.anova = function (element, target, options) {
+    const effects = target.anova[Number((options && options.effect) || 0)];
+    const bars = effects.parameters.map((one) => ({ name: one.name, share: one.importance, pair: false }));
+    for (const pair of effects.pairs.slice(0, 6)) {
+      bars.push({ name: pair.of.join(" × "), share: pair.importance, pair: true });
+    }
+    const shown = bars.slice(0, 14).reverse();
+    const drawn = draw(element, (colour, narrow) => ({
+      grid: grid({ top: 6, left: 4, right: 52, bottom: 24 }),
+      xAxis: { type: "value", min: 0, axisLabel: { formatter: (value) => Math.round(value * 100) + " %", hideOverlap: true } },
+      yAxis: { type: "category", data: shown.map((bar) => clip(bar.name, narrow ? 20 : 30)), axisLabel: { color: colour.ink, interval: 0 }, axisTick: { show: false } },
+      tooltip: { trigger: "item", formatter: (item) => tip([[shown[item.dataIndex].name, (100 * item.value).toFixed(1) + " %"]]) },
+      series: [{
+        type: "bar", barMaxWidth: 18,
+        data: shown.map((bar) => ({ value: bar.share, itemStyle: { color: bar.pair ? colour.series[3] : colour.series[0] } })),
+        label: { show: true, position: "right", color: colour.ink, formatter: (item) => (100 * item.value).toFixed(1) + " %" },
+      }],
+    }), 3 + 1.7 * shown.length + "rem");
+    return drawn.remove;
+  };
+
+  /* The mean score over all others by the value of one hyper-parameter, and the best one.
+     Options: `effect`, `parameter`: places. */
+  charts.marginal = function (element, target, options) {
+    const effects = target.anova[Number(options.effect)];
+    const parameter = effects.parameters[Number(options.parameter)];
+    // One scale for all: a flat line is no effect.
+    const all = effects.parameters.flatMap((one) => one.mean.concat(one.best));
+    const [low, high] = ends(all);
+    const drawn = draw(element, (colour) => {
+      const line = (values) => values
+        .map((value, at) => [onAxis(parameter, at), value])
+        .filter((pair) => isNumber(pair[1]));
+      return {
+        grid: grid(),
+        legend: { data: ["mean over the others", "best"] },
+        xAxis: levelAxis(parameter, clip(parameter.name, 30)),
+        yAxis: upright(target.metric, { min: low, max: high, axisLabel: { showMinLabel: false, showMaxLabel: false } }),
+        tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, [parameter.name, clip(parameter.kind === "number" ? short(item.value[0]) : parameter.levels[item.value[0]], 60)], [target.metric, short(item.value[1])]]) },
+        series: [
+          { type: "line", name: "mean over the others", data: line(parameter.mean), symbolSize: 7, lineStyle: { width: 2.5 } },
+          { type: "line", name: "best", data: line(parameter.best), symbolSize: 6, symbol: "diamond", lineStyle: { width: 1.5, type: "dashed" } },
+        ],
+      };
+    }, "17rem");
+    return drawn.remove;
+  };
+
+  // ---- Predictions. Options of all: `rows`, `holdout` or `out_of_fold`.
+
+  const rowsOf = (target, options) => ({
+    drawn: target.curves ? target.curves[options.rows] : null,
+    assessed: target.worth ? target.worth[options.rows] : null,
+  });
+
+  const unit = (name, more) => ({ type: "value", min: 0, max: 1, name, nameLocation: "middle", nameGap: 28, ...more });
+
+  function curves(element, all, names, area, diagonal) {
+    const drawn = draw(element, (colour) => ({
+      grid: grid(),
+      legend: all.length > 1 ? { data: all.map((one) => one.label) } : undefined,
+      xAxis: unit(names[0]),
+      yAxis: unit(names[1], { nameGap: 34 }),
+      tooltip: {
+        trigger: "item",
+        formatter: (item) => tip([item.seriesName, [names[0], short(item.value[0])], [names[1], short(item.value[1])]]),
+      },
+      series: [
+        ...all.map((one, at) => ({
+          type: "line", name: one.label, data: one.points, showSymbol: false, symbolSize: 6,
+          lineStyle: { width: 2 }, color: colour.series[at % 8],
+          triggerLineEvent: true,
+        })),
+        ...(diagonal ? [{
+          type: "line", name: "chance", data: [[0, 0], [1, 1]], showSymbol: false, silent: true,
+          lineStyle: { color: colour.dim, type: "dotted", width: 1 },
+        }] : []),
+      ],
+    }), "20rem");
+    return drawn.remove;
+  }
+
+  charts.roc = function (element, target, options) {
+    const { drawn } = rowsOf(target, options);
+    return drawn && curves(element, drawn.roc, ["false positive rate", "true positive rate"], "AUC", true);
+  };
+
+  charts.precisionRecall = function (element, target, options) {
+    const { drawn } = rowsOf(target, options);
+    return drawn && curves(element, drawn.precision_recall, ["recall", "precision"], "AP", false);
+  };
+
+  charts.calibration = function (element, target, options) {
+    const { assessed } = rowsOf(target, options);
+    const shown = assessed.calibration.slice(0, 8).map((of) => ({
+      label: of.label,
+      points: of.quantile.map((bin) => [bin.predicted, bin.observed]),
+    }));
+    // Rare classes have small probabilities: the axes end where the points do.
+    const most = Math.min(1, 1.15 * Math.max(...shown.flatMap((one) => one.points.flat())));
+    const end = most > 0.6 ? 1 : most > 0 ? most : 1;
+    const drawn = draw(element, (colour) => ({
+      grid: grid(),
+      legend: shown.length > 1 ? { data: shown.map((one) => one.label) } : undefined,
+      xAxis: unit("predicted probability", { max: end, axisLabel: { formatter: short, showMaxLabel: end === 1 } }),
+      yAxis: unit("observed share", { max: end, nameGap: 40, axisLabel: { formatter: short, showMaxLabel: end === 1 } }),
+      tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, ["predicted", short(item.value[0])], ["observed", short(item.value[1])]]) },
+      series: [
+        ...shown.map((one, at) => ({
+          type: "line", name: one.label, data: one.points, symbolSize: 8, color: colour.series[at % 8],
+          lineStyle: { width: 2 },
+        })),
+        {
+          type: "line", name: "perfect", data: [[0, 0], [end, end]], showSymbol: false, silent: true,
+          lineStyle: { color: colour.dim, type: "dotted", width: 1 },
+        },
+      ],
+    }), "20rem");
+    return drawn.remove;
+  };
+
+  charts.confusion = function (element, target, options) {
+    const { assessed } = rowsOf(target, options);
+    const report = assessed.classification_report;
+    const matrix = report.confusion_matrix;
+    const labels = report.classes.map((of) => clip(of.label, 14));
+    // By the share of the true class: a rare class is seen, too.
+    const data = matrix.flatMap((row, truth) => {
+      const sum = row.reduce((a, b) => a + b, 0) || 1;
+      return row.map((count, predicted) => [predicted, truth, count / sum, count]);
+    });
+    const small = labels.length <= 12;
+    const drawn = draw(element, (colour, narrow) => ({
+      grid: grid({ top: 8, left: 22 }),
+      xAxis: { type: "category", data: labels, name: "predicted", nameLocation: "middle", nameGap: 26 },
+      yAxis: { type: "category", data: labels, inverse: true, name: "true", nameLocation: "middle", nameGap: small ? 64 : 40, axisLabel: { interval: small ? 0 : "auto" } },
+      visualMap: { show: false, min: 0, max: 1, dimension: 2, inRange: { color: scale(colour) } },
+      tooltip: {
+        trigger: "item",
+        formatter: (item) => tip([
+          ["true", report.classes[item.value[1]].label], ["predicted", report.classes[item.value[0]].label],
+          ["rows", short(item.value[3])], ["of the true class", (100 * item.value[2]).toFixed(1) + " %"],
+        ]),
+      },
+      series: [{
+        type: "heatmap", itemStyle: { borderColor: colour.paper, borderWidth: 1 },
+        data: data.map((value) => ({ value, label: { color: onScale(value[2]) } })),
+        label: {
+          show: small && !(narrow && labels.length > 6), fontSize: 11,
+          formatter: (item) => (item.value[3] === 0 ? "" : short(item.value[3])),
+        },
+      }],
+    }), small ? "20rem" : "26rem");
+    return drawn.remove;
+  };
+
+  charts.predicted = function (element, target, options) {
+    const { drawn: rows } = rowsOf(target, options);
+    const [low, high] = ends(rows.predicted.flat(), 0.02);
+    const drawn = draw(element, (colour) => ({
+      grid: grid(),
+      xAxis: { type: "value", min: low, max: high, name: "predicted", nameLocation: "middle", nameGap: 28, axisLabel: { formatter: short, showMinLabel: false, showMaxLabel: false, hideOverlap: true } },
+      yAxis: upright("true", { min: low, max: high, axisLabel: { showMinLabel: false, showMaxLabel: false } }),
+      tooltip: { trigger: "item", formatter: (item) => tip([["predicted", short(item.value[0])], ["true", short(item.value[1])]]) },
+      series: [
+        { type: "scatter", name: "rows", data: rows.predicted, symbolSize: 5, itemStyle: { opacity: 0.5 } },
+        { type: "line", name: "equal", data: [[low, low], [high, high]], showSymbol: false, silent: true, lineStyle: { color: colour.dim, type: "dotted" } },
+      ],
+    }), "20rem");
+    return drawn.remove;
+  };
+
+  charts.residuals = function (element, target, options) {
+    const { drawn: rows } = rowsOf(target, options);
+    return rows && rows.residuals ? histogram(element, rows.residuals, "true minus predicted", []) : null;
+  };
+
+  /* Counts in bins, with lines at some values: pairs of a name and a number. */
+  function histogram(element, bins, name, lines) {
+    const width = (bins.high - bins.low) / bins.counts.length || 1;
+    const values = [bins.low, bins.high, ...lines.map((line) => line[1])];
+    const drawn = draw(element, (colour) => ({
+      grid: grid(),
+      xAxis: { type: "value", min: Math.min(...values), max: Math.max(...values), name, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: short, showMinLabel: false, showMaxLabel: false, hideOverlap: true } },
+      yAxis: upright("count", { minInterval: 1 }),
+      tooltip: {
+        trigger: "item",
+        formatter: (item) => tip(item.seriesType === "custom"
+          ? [[short(item.value[0]) + " to " + short(item.value[1]), item.value[2]]]
+          : [item.name]),
+      },
+      series: [{
+        type: "custom", encode: { x: [0, 1], y: 2 },
+        data: bins.counts.map((count, at) => [bins.low + at * width, bins.low + (at + 1) * width, count]),
+        renderItem(params, api) {
+          const [x, y] = api.coord([api.value(0), api.value(2)]);
+          const [end, zero] = api.coord([api.value(1), 0]);
+          return { type: "rect", shape: { x, y, width: Math.max(1, end - x - 1), height: zero - y }, style: { fill: colour.series[0] } };
+        },
+      }, {
+        type: "line", data: [], markLine: {
+          symbol: "none", silent: true, lineStyle: { color: colour.bad, width: 2, type: "solid" },
+          label: { color: colour.ink, formatter: (item) => item.name },
+          data: lines.map((line) => ({ name: line[0], xAxis: line[1] })),
+        },
+      }],
+    }), "18rem");
+    return drawn.remove;
+  }
+
+  // ---- Other kinds of plans.
+
+  charts.learningCurve = function (element, target, options) {
+    const metric = metricOf(target, options);
+    const shown = target.findings.curves.filter((curve) => curve.metric === metric);
+    const drawn = draw(element, (colour) => {
+      const series = [];
+      shown.forEach((curve, at) => {
+        const color = colour.series[at % 8];
+        const band = (sign) => curve.sizes.map((size, place) => [size, curve.mean[place] + sign * curve.std[place]]);
+        const area = band(1).concat(band(-1).reverse()).filter((pair) => isNumber(pair[1]));
+        series.push({
+          type: "custom", name: curve.trainer, data: [area.flat()], silent: true, z: 1,
+          renderItem(params, api) {
+            const points = area.map((pair) => api.coord(pair));
+            return { type: "polygon", shape: { points }, style: { fill: color, opacity: 0.15 } };
+          },
+        });
+        series.push({ type: "line", name: curve.trainer, color, data: curve.sizes.map((size, place) => [size, curve.mean[place]]), symbolSize: 7, z: 2 });
+        if (curve.train && curve.train.some(isNumber)) {
+          series.push({ type: "line", name: curve.trainer + ", training rows", color, data: curve.sizes.map((size, place) => [size, curve.train[place]]), symbolSize: 5, lineStyle: { type: "dashed" }, z: 2 });
+        }
+      });
+      const all = shown.flatMap((curve) => curve.mean.flatMap((mean, at) => [mean - curve.std[at], mean + curve.std[at], curve.train ? curve.train[at] : null]));
+      const [low, high] = ends(all);
+      return {
+        grid: grid(),
+        legend: { data: Array.from(new Set(series.map((one) => one.name))) },
+        xAxis: { type: "value", name: "training rows", nameLocation: "middle", nameGap: 28, axisLabel: { hideOverlap: true } },
+        yAxis: upright(metric, { min: low, max: high, axisLabel: { showMinLabel: false, showMaxLabel: false } }),
+        tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, ["training rows", item.value[0]], [metric, short(item.value[1])]]) },
+        series,
+      };
+    }, "24rem");
+    return drawn.remove;
+  };
+
+  charts.nested = function (element, target) {
+    const splits = target.findings.splits;
+    const [low, high] = ends(splits.flatMap((split) => [split.inner, split.test]), 0.1);
+    const drawn = draw(element, () => ({
+      grid: grid(),
+      legend: { data: ["inner mean", "test score"] },
+      xAxis: { type: "category", data: splits.map((split) => split.split), name: "outer split", nameLocation: "middle", nameGap: 28 },
+      yAxis: upright(target.metric, { min: low, max: high, axisLabel: { showMinLabel: false, showMaxLabel: false } }),
+      tooltip: { trigger: "item", formatter: (item) => tip(["outer split " + splits[item.dataIndex].split, clip(splits[item.dataIndex].params, 120), [item.seriesName, short(item.value)]]) },
+      series: [
+        { type: "scatter", name: "inner mean", data: splits.map((split) => split.inner), symbol: "diamond", symbolSize: 11 },
+        { type: "scatter", name: "test score", data: splits.map((split) => split.test), symbolSize: 11 },
+      ],
+    }), "18rem");
+    return drawn.remove;
+  };
+
+  charts.permutation = function (element, target, options) {
+    const metric = metricOf(target, options);
+    const tests = target.findings.tests.filter((test) => test.metric === metric);
+    const removes = tests.map((test) => {
+      const known = test.permuted.filter(isNumber);
+      if (known.length === 0) {
+        return null;
+      }
+      const [low, high] = [Math.min(...known), Math.max(...known)];
+      const counts = new Array(24).fill(0);
+      for (const score of known) {
+        counts[Math.min(23, Math.floor((24 * (score - low)) / (high - low || 1)))] += 1;
+      }
+      const name = (tests.length > 1 ? test.trainer + ": " : "") + metric + " with shuffled targets";
+      return histogram(element, { low, high, counts }, name, isNumber(test.score) ? [["targets as they are", test.score]] : []);
+    });
+    return () => removes.forEach((remove) => remove && remove());
+  };
+
+  // ---- Importances and explanations.
+
+  /* Bars of features, the most important first: pairs of a name and a number. */
+  function features(element, bars, name) {
+    const shown = bars.filter((bar) => isNumber(bar[1])).slice(0, 15).reverse();
+    const drawn = draw(element, (colour, narrow) => ({
+      grid: grid({ top: 6, left: 4, right: 24 }),
+      xAxis: { type: "value", name, nameLocation: "middle", nameGap: 28, ...rounded },
+      yAxis: { type: "category", data: shown.map((bar) => clip(bar[0], narrow ? 16 : 28)), axisLabel: { color: colour.ink, interval: 0 }, axisTick: { show: false } },
+      tooltip: { trigger: "item", formatter: (item) => tip([[shown[item.dataIndex][0], short(item.value)]]) },
+      series: [{ type: "bar", barMaxWidth: 16, data: shown.map((bar) => bar[1]) }],
+    }), 4 + 1.5 * shown.length + "rem");
+    return drawn.remove;
+  }
+
+  charts.permutationImportance = function (element, target) {
+    const found = target.importances.permutation_importance;
+    const means = found.metrics[target.metric].importances_mean;
+    const bars = found.features.map((name, at) => [name, means[at]]);
+    bars.sort((a, b) => (b[1] ?? -Infinity) - (a[1] ?? -Infinity));
+    return features(element, bars, "loss of " + target.metric);
+  };
+
+  charts.importances = function (element, target) {
+    const found = target.importances.importances;
+    const kind = Object.keys(found).find((name) => name !== "features");
+    return features(element, found.features.map((name, at) => [name, found[kind][at]]), kind.replaceAll("_", " "));
+  };
+
+  charts.shap = function (element, target) {
+    const sums = new Map();
+    for (const of of target.importances.shap.contributions) {
+      sums.set(of.feature, (sums.get(of.feature) || 0) + of.mean_absolute);
+    }
+    const bars = Array.from(sums).sort((a, b) => b[1] - a[1]);
+    return features(element, bars, "mean of the absolute contribution");
+  };
+
+  /* Options: `feature`, its place. */
+  charts.dependence = function (element, target, options) {
+    const found = target.importances.partial_dependence;
+    const of = found.features[Number(options.feature)];
+    const outputs = Object.entries(of.average);
+    const shown = outputs.length === 2 ? outputs.slice(1) : outputs.slice(0, 8);
+    const numbers = of.values.every(isNumber);
+    const drawn = draw(element, () => ({
+      grid: grid(),
+      legend: shown.length > 1 ? { data: shown.map((one) => one[0]) } : undefined,
+      xAxis: numbers
+        ? { type: "value", scale: true, name: clip(of.feature, 40), nameLocation: "middle", nameGap: 28, ...rounded }
+        : { type: "category", data: of.values.map((value) => clip(value, 14)), name: clip(of.feature, 40), nameLocation: "middle", nameGap: 28 },
+      yAxis: upright("prediction", { scale: numbers }),
+      tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, [of.feature, clip(numbers ? short(item.value[0]) : of.values[item.dataIndex], 40)], ["prediction", short(numbers ? item.value[1] : item.value)]]) },
+      series: shown.map((one) => ({
+        type: numbers ? "line" : "bar", name: one[0], symbolSize: 5, barMaxWidth: 18,
+        data: numbers ? one[1].map((mean, at) => [of.values[at], mean]) : one[1],
+      })),
+    }), "17rem");
+    return drawn.remove;
+  };
+
+  // ---- Several runs.
+
+  /* The scores of the chosen candidates of runs: see host/src/report/html/compare.rs. */
+  charts.comparison = function (element, runs) {
+    const shown = runs.filter((run) => isNumber(run.mean));
+    const drawn = draw(element, (colour, narrow) => ({
+      grid: grid({ top: 8, left: 4 }),
+      xAxis: { type: "value", scale: true, name: shown[0].metric, nameLocation: "middle", nameGap: 28, ...rounded },
+      yAxis: { type: "category", inverse: true, data: shown.map((run) => clip(run.label, narrow ? 16 : 48)), axisLabel: { color: colour.ink, interval: 0 }, axisTick: { show: false } },
+      tooltip: { trigger: "item", formatter: (item) => tip([shown[item.dataIndex].label, [shown[item.dataIndex].metric, short(shown[item.dataIndex].mean) + " ± " + short(shown[item.dataIndex].std)]]) },
+      series: [
+        {
+          type: "custom", encode: { x: [1, 2], y: 0 }, z: 1,
+          data: shown.map((run, row) => [row, run.mean - run.std, run.mean + run.std]),
+          renderItem(params, api) {
+            const [x1, y1] = api.coord([api.value(1), api.value(0)]);
+            const [x2, y2] = api.coord([api.value(2), api.value(0)]);
+            return { type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: colour.dim, lineWidth: 1.5 } };
+          },
+        },
+        { type: "scatter", symbolSize: 11, z: 2, data: shown.map((run, row) => [run.mean, row]) },
+      ],
+    }), 5 + 2 * shown.length + "rem");
+    return drawn.remove;
+  };
+
+  charts.tools = { colours, draw, tip, short, clip, choice, controls, themed };
+  return charts;
+})();
