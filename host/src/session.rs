@@ -106,7 +106,10 @@ pub fn execute(
     let places = Places::reach(loaded)?;
     let journal = Journal::start(places.store.clone());
     listeners.attach(journal.listener());
-    let executed = execute_at(&places, loaded, options, listeners);
+    let activity = page::Watched::default();
+    listeners.attach(activity.listener());
+    let executed = execute_at(&places, loaded, options, &activity, listeners);
+    listeners.detach();
     let failure = match &executed {
         Ok(reports) => reports
             .failure
@@ -126,6 +129,7 @@ fn execute_at(
     places: &Places,
     loaded: &LoadedPlan,
     options: &Options,
+    activity: &page::Watched,
     listeners: &mut Listeners<'_>,
 ) -> Result<Reports, SessionError> {
     let prepared = prepare(loaded, &places.store, listeners)?;
@@ -177,7 +181,7 @@ fn execute_at(
         [only] => only.usage = usage,
         _ => reports.usage = usage,
     }
-    page::write(&mut reports);
+    page::write(&mut reports, activity);
     Ok(reports)
 }
 
