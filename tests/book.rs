@@ -140,14 +140,16 @@ fn the_reference_of_the_plan_is_the_schemas() {
 }
 
 /// Pages whose commands run, each in a test of its own.
-const RUN: [&str; 8] = [
+const RUN: [&str; 10] = [
     "contract.md",
     "dashboard.md",
     "exports.md",
     "models.md",
+    "report.md",
     "retrain.md",
     "stores.md",
     "tutorial.md",
+    "watching.md",
     "workers.md",
 ];
 
@@ -304,6 +306,27 @@ fn the_commands_on_the_dashboard_run() {
     ];
     let endpoint = server.endpoint();
     run("dashboard.md", PLAN, &replaced, &credentials(&endpoint));
+}
+
+/// Two runs, and the first digits of their ids as `A` and `B`.
+const RUNS: &str = r#"
+for depth in 2 4; do
+    fanout run plans/quickstart.yaml --quiet --set "search.params.max_depth=[$depth]" >/dev/null
+done
+read -r A B <<< "$(fanout runs --json | grep -o '"run":"[0-9a-f]\{12\}' | cut -c 8- | xargs)"
+"#;
+
+#[test]
+fn the_commands_on_reports_run() {
+    let replaced = [("3f2a", "$A"), ("77c0", "$B"), ("9b10", "$B")];
+    run("report.md", RUNS, &replaced, &[]);
+}
+
+#[test]
+fn the_commands_on_watching_run() {
+    let replaced = [("1f3a", "$A"), ("s3://bucket/prefix", ".fanout"), ("~/", "")];
+    let folders = "mkdir -p .local/share/bash-completion/completions .local/share/man/man1";
+    run("watching.md", &format!("{RUNS}{folders}"), &replaced, &[]);
 }
 
 /// What it takes to reach the S3 server at `endpoint`.

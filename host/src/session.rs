@@ -111,7 +111,10 @@ pub fn execute(
         workers = places.workers,
         "the plan is about to be executed"
     );
-    let executed = execute_at(&places, loaded, options, listeners);
+    let activity = page::Watched::default();
+    listeners.attach(activity.listener());
+    let executed = execute_at(&places, loaded, options, &activity, listeners);
+    listeners.detach();
     let failure = match &executed {
         Ok(reports) => reports
             .failure
@@ -131,6 +134,7 @@ fn execute_at(
     places: &Places,
     loaded: &LoadedPlan,
     options: &Options,
+    activity: &page::Watched,
     listeners: &mut Listeners<'_>,
 ) -> Result<Reports, SessionError> {
     let prepared = prepare(loaded, &places.store, listeners)?;
@@ -182,7 +186,7 @@ fn execute_at(
         [only] => only.usage = usage,
         _ => reports.usage = usage,
     }
-    page::write(&mut reports);
+    page::write(&mut reports, activity);
     Ok(reports)
 }
 

@@ -138,7 +138,7 @@ fn cost(page: &ResultsPage, html: &mut Html) {
         row("failed fits", count(cost.failed));
     }
     row(
-        "CPU seconds in guests",
+        "seconds in guests, all fits",
         format!("{:.2}", cost.guest_seconds),
     );
     row(
@@ -146,6 +146,25 @@ fn cost(page: &ResultsPage, html: &mut Html) {
         format!("{:.2}", cost.gb_seconds),
     );
     row("memory that a task may use", bytes(cost.task_memory));
+    if let Some(measured) = &cost.measured {
+        row("tasks that this run ran", count(measured.tasks));
+        if measured.cpu_tasks == measured.tasks {
+            row(
+                "their CPU seconds, measured",
+                format!("{:.2}", measured.cpu_seconds),
+            );
+        }
+        if measured.memory_tasks == measured.tasks {
+            row(
+                "their GB-seconds, with the memory that they held",
+                format!("{:.2}", measured.gb_seconds),
+            );
+            row(
+                "the most memory that a task held",
+                bytes(measured.peak_memory),
+            );
+        }
+    }
     if let Some(process) = &cost.process {
         row("wall time of the process", seconds(process.wall));
         if let Some(cpu) = process.cpu {
