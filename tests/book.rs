@@ -324,7 +324,11 @@ fn the_commands_on_reports_run() {
 
 #[test]
 fn the_commands_on_watching_run() {
-    let replaced = [("1f3a", "$A"), ("s3://bucket/prefix", ".fanout"), ("~/", "")];
+    let replaced = [
+        ("1f3a", "$A"),
+        ("s3://bucket/prefix", ".fanout"),
+        ("~/", ""),
+    ];
     let folders = "mkdir -p .local/share/bash-completion/completions .local/share/man/man1";
     run("watching.md", &format!("{RUNS}{folders}"), &replaced, &[]);
 }

@@ -37,8 +37,8 @@ mod splitters;
 mod stores;
 mod structure;
 mod targets;
-mod trackers;
 mod terminal;
+mod trackers;
 mod worth;
 
 mod guests {
