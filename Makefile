@@ -27,6 +27,12 @@ tests: docs
 	$(linted) test --locked $(guest) --workspace --lib --bins --tests
 	$(linted) test --locked --workspace --lib --bins --tests
 
+# The pages of docs/ as a book, in target/book.
+.PHONY: book
+book:
+	@tests/book/setup.sh
+	target/tools/mdbook/bin/mdbook build docs
+
 # The tests of S3 against the server that FANOUT_TEST_S3_ENDPOINT names, with
 # the usual AWS variables; its bucket is FANOUT_TEST_S3_BUCKET or fanout-test.
 # Without it: against the servers that the tests start.
