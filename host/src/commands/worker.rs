@@ -59,9 +59,6 @@ pub(crate) struct Worker {
     /// Serve counts of what it does for Prometheus, at `/metrics` of this address.
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<SocketAddr>,
-    /// Print every task.
-    #[arg(long, short)]
-    verbose: bool,
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
@@ -74,7 +71,8 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
 }
 
 impl Worker {
-    pub(crate) fn run(self) -> Result<(), CommandError> {
+    /// Where it is `verbose`, every task is printed.
+    pub(crate) fn run(self, verbose: bool) -> Result<(), CommandError> {
         let stop = WorkerStop::default();
         let asked = stop.clone();
         let times = AtomicUsize::new(0);
@@ -152,7 +150,7 @@ impl Worker {
             WorkerEvent::TaskFinished { task, made, wall } => {
                 tasks.fetch_add(1, Ordering::Relaxed);
                 fits.fetch_add(made, Ordering::Relaxed);
-                if self.verbose {
+                if verbose {
                     let (fits, wall) = (counted(made, "fit"), duration(wall));
                     say(&format!("task {task}: {fits} made in {wall}"));
                 }
