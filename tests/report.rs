@@ -73,7 +73,11 @@ fn a_run_writes_its_report_and_the_store_gives_the_same() {
     let run = id(&report);
     let shown = fanout.text(&["report", &run[..10], "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    written["cost"]["process"] = Value::Null;
+    for of_process in ["process", "reused"] {
+        written["cost"][of_process] = Value::Null;
+    }
+    assert_eq!(written["targets"][0]["chosen"]["model"], "model.fanout");
+    written["targets"][0]["chosen"]["model"] = Value::Null;
     // The store holds no path, and its journal goes on to the end of the process.
     written["plan"] = shown["plan"].clone();
     assert!(written["task_stream"]["segments"].as_array().unwrap().len() > 4);
