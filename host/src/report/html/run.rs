@@ -131,8 +131,8 @@ fn cost(page: &ResultsPage, html: &mut Html) {
     let mut row = |what: &str, value: String| table.rows.push(vec![what.to_owned(), value]);
     row("fits with scores", count(cost.served));
     row("models fitted for them", count(cost.made));
-    if cost.reused > 0 {
-        row("fits of an earlier run", count(cost.reused));
+    if let Some(reused) = cost.reused.filter(|reused| *reused > 0) {
+        row("fits of an earlier run", count(reused));
     }
     if cost.failed > 0 {
         row("failed fits", count(cost.failed));

@@ -12,8 +12,9 @@ pub struct Cost {
     pub served: usize,
     /// Models that were fitted for them: fewer, since a family shares one.
     pub made: usize,
-    /// Fits among `served` whose scores are of an earlier run.
-    pub reused: usize,
+    /// Fits among `served` whose scores are of an earlier run; null for a run of another
+    /// process.
+    pub reused: Option<usize>,
     /// Fits that failed.
     pub failed: usize,
     /// Seconds in guests for all fits of the search, whoever made them.
@@ -44,12 +45,12 @@ pub struct ProcessCost {
 impl Cost {
     /// The cost of the searches of some targets. `memory` is what one task may use.
     pub(super) fn new(reports: &[Report], usage: Option<&Usage>, memory: u64) -> Self {
-        let counts = |of: fn(&Report) -> usize| reports.iter().map(of).sum();
+        let counts = |of: fn(&Report) -> usize| reports.iter().map(of).sum::<usize>();
         let guest_seconds: f64 = reports.iter().map(seconds).sum();
         Self {
             served: counts(|report| report.results.fit_counts.served),
             made: counts(|report| report.results.fit_counts.made),
-            reused: counts(|report| report.results.fit_counts.reused),
+            reused: usage.map(|_| counts(|report| report.results.fit_counts.reused)),
             failed: counts(|report| report.results.fit_counts.failed),
             guest_seconds,
             gb_seconds: guest_seconds * memory as f64 / (1_u64 << 30) as f64,
