@@ -24,6 +24,7 @@ use crate::worth::threshold::TunedThreshold;
 use crate::worth::{DrawnWorth, Ensemble, Worth};
 use explanations::Explanations;
 
+pub mod activity;
 pub mod columns;
 pub mod compare;
 pub mod ensemble;

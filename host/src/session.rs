@@ -106,12 +106,19 @@ pub fn execute(
     let places = Places::reach(loaded)?;
     let journal = Journal::start(places.store.clone());
     listeners.attach(journal.listener());
+<<<<<<< HEAD
     tracing::info!(
         store = places.store.url(),
         workers = places.workers,
         "the plan is about to be executed"
     );
     let executed = execute_at(&places, loaded, options, listeners);
+=======
+    let activity = page::Watched::default();
+    listeners.attach(activity.listener());
+    let executed = execute_at(&places, loaded, options, &activity, listeners);
+    listeners.detach();
+>>>>>>> page
     let failure = match &executed {
         Ok(reports) => reports
             .failure
@@ -131,6 +138,7 @@ fn execute_at(
     places: &Places,
     loaded: &LoadedPlan,
     options: &Options,
+    activity: &page::Watched,
     listeners: &mut Listeners<'_>,
 ) -> Result<Reports, SessionError> {
     let prepared = prepare(loaded, &places.store, listeners)?;
@@ -182,7 +190,7 @@ fn execute_at(
         [only] => only.usage = usage,
         _ => reports.usage = usage,
     }
-    page::write(&mut reports);
+    page::write(&mut reports, activity);
     Ok(reports)
 }
 

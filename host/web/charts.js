@@ -24,6 +24,9 @@ Fanout.charts = (function () {
     };
   }
 
+  /* The room of a legend above a chart. */
+  const LEGEND = 34;
+
   const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
   /* Four digits that tell something; what is not a number is a dash. */
@@ -105,6 +108,9 @@ Fanout.charts = (function () {
       textStyle: { color: of.ink, fontFamily: getComputedStyle(document.body).fontFamily },
       ...option,
     };
+    if (option.grid && !option.legend && option.grid.top === LEGEND) {
+      out.grid = { ...option.grid, top: 12 };
+    }
     if (option.xAxis) {
       out.xAxis = all(option.xAxis);
     }
@@ -219,7 +225,7 @@ Fanout.charts = (function () {
     axisLabel: { formatter: short, hideOverlap: true, ...((more && more.axisLabel) || {}) },
   });
 
-  const grid = (more) => ({ left: 34, right: 18, top: 34, bottom: 30, containLabel: true, ...more });
+  const grid = (more) => ({ left: 34, right: 18, top: LEGEND, bottom: 30, containLabel: true, ...more });
 
   // ---- Candidates.
 
@@ -486,12 +492,10 @@ Fanout.charts = (function () {
           axisLabel: { color: colour.ink, hideOverlap: true, textBorderColor: colour.paper, textBorderWidth: 3, ...(axis.axisLabel || {}) },
           areaSelectStyle: { borderColor: colour.accent, color: colour.accent, opacity: 0.25, width: 18 },
         })),
-        parallel: { left: narrow ? 36 : 64, right: narrow ? 36 : 64, top: 34, bottom: 46 },
+        parallel: { left: narrow ? 36 : 64, right: narrow ? 36 : 64, top: 34, bottom: 16 },
         visualMap: {
-          show: true, min: first, max: last > first ? last : first + 1e-9,
-          dimension: names.length - 1, orient: "horizontal", left: "center", bottom: 0,
-          itemHeight: 130, itemWidth: 12, textStyle: { color: colour.dim },
-          formatter: (value) => short(value), inRange: { color: scale(colour).slice(1) },
+          show: false, min: first, max: last > first ? last : first + 1e-9,
+          dimension: names.length - 1, inRange: { color: scale(colour).slice(1) },
         },
         series: [{
           type: "parallel", data: rows, smooth: false,
@@ -687,9 +691,10 @@ Fanout.charts = (function () {
   function histogram(element, bins, name, lines) {
     const width = (bins.high - bins.low) / bins.counts.length || 1;
     const values = [bins.low, bins.high, ...lines.map((line) => line[1])];
+    const [least, most] = [Math.min(...values), Math.max(...values)];
     const drawn = draw(element, (colour) => ({
-      grid: grid(),
-      xAxis: { type: "value", min: Math.min(...values), max: Math.max(...values), name, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: short, showMinLabel: false, showMaxLabel: false, hideOverlap: true } },
+      grid: grid({ top: lines.length > 0 ? 28 : 12 }),
+      xAxis: { type: "value", min: least, max: lines.length > 0 ? most + (most - least) * 0.06 : most, name, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: short, showMinLabel: false, showMaxLabel: false, hideOverlap: true } },
       yAxis: upright("count", { minInterval: 1 }),
       tooltip: {
         trigger: "item",
@@ -784,7 +789,7 @@ Fanout.charts = (function () {
         counts[Math.min(23, Math.floor((24 * (score - low)) / (high - low || 1)))] += 1;
       }
       const name = (tests.length > 1 ? test.trainer + ": " : "") + metric + " with shuffled targets";
-      return histogram(element, { low, high, counts }, name, isNumber(test.score) ? [["targets as they are", test.score]] : []);
+      return histogram(element, { low, high, counts }, name, isNumber(test.score) ? [["score", test.score]] : []);
     });
     return () => removes.forEach((remove) => remove && remove());
   };

@@ -80,11 +80,11 @@ pub(crate) fn ended(output: &Output, folder: &Path) -> Results {
 }
 
 /// A file of results without what its making took, and a model without where it was made.
-/// The Parquet file says what the others say.
+/// The Parquet file and the page say what the others say.
 fn without_times(name: &str, bytes: Vec<u8>) -> Option<Vec<u8>> {
     let is_time = |name: &str| name.ends_with("_time");
     match name.rsplit_once('.')?.1 {
-        "parquet" => None,
+        "parquet" | "html" => None,
         "csv" => {
             let text = String::from_utf8(bytes).unwrap();
             let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();

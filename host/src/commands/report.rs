@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::report::Report;
+use fanout::report::activity::Activity;
 use fanout::report::html;
 use fanout::report::page::ResultsPage;
 use fanout::report::stored::StoredRun;
 use fanout::run::history::History;
+use fanout::run::journal;
 use fanout::run::summary::Summary;
 use fanout::session::explain_again;
 use fanout::store::Store;
@@ -55,7 +57,7 @@ impl ReportPage {
             return Err(CommandError::new(ErrorKind::Usage, message)
                 .hint("`fanout compare` sets runs side by side"));
         }
-        let page = ResultsPage::of_targets(&reports);
+        let page = page(&store, &reports)?;
         if self.json {
             let text = serde_json::to_string(&page)
                 .map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
@@ -66,6 +68,18 @@ impl ReportPage {
         print(&format!("Report: {}\n", self.output.display()));
         Ok(())
     }
+}
+
+/// The page of runs of the targets of one plan.
+pub(super) fn page(store: &Store, reports: &[Report]) -> Result<ResultsPage, CommandError> {
+    // The runs of several targets have one journal: that of the first.
+    let mut activity = Activity::default();
+    for report in reports {
+        for event in journal::read(store, &report.digests.run)? {
+            activity.take(&event);
+        }
+    }
+    Ok(ResultsPage::of_targets(reports).with_activity(&activity))
 }
 
 /// The runs of searches whose ids begin so.

@@ -6,7 +6,6 @@ use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::plan::SourceFormat;
 use fanout::report::human::score;
-use fanout::report::page::ResultsPage;
 use fanout::report::predictions as table;
 use fanout::report::stored::StoredRun;
 use fanout::report::{ensemble, files, html, worth};
@@ -18,6 +17,7 @@ use fanout::worth::PredictedRows;
 use serde_json::json;
 
 use super::predict::of_ending;
+use super::report::page;
 use super::store::StoreArgument;
 use super::{CommandError, print, show};
 
@@ -57,7 +57,7 @@ impl Show {
             return self.show_fit(&manifest.plan().name, summary);
         }
         let mut run = StoredRun::read(&store, &manifest, summary)?;
-        run.report.plan.output = self.output;
+        run.report.plan.output.clone_from(&self.output);
         explain_again(&store, &mut run)?;
         if self.output.is_some() {
             run.draw()?;
@@ -77,7 +77,7 @@ impl Show {
             worth::write(folder, report, out_of_fold.as_ref(), holdout.as_ref())?;
         }
         if let Some(folder) = &report.plan.output {
-            let page = ResultsPage::of_targets(std::slice::from_ref(report));
+            let page = page(&store, std::slice::from_ref(report))?;
             html::write_into(folder, &page)?;
         }
         if let (Some(path), Some(format)) = (&self.predictions, format) {

@@ -169,7 +169,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
 /// Removes the files of an earlier report, but those of the tables of these names: an old
 /// `best.json` beside new scores would say that they are complete.
 pub(super) fn clear(folder: &Path, tables: &[&str]) -> Result<(), FilesError> {
-    let olds = ["best.json", MODEL, TARGETS, REPORT]
+    let olds = ["best.json", MODEL, TARGETS]
         .into_iter()
         .chain(WORTH)
         .chain(ENSEMBLE)
@@ -179,6 +179,8 @@ pub(super) fn clear(folder: &Path, tables: &[&str]) -> Result<(), FilesError> {
         .iter()
         .filter(|name| !tables.contains(name))
         .flat_map(|name| ["csv", "json", "parquet"].map(|ending| format!("{name}.{ending}")));
+    // The results are whole without it: that it can't be written is told when it is.
+    drop(std::fs::remove_file(folder.join(REPORT)));
     for old in olds.chain(others) {
         let path = folder.join(old);
         match std::fs::remove_file(&path) {

@@ -16,6 +16,7 @@ mod words;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::activity::Activity;
 use super::{Report, Reports, Usage};
 use crate::digest::Digest;
 use crate::plan::Plan;
@@ -106,6 +107,14 @@ impl ResultsPage {
                 .as_ref()
                 .map(|failure| failure.message.clone()),
         )
+    }
+
+    /// The same with what the run's events tell: the task stream, and what tasks used.
+    #[must_use]
+    pub fn with_activity(mut self, activity: &Activity) -> Self {
+        self.task_stream = activity.stream();
+        self.cost.measured = activity.measured();
+        self
     }
 
     /// The page of the searches of some targets of one plan.

@@ -118,7 +118,7 @@ fn about(comparison: &Comparison) -> Table {
         numbers("fits"),
         numbers("models fitted"),
         numbers("failed"),
-        numbers("CPU seconds"),
+        numbers("guest seconds"),
         texts("dataset"),
         texts("splits"),
     ];

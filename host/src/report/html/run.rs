@@ -131,14 +131,14 @@ fn cost(page: &ResultsPage, html: &mut Html) {
     let mut row = |what: &str, value: String| table.rows.push(vec![what.to_owned(), value]);
     row("fits with scores", count(cost.served));
     row("models fitted for them", count(cost.made));
-    if cost.reused > 0 {
-        row("fits of an earlier run", count(cost.reused));
+    if let Some(reused) = cost.reused.filter(|reused| *reused > 0) {
+        row("fits of an earlier run", count(reused));
     }
     if cost.failed > 0 {
         row("failed fits", count(cost.failed));
     }
     row(
-        "CPU seconds in guests",
+        "seconds in guests, all fits",
         format!("{:.2}", cost.guest_seconds),
     );
     row(
@@ -146,6 +146,25 @@ fn cost(page: &ResultsPage, html: &mut Html) {
         format!("{:.2}", cost.gb_seconds),
     );
     row("memory that a task may use", bytes(cost.task_memory));
+    if let Some(measured) = &cost.measured {
+        row("tasks that this run ran", count(measured.tasks));
+        if measured.cpu_tasks == measured.tasks {
+            row(
+                "their CPU seconds, measured",
+                format!("{:.2}", measured.cpu_seconds),
+            );
+        }
+        if measured.memory_tasks == measured.tasks {
+            row(
+                "their GB-seconds, with the memory that they held",
+                format!("{:.2}", measured.gb_seconds),
+            );
+            row(
+                "the most memory that a task held",
+                bytes(measured.peak_memory),
+            );
+        }
+    }
     if let Some(process) = &cost.process {
         row("wall time of the process", seconds(process.wall));
         if let Some(cpu) = process.cpu {

@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::super::example;
 use super::*;
 use crate::report::Report;
+use crate::report::task_stream::{TaskLabel, TaskSpan, TaskStream};
 use crate::worth::{DrawnCurve, DrawnRowsWorth, DrawnWorth};
 
 fn page(report: Report) -> String {
@@ -141,13 +142,13 @@ fn the_page_asks_nothing_of_a_network() {
     assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'; img-src data:;"));
     // Scripts run by their digests alone.
     let scripts: Vec<&str> = page.split("<script>").skip(1).collect();
-    assert_eq!(scripts.len(), 3);
+    assert_eq!(scripts.len(), 4);
     for script in scripts {
         let script = script.split_once("</script>").unwrap().0;
         let digest = BASE64_STANDARD.encode(Sha256::digest(script));
         assert!(policy.contains(&format!("'sha256-{digest}'")), "{policy}");
     }
-    assert_eq!(policy.matches("sha256-").count(), 3);
+    assert_eq!(policy.matches("sha256-").count(), 4);
     let text = markup(&page);
     for outside in [
         "src=", "url(", "http:", "https:", "@import", " style=", "onerror", "onload",
@@ -166,7 +167,7 @@ fn a_thousand_candidates_take_less_than_two_megabytes() {
     let curve = |label: usize| DrawnCurve {
         label: format!("class {label}"),
         area: 0.5,
-        points: vec![[0.123_45, 0.543_21]; 320],
+        points: vec![[0.123_45, 0.543_21]; 200],
     };
     let rows = DrawnRowsWorth {
         roc: (0..12).map(curve).collect(),
@@ -179,7 +180,35 @@ fn a_thousand_candidates_take_less_than_two_megabytes() {
         out_of_fold: Some(rows.clone()),
         holdout: Some(rows),
     });
-    let page = page(report);
+    // As many tasks as there are fits, on eight workers.
+    let mut stream = TaskStream::new();
+    stream.begin(1_700_000_000_000_000);
+    for task in 0..5000_u64 {
+        let ended_us = 1_700_000_000_000_000 + task / 8 * 123_457 + 123_456;
+        let span = TaskSpan {
+            worker: &format!("worker-{}", task % 8),
+            label: TaskLabel {
+                task: task as usize,
+                split: task as u32 % 5,
+                target: 0,
+                trainer: "hist_gradient_boosting",
+            },
+            started_us: Some(ended_us - 123_456),
+            ended_us,
+            load_us: 12_345,
+            fit_us: 111_111,
+            fits: 1,
+            failed: false,
+            memory: 123_456_789,
+            cpu_us: 111_222,
+        };
+        stream.finished(task + 1, &span);
+    }
+    let mut results = ResultsPage::of_targets(&[report]);
+    results.task_stream = Some(stream.snapshot());
+    let mut page = Vec::new();
+    write(&results, &mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
     assert!(page.len() < 2_000_000, "{}", page.len());
     let data = data(&page);
     let of = &data["targets"][0];

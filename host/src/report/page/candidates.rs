@@ -37,11 +37,11 @@ pub struct CandidateColumns {
     pub params: BTreeMap<String, Vec<Value>>,
     /// By metric: the mean test score.
     pub mean: BTreeMap<String, Vec<f64>>,
-    /// By metric: the standard deviation over the splits.
+    /// By metric: the standard deviation over the splits, of five digits.
     pub std: BTreeMap<String, Vec<f64>>,
     /// By metric: the rank.
     pub rank: BTreeMap<String, Vec<i32>>,
-    /// Seconds of a fit, the mean over the splits.
+    /// Seconds of a fit, the mean over the splits, of five digits.
     pub fit_time: Vec<f64>,
 }
 
@@ -145,6 +145,7 @@ impl CandidateColumns {
             name.cloned().unwrap_or_default()
         };
         let pick = |values: &[f64]| rows.iter().map(|row| values[*row]).collect();
+        let few = |values: &[f64]| rows.iter().map(|row| rounded(values[*row])).collect();
         let params = Parameter::all(candidates).into_iter().map(|parameter| {
             let name = parameter.name;
             let value = |row: &usize| candidates.value(*row, &name).map_or(Value::Null, shown);
@@ -155,19 +156,25 @@ impl CandidateColumns {
             total: results.candidates,
             trainer: rows.iter().map(trainer).collect(),
             params: params.collect(),
-            fit_time: pick(&results.fit_time.mean),
+            fit_time: few(&results.fit_time.mean),
             index: rows.clone(),
             ..Self::default()
         };
         for metric in &results.metrics {
             let name = &metric.name;
             columns.mean.insert(name.clone(), pick(&metric.test.mean));
-            columns.std.insert(name.clone(), pick(&metric.test.std));
+            columns.std.insert(name.clone(), few(&metric.test.std));
             let ranks = rows.iter().map(|row| metric.rank[*row]).collect();
             columns.rank.insert(name.clone(), ranks);
         }
         columns
     }
+}
+
+/// A number of five digits: a page of many candidates has many.
+fn rounded(number: f64) -> f64 {
+    let short = format!("{number:.4e}");
+    short.parse().unwrap_or(number)
 }
 
 /// At most `most` of a ranking, ascending: the first half of them, and others at even

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::super::activity::Measured;
 use super::super::{Report, Usage};
 
 /// Time and memory of a run.
@@ -11,18 +12,21 @@ pub struct Cost {
     pub served: usize,
     /// Models that were fitted for them: fewer, since a family shares one.
     pub made: usize,
-    /// Fits among `served` whose scores are of an earlier run.
-    pub reused: usize,
+    /// Fits among `served` whose scores are of an earlier run; null for a run of another
+    /// process.
+    pub reused: Option<usize>,
     /// Fits that failed.
     pub failed: usize,
-    /// Seconds in guests for all fits of the search, whoever made them. A guest computes on
-    /// one core and waits for nothing, so they are CPU seconds where no task shared its core.
+    /// Seconds in guests for all fits of the search, whoever made them.
     pub guest_seconds: f64,
     /// The same times the memory that one task may use, in GiB: what a platform bills that
     /// reserves this memory.
     pub gb_seconds: f64,
     /// That memory, in bytes.
     pub task_memory: u64,
+    /// What the tasks of the latest process that ran any used, as far as it was measured;
+    /// null where that is not known.
+    pub measured: Option<Measured>,
     /// What the process used; null for a run of another one.
     pub process: Option<ProcessCost>,
 }
@@ -41,16 +45,17 @@ pub struct ProcessCost {
 impl Cost {
     /// The cost of the searches of some targets. `memory` is what one task may use.
     pub(super) fn new(reports: &[Report], usage: Option<&Usage>, memory: u64) -> Self {
-        let counts = |of: fn(&Report) -> usize| reports.iter().map(of).sum();
+        let counts = |of: fn(&Report) -> usize| reports.iter().map(of).sum::<usize>();
         let guest_seconds: f64 = reports.iter().map(seconds).sum();
         Self {
             served: counts(|report| report.results.fit_counts.served),
             made: counts(|report| report.results.fit_counts.made),
-            reused: counts(|report| report.results.fit_counts.reused),
+            reused: usage.map(|_| counts(|report| report.results.fit_counts.reused)),
             failed: counts(|report| report.results.fit_counts.failed),
             guest_seconds,
             gb_seconds: guest_seconds * memory as f64 / (1_u64 << 30) as f64,
             task_memory: memory,
+            measured: None,
             process: usage.map(|usage| ProcessCost {
                 wall: usage.wall.as_secs_f64(),
                 cpu: usage
