@@ -14,6 +14,7 @@ mod ensembles;
 mod example;
 mod explain;
 mod fire;
+mod fit;
 mod functions;
 mod history;
 mod kinds;

@@ -173,6 +173,9 @@ impl Progress {
                 workers,
                 ..
             } => {
+                if *fits == 0 {
+                    return self.start(0, now);
+                }
                 self.say(&format!(
                     "{}: {} x {}, in {} on {}",
                     counted(*fits, "fit"),
@@ -231,6 +234,7 @@ impl Progress {
             }
             Event::QueueConnected => self.say("NATS is connected again"),
             Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
+            Event::RunFinished { .. } if self.fits == 0 => {}
             Event::RunFinished { wall } => {
                 let text = self.state(&format!(" in {}", duration(*wall)));
                 match &self.form {
@@ -243,6 +247,8 @@ impl Progress {
                     Form::Quiet => {}
                 }
             }
+            // Nothing was searched.
+            Event::RefitStarted if self.fits == 0 => self.tell("fitting to all rows"),
             Event::RefitStarted => self.tell("fitting the best candidate on all rows"),
             Event::EnsembleStarted => self.tell("selecting the members of the ensemble"),
             Event::MembersRefitStarted { members } => {
