@@ -237,7 +237,8 @@ impl Report {
     /// host.
     pub fn summary(&self) -> Summary {
         let number = |number: f64| number.is_finite().then_some(number);
-        let best = self.best().map(|best| BestCandidate {
+        let scored = self.best().filter(|_| self.plan.kind.has_splits());
+        let best = scored.map(|best| BestCandidate {
             index: best.index,
             searched: best.searched,
             metric: best.metric,

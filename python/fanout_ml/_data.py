@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from .exceptions import NotServed
 
-TARGET, WEIGHT = "__target__", "__weight__"
+WEIGHT = "__weight__"
 
 # scikit-learn 1.6 renamed it.
 _FINITE = (
@@ -215,7 +215,10 @@ class Target:
             y = y.to_numpy(zero_copy_only=False)
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", **{_FINITE: False})
         if y.ndim == 2 and y.shape[1] > 1:
-            raise NotServed([f"y of {y.shape[1]} outputs: a search has one target"])
+            several = "MultiOutputClassifier" if classification else "MultiOutputRegressor"
+            raise NotServed(
+                [f"y of {y.shape[1]} outputs, but by `{several}` or a chain, which fit one of each"]
+            )
         y = column_or_1d(y, warn=True)
         if not classification:
             if y.dtype.kind == "O":
@@ -233,6 +236,20 @@ class Target:
                 f"greater than one, but there is 1 class: {classes[0]!r}"
             )
         return cls(codes.astype(np.int64), classes)
+
+    @classmethod
+    def several(cls, y: Any, classification: bool) -> list[Target]:
+        """Those of each column of y, and scikit-learn's own errors of what has no columns."""
+        if isinstance(y, (pa.Table, pa.RecordBatch)):
+            y = np.column_stack([column.to_numpy(zero_copy_only=False) for column in y.columns])
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", **{_FINITE: False})
+        if y.ndim == 1:
+            raise ValueError(
+                "y must have at least two dimensions for multi-output regression but has only one."
+            )
+        if y.shape[1] == 1:
+            raise NotServed(["y of one output, by an estimator of several: use the one in it"])
+        return [cls.of(column, classification) for column in y.T]
 
     def code(self, label: Any) -> str | None:
         """The name of a label in the table, `None` of a label that is not there."""
@@ -298,17 +315,22 @@ def _indices(part: Any, rows: int) -> NDArray[np.int64]:
     return np.asarray(indices, dtype=np.int64)
 
 
+def target_names(targets: Sequence[Target]) -> list[str]:
+    """The columns of targets."""
+    return [f"__target_{number}__" for number in range(len(targets))]
+
+
 def write(
     path: Path,
     frame: Frame,
-    target: Target | None = None,
+    targets: Sequence[Target] = (),
     weight: NDArray[np.float64] | None = None,
     splits: Splits | None = None,
 ) -> None:
     """Writes a table as an Arrow IPC file."""
     columns: dict[str, Any] = dict(frame.columns)
-    if target is not None:
-        columns[TARGET] = pa.array(target.values)
+    for name, target in zip(target_names(targets), targets):
+        columns[name] = pa.array(target.values)
     if weight is not None:
         columns[WEIGHT] = pa.array(weight)
     if splits is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import model_selection as _theirs
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ._arguments import (
@@ -97,7 +97,7 @@ class _Search:
         scorers, several = scorers_of(estimator, self.scoring)
         self._check_refit_name(several, scorers)
         groups, weight = weight_of(params, estimator)
-        data = data_of(X, y, is_classifier(estimator), weight)
+        data = data_of(X, y, estimator, weight)
         # As in scikit-learn since 1.9; those of a step of a pipeline are its own.
         data.weighs_scores = params.get("sample_weight") is not None
         if pairs is None:

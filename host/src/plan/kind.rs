@@ -238,13 +238,7 @@ fn check_fit(root: &Node, found: &mut Found) {
         let value = &entry.value;
         !value.is_null() && value.atom() != Some(Atom::Bool(false))
     };
-    for field in [
-        "cv",
-        "return_train_score",
-        "predictions",
-        "threshold",
-        "explain",
-    ] {
+    for field in ["cv", "return_train_score", "predictions", "threshold"] {
         if let Some(entry) = root.entry(field).filter(is_on) {
             let message = format!("`kind: fit` splits no rows, and `{field}` is about splits");
             let hint = format!("remove `{field}`, or use `kind: search`");
@@ -272,13 +266,6 @@ fn check_fit(root: &Node, found: &mut Found) {
     if let Some(entry) = refit.filter(|entry| !is_true(entry)) {
         let message = "`kind: fit` makes the model of the only candidate, and `refit` chooses one";
         found.note(entry.place, message).hint("remove `refit`");
-    }
-    if let Some(chain) = root
-        .get(&["dataset", "chain"])
-        .filter(|it| !it.items().is_empty())
-    {
-        let message = "a chain learns from predictions out of fold, and `kind: fit` makes none";
-        found.note(chain.place, message).hint("use `kind: search`");
     }
     let trainers = root.entry("trainers");
     let several = trainers.filter(|entry| entry.value.items().len() > 1);
