@@ -188,7 +188,7 @@ fn a_fitted_model_is_retrained_as_any_other() {
             "{},{},{}\n",
             row * 7 % 31,
             row * 11 % 17,
-            u8::from(row % 3 == 0)
+            u8::from(row.is_multiple_of(3))
         )
     };
     let table = |rows: usize| "a,b,y\n".to_owned() + &(0..rows).map(row).collect::<String>();

@@ -199,6 +199,20 @@ def _of_objects(values: NDArray[Any]) -> pa.Array:
         return pa.array([None if gone else str(value) for value, gone in zip(values, missing)])
 
 
+def _coded(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The sorted classes, and the number of each row's."""
+    if y.dtype.kind in "biu" and len(y):
+        low, high = int(y.min()), int(y.max())
+        if high - low < 256:
+            # By counting, which is quicker than to sort.
+            shifted = y.astype(np.int64) - low
+            known = np.bincount(shifted, minlength=high - low + 1) > 0
+            classes = (np.flatnonzero(known) + low).astype(y.dtype)
+            return classes, (np.cumsum(known) - 1)[shifted]
+    classes, codes = np.unique(y, return_inverse=True)
+    return classes, codes.astype(np.int64)
+
+
 @dataclass
 class Target:
     """What is to be predicted, with the labels of the classes if it is one of these."""
@@ -225,17 +239,17 @@ class Target:
                 y = y.astype(np.float64)
             values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
             return cls(values, None)
-        if y.dtype.kind == "f" or y.dtype.kind == "O":
-            # Its messages of NaN and infinity.
+        if y.dtype.kind not in "biuUS":
+            # Its messages of NaN and infinity, and of numbers that are no classes.
             type_of_target(y, input_name="y")
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+            check_classification_targets(y)
+        classes, codes = _coded(y)
         if len(classes) < 2:
             raise ValueError(
                 "a classifier needs at least 2 classes in y; the number of classes has to be "
                 f"greater than one, but there is 1 class: {classes[0]!r}"
             )
-        return cls(codes.astype(np.int64), classes)
+        return cls(codes, classes)
 
     @classmethod
     def several(cls, y: Any, classification: bool) -> list[Target]:
@@ -296,7 +310,10 @@ class Splits:
         table = np.stack(parts)
         # Folds that cover all rows once are one column, and much quicker to read.
         if len(parts) > 1 and (table != 2).all() and ((table == 1).sum(axis=0) == 1).all():
-            column = pa.array(table.argmax(axis=0).astype(np.int32))
+            folds = np.zeros(rows, dtype=np.int32)
+            for number, part in enumerate(parts):
+                folds[part == 1] = number
+            column = pa.array(folds)
             plan = {"method": "predefined_split", "column": "__fold__"}
             return cls(plan, {"__fold__": column}, len(parts))
         columns = {

@@ -18,6 +18,7 @@ from ._mapping import (
     Vote,
     composite_of,
     configured,
+    is_plain,
     last_of,
     members_of,
     translate,
@@ -34,9 +35,12 @@ def _translated(
     """Each candidate as trainers and steps, but for what is noted in `refusals`."""
     found: list[Candidate] = []
     for params in candidates:
-        one = configured(estimator, params) if params else estimator
+        # To clone an estimator takes as long as to read it.
+        one, others = estimator, params
+        if not is_plain(estimator, params):
+            one, others = configured(estimator, params) if params else estimator, {}
         of_outputs = [
-            translate(one, data.X, data.frame, target, refusals) for target in data.targets
+            translate(one, data.X, data.frame, target, refusals, others) for target in data.targets
         ]
         first = of_outputs[0]
         if not refusals.reasons and any(other != first for other in of_outputs):
@@ -61,7 +65,8 @@ def translated(
     name = type(last_of(estimator)).__name__
     if any(isinstance(one, Stack) for one in served):
         refusals.add(
-            f"`{name}` in a search or a cross-validation: a plan stacks the candidates of one search"
+            f"`{name}` in a search or a cross-validation: a plan stacks the candidates of one "
+            "search"
         )
     if composite_of(estimator) == "chain":
         refusals.add(

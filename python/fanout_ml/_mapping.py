@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ._data import Frame, Target
 from ._rules import COMPOSITES, STEPS, TRAINERS, Context, Refused, Rule, plain
@@ -139,13 +137,25 @@ def inner_of(estimator: Any) -> Any:
     return None if isinstance(inner, str) else inner
 
 
+def is_plain(estimator: Any, params: Mapping[str, Any]) -> bool:
+    """Whether it is one trainer, and these are parameters of it."""
+    estimator = own(estimator)
+    return class_of(estimator) in TRAINERS and params.keys() <= set(estimator.get_params(False))
+
+
 def translate(
-    estimator: Any, X: Any, frame: Frame, target: Target, refusals: Refusals
+    estimator: Any,
+    X: Any,
+    frame: Frame,
+    target: Target,
+    refusals: Refusals,
+    params: Mapping[str, Any] | None = None,
 ) -> Candidate | None:
     """An estimator as a trainer and steps, or as several of these; `None`, with the reasons in
     `refusals`, if it has something that fanout lacks.
 
-    `X` is what a user has, for selectors of columns.
+    `X` is what a user has, for selectors of columns. `params` are in place of parameters of a
+    plain estimator.
     """
     before = len(refusals.reasons)
     last = last_of(estimator)
@@ -162,12 +172,17 @@ def translate(
         else:
             found = translate(with_last(estimator, inner), X, frame, target, refusals)
     else:
-        found = _single(estimator, X, frame, target, refusals)
+        found = _single(estimator, X, frame, target, refusals, params)
     return found if len(refusals.reasons) == before else None
 
 
 def _single(
-    estimator: Any, X: Any, frame: Frame, target: Target, refusals: Refusals
+    estimator: Any,
+    X: Any,
+    frame: Frame,
+    target: Target,
+    refusals: Refusals,
+    others: Mapping[str, Any] | None = None,
 ) -> Translated | None:
     """An estimator that is one trainer with steps."""
     walk = _Walk(X, frame, target, refusals)
@@ -188,12 +203,13 @@ def _single(
     if rule is None:
         refusals.add(f"`{type(final).__name__}`: fanout has no such estimator")
         return None
-    params.update(walk.params(final, rule))
+    params.update(walk.params(final, rule, others))
     if bagging:
         # Members have seeds of their own.
         params.pop("random_state", None)
     if key.startswith("sklearn.HistGradientBoosting"):
-        walk.categorical = _categorical(final, frame, refusals)
+        given = {**final.get_params(deep=False), **(others or {})}
+        walk.categorical = _categorical(given.get("categorical_features"), frame)
     return Translated(
         rule.name,
         params,
@@ -208,13 +224,16 @@ def _bagged(bag: Any, refusals: Refusals) -> Any:
     """The estimator whose models a bag has; `None` of one that is no trainer."""
     inner = inner_of(bag)
     if inner is None:
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
         classes = type(bag).__name__ == "BaggingClassifier"
         return DecisionTreeClassifier() if classes else DecisionTreeRegressor()
     inner = own(inner)
     name, of = type(bag).__name__, type(inner).__name__
     if class_of(inner) == "sklearn.Pipeline":
         refusals.add(
-            f"`{name}` of a `Pipeline`: steps are fitted once, so that the bag is its last estimator"
+            f"`{name}` of a `Pipeline`: steps are fitted once, so that the bag is its last "
+            "estimator"
         )
         return None
     if class_of(inner) in COMPOSITES:
@@ -264,7 +283,11 @@ def _ensemble(
     if final is None and target.classes is None:
         refusals.add(f"`{name}(final_estimator=None)`: fanout has no `RidgeCV`")
         return None
-    final = LogisticRegression() if final is None else own(final)
+    if final is None:
+        from sklearn.linear_model import LogisticRegression
+
+        final = LogisticRegression()
+    final = own(final)
     key = class_of(final)
     if key == "sklearn.Pipeline" or COMPOSITES.get(key, TRAINERS.get(key)) not in (
         *TRAINERS.values(),
@@ -425,7 +448,7 @@ def _own_params(estimator: Any) -> dict[str, Any]:
     `get_params` has by their names, too."""
     given = dict(estimator.get_params(deep=False))
     if class_of(estimator) in COMPOSITES:
-        known = inspect.signature(type(estimator).__init__).parameters
+        known = _arguments(type(estimator))
         given = {name: value for name, value in given.items() if name in known}
     return given
 
@@ -449,8 +472,18 @@ def _said(rule: Rule, param: str, value: Any, context: Context, estimator: Any) 
     return {}
 
 
+_known: dict[type, Mapping[str, inspect.Parameter]] = {}
+
+
+def _arguments(kind: type) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a class, which are read once."""
+    if kind not in _known:
+        _known[kind] = inspect.signature(kind).parameters
+    return _known[kind]
+
+
 def _default(estimator: Any, param: str) -> Any:
-    known = inspect.signature(type(estimator).__init__).parameters.get(param)
+    known = _arguments(type(estimator)).get(param)
     # What is no argument of its own, of LightGBM's and XGBoost's `**kwargs`, is unset.
     return None if known is None or known.default is inspect.Parameter.empty else known.default
 
@@ -471,9 +504,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _categorical(estimator: Any, frame: Frame, refusals: Refusals) -> set[str]:
+def _categorical(chosen: Any, frame: Frame) -> set[str]:
     """`categorical_features` of histogram boosting."""
-    chosen = estimator.get_params(deep=False).get("categorical_features")
     if chosen is None or (isinstance(chosen, str) and chosen in ("from_dtype", "warn")):
         return set()
     chosen = np.asarray(chosen)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._data import take
+from ._data import Splits, take
 from ._mapping import Candidate, Vote, members_of
-from ._run import Data, Folder, Json, Run, Scores, Settings, Splits, Wanted, cheap
+from ._run import Data, Folder, Json, Run, Scores, Settings, Wanted, cheap
 from ._scoring import Answers, Outputs, Scorer, voted
 from .exceptions import RunFailed
 

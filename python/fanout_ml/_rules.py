@@ -7,6 +7,7 @@ version, has to be at its default.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,8 @@ def plain(value: Any) -> Any:
 
 def _seed(value: Any, _: Context) -> dict[str, Any]:
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        # As scikit-learn's fits do, which are of clones.
+        value = copy.deepcopy(value)
         draw = value.randint if isinstance(value, np.random.RandomState) else value.integers
         return {"random_state": int(draw(2**31 - 1))}
     return {} if value is None else {"random_state": int(value)}
@@ -359,7 +362,9 @@ _NEIGHBORS = Rule(
 
 #: By the first part of the class's module and its name.
 TRAINERS: Mapping[str, Rule] = {
-    "sklearn.RandomForestClassifier": Rule("random_forest", _FOREST, _HOW, _NO_PRUNING, _OF_CLASSES),
+    "sklearn.RandomForestClassifier": Rule(
+        "random_forest", _FOREST, _HOW, _NO_PRUNING, _OF_CLASSES
+    ),
     "sklearn.RandomForestRegressor": Rule("random_forest", _FOREST, _HOW, _NO_PRUNING, _SEEDED),
     "sklearn.ExtraTreesClassifier": Rule("extra_trees", _FOREST, _HOW, _NO_PRUNING, _OF_CLASSES),
     "sklearn.ExtraTreesRegressor": Rule("extra_trees", _FOREST, _HOW, _NO_PRUNING, _SEEDED),
@@ -524,9 +529,7 @@ COMPOSITES: Mapping[str, Rule] = {
     "sklearn.StackingRegressor": Rule("stacking", ("passthrough",), _HOW, {}, _STACKED),
     "sklearn.MultiOutputClassifier": Rule("targets", (), _HOW, {}, {"estimator": _nothing}),
     "sklearn.MultiOutputRegressor": Rule("targets", (), _HOW, {}, {"estimator": _nothing}),
-    "sklearn.ClassifierChain": Rule(
-        "chain", (), _HOW, {"chain_method": ("predict",)}, _CHAINED
-    ),
+    "sklearn.ClassifierChain": Rule("chain", (), _HOW, {"chain_method": ("predict",)}, _CHAINED),
     "sklearn.RegressorChain": Rule("chain", (), _HOW, {}, _CHAINED),
 }
 

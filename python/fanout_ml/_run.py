@@ -148,7 +148,9 @@ class Run:
         self.folder = folder
         self.data = data
         self.splits = splits
-        self.arms = [arm for one in candidates for arm in arms([one])] if apart else arms(candidates)
+        self.arms = arms(candidates)
+        if apart:
+            self.arms = [arm for one in candidates for arm in arms([one])]
         self.count = len(candidates)
         self.settings = settings
         self.dropped = candidates[0].dropped
@@ -292,6 +294,7 @@ class Run:
 
     def _check_failures(self, wanted: Wanted) -> None:
         """Warns of fits that failed, as scikit-learn does, or raises its error."""
+        assert self.splits is not None
         fits = sum(map(len, self.places)) * self.splits.count
         if not self.failed:
             return

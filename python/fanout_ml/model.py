@@ -15,9 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
-from sklearn import ensemble, multioutput
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
@@ -134,7 +132,7 @@ class Predicting:
         with pa.ipc.open_stream(said) as stream:
             table = stream.read_all()
         classes = getattr(self, "classes_", None)
-        outputs = self._outputs or [None]
+        outputs: Sequence[str | None] = self._outputs or [None]
         none = [None] * len(outputs)
         of_each = none if classes is None else classes if self._outputs else [classes]
         called = self._named_classes or none
@@ -259,9 +257,11 @@ class Predicting:
 
 
 def _parquet(arguments: list[str], name: str) -> pa.Table:
+    from pyarrow import parquet
+
     path = Path(arguments[-1]).with_name(name)
     _program.call([*arguments, "-o", str(path)])
-    return pa.parquet.read_table(path)
+    return parquet.read_table(path)
 
 
 class Model(Predicting, BaseEstimator):  # type: ignore[misc]
@@ -381,17 +381,20 @@ class Composed(Direct):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters; with those of the estimators in it as `name__param`."""
-        own = {name: getattr(self, name) for name in self._get_param_names()}
+        own = {name: getattr(self, name) for name in self._names()}
         if not deep:
             return own
         return {**self._theirs(**own).get_params(deep=True), **own}
 
-    def set_params(self: Self, **params: Any) -> Self:
+    def set_params(self, **params: Any) -> Composed:
         """Sets parameters, those of the estimators in it as `name__param`."""
         theirs = self._stood_for().set_params(**params)
-        for name in self._get_param_names():
+        for name in self._names():
             setattr(self, name, getattr(theirs, name))
         return self
+
+    def _names(self) -> list[str]:
+        return list(inspect.signature(type(self).__init__).parameters)[1:]
 
 
 class Classifier(ClassifierMixin, Direct):  # type: ignore[misc]
@@ -470,12 +473,16 @@ def _of_head(head: Mapping[str, Any]) -> Any:
     estimator = _of_trainer(head["trainer"], classification, head["params"])
     if not head.get("bagging"):
         return estimator
+    from sklearn import ensemble
+
     bag = ensemble.BaggingClassifier if classification else ensemble.BaggingRegressor
     return bag(estimator)
 
 
 def _composed(rule: Mapping[str, Any], estimators: list[Any], heads: Sequence[Any]) -> Any:
     """What combines the estimators of a composite model, of scikit-learn."""
+    from sklearn import ensemble, multioutput
+
     classification = _is_classification(heads[0])
     named = [(f"m{at}", estimator) for at, estimator in enumerate(estimators)]
     kind = rule["kind"]

@@ -1,4 +1,4 @@
-"""Estimators of estimators: bags, votes, stacks, several outputs and chains, beside scikit-learn."""
+"""Estimators of estimators, beside scikit-learn: bags, votes, stacks, several outputs, chains."""
 
 from __future__ import annotations
 
