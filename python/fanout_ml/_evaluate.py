@@ -119,11 +119,12 @@ def evaluate(
                 "fits alone, of estimators that vote, or of several outputs"
             ]
         )
+    if by_metric:
+        scoring = [{**(metric or {}), "name": name} for name, metric in metrics.items()]
+        with Folder(settings.store, data) as folder:
+            return Run(folder, data, singles, settings, splits).scored(scoring, wanted)
+    # Predictions are read back from the store.
     with Folder(settings.store) as folder:
-        if by_metric:
-            run = Run(folder, data, singles, settings, splits)
-            scoring = [{**(metric or {}), "name": name} for name, metric in metrics.items()]
-            return run.scored(scoring, wanted)
         return Predictions(folder, data, found, settings, splits).scored(pairs, wanted)
 
 
@@ -159,7 +160,7 @@ def fitted(estimator: Any, data: Data, settings: Settings) -> tuple[bytes, float
     [one] = found
     if data.weight is not None and np.count_nonzero(data.weight) < 2:
         raise ValueError("sample_weight is zero of all rows but one")
-    with Folder(settings.store) as folder:
+    with Folder(settings.store, data) as folder:
         if isinstance(one, Vote):
             run = Run(folder, data, one.members, settings, apart=True)
             return run.fitted({"method": "voting", **one.params})

@@ -114,13 +114,20 @@ class Wanted:
     refit: str | None = None
 
 
-class Folder:
-    """A temporary folder of a run, and its store. It stays after an interrupt."""
+# The most values of a table that is kept in memory beside the results of its fits.
+_SMALL = 1 << 22
 
-    def __init__(self, store: str | None) -> None:
+
+class Folder:
+    """A temporary folder of a run, and its store."""
+
+    def __init__(self, store: str | None, data: Data | None = None) -> None:
+        """`store` is where fits are kept. Else they are kept until the folder is gone; in the
+        memory of the program alone where `data` is given and small."""
         self.path = Path(tempfile.mkdtemp(prefix="fanout-"))
+        small = data is not None and data.frame.rows * len(data.frame.columns) <= _SMALL
         # The program runs in this folder.
-        self.store = store or str(self.path / "store")
+        self.store = store or ("memory://" if small else str(self.path / "store"))
         if "://" not in self.store:
             self.store = str(Path(self.store).expanduser().absolute())
 

@@ -30,6 +30,10 @@ from .exceptions import NotServed
 from .model import Model, Predicting
 
 
+# The rows of all fits of a search that is not worth to be gone on with after an interrupt.
+_QUICK = 50_000
+
+
 class _Search:
     """What both searches do. The class beside it is scikit-learn's, which has all that follows
     a fit: predictions by `best_estimator_`, `score`, and `classes_`."""
@@ -108,10 +112,13 @@ class _Search:
                 "No fits were performed. Was the CV iterator empty? Were there no candidates?"
             )
         splits = Splits.of(pairs, data.frame.rows)
+        # What is done sooner than a store is written need not be gone on with.
+        work = data.frame.rows * splits.count * len(candidates)
+        store = self.store or (self._kept_store() if work > _QUICK else None)
         settings = settings_of(
             self.n_jobs,
             self.verbose,
-            self.store or self._kept_store(),
+            store,
             self.pool,
             self.families,
             self.limits,
