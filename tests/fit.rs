@@ -38,7 +38,9 @@ fn the_model_is_that_of_a_search_of_one_candidate() {
         let searched = plan(&fanout, "search.yaml", more);
         let search = fanout.json(&[&searched, "--output", "searched"]);
         let fit = plan(&fanout, "fit.yaml", &format!("kind: fit\n{more}"));
-        let found = fanout.json(&[&fit, "--output", name, "--events", "events.jsonl"]);
+        let (found, said) = fanout.json_and_errors(&[&fit, "--output", name]);
+        assert!(said.ends_with("fitting to all rows\n"), "{said}");
+        assert!(!said.contains("0 fits"), "{said}");
         let own = model(&fanout, name);
         assert_eq!(fitted(&own), fitted(&model(&fanout, "searched")), "{name}");
         let (best, other) = (&found["best"], &search["best"]);

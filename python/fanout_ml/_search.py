@@ -29,7 +29,6 @@ from ._scoring import Scorer, scorers_of
 from .exceptions import NotServed
 from .model import Model, Predicting
 
-
 # The rows of all fits of a search that is not worth to be gone on with after an interrupt.
 _QUICK = 50_000
 
