@@ -16,6 +16,7 @@ mod ensembles;
 mod example;
 mod explain;
 mod fire;
+mod fit;
 mod functions;
 mod history;
 mod kinds;

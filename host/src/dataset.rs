@@ -663,7 +663,7 @@ impl EncodedSearch {
             });
         }
         if let Some(sample) = sample {
-            let told = single::warnings(sample, &summary, &plan.cv, &assignment);
+            let told = single::warnings(sample, &summary, plan, &assignment);
             summary.warnings.extend(told);
         }
         let sorted = labels::sorted_labels(labels);

@@ -282,14 +282,18 @@ impl Scoreboard {
 
     /// The results. The scores and times of fits that were not recorded are NaN.
     pub fn finish(self) -> SearchResults {
-        let splits = self.splits;
+        let (candidates, splits) = (self.candidates, self.splits);
+        let table = |scores: Vec<f64>| match splits {
+            0 => ScoreTable::unscored(candidates),
+            splits => ScoreTable::new(scores, splits),
+        };
         let results = |metric: MetricScores| {
-            let test = ScoreTable::new(metric.test, splits);
+            let test = table(metric.test);
             MetricResults {
                 name: metric.name,
                 rank: rank(&test.mean),
                 test,
-                train: metric.train.map(|scores| ScoreTable::new(scores, splits)),
+                train: metric.train.map(table),
                 undefined: metric.undefined,
             }
         };
@@ -297,7 +301,7 @@ impl Scoreboard {
             candidates: self.candidates,
             splits,
             metrics: self.metrics.into_iter().map(results).collect(),
-            fit_time: ScoreTable::new(self.times, splits),
+            fit_time: table(self.times),
             fit_counts: self.fit_counts,
             failures: self.failures.into_values().collect(),
         }
@@ -409,6 +413,16 @@ impl SearchResults {
 }
 
 impl ScoreTable {
+    /// The scores of candidates on no split.
+    fn unscored(candidates: usize) -> Self {
+        Self {
+            splits: 0,
+            scores: Vec::new(),
+            mean: vec![f64::NAN; candidates],
+            std: vec![f64::NAN; candidates],
+        }
+    }
+
     fn new(scores: Vec<f64>, splits: usize) -> Self {
         // A table without splits has no rows to go through.
         let (mean, std) = scores

@@ -134,7 +134,7 @@ pub struct Best {
     pub params: Params,
     /// Its searched hyper-parameters alone; scikit-learn's `best_params_`.
     pub searched: Params,
-    /// Its test scores by every metric.
+    /// Its test scores by every metric; none where nothing is split.
     pub scores: BTreeMap<String, BestScore>,
     /// The scores of the refitted model on the hold-out rows; null where
     /// there are none.
@@ -170,10 +170,12 @@ impl Report {
             .unwrap_or(0)
     }
 
-    /// Whether there is a score on every split: of a candidate, or in one of the findings.
+    /// Whether there is a score on every split: of a candidate, or in one of the findings;
+    /// also where nothing is split.
     pub fn is_scored(&self) -> bool {
         let metric = self.ranked_by();
         match &self.findings {
+            None if !self.plan.kind.has_splits() => true,
             None => self.results.best(metric).is_some(),
             Some(Findings::LearningCurve(points)) => {
                 let mut points = points.iter();
@@ -196,8 +198,16 @@ impl Report {
         }
     }
 
+    /// Whether the model is that of all candidates together, none of which was scored.
+    pub fn is_unranked_ensemble(&self) -> bool {
+        self.plan.ensemble.is_some() && !self.plan.kind.has_splits()
+    }
+
     /// The chosen candidate; `None` where none has a score.
     pub fn best(&self) -> Option<Best> {
+        if self.is_unranked_ensemble() {
+            return None;
+        }
         let Choice {
             index,
             metric: ranked_by,
@@ -208,7 +218,9 @@ impl Report {
         let arm = self.plan.arms().nth(self.candidates.arm(index))?;
         let mut params = arm.trainer.params.clone();
         params.extend(searched.clone());
-        let scores = self.results.metrics.iter().map(|metric| {
+        let scored = self.results.metrics.iter();
+        let scored = scored.filter(|_| self.plan.kind.has_splits());
+        let scores = scored.map(|metric| {
             let score = BestScore {
                 mean: metric.test.mean[index],
                 std: metric.test.std[index],
@@ -239,7 +251,8 @@ impl Report {
     /// host.
     pub fn summary(&self) -> Summary {
         let number = |number: f64| number.is_finite().then_some(number);
-        let best = self.best().map(|best| BestCandidate {
+        let scored = self.best().filter(|_| self.plan.kind.has_splits());
+        let best = scored.map(|best| BestCandidate {
             index: best.index,
             searched: best.searched,
             metric: best.metric,

@@ -342,7 +342,7 @@ fn report(
         usage: None,
     };
     // There is nobody to be ahead of one candidate.
-    if report.findings.is_none() && report.candidates.len() > 1 {
+    if report.findings.is_none() && report.candidates.len() > 1 && plan.kind.has_splits() {
         let sizes = sizes.of(prepared)?;
         report.lead = Lead::new(&report.results, report.ranked_by(), sizes);
     }

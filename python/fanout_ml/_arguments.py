@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
 from ._data import Frame, Target, check_weight
+from ._mapping import composite_of
 from ._run import Data, Settings
 from .exceptions import NotServed
 
@@ -42,15 +43,22 @@ def settings_of(
     return Settings(store, pool, families, limits, _workers(n_jobs), progress)
 
 
-def data_of(X: Any, y: Any, classification: bool, sample_weight: Any = None) -> Data:
-    frame = Frame.of(X)
-    target = Target.of(y, classification)
-    if len(target.values) != frame.rows:
+def data_of(
+    X: Any, y: Any, estimator: Any, sample_weight: Any = None, frame: Frame | None = None
+) -> Data:
+    """The data of an estimator, whose X may have been read before."""
+    frame = Frame.of(X) if frame is None else frame
+    classification = is_classifier(estimator)
+    if composite_of(estimator) in ("targets", "chain"):
+        targets = Target.several(y, classification)
+    else:
+        targets = [Target.of(y, classification)]
+    rows = len(targets[0].values)
+    if rows != frame.rows:
         raise ValueError(
-            "Found input variables with inconsistent numbers of samples: "
-            f"{[frame.rows, len(target.values)]}"
+            f"Found input variables with inconsistent numbers of samples: {[frame.rows, rows]}"
         )
-    return Data(X, y, frame, target, check_weight(sample_weight, frame.rows))
+    return Data(X, y, frame, targets, check_weight(sample_weight, frame.rows))
 
 
 def pairs_of(cv: Any, X: Any, y: Any, groups: Any, estimator: Any) -> Pairs:
@@ -96,7 +104,7 @@ def given_of(
 ) -> tuple[Data, Pairs]:
     """The data and the splits of a function whose `params` may hold groups and weights, too."""
     named, weight = weight_of(params or {}, estimator)
-    data = data_of(X, y, is_classifier(estimator), weight)
+    data = data_of(X, y, estimator, weight)
     return data, pairs_of(cv, X, y, groups if groups is not None else named, estimator)
 
 

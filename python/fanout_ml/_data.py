@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from .exceptions import NotServed
 
-TARGET, WEIGHT = "__target__", "__weight__"
+WEIGHT = "__weight__"
 
 # scikit-learn 1.6 renamed it.
 _FINITE = (
@@ -199,6 +199,20 @@ def _of_objects(values: NDArray[Any]) -> pa.Array:
         return pa.array([None if gone else str(value) for value, gone in zip(values, missing)])
 
 
+def _coded(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The sorted classes, and the number of each row's."""
+    if y.dtype.kind in "biu" and len(y):
+        low, high = int(y.min()), int(y.max())
+        if high - low < 256:
+            # By counting, which is quicker than to sort.
+            shifted = y.astype(np.int64) - low
+            known = np.bincount(shifted, minlength=high - low + 1) > 0
+            classes = (np.flatnonzero(known) + low).astype(y.dtype)
+            return classes, (np.cumsum(known) - 1)[shifted]
+    classes, codes = np.unique(y, return_inverse=True)
+    return classes, codes.astype(np.int64)
+
+
 @dataclass
 class Target:
     """What is to be predicted, with the labels of the classes if it is one of these."""
@@ -215,24 +229,41 @@ class Target:
             y = y.to_numpy(zero_copy_only=False)
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", **{_FINITE: False})
         if y.ndim == 2 and y.shape[1] > 1:
-            raise NotServed([f"y of {y.shape[1]} outputs: a search has one target"])
+            several = "MultiOutputClassifier" if classification else "MultiOutputRegressor"
+            raise NotServed(
+                [f"y of {y.shape[1]} outputs, but by `{several}` or a chain, which fit one of each"]
+            )
         y = column_or_1d(y, warn=True)
         if not classification:
             if y.dtype.kind == "O":
                 y = y.astype(np.float64)
             values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
             return cls(values, None)
-        if y.dtype.kind == "f" or y.dtype.kind == "O":
-            # Its messages of NaN and infinity.
+        if y.dtype.kind not in "biuUS":
+            # Its messages of NaN and infinity, and of numbers that are no classes.
             type_of_target(y, input_name="y")
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+            check_classification_targets(y)
+        classes, codes = _coded(y)
         if len(classes) < 2:
             raise ValueError(
                 "a classifier needs at least 2 classes in y; the number of classes has to be "
                 f"greater than one, but there is 1 class: {classes[0]!r}"
             )
-        return cls(codes.astype(np.int64), classes)
+        return cls(codes, classes)
+
+    @classmethod
+    def several(cls, y: Any, classification: bool) -> list[Target]:
+        """Those of each column of y, and scikit-learn's own errors of what has no columns."""
+        if isinstance(y, (pa.Table, pa.RecordBatch)):
+            y = np.column_stack([column.to_numpy(zero_copy_only=False) for column in y.columns])
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", **{_FINITE: False})
+        if y.ndim == 1:
+            raise ValueError(
+                "y must have at least two dimensions for multi-output regression but has only one."
+            )
+        if y.shape[1] == 1:
+            raise NotServed(["y of one output, by an estimator of several: use the one in it"])
+        return [cls.of(column, classification) for column in y.T]
 
     def code(self, label: Any) -> str | None:
         """The name of a label in the table, `None` of a label that is not there."""
@@ -279,7 +310,10 @@ class Splits:
         table = np.stack(parts)
         # Folds that cover all rows once are one column, and much quicker to read.
         if len(parts) > 1 and (table != 2).all() and ((table == 1).sum(axis=0) == 1).all():
-            column = pa.array(table.argmax(axis=0).astype(np.int32))
+            folds = np.zeros(rows, dtype=np.int32)
+            for number, part in enumerate(parts):
+                folds[part == 1] = number
+            column = pa.array(folds)
             plan = {"method": "predefined_split", "column": "__fold__"}
             return cls(plan, {"__fold__": column}, len(parts))
         columns = {
@@ -298,17 +332,22 @@ def _indices(part: Any, rows: int) -> NDArray[np.int64]:
     return np.asarray(indices, dtype=np.int64)
 
 
+def target_names(targets: Sequence[Target]) -> list[str]:
+    """The columns of targets."""
+    return [f"__target_{number}__" for number in range(len(targets))]
+
+
 def write(
     path: Path,
     frame: Frame,
-    target: Target | None = None,
+    targets: Sequence[Target] = (),
     weight: NDArray[np.float64] | None = None,
     splits: Splits | None = None,
 ) -> None:
     """Writes a table as an Arrow IPC file."""
     columns: dict[str, Any] = dict(frame.columns)
-    if target is not None:
-        columns[TARGET] = pa.array(target.values)
+    for name, target in zip(target_names(targets), targets):
+        columns[name] = pa.array(target.values)
     if weight is not None:
         columns[WEIGHT] = pa.array(weight)
     if splits is not None:

@@ -6,19 +6,54 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
-from ._data import Splits, Target
-from ._mapping import Refusals, Translated, configured, translate
-from ._run import Data, Folder, Run, Scores, Settings, Wanted, cheap
-from ._scoring import Answers, metric_of
+from ._arguments import Pairs, pairs_of
+from ._data import Splits, target_names
+from ._mapping import (
+    Candidate,
+    Refusals,
+    Stack,
+    Translated,
+    Vote,
+    composite_of,
+    configured,
+    is_plain,
+    last_of,
+    members_of,
+    translate,
+)
+from ._predicted import Predictions
+from ._run import Data, Folder, Json, Run, Scores, Settings, Wanted
+from ._scoring import Answers, Outputs, metric_of
 from .exceptions import NotServed
+
+
+def _translated(
+    estimator: Any, candidates: Sequence[Mapping[str, Any]], data: Data, refusals: Refusals
+) -> list[Candidate]:
+    """Each candidate as trainers and steps, but for what is noted in `refusals`."""
+    found: list[Candidate] = []
+    for params in candidates:
+        # To clone an estimator takes as long as to read it.
+        one, others = estimator, params
+        if not is_plain(estimator, params):
+            one, others = configured(estimator, params) if params else estimator, {}
+        of_outputs = [
+            translate(one, data.X, data.frame, target, refusals, others) for target in data.targets
+        ]
+        first = of_outputs[0]
+        if not refusals.reasons and any(other != first for other in of_outputs):
+            refusals.add("parameters by class, where the outputs have different classes")
+        if first is not None:
+            found.append(first)
+    return found
 
 
 def translated(
     estimator: Any, candidates: Sequence[Mapping[str, Any]], data: Data
-) -> list[Translated]:
-    """Each candidate as a trainer and steps.
+) -> list[Candidate]:
+    """Each candidate as trainers and steps, to be scored by splits.
 
     Raises
     ------
@@ -26,14 +61,22 @@ def translated(
         With everything that fanout lacks.
     """
     refusals = Refusals()
-    found = []
-    for params in candidates:
-        one = configured(estimator, params) if params else estimator
-        found.append(translate(one, data.X, data.frame, data.target, refusals))
-    served = [one for one in found if one is not None]
-    if len({one.dropped for one in served}) > 1:
+    served = _translated(estimator, candidates, data, refusals)
+    name = type(last_of(estimator)).__name__
+    if any(isinstance(one, Stack) for one in served):
+        refusals.add(
+            f"`{name}` in a search or a cross-validation: a plan stacks the candidates of one "
+            "search"
+        )
+    if composite_of(estimator) == "chain":
+        refusals.add(
+            f"`{name}` in a search or a cross-validation: a plan chains the best candidates of "
+            "searches"
+        )
+    members = [member for one in served for member in members_of(one)]
+    if len({one.dropped for one in members}) > 1:
         refusals.add("candidates that drop different columns")
-    if len({one.categorical for one in served}) > 1:
+    if len({one.categorical for one in members}) > 1:
         refusals.add("candidates of different `categorical_features`")
     if refusals.reasons:
         raise NotServed(refusals.reasons)
@@ -45,7 +88,7 @@ def evaluate(
     candidates: Sequence[Mapping[str, Any]],
     data: Data,
     splits: Splits,
-    pairs: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    pairs: Pairs,
     wanted: Wanted,
     settings: Settings,
 ) -> Scores:
@@ -59,25 +102,30 @@ def evaluate(
         If all fits failed.
     """
     found = translated(estimator, candidates, data)
-    metrics = {
-        name: metric_of(scorer, estimator, data.target) for name, scorer in wanted.scorers.items()
-    }
+    singles = [one for one in found if isinstance(one, Translated)]
+    metrics: dict[str, dict[str, Json] | None] = {}
+    if not data.several and len(singles) == len(found):
+        metrics = {
+            name: metric_of(scorer, estimator, data.target)
+            for name, scorer in wanted.scorers.items()
+        }
     # The program weights scores where it weights fits.
-    by_metric = all(metrics.values()) and (data.weight is None or data.weighs_scores)
+    weighed = data.weight is None or data.weighs_scores
+    by_metric = bool(metrics) and all(metrics.values()) and weighed
     if not by_metric and wanted.train_score:
         raise NotServed(
             [
-                "return_train_score with a scorer that is no known metric, or with weights of the "
-                "fits alone"
+                "return_train_score with a scorer that is no known metric, with weights of the "
+                "fits alone, of estimators that vote, or of several outputs"
             ]
         )
+    if by_metric:
+        scoring = [{**(metric or {}), "name": name} for name, metric in metrics.items()]
+        with Folder(settings.store, data) as folder:
+            return Run(folder, data, singles, settings, splits).scored(scoring, wanted)
+    # Predictions are read back from the store.
     with Folder(settings.store) as folder:
-        if by_metric:
-            run = Run(folder, data, splits, found, settings)
-            scoring = [{**(metric or {}), "name": name} for name, metric in metrics.items()]
-            return run.scored(scoring, wanted)
-        run = Run(folder, data, splits, found, settings)
-        return run.called(pairs, wanted)
+        return Predictions(folder, data, found, settings, splits).scored(pairs, wanted)
 
 
 def predicted(
@@ -85,54 +133,99 @@ def predicted(
     data: Data,
     splits: Splits,
     settings: Settings,
-) -> list[Answers]:
+) -> list[Answers | Outputs]:
     """What an estimator predicts of the test rows of each split, in ascending order."""
     found = translated(estimator, [{}], data)
     with Folder(settings.store) as folder:
-        run = Run(folder, data, splits, found, settings)
-        run.go([cheap(data.target)], Wanted({}), predictions=True)
-        return run.answers(0)
+        predictions = Predictions(folder, data, found, settings, splits)
+        predictions.go("raise")
+        return predictions.of(0)
 
 
 def fitted(estimator: Any, data: Data, settings: Settings) -> tuple[bytes, float]:
-    """The model of an estimator as it is, fitted to all rows, and the seconds that it took."""
-    [found] = translated(estimator, [{}], data)
-    name = "score"
-    metric = {**cheap(data.target), "name": name}
-    wanted = Wanted({}, refit=name, error_score=np.nan)
-    rows = np.arange(data.frame.rows)
+    """The model of an estimator as it is, fitted to all rows, and the seconds that it took.
+
+    Raises
+    ------
+    NotServed
+        With everything that fanout lacks, before anything runs.
+    """
+    refusals = Refusals()
+    found = _translated(estimator, [{}], data, refusals)
+    chained: dict[str, Json] = {}
+    if composite_of(estimator) == "chain":
+        chained = _chain(estimator, data, found, refusals)
+    if refusals.reasons:
+        raise NotServed(refusals.reasons)
+    [one] = found
+    if data.weight is not None and np.count_nonzero(data.weight) < 2:
+        raise ValueError("sample_weight is zero of all rows but one")
+    with Folder(settings.store, data) as folder:
+        if isinstance(one, Vote):
+            run = Run(folder, data, one.members, settings, apart=True)
+            return run.fitted({"method": "voting", **one.params})
+        if isinstance(one, Stack):
+            pairs = pairs_of(one.cv, data.X, data.y, None, estimator)
+            splits = Splits.of(pairs, data.frame.rows)
+            _expect_partition(pairs, data.frame.rows, type(last_of(estimator)).__name__)
+            run = Run(folder, data, one.members, settings, splits, apart=True)
+            final = Run.trainer(one.final)
+            stacking = {
+                "method": "stacking",
+                "final_estimator": final,
+                "passthrough": one.passthrough,
+            }
+            return run.searched({"ensemble": stacking})
+        if chained:
+            splits = Splits({}, {}, 0)
+            return Run(folder, data, [one], settings, splits).searched(chained)
+        return Run(folder, data, [one], settings).fitted()
+
+
+def _expect_partition(pairs: Pairs, rows: int, name: str) -> None:
+    tested = np.concatenate([test for _, test in pairs])
+    if not np.array_equal(np.sort(tested), np.arange(rows)):
+        raise NotServed([f"`{name}` with a `cv` that does not test each row once"])
+
+
+def _chain(
+    estimator: Any, data: Data, found: Sequence[Candidate], refusals: Refusals
+) -> dict[str, Json]:
+    """What the plan of a chain says beside its estimator."""
+    chain = last_of(estimator)
+    name = type(chain).__name__
+    steps = [step for one in found if isinstance(one, Translated) for step in one.steps]
+    if estimator is not chain and steps:
+        refusals.add(
+            f"steps before a `{name}`, which pass by what is predicted: put them into a `Pipeline` "
+            "of its estimator"
+        )
+    elif any(step.columns is not None for step in steps):
+        refusals.add(f"`{name}` of a `ColumnTransformer`, which passes by what is predicted")
     if data.weight is not None:
-        rows = np.flatnonzero(data.weight)
-        if len(rows) < 2:
-            raise ValueError("sample_weight is zero of all rows but one")
-    # A plan scores what it refits. Few rows are quick; all but one serve estimators that need
-    # more, such as neighbours.
-    attempts = [_few(data.target, rows), rows[:-1]]
-    for last, train in zip((False, True), attempts):
-        test = np.setdiff1d(rows, train)[-1:]
-        splits = Splits.of([(train, test)], data.frame.rows)
-        with Folder(settings.store) as folder:
-            run = Run(folder, data, splits, [found], settings)
-            try:
-                scores = run.scored([metric], wanted)
-            except NotServed:
-                raise
-            except ValueError:
-                if last or not run.failed:
-                    raise
-                continue
-        if scores.model is not None:
-            return scores.model, scores.refit_time
-    raise AssertionError("the program made no model")
+        refusals.add(f"sample_weight of a `{name}`")
+    for target in data.targets:
+        if target.classes is not None and list(target.classes) != [0, 1]:
+            refusals.add(
+                f"`{name}` of classes {list(target.classes)}: an output is read as 0 or 1 by those "
+                "behind it"
+            )
+    count = len(data.targets)
+    order = chain.order
+    if isinstance(order, str):
+        order = check_random_state(chain.random_state).permutation(count)
+    order = np.arange(count) if order is None else np.asarray(order)
+    if sorted(order.tolist()) != list(range(count)):
+        raise ValueError("invalid order")
+    cv: dict[str, Json] = {}
+    if isinstance(chain.cv, (int, np.integer)):
+        classes = data.target.classes is not None
+        method = "stratified_k_fold" if classes else "k_fold"
+        cv = {"method": method, "n_splits": int(chain.cv)}
+    elif chain.cv is not None:
+        refusals.add(f"`{name}(cv={chain.cv!r})`: `cv` is a number of folds")
+    names = target_names(data.targets)
+    return {"dataset": {"chain": [names[at] for at in order]}, "cv": cv}
 
 
-def _few(target: Target, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A few of `rows` of each class, about 64 or all but one."""
-    if target.classes is None:
-        return rows[: min(64, len(rows) - 1)]
-    values = target.values[rows]
-    order = np.argsort(values, kind="stable")
-    _, starts, counts = np.unique(values[order], return_index=True, return_counts=True)
-    each = max(2, 64 // len(counts))
-    found = [order[start : start + min(each, count)] for start, count in zip(starts, counts)]
-    return rows[np.sort(np.concatenate(found))[: len(rows) - 1]]
+__all__ = ["evaluate", "fitted", "predicted", "translated"]

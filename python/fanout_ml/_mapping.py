@@ -1,4 +1,5 @@
-"""Estimators as users configure them, as a trainer and steps of a plan.
+"""Estimators as users configure them, as a trainer and steps of a plan, or several of these with
+what combines them.
 
 `translate` reads them by `get_params` alone, and notes everything that fanout lacks.
 """
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from ._data import Frame, Target
-from ._rules import STEPS, TRAINERS, Context, Refused, Rule, plain
+from ._rules import COMPOSITES, STEPS, TRAINERS, Context, Refused, Rule, plain
 
 Json = Any
 # The columns of a step: by name, or all that are left.
@@ -42,6 +44,36 @@ class Translated:
     dropped: frozenset[str]
     # The features that the estimator says are categories.
     categorical: frozenset[str] = frozenset()
+    # Whether it is a bag of many models of the trainer.
+    bagging: bool = False
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Members whose predictions are averaged or counted."""
+
+    members: tuple[Translated, ...]
+    # As a plan says it, but for the method.
+    params: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Members, and an estimator that learns from what they predict out of fold."""
+
+    members: tuple[Translated, ...]
+    final: Translated
+    passthrough: bool
+    # scikit-learn's.
+    cv: Any
+
+
+Candidate = Translated | Vote | Stack
+
+
+def members_of(candidate: Candidate) -> tuple[Translated, ...]:
+    """The members of an ensemble; the only one of others."""
+    return (candidate,) if isinstance(candidate, Translated) else candidate.members
 
 
 @dataclass
@@ -66,34 +98,216 @@ def configured(estimator: Any, params: Mapping[str, Any]) -> Any:
     return clone(estimator).set_params(**clone(dict(params), safe=False))
 
 
-def translate(
-    estimator: Any, X: Any, frame: Frame, target: Target, refusals: Refusals
-) -> Translated | None:
-    """An estimator as a trainer and steps; `None`, with the reasons in `refusals`, if it has
-    something that fanout lacks.
+def own(estimator: Any) -> Any:
+    """The estimator of scikit-learn that one of this package stands for, or the same."""
+    return estimator._stood_for() if hasattr(estimator, "_stood_for") else estimator
 
-    `X` is what a user has, for selectors of columns.
+
+def last_of(estimator: Any) -> Any:
+    """The estimator at the end of a pipeline, or the estimator that is none."""
+    estimator = own(estimator)
+    while class_of(estimator) == "sklearn.Pipeline":
+        estimator = own(estimator.steps[-1][1])
+    return estimator
+
+
+def with_last(estimator: Any, last: Any) -> Any:
+    """The same pipeline with another estimator at its end."""
+    estimator = own(estimator)
+    if class_of(estimator) != "sklearn.Pipeline":
+        return last
+    *steps, (name, inner) = estimator.steps
+    return Pipeline([*steps, (name, with_last(inner, last))])
+
+
+def composite_of(estimator: Any) -> str | None:
+    """What combines the estimators of an estimator, at the end of a pipeline: the section of a
+    plan; `None` if it has none."""
+    rule = COMPOSITES.get(class_of(last_of(estimator)))
+    return None if rule is None else rule.name
+
+
+def inner_of(estimator: Any) -> Any:
+    """The estimator of a bag, of several outputs or of a chain."""
+    params = estimator.get_params(deep=False)
+    inner = params.get("estimator")
+    # Its name before scikit-learn 1.7, and how it is unset there since.
+    if inner is None or isinstance(inner, str):
+        inner = params.get("base_estimator")
+    return None if isinstance(inner, str) else inner
+
+
+def is_plain(estimator: Any, params: Mapping[str, Any]) -> bool:
+    """Whether it is one trainer, and these are parameters of it."""
+    estimator = own(estimator)
+    return class_of(estimator) in TRAINERS and params.keys() <= set(estimator.get_params(False))
+
+
+def translate(
+    estimator: Any,
+    X: Any,
+    frame: Frame,
+    target: Target,
+    refusals: Refusals,
+    params: Mapping[str, Any] | None = None,
+) -> Candidate | None:
+    """An estimator as a trainer and steps, or as several of these; `None`, with the reasons in
+    `refusals`, if it has something that fanout lacks.
+
+    `X` is what a user has, for selectors of columns. `params` are in place of parameters of a
+    plain estimator.
     """
     before = len(refusals.reasons)
+    last = last_of(estimator)
+    combined = composite_of(estimator)
+    found: Candidate | None = None
+    if combined in ("voting", "stacking"):
+        found = _ensemble(estimator, last, X, frame, target, refusals)
+    elif combined in ("targets", "chain"):
+        walk = _Walk(X, frame, target, refusals)
+        walk.params(last, COMPOSITES[class_of(last)])
+        inner = inner_of(last)
+        if composite_of(inner) not in (None, "bagging"):
+            refusals.add(f"`{type(last).__name__}` of a `{type(last_of(inner)).__name__}`")
+        else:
+            found = translate(with_last(estimator, inner), X, frame, target, refusals)
+    else:
+        found = _single(estimator, X, frame, target, refusals, params)
+    return found if len(refusals.reasons) == before else None
+
+
+def _single(
+    estimator: Any,
+    X: Any,
+    frame: Frame,
+    target: Target,
+    refusals: Refusals,
+    others: Mapping[str, Any] | None = None,
+) -> Translated | None:
+    """An estimator that is one trainer with steps."""
     walk = _Walk(X, frame, target, refusals)
     final = walk.pipeline(estimator)
-    params: dict[str, Json] = {}
-    trainer = ""
-    if final is not None:
-        key = class_of(final)
-        rule = TRAINERS.get(key)
-        if rule is None:
-            refusals.add(f"`{type(final).__name__}`: fanout has no such estimator")
-        else:
-            trainer = rule.name
-            params = walk.params(final, rule)
-            if key.startswith("sklearn.HistGradientBoosting"):
-                walk.categorical = _categorical(final, frame, refusals)
-    if len(refusals.reasons) > before:
+    if final is None:
         return None
+    key = class_of(final)
+    params: dict[str, Json] = {}
+    bagging = key in COMPOSITES
+    if bagging:
+        bag = walk.params(final, COMPOSITES[key])
+        params = {f"bagging__{name}": value for name, value in bag.items()}
+        final = _bagged(final, refusals)
+        if final is None:
+            return None
+        key = class_of(final)
+    rule = TRAINERS.get(key)
+    if rule is None:
+        refusals.add(f"`{type(final).__name__}`: fanout has no such estimator")
+        return None
+    params.update(walk.params(final, rule, others))
+    if bagging:
+        # Members have seeds of their own.
+        params.pop("random_state", None)
+    if key.startswith("sklearn.HistGradientBoosting"):
+        given = {**final.get_params(deep=False), **(others or {})}
+        walk.categorical = _categorical(given.get("categorical_features"), frame)
     return Translated(
-        trainer, params, tuple(walk.steps), frozenset(walk.dropped), frozenset(walk.categorical)
+        rule.name,
+        params,
+        tuple(walk.steps),
+        frozenset(walk.dropped),
+        frozenset(walk.categorical),
+        bagging,
     )
+
+
+def _bagged(bag: Any, refusals: Refusals) -> Any:
+    """The estimator whose models a bag has; `None` of one that is no trainer."""
+    inner = inner_of(bag)
+    if inner is None:
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+        classes = type(bag).__name__ == "BaggingClassifier"
+        return DecisionTreeClassifier() if classes else DecisionTreeRegressor()
+    inner = own(inner)
+    name, of = type(bag).__name__, type(inner).__name__
+    if class_of(inner) == "sklearn.Pipeline":
+        refusals.add(
+            f"`{name}` of a `Pipeline`: steps are fitted once, so that the bag is its last "
+            "estimator"
+        )
+        return None
+    if class_of(inner) in COMPOSITES:
+        refusals.add(f"`{name}` of a `{of}`")
+        return None
+    return inner
+
+
+def _ensemble(
+    estimator: Any, last: Any, X: Any, frame: Frame, target: Target, refusals: Refusals
+) -> Candidate | None:
+    """Estimators that vote, or from whose predictions another one learns."""
+    name, rule = type(last).__name__, COMPOSITES[class_of(last)]
+    kept = [inner for _, inner in last.estimators if not isinstance(inner, str)]
+    walk = _Walk(X, frame, target, refusals)
+    dropped = {}
+    if getattr(last, "weights", None) is not None:
+        pairs = zip(last.weights, last.estimators)
+        weights = [weight for weight, (_, one) in pairs if not isinstance(one, str)]
+        dropped = {"weights": weights}
+    params = walk.params(last, rule, dropped)
+    members: list[Translated] = []
+    for inner in kept:
+        member = translate(with_last(estimator, inner), X, frame, target, refusals)
+        if isinstance(member, Translated):
+            members.append(member)
+        elif member is not None:
+            refusals.add(f"`{type(last_of(inner)).__name__}` in a `{name}`")
+    if len({member.dropped for member in members}) > 1:
+        refusals.add(f"`{name}` of estimators that drop different columns")
+    if len({member.categorical for member in members}) > 1:
+        refusals.add(f"`{name}` of estimators of different `categorical_features`")
+    if len(kept) < 2:
+        refusals.add(f"`{name}` of one estimator")
+    if rule.name == "voting":
+        if params.get("voting") == "soft":
+            _expect_probabilities(name, kept, refusals)
+        return Vote(tuple(members), params)
+    if target.classes is not None:
+        _expect_probabilities(name, kept, refusals)
+    if estimator is not last and class_of(own(estimator)) == "sklearn.Pipeline":
+        refusals.add(
+            f"steps before a `{name}`, which are fitted on rows that its estimators are tested on: "
+            "put them into a `Pipeline` of each"
+        )
+    final = last.final_estimator
+    if final is None and target.classes is None:
+        refusals.add(f"`{name}(final_estimator=None)`: fanout has no `RidgeCV`")
+        return None
+    if final is None:
+        from sklearn.linear_model import LogisticRegression
+
+        final = LogisticRegression()
+    final = own(final)
+    key = class_of(final)
+    if key == "sklearn.Pipeline" or COMPOSITES.get(key, TRAINERS.get(key)) not in (
+        *TRAINERS.values(),
+        COMPOSITES["sklearn.BaggingClassifier"],
+    ):
+        refusals.add(f"`{name}(final_estimator={_shown(final)})`")
+        return None
+    stacked = _single(final, X, Frame({}, [], False, frame.rows), target, refusals)
+    if isinstance(last.cv, str):
+        refusals.add(f"`{name}(cv={last.cv!r})`")
+    return None if stacked is None else Stack(tuple(members), stacked, last.passthrough, last.cv)
+
+
+def _expect_probabilities(name: str, members: Sequence[Any], refusals: Refusals) -> None:
+    for member in members:
+        if not hasattr(member, "predict_proba"):
+            refusals.add(
+                f"`{type(last_of(member)).__name__}` in a `{name}`: it has no `predict_proba`, "
+                "and what it predicts is combined by probabilities"
+            )
 
 
 @dataclass
@@ -113,9 +327,7 @@ class _Walk:
     def pipeline(self, estimator: Any) -> Any:
         """Adds the steps of a pipeline; returns its last estimator, or the estimator that is no
         pipeline."""
-        # The estimators of this package stand for scikit-learn's.
-        if hasattr(estimator, "_stood_for"):
-            estimator = estimator._stood_for()
+        estimator = own(estimator)
         if class_of(estimator) != "sklearn.Pipeline":
             return estimator
         *steps, (_, final) = estimator.steps
@@ -211,9 +423,13 @@ class _Walk:
             found.append(name)
         return tuple(found)
 
-    def params(self, estimator: Any, rule: Rule) -> dict[str, Json]:
-        """The parameters of an estimator, as a plan says them."""
-        given = estimator.get_params(deep=False)
+    def params(
+        self, estimator: Any, rule: Rule, others: Mapping[str, Any] | None = None
+    ) -> dict[str, Json]:
+        """The parameters of an estimator, as a plan says them; those of `others` in place of its
+        own."""
+        given = _own_params(estimator)
+        given.update(others or {})
         features = tuple(self.frame.names) if self.named and not self.dropped else ()
         context = Context(self.target.classes, features, given)
         name = type(estimator).__name__
@@ -225,6 +441,16 @@ class _Walk:
                 why = f": {refused}" if str(refused) else ""
                 self.refusals.add(f"`{name}({param}={_shown(value)})`{why}")
         return said
+
+
+def _own_params(estimator: Any) -> dict[str, Any]:
+    """The arguments of an estimator: those of ensembles without the estimators in them, which
+    `get_params` has by their names, too."""
+    given = dict(estimator.get_params(deep=False))
+    if class_of(estimator) in COMPOSITES:
+        known = _arguments(type(estimator))
+        given = {name: value for name, value in given.items() if name in known}
+    return given
 
 
 def _said(rule: Rule, param: str, value: Any, context: Context, estimator: Any) -> dict[str, Json]:
@@ -246,8 +472,18 @@ def _said(rule: Rule, param: str, value: Any, context: Context, estimator: Any) 
     return {}
 
 
+_known: dict[type, Mapping[str, inspect.Parameter]] = {}
+
+
+def _arguments(kind: type) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a class, which are read once."""
+    if kind not in _known:
+        _known[kind] = inspect.signature(kind).parameters
+    return _known[kind]
+
+
 def _default(estimator: Any, param: str) -> Any:
-    known = inspect.signature(type(estimator).__init__).parameters.get(param)
+    known = _arguments(type(estimator)).get(param)
     # What is no argument of its own, of LightGBM's and XGBoost's `**kwargs`, is unset.
     return None if known is None or known.default is inspect.Parameter.empty else known.default
 
@@ -268,9 +504,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _categorical(estimator: Any, frame: Frame, refusals: Refusals) -> set[str]:
+def _categorical(chosen: Any, frame: Frame) -> set[str]:
     """`categorical_features` of histogram boosting."""
-    chosen = estimator.get_params(deep=False).get("categorical_features")
     if chosen is None or (isinstance(chosen, str) and chosen in ("from_dtype", "warn")):
         return set()
     chosen = np.asarray(chosen)
@@ -286,22 +521,49 @@ class Arm:
     """Candidates of one trainer and one row of steps."""
 
     trainer: str
+    bagging: bool
     steps: tuple[tuple[str, Columns], ...]
     # Different candidates: the places among all of those that are equal, and their parameters.
     places: list[list[int]]
     params: list[dict[str, Json]]
 
     def plan(self) -> dict[str, Json]:
-        """The arm in a plan."""
-        steps = [
+        """The arm in a plan, with all its candidates."""
+        trainer: dict[str, Json] = {"name": self.trainer}
+        if self.bagging:
+            trainer["bagging"] = True
+        return {
+            "trainer": trainer,
+            "steps": self.plan_steps(),
+            "search": {"method": "list", "candidates": self.params},
+        }
+
+    def fixed(self) -> dict[str, Json]:
+        """The arm in a plan, with its only candidate."""
+        [params] = self.params
+        steps = self.plan_steps()
+        trainer: dict[str, Json] = {"name": self.trainer, "params": {}}
+        if self.bagging:
+            trainer["bagging"] = {}
+        for name, value in params.items():
+            of, _, param = name.rpartition("__")
+            if of == "bagging":
+                trainer["bagging"][param] = value
+            elif of:
+                step = next(step for step in steps if step["name"] == of)
+                step.setdefault("params", {})[param] = value
+            else:
+                trainer["params"][name] = value
+        if trainer.get("bagging") == {}:
+            trainer["bagging"] = True
+        return {"trainer": trainer, "steps": steps}
+
+    def plan_steps(self) -> list[dict[str, Json]]:
+        """The steps in a plan, without their parameters."""
+        return [
             {"name": f"s{at}", "step": step, "columns": "all" if columns is None else list(columns)}
             for at, (step, columns) in enumerate(self.steps)
         ]
-        return {
-            "trainer": {"name": self.trainer},
-            "steps": steps,
-            "search": {"method": "list", "candidates": self.params},
-        }
 
 
 def arms(candidates: Sequence[Translated]) -> list[Arm]:
@@ -310,7 +572,10 @@ def arms(candidates: Sequence[Translated]) -> list[Arm]:
     known: dict[tuple[int, str], list[int]] = {}
     for place, candidate in enumerate(candidates):
         steps = tuple((step.step, step.columns) for step in candidate.steps)
-        arm = found.setdefault((candidate.trainer, steps), Arm(candidate.trainer, steps, [], []))
+        arm = found.setdefault(
+            (candidate.trainer, candidate.bagging, steps),
+            Arm(candidate.trainer, candidate.bagging, steps, [], []),
+        )
         params = dict(candidate.params)
         for at, step in enumerate(candidate.steps):
             params.update({f"s{at}__{name}": value for name, value in step.params.items()})

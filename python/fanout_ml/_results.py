@@ -17,9 +17,8 @@ def cv_results(scores: Scores, candidates: Sequence[Mapping[str, Any]]) -> dict[
     results: dict[str, Any] = {
         "mean_fit_time": scores.fit_time,
         "std_fit_time": scores.fit_time_std,
-        # Scores are computed where the model is fitted, and count in its time.
-        "mean_score_time": np.zeros_like(scores.fit_time),
-        "std_score_time": np.zeros_like(scores.fit_time),
+        "mean_score_time": scores.score_times.mean(axis=1),
+        "std_score_time": scores.score_times.std(axis=1),
     }
     results.update(_params(candidates))
     results["params"] = [dict(candidate) for candidate in candidates]

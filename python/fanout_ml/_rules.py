@@ -7,6 +7,7 @@ version, has to be at its default.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,8 @@ def plain(value: Any) -> Any:
 
 def _seed(value: Any, _: Context) -> dict[str, Any]:
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        # As scikit-learn's fits do, which are of clones.
+        value = copy.deepcopy(value)
         draw = value.randint if isinstance(value, np.random.RandomState) else value.integers
         return {"random_state": int(draw(2**31 - 1))}
     return {} if value is None else {"random_state": int(value)}
@@ -321,8 +324,7 @@ _TREE = (
     "min_impurity_decrease",
 )
 _NO_PRUNING: Mapping[str, tuple[Any, ...]] = {"ccp_alpha": (0.0,), "monotonic_cst": (None,)}
-_FOREST = (*_TREE, "n_estimators", "bootstrap", "max_samples")
-_NO_BAGS: Mapping[str, tuple[Any, ...]] = {**_NO_PRUNING, "oob_score": (False,)}
+_FOREST = (*_TREE, "n_estimators", "bootstrap", "max_samples", "oob_score")
 _OF_CLASSES: Mapping[str, Convert] = {"class_weight": _class_weight, "random_state": _seed}
 _SEEDED: Mapping[str, Convert] = {"random_state": _seed}
 _BOOSTED = (
@@ -360,10 +362,12 @@ _NEIGHBORS = Rule(
 
 #: By the first part of the class's module and its name.
 TRAINERS: Mapping[str, Rule] = {
-    "sklearn.RandomForestClassifier": Rule("random_forest", _FOREST, _HOW, _NO_BAGS, _OF_CLASSES),
-    "sklearn.RandomForestRegressor": Rule("random_forest", _FOREST, _HOW, _NO_BAGS, _SEEDED),
-    "sklearn.ExtraTreesClassifier": Rule("extra_trees", _FOREST, _HOW, _NO_BAGS, _OF_CLASSES),
-    "sklearn.ExtraTreesRegressor": Rule("extra_trees", _FOREST, _HOW, _NO_BAGS, _SEEDED),
+    "sklearn.RandomForestClassifier": Rule(
+        "random_forest", _FOREST, _HOW, _NO_PRUNING, _OF_CLASSES
+    ),
+    "sklearn.RandomForestRegressor": Rule("random_forest", _FOREST, _HOW, _NO_PRUNING, _SEEDED),
+    "sklearn.ExtraTreesClassifier": Rule("extra_trees", _FOREST, _HOW, _NO_PRUNING, _OF_CLASSES),
+    "sklearn.ExtraTreesRegressor": Rule("extra_trees", _FOREST, _HOW, _NO_PRUNING, _SEEDED),
     "sklearn.DecisionTreeClassifier": Rule(
         "decision_tree", (*_TREE, "splitter"), _HOW, _NO_PRUNING, _OF_CLASSES
     ),
@@ -469,6 +473,64 @@ TRAINERS: Mapping[str, Rule] = {
     "lightgbm.LGBMRegressor": _LIGHTGBM,
     "xgboost.XGBClassifier": _XGBOOST,
     "xgboost.XGBRegressor": _XGBOOST,
+}
+
+# --- Estimators of estimators -------------------------------------------------------------
+
+
+def _weights(value: Any, _: Context) -> dict[str, Any]:
+    """Weights of voters; `None` of those that are dropped is left out before."""
+    if value is None:
+        return {}
+    weights = [float(weight) for weight in value]
+    if not all(weight > 0 and np.isfinite(weight) for weight in weights):
+        raise Refused("weights are above 0")
+    return {"weights": weights}
+
+
+def _out_of_fold(value: Any, _: Context) -> dict[str, Any]:
+    if value is None:
+        raise Refused("it learns from the true targets; chains here learn from predictions, `cv=5`")
+    return {}
+
+
+_BAGS = Rule(
+    "bagging",
+    ("n_estimators", "max_samples", "max_features", "bootstrap", "bootstrap_features", "oob_score"),
+    _HOW,
+    convert={"estimator": _nothing, "random_state": _seed},
+)
+_INNER: Mapping[str, Convert] = {"estimators": _nothing}
+_STACKED: Mapping[str, Convert] = {**_INNER, "final_estimator": _nothing, "cv": _nothing}
+_CHAINED: Mapping[str, Convert] = {
+    # Its name before scikit-learn 1.7.
+    "base_estimator": _nothing,
+    "estimator": _nothing,
+    "order": _nothing,
+    "cv": _out_of_fold,
+    "random_state": _nothing,
+}
+
+#: Estimators of other estimators. The name is that of the section of a plan.
+COMPOSITES: Mapping[str, Rule] = {
+    "sklearn.BaggingClassifier": _BAGS,
+    "sklearn.BaggingRegressor": _BAGS,
+    "sklearn.VotingClassifier": Rule(
+        "voting", ("voting",), (*_HOW, "flatten_transform"), {}, {**_INNER, "weights": _weights}
+    ),
+    "sklearn.VotingRegressor": Rule("voting", (), _HOW, {}, {**_INNER, "weights": _weights}),
+    "sklearn.StackingClassifier": Rule(
+        "stacking",
+        ("passthrough",),
+        _HOW,
+        {"stack_method": ("auto", "predict_proba")},
+        _STACKED,
+    ),
+    "sklearn.StackingRegressor": Rule("stacking", ("passthrough",), _HOW, {}, _STACKED),
+    "sklearn.MultiOutputClassifier": Rule("targets", (), _HOW, {}, {"estimator": _nothing}),
+    "sklearn.MultiOutputRegressor": Rule("targets", (), _HOW, {}, {"estimator": _nothing}),
+    "sklearn.ClassifierChain": Rule("chain", (), _HOW, {"chain_method": ("predict",)}, _CHAINED),
+    "sklearn.RegressorChain": Rule("chain", (), _HOW, {}, _CHAINED),
 }
 
 # --- Steps --------------------------------------------------------------------------------

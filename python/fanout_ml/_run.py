@@ -6,7 +6,6 @@ import json
 import shutil
 import tempfile
 import time
-import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 from sklearn.exceptions import FitFailedWarning
 
 from . import _data, _program
-from ._data import Frame, Splits, Target, take
+from ._data import Frame, Splits, Target
 from ._mapping import Translated, arms
 from ._progress import Progress
 from ._scoring import Answers, Scorer
@@ -68,10 +66,21 @@ class Data:
     X: Any
     y: Any
     frame: Frame
-    target: Target
+    # One of each output.
+    targets: list[Target]
     weight: NDArray[np.float64] | None = None
     # Whether the weights count in scores, too.
     weighs_scores: bool = False
+
+    @property
+    def target(self) -> Target:
+        """The target, or the first of several."""
+        return self.targets[0]
+
+    @property
+    def several(self) -> bool:
+        """Whether y has several outputs."""
+        return len(self.targets) > 1
 
 
 @dataclass
@@ -83,6 +92,8 @@ class Scores:
     # Seconds: the mean and the standard deviation over the splits, by candidate.
     fit_time: NDArray[np.float64]
     fit_time_std: NDArray[np.float64]
+    # Seconds of shape (candidates, splits), where Python scores; else 0.
+    score_times: NDArray[np.float64]
     # The place of the candidate whose model is in `model`.
     best: int | None = None
     model: bytes | None = None
@@ -103,13 +114,20 @@ class Wanted:
     refit: str | None = None
 
 
-class Folder:
-    """A temporary folder of a run, and its store. It stays after an interrupt."""
+# The most values of a table that is kept in memory beside the results of its fits.
+_SMALL = 1 << 22
 
-    def __init__(self, store: str | None) -> None:
+
+class Folder:
+    """A temporary folder of a run, and its store."""
+
+    def __init__(self, store: str | None, data: Data | None = None) -> None:
+        """`store` is where fits are kept. Else they are kept until the folder is gone; in the
+        memory of the program alone where `data` is given and small."""
         self.path = Path(tempfile.mkdtemp(prefix="fanout-"))
+        small = data is not None and data.frame.rows * len(data.frame.columns) <= _SMALL
         # The program runs in this folder.
-        self.store = store or str(self.path / "store")
+        self.store = store or ("memory://" if small else str(self.path / "store"))
         if "://" not in self.store:
             self.store = str(Path(self.store).expanduser().absolute())
 
@@ -127,14 +145,19 @@ class Run:
         self,
         folder: Folder,
         data: Data,
-        splits: Splits,
         candidates: Sequence[Translated],
         settings: Settings,
+        splits: Splits | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
+        """`apart`: each candidate is a trainer of the plan, equal ones too."""
         self.folder = folder
         self.data = data
         self.splits = splits
         self.arms = arms(candidates)
+        if apart:
+            self.arms = [arm for one in candidates for arm in arms([one])]
         self.count = len(candidates)
         self.settings = settings
         self.dropped = candidates[0].dropped
@@ -144,43 +167,87 @@ class Run:
         self.fault = ""
         self.run = ""
         self.refit_time = 0.0
-        _data.write(folder.path / "data.arrow", data.frame, data.target, data.weight, splits)
+        _data.write(folder.path / "data.arrow", data.frame, data.targets, data.weight, splits)
+
+    @staticmethod
+    def trainer(candidate: Translated) -> Json:
+        """A trainer without steps, as a plan says it."""
+        [arm] = arms([candidate])
+        return arm.fixed()["trainer"]
 
     @property
     def places(self) -> list[list[int]]:
         """The places of the candidates of each row of the results."""
         return [places for arm in self.arms for places in arm.places]
 
-    def plan(self, scoring: list[dict[str, Json]], wanted: Wanted) -> dict[str, Json]:
-        """The plan."""
+    @property
+    def results(self) -> Path:
+        """The folder of the files of results."""
+        return self.folder.path / "results"
+
+    def base(self) -> dict[str, Json]:
+        """What plans of all kinds have in common."""
         data = self.data
         frame = data.frame
-        features = [name for name in frame.names if name not in self.dropped]
         dataset: dict[str, Json] = {
             "source": "data.arrow",
-            "target": _data.TARGET,
-            "features": features,
-            "learn": "regression" if data.target.classes is None else "classification",
+            "features": [name for name in frame.names if name not in self.dropped],
         }
+        learn = "regression" if data.target.classes is None else "classification"
+        names = _data.target_names(data.targets)
+        if data.several:
+            dataset["targets"] = [{"column": name, "learn": learn} for name in names]
+        else:
+            dataset.update({"target": names[0], "learn": learn})
         categorical = {*frame.categorical, *self.categorical} - self.dropped
         if categorical:
             dataset["categorical"] = sorted(categorical)
         if data.weight is not None:
             dataset["weight"] = _data.WEIGHT
+        return {"name": "fanout-ml", "dataset": dataset, **self.settings.of_plan()}
+
+    def plan(self, scoring: list[dict[str, Json]], wanted: Wanted) -> dict[str, Json]:
+        """The plan of a search."""
+        assert self.splits is not None
         error = wanted.error_score
         if not isinstance(error, str):
             error = "nan" if np.isnan(error) else float(error)
         return {
-            "name": "fanout-ml",
-            "dataset": dataset,
+            **self.base(),
             "trainers": [arm.plan() for arm in self.arms],
             "cv": self.splits.plan,
             "scoring": scoring,
             "refit": wanted.refit or False,
             "return_train_score": wanted.train_score,
             "error_score": error,
-            **self.settings.of_plan(),
         }
+
+    def fitted(self, ensemble: dict[str, Json] | None = None) -> tuple[bytes, float]:
+        """The model of the only candidate, or of all of them, which vote; and the seconds that it
+        took."""
+        plan = {
+            **self.base(),
+            "kind": "fit",
+            "trainers": [arm.fixed() for arm in self.arms],
+        }
+        if ensemble is not None:
+            plan["ensemble"] = ensemble
+        return self.model(plan)
+
+    def searched(self, more: Mapping[str, Json]) -> tuple[bytes, float]:
+        """The model of a search by the splits, of a plan that has `more`."""
+        wanted = Wanted({}, refit="score")
+        plan = self.plan([{**cheap(self.data.target), "name": "score"}], wanted)
+        dataset = {**plan["dataset"], **more.get("dataset", {})}
+        return self.model({**plan, **more, "dataset": dataset})
+
+    def model(self, plan: dict[str, Json]) -> tuple[bytes, float]:
+        """Runs a plan that makes a model, and returns it with the seconds that it took."""
+        started = time.perf_counter()
+        error = self.once(plan)
+        if error is not None:
+            raise error
+        return (self.results / "model.fanout").read_bytes(), time.perf_counter() - started
 
     def go(
         self, scoring: list[dict[str, Json]], wanted: Wanted, *, predictions: bool = False
@@ -234,6 +301,7 @@ class Run:
 
     def _check_failures(self, wanted: Wanted) -> None:
         """Warns of fits that failed, as scikit-learn does, or raises its error."""
+        assert self.splits is not None
         fits = sum(map(len, self.places)) * self.splits.count
         if not self.failed:
             return
@@ -256,10 +324,11 @@ class Run:
 
     def scored(self, scoring: list[dict[str, Json]], wanted: Wanted) -> Scores:
         """The scores that the program computed, with the model of the best candidate."""
+        assert self.splits is not None
         self.go(scoring, wanted)
-        table = pa.parquet.read_table(self.folder.path / "results" / "cv_results.parquet")
+        table = self.table()
         names = [metric["name"] for metric in scoring]
-        order = self.places
+        order, splits = self.places, range(self.splits.count)
 
         def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
             """From rows of the results to candidates."""
@@ -268,34 +337,27 @@ class Run:
                 out[places] = values[row]
             return out
 
-        def column(name: str) -> NDArray[np.float64]:
-            values = table.column(name).to_numpy()
-            return np.asarray(values, dtype=np.float64)
-
         def scores(kind: str) -> dict[str, NDArray[np.float64]]:
             return {
                 name: spread(
-                    np.column_stack(
-                        [
-                            column(f"split{split}_{kind}_{name}")
-                            for split in range(self.splits.count)
-                        ]
-                    )
+                    np.column_stack([table[f"split{split}_{kind}_{name}"] for split in splits])
                 )
                 for name in names
             }
 
         best, model = None, None
-        path = self.folder.path / "results" / "model.fanout"
+        path = self.results / "model.fanout"
         if wanted.refit and path.is_file():
-            told = json.loads((self.folder.path / "results" / "best.json").read_text())
+            told = json.loads((self.results / "best.json").read_text())
             best = min(order[told["best"]["index"]])
             model = path.read_bytes()
         return Scores(
             test=scores("test"),
             train=scores("train") if wanted.train_score else {},
-            fit_time=spread(column("mean_fit_time")),
-            fit_time_std=spread(column("std_fit_time")),
+            fit_time=spread(table["mean_fit_time"]),
+            fit_time_std=spread(table["std_fit_time"]),
+            # They are computed where the model is fitted, and count in its time.
+            score_times=np.zeros((self.count, self.splits.count)),
             best=best,
             model=model,
             refit_time=self.refit_time,
@@ -303,71 +365,32 @@ class Run:
             failed=self.failed,
         )
 
-    def called(
-        self,
-        pairs: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
-        wanted: Wanted,
-    ) -> Scores:
-        """The scores of scorers that are called with the predictions of each fit."""
-        self.go(
-            [cheap(self.data.target)], Wanted({}, error_score=wanted.error_score), predictions=True
-        )
-        shape = (self.count, self.splits.count)
-        test = {name: np.full(shape, np.nan) for name in wanted.scorers}
-        tests = [np.sort(rows) for _, rows in pairs]
-        parts = [(take(self.data.X, rows), take(self.data.y, rows)) for rows in tests]
-        for row, places in enumerate(self.places):
-            for split, answers in enumerate(self.answers(row)):
-                for name, scorer in wanted.scorers.items():
-                    try:
-                        score = self.score(name, scorer, answers, *parts[split], tests[split])
-                    except Exception:
-                        if wanted.error_score == "raise":
-                            raise
-                        warnings.warn(
-                            "Scoring failed. The score on this train-test partition for these "
-                            f"parameters will be set to {wanted.error_score}. Details: \n"
-                            f"{traceback.format_exc()}",
-                            UserWarning,
-                            stacklevel=5,
-                        )
-                        score = wanted.error_score
-                    for one, value in _by_name(name, score).items():
-                        test.setdefault(one, np.full(shape, np.nan))[places, split] = value
-        # A scorer that gives a dictionary is several.
-        test = {name: scores for name, scores in test.items() if not np.isnan(scores).all()} or test
-        table = pa.parquet.read_table(self.folder.path / "results" / "cv_results.parquet")
-        times = np.zeros((2, self.count))
-        for row, places in enumerate(self.places):
-            times[0, places] = table.column("mean_fit_time")[row].as_py()
-            times[1, places] = table.column("std_fit_time")[row].as_py()
-        return Scores(test, {}, times[0], times[1], notes=self.notes, failed=self.failed)
+    def table(self) -> dict[str, NDArray[np.float64]]:
+        """The scores and times of the results, a row for each candidate; of several outputs, those
+        of one after those of the other. What is not defined is NaN."""
+        told = json.loads((self.results / "cv_results.json").read_bytes())
+        return {
+            name: np.array(values, dtype=np.float64)
+            for name, values in told.items()
+            if name.startswith(("split", "mean_", "std_"))
+        }
 
-    def score(
-        self, name: str, scorer: Scorer, answers: Answers, X: Any, y: Any, rows: NDArray[np.int64]
-    ) -> Any:
-        """What a scorer says, with the weights of the rows if it takes them."""
-        if self.data.weight is not None and self.data.weighs_scores:
-            try:
-                return scorer(answers, X, y, sample_weight=self.data.weight[rows])
-            except TypeError:
-                shown = scorer if name == "score" else f"{name}={scorer}"
-                warnings.warn(
-                    f"The scoring {shown} does not support sample_weight, which may lead to "
-                    "statistically incorrect results when fitting with sample_weight.",
-                    UserWarning,
-                    stacklevel=6,
-                )
-        return scorer(answers, X, y)
+    def runs(self) -> list[str]:
+        """The id of the run of each output."""
+        if not self.data.several:
+            return [self.run]
+        told = json.loads((self.results / "targets.json").read_bytes())
+        return [target["run"] for target in told["targets"]]
 
-    def answers(self, row: int) -> list[Answers]:
-        """What a row of the results predicts of the test rows of each split, in ascending
+    def answers(self, run: str, target: Target, row: int) -> list[Answers]:
+        """What a row of the results of a run predicts of the test rows of each split, in ascending
         order."""
+        assert self.splits is not None
         path = self.folder.path / "predictions.arrow"
         _program.call(
             [
                 "show",
-                self.run,
+                run,
                 "--store",
                 self.folder.store,
                 "--candidate",
@@ -385,27 +408,33 @@ class Run:
         for number in range(self.splits.count):
             own = np.flatnonzero(split == str(number))
             own = own[np.argsort(rows[own], kind="stable")]
-            found.append(read_answers(table.take(pa.array(own)), self.data.target.classes))
+            found.append(read_answers(table.take(pa.array(own)), target.classes))
         return found
 
 
 def read_answers(
-    table: pa.Table, classes: NDArray[Any] | None, names: list[str] | None = None
+    table: pa.Table,
+    classes: NDArray[Any] | None,
+    names: list[str] | None = None,
+    output: str | None = None,
 ) -> Answers:
     """What the program predicted, with the user's labels. `names` are those of the classes in the
-    table, where they are not their numbers."""
+    table, where they are not their numbers; `output` is that of several."""
+    of = "" if output is None else f"_{output}"
+    prediction = table.column(f"prediction{of}")
     if classes is None:
-        values = np.asarray(table.column("prediction").to_numpy(), dtype=np.float64)
-        return Answers(values, None, None, None)
+        return Answers(np.asarray(prediction.to_numpy(), dtype=np.float64), None, None, None)
     count = len(classes)
     names = names or [str(code) for code in range(count)]
+    # By the different texts of a column, not by its rows.
+    coded = prediction.cast(pa.string()).combine_chunks().dictionary_encode()
     places = {name: code for code, name in enumerate(names)}
-    labels = table.column("prediction").cast(pa.string()).to_pylist()
-    codes = np.fromiter((places[label] for label in labels), dtype=np.int64, count=len(labels))
+    known = np.array([places[name] for name in coded.dictionary.to_pylist()], dtype=np.int64)
+    codes = known[coded.indices.to_numpy(zero_copy_only=False)]
     columns = set(table.column_names)
 
-    def stacked(kind: str, of: Sequence[str]) -> NDArray[np.float64] | None:
-        wanted = [f"{kind}_{name}" for name in of]
+    def stacked(kind: str, of_classes: Sequence[str]) -> NDArray[np.float64] | None:
+        wanted = [f"{kind}{of}_{name}" for name in of_classes]
         if not columns.issuperset(wanted):
             return None
         return np.column_stack([table.column(name).to_numpy() for name in wanted])
@@ -420,16 +449,6 @@ def read_answers(
 def cheap(target: Target) -> dict[str, Json]:
     """A metric of any fit."""
     return {"metric": "accuracy" if target.classes is not None else "neg_mean_squared_error"}
-
-
-def _by_name(name: str, score: Any) -> dict[str, float]:
-    if isinstance(score, Mapping):
-        return {str(key): float(value) for key, value in score.items()}
-    if isinstance(score, (str, bytes)) or not np.isscalar(score):
-        raise ValueError(
-            f"scoring must return a number, got {score!r} ({type(score)}) instead. (scorer={name})"
-        )
-    return {name: float(np.asarray(score))}
 
 
 def _told(fault: Any) -> str:

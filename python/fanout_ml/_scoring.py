@@ -294,6 +294,74 @@ class Answers(BaseEstimator):  # type: ignore[misc]
         return self._of(X, self.decisions, "decision_function")
 
 
+class Outputs(BaseEstimator):  # type: ignore[misc]
+    """An estimator of several outputs that was fitted elsewhere: the answers of each."""
+
+    def __init__(self, outputs: list[Answers]) -> None:
+        self.outputs = outputs
+        self._estimator_type = outputs[0]._estimator_type
+        if outputs[0].classes is not None:
+            self.classes_ = [one.classes for one in outputs]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = self.outputs[0].__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def fit(self, X: Any, y: Any = None) -> Outputs:
+        """Makes it an estimator; it is fitted."""
+        return self
+
+    @property
+    def prediction(self) -> NDArray[Any]:
+        """Of shape (rows, outputs)."""
+        return np.asarray([one.prediction for one in self.outputs]).T
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Of shape (rows, outputs)."""
+        return np.asarray([one.predict(X) for one in self.outputs]).T
+
+    def score(self, X: Any, y: Any) -> float:
+        """The share of rows that are right in all outputs, or the mean R²."""
+        return score_outputs(y, self.predict(X), self.outputs[0].classes is not None)
+
+    @available_if(  # type: ignore[untyped-decorator]
+        lambda self: all(one.probabilities is not None for one in self.outputs)
+    )
+    def predict_proba(self, X: Any) -> list[NDArray[np.float64]]:
+        """Of shape (rows, classes), by output."""
+        return [one.predict_proba(X) for one in self.outputs]
+
+
+def score_outputs(y: Any, predicted: NDArray[Any], classes: bool, weight: Any = None) -> float:
+    """The share of rows that are right in all outputs, or the mean R² over the outputs."""
+    if not classes:
+        return float(metrics.r2_score(y, predicted, sample_weight=weight))
+    right = np.all(np.asarray(y) == predicted, axis=1)
+    return float(np.average(right, weights=weight))
+
+
+def voted(members: list[Answers], params: Mapping[str, Json]) -> Answers:
+    """What members predict together: the mean of numbers or, by `voting: soft`, of probabilities;
+    else the class that most predict, the first one of equals."""
+    weights = np.asarray(params.get("weights", np.ones(len(members))))
+    classes = members[0].classes
+    if classes is None:
+        numbers = np.column_stack([member.prediction for member in members])
+        return Answers(np.average(numbers, axis=1, weights=weights), None, None, None)
+    if params["voting"] == "soft":
+        each = np.stack([np.asarray(member.probabilities) for member in members])
+        shares = np.average(each, axis=0, weights=weights)
+        return Answers(classes[shares.argmax(axis=1)], shares, None, classes)
+    votes = np.zeros((len(members[0].prediction), len(classes)))
+    for member, weight in zip(members, weights):
+        votes[np.arange(len(votes)), np.searchsorted(classes, member.prediction)] += weight
+    return Answers(classes[votes.argmax(axis=1)], None, None, classes)
+
+
 def decisions(answers: Answers) -> NDArray[np.float64]:
     """Numbers by which rows are classified: of shape (rows,) for two classes, else (rows, classes).
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import model_selection as _theirs
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ._arguments import (
@@ -28,6 +28,9 @@ from ._run import Data, Scores, Settings, Wanted
 from ._scoring import Scorer, scorers_of
 from .exceptions import NotServed
 from .model import Model, Predicting
+
+# The rows of all fits of a search that is not worth to be gone on with after an interrupt.
+_QUICK = 50_000
 
 
 class _Search:
@@ -97,7 +100,7 @@ class _Search:
         scorers, several = scorers_of(estimator, self.scoring)
         self._check_refit_name(several, scorers)
         groups, weight = weight_of(params, estimator)
-        data = data_of(X, y, is_classifier(estimator), weight)
+        data = data_of(X, y, estimator, weight)
         # As in scikit-learn since 1.9; those of a step of a pipeline are its own.
         data.weighs_scores = params.get("sample_weight") is not None
         if pairs is None:
@@ -108,10 +111,13 @@ class _Search:
                 "No fits were performed. Was the CV iterator empty? Were there no candidates?"
             )
         splits = Splits.of(pairs, data.frame.rows)
+        # What is done sooner than a store is written need not be gone on with.
+        work = data.frame.rows * splits.count * len(candidates)
+        store = self.store or (self._kept_store() if work > _QUICK else None)
         settings = settings_of(
             self.n_jobs,
             self.verbose,
-            self.store or self._kept_store(),
+            store,
             self.pool,
             self.families,
             self.limits,

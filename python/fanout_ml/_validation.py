@@ -16,7 +16,7 @@ from ._arguments import fall_back, given_of, settings_of
 from ._data import Splits, take
 from ._evaluate import evaluate, predicted
 from ._run import Wanted
-from ._scoring import Answers, decisions, scorers_of
+from ._scoring import Answers, Outputs, decisions, scorers_of
 from .exceptions import NotServed
 from .model import Model
 
@@ -73,7 +73,7 @@ def cross_validate(
         return found
     result: dict[str, Any] = {
         "fit_time": np.full(splits.count, scores.fit_time[0]),
-        "score_time": np.zeros(splits.count),
+        "score_time": scores.score_times[0],
     }
     if return_estimator:
         result["estimator"] = [
@@ -150,7 +150,7 @@ def cross_val_predict(
     limits: Mapping[str, Any] | None = None,
     fallback: str | None = None,
     progress: bool | None = None,
-) -> NDArray[Any]:
+) -> Any:
     """scikit-learn's `cross_val_predict`: what each row is predicted by the model of the split
     that tests it."""
     settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
@@ -178,17 +178,22 @@ def cross_val_predict(
         return theirs
     parts = [_answer(one, method) for one in answers]
     rows = np.concatenate([np.sort(test) for _, test in pairs])
-    found = np.concatenate(parts)
-    out = np.empty_like(found)
-    out[rows] = found
-    return out
+
+    def whole(found: NDArray[Any]) -> NDArray[Any]:
+        out = np.empty_like(found)
+        out[rows] = found
+        return out
+
+    if isinstance(parts[0], list):
+        return [whole(np.concatenate(of_output)) for of_output in zip(*parts)]
+    return whole(np.concatenate(parts))
 
 
-def _answer(answers: Answers, method: str) -> NDArray[Any]:
-    if method == "decision_function":
+def _answer(answers: Answers | Outputs, method: str) -> Any:
+    """What a method gives of test rows; of several outputs, probabilities are a list."""
+    if method == "decision_function" and isinstance(answers, Answers):
         return decisions(answers)
-    found: NDArray[Any] = getattr(answers, method)(np.empty((len(answers.prediction), 0)))
-    return found
+    return getattr(answers, method)(np.empty((len(answers.prediction), 0)))
 
 
 def learning_curve(
@@ -259,7 +264,7 @@ def learning_curve(
     if not return_times:
         return (sizes, *curves)
     times = np.full(shape[::-1], scores.fit_time[0])
-    return (sizes, *curves, times, np.zeros(shape[::-1]))
+    return (sizes, *curves, times, scores.score_times[0].reshape(shape).T)
 
 
 def _train_sizes(wanted: Any, most: int) -> NDArray[np.int64]:

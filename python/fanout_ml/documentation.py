@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sklearn.utils import all_estimators
 
-from ._rules import STEPS, TRAINERS
+from ._rules import COMPOSITES, STEPS, TRAINERS
 
 _BEGIN = "<!-- mapping: written by python -m fanout_ml.documentation -->\n"
 _END = "<!-- mapping end -->\n"
@@ -30,9 +30,9 @@ def table() -> str:
 
 def _rows() -> Iterator[str]:
     kinds = dict(all_estimators())
-    for key, rule in {**TRAINERS, **STEPS}.items():
+    for key, rule in {**TRAINERS, **COMPOSITES, **STEPS}.items():
         package, _, name = key.partition(".")
-        ignored, only = set(rule.ignored), dict(rule.only)
+        ignored, only, known = set(rule.ignored), dict(rule.only), set[str]()
         shown = f"`{package}.{name}`"
         if package == "sklearn":
             # A rule may name what other versions have.
@@ -44,7 +44,7 @@ def _rows() -> Iterator[str]:
             f"`{param}` " + " or ".join(f"`{value!r}`" for value in served)
             for param, served in only.items()
         )
-        taken = sorted({*rule.same, *rule.convert})
+        taken = sorted({*rule.same, *rule.convert} & (known or {*rule.same, *rule.convert}))
         cells = [shown, f"`{rule.name}`", _coded(taken), _coded(sorted(ignored)), values]
         yield f"| {' | '.join(cells)} |"
 

@@ -1,10 +1,10 @@
-"""Forests and boosted trees."""
+"""Forests, boosted trees, and estimators that are combined."""
 
 from __future__ import annotations
 
 from sklearn import ensemble as _theirs
 
-from .model import Classifier, Regressor
+from .model import Classifier, ComposedClassifier, ComposedRegressor, Regressor
 
 
 class RandomForestClassifier(Classifier, theirs=_theirs.RandomForestClassifier):
@@ -31,11 +31,41 @@ class HistGradientBoostingRegressor(Regressor, theirs=_theirs.HistGradientBoosti
     pass
 
 
+class BaggingClassifier(ComposedClassifier, theirs=_theirs.BaggingClassifier):
+    pass
+
+
+class BaggingRegressor(ComposedRegressor, theirs=_theirs.BaggingRegressor):
+    pass
+
+
+class VotingClassifier(ComposedClassifier, theirs=_theirs.VotingClassifier):
+    pass
+
+
+class VotingRegressor(ComposedRegressor, theirs=_theirs.VotingRegressor):
+    pass
+
+
+class StackingClassifier(ComposedClassifier, theirs=_theirs.StackingClassifier):
+    pass
+
+
+class StackingRegressor(ComposedRegressor, theirs=_theirs.StackingRegressor):
+    pass
+
+
 __all__ = [
+    "BaggingClassifier",
+    "BaggingRegressor",
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
     "HistGradientBoostingClassifier",
     "HistGradientBoostingRegressor",
     "RandomForestClassifier",
     "RandomForestRegressor",
+    "StackingClassifier",
+    "StackingRegressor",
+    "VotingClassifier",
+    "VotingRegressor",
 ]

@@ -9,13 +9,12 @@ import importlib
 import inspect
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier
 from sklearn.exceptions import NotFittedError
@@ -24,11 +23,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import has_fit_parameter
 
 from . import _data, _program
-from ._data import Frame, Target, check_features, check_weight
+from ._arguments import data_of
+from ._data import Frame, check_features, target_names
 from ._evaluate import fitted
+from ._mapping import composite_of, last_of
 from ._rules import TRAINERS
 from ._run import Data, Settings, read_answers
-from ._scoring import Answers, decisions
+from ._scoring import Answers, Outputs, decisions, score_outputs
 
 Self = TypeVar("Self", bound="Predicting")
 
@@ -56,11 +57,14 @@ class Predicting:
     """What fitted models do. `fit` sets `model_`, the bytes of a model file."""
 
     model_: bytes
-    classes_: NDArray[Any]
+    # Of several outputs, a list.
+    classes_: Any
     n_features_in_: int
     feature_names_in_: NDArray[Any]
-    # The names of the classes in the model file, where they are not their numbers.
-    _named_classes: list[str] | None = None
+    # By output: the names of the classes in the model file, where they are not their numbers.
+    _named_classes: list[list[str]] | None = None
+    # The names of several outputs in the model file.
+    _outputs: list[str] | None = None
 
     def _stood_for(self) -> Any:
         """The estimator of scikit-learn that it stands for, not fitted."""
@@ -72,7 +76,7 @@ class Predicting:
         Parameters
         ----------
         X : array-like or table of shape (rows, features)
-        y : array-like of shape (rows,)
+        y : array-like of shape (rows,), or (rows, outputs) of estimators of several
         sample_weight : array-like of shape (rows,), default=None
 
         Raises
@@ -81,23 +85,18 @@ class Predicting:
             If fanout lacks something of the estimator or the data.
         """
         stood_for = self._stood_for()
-        classification = is_classifier(stood_for)
         frame = Frame.of(X, least=2, estimator=type(self).__name__)
-        data = Data(X, y, frame, Target.of(y, classification))
-        if len(data.target.values) != frame.rows:
-            raise ValueError(
-                "Found input variables with inconsistent numbers of samples: "
-                f"{[frame.rows, len(data.target.values)]}"
-            )
-        data.weight = check_weight(sample_weight, frame.rows)
+        data = data_of(X, y, stood_for, sample_weight, frame)
         model, _ = fitted(stood_for, data, Settings(progress=False))
         return self._take(model, data)
 
     def _take(self: Self, model: bytes, data: Data) -> Self:
         """Becomes the model that was fitted to `data`."""
         self.model_ = model
+        self._outputs = target_names(data.targets) if data.several else None
         if data.target.classes is not None:
-            self.classes_ = data.target.classes
+            of_each = [target.classes for target in data.targets]
+            self.classes_ = of_each if data.several else of_each[0]
         self.n_features_in_ = len(data.frame.names)
         if data.frame.named:
             self.feature_names_in_ = np.asarray(data.frame.names, dtype=object)
@@ -116,7 +115,7 @@ class Predicting:
                 "appropriate arguments before using this estimator."
             )
 
-    def answers(self, X: Any) -> Answers:
+    def answers(self, X: Any) -> Answers | Outputs:
         """All that the model says of rows: predictions, probabilities and decisions."""
         self._check_is_fitted()
         name = type(self).__name__
@@ -132,40 +131,72 @@ class Predicting:
             )
         with pa.ipc.open_stream(said) as stream:
             table = stream.read_all()
-        return read_answers(table, getattr(self, "classes_", None), self._named_classes)
+        classes = getattr(self, "classes_", None)
+        outputs: Sequence[str | None] = self._outputs or [None]
+        none = [None] * len(outputs)
+        of_each = none if classes is None else classes if self._outputs else [classes]
+        called = self._named_classes or none
+        parts = zip(outputs, of_each, called)
+        found = [read_answers(table, own, names, output) for output, own, names in parts]
+        return Outputs(found) if self._outputs else found[0]
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The class or the number of each row; of shape (rows,)."""
+        """The class or the number of each row; of shape (rows,), or (rows, outputs)."""
         prediction: NDArray[Any] = self.answers(X).prediction
         return prediction
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """The probabilities of the classes, of shape (rows, classes)."""
-        probabilities = self.answers(X).probabilities
-        assert probabilities is not None
-        return probabilities
+    def predict_proba(self, X: Any) -> Any:
+        """The probabilities of the classes, of shape (rows, classes). Of several outputs they are a
+        list, and of a chain those of the second class, of shape (rows, outputs)."""
+        answers = self.answers(X)
+        if isinstance(answers, Answers):
+            return answers.probabilities
+        each = [one.probabilities for one in answers.outputs]
+        if composite_of(self._stood_for()) == "chain":
+            return np.column_stack([shares[:, 1] for shares in each if shares is not None])
+        return each
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of `predict_proba`."""
+        shares = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.predict_proba(X)))
+            if isinstance(shares, list):
+                return [np.log(one) for one in shares]
+            return np.asarray(np.log(shares))
 
     @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Numbers by which rows are classified: of shape (rows,) for two classes, positive for
-        the second, else (rows, classes).
+        the second, else (rows, classes); of a chain, (rows, outputs).
 
         Of models of probabilities they are their logarithms: log-odds, or, of three or more
         classes, less their mean over the classes.
         """
-        return decisions(self.answers(X))
+        answers = self.answers(X)
+        if isinstance(answers, Answers):
+            return decisions(answers)
+        return np.column_stack([decisions(one) for one in answers.outputs])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy, or R² of numbers."""
-        score = accuracy_score if is_classifier(self._stood_for()) else r2_score
+        """Accuracy, or R² of numbers; of several outputs the share of rows that are right in all,
+        or the mean R²."""
+        classes = is_classifier(self._stood_for())
+        if self._outputs is not None:
+            return score_outputs(y, self.predict(X), classes, sample_weight)
+        score = accuracy_score if classes else r2_score
         return float(score(y, self.predict(X), sample_weight=sample_weight))
+
+    @property
+    def oob_score_(self) -> float:
+        """The score of the training rows by the trees or members that did not draw them, of
+        estimators with `oob_score=True`."""
+        if not getattr(last_of(self._stood_for()), "oob_score", False):
+            raise AttributeError("there is no oob_score_ without `oob_score=True`")
+        self._check_is_fitted()
+        head = self._with_model(lambda model: _program.call(["model", "show", model, "--json"]))
+        return float(json.loads(head)["oob_score"])
 
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
@@ -213,8 +244,10 @@ class Predicting:
         self._check_is_fitted()
         Path(path).write_bytes(self.model_)
         if hasattr(self, "classes_"):
-            labels = {"labels": self.classes_.tolist(), "dtype": self.classes_.dtype.str}
-            _labels(path).write_text(json.dumps(labels))
+            of_each = self.classes_ if self._outputs else [self.classes_]
+            labels = [{"labels": one.tolist(), "dtype": one.dtype.str} for one in of_each]
+            told = {"outputs": labels} if self._outputs else labels[0]
+            _labels(path).write_text(json.dumps(told))
 
     def _with_model(self, use: Callable[[str], Any]) -> Any:
         with tempfile.TemporaryDirectory(prefix="fanout-") as folder:
@@ -224,9 +257,11 @@ class Predicting:
 
 
 def _parquet(arguments: list[str], name: str) -> pa.Table:
+    from pyarrow import parquet
+
     path = Path(arguments[-1]).with_name(name)
     _program.call([*arguments, "-o", str(path)])
-    return pa.parquet.read_table(path)
+    return parquet.read_table(path)
 
 
 class Model(Predicting, BaseEstimator):  # type: ignore[misc]
@@ -322,7 +357,8 @@ class Direct(Predicting, BaseEstimator):  # type: ignore[misc]
         # scikit-learn reads the parameters from it.
         __init__.__signature__ = signature  # type: ignore[attr-defined]
         cls.__init__ = __init__  # type: ignore[method-assign]
-        if not has_fit_parameter(theirs, "sample_weight"):
+        composed = issubclass(cls, Composed)
+        if not composed and not has_fit_parameter(theirs, "sample_weight"):
             cls.fit = _fit_unweighted  # type: ignore[method-assign, assignment]
         summary = (theirs.__doc__ or "").strip().partition("\n\n")[0]
         cls.__doc__ = f"{summary}\n\nFitted by fanout; parameters as of scikit-learn's class."
@@ -333,9 +369,32 @@ class Direct(Predicting, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = self._stood_for().__sklearn_tags__()
         tags.input_tags.sparse = False
-        # One target.
-        tags.target_tags.multi_output = False
+        several = composite_of(self) in ("targets", "chain")
+        tags.target_tags.multi_output = several
         return tags
+
+
+class Composed(Direct):
+    """An estimator of other estimators, whose parameters are those of these, too."""
+
+    fit = Predicting.fit
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters; with those of the estimators in it as `name__param`."""
+        own = {name: getattr(self, name) for name in self._names()}
+        if not deep:
+            return own
+        return {**self._theirs(**own).get_params(deep=True), **own}
+
+    def set_params(self, **params: Any) -> Composed:
+        """Sets parameters, those of the estimators in it as `name__param`."""
+        theirs = self._stood_for().set_params(**params)
+        for name in self._names():
+            setattr(self, name, getattr(theirs, name))
+        return self
+
+    def _names(self) -> list[str]:
+        return list(inspect.signature(type(self).__init__).parameters)[1:]
 
 
 class Classifier(ClassifierMixin, Direct):  # type: ignore[misc]
@@ -350,46 +409,100 @@ class Regressor(RegressorMixin, Direct):  # type: ignore[misc]
     score = Predicting.score
 
 
+class ComposedClassifier(ClassifierMixin, Composed):  # type: ignore[misc]
+    """A classifier of other estimators."""
+
+    fit = Predicting.fit
+    score = Predicting.score
+
+
+class ComposedRegressor(RegressorMixin, Composed):  # type: ignore[misc]
+    """A regressor of other estimators."""
+
+    fit = Predicting.fit
+    score = Predicting.score
+
+
 def _labels(path: str | Path) -> Path:
     return Path(f"{path}.labels.json")
 
 
 def load(path: str | Path) -> Model:
-    """The model of a file that `save` wrote, or `fanout run`.
+    """The model of a file that `save` wrote, or `fanout run`: of one trainer, of an ensemble, or
+    of several targets.
 
     Its `estimator` is of the class that the trainer stands for, with default parameters.
-
-    Raises
-    ------
-    ValueError
-        If the file is a composite model: of several targets, each of which has a file of its
-        own, or of an ensemble.
     """
     head = json.loads(_program.call(["model", "show", str(path), "--json"]))
-    if "members" in head:
-        raise ValueError(
-            f"{path} is composed of {len(head['members'])} models, which `fanout predict` applies; "
-            "of several targets, each has a model file in its folder"
-        )
-    classification = head["target"]["learning"] != "regression"
-    model = Model(_of_trainer(head["trainer"], classification, head["params"]))
+    members = head.get("members", [head])
+    rule = head.get("rule", {"kind": "one"})
+    several = rule["kind"] in ("targets", "chain")
+    estimators = [_of_head(member) for member in members]
+    model = Model(_composed(rule, estimators, members))
     model.model_ = Path(path).read_bytes()
-    names = [column["name"] for column in head["recipe"]["columns"]]
+    # In a chain, the first reads the features alone.
+    first = members[rule["order"][0] if rule["kind"] == "chain" else 0]
+    names = [column["name"] for column in first["recipe"]["columns"]]
     model._columns = names
     model.n_features_in_ = len(names)
     if names != [f"x{at}" for at in range(len(names))]:
         model.feature_names_in_ = np.asarray(names, dtype=object)
-    if classification:
-        classes = head["target"]["classes"]
-        model.classes_ = np.asarray(classes)
+    targets = [member["recipe"]["target"]["name"] for member in members]
+    model._outputs = targets if several else None
+    if _is_classification(first):
+        told = [member["target"]["classes"] for member in members[: None if several else 1]]
+        classes = [np.asarray(names) for names in told]
         if _labels(path).is_file():
-            told = json.loads(_labels(path).read_text())
-            model.classes_ = np.asarray(told["labels"]).astype(told["dtype"])
-        # A table of one's own, whose labels are no numbers.
-        model._named_classes = (
-            classes if classes != [str(at) for at in range(len(classes))] else None
-        )
+            of_each = json.loads(_labels(path).read_text())
+            of_each = of_each["outputs"] if several else [of_each]
+            classes = [np.asarray(one["labels"]).astype(one["dtype"]) for one in of_each]
+        model.classes_ = classes if several else classes[0]
+        # Of a table of one's own, whose labels are no numbers.
+        numbered = all(names == [str(at) for at in range(len(names))] for names in told)
+        model._named_classes = None if numbered else told
     return model
+
+
+def _is_classification(head: Mapping[str, Any]) -> bool:
+    return bool(head["target"]["learning"] != "regression")
+
+
+def _of_head(head: Mapping[str, Any]) -> Any:
+    """An estimator of scikit-learn that the model of a head is of."""
+    classification = _is_classification(head)
+    estimator = _of_trainer(head["trainer"], classification, head["params"])
+    if not head.get("bagging"):
+        return estimator
+    from sklearn import ensemble
+
+    bag = ensemble.BaggingClassifier if classification else ensemble.BaggingRegressor
+    return bag(estimator)
+
+
+def _composed(rule: Mapping[str, Any], estimators: list[Any], heads: Sequence[Any]) -> Any:
+    """What combines the estimators of a composite model, of scikit-learn."""
+    from sklearn import ensemble, multioutput
+
+    classification = _is_classification(heads[0])
+    named = [(f"m{at}", estimator) for at, estimator in enumerate(estimators)]
+    kind = rule["kind"]
+    if kind == "voting" and classification:
+        voting = "soft" if rule["votes"] == "mean" else "hard"
+        return ensemble.VotingClassifier(named, voting=voting, weights=rule["weights"])
+    if kind == "voting":
+        return ensemble.VotingRegressor(named, weights=rule["weights"])
+    if kind == "stacking":
+        stack = ensemble.StackingClassifier if classification else ensemble.StackingRegressor
+        return stack(named[:-1], estimators[-1])
+    if kind == "one":
+        return estimators[0]
+    if len({_is_classification(head) for head in heads}) > 1:
+        raise ValueError("the targets of the model are classes and numbers: load the file of each")
+    if kind == "targets":
+        several = multioutput.MultiOutputClassifier if classification else None
+        return (several or multioutput.MultiOutputRegressor)(estimators[0])
+    chain = multioutput.ClassifierChain if classification else multioutput.RegressorChain
+    return chain(estimators[0], order=rule["order"], cv=2)
 
 
 def _of_trainer(trainer: str, classification: bool, params: dict[str, Any]) -> Any:

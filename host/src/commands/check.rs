@@ -52,7 +52,12 @@ fn summary(
     let (candidates, splits) = (expansion.candidates.len(), expansion.splits.len());
     let families = expansion.tasks.len() / splits.max(1);
     let (rows, features) = (prepared.rows, prepared.features());
-    let workers = loaded.workers.min(expansion.tasks.len() * all.len());
+    // Without splits, each estimator is fitted once.
+    let of_one = match plan.kind.has_splits() {
+        true => expansion.tasks.len(),
+        false => candidates,
+    };
+    let workers = loaded.workers.min(of_one * all.len());
     // What fits need elsewhere is the platform's.
     let here = match plan.pool {
         PoolPlan::Local { .. } => workers,
@@ -110,13 +115,15 @@ fn summary(
             fits += &format!(", and one on each of the {parts}");
         }
     }
-    if !plan.kind.refits() {
+    if !plan.kind.refits() || !plan.kind.has_splits() {
         writeln!(text, "kind        {}", plan.kind.name())?;
     }
-    writeln!(text, "candidates  {}{of_each}", count(candidates))?;
-    writeln!(text, "splits      {splits_told}")?;
-    writeln!(text, "fits        {fits}{of_each}")?;
-    writeln!(text, "families    {} a split", count(families))?;
+    if plan.kind.has_splits() {
+        writeln!(text, "candidates  {}{of_each}", count(candidates))?;
+        writeln!(text, "splits      {splits_told}")?;
+        writeln!(text, "fits        {fits}{of_each}")?;
+        writeln!(text, "families    {} a split", count(families))?;
+    }
     if let Some(ensemble) = &plan.ensemble {
         let of = match (ensemble.members(), ensemble.final_estimator()) {
             (_, Some(last)) => format!(", {} learns from the members' predictions", last.name),
@@ -125,7 +132,7 @@ fn summary(
         };
         writeln!(text, "ensemble    {}{of}", ensemble.method())?;
     }
-    let tasks = count(expansion.tasks.len());
+    let tasks = count(of_one);
     writeln!(text, "tasks       {tasks}{of_each}, {workers} at a time")?;
     writeln!(text, "memory      {memory}")?;
     let time = TimeEstimate::new(plan, inputs, &expansion, prepared, workers);

@@ -53,7 +53,10 @@ impl Show {
         let entry = history.find(&self.run)?;
         let manifest = history.manifest(&entry.run)?;
         let summary = Summary::read(&store, &entry.run)?;
-        if let Some(summary) = summary.as_ref().filter(|summary| summary.is_of_fit()) {
+        if let Some(summary) = summary
+            .as_ref()
+            .filter(|summary| summary.is_of_fit() && manifest.plan().kind.has_splits())
+        {
             return self.show_fit(&manifest.plan().name, summary);
         }
         let mut run = StoredRun::read(&store, &manifest, summary)?;

@@ -12,7 +12,7 @@ use super::split::Assignment;
 use super::statistics::{KeyOrder, MISSING, RowSample, mix};
 use super::summary::{Summary, is_all};
 use super::warning::Warning;
-use crate::plan::Cv;
+use crate::plan::{Cv, Plan};
 
 /// The bins of a column's numbers.
 const BINS: usize = 128;
@@ -42,7 +42,7 @@ const ORDERED: f64 = 0.3;
 pub(super) fn warnings(
     sample: &RowSample,
     summary: &Summary,
-    cv: &Cv,
+    plan: &Plan,
     assignment: &Assignment,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn warnings(
     let leaks: Vec<&str> = summary.warnings.iter().filter_map(Warning::leak).collect();
     let features = summary.columns.len().saturating_sub(1);
     let classes = Labels::new(sample.classes.iter().map(|class| Some(*class)));
-    let folds = is_blocks(cv).then(|| {
+    let folds = (plan.kind.has_splits() && is_blocks(&plan.cv)).then(|| {
         let fold = |row: &u64| assignment.fold(*row as usize);
         Labels::new(sample.rows.iter().map(fold))
     });

@@ -166,6 +166,9 @@ fn assign(
     let rows = (0..target.rows as u32).filter(takes_part);
     let rows: Vec<u32> = rows.collect();
     let mut builder = Builder::new(cv.method(), &rows, target.rows);
+    if !kind.has_splits() {
+        return Ok(builder.finish(held_out, Vec::new(), Vec::new()));
+    }
     let mut splitter = Splitter {
         cv,
         rows: &rows,

@@ -7,7 +7,7 @@ use super::form::{Section, Variant, default, optional, required};
 use super::list::List;
 use super::metric::METRIC;
 use super::mistake::Found;
-use super::node::{Atom, Node};
+use super::node::{Atom, Entry, Node};
 use super::scalar::{Bool, Choice, Int, Scalar, Takes};
 use super::search::{TRAINER, TrainerPlan};
 use super::suggest::{did_you_mean, one_of};
@@ -203,7 +203,11 @@ pub(super) fn settle(read: &mut Map<String, Json>, root: &Node, found: &mut Foun
         return;
     };
     let kind = read.get("kind").and_then(Json::as_str).unwrap_or("search");
-    if kind != "search" {
+    // Without splits, the members are all candidates.
+    let is_fit = kind == "fit";
+    if is_fit {
+        check_unsplit(&plan, entry, root, found);
+    } else if kind != "search" {
         let message = format!("`kind: {kind}` makes no model, so that there is nothing to combine");
         found.note(entry.place, message).hint("remove `ensemble`");
     }
@@ -248,13 +252,34 @@ pub(super) fn settle(read: &mut Map<String, Json>, root: &Node, found: &mut Foun
         );
     }
     let off = root.get(&["predictions"]).and_then(Node::atom) == Some(Atom::Bool(false));
-    if off {
+    if off && !is_fit {
         let message = "`ensemble` is made of predictions, which are kept for it";
         refuse(&["predictions"], message, "remove `predictions`");
     }
     check_metric(&plan, read, root, found);
     check_members(&plan, read, root, found);
-    read.insert("predictions".to_owned(), true.into());
+    read.insert("predictions".to_owned(), (!is_fit).into());
+}
+
+/// Notes what is chosen or learnt by predictions out of fold, where none are made.
+fn check_unsplit(plan: &Json, entry: &Entry, root: &Node, found: &mut Found) {
+    let method = plan["method"].as_str().unwrap_or_default();
+    if method != "voting" {
+        let message =
+            format!("`{method}` is made of predictions out of fold, and `kind: fit` makes none");
+        let hint = "use `kind: search`, or `ensemble: {method: voting}`";
+        found.note(entry.place, message).hint(hint);
+    } else if let Some(members) = entry.value.entry("members")
+        && members.value.label() != Some(BEST_PER_TRAINER)
+    {
+        let message = "`kind: fit` ranks no candidates: those of all `trainers` are members";
+        found.note(members.place, message).hint("remove `members`");
+    }
+    if let Some(holdout) = root.entry("holdout").filter(|it| !it.value.is_null()) {
+        let message = "`kind: fit` scores one estimator on hold-out rows, and no `ensemble`";
+        let hint = "use `kind: search`, or remove `holdout`";
+        found.note(holdout.place, message).hint(hint);
+    }
 }
 
 /// Notes a metric that is none of `scoring`.

@@ -231,7 +231,11 @@ pub(super) fn check(read: &Map<String, Json>, root: &Node, found: &mut Found) {
     let is_empty = serde_json::from_value(plan.clone()).is_ok_and(|plan: ExplainPlan| {
         !plan.needs_model() && plan.permutation_importance.is_none()
     });
-    if kind != "search" {
+    if kind == "fit" {
+        let message = "`explain` scores test rows, and `kind: fit` splits none";
+        let hint = "remove `explain`, or use `kind: search`";
+        found.note(entry.place, message).hint(hint);
+    } else if kind != "search" {
         let message = format!("`kind: {kind}` makes no model, so that there is none to explain");
         found.note(entry.place, message).hint("remove `explain`");
     } else if no_model {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::cv::{CV, Cv, SplitSize};
 use super::form::{Section, Variant, default, required};
 use super::list::List;
-use super::mistake::Found;
+use super::mistake::{Found, Place};
 use super::node::{Atom, Entry, Node};
 use super::scalar::{Bool, Int, LABEL, SEED, Scalar, Takes};
 use super::search::ParamRange;
@@ -18,6 +18,9 @@ tagged! {
     pub enum Kind = KIND("", "kind", "search") {
         /// The best of the candidates of `search`, and its model.
         Search = "search" {},
+        /// scikit-learn's `fit`: the model of one estimator as it is, fitted to all rows that
+        /// are not held out. Nothing is cross-validated.
+        Fit = "fit" {},
         /// scikit-learn's cross_validate: the scores of the estimators as they are.
         CrossValidate = "cross_validate" {},
         /// scikit-learn's learning_curve: the scores of the estimators by the number of
@@ -68,6 +71,7 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Search {} => "search",
+            Self::Fit {} => "fit",
             Self::CrossValidate {} => "cross_validate",
             Self::LearningCurve { .. } => "learning_curve",
             Self::ValidationCurve { .. } => "validation_curve",
@@ -76,9 +80,15 @@ impl Kind {
         }
     }
 
-    /// Whether the best candidate is refitted, where the plan names a metric for that.
+    /// Whether there is a model: of the best candidate, where the plan names a metric for
+    /// that, or of the only one.
     pub fn refits(&self) -> bool {
-        matches!(self, Self::Search {})
+        matches!(self, Self::Search {} | Self::Fit {})
+    }
+
+    /// Whether rows are split, and candidates scored by the splits.
+    pub fn has_splits(&self) -> bool {
+        !matches!(self, Self::Fit {})
     }
 
     /// Whether it takes the groups of the rows, `dataset.groups`, whatever `cv` is.
@@ -160,6 +170,7 @@ pub(super) fn settle(read: &mut Map<String, Json>, root: &Node, found: &mut Foun
     }
     match name.as_str() {
         "search" => {}
+        "fit" => check_fit(root, found),
         "nested_cross_validation" => check_nested(read, root, found),
         _ => {
             refuse_search(&name, root, found);
@@ -216,6 +227,53 @@ fn refuse_search(kind: &str, root: &Node, found: &mut Found) {
     };
     for entry in searches(root) {
         let message = format!("`kind: {kind}` has no `search`");
+        found.note(entry.place, message).hint(hint);
+    }
+}
+
+/// Notes what is of splits or of a choice, where one estimator is fitted to all rows.
+fn check_fit(root: &Node, found: &mut Found) {
+    refuse_search("fit", root, found);
+    let is_on = |entry: &&Entry| {
+        let value = &entry.value;
+        !value.is_null() && value.atom() != Some(Atom::Bool(false))
+    };
+    for field in ["cv", "return_train_score", "predictions", "threshold"] {
+        if let Some(entry) = root.entry(field).filter(is_on) {
+            let message = format!("`kind: fit` splits no rows, and `{field}` is about splits");
+            let hint = format!("remove `{field}`, or use `kind: search`");
+            found.note(entry.place, message).hint(hint);
+        }
+    }
+    if let Some(entry) = root
+        .entry("scoring")
+        .filter(|_| root.entry("holdout").is_none())
+    {
+        let message = "`kind: fit` scores hold-out rows alone, and there is no `holdout`";
+        let hint = "add `holdout: {fraction: 0.3}`, or remove `scoring`";
+        found.note(entry.place, message).hint(hint);
+    }
+    if root.entry("output").is_none() && root.entry("holdout").is_none() {
+        let message = "`kind: fit` makes a model, and there is no folder for it";
+        let hint = "add `output: results`, or `--output results` to the command";
+        let kind = root
+            .entry("kind")
+            .map_or(Place::Plan, |entry| entry.value.place);
+        found.note(kind, message).hint(hint);
+    }
+    let refit = root.entry("refit");
+    let is_true = |entry: &&Entry| entry.value.atom() == Some(Atom::Bool(true));
+    if let Some(entry) = refit.filter(|entry| !is_true(entry)) {
+        let message = "`kind: fit` makes the model of the only candidate, and `refit` chooses one";
+        found.note(entry.place, message).hint("remove `refit`");
+    }
+    let trainers = root.entry("trainers");
+    let several = trainers.filter(|entry| entry.value.items().len() > 1);
+    let combines = root.entry("ensemble").is_some_and(|entry| is_on(&entry));
+    if let Some(entry) = several.filter(|_| !combines) {
+        let message = "`kind: fit` fits one estimator, and chooses none of several";
+        let hint = "use one `trainer`, `kind: search`, or `ensemble: {method: voting}` for all of \
+                    them together";
         found.note(entry.place, message).hint(hint);
     }
 }

@@ -41,13 +41,16 @@ pub struct OneStandardError {
 
 impl Choice {
     /// The candidate that a plan chooses, by its first metric if it refits none; `None`
-    /// where no candidate has a mean.
+    /// where no candidate has a mean. Without splits it is the first.
     pub fn new(plan: &Plan, candidates: &Candidates, results: &SearchResults) -> Option<Self> {
         let refit = plan.refit.as_ref();
         let metric = refit
             .and_then(|refit| results.metric(&refit.metric))
             .unwrap_or(0);
-        let best = results.best(metric)?;
+        let best = match plan.kind.has_splits() {
+            true => results.best(metric)?,
+            false => 0,
+        };
         let plain = Self {
             index: best,
             metric,

@@ -3,7 +3,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns) |
+//! | `cv_results.csv`, `cv_results.json`, `cv_results.parquet` | the scores of every candidate: see [`columns`](super::columns); not for `kind: fit` |
 //! | `learning_curve.*`, `nested_cross_validation.*`, `inner_results.*`, `permutation_test.*`, `permutation_scores.*` | in their place, for a plan of that kind: see [`findings`](super::findings) |
 //! | `plan.json` | the resolved plan, with the digests of all that decides the scores |
 //! | `report.html` | the results as a page: see [`html`](super::html) |
@@ -138,6 +138,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
         })
         .collect();
     let tables: Vec<(&str, Columns<'_>)> = match tables.as_slice() {
+        [] if !report.plan.kind.has_splits() => Vec::new(),
         [] => vec![(
             "cv_results",
             Columns::new(&report.candidates, &report.results),

@@ -24,7 +24,7 @@
 //! | `failure` | what went wrong after the search: `message` and `hint`; null where nothing did |
 //! | `took` | `wall`, `user`, `system` in seconds, `peak_memory` in bytes; null where it is not known, and for `fanout show` |
 //! | `output` | the folder of the result files; null where there is none |
-//! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns); null where there are `findings` |
+//! | `cv_results` | an object of lists, one value a candidate: see [`columns`](super::columns); null where there are `findings`, and of `kind: fit` |
 //! | `findings` | of a learning curve, a nested cross-validation and a permutation test: an object of lists for each [table](super::findings), and for the second `scores`, by metric `mean` and `std` of the test scores over the outer splits; else null |
 //!
 //! [`write_all()`] writes the same of a plan; of several targets, an object of `format`,
@@ -213,7 +213,8 @@ fn document(report: &Report) -> io::Result<Document<'_>> {
             .output
             .as_ref()
             .map(|folder| folder.display().to_string()),
-        cv_results: (report.findings.is_none()).then(|| Columns::new(&report.candidates, results)),
+        cv_results: (report.findings.is_none() && report.plan.kind.has_splits())
+            .then(|| Columns::new(&report.candidates, results)),
         findings: findings(report)?,
     })
 }

@@ -101,6 +101,8 @@ pub enum Phase {
     },
     /// All tasks ended.
     Searched,
+    /// It fits the only estimator on all rows; nothing is searched.
+    Fitting,
     /// It fits the best candidate on all rows.
     Refitting,
     /// It selects the members of an ensemble.
@@ -250,6 +252,7 @@ impl RunState {
                 self.wall = Some(wall.as_secs_f64());
                 self.enter(Phase::Searched);
             }
+            Event::RefitStarted if self.fits == 0 => self.enter(Phase::Fitting),
             Event::RefitStarted => self.enter(Phase::Refitting),
             Event::EnsembleStarted => self.enter(Phase::Selecting),
             Event::MembersRefitStarted { members } => {

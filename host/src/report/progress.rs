@@ -215,6 +215,9 @@ impl Progress {
                 ..
             } => {
                 metric.clone_into(&mut self.metric);
+                if *fits == 0 {
+                    return self.start(0, now);
+                }
                 self.say(&format!(
                     "{}: {} x {}, in {} on {}",
                     counted(*fits, "fit"),
@@ -273,6 +276,7 @@ impl Progress {
             }
             Event::QueueConnected => self.say("NATS is connected again"),
             Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
+            Event::RunFinished { .. } if self.fits == 0 => {}
             Event::RunFinished { wall } => {
                 // On a terminal the report that follows says as much.
                 if let Form::Plain { .. } = self.form {
@@ -280,6 +284,8 @@ impl Progress {
                     self.say(&text);
                 }
             }
+            // Nothing was searched.
+            Event::RefitStarted if self.fits == 0 => self.tell(&Phase::Fitting),
             Event::RefitStarted => self.tell(&Phase::Refitting),
             Event::EnsembleStarted => self.tell(&Phase::Selecting),
             Event::MembersRefitStarted { members } => {

@@ -81,8 +81,13 @@ impl Reports {
         self.model = model.map(|_| files::MODEL.into());
         files::make_folder(folder)?;
         let table = FindingsTable::of_targets(&self.targets);
-        files::clear(folder, &[table.name])?;
-        let mut written = files::write_table(folder, table.name, &table.columns())?;
+        let table = Some(table).filter(|_| self.plan.kind.has_splits());
+        let names: Vec<&str> = table.iter().map(|table| table.name).collect();
+        files::clear(folder, &names)?;
+        let mut written = Vec::new();
+        if let Some(table) = &table {
+            written = files::write_table(folder, table.name, &table.columns())?;
+        }
         if let Some(model) = model {
             let path = folder.join(files::MODEL);
             files::replace(&path, |output| model.write(output))?;

@@ -113,13 +113,15 @@ pub fn render(report: &Report, style: Style) -> String {
 
 fn write_report(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     let results = &report.results;
-    let head = format!(
-        "{}: {}, {} = {}",
-        report.plan.name,
-        report.plan.trainer_names().join(", "),
-        findings::of_what(report),
-        counted(results.candidates * results.splits, "fit"),
-    );
+    let (name, trainers) = (&report.plan.name, report.plan.trainer_names().join(", "));
+    let head = match report.plan.kind.has_splits() {
+        true => format!(
+            "{name}: {trainers}, {} = {}",
+            findings::of_what(report),
+            counted(results.candidates * results.splits, "fit"),
+        ),
+        false => format!("{name}: {trainers}, {}", counted(results.candidates, "fit")),
+    };
     let mut lines = String::new();
     wrap(&head, 0, 2, style.width, &mut lines)?;
     writeln!(out, "{}\n", style.paint(Paint::Bold, lines.trim_end()))?;
@@ -141,8 +143,17 @@ fn write_result(report: &Report, style: Style, out: &mut String) -> fmt::Result 
     let results = &report.results;
     match report.best() {
         _ if !report.plan.kind.refits() => findings::write(report, style, out)?,
+        _ if report.is_unranked_ensemble() => {
+            let members = counted(results.candidates, "member");
+            writeln!(out, "Fitted {members} of the ensemble")?;
+            if let Some(model) = &report.model {
+                writeln!(out, "Model: {}", model.display())?;
+            }
+        }
         Some(best) => {
-            table(report, style, out)?;
+            if report.plan.kind.has_splits() {
+                table(report, style, out)?;
+            }
             best_candidate(&best, report, style, out)?;
         }
         None => {
@@ -351,7 +362,10 @@ fn best_candidate(
         1 => "with".to_owned(),
         _ => format!("{} with", best.trainer),
     };
-    writeln!(out, "\n{}: {mean}, {with}", style.paint(Paint::Bold, &head))?;
+    match report.plan.kind.has_splits() {
+        true => writeln!(out, "\n{}: {mean}, {with}", style.paint(Paint::Bold, &head))?,
+        false => writeln!(out, "Fitted {with}")?,
+    }
     let width = best
         .params
         .keys()
@@ -548,6 +562,7 @@ fn took(
     }
     let line = match folder {
         Some(folder) => format!("Results: {}", folder.display()),
+        None if counts == FitCounts::default() => "--output DIR keeps the model".to_owned(),
         None => "--output DIR keeps the results of every candidate".to_owned(),
     };
     wrap(&line, 0, 2, style.width, out)

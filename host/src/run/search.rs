@@ -90,7 +90,7 @@ pub fn search<E>(
     let boards = boards.map(|search| Boards::new(search.expansion, search.plan));
     let mut boards: Vec<Boards<'_>> = boards.collect();
     let mut raised = None;
-    let ran = pool.run(&tasks, &mut |reported| {
+    let mut on_report = |reported: PoolEvent| {
         let (task, finished) = match reported {
             PoolEvent::Finished { task, finished } => (task, finished),
             PoolEvent::Started { task, worker, fits } => {
@@ -178,8 +178,12 @@ pub fn search<E>(
         } else {
             ControlFlow::Continue(())
         }
-    });
-    ran.map_err(SearchError::Pool)?;
+    };
+    // Without splits there is nothing to search.
+    if !tasks.is_empty() {
+        pool.run(&tasks, &mut on_report)
+            .map_err(SearchError::Pool)?;
+    }
     if let Some((of, task, fault)) = raised {
         let candidates = &searches[of].expansion.candidates;
         let params = json(&candidates.get(task.candidates[0] as usize));

@@ -164,7 +164,7 @@ impl Summary {
         }
     }
 
-    /// Whether it is that of one fit ([`Self::of_fit`]).
+    /// Whether it is that of one fit ([`Self::of_fit`]), or of a plan without splits.
     pub fn is_of_fit(&self) -> bool {
         self.splits == 0
     }

@@ -69,6 +69,20 @@ impl<'a> Combiner<'a> {
         found.ok_or_else(|| too_few(&members))
     }
 
+    /// All candidates as members with the plan's weights, where nothing is selected by
+    /// scores.
+    pub(super) fn all_members(&self) -> Vec<Member> {
+        let weights = match self.ensemble {
+            EnsemblePlan::Voting { weights, .. } => weights.as_slice(),
+            _ => &[],
+        };
+        let member = |candidate: usize| Member {
+            candidate,
+            weight: weights.get(candidate).copied().unwrap_or(1.0),
+        };
+        (0..self.expansion.candidates.len()).map(member).collect()
+    }
+
     /// Selects the members of a second stage alone.
     pub(super) fn select(
         &self,

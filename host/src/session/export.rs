@@ -315,7 +315,9 @@ impl<'a> Export<'a> {
     fn head(&self, best: usize, report: &Report) -> ModelHead {
         let prepared = self.prepared;
         let task = self.expansion.single(best, &prepared.refit);
-        let searched = report.results.metrics.iter().map(|metric| {
+        let searched = report.results.metrics.iter();
+        let searched = searched.filter(|_| report.plan.kind.has_splits());
+        let searched = searched.map(|metric| {
             let score = ModelScore {
                 mean: metric.test.mean[best],
                 std: metric.test.std[best],

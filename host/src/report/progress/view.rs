@@ -251,6 +251,7 @@ pub(super) fn said_of(phase: &Phase) -> String {
             format!("scoring the best candidate of {}", counted(*fits, "split"))
         }
         Phase::Searched => "writing the results".to_owned(),
+        Phase::Fitting => "fitting to all rows".to_owned(),
         Phase::Refitting => "fitting the best candidate on all rows".to_owned(),
         Phase::Selecting => "selecting the members of the ensemble".to_owned(),
         Phase::RefittingMembers { members } => {

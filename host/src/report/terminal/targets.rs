@@ -8,7 +8,7 @@ use super::{
     GAP, Paint, Style, TableColumn, fit, notes, plain, render, took, warn, wrap, write_columns,
     write_left_out, write_result,
 };
-use crate::reduce::FitCounts;
+use crate::reduce::{FitCounts, SearchResults};
 use crate::worth::OverTargetScores;
 
 /// The most targets of which each has a block.
@@ -30,9 +30,11 @@ pub fn render_all(reports: &Reports, style: Style) -> String {
 fn write(reports: &Reports, style: Style, out: &mut String) -> fmt::Result {
     let plan = &reports.plan;
     let results = || reports.targets.iter().map(|report| &report.results);
-    let fits: usize = results()
-        .map(|results| results.candidates * results.splits)
-        .sum();
+    let fits_of = |results: &SearchResults| match plan.kind.has_splits() {
+        true => results.candidates * results.splits,
+        false => results.candidates,
+    };
+    let fits: usize = results().map(fits_of).sum();
     let head = format!(
         "{}: {}, {}, {}",
         plan.name,
@@ -98,6 +100,7 @@ fn table(targets: &[Report], style: Style, out: &mut String) -> fmt::Result {
         .iter()
         .map(|report| report.results.metrics[report.ranked_by()].name.clone());
     let scores = bests.iter().map(|best| match best {
+        Some(best) if best.scores.is_empty() => "-".to_owned(),
         Some(best) => format!("{} ± {}", score(best.mean), score(best.std)),
         None => "-".to_owned(),
     });

@@ -13,7 +13,7 @@ use crate::run::event::{Event, Listeners};
 use crate::run::search::run_outside_search;
 use crate::run::tasks::SingleTask;
 use crate::task::TaskFault;
-use crate::worth::{Member, predicted};
+use crate::worth::{Member, PredictedRows, predicted};
 
 /// The refit of a member.
 pub(super) struct MemberRefit {
@@ -58,6 +58,11 @@ impl Export<'_> {
         let Some(combiner) = combiner else {
             return Ok(());
         };
+        if !plan.kind.has_splits() {
+            let members = combiner.all_members();
+            let refits = self.refit_members(&members, plan.output.is_some(), None, listeners)?;
+            return self.write_votes((&combiner, &members), &refits, None, report, features);
+        }
         listeners.emit(Event::EnsembleStarted);
         if plan
             .ensemble
@@ -90,12 +95,26 @@ impl Export<'_> {
             score_holdout(ensemble, rows, &plan)?;
             write(report)?;
         }
+        self.write_votes((&combiner, &members), &refits, rows, report, features)
+    }
+
+    /// Writes the model of members that vote, where the plan has a folder. `rows` are what
+    /// they predict together of rows that they were not fitted on.
+    fn write_votes(
+        &self,
+        (combiner, members): (&Combiner<'_>, &[Member]),
+        refits: &[MemberRefit],
+        rows: Option<PredictedRows>,
+        report: &mut Report,
+        features: &mut FeatureDistributions,
+    ) -> Result<(), SessionError> {
+        let plan = report.plan.clone();
         let Some(folder) = &plan.output else {
             return Ok(());
         };
         let rows = rows.map(|rows| predicted(&rows, scoring(&plan)));
         let training = self.training(rows, report, features)?;
-        let models = self.member_models(&refits, &training, report)?;
+        let models = self.member_models(refits, &training, report)?;
         let head = CompositeHead {
             name: plan.name.clone(),
             rule: Rule::Voting {
