@@ -1,10 +1,16 @@
-//! [`served`]: what the model's guest has to know to answer rows over HTTP.
+//! [`package`]: a model with what its guest has to know to answer rows over HTTP.
+
+use std::collections::BTreeSet;
 
 use arrow_schema::{DataType, TimeUnit};
-use fanout_contract::served::{Holds, ServedColumn, ServedCsv, ServedFeature, ServedTarget};
+use fanout_contract::served::{
+    Holds, SERVES_TOGETHER, ServedColumn, ServedCsv, ServedFeature, ServedMember, ServedMembers,
+    ServedRule, ServedTarget, ServedTogether, package as package_one, package_together,
+};
 use fanout_contract::{CONTRACT, Served};
 
-use super::{Columns, ModelHead};
+use super::combination::named;
+use super::{Columns, Composite, Model, ModelHead, Rule, Votes};
 use crate::dataset::Made;
 
 /// Why a guest can't serve a model.
@@ -26,6 +32,24 @@ pub enum ServedError {
         "the model's guest has no place for a model, or a form that this program does not know"
     )]
     Guest,
+    /// Its members are of several guests.
+    #[error("the members of the model are of {guests} guests, and a component is one of them")]
+    Guests {
+        /// How many.
+        guests: usize,
+    },
+    /// Its guest is of a version that serves one model alone.
+    #[error("the model's guest serves one model alone, and this one has {members} members")]
+    Alone {
+        /// How many.
+        members: usize,
+    },
+    /// Predictions of two targets would have one name.
+    #[error("two columns of predictions would be called `{name}`")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// It does not fit into a component.
     #[error("the model has {bytes} bytes; a component's memory has no room for them")]
     TooLarge {
@@ -34,11 +58,122 @@ pub enum ServedError {
     },
 }
 
+/// The package of a model, one or several, for its guest, whose component `guest` is, where
+/// that is known.
+///
+/// # Errors
+/// If a guest can't make its features, or not serve all its members.
+pub fn package(model: &Model, guest: Option<&[u8]>) -> Result<Vec<u8>, ServedError> {
+    let composite = match model {
+        Model::One(file) => return Ok(package_one(&served(&file.head)?, &file.fitted)),
+        Model::Composite(composite) => composite,
+    };
+    let members = composite.members();
+    let guests: BTreeSet<_> = members.iter().map(|member| member.head.guest).collect();
+    if guests.len() > 1 {
+        let guests = guests.len();
+        return Err(ServedError::Guests { guests });
+    }
+    if guest.is_some_and(|guest| memchr::memmem::find(guest, &SERVES_TOGETHER).is_none()) {
+        let members = members.len();
+        return Err(ServedError::Alone { members });
+    }
+    let together = together(model, composite)?;
+    let fitted: Vec<&[u8]> = members.iter().map(|member| &member.fitted[..]).collect();
+    Ok(package_together(&together, &fitted))
+}
+
+/// The document of several models.
+fn together(model: &Model, composite: &Composite) -> Result<ServedTogether, ServedError> {
+    let (rule, members) = (&composite.head().rule, composite.members());
+    let Served {
+        contract,
+        columns,
+        features,
+        csv,
+        ..
+    } = served(model.reads())?;
+    let of_groups = rule.groups(members.len()).into_iter();
+    let groups = of_groups.zip(rule.of_groups(members.len()));
+    let side_by_side = !rule.is_of_one_target();
+    let (mut targets, mut names) = (Vec::new(), BTreeSet::new());
+    for (group, rule) in groups {
+        let head = &members[group.start].head;
+        let classes = head.target.classes.iter();
+        let columns = classes.map(|class| format!("probability_{class}"));
+        for column in columns.chain(["prediction".to_owned()]) {
+            let name = named(&column, head.target_name());
+            if side_by_side && !names.insert(name.clone()) {
+                return Err(ServedError::SameName { name });
+            }
+        }
+        targets.push(ServedMembers {
+            members: group.len(),
+            rule: served_rule(rule, head),
+        });
+    }
+    let members = members.iter().map(|member| {
+        let head = &member.head;
+        ServedMember {
+            run: head.run.to_string(),
+            trainer: head.label(),
+            steps: head.steps.iter().map(|step| step.step.clone()).collect(),
+            target: served_target(head),
+            size: member.fitted.len() as u64,
+        }
+    });
+    Ok(ServedTogether {
+        contract,
+        name: composite.head().name.clone(),
+        columns,
+        features,
+        csv,
+        members: members.collect(),
+        targets,
+        side_by_side,
+        chain: match rule {
+            Rule::Chain { order } => order.clone(),
+            _ => Vec::new(),
+        },
+    })
+}
+
+fn served_rule(rule: Option<&Rule>, head: &ModelHead) -> ServedRule {
+    match rule {
+        Some(Rule::Voting { votes, weights }) => {
+            let weights = weights.clone();
+            match votes {
+                // Numbers have no majority.
+                Votes::Majority if !head.target.classes.is_empty() => {
+                    ServedRule::Majority { weights }
+                }
+                _ => ServedRule::Mean { weights },
+            }
+        }
+        Some(Rule::Stacking { features }) => ServedRule::Stacking {
+            features: features.clone(),
+        },
+        _ => ServedRule::Only,
+    }
+}
+
+fn served_target(head: &ModelHead) -> ServedTarget {
+    let target = &head.target;
+    ServedTarget {
+        name: head.target_name().to_owned(),
+        learning: target.learning,
+        classes: target.classes.clone(),
+        texts: Columns::new(head, false).labels_are_texts(),
+        positive: target.positive().map(str::to_owned),
+        threshold: target.threshold,
+    }
+}
+
 /// The document of a model.
 ///
 /// # Errors
 /// If a guest can't make its features.
-pub fn served(head: &ModelHead) -> Result<Served, ServedError> {
+fn served(head: &ModelHead) -> Result<Served, ServedError> {
     let (recipe, reading) = (&head.recipe, &head.reading);
     let columns = recipe.columns.iter().map(|column| {
         let mut readers = recipe.readers(&column.name);
@@ -80,21 +215,13 @@ pub fn served(head: &ModelHead) -> Result<Served, ServedError> {
             made: feature.made.clone(),
         }
     });
-    let target = &head.target;
     Ok(Served {
         contract: CONTRACT,
         name: head.name.clone(),
         run: head.run.to_string(),
         trainer: head.label(),
         steps: head.steps.iter().map(|step| step.step.clone()).collect(),
-        target: ServedTarget {
-            name: recipe.target.name.clone(),
-            learning: target.learning,
-            classes: target.classes.clone(),
-            texts: Columns::new(head, false).labels_are_texts(),
-            positive: target.positive().map(str::to_owned),
-            threshold: target.threshold,
-        },
+        target: served_target(head),
         features: features.collect(),
         columns: columns.collect::<Result<_, _>>()?,
         csv: ServedCsv {
