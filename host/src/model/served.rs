@@ -250,3 +250,79 @@ fn holds(kind: &DataType) -> Option<Holds> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use fanout_contract::served::unpack;
+
+    use super::super::composite::tests::{chain, composite, ensembles, member};
+    use super::*;
+
+    #[test]
+    fn a_package_of_several_models_has_what_a_guest_makes_of_them() {
+        let model = Model::Composite(ensembles());
+        let bytes = package(&model, Some(&SERVES_TOGETHER)).unwrap();
+        let (together, fitted) = unpack(&bytes).unwrap();
+        let expected: Vec<&[u8]> = model
+            .members()
+            .iter()
+            .map(|file| &file.fitted[..])
+            .collect();
+        assert_eq!(fitted, expected);
+        assert!(together.side_by_side && together.chain.is_empty());
+        let weights = vec![1.0, 3.0];
+        let features = vec!["candidate_0".to_owned()];
+        let rules: Vec<_> = together
+            .targets
+            .into_iter()
+            .map(|target| target.rule)
+            .collect();
+        let expected = [
+            ServedRule::Mean { weights },
+            ServedRule::Only,
+            ServedRule::Stacking { features },
+        ];
+        assert_eq!(rules, expected);
+        let bytes = package(&Model::Composite(chain()), None).unwrap();
+        let (together, _) = unpack(&bytes).unwrap();
+        assert_eq!(together.chain, [2, 0, 1]);
+        // What the first of the chain reads, and not what others predict.
+        let names: Vec<&str> = together
+            .features
+            .iter()
+            .map(|it| it.name.as_str())
+            .collect();
+        assert_eq!(names, ["x"]);
+        let bytes = package(&Model::One(member("a", b"guest").into()), None).unwrap();
+        let (one, fitted) = unpack(&bytes).unwrap();
+        assert!(!one.side_by_side && one.members.len() == 1);
+        assert_eq!(fitted, [b"the model of a"]);
+    }
+
+    #[test]
+    fn what_no_guest_serves_as_a_whole_is_refused() {
+        let refused = |members: Vec<crate::model::ModelFile>, guest: Option<&[u8]>| {
+            let model = Model::Composite(composite(members).unwrap());
+            package(&model, guest).unwrap_err().to_string()
+        };
+        let of_two = vec![member("a", b"one"), member("b", b"two")];
+        let told = refused(of_two, None);
+        assert_eq!(
+            told,
+            "the members of the model are of 2 guests, and a component is one of them"
+        );
+        let same = || ["a", "b"].map(|name| member(name, b"one")).to_vec();
+        let told = refused(same(), Some(b"a guest of before"));
+        assert_eq!(
+            told,
+            "the model's guest serves one model alone, and this one has 2 members"
+        );
+        let mut clash = vec![member("a", b"one"), member("a_no", b"one")];
+        clash[0].head.target.classes = vec!["no".to_owned(), "no_yes".to_owned()];
+        let told = refused(clash, None);
+        assert_eq!(
+            told,
+            "two columns of predictions would be called `probability_a_no_yes`"
+        );
+    }
+}

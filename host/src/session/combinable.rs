@@ -33,9 +33,11 @@ pub(super) fn check_members(plan: &CheckedPlan) -> Result<(), PlanError> {
     let Some(members) = plan.ensemble.as_ref().and_then(EnsemblePlan::members) else {
         return Ok(());
     };
+    if *members == MembersPlan::BestPerTrainer {
+        return Ok(());
+    }
     let candidates = Candidates::of_arms(plan.arms());
     match members {
-        MembersPlan::BestPerTrainer => Ok(()),
         MembersPlan::Best(wanted) if candidates.len() < *wanted as usize => {
             let count = candidates.len();
             let message =
@@ -43,7 +45,7 @@ pub(super) fn check_members(plan: &CheckedPlan) -> Result<(), PlanError> {
             let hint = "name fewer members, or search more candidates".to_owned();
             Err(plan.mistake("ensemble.members", message, Some(hint)))
         }
-        MembersPlan::Best(_) => Ok(()),
+        MembersPlan::BestPerTrainer | MembersPlan::Best(_) => Ok(()),
         MembersPlan::Named(_) => {
             let mistake = |at: usize, message: String, hint: String| {
                 plan.mistake(&format!("ensemble.members.{at}"), message, Some(hint))
