@@ -222,6 +222,65 @@ fn soft_votes_are_those_of_scikit_learn() {
 }
 
 #[test]
+fn members_are_candidates_that_the_plan_names() {
+    let fanout = Fanout::new();
+    let searched = MEMBERS
+        .replace(
+            "{name: k_neighbors}",
+            "{name: k_neighbors}\n    search: {params: {n_neighbors: [1, 5, 9]}}",
+        )
+        .replace("params: {C: 0.1, ", "params: {")
+        .replace(
+            "steps: [{step: standard_scaler}]",
+            "steps: [{step: standard_scaler}]\n    search: {params: {C: [0.01, 0.1]}}",
+        );
+    let ensemble = "ensemble:\n  method: voting\n  voting: soft\n  weights: [1, 2, 3]\n  members: \
+                    [0, {trainer: k_neighbors, params: {n_neighbors: 5}}, {params: {C: 0.1}}]\n\
+                    output: out\n";
+    let report = fanout.json(&[&plan(&fanout, &searched, ensemble)]);
+    let found = &report["ensemble"];
+    let members = found["members"].as_array().unwrap();
+    let members: Vec<u64> = members
+        .iter()
+        .map(|member| member["candidate"].as_u64().unwrap())
+        .collect();
+    assert_eq!(members, [0, 2, 5]);
+    assert_eq!(found["named"], true);
+    assert_eq!(found["selected_from"], 6);
+    let vectors = vectors();
+    let scores = numbers(&found["scores"]["accuracy"]["splits"]);
+    assert_close(&scores, &numbers(&vectors["soft_accuracy"]), 1e-12);
+    let data = example("data/breast_cancer.csv");
+    let model = predicted(&fanout, "out/model.fanout", &data, true);
+    let ones = parsed(&model["probability_malignant"]);
+    assert_close(&ones, &numbers(&vectors["soft"]), 1e-6);
+    // None is selected: on every split they are the same.
+    assert_eq!(found["left_out"]["scores"], found["scores"]);
+    let sentences = found["sentences"].to_string();
+    assert!(
+        sentences.contains("as the plan names the members"),
+        "{sentences}"
+    );
+
+    // A named candidate without a score is told of, when all others are there.
+    let failing = "trainers:\n- trainer: {name: k_neighbors}\n  search: {params: {n_neighbors: \
+                   [5, 9, 500]}}\nerror_score: nan\nfamilies: off\n";
+    let plan = fanout.write(
+        "plan.yaml",
+        &format!(
+            "dataset: {{source: {data}, target: diagnosis}}\n{failing}cv: {{n_splits: 3}}\n\
+             ensemble: {{method: voting, members: [0, 2]}}\noutput: failed\n"
+        ),
+    );
+    let output = fanout.run(&["run", &plan]);
+    let told = text(&output.stderr);
+    assert!(!output.status.success());
+    let why = "a candidate that `members` names has no score on every split";
+    assert!(told.contains(why), "{told}");
+    assert!(fanout.path("failed/cv_results.csv").exists());
+}
+
+#[test]
 fn hard_votes_are_those_of_scikit_learn() {
     let fanout = Fanout::new();
     let ensemble = "ensemble: {method: voting}\noutput: out\n";
@@ -364,6 +423,129 @@ fn a_run_that_was_killed_between_stages_goes_on() {
     let source = example("data/breast_cancer.csv");
     let of = |folder: &str| predicted(&fanout, &format!("{folder}/model.fanout"), &source, true);
     assert_eq!(of("whole"), of("killed"));
+}
+
+/// A second stage whose fits take a while each, and are made in parts.
+const SLOW: &str = "{method: stacking, members: 3, final_estimator: {name: random_forest, params: \
+                    {n_estimators: 60000, min_samples_leaf: 20, random_state: 3}}}";
+
+/// What was made behind the start of the second stage, by a log of events: of its splits and
+/// of its refit, the fits or parts that were made and those that the store had.
+#[derive(Debug, Default, PartialEq)]
+struct SecondStage {
+    parts_of_splits: [usize; 2],
+    splits: [usize; 2],
+    parts_of_refit: [usize; 2],
+}
+
+impl SecondStage {
+    fn of(fanout: &Fanout, log: &str) -> Self {
+        let log = std::fs::read_to_string(fanout.path(log)).unwrap();
+        let events = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        let mut events =
+            events.skip_while(|event: &Value| event["event"] != "second_stage_started");
+        let mut found = Self::default();
+        let mut is_refit = false;
+        assert!(events.next().is_some(), "{log}");
+        for event in events {
+            let count = match event["event"].as_str().unwrap() {
+                "run_finished" => {
+                    is_refit = true;
+                    continue;
+                }
+                "part_finished" if is_refit => &mut found.parts_of_refit,
+                "part_finished" => &mut found.parts_of_splits,
+                "task_finished" => &mut found.splits,
+                _ => continue,
+            };
+            assert_eq!(event["fault"], Value::Null, "{event}");
+            count[usize::from(event["reused"] == true)] += 1;
+        }
+        found
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_inside_the_second_stage_goes_on_there() {
+    let fanout = Fanout::new();
+    let slow = GREEDY.replace("{method: greedy, size: 15}", SLOW);
+    let plan = plan(&fanout, &slow.replace("output: out\n", ""), "");
+    let logged = ["--workers", "2", "--events"];
+    let whole = results::results(
+        &fanout,
+        &plan,
+        "whole",
+        &[&logged[..], &["whole.jsonl"]].concat(),
+    );
+    let all = SecondStage::of(&fanout, "whole.jsonl");
+    let made = |counts: [usize; 2]| {
+        assert_eq!(counts[1], 0, "{all:?}");
+        counts[0]
+    };
+    let (parts, splits) = (made(all.parts_of_splits), made(all.splits));
+    let of_refit = made(all.parts_of_refit);
+    assert!(splits == 4 && parts >= 8 && of_refit >= 4, "{all:?}");
+
+    // Where it is killed: behind the last of these events.
+    let start = "second_stage_started";
+    for (folder, way) in [
+        ("in_parts", &[start, "part_finished", "part_finished"][..]),
+        ("in_splits", &[start, "task_finished"]),
+        ("in_refit", &[start, "run_finished", "part_finished"]),
+    ] {
+        let store = format!("{folder}.store");
+        let mut child = fanout
+            .command()
+            .args(["run", &plan, "--output", folder, "--store", &store])
+            .args([&logged[..], &["-"]].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for name in way {
+            let line = lines.find(|line| {
+                let event: Value = serde_json::from_str(line.as_ref().unwrap()).unwrap();
+                event["event"] == *name
+            });
+            assert!(line.is_some(), "{folder}: {name}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!fanout.path(folder).join("model.fanout").exists());
+
+        let log = format!("{folder}.jsonl");
+        let after = results::results(&fanout, &plan, folder, &[&logged[..], &[&log]].concat());
+        assert_eq!(crate::program::made(&after.report), 0, "{folder}");
+        let found = SecondStage::of(&fanout, &log);
+        let context = format!("{folder}: {found:?} of {all:?}");
+        let [parts_made, parts_kept] = found.parts_of_splits;
+        let [splits_made, splits_kept] = found.splits;
+        let [refit_made, refit_kept] = found.parts_of_refit;
+        assert_eq!(splits_made + splits_kept, splits, "{context}");
+        match folder {
+            "in_parts" => {
+                assert!(parts_kept >= 2 && splits_made > 0, "{context}");
+                assert_eq!(refit_kept, 0, "{context}");
+                assert_eq!(refit_made, of_refit, "{context}");
+            }
+            "in_splits" => {
+                // No part is made again, and none is asked for of what is done.
+                assert!(splits_kept >= 1 && parts_made == 0, "{context}");
+                assert!(parts_kept < parts, "{context}");
+            }
+            _ => {
+                assert_eq!((splits_made, parts_made + parts_kept), (0, 0), "{context}");
+                assert!(refit_kept >= 1, "{context}");
+                assert_eq!(refit_made + refit_kept, of_refit, "{context}");
+            }
+        }
+        assert_eq!(
+            after.report["ensemble"], whole.report["ensemble"],
+            "{folder}"
+        );
+        assert_eq!(whole.differing(&after), [""; 0], "{folder}");
+    }
 }
 
 #[test]

@@ -80,6 +80,11 @@ impl Flights {
         if ["late", "distance"].contains(&case.target) {
             plan["dataset"]["learn"] = json!("regression");
         }
+        self.fit_plan(&plan);
+    }
+
+    /// Fits a plan, and predicts the rows.
+    fn fit_plan(&self, plan: &Value) {
         let plan = self.0.write("plan.yaml", &plan.to_string());
         self.0.json(&[&plan, "--output", "out", "--without-guest"]);
         let mut all = vec![
@@ -109,6 +114,11 @@ impl Flights {
 
     /// What `compare.py` prints.
     fn compare(&self, opset: &str) -> Value {
+        self.compare_targets(opset, "")
+    }
+
+    /// The same of several targets, with commas between their names.
+    fn compare_targets(&self, opset: &str, targets: &str) -> Value {
         let exported = self.export(opset);
         assert!(exported.status.success(), "{}", text(&exported.stderr));
         let compared = Command::new(&*PYTHON)
@@ -118,6 +128,8 @@ impl Flights {
                 "predicted.csv",
                 "--concat",
                 "flight=carrier,dest",
+                "--targets",
+                targets,
             ])
             .current_dir(self.0.here.path())
             .output()
@@ -144,6 +156,93 @@ impl Flights {
             );
         }
     }
+}
+
+impl Flights {
+    /// Fits a plan of these fields, and holds its forms in ONNX against its predictions.
+    fn check_together(&self, dataset: Value, more: Value, targets: &str) {
+        let mut plan = json!({
+            "name": "together",
+            "dataset": {
+                "source": "train.csv",
+                "features": FEATURES_OF_TARGETS,
+                "columns": {"how_far": {"ordered": ["near", "middle", "far"]}},
+            },
+            "trainers": [
+                {"trainer": {"name": "random_forest", "params": {"n_estimators": 8}}},
+                {"trainer": {"name": "k_neighbors"}, "steps": numbers()},
+            ],
+            "cv": {"method": "k_fold", "n_splits": 2},
+        });
+        for (key, value) in dataset.as_object().unwrap() {
+            plan["dataset"][key] = value.clone();
+        }
+        for (key, value) in more.as_object().unwrap() {
+            plan[key] = value.clone();
+        }
+        self.fit_plan(&plan);
+        for opset in ["21", "16"] {
+            let found = self.compare_targets(opset, targets);
+            let of = format!("{dataset} {more} {opset}: {found}");
+            assert_eq!(found["rows"], 1200, "{of}");
+            assert_eq!(found["others"], 0, "{of}");
+            let greatest = found["greatest"].as_f64();
+            let is_close = greatest.is_some_and(|greatest| greatest <= TOLERANCE);
+            assert!(is_close, "{of}");
+        }
+    }
+}
+
+const FEATURES_OF_TARGETS: [&str; 7] = [
+    "month",
+    "sched_dep_time",
+    "distance",
+    "dep_delay",
+    "carrier",
+    "dest",
+    "how_far",
+];
+
+/// Several targets and ensembles are one graph.
+#[test]
+fn models_of_several_members_predict_the_same() {
+    let flights = Flights::new();
+    let all = json!({"targets": [
+        {"column": "cancelled", "positive": 1},
+        "origin",
+        {"column": "late", "learn": "regression"},
+    ]});
+    let names = "cancelled,origin,late";
+    let one = |target: &str| json!({"target": target});
+    flights.check_together(all.clone(), json!({}), names);
+    let voting = json!({"method": "voting", "voting": "soft", "weights": [1, 2]});
+    flights.check_together(all.clone(), json!({"ensemble": voting}), names);
+    let classes = json!({"targets": ["cancelled", "origin"]});
+    let tuned = json!({"threshold": "f1", "scoring": "roc_auc"});
+    let binary = json!({"targets": [
+        {"column": "cancelled", "positive": 1},
+        {"column": "late", "above": 15},
+    ]});
+    flights.check_together(binary, tuned, "cancelled,late_above_15");
+    let chain = json!({"targets": classes["targets"], "chain": ["origin", "cancelled"]});
+    flights.check_together(chain, json!({}), "cancelled,origin");
+    let chain = json!({"targets": all["targets"], "chain": ["cancelled", "origin", "late"]});
+    flights.check_together(chain, json!({}), names);
+    for target in ["cancelled", "origin"] {
+        let hard = json!({"ensemble": {"method": "voting", "weights": [1, 1.5]}});
+        flights.check_together(one(target), hard, "");
+        for (last, passthrough) in [("logistic_regression", false), ("random_forest", true)] {
+            let stacking = json!({
+                "method": "stacking",
+                "final_estimator": {"name": last},
+                "passthrough": passthrough,
+            });
+            flights.check_together(one(target), json!({"ensemble": stacking}), "");
+        }
+    }
+    let stacking = json!({"method": "stacking", "final_estimator": {"name": "ridge"}});
+    let number = json!({"target": "late", "learn": "regression", "missing_target": "drop"});
+    flights.check_together(number, json!({"ensemble": stacking}), "");
 }
 
 /// Steps that leave numbers without missing ones.

@@ -1,6 +1,8 @@
 //! Plans with several targets.
 
 mod chain;
+mod ensembles;
+mod served;
 
 use std::fs;
 
@@ -365,7 +367,7 @@ fn what_a_model_of_all_targets_can_not_do_is_refused_with_the_reason() {
     fanout.json(&[&plan, "--output", "out", "--without-guest"]);
     fanout.write("new.csv", "x,z\n11,5\n0,3\n");
     let model = "out/model.fanout";
-    let refused: [(&[&str], &str); 6] = [
+    let refused: [(&[&str], &str); 4] = [
         (&["retrain", model], "a retraining is of one"),
         (&["model", "importance", model], "importances are of one"),
         (
@@ -375,14 +377,6 @@ fn what_a_model_of_all_targets_can_not_do_is_refused_with_the_reason() {
         (
             &["model", "dependence", model, "new.csv"],
             "partial dependence is of one",
-        ),
-        (
-            &["model", "export", model, "--onnx", "model.onnx"],
-            "a file of ONNX is of one",
-        ),
-        (
-            &["model", "export", model, "--component", "model.wasm"],
-            "a component serves the predictions of one",
         ),
     ];
     for (arguments, why) in refused {

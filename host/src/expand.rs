@@ -11,6 +11,7 @@ mod family;
 mod groups;
 mod identity;
 mod ids;
+mod members;
 mod sampler;
 mod search;
 mod separate;
@@ -31,6 +32,7 @@ pub use candidates::{Candidates, TRAINER};
 pub use cuts::fit_seconds;
 pub use groups::TaskGroup;
 pub use identity::{FamilyTask, TaskIdentity};
+pub use members::{MemberError, member};
 
 use crate::dataset::SplitPart;
 use crate::digest::Digest;

@@ -1,8 +1,8 @@
 //! [`Model`]: what a file `model.fanout` holds: a [`ModelFile`], one fitted model with all
 //! that it takes to use it, or a [`Composite`] of several with a [`Rule`]; [`predict()`],
-//! which applies it to rows of any source, in the guests that made it; [`export()`], which
+//! which applies it to rows of any source, in the guests that made it; [`export_onnx()`], which
 //! has a guest write its model for others; and [`with_model()`], which makes a component of
-//! the guest that has the model inside and answers rows over HTTP.
+//! the guest that has a [`package()`] of the model inside and answers rows over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -23,26 +23,29 @@ mod dependence;
 mod export;
 mod file;
 mod form;
+mod onnx;
 mod output;
 mod predict;
 mod predictions;
+mod rule;
 mod served;
 mod training;
-pub mod votes;
+mod votes;
 
 pub use chain::Link;
 pub use combination::{Combination, Wanted};
 pub use component::with_model;
-pub use composite::{Composite, CompositeError, CompositeHead, Model, Rule};
+pub use composite::{Composite, CompositeError, CompositeHead, Model};
 pub use contributions::DrawnContributions;
 pub use dependence::{FeatureDependence, PartialDependence};
-pub use export::{ExportError, export};
+pub use export::{ExportError, export_onnx};
 pub use file::ModelFile;
 pub use form::ModelFileError;
 pub use output::RowWriter;
 pub use predict::{PredictError, Predicted, Predictor, predict};
 pub use predictions::{Columns, PredictionTable};
-pub use served::{ServedError, served};
+pub use rule::{Rule, TargetMembers};
+pub use served::{ServedError, package};
 pub use training::{Distribution, Observed, QUANTILES, Training, bin, sorted};
 pub use votes::Votes;
 

@@ -33,7 +33,7 @@ use fanout_contract::Split;
 use crate::dataset::{self, Prepared, Warning};
 use crate::error::chained;
 use crate::expand::Expansion;
-use crate::model::{Composite, CompositeHead, ModelFile, Rule};
+use crate::model::{Composite, CompositeHead, Model, Rule, TargetMembers};
 use crate::pool::PoolError;
 use crate::reduce::Lead;
 use crate::report::{Report, Reports, Usage};
@@ -191,14 +191,14 @@ fn execute_at(
 }
 
 /// Runs searches, exports what they found, and keeps their summaries. Returns the reports
-/// and the model files that were written.
+/// and the models that were written.
 fn together(
     openings: &[Opening<'_>],
     opened: &mut [Opened],
     over: &mut OverTargets,
     options: &Options,
     listeners: &mut Listeners<'_>,
-) -> Result<(Vec<Report>, Vec<Option<ModelFile>>), SessionError> {
+) -> Result<(Vec<Report>, Vec<Option<Model>>), SessionError> {
     let mut reports = searched(openings, opened, options, listeners)?;
     for (opened, report) in opened.iter_mut().zip(&reports) {
         opened.expansion.note_times(&report.results.fit_time.mean);
@@ -252,12 +252,24 @@ fn exports<'a>(
     exports.collect()
 }
 
-/// The model of several targets; `None` where one of these has no model file.
-fn composite(name: &str, rule: Rule, models: Vec<Option<ModelFile>>) -> Option<Composite> {
-    let members: Vec<ModelFile> = models.into_iter().collect::<Option<_>>()?;
-    if members.len() < 2 {
+/// The model of several targets; `None` where one of these has no model.
+fn composite(name: &str, rule: Rule, models: Vec<Option<Model>>) -> Option<Composite> {
+    let models: Vec<Model> = models.into_iter().collect::<Option<_>>()?;
+    if models.len() < 2 {
         return None;
     }
+    let rule = match models.iter().any(|model| model.rule().is_some()) {
+        false => rule,
+        true => {
+            let target = |model: &Model| TargetMembers {
+                members: model.members().len(),
+                rule: model.rule().cloned().map(Box::new),
+            };
+            let targets = models.iter().map(target).collect();
+            Rule::Ensembles { targets }
+        }
+    };
+    let members = models.into_iter().flat_map(Model::into_members).collect();
     let head = CompositeHead {
         name: name.to_owned(),
         rule,

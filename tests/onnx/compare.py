@@ -1,11 +1,12 @@
 """Compares a model of ONNX with the predictions of `fanout predict`, by ONNX Runtime.
 
-    compare.py MODEL ROWS [--concat FEATURE=A,B...]
+    compare.py MODEL ROWS [--concat FEATURE=A,B...] [--targets A,B...]
 
 ROWS is a CSV file of `fanout predict --keep … --probabilities`: the features, and
 behind them `prediction` and, of classes, `probability_<class>`. Prints a JSON object:
 the number of rows, of those whose class differs, and the greatest difference of a
-probability, or of a number relative to 1 and its size. Rows are run all at once, and
+probability, or of a number relative to 1 and its size; of several targets, the sum and
+the greatest of all. Rows are run all at once, and
 the first of them one by one, since ONNX Runtime divides its work otherwise then.
 """
 
@@ -48,19 +49,23 @@ def run(session, values):
     return dict(zip(names, session.run(None, values)))
 
 
-def differences(found, rows):
-    """The number of other classes, and the greatest difference of numbers."""
-    if "variable" in found:
-        expected = numpy.array([float(row["prediction"]) for row in rows])
-        sizes = numpy.maximum(1, numpy.abs(expected))
-        return 0, numpy.abs(found["variable"].ravel() - expected) / sizes
-    labels = [str(label) for label in found["label"]]
-    others = sum(label != row["prediction"] for label, row in zip(labels, rows))
-    names = [name for name in rows[0] if name.startswith("probability_")]
-    if not names:
-        return others, numpy.zeros(1)
-    expected = numpy.array([[float(row[name]) for name in names] for row in rows])
-    return others, numpy.abs(found["probabilities"] - expected)
+def differences(found, rows, targets):
+    """The number of other classes, and the differences of numbers."""
+    others, apart = 0, []
+    for end in [f"_{target}" for target in targets] or [""]:
+        prediction = f"prediction{end}"
+        if f"variable{end}" in found:
+            expected = numpy.array([float(row[prediction]) for row in rows])
+            sizes = numpy.maximum(1, numpy.abs(expected))
+            apart.append((numpy.abs(found[f"variable{end}"].ravel() - expected) / sizes).max())
+            continue
+        labels = [str(label) for label in found[f"label{end}"]]
+        others += sum(label != row[prediction] for label, row in zip(labels, rows))
+        names = [name for name in rows[0] if name.startswith(f"probability{end}_")]
+        if names:
+            expected = numpy.array([[float(row[name]) for name in names] for row in rows])
+            apart.append(numpy.abs(found[f"probabilities{end}"] - expected).max())
+    return others, numpy.array(apart or [0.0])
 
 
 def main():
@@ -68,7 +73,9 @@ def main():
     parser.add_argument("model")
     parser.add_argument("rows")
     parser.add_argument("--concat", action="append", default=[])
+    parser.add_argument("--targets", default="")
     arguments = parser.parse_args()
+    targets = arguments.targets.split(",") if arguments.targets else []
     concats = (concat.split("=") for concat in arguments.concat)
     concats = {name: parts.split(",") for name, parts in concats}
 
@@ -84,11 +91,11 @@ def main():
     except Exception as error:  # ONNX Runtime has one class of error a code.
         print(json.dumps({"error": str(error)}))
         return
-    others, apart = differences(found, rows)
+    others, apart = differences(found, rows, targets)
     greatest = float(apart.max())
     for row in range(min(ALONE, len(rows))):
         alone = {name: column[row : row + 1] for name, column in values.items()}
-        other, apart = differences(run(session, alone), rows[row : row + 1])
+        other, apart = differences(run(session, alone), rows[row : row + 1], targets)
         others += other
         greatest = max(greatest, float(apart.max()))
     # NaN is the greatest difference, and no number of JSON.

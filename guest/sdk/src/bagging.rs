@@ -17,21 +17,25 @@ use std::any::Any;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::asked::{Added, Asked};
 use self::draw::{Draw, Sampler};
-use self::mean::{Sums, joined, owned};
+use self::mean::Sums;
+use self::model::{BaggedModel, Member, OpenModel};
 use self::out_of_bag::OutOfBag;
 use crate::contract::bagging::{BOOTSTRAP, N_ESTIMATORS, OOB_SCORE, PREFIX, SEED};
 use crate::contract::{CONTRACT, ImportanceKind, Importances};
+use crate::equal::EqualParts;
 use crate::explanation::Contributions;
 use crate::offer::{ModelBytes, Offer, cannot_adopt, cannot_share};
-use crate::trainer::{Prediction, PredictionBuf, PredictionValues};
+use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Params, Pipeline, Scorer, Table, TrainerDescription, onnx};
 
+mod asked;
 mod draw;
 mod mean;
+mod model;
 mod out_of_bag;
 #[cfg(test)]
 mod tests;
@@ -53,59 +57,6 @@ struct BaggedData {
     matrix: Matrix,
     /// The trainer's prepared data of all columns, once a member takes all.
     whole: OnceCell<Box<dyn Any>>,
-}
-
-/// A model, or a part of one.
-#[derive(Serialize, Deserialize)]
-struct BaggedModel {
-    /// Without steps: the features, by name.
-    features: Pipeline,
-    /// The members of the whole model.
-    count: u32,
-    /// The index of the first of these members.
-    start: u32,
-    members: Vec<Member>,
-    /// Of a part, if a score of it is wanted.
-    out_of_bag: Option<OutOfBag>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Member {
-    /// The columns that it was fitted on; `None` for all.
-    columns: Option<Vec<u32>>,
-    /// How many bytes of its model are those of the first of these members, such as the
-    /// names of the features.
-    shared: u32,
-    /// The rest of it, in the format of the trainer's models.
-    rest: Vec<u8>,
-}
-
-impl Member {
-    /// `first` is the model of the first member, `None` for that itself.
-    fn new(columns: Option<Vec<u32>>, model: Vec<u8>, first: Option<&[u8]>) -> Self {
-        let pairs = first.unwrap_or_default().iter().zip(&model);
-        let shared = pairs.take_while(|(a, b)| a == b).count();
-        Self {
-            columns,
-            shared: shared as u32,
-            rest: model[shared..].to_vec(),
-        }
-    }
-
-    /// The model, by that of the first member; `None` if it is damaged.
-    fn model(&self, first: &[u8]) -> Option<Vec<u8>> {
-        let shared = first.get(..self.shared as usize)?;
-        Some([shared, &self.rest].concat())
-    }
-}
-
-/// The columns and the model of a [`Member`].
-type OpenMember = (Option<Vec<u32>>, Box<dyn Any>);
-
-/// A model that is open for predictions.
-struct OpenModel {
-    features: Pipeline,
-    members: Vec<OpenMember>,
 }
 
 impl Bagging {
@@ -280,22 +231,6 @@ impl Bagging {
             values: sums.mean(),
         })
     }
-
-    /// Writes a part of a model, or a whole one, of which the score out of bag is left.
-    fn written(mut model: BaggedModel, is_part: bool) -> Result<ModelBytes, Fault> {
-        let out_of_bag = model.out_of_bag.take_if(|_| !is_part);
-        let bytes = postcard::to_allocvec(&model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
-        Ok(ModelBytes {
-            bytes,
-            oob_score: out_of_bag.and_then(|sums| sums.score()),
-        })
-    }
-
-    fn read(bytes: &[u8]) -> Result<BaggedModel, Fault> {
-        postcard::from_bytes(bytes)
-            .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
-    }
 }
 
 impl Offer for Bagging {
@@ -396,43 +331,11 @@ impl Offer for Bagging {
             members: fitted,
             out_of_bag,
         };
-        Self::written(model, job.part.is_some())
+        model.written(job.part.is_some())
     }
 
     fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault> {
-        // The bytes of each are dropped as it is read.
-        let mut parts = parts.into_iter().map(|part| Self::read(&part));
-        let not_parts = || not_parts(self.0);
-        let mut whole = parts.next().ok_or_else(not_parts)??;
-        for part in parts {
-            let part = part?;
-            let next = whole.start as usize + whole.members.len();
-            if part.start as usize != next
-                || part.count != whole.count
-                || part.features != whole.features
-            {
-                return Err(not_parts());
-            }
-            let first = |model: &BaggedModel| model.members.first().map(|it| it.rest.clone());
-            let (Some(of_whole), Some(of_part)) = (first(&whole), first(&part)) else {
-                return Err(not_parts());
-            };
-            for member in part.members {
-                let model = member.model(&of_part).ok_or_else(not_parts)?;
-                whole
-                    .members
-                    .push(Member::new(member.columns, model, Some(&of_whole)));
-            }
-            whole.out_of_bag = match (whole.out_of_bag, part.out_of_bag) {
-                (Some(sums), Some(more)) => Some(sums.merge(&more).ok_or_else(not_parts)?),
-                (None, None) => None,
-                _ => return Err(not_parts()),
-            };
-        }
-        if whole.start > 0 || whole.members.len() != whole.count as usize {
-            return Err(not_parts());
-        }
-        Self::written(whole, false)
+        BaggedModel::merge(parts, &|| not_parts(self.0))?.written(false)
     }
 
     fn score(
@@ -450,17 +353,20 @@ impl Offer for Bagging {
         asked.pass_on(&predicted.values, classes, 0, scorer)
     }
 
-    fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault> {
-        let model = Self::read(model)?;
-        let first = model.members.first().map(|first| first.rest.clone());
+    fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {
+        let BaggedModel {
+            features, members, ..
+        } = BaggedModel::read(model)?;
+        let first = members.first().map(|first| first.rest.clone());
         let first = first.unwrap_or_default();
-        let members = model.members.into_iter().map(|member| {
+        // One after the other: what is equal is held once from the beginning.
+        let members = members.into_iter().map(|member| {
             let model = member.model(&first).ok_or_else(|| not_parts(self.0))?;
-            Ok((member.columns, self.0.open(&model)?))
+            Ok((member.columns, self.0.open_beside(&model, parts)?))
         });
         Ok(Box::new(OpenModel {
-            features: model.features,
             members: members.collect::<Result<_, Fault>>()?,
+            features,
         }))
     }
 
@@ -519,120 +425,6 @@ impl Offer for Bagging {
             features,
             importances: means,
         })
-    }
-}
-
-/// The rows that a job asks predictions for, ascending, each once.
-struct Asked {
-    rows: Vec<u32>,
-    /// The places of the test rows and of the training rows, if these are asked for too.
-    places: Option<[Vec<u32>; 2]>,
-}
-
-impl Asked {
-    fn new(job: &Job<'_>, with_train: bool) -> Self {
-        if !with_train {
-            return Self {
-                rows: job.test.to_vec(),
-                places: None,
-            };
-        }
-        let mut rows = [job.test, job.train].concat();
-        rows.sort_unstable();
-        rows.dedup();
-        let place = |row: &u32| rows.partition_point(|other| other < row) as u32;
-        let places = [job.test, job.train].map(|list| list.iter().map(place).collect());
-        Self {
-            rows,
-            places: Some(places),
-        }
-    }
-
-    /// Those of the rows that are no training rows of a member: trainers predict test rows
-    /// and training rows apart.
-    fn left_out(&self, job: &Job<'_>, draw: &Draw) -> Vec<u32> {
-        if self.places.is_none() {
-            return job.test.to_vec();
-        }
-        let mut rows = [job.test, &draw.chosen(job.train, false)].concat();
-        rows.sort_unstable();
-        rows
-    }
-
-    /// By row: its place among the test rows and, behind these, the training rows of a
-    /// member; `None` if they are the test rows.
-    fn order(&self, member: &Job<'_>) -> Option<Vec<u32>> {
-        self.places.as_ref()?;
-        let place = |row: &u32| match member.test.binary_search(row) {
-            Ok(place) => place as u32,
-            // The first, if it was drawn more than once.
-            Err(_) => {
-                let place = member.train.partition_point(|other| other < row);
-                (member.test.len() + place) as u32
-            }
-        };
-        Some(self.rows.iter().map(place).collect())
-    }
-
-    /// Passes the predictions of these rows on to a scorer.
-    fn pass_on(
-        &self,
-        values: &PredictionValues,
-        classes: usize,
-        candidate: usize,
-        scorer: &mut dyn Scorer,
-    ) -> Result<(), Fault> {
-        let Some([test, train]) = &self.places else {
-            return scorer.test(candidate, values.as_prediction());
-        };
-        scorer.test(candidate, values.of_rows(classes, test).as_prediction())?;
-        scorer.train(candidate, values.of_rows(classes, train).as_prediction())
-    }
-}
-
-/// Adds the predictions of a member's candidates to sums.
-struct Added<'a> {
-    sums: &'a mut [Sums],
-    /// By candidate: the place of its sums.
-    places: &'a [usize],
-    /// The number of classes; 0 for numbers.
-    classes: usize,
-    /// See [`Asked::order`].
-    order: Option<Vec<u32>>,
-    /// By candidate: its predictions of test rows and of training rows, until both are
-    /// there.
-    halves: BTreeMap<usize, [Option<PredictionValues>; 2]>,
-}
-
-impl Added<'_> {
-    fn half(&mut self, which: usize, candidate: usize, prediction: Prediction<'_>) {
-        let Some(order) = &self.order else {
-            self.sums[self.places[candidate]].add(prediction);
-            return;
-        };
-        let halves = self.halves.entry(candidate).or_default();
-        halves[which] = Some(owned(prediction));
-        if let [Some(test), Some(train)] = halves {
-            let both = joined(test, train).of_rows(self.classes, order);
-            self.sums[self.places[candidate]].add(both.as_prediction());
-            self.halves.remove(&candidate);
-        }
-    }
-}
-
-impl Scorer for Added<'_> {
-    fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.half(0, candidate, prediction);
-        Ok(())
-    }
-
-    fn wants_train(&self) -> bool {
-        self.order.is_some()
-    }
-
-    fn train(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
-        self.half(1, candidate, prediction);
-        Ok(())
     }
 }
 

@@ -110,6 +110,7 @@ pub mod dense;
 pub mod doors;
 pub mod dummy;
 pub mod eigen;
+pub mod equal;
 pub mod explanation;
 pub mod exponential;
 mod file;
@@ -146,6 +147,7 @@ pub mod table;
 pub mod target;
 mod task;
 pub mod trainer;
+pub mod votes;
 
 pub use dataset::{Dataset, Evaluation};
 pub use dense::{Dense, DenseData, DenseTarget, DenseTrainer};

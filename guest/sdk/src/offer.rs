@@ -8,6 +8,7 @@ use postcard::ser_flavors::Size;
 use serde::de::DeserializeOwned;
 
 use crate::contract::Importances;
+use crate::equal::EqualParts;
 use crate::explanation::Contributions;
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription, onnx};
@@ -75,7 +76,15 @@ pub trait Offer {
     ///
     /// # Errors
     /// If it is none.
-    fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault>;
+    fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault> {
+        self.open_beside(model, &mut EqualParts::default())
+    }
+    /// The same, which holds what is equal to parts of models that were opened before as one
+    /// with these: see [`Trainer::share_equal`].
+    ///
+    /// # Errors
+    /// As [`Offer::open`].
+    fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault>;
     /// See [`Trainer::predict`]; `model` is the result of [`Offer::open`].
     fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault>;
     /// See [`Trainer::predict_matrix`]; `model` is the result of [`Offer::open`].
@@ -185,8 +194,9 @@ impl<T: Trainer> Offer for Offered<T> {
         T::score(Self::prepared(data), job, &read_model(model)?, scorer)
     }
 
-    fn open(&self, model: &[u8]) -> Result<Box<dyn Any>, Fault> {
-        let model: T::Model = read_model(model)?;
+    fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {
+        let mut model: T::Model = read_model(model)?;
+        T::share_equal(&mut model, parts);
         Ok(Box::new(model))
     }
 

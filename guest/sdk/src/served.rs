@@ -1,4 +1,4 @@
-//! [`ServedModel`]: a model that answers rows over HTTP. It reads them from JSON, CSV,
+//! [`ServedModel`]: a model, or several together, that answers rows over HTTP. It reads them from JSON, CSV,
 //! Parquet or Arrow, makes the features that the training data had, and predicts.
 //!
 //! No row is predicted unless all are read: an error names the column and the row.
@@ -6,14 +6,15 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::contract::served::{Holds, unpack};
-use crate::contract::{Learning, Served};
+use crate::contract::Learning;
+use crate::contract::served::{Holds, ServedMember, ServedTogether, unpack};
 use crate::request::Refusal;
-use crate::{Fault, Guest, Model};
+use crate::{Fault, Guest};
 pub(crate) use answer::Answered;
 use answer::{Predictions, Wanted};
 use columns::Columns;
 use format::{Format, Shape};
+use together::Together;
 
 mod answer;
 mod arrow;
@@ -29,6 +30,7 @@ mod parquet;
 #[cfg(test)]
 mod tests;
 mod time;
+mod together;
 
 #[cfg(target_family = "wasm")]
 pub(crate) use embedded::embedded;
@@ -37,17 +39,28 @@ pub(crate) fn embedded() -> Option<Bytes> {
     None
 }
 
-/// A model that is open, with its document.
+/// Models that are open, with their document.
 #[derive(Debug)]
 pub(crate) struct ServedModel {
-    served: Served,
-    model: Model,
+    served: ServedTogether,
+    models: Together,
 }
 
 /// What a model is, for `GET /`.
 #[derive(Serialize)]
 struct Described<'a> {
     name: &'a str,
+    #[serde(flatten)]
+    only: Option<DescribedMember<'a>>,
+    /// Of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<DescribedMember<'a>>>,
+    columns: Vec<DescribedColumn<'a>>,
+}
+
+/// One model.
+#[derive(Serialize)]
+struct DescribedMember<'a> {
     run: &'a str,
     trainer: &'a str,
     steps: &'a [String],
@@ -56,7 +69,22 @@ struct Described<'a> {
     classes: &'a [String],
     positive: Option<&'a str>,
     threshold: Option<f64>,
-    columns: Vec<DescribedColumn<'a>>,
+}
+
+impl<'a> DescribedMember<'a> {
+    fn of(member: &'a ServedMember) -> Self {
+        let target = &member.target;
+        Self {
+            run: &member.run,
+            trainer: &member.trainer,
+            steps: &member.steps,
+            target: &target.name,
+            learning: target.learning,
+            classes: &target.classes,
+            positive: target.positive.as_deref(),
+            threshold: target.threshold,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -73,20 +101,17 @@ impl ServedModel {
     /// If it is none, or its model is not one of guest `G`.
     pub(crate) fn open<G: Guest>(package: &[u8]) -> Result<Self, Fault> {
         let (served, fitted) = unpack(package).map_err(Fault::InvalidTask)?;
-        let model = Model::open::<G>(fitted)?;
-        Ok(Self { served, model })
+        let models = Together::open::<G>(&fitted)?;
+        Ok(Self { served, models })
     }
 
     /// What the model is, as JSON.
     pub(crate) fn describe(&self) -> String {
-        let Served {
+        let ServedTogether {
             name,
-            run,
-            trainer,
-            steps,
-            target,
             columns,
             features,
+            members,
             ..
         } = &self.served;
         let columns = columns.iter().enumerate().map(|(place, column)| {
@@ -99,16 +124,17 @@ impl ServedModel {
                 features: made.map(|feature| feature.name.as_str()).collect(),
             }
         });
+        let (only, members) = match members.as_slice() {
+            [only] => (Some(DescribedMember::of(only)), None),
+            members => {
+                let members = members.iter().map(DescribedMember::of);
+                (None, Some(members.collect()))
+            }
+        };
         let described = Described {
             name,
-            run,
-            trainer,
-            steps,
-            target: &target.name,
-            learning: target.learning,
-            classes: &target.classes,
-            positive: target.positive.as_deref(),
-            threshold: target.threshold,
+            only,
+            members,
             columns: columns.collect(),
         };
         serde_json::to_string(&described).expect("a model has text keys")
@@ -137,14 +163,28 @@ impl ServedModel {
             Format::Arrow => arrow::read(body, &mut columns)?,
         }
         let unsuited = |fault| Refusal { status: 422, fault };
-        let (table, unknown) = columns.finish().map_err(unsuited)?;
-        let predictions = match table {
-            None => Predictions::none(),
-            Some(table) => {
-                let predicted = self.model.predict_table(&table).map_err(unsuited)?;
-                Predictions::of(&self.served.target, &predicted, table.rows()).map_err(unsuited)?
+        let (features, unknown) = columns.finish().map_err(unsuited)?;
+        let mut first = 0;
+        let targets = self.served.targets.iter().map(|target| {
+            let member = &self.served.members[first].target;
+            first += target.members;
+            let name = self.served.side_by_side.then_some(member.name.as_str());
+            (member, name)
+        });
+        let rows = features.as_ref().and_then(|features| features.first());
+        let rows = rows.map_or(0, |(_, values)| values.len());
+        let mut predictions = Predictions::of_rows(rows);
+        match features {
+            None => targets.for_each(|(_, name)| predictions.add_none(name)),
+            Some(features) => {
+                let predicted = self.models.predict(&self.served, &features);
+                for ((target, name), predicted) in targets.zip(predicted.map_err(unsuited)?) {
+                    predictions
+                        .add(target, name, &predicted)
+                        .map_err(unsuited)?;
+                }
             }
-        };
-        Ok(predictions.write(&self.served.target, wanted, shape, unknown))
+        }
+        Ok(predictions.write(wanted, shape, unknown))
     }
 }

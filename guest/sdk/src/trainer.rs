@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::contract::{Importances, Part};
+use crate::equal::EqualParts;
 use crate::explanation::Contributions;
 use crate::{Fault, Matrix, Params, Table, Target, TrainerDescription, onnx};
 
@@ -93,6 +94,13 @@ pub trait Trainer: 'static {
         Err(Fault::InvalidTask(format!(
             "models of trainer `{name}` have no parts"
         )))
+    }
+
+    /// Has a model that was read hold what is equal to a part of another model, such as the
+    /// bin edges of a feature, as one with that: models of many members fit into memory so.
+    /// What it predicts stays as it is.
+    fn share_equal(model: &mut Self::Model, parts: &mut EqualParts) {
+        let _ = (model, parts);
     }
 
     /// The score of the training rows out of bag, if the model has one.

@@ -2,6 +2,9 @@
 //! it predicts rows of any table that has these features, in any order and with
 //! any codes of their categories.
 
+use std::sync::Arc;
+
+use fanout_sdk::equal::EqualParts;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -59,7 +62,8 @@ pub type Encode<'a> = dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError> +
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ForestRecord", into = "ForestRecord")]
 pub struct Forest {
-    columns: Vec<Column>,
+    /// Those of the members of a bag are one in memory.
+    columns: Vec<Arc<Column>>,
     classes: u32,
     trees: Vec<FittedTree>,
 }
@@ -68,9 +72,16 @@ impl Forest {
     /// A forest of at least one tree.
     pub(crate) fn new(columns: Vec<Column>, classes: u32, trees: Vec<FittedTree>) -> Self {
         Self {
-            columns,
+            columns: columns.into_iter().map(Arc::new).collect(),
             classes,
             trees,
+        }
+    }
+
+    /// Has columns that are equal to those of other forests be one with these.
+    pub(crate) fn share_equal(&mut self, parts: &mut EqualParts) {
+        for column in &mut self.columns {
+            *column = parts.first(&column.name, column.clone());
         }
     }
 
@@ -80,7 +91,7 @@ impl Forest {
     }
 
     /// The features that it was fitted on, in order.
-    pub fn columns(&self) -> &[Column] {
+    pub fn columns(&self) -> &[Arc<Column>] {
         &self.columns
     }
 
@@ -233,7 +244,11 @@ impl From<Forest> for ForestRecord {
     fn from(forest: Forest) -> Self {
         let trees = forest.trees.iter().map(TreeRecord::new).collect();
         Self {
-            features: forest.columns,
+            features: forest
+                .columns
+                .into_iter()
+                .map(Arc::unwrap_or_clone)
+                .collect(),
             classes: forest.classes,
             trees,
         }
@@ -261,7 +276,7 @@ impl TryFrom<ForestRecord> for Forest {
             .map(|tree| tree.into_fitted(&record.features, width))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            columns: record.features,
+            columns: record.features.into_iter().map(Arc::new).collect(),
             classes: record.classes,
             trees,
         })

@@ -3,6 +3,7 @@
 //! their defaults.
 
 use fanout_sdk::contract::{Importances, MemoryUse, StepsMemory, TreesMemory, WideColumns};
+use fanout_sdk::equal::EqualParts;
 use fanout_sdk::explanation::Contributions;
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
@@ -118,6 +119,10 @@ macro_rules! trainer {
                     Extent::Whole { oob_score } => oob_score,
                     Extent::Part { .. } => None,
                 }
+            }
+
+            fn share_equal(model: &mut Model, parts: &mut EqualParts) {
+                model.forest.share_equal(parts);
             }
 
             fn predict(model: &Model, table: &Table) -> Result<PredictionBuf, Fault> {

@@ -9,13 +9,14 @@ use clap::{ArgGroup, Args, Subcommand};
 use fanout::dataset::Made;
 use fanout::error::ErrorKind;
 use fanout::model::{
-    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, Votes, export, served, with_model,
+    Composite, Model as AnyModel, ModelFile, ModelHead, Rule, Votes, export_onnx, package,
+    with_model,
 };
 use fanout::report::files;
 use fanout::report::human::{aligned, bytes, clip, count, counted, score};
 use fanout::session::{OpenModel, SessionError, component as component_of};
 use fanout::task::{Cancel, TaskLimits};
-use fanout_contract::{ModelForm, OnnxForm};
+use fanout_contract::OnnxForm;
 use serde_json::{Value, json};
 
 use super::{CommandError, print};
@@ -122,15 +123,14 @@ impl Export {
             (Some(_), _) => self.onnx()?,
             (None, component) => {
                 let model = AnyModel::read(&self.model).map_err(SessionError::from)?;
-                let model = model.only(&self.model, "a component serves the predictions");
-                let model = model.map_err(SessionError::from)?;
-                let served = served(&model.head).map_err(SessionError::from)?;
-                let package = fanout_contract::served::package(&served, &model.fitted);
-                match component {
-                    Some(_) => {
-                        let guest = component_of(model, self.guest.as_deref())?;
-                        with_model(&guest, &package).map_err(SessionError::from)?
-                    }
+                // The members of a model that is served are of one guest.
+                let guest = match component {
+                    Some(_) => Some(component_of(&model.members()[0], self.guest.as_deref())?),
+                    None => None,
+                };
+                let package = package(&model, guest.as_deref()).map_err(SessionError::from)?;
+                match guest {
+                    Some(guest) => with_model(&guest, &package).map_err(SessionError::from)?,
                     None => package,
                 }
             }
@@ -150,9 +150,8 @@ impl Export {
             memory: self.memory.unwrap_or(TaskLimits::default().memory),
             ..TaskLimits::default()
         };
-        let (file, predictor) = model.only("a file of ONNX is", limits, 1, cancel)?;
-        let form = ModelForm::Onnx(file.head.onnx(self.opset));
-        let file = export(&predictor, &form);
+        let predictors = model.predictors(limits, 1, &cancel);
+        let file = export_onnx(&model.model, &predictors, self.opset);
         Ok(file.map_err(SessionError::from)?)
     }
 }
@@ -183,9 +182,46 @@ fn composite_document(composite: &Composite) -> Result<Value, serde_json::Error>
 
 fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
     let (head, members) = (composite.head(), composite.members());
-    let rule = match &head.rule {
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{}: a model composed of {} models",
+        head.name,
+        members.len()
+    )?;
+    writeln!(text, "rule        {}", rule_text(&head.rule, members))?;
+    if let Rule::Ensembles { targets } = &head.rule {
+        let mut rest = members;
+        for target in targets {
+            let (own, others) = rest.split_at(target.members);
+            rest = others;
+            let name = own[0].head.target_name();
+            let rule = match &target.rule {
+                Some(rule) => format!(
+                    "{}; {rule}",
+                    counted(own.len(), "member"),
+                    rule = rule_text(rule, own)
+                ),
+                None => "1 member".to_owned(),
+            };
+            writeln!(text, "            {name}: {rule}")?;
+        }
+    }
+    for member in members {
+        write!(text, "\n{}", self::text(member)?)?;
+    }
+    Ok(text)
+}
+
+/// What a rule makes of the predictions of its members.
+fn rule_text(rule: &Rule, members: &[ModelFile]) -> String {
+    match rule {
         Rule::Targets => {
             "targets: the predictions of each member's target, side by side".to_owned()
+        }
+        Rule::Ensembles { .. } => {
+            "ensembles: the predictions of each target by members of its own, side by side"
+                .to_owned()
         }
         Rule::Voting { votes, weights } => {
             let how = match votes {
@@ -208,19 +244,7 @@ fn composite_text(composite: &Composite) -> Result<String, std::fmt::Error> {
                 clip(&names, 60)
             )
         }
-    };
-    let mut text = String::new();
-    writeln!(
-        text,
-        "{}: a model composed of {} models",
-        head.name,
-        members.len()
-    )?;
-    writeln!(text, "rule        {rule}")?;
-    for member in members {
-        write!(text, "\n{}", self::text(member)?)?;
     }
-    Ok(text)
 }
 
 fn text(model: &ModelFile) -> Result<String, std::fmt::Error> {

@@ -2,6 +2,7 @@
 //! their answers become: pure functions of columns.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
@@ -72,15 +73,23 @@ pub struct Combination {
     order: Vec<usize>,
     /// By member: the feature that it is to those behind it; empty where it is none.
     links: Vec<Link>,
-    rule: Combined,
+    /// What is predicted, by target.
+    targets: Vec<Combined>,
+    /// The names of the targets, where their predictions stand side by side.
+    names: Option<Vec<String>>,
+}
+
+/// A target, and the members that predict it.
+#[derive(Clone, Debug)]
+struct Combined {
+    members: Range<usize>,
+    how: How,
 }
 
 #[derive(Clone, Debug)]
-enum Combined {
+enum How {
     /// The answer of the only member.
     Only,
-    /// The answers of all, side by side, by the names of the targets.
-    SideBySide(Vec<String>),
     /// What the members vote for, of their target.
     Voted(Votes, Vec<f64>, Box<ModelTarget>),
     /// The answer of the last member, to features of these names, made of columns of the
@@ -91,37 +100,75 @@ enum Combined {
     },
 }
 
+impl How {
+    /// `rule` is of members of one target.
+    fn new(rule: Option<&Rule>, target: &ModelTarget) -> Self {
+        match rule {
+            Some(Rule::Voting { votes, weights }) => {
+                Self::Voted(*votes, weights.clone(), Box::new(target.clone()))
+            }
+            Some(Rule::Stacking { features }) => Self::Stacked {
+                features: features.clone(),
+                columns: target.stacked(),
+            },
+            _ => Self::Only,
+        }
+    }
+}
+
+impl Combined {
+    /// What the answers of all members of a model become of this target.
+    fn table(&self, taken: &[Taken], answers: &[RecordBatch]) -> Result<PredictionTable, String> {
+        let lacking = || "no answer".to_owned();
+        let own = answers.get(self.members.clone()).ok_or_else(lacking)?;
+        match &self.how {
+            How::Voted(votes, weights, target) => {
+                let answer = votes.answer(own, weights, target)?;
+                taken[self.members.start].table(&answer)
+            }
+            How::Only | How::Stacked { .. } => {
+                let answer = own.last().ok_or_else(lacking)?;
+                taken[self.members.end - 1].table(answer)
+            }
+        }
+    }
+}
+
 impl Combination {
     /// That of a model.
     pub fn new(model: &Model, wanted: Wanted) -> Self {
         let members = model.members().iter();
         let heads: Vec<&ModelHead> = members.map(|member| &member.head).collect();
-        let names = || {
-            let names = heads.iter().map(|head| head.target_name().to_owned());
-            names.collect()
-        };
+        let rule = model.rule();
+        let groups = rule.map_or_else(
+            || vec![(0..1, None)],
+            |rule| {
+                let groups = rule.groups(heads.len()).into_iter();
+                groups.zip(rule.of_groups(heads.len())).collect()
+            },
+        );
+        let name = |members: &Range<usize>| heads[members.start].target_name().to_owned();
+        let names: Vec<String> = groups.iter().map(|(members, _)| name(members)).collect();
+        let is_of_one = matches!(
+            rule,
+            None | Some(Rule::Voting { .. } | Rule::Stacking { .. })
+        );
+        let targets = groups.into_iter().map(|(members, rule)| Combined {
+            how: How::new(rule, &heads[members.start].target),
+            members,
+        });
         Self {
             taken: heads.iter().map(|head| Taken::of(head, wanted)).collect(),
-            order: match model.rule() {
+            order: match rule {
                 Some(Rule::Chain { order }) => order.clone(),
                 _ => (0..heads.len()).collect(),
             },
-            links: match model.rule() {
+            links: match rule {
                 Some(Rule::Chain { .. }) => heads.iter().map(|head| Link::of(head)).collect(),
                 _ => Vec::new(),
             },
-            rule: match model.rule() {
-                None => Combined::Only,
-                Some(Rule::Targets | Rule::Chain { .. }) => Combined::SideBySide(names()),
-                Some(Rule::Voting { votes, weights }) => {
-                    let target = Box::new(heads[0].target.clone());
-                    Combined::Voted(*votes, weights.clone(), target)
-                }
-                Some(Rule::Stacking { features }) => Combined::Stacked {
-                    features: features.clone(),
-                    columns: heads[0].target.stacked(),
-                },
-            },
+            targets: targets.collect(),
+            names: (!is_of_one).then_some(names),
         }
     }
 
@@ -131,7 +178,11 @@ impl Combination {
             taken: vec![Taken::Outputs],
             order: vec![0],
             links: Vec::new(),
-            rule: Combined::Only,
+            targets: vec![Combined {
+                members: 0..1,
+                how: How::Only,
+            }],
+            names: None,
         }
     }
 
@@ -155,10 +206,13 @@ impl Combination {
         member: usize,
         answers: &[Option<RecordBatch>],
     ) -> Result<Vec<(Column, ArrayRef)>, String> {
-        if let Combined::Stacked { features, columns } = &self.rule
-            && member + 1 == self.taken.len()
+        let mut targets = self.targets.iter();
+        let own = targets.find(|target| target.members.contains(&member));
+        if let Some(Combined { members, how }) = own
+            && let How::Stacked { features, columns } = how
+            && member + 1 == members.end
         {
-            return stacked(features, columns, answers);
+            return stacked(features, columns, &answers[members.start..member]);
         }
         if self.links.is_empty() {
             return Ok(Vec::new());
@@ -176,31 +230,20 @@ impl Combination {
     /// # Errors
     /// If an answer is wrong, or two columns would have one name.
     pub(super) fn combine(&self, answers: &[RecordBatch]) -> Result<PredictionTable, Uncombined> {
-        if let Combined::Voted(votes, weights, target) = &self.rule {
-            let answer = votes.answer(answers, weights, target);
-            let table = answer.and_then(|answer| self.taken[0].table(&answer));
-            return table.map_err(Uncombined::Answer);
-        }
-        let tables = self.taken.iter().zip(answers);
-        let tables = tables.map(|(taken, answer)| taken.table(answer));
-        let mut tables = tables.map(|table| table.map_err(Uncombined::Answer));
-        let targets = match &self.rule {
-            Combined::Only => {
-                let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
-                return tables.next().unwrap_or_else(lacking);
-            }
-            Combined::SideBySide(targets) => targets.as_slice(),
-            Combined::Stacked { .. } => {
-                let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
-                return tables.next_back().unwrap_or_else(lacking);
-            }
-            Combined::Voted(..) => &[],
+        let tables = self.targets.iter();
+        let mut tables = tables.map(|target| {
+            let table = target.table(&self.taken, answers);
+            table.map_err(Uncombined::Answer)
+        });
+        let Some(names) = &self.names else {
+            let lacking = || Err(Uncombined::Answer("no answer".to_owned()));
+            return tables.next().unwrap_or_else(lacking);
         };
-        let (mut columns, mut names) = (Vec::new(), BTreeSet::new());
-        for (target, table) in targets.iter().zip(tables) {
+        let (mut columns, mut known) = (Vec::new(), BTreeSet::new());
+        for (target, table) in names.iter().zip(tables) {
             for (field, values) in table?.columns {
                 let name = named(field.name(), target);
-                if !names.insert(name.clone()) {
+                if !known.insert(name.clone()) {
                     return Err(Uncombined::SameName(name));
                 }
                 columns.push((field.with_name(name), values));
@@ -234,7 +277,7 @@ fn stacked(
 
 /// The name of a column of a target's predictions beside those of others: the target
 /// stands behind the kind, `prediction_late`, `probability_late_yes`.
-fn named(column: &str, target: &str) -> String {
+pub(super) fn named(column: &str, target: &str) -> String {
     match column.split_once('_') {
         Some((kind, class)) => format!("{kind}_{target}_{class}"),
         None => format!("{column}_{target}"),
@@ -249,7 +292,7 @@ mod tests {
     use arrow_array::types::Float64Type;
     use arrow_array::{Array as _, Float64Array, StringArray};
 
-    use super::super::composite::tests::{chain, composite, member};
+    use super::super::composite::tests::{chain, composite, ensembles, member};
     use super::*;
 
     /// What a guest says of two rows: the classes, and the probabilities of `yes`.
@@ -366,6 +409,47 @@ mod tests {
         let what = "no column `probability_no` of numbers".to_owned();
         assert_eq!(made.unwrap_err(), Uncombined::Answer(what));
     }
+
+    #[test]
+    fn targets_have_ensembles_of_their_own() {
+        let model = Model::Composite(ensembles());
+        let combination = Combination::new(&model, PROBABILITIES);
+        let of = |yes: f64| answer(["no", "yes"], [yes, 1.0 - yes]);
+        let mut answers: Vec<_> = [0.0, 1.0, 0.25, 0.75].map(|yes| Some(of(yes))).to_vec();
+        for member in 0..4 {
+            assert_eq!(combination.added(member, &answers).unwrap(), Vec::new());
+        }
+        // The last one reads what the member before it predicts, and no other.
+        let read = combination.added(4, &answers).unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].0.name, "candidate_0");
+        assert_eq!(
+            read[0].1.as_primitive::<Float64Type>().values()[..],
+            [0.75, 0.25]
+        );
+        answers.push(Some(of(0.125)));
+        let answers: Vec<RecordBatch> = answers.into_iter().flatten().collect();
+        let table = combination.combine(&answers).unwrap();
+        let expected = ["a", "b", "c"].map(|name| {
+            let of_class = |class: &str| format!("probability_{name}_{class}");
+            [
+                format!("prediction_{name}"),
+                of_class("no"),
+                of_class("yes"),
+            ]
+        });
+        assert_eq!(names(&table), expected.concat());
+        let yes = |target: usize| {
+            let column = table.columns[3 * target + 2]
+                .1
+                .as_primitive::<Float64Type>();
+            column.values().to_vec()
+        };
+        assert_eq!(yes(0), [0.75, 0.25]);
+        assert_eq!(yes(1), [0.25, 0.75]);
+        assert_eq!(yes(2), [0.125, 0.875]);
+    }
+
     #[test]
     fn members_of_a_chain_read_what_those_before_them_predict() {
         let combination = Combination::new(&Model::Composite(chain()), Wanted::Outputs);

@@ -13,48 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::Link;
 use super::form::{self, ModelFileError, Opened, PartStamp};
-use super::{ModelFile, ModelHead, Training, Votes};
+use super::rule::Rule;
+use super::{ModelFile, ModelHead, Training};
 use crate::digest::Digest;
-
-/// What becomes of the predictions of the members of a composite model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Rule {
-    /// Each member predicts a target of its own; the predictions of all stand side by
-    /// side.
-    Targets,
-    /// The same; a member reads, behind the features of the rows, what those before it in
-    /// the chain predict.
-    Chain {
-        /// The indices of the members, the first of the chain first.
-        order: Vec<usize>,
-    },
-    /// All members predict one target, and vote on it.
-    Voting {
-        /// How their votes are counted.
-        votes: Votes,
-        /// The weight of each member.
-        weights: Vec<f64>,
-    },
-    /// The last member predicts the target of the others, from what these predict.
-    Stacking {
-        /// The names of the features that are made of the others' predictions, in order:
-        /// numbers, the probability of the second of two classes, or those of all classes.
-        features: Vec<String>,
-    },
-}
-
-impl Rule {
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Targets => "targets",
-            Self::Chain { .. } => "chain",
-            Self::Voting { .. } => "voting",
-            Self::Stacking { .. } => "stacking",
-        }
-    }
-}
 
 /// What a composite model is, beside its members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +65,7 @@ impl CompositeError {
     /// What to do.
     pub fn remedy(&self) -> &'static str {
         match self.rule {
-            "voting" | "stacking" => {
+            "voting" | "stacking" | "ensembles" => {
                 "use the model of one candidate: a plan without `ensemble` makes it"
             }
             _ => {
@@ -135,36 +96,6 @@ struct Member {
     training: Option<Digest>,
 }
 
-/// Checks that members of one target are what their rule says.
-fn check_rule(rule: &Rule, members: &[ModelFile]) -> Result<(), String> {
-    let Some((first, others)) = members.split_first() else {
-        return Ok(());
-    };
-    match rule {
-        Rule::Targets | Rule::Chain { .. } => return Ok(()),
-        Rule::Voting { weights, .. } => {
-            let is_weight = |weight: &f64| *weight > 0.0 && weight.is_finite();
-            if weights.len() != members.len() || !weights.iter().all(is_weight) {
-                return Err("its weights are not those of its members".to_owned());
-            }
-        }
-        Rule::Stacking { features } => {
-            if features.len() != others.len() * first.head.target.stacked().len() {
-                return Err("its features are not those of its members".to_owned());
-            }
-        }
-    }
-    let target = |member: &ModelFile| {
-        let head = &member.head;
-        (head.target_name().to_owned(), head.target.clone())
-    };
-    let own = target(first);
-    match others.iter().any(|member| target(member) != own) {
-        true => Err("its members have different targets".to_owned()),
-        false => Ok(()),
-    }
-}
-
 impl Composite {
     /// A model of these members.
     ///
@@ -186,15 +117,10 @@ impl Composite {
             (recipe.columns.clone(), recipe.features.clone())
         };
         let mut read = recipe(order[0]);
-        let mut names = BTreeSet::new();
         for member in order {
             let head_of = &members[member].head;
             if recipe(member) != read {
                 return Err("its members read different features".to_owned());
-            }
-            let of_own = matches!(head.rule, Rule::Targets | Rule::Chain { .. });
-            if !names.insert(head_of.target_name()) && of_own {
-                return Err("two of its members have one target".to_owned());
             }
             if let Rule::Chain { .. } = head.rule {
                 let (column, feature) = Link::of(head_of).feature.recipe();
@@ -202,7 +128,13 @@ impl Composite {
                 read.1.push(feature);
             }
         }
-        check_rule(&head.rule, &members)?;
+        let heads: Vec<&ModelHead> = members.iter().map(|member| &member.head).collect();
+        head.rule.check(&heads)?;
+        let mut names = BTreeSet::new();
+        let mut targets = head.rule.groups(heads.len()).into_iter();
+        if !targets.all(|target| names.insert(heads[target.start].target_name())) {
+            return Err("two of its members have one target".to_owned());
+        }
         Ok(Self { head, members })
     }
 
@@ -347,12 +279,24 @@ impl Model {
 
     /// Whether it predicts classes without probabilities, by the votes of its members.
     pub fn votes_on_classes(&self) -> bool {
-        let majority = Some(&Votes::Majority);
-        let votes = match self.rule() {
-            Some(Rule::Voting { votes, .. }) => Some(votes),
-            _ => None,
+        let Some(rule) = self.rule() else {
+            return false;
         };
-        votes == majority && !self.members()[0].head.target.classes.is_empty()
+        let members = self.members();
+        let targets = rule.groups(members.len()).into_iter();
+        let mut targets = targets.zip(rule.of_groups(members.len()));
+        targets.any(|(target, rule)| {
+            let is_of_classes = !members[target.start].head.target.classes.is_empty();
+            is_of_classes && rule.is_some_and(Rule::is_majority)
+        })
+    }
+
+    /// The models that it has: the only one, or the members.
+    pub fn into_members(self) -> Vec<ModelFile> {
+        match self {
+            Self::One(file) => vec![*file],
+            Self::Composite(composite) => composite.members,
+        }
     }
 
     /// What becomes of the members' predictions; `None` for one model.
@@ -386,7 +330,7 @@ pub(super) mod tests {
 
     use fanout_contract::{Learning, Params};
 
-    use super::super::ModelTarget;
+    use super::super::{ModelTarget, TargetMembers, Votes};
     use super::*;
     use crate::dataset::{FeatureRecipe, Made, Recipe, SourceType};
     use crate::plan::{DatasetPlan, defaults};
@@ -606,5 +550,60 @@ pub(super) mod tests {
         assert!(with_rule(stacking(1), same.clone()).is_ok());
         let refused = with_rule(stacking(2), same).unwrap_err();
         assert_eq!(refused, "its features are not those of its members");
+    }
+
+    /// Of `a` two votes, of `b` one model, and of `c` a model that learns from another.
+    pub(in crate::model) fn ensembles() -> Composite {
+        let names = ["a", "a", "b", "c", "c"];
+        let members = names.map(|name| member(name, b"guest")).to_vec();
+        with_rule(rule_of_ensembles(2), members).unwrap()
+    }
+
+    fn rule_of_ensembles(of_first: usize) -> Rule {
+        let target = |members: usize, rule: Option<Rule>| TargetMembers {
+            members,
+            rule: rule.map(Box::new),
+        };
+        let voting = Rule::Voting {
+            votes: Votes::Mean,
+            weights: vec![1.0, 3.0],
+        };
+        let features = vec!["candidate_0".to_owned()];
+        let targets = vec![
+            target(of_first, Some(voting)),
+            target(1, None),
+            target(2, Some(Rule::Stacking { features })),
+        ];
+        Rule::Ensembles { targets }
+    }
+
+    #[test]
+    fn targets_have_members_of_their_own() {
+        let model = ensembles();
+        let bytes = written(|out| model.write(out));
+        assert_eq!(read(&bytes).unwrap(), Model::Composite(model.clone()));
+        let named = "its targets don't have the members named";
+        let refused = |rule: Rule, members: Vec<ModelFile>| with_rule(rule, members).unwrap_err();
+        for of_first in [0, 1, 3, usize::MAX] {
+            let made = with_rule(rule_of_ensembles(of_first), model.members.clone());
+            assert!(made.is_err(), "{of_first}");
+        }
+        let mut more = model.members.clone();
+        more.push(member("d", b"guest"));
+        assert_eq!(refused(rule_of_ensembles(2), more), named);
+        let mut twice = model.members.clone();
+        twice[2] = twice[0].clone();
+        let told = refused(rule_of_ensembles(2), twice);
+        assert_eq!(told, "two of its members have one target");
+        let mut mixed = model.members.clone();
+        mixed[1] = member("d", b"guest");
+        let told = refused(rule_of_ensembles(2), mixed);
+        assert_eq!(told, "its members have different targets");
+        let nested = TargetMembers {
+            members: 5,
+            rule: Some(Box::new(Rule::Targets)),
+        };
+        let targets = vec![nested];
+        assert_eq!(refused(Rule::Ensembles { targets }, model.members), named);
     }
 }

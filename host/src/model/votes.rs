@@ -9,6 +9,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
+use fanout_sdk::votes::{majority, mean};
 use serde::{Deserialize, Serialize};
 
 use super::ModelTarget;
@@ -21,47 +22,6 @@ pub enum Votes {
     Mean,
     /// The class of the greatest sum of weights; of several, the first in order.
     Majority,
-}
-
-/// The weighted mean of tables of one length, of which there is one at least: sums in the
-/// order of the members. That of one is itself, bit for bit.
-pub fn mean(members: &[(&[f64], f64)]) -> Vec<f64> {
-    if let [(only, _)] = members {
-        return only.to_vec();
-    }
-    let mut sums = vec![0.0; members.first().map_or(0, |(first, _)| first.len())];
-    for (table, weight) in members {
-        add(table, *weight, &mut sums);
-    }
-    let total: f64 = members.iter().map(|(_, weight)| weight).sum();
-    sums.iter_mut().for_each(|sum| *sum /= total);
-    sums
-}
-
-/// Adds a table times its weight.
-pub fn add(table: &[f64], weight: f64, sums: &mut [f64]) {
-    for (sum, value) in sums.iter_mut().zip(table) {
-        *sum += weight * value;
-    }
-}
-
-/// By row, the class of the greatest sum of weights; of several, the first. `members` are
-/// their classes by row.
-pub fn majority(members: &[(&[u32], f64)], classes: usize) -> Vec<u32> {
-    let mut votes = vec![0.0; classes];
-    let class = |row: usize| {
-        votes.fill(0.0);
-        for (codes, weight) in members {
-            votes[codes[row] as usize] += weight;
-        }
-        let most = |best: usize, class: usize| match votes[class] > votes[best] {
-            true => class,
-            false => best,
-        };
-        (0..classes).fold(0, most) as u32
-    };
-    let rows = members.first().map_or(0, |(first, _)| first.len());
-    (0..rows).map(class).collect()
 }
 
 impl Votes {

@@ -1,21 +1,19 @@
 //! The section `ensemble`: how candidates of the search are combined to one model.
 
+use fanout_contract::Score;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::form::{Section, Variant, default, optional, required};
 use super::list::List;
+use super::members::{MOST, Members, MembersPlan};
 use super::metric::METRIC;
 use super::mistake::Found;
 use super::node::{Atom, Entry, Node};
 use super::scalar::{Bool, Choice, Int, Scalar, Takes};
 use super::search::{TRAINER, TrainerPlan};
-use super::suggest::{did_you_mean, one_of};
+use super::suggest::one_of;
 use super::table::tagged;
-
-/// The most rounds of a selection, and the most members of an ensemble. Threat: a number
-/// that was mistyped.
-const MOST: u64 = 1_000;
 
 tagged! {
     /// How candidates of the search are combined to one model.
@@ -38,7 +36,8 @@ tagged! {
             /// A weight of each member, in their order. Default: all weigh the same.
             weights: Vec<f64> = default(&WEIGHTS, "[]").aka(&["weight"]),
             /// Which candidates: `best_per_trainer`, the best one of each trainer in the plan's
-            /// order, or a number, so many of the best ones of all.
+            /// order; a number, so many of the best ones of all; or a list of candidates, such
+            /// as `[{trainer: ridge, params: {alpha: 1}}, 4]`.
             members: MembersPlan = default(&Members, "best_per_trainer")
                 .aka(&["estimators", "candidates"]),
         },
@@ -51,7 +50,8 @@ tagged! {
             /// Whether it takes the features, too, behind the predictions.
             passthrough: bool = default(&Bool, "false"),
             /// Which candidates: `best_per_trainer`, the best one of each trainer in the plan's
-            /// order, or a number, so many of the best ones of all.
+            /// order; a number, so many of the best ones of all; or a list of candidates, such
+            /// as `[{trainer: ridge, params: {alpha: 1}}, 4]`.
             members: MembersPlan = default(&Members, "best_per_trainer")
                 .aka(&["estimators", "candidates"]),
         },
@@ -83,17 +83,19 @@ static VOTES: Choice = Choice(&[
 #[rustfmt::skip] // one row
 static WEIGHTS: List = List::new(&Weight, "numbers above 0", "weight");
 
-/// Which candidates are members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MembersPlan {
-    /// The best candidate of each trainer, in the plan's order.
-    BestPerTrainer,
-    /// So many of the best candidates, the best one first.
-    Best(u32),
-}
-
 impl EnsemblePlan {
+    /// The same for one of several targets, a number or a class, of which these scores are
+    /// taken.
+    pub(super) fn of_target(&mut self, is_number: bool, scoring: &[Score]) {
+        match self {
+            Self::Voting { voting, .. } if is_number => *voting = None,
+            Self::Greedy { metric, .. } => {
+                metric.take_if(|metric| !scoring.iter().any(|score| score.name == *metric));
+            }
+            Self::Voting { .. } | Self::Stacking { .. } => {}
+        }
+    }
+
     /// The method's name in a plan.
     pub fn method(&self) -> &'static str {
         match self {
@@ -114,10 +116,10 @@ impl EnsemblePlan {
     }
 
     /// Which candidates are members, where that does not depend on what they are together.
-    pub fn members(&self) -> Option<MembersPlan> {
+    pub fn members(&self) -> Option<&MembersPlan> {
         match self {
             Self::Greedy { .. } => None,
-            Self::Voting { members, .. } | Self::Stacking { members, .. } => Some(*members),
+            Self::Voting { members, .. } | Self::Stacking { members, .. } => Some(members),
         }
     }
 
@@ -147,38 +149,6 @@ impl Scalar for Weight {
 
     fn schema(&self) -> Json {
         json!({"type": "number", "exclusiveMinimum": 0})
-    }
-}
-
-/// [`MembersPlan`].
-#[derive(Debug)]
-struct Members;
-
-const BEST_PER_TRAINER: &str = "best_per_trainer";
-
-impl Scalar for Members {
-    fn value(&self, node: &Node) -> Result<Json, Takes> {
-        match node.atom() {
-            Some(Atom::Int(count)) if (2..=MOST as i64).contains(&count) => {
-                return Ok(json!(MembersPlan::Best(count as u32)));
-            }
-            _ if node.label() == Some(BEST_PER_TRAINER) => {
-                return Ok(json!(MembersPlan::BestPerTrainer));
-            }
-            _ => {}
-        }
-        let takes = format!("`{BEST_PER_TRAINER}` or a whole number from 2 to {MOST}");
-        let hint = node
-            .label()
-            .and_then(|label| did_you_mean(label, [BEST_PER_TRAINER]));
-        Err(Takes(takes, hint))
-    }
-
-    fn schema(&self) -> Json {
-        json!({"anyOf": [
-            {"const": BEST_PER_TRAINER},
-            {"type": "integer", "minimum": 2, "maximum": MOST},
-        ]})
     }
 }
 
@@ -216,12 +186,9 @@ pub(super) fn settle(read: &mut Map<String, Json>, root: &Node, found: &mut Foun
             found.note(node.place, message).hint(hint);
         }
     };
-    let message = "`ensemble` combines candidates of a search for one target";
-    refuse(
-        &["dataset", "targets"],
-        message,
-        "make a plan of each target, or remove `ensemble`",
-    );
+    let message =
+        "a chain learns from what single candidates predict, and `ensemble` combines them";
+    refuse(&["dataset", "chain"], message, "remove one of them");
     let message = "`threshold` is tuned for one candidate, and the model is an `ensemble`";
     refuse(&["threshold"], message, "remove one of them");
     if read
@@ -311,9 +278,9 @@ fn check_members(plan: &Json, read: &Map<String, Json>, root: &Node, found: &mut
     let Some(members) = plan.members() else {
         return;
     };
-    let weights = match plan {
-        EnsemblePlan::Voting { weights, .. } => weights,
-        _ => Vec::new(),
+    let weights = match &plan {
+        EnsemblePlan::Voting { weights, .. } => weights.as_slice(),
+        _ => &[],
     };
     let trainers = read.get("trainers").and_then(Json::as_array);
     let Some(trainers) = trainers.map(Vec::len) else {
@@ -321,12 +288,18 @@ fn check_members(plan: &Json, read: &Map<String, Json>, root: &Node, found: &mut
     };
     let count = match members {
         MembersPlan::BestPerTrainer => trainers.max(1),
-        MembersPlan::Best(count) => count as usize,
+        MembersPlan::Best(count) => *count as usize,
+        MembersPlan::Named(named) => named.len(),
     };
     let Some(entry) = root.entry("ensemble") else {
         return;
     };
-    if count == 1 {
+    if let (MembersPlan::Named(_), 1) = (members, count) {
+        let place = root.get(&["ensemble", "members"]);
+        let place = place.map_or(entry.place, |node| node.place);
+        let message = "`members` names one candidate, and there is nothing to combine";
+        found.note(place, message).hint("name two at least");
+    } else if count == 1 {
         let message = "the best candidate of each trainer is one candidate: the plan has one \
                        trainer";
         let hint = "write a number, such as `members: 3`, or add `trainers`";

@@ -53,6 +53,9 @@ impl Plan {
         {
             refit.metric.clone_from(&plan.scoring[0].name);
         }
+        if let Some(ensemble) = plan.ensemble.as_mut().filter(|_| targets.len() > 1) {
+            ensemble.of_target(is_number, &plan.scoring);
+        }
         if is_number {
             plan.threshold = None;
             if self.dataset.stratify == Stratify::Each {

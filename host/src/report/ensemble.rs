@@ -120,13 +120,22 @@ pub(super) fn sentences(ensemble: &Ensemble) -> Vec<String> {
         gain,
         left_out,
         second_stage,
+        named,
         ..
     } = ensemble;
-    let on = match second_stage {
-        None => "on the predictions by which the members were selected, which flatters it",
-        Some(_) => {
+    let on = match (second_stage, named) {
+        (None, false) => "on the predictions by which the members were selected, which flatters it",
+        (None, true) => {
+            "on the splits of the search; members that were picked by their scores on these are \
+             flattered"
+        }
+        (Some(_), false) => {
             "by cross-validation of the final estimator; the members were selected by the same \
              rows, which flatters it"
+        }
+        (Some(_), true) => {
+            "by cross-validation of the final estimator; members that were picked by their scores \
+             on the same rows are flattered"
         }
     };
     let mut told = vec![format!(
@@ -146,9 +155,12 @@ pub(super) fn sentences(ensemble: &Ensemble) -> Vec<String> {
             Some(splits) if splits == left_out.parts => "split is scored by what the other splits",
             _ => "part of the splits is scored by what the other parts",
         };
+        let selected = match named {
+            false => "the members as well as the best candidate",
+            true => "the best candidate alone, as the plan names the members",
+        };
         told.push(format!(
-            "fair gain: where each {parts} select, the members as well as the best candidate, its \
-             {metric} is {}{}: {verdict}",
+            "fair gain: where each {parts} select, {selected}, its {metric} is {}{}: {verdict}",
             compared(gain),
             interval(gain),
         ));

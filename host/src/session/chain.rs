@@ -10,7 +10,7 @@ use super::export::Export;
 use super::training::dataset;
 use super::{LoadedPlan, Opening, Options, Places, SessionError, exports, open, together};
 use crate::dataset::{Prepared, Truth, Warning};
-use crate::model::{Link, ModelFile, ModelTarget};
+use crate::model::{Link, Model, ModelTarget};
 use crate::plan::{CheckedPlan, PlanError};
 use crate::report::Report;
 use crate::run::event::{Event, Listeners};
@@ -95,8 +95,8 @@ fn target(prepared: &Prepared, positive: Option<String>) -> ModelTarget {
 }
 
 /// Runs the searches of the targets in the order of their chain. `prepared` is what each
-/// has of the dataset without further features. Returns the reports and the model files,
-/// by target.
+/// has of the dataset without further features. Returns the reports and the models, by
+/// target.
 ///
 /// # Errors
 /// Also if a target before the last has no model: then there is nothing that those behind
@@ -109,8 +109,8 @@ pub(super) fn run(
     over: &mut OverTargets,
     options: &Options,
     listeners: &mut Listeners<'_>,
-) -> Result<(Vec<Report>, Vec<Option<ModelFile>>), SessionError> {
-    let mut ended: Vec<Option<(Report, Option<ModelFile>)>> = vec![None; plans.len()];
+) -> Result<(Vec<Report>, Vec<Option<Model>>), SessionError> {
+    let mut ended: Vec<Option<(Report, Option<Model>)>> = vec![None; plans.len()];
     let mut before: Vec<(Link, Vec<f64>)> = Vec::new();
     // Of the target before, with the features that it had.
     let mut latest: Option<Prepared> = None;

@@ -1,17 +1,106 @@
-//! [`check`]: whether the candidates of a plan can be combined to the ensemble that it wants.
+//! [`check_members`] and [`check`]: whether the candidates of a plan can be combined to the
+//! ensemble that it wants.
 
 use fanout_contract::metric::Compares;
 use fanout_contract::{Learning, TrainerDescription};
 
 use crate::dataset::{Prepared, Reads, times_tested};
-use crate::expand::{Candidates, Estimator};
-use crate::plan::{ArmPlan, CheckedPlan, Cv, EnsemblePlan, MembersPlan, PlanError};
+use crate::expand::{Candidates, Estimator, MemberError, member};
+use crate::plan::{ArmPlan, CheckedPlan, Cv, EnsemblePlan, MembersPlan, Plan, PlanError};
+
+/// The candidates that a plan names as members of its ensemble; none where it names none.
+///
+/// # Errors
+/// The index in `ensemble.members`, and what is wrong with it.
+pub(super) fn named(
+    plan: &Plan,
+    candidates: &Candidates,
+) -> Result<Vec<usize>, (usize, MemberError)> {
+    let Some(MembersPlan::Named(named)) = plan.ensemble.as_ref().and_then(EnsemblePlan::members)
+    else {
+        return Ok(Vec::new());
+    };
+    let named = named.iter().enumerate();
+    let found = named.map(|(at, of)| member(plan, candidates, of).map_err(|error| (at, error)));
+    found.collect()
+}
+
+/// Checks that there are the members which the section `ensemble` of a plan names.
+///
+/// # Errors
+/// If there are fewer candidates than members, or one is named that is none, or twice.
+pub(super) fn check_members(plan: &CheckedPlan) -> Result<(), PlanError> {
+    let Some(members) = plan.ensemble.as_ref().and_then(EnsemblePlan::members) else {
+        return Ok(());
+    };
+    if *members == MembersPlan::BestPerTrainer {
+        return Ok(());
+    }
+    let candidates = Candidates::of_arms(plan.arms());
+    match members {
+        MembersPlan::Best(wanted) if candidates.len() < *wanted as usize => {
+            let count = candidates.len();
+            let message =
+                format!("the plan has {count} candidates, and {wanted} are to be members");
+            let hint = "name fewer members, or search more candidates".to_owned();
+            Err(plan.mistake("ensemble.members", message, Some(hint)))
+        }
+        MembersPlan::BestPerTrainer | MembersPlan::Best(_) => Ok(()),
+        MembersPlan::Named(_) => {
+            let mistake = |at: usize, message: String, hint: String| {
+                plan.mistake(&format!("ensemble.members.{at}"), message, Some(hint))
+            };
+            let named = named(plan, &candidates)
+                .map_err(|(at, error)| mistake(at, error.to_string(), remedy(&error)))?;
+            let twice = |at: &usize| named[..*at].contains(&named[*at]);
+            match (0..named.len()).find(twice) {
+                None => Ok(()),
+                Some(at) => {
+                    let message = format!("candidate {} is named twice", named[at]);
+                    let hint = "name it once; `weights` say how much each counts".to_owned();
+                    Err(mistake(at, message, hint))
+                }
+            }
+        }
+    }
+}
+
+/// How a candidate is named instead.
+fn remedy(error: &MemberError) -> String {
+    let quoted = |names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    match error {
+        MemberError::NoIndex { .. } => {
+            "indices are those of the table of candidates, from 0".to_owned()
+        }
+        MemberError::NoTrainer { known, .. } => format!("the trainers are {}", quoted(known)),
+        MemberError::NoParam { known, .. } if known.is_empty() => {
+            "nothing is searched: name the candidate by its index".to_owned()
+        }
+        MemberError::NoParam { known, .. } => format!("searched are {}", quoted(known)),
+        MemberError::NoValue { .. } => {
+            "name values that the search tries, or the candidate's index in the table".to_owned()
+        }
+        MemberError::Several { differ, first, .. } => match differ.first() {
+            Some(name) => format!(
+                "add `{name}`, or name the index in the table: `{}`",
+                first[0]
+            ),
+            None => format!(
+                "name the index in the table of candidates, such as `{}`",
+                first[0]
+            ),
+        },
+    }
+}
 
 /// Checks the section `ensemble` of a plan against its trainers and the target.
 ///
 /// # Errors
-/// If members would not predict what is combined, a metric compares what the ensemble does
-/// not predict, or there are fewer candidates than members.
+/// If members would not predict what is combined, or a metric compares what the ensemble does
+/// not predict.
 pub(super) fn check(
     plan: &CheckedPlan,
     arms: &[Estimator],
@@ -32,15 +121,6 @@ pub(super) fn check(
     {
         let message = "`voting` is of classes, and numbers are averaged".to_owned();
         return mistake("ensemble.voting", message, "remove `voting`");
-    }
-    if let Some(MembersPlan::Best(wanted)) = ensemble.members() {
-        let count = Candidates::of_arms(plan.arms()).len();
-        if count < wanted as usize {
-            let message =
-                format!("the plan has {count} candidates, and {wanted} are to be members");
-            let hint = "name fewer members, or search more candidates";
-            return mistake("ensemble.members", message, hint);
-        }
     }
     if learning == Learning::Regression {
         return Ok(());

@@ -3,8 +3,8 @@
 
 use fanout_contract::{Learning, Split};
 
-use super::SessionError;
 use super::training::dataset;
+use super::{SessionError, combinable};
 use crate::dataset::{Prepared, Truth};
 use crate::expand::Expansion;
 use crate::model::Votes;
@@ -24,6 +24,8 @@ pub(super) struct Combiner<'a> {
     expansion: &'a Expansion,
     record: &'a Record,
     ensemble: &'a EnsemblePlan,
+    /// The candidates that the plan names.
+    named: Vec<usize>,
     learning: Learning,
     truth: Truth,
 }
@@ -46,6 +48,8 @@ impl<'a> Combiner<'a> {
             expansion,
             record,
             ensemble,
+            named: combinable::named(plan, &expansion.candidates)
+                .expect("the members of a checked plan are candidates"),
             learning: prepared.learning,
             truth: truth.map_err(PredictionsError::from)?,
         }))
@@ -157,6 +161,11 @@ impl<'a> Combiner<'a> {
         named.unwrap_or_else(|| report.ranked_by())
     }
 
+    /// Whether the plan names the members.
+    pub(super) fn names_members(&self) -> bool {
+        !self.named.is_empty()
+    }
+
     /// How the votes of members are counted.
     pub(super) fn votes(&self) -> Votes {
         match self.learning {
@@ -166,11 +175,15 @@ impl<'a> Combiner<'a> {
         }
     }
 
-    fn chosen(members: MembersPlan, weights: Vec<f64>) -> Members {
+    fn chosen(&self, members: &MembersPlan, weights: Vec<f64>) -> Members {
         match members {
             MembersPlan::BestPerTrainer => Members::BestPerTrainer { weights },
             MembersPlan::Best(count) => Members::Best {
-                count: count as usize,
+                count: *count as usize,
+                weights,
+            },
+            MembersPlan::Named(_) => Members::Named {
+                candidates: self.named.clone(),
                 weights,
             },
         }
@@ -181,8 +194,8 @@ impl<'a> Combiner<'a> {
             EnsemblePlan::Greedy { size, .. } => Members::Greedy { size: *size },
             EnsemblePlan::Voting {
                 members, weights, ..
-            } => Self::chosen(*members, weights.clone()),
-            EnsemblePlan::Stacking { members, .. } => Self::chosen(*members, Vec::new()),
+            } => self.chosen(members, weights.clone()),
+            EnsemblePlan::Stacking { members, .. } => self.chosen(members, Vec::new()),
         }
     }
 
@@ -203,9 +216,13 @@ impl<'a> Combiner<'a> {
                 chosen.len(),
                 LIBRARY_BYTES >> 20
             ));
-            chosen.truncate(most);
+            // Those that the plan names are taken whatever their rank.
+            let named = self.named.iter().filter(|named| !means[**named].is_nan());
+            let (named, of_most) = (named.copied(), chosen[..most].to_vec());
+            chosen = of_most.into_iter().chain(named).collect();
         }
         chosen.sort_unstable();
+        chosen.dedup();
         let mut library: Option<Library> = None;
         let mut without = Vec::new();
         for candidate in chosen {
@@ -268,6 +285,7 @@ fn too_few(members: &Members) -> SessionError {
             Members::BestPerTrainer { .. } => {
                 "no candidate of one of the trainers has a score on every split"
             }
+            Members::Named { .. } => "a candidate that `members` names has no score on every split",
             _ => "too few candidates have a score on every split",
         },
     }

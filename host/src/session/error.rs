@@ -340,7 +340,15 @@ impl SessionError {
             }
             Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
             Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
-            Self::Served(ServedError::Guest) => {
+            Self::Served(ServedError::Guests { .. }) => {
+                "export the members one by one, or search trainers of one guest: `fanout guest \
+                 list` says which guest offers what"
+            }
+            Self::Served(ServedError::SameName { .. }) => {
+                "export the models of the targets one by one: each has a file in its own folder \
+                 of the results"
+            }
+            Self::Served(ServedError::Guest | ServedError::Alone { .. }) => {
                 "run the plan again with this version of fanout, and export that model"
             }
             Self::ModelFile(_) | Self::Predict(_) | Self::Export(_) | Self::Served(_) => {

@@ -13,7 +13,7 @@ use super::training::{FeatureDistributions, dataset, training};
 use super::{LoadedPlan, Options, SessionError, SuitedPlan};
 use crate::dataset::{ColumnValues, Prepared, rows_in};
 use crate::expand::Expansion;
-use crate::model::{ModelFile, ModelHead, ModelScore, ModelTarget, Training};
+use crate::model::{Model, ModelFile, ModelHead, ModelScore, ModelTarget, Training};
 use crate::plan::{DatasetPlan, ExplainPlan};
 use crate::pool::PoolError;
 use crate::report::{Report, files};
@@ -57,13 +57,13 @@ struct Chosen {
 /// the chosen candidates, refits these on all rows of the search, assesses their
 /// predictions, and explains them. The files are written first, so that a refit that fails
 /// loses nothing; and all refits are run together. What fails is the failure of its report.
-/// Returns the model files that were written, in the order of the exports.
+/// Returns the models that were written, in the order of the exports.
 pub(super) fn run(
     exports: &[Export<'_>],
     reports: &mut [Report],
     over: &mut OverTargets,
     listeners: &mut Listeners<'_>,
-) -> Vec<Option<ModelFile>> {
+) -> Vec<Option<Model>> {
     let mut files = vec![None; exports.len()];
     let Some(pool) = exports.first().map(|export| export.pool) else {
         return files;
@@ -181,8 +181,8 @@ impl<'a> Export<'a> {
         holdout.unwrap_or(&self.prepared.refit)
     }
 
-    /// Makes of the refitted candidate what the plan wants. Returns its model file, where
-    /// one was written.
+    /// Makes of the refitted candidate what the plan wants, and the ensemble. Returns the
+    /// model, where one was written.
     fn finish(
         &self,
         chosen: &Chosen,
@@ -190,7 +190,7 @@ impl<'a> Export<'a> {
         report: &mut Report,
         (features, over): (&mut FeatureDistributions, &mut OverTargets),
         listeners: &mut Listeners<'_>,
-    ) -> Result<Option<ModelFile>, SessionError> {
+    ) -> Result<Option<Model>, SessionError> {
         let folder = report.plan.output.clone();
         let best = chosen.index;
         let assessor = match assess::is_wanted(&report.plan, self.prepared) {
@@ -236,8 +236,7 @@ impl<'a> Export<'a> {
         if let Some(folder) = &folder {
             files::write_best(folder, report)?;
         }
-        combined?;
-        Ok(file)
+        Ok(combined?.or(file.map(|file| Model::One(file.into()))))
     }
 
     /// Takes what the refit of a candidate on all rows of the search gave: the model, into

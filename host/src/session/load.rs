@@ -129,6 +129,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
             .collect::<Vec<_>>(),
     ));
     let plan = draft.finish()?.for_targets(&learning);
+    combinable::check_members(&plan)?;
     if let (PoolPlan::Http(_), [_, _, ..]) = (&plan.pool, choice.guests.as_slice()) {
         let message = "the endpoints serve one guest, and the trainers are of several";
         let hint = "use the pool `local` or `nats`, or a plan for each guest".to_owned();

@@ -43,6 +43,9 @@ pub struct Ensemble {
     pub metric: String,
     /// How many candidates they were selected from.
     pub selected_from: usize,
+    /// Whether the plan names the members; left out where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
     /// The members, by candidate; those of a vote in their order.
     pub members: Vec<Member>,
     /// Its test scores by every metric.
@@ -230,6 +233,7 @@ impl Library {
             method: method.to_owned(),
             metric: metric.to_owned(),
             selected_from: self.len(),
+            named: matches!(members, Members::Named { .. }),
             members: self.named(&selected),
             scores: self.scores(&task, &ensemble)?,
             best_candidate: self.candidates[best].index,
@@ -284,6 +288,7 @@ impl Library {
             method: "stacking".to_owned(),
             metric: metric.to_owned(),
             selected_from: self.len(),
+            named: false,
             members,
             scores: self.scores(&task, rows)?,
             best_candidate,

@@ -46,38 +46,44 @@ impl Wanted {
     }
 }
 
-/// What a model predicts.
+/// What is predicted of rows: named columns.
 pub(super) struct Predictions {
     rows: usize,
-    column: Predicted,
-    /// By class: its probability in each row; none if the model has no probabilities.
-    probabilities: Vec<Vec<f64>>,
+    columns: Vec<(String, Cells)>,
 }
 
-enum Predicted {
-    Classes(Vec<u32>),
+enum Cells {
     Numbers(Vec<f64>),
+    /// Classes, their labels, and whether these are texts.
+    Classes(Vec<u32>, Vec<String>, bool),
 }
 
 impl Predictions {
-    /// Those of no rows.
-    pub(super) fn none() -> Self {
+    /// Those of `rows` rows, without columns yet.
+    pub(super) fn of_rows(rows: usize) -> Self {
         Self {
-            rows: 0,
-            column: Predicted::Numbers(Vec::new()),
-            probabilities: Vec::new(),
+            rows,
+            columns: Vec::new(),
         }
     }
 
-    /// The predictions of `rows` rows.
+    /// Adds what is predicted of a target: `prediction`, and `probability_<class>` of each
+    /// class where there are probabilities. `name` is that of the target where others stand
+    /// beside it.
     ///
     /// # Errors
     /// If the trainer did not predict each row.
-    pub(super) fn of(
+    pub(super) fn add(
+        &mut self,
         target: &ServedTarget,
+        name: Option<&str>,
         predicted: &PredictionBuf,
-        rows: usize,
-    ) -> Result<Self, Fault> {
+    ) -> Result<(), Fault> {
+        let rows = self.rows;
+        let (kind, of) = match name {
+            Some(name) => (format!("prediction_{name}"), format!("probability_{name}")),
+            None => ("prediction".to_owned(), "probability".to_owned()),
+        };
         let classes = predicted.classes.len();
         let values = predicted.as_prediction();
         if values.rows(classes) != Some(rows) || predicted.classes != target.classes {
@@ -87,11 +93,8 @@ impl Predictions {
         }
         let table = match values {
             Prediction::Numbers(numbers) => {
-                return Ok(Self {
-                    rows,
-                    column: Predicted::Numbers(numbers.to_vec()),
-                    probabilities: Vec::new(),
-                });
+                self.columns.push((kind, Cells::Numbers(numbers.to_vec())));
+                return Ok(());
             }
             Prediction::Binary(table) | Prediction::Multiclass(table) => Some(table),
             Prediction::Decisions { probabilities, .. } => probabilities,
@@ -108,7 +111,7 @@ impl Predictions {
         };
         let positive = target.positive.as_ref();
         let positive = positive.and_then(|label| target.classes.iter().position(|c| c == label));
-        let column = match (target.threshold, positive) {
+        let codes = match (target.threshold, positive) {
             (Some(threshold), Some(positive)) if classes == 2 => {
                 let ones = probabilities.get(positive).ok_or_else(|| {
                     Fault::Failed(
@@ -126,30 +129,31 @@ impl Predictions {
             }
             _ => values.classes(classes).into_owned(),
         };
-        Ok(Self {
-            rows,
-            column: Predicted::Classes(column),
-            probabilities,
-        })
+        let labels = target.classes.clone();
+        self.columns
+            .push((kind, Cells::Classes(codes, labels, target.texts)));
+        for (class, values) in target.classes.iter().zip(probabilities) {
+            let name = format!("{of}_{class}");
+            self.columns.push((name, Cells::Numbers(values)));
+        }
+        Ok(())
     }
 
-    /// The answer: `prediction`, and `probability_<class>` of each class, of each row.
-    pub(super) fn write(
-        &self,
-        target: &ServedTarget,
-        wanted: Wanted,
-        shape: Shape,
-        unknown: Unknown,
-    ) -> Answered {
-        let names = target.classes.iter().take(self.probabilities.len());
-        let names = names.map(|class| format!("probability_{class}"));
-        let names: Vec<String> = std::iter::once("prediction".to_owned())
-            .chain(names)
-            .collect();
+    /// Adds the columns of a target of which there are no rows.
+    pub(super) fn add_none(&mut self, name: Option<&str>) {
+        let kind = match name {
+            Some(name) => format!("prediction_{name}"),
+            None => "prediction".to_owned(),
+        };
+        self.columns.push((kind, Cells::Numbers(Vec::new())));
+    }
+
+    /// The answer.
+    pub(super) fn write(&self, wanted: Wanted, shape: Shape, unknown: Unknown) -> Answered {
         let body = match (wanted, shape) {
-            (Wanted::Json, Shape::Rows) => self.json_rows(target, &names),
-            (Wanted::Json, Shape::Columns) => self.json_columns(target, &names),
-            (Wanted::Csv, _) => self.csv(target, &names),
+            (Wanted::Json, Shape::Rows) => self.json_rows(),
+            (Wanted::Json, Shape::Columns) => self.json_columns(),
+            (Wanted::Csv, _) => self.csv(),
         };
         let content_type = match wanted {
             Wanted::Json => "application/json",
@@ -162,68 +166,73 @@ impl Predictions {
         }
     }
 
-    /// Appends column `column` of `row`, as JSON.
-    fn json_value(&self, target: &ServedTarget, column: usize, row: usize, out: &mut String) {
-        match (column.checked_sub(1), &self.column) {
-            (Some(class), _) => out.push_str(&json(&self.probabilities[class][row])),
-            (None, Predicted::Numbers(numbers)) => out.push_str(&json(&numbers[row])),
-            (None, Predicted::Classes(classes)) => {
-                let label = &target.classes[classes[row] as usize];
-                match target.texts {
-                    true => out.push_str(&json(label)),
-                    false => out.push_str(label),
-                }
-            }
-        }
-    }
-
-    fn json_rows(&self, target: &ServedTarget, names: &[String]) -> String {
-        let keys: Vec<String> = names.iter().map(json).collect();
+    fn json_rows(&self) -> String {
+        let keys: Vec<String> = self.columns.iter().map(|(name, _)| json(name)).collect();
         let mut out = String::from("[");
         for row in 0..self.rows {
             out.push_str(if row == 0 { "{" } else { ",\n{" });
-            for (column, key) in keys.iter().enumerate() {
-                out.push_str(if column == 0 { "" } else { "," });
+            for (at, (key, (_, cells))) in keys.iter().zip(&self.columns).enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
                 out.push_str(key);
                 out.push(':');
-                self.json_value(target, column, row, &mut out);
+                cells.json_value(row, &mut out);
             }
             out.push('}');
         }
         out + "]"
     }
 
-    fn json_columns(&self, target: &ServedTarget, names: &[String]) -> String {
+    fn json_columns(&self) -> String {
         let mut out = String::from("{");
-        for (column, name) in names.iter().enumerate() {
-            out.push_str(if column == 0 { "" } else { ",\n" });
+        for (at, (name, cells)) in self.columns.iter().enumerate() {
+            out.push_str(if at == 0 { "" } else { ",\n" });
             out.push_str(&json(name));
             out.push_str(":[");
             for row in 0..self.rows {
                 out.push_str(if row == 0 { "" } else { "," });
-                self.json_value(target, column, row, &mut out);
+                cells.json_value(row, &mut out);
             }
             out.push(']');
         }
         out + "}"
     }
 
-    fn csv(&self, target: &ServedTarget, names: &[String]) -> String {
-        let names: Vec<String> = names.iter().map(|name| csv_text(name)).collect();
-        let labels: Vec<String> = target.classes.iter().map(|label| csv_text(label)).collect();
+    fn csv(&self) -> String {
+        let names: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, _)| csv_text(name))
+            .collect();
         let mut out = names.join(",") + "\n";
         for row in 0..self.rows {
-            match &self.column {
-                Predicted::Classes(classes) => out.push_str(&labels[classes[row] as usize]),
-                Predicted::Numbers(numbers) => out.push_str(&csv_number(numbers[row])),
-            }
-            for class in &self.probabilities {
-                out.push(',');
-                out.push_str(&csv_number(class[row]));
+            for (at, (_, cells)) in self.columns.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                match cells {
+                    Cells::Classes(codes, labels, _) => {
+                        out.push_str(&csv_text(&labels[codes[row] as usize]));
+                    }
+                    Cells::Numbers(numbers) => out.push_str(&csv_number(numbers[row])),
+                }
             }
             out.push('\n');
         }
         out
+    }
+}
+
+impl Cells {
+    /// Appends the value of `row`, as JSON.
+    fn json_value(&self, row: usize, out: &mut String) {
+        match self {
+            Self::Numbers(numbers) => out.push_str(&json(&numbers[row])),
+            Self::Classes(codes, labels, are_texts) => {
+                let label = &labels[codes[row] as usize];
+                match are_texts {
+                    true => out.push_str(&json(label)),
+                    false => out.push_str(label),
+                }
+            }
+        }
     }
 }
 

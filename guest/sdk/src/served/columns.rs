@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::cell::{Cell, CellReader};
 use crate::contract::label::find_label;
-use crate::contract::served::{Made, ServedFeature};
-use crate::contract::{Column, ColumnKind, Role, Served};
-use crate::{Fault, Table, Values};
+use crate::contract::served::{Made, ServedFeature, ServedTogether};
+use crate::contract::{Column, ColumnKind, Role};
+use crate::{Fault, Values};
 
 /// By feature with categories that the training data did not have: the number of rows.
 pub(super) type Unknown = BTreeMap<String, usize>;
 
+/// Features with their values.
+pub(super) type Features = Vec<(Column, Values)>;
+
 /// The columns that a model reads, with the rows so far.
 pub(super) struct Columns<'a> {
-    served: &'a Served,
+    served: &'a ServedTogether,
     cells: Vec<ColumnCells<'a>>,
 }
 
@@ -61,7 +64,7 @@ impl Labels {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn new(served: &'a Served) -> Self {
+    pub(super) fn new(served: &'a ServedTogether) -> Self {
         let cells = served.columns.iter().enumerate().map(|(place, column)| {
             let mut readers = served.features.iter().filter(|f| f.of.contains(&place));
             let is_number = |feature: &ServedFeature| feature.made == Made::Number;
@@ -110,12 +113,12 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    /// The features of all rows as a table, or `None` if there are no rows; and which
-    /// of them have unknown categories.
+    /// The features of all rows, or `None` if there are no rows; and which of them have
+    /// unknown categories.
     ///
     /// # Errors
     /// If the columns differ in length, or a category has no place in its order.
-    pub(super) fn finish(self) -> Result<(Option<Table>, Unknown), Fault> {
+    pub(super) fn finish(self) -> Result<(Option<Features>, Unknown), Fault> {
         let rows = self.cells.first().map_or(0, |column| column.rows);
         if let Some(other) = self.cells.iter().find(|column| column.rows != rows) {
             return Err(Fault::InvalidDataset(format!(
@@ -129,8 +132,8 @@ impl<'a> Columns<'a> {
         let mut unknown = Unknown::new();
         let features = self.served.features.iter();
         let features = features.map(|feature| self.feature(feature, rows, &mut unknown));
-        let table = Table::from_columns(features.collect::<Result<_, _>>()?)?;
-        Ok((Some(table), unknown))
+        let features = features.collect::<Result<_, _>>()?;
+        Ok((Some(features), unknown))
     }
 
     fn feature(

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::contract::served::MARKER;
+use crate::contract::served::{MARKER, SERVES_TOGETHER};
 
 /// Where the model is: see [`MARKER`].
 #[repr(C)]
@@ -19,6 +19,10 @@ static PLACE: Place = Place {
     address: 0,
     size: 0,
 };
+
+/// What says that packages of several models are understood.
+#[used]
+static TOGETHER: [u8; SERVES_TOGETHER.len()] = SERVES_TOGETHER;
 
 /// The package of the contract that was put into the component after it was compiled.
 #[expect(

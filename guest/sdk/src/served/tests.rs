@@ -12,11 +12,14 @@ use serde_json::json;
 use super::columns::{Columns, Unknown};
 use super::format::Format;
 use super::*;
-use crate::contract::CONTRACT;
-use crate::contract::served::{Made, ServedColumn, ServedCsv, ServedFeature, ServedTarget};
+use crate::contract::served::{
+    Made, ServedColumn, ServedCsv, ServedFeature, ServedMembers, ServedRule, ServedTarget,
+    package_together,
+};
+use crate::contract::{CONTRACT, Served};
 use crate::function::Function;
 use crate::request::HttpRequest;
-use crate::{Dataset, Values, fixture};
+use crate::{Dataset, Table, Values, fixture};
 
 fn column(name: &str, holds: Holds) -> ServedColumn {
     ServedColumn {
@@ -83,7 +86,7 @@ fn served() -> Served {
 
 /// The features of rows, categories as labels, and the unknown ones.
 fn features(format: Format, body: &[u8]) -> Result<(Vec<serde_json::Value>, Unknown), Refusal> {
-    let served = served();
+    let served = ServedTogether::from(served());
     let mut columns = Columns::new(&served);
     match format {
         Format::Json => drop(json::read(body, &mut columns)?),
@@ -91,10 +94,10 @@ fn features(format: Format, body: &[u8]) -> Result<(Vec<serde_json::Value>, Unkn
         Format::Parquet => parquet::read(Bytes::copy_from_slice(body), &mut columns)?,
         Format::Arrow => arrow::read(body, &mut columns)?,
     }
-    let (table, unknown) = columns
+    let (read, unknown) = columns
         .finish()
         .map_err(|fault| Refusal { status: 422, fault })?;
-    let table = table.unwrap();
+    let table = Table::from_columns(read.unwrap()).unwrap();
     let read =
         table
             .features()
@@ -310,20 +313,21 @@ fn a_malformed_body_is_refused() {
     }
 }
 
-/// A function with a model of `x`, whose probability of `yes` is `x` plus 0.25.
-fn function(threshold: Option<f64>) -> (Function, Vec<u8>) {
+/// A model of `x`, whose probability of `yes` is `x` plus a bias.
+fn fitted(bias: f64) -> Vec<u8> {
     let (table, splits) = fixture::files();
     let dataset = Dataset::open::<fixture::EchoGuest>(table, splits).unwrap();
     let task = json!({
-        "contract": 2, "trainer": "echo", "candidates": [{}], "params": {"bias": 0.25},
+        "contract": 2, "trainer": "echo", "candidates": [{}], "params": {"bias": bias},
         "split": {"column": "fold"}, "target": "y", "learning": "binary", "outputs": ["model"],
     });
-    let fitted = dataset
-        .evaluate(&task.to_string())
-        .unwrap()
-        .artifacts
-        .remove(0)
-        .bytes;
+    let mut evaluated = dataset.evaluate(&task.to_string()).unwrap();
+    evaluated.artifacts.remove(0).bytes
+}
+
+/// A function with a model of `x`, whose probability of `yes` is `x` plus 0.25.
+fn function(threshold: Option<f64>) -> (Function, Vec<u8>) {
+    let fitted = fitted(0.25);
     let mut served = served();
     served.features.truncate(1);
     served.columns.truncate(1);
@@ -450,4 +454,134 @@ fn a_threshold_decides() {
         answer.contains("\"no\"") && answer.contains("\"yes\""),
         "{answer}"
     );
+}
+
+/// A function with models of `x` of these biases, and what becomes of their predictions.
+fn together(
+    biases: &[f64],
+    targets: Vec<ServedMembers>,
+    change: impl Fn(&mut ServedTogether),
+) -> Function {
+    let mut one = served();
+    one.features.truncate(1);
+    one.columns.truncate(1);
+    let mut together = ServedTogether::from(one);
+    let fitted: Vec<Vec<u8>> = biases.iter().map(|bias| fitted(*bias)).collect();
+    let member = together.members[0].clone();
+    let members = fitted.iter().map(|fitted| ServedMember {
+        size: fitted.len() as u64,
+        ..member.clone()
+    });
+    together.members = members.collect();
+    together.targets = targets;
+    change(&mut together);
+    let fitted: Vec<&[u8]> = fitted.iter().map(Vec::as_slice).collect();
+    Function::with_model(Some(package_together(&together, &fitted).into()))
+}
+
+fn csv_of(function: &Function, body: &str) -> (u16, String) {
+    let kinds = (Some("text/csv"), Some("text/csv"));
+    let (status, answer, _) = send(function, ("POST", "/"), kinds, body.as_bytes());
+    (status, answer)
+}
+
+fn of(members: usize, rule: ServedRule) -> ServedMembers {
+    ServedMembers { members, rule }
+}
+
+#[test]
+fn several_models_answer_side_by_side_each_with_its_threshold() {
+    let targets = vec![of(1, ServedRule::Only), of(1, ServedRule::Only)];
+    let function = together(&[0.25, 0.5], targets, |together| {
+        together.side_by_side = true;
+        together.members[1].target.name = "late".to_owned();
+        together.members[1].target.threshold = Some(0.875);
+    });
+    let expected = "prediction_y,probability_y_no,probability_y_yes,prediction_late,\
+                    probability_late_no,probability_late_yes\n\
+                    no,0.625,0.375,no,0.375,0.625\n\
+                    yes,0.25,0.75,yes,0.0,1.0\n";
+    let answer = csv_of(&function, "x\n0.125\n0.5\n");
+    assert_eq!(answer, (200, expected.to_owned()));
+    let none = (200, "prediction_y,prediction_late\n".to_owned());
+    assert_eq!(csv_of(&function, "x\n"), none);
+    let described = send(&function, ("GET", "/"), (None, None), b"").1;
+    let described: serde_json::Value = serde_json::from_str(&described).unwrap();
+    assert_eq!(described["members"][1]["target"], "late");
+    assert_eq!(described["members"][1]["threshold"], 0.875);
+    assert_eq!(described["columns"][0]["name"], "x");
+    assert_eq!(described.get("trainer"), None);
+}
+
+#[test]
+fn several_models_vote_on_one_target() {
+    let rows = "x\n0.125\n0.5\n";
+    let weights = vec![1.0, 3.0];
+    let mean = of(2, ServedRule::Mean { weights });
+    let expected =
+        "prediction,probability_no,probability_yes\nno,0.8125,0.1875\nyes,0.4375,0.5625\n";
+    let function = together(&[0.25, 0.0], vec![mean], |_| {});
+    assert_eq!(csv_of(&function, rows), (200, expected.to_owned()));
+    let weights = vec![1.0, 1.0, 3.0];
+    let majority = of(3, ServedRule::Majority { weights });
+    let function = together(&[0.25, 0.25, 0.0], vec![majority], |_| {});
+    assert_eq!(
+        csv_of(&function, rows),
+        (200, "prediction\nno\nno\n".to_owned())
+    );
+}
+
+/// The example trainer reads `x` alone, so that the feature that is added has that name.
+#[test]
+fn a_model_reads_what_others_predict() {
+    let features = vec!["x".to_owned()];
+    let stacking = of(2, ServedRule::Stacking { features });
+    let function = together(&[0.25, 0.125], vec![stacking], |_| {});
+    let (status, told) = csv_of(&function, "x\n0.5\n");
+    // There is one already.
+    assert_eq!(status, 422, "{told}");
+    let features = vec!["z".to_owned()];
+    let stacking = of(2, ServedRule::Stacking { features });
+    let function = together(&[0.25, 0.125], vec![stacking], |_| {});
+    let expected = "prediction,probability_no,probability_yes\nyes,0.375,0.625\n";
+    assert_eq!(csv_of(&function, "x\n0.5\n"), (200, expected.to_owned()));
+    let features = vec!["z".to_owned(), "w".to_owned()];
+    let stacking = of(2, ServedRule::Stacking { features });
+    let function = together(&[0.25, 0.125], vec![stacking], |_| {});
+    let (status, told) = csv_of(&function, "x\n0.5\n");
+    assert_eq!(status, 422);
+    assert!(told.contains("don't have its features"), "{told}");
+    let chain = vec![of(1, ServedRule::Only), of(1, ServedRule::Only)];
+    let function = together(&[0.25, 0.5], chain, |together| {
+        together.chain = vec![1, 0];
+        together.side_by_side = true;
+        together.members[1].target.name = "late".to_owned();
+    });
+    let (status, told) = csv_of(&function, "x\n0.25\n");
+    assert_eq!(status, 200, "{told}");
+    assert!(told.ends_with("\nno,0.5,0.5,yes,0.25,0.75\n"), "{told}");
+}
+
+#[test]
+fn a_package_of_several_models_that_contradicts_itself_is_refused() {
+    let only = |count: usize| vec![of(1, ServedRule::Only); count];
+    let refused = |targets: Vec<ServedMembers>, change: &dyn Fn(&mut ServedTogether)| {
+        csv_of(&together(&[0.25, 0.5], targets, change), "x\n0.5\n").1
+    };
+    let contradicts = |told: String| assert!(told.contains("contradicts itself"), "{told}");
+    contradicts(refused(only(1), &|_| {}));
+    contradicts(refused(only(3), &|_| {}));
+    contradicts(refused(vec![of(2, ServedRule::Only)], &|_| {}));
+    contradicts(refused(vec![of(usize::MAX, ServedRule::Only)], &|_| {}));
+    let weights = vec![1.0];
+    contradicts(refused(vec![of(2, ServedRule::Mean { weights })], &|_| {}));
+    contradicts(refused(only(2), &|together| together.chain = vec![0, 0]));
+    contradicts(refused(only(2), &|together| together.chain = vec![1]));
+    contradicts(refused(only(2), &|together| {
+        together.features[0].of = vec![1]
+    }));
+    let told = refused(only(2), &|together| together.members[1].size += 1);
+    assert!(told.contains("is cut off"), "{told}");
+    let told = refused(only(2), &|together| together.members[1].size -= 1);
+    assert!(told.contains("goes on behind its end"), "{told}");
 }

@@ -1,6 +1,7 @@
 //! [`HistGradientBoosting`] and [`HistGradientBoostingRegressor`] as trainers of a guest.
 
 use fanout_sdk::contract::{Importances, MemoryUse, TreesMemory};
+use fanout_sdk::equal::EqualParts;
 use fanout_sdk::explanation::Contributions;
 use fanout_sdk::trainer::{PredictionBuf, PredictionValues};
 use fanout_sdk::{
@@ -64,6 +65,10 @@ macro_rules! trainer {
 
             fn fit(bins: &Bins, job: &Job<'_>) -> Result<BoostedModel, Fault> {
                 fit_one(bins, job)
+            }
+
+            fn share_equal(model: &mut BoostedModel, parts: &mut EqualParts) {
+                model.forest.share_equal(parts);
             }
 
             fn predict(model: &BoostedModel, table: &Table) -> Result<PredictionBuf, Fault> {

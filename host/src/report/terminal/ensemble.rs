@@ -73,7 +73,7 @@ pub(super) fn lines(ensemble: &Ensemble, report: &Report) -> (String, Vec<(usize
     (head, lines)
 }
 
-fn mean_and_std(scores: &SplitScores) -> String {
+pub(super) fn mean_and_std(scores: &SplitScores) -> String {
     match scores.mean.zip(scores.std) {
         Some((mean, std)) => format!("{} ± {}", score(mean), score(std)),
         None => score(f64::NAN),

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::super::human::{clip, count, counted, score};
 use super::super::{Report, Reports};
+use super::ensemble::mean_and_std;
 use super::{
     GAP, Paint, Style, TableColumn, fit, notes, plain, render, took, warn, wrap, write_columns,
     write_left_out, write_result,
@@ -120,6 +121,15 @@ fn table(targets: &[Report], style: Style, out: &mut String) -> fmt::Result {
             value.map_or_else(|| "-".to_owned(), score)
         });
         others.push(column("hold-out", held_out.collect(), true));
+    }
+    if targets.iter().any(|report| report.ensemble.is_some()) {
+        let combined = targets.iter().map(|report| {
+            let metric = &report.results.metrics[report.ranked_by()].name;
+            let scores = report.ensemble.as_ref();
+            let scores = scores.and_then(|ensemble| ensemble.scores.get(metric));
+            scores.map_or_else(|| "-".to_owned(), mean_and_std)
+        });
+        others.push(column("ensemble", combined.collect(), true));
     }
     let params: Vec<String> = params.collect();
     if params.iter().any(|params| !params.is_empty()) {

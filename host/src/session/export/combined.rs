@@ -7,7 +7,7 @@ use fanout_contract::{Answer, Split};
 use super::super::ensemble::{Combiner, score_holdout, scoring};
 use super::super::training::FeatureDistributions;
 use super::{Export, SessionError, fitted};
-use crate::model::{Composite, CompositeHead, ModelFile, Rule, Training};
+use crate::model::{Composite, CompositeHead, Model, ModelFile, Rule, Training};
 use crate::report::{Report, ensemble as ensemble_files, files};
 use crate::run::event::{Event, Listeners};
 use crate::run::search::run_outside_search;
@@ -25,38 +25,40 @@ pub(super) struct MemberRefit {
     answers: Vec<Answer>,
 }
 
-/// Writes the model of an ensemble.
+/// Writes the model of an ensemble, and returns it.
 pub(super) fn write_model(
     head: CompositeHead,
     members: Vec<ModelFile>,
     folder: &Path,
     report: &mut Report,
-) -> Result<(), SessionError> {
+) -> Result<Option<Model>, SessionError> {
     let path = folder.join(files::MODEL);
     report.model = Some(files::MODEL.into());
     if let ([only], Rule::Voting { .. }) = (members.as_slice(), &head.rule) {
         // A candidate that nothing improves is a model as it is.
-        return Ok(files::replace(&path, |output| only.write(output))?);
+        files::replace(&path, |output| only.write(output))?;
+        return Ok(Some(Model::One(only.clone().into())));
     }
     let composite = Composite::new(head, members);
     let composite = composite.expect("members of one search have a target and features in common");
-    Ok(files::replace(&path, |output| composite.write(output))?)
+    files::replace(&path, |output| composite.write(output))?;
+    Ok(Some(Model::Composite(composite)))
 }
 
 impl Export<'_> {
     /// Selects the ensemble that the plan wants, refits its members on all rows of the
-    /// search, scores the hold-out rows, and writes the model. The scores are written before
-    /// the members are refitted, so that a refit that fails loses none.
+    /// search, scores the hold-out rows, and writes the model, which it returns. The scores
+    /// are written before the members are refitted, so that a refit that fails loses none.
     pub(super) fn combine(
         &self,
         report: &mut Report,
         features: &mut FeatureDistributions,
         listeners: &mut Listeners<'_>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Option<Model>, SessionError> {
         let plan = report.plan.clone();
         let combiner = Combiner::new(&plan, self.expansion, self.prepared, self.record)?;
         let Some(combiner) = combiner else {
-            return Ok(());
+            return Ok(None);
         };
         if !plan.kind.has_splits() {
             let members = combiner.all_members();
@@ -83,7 +85,7 @@ impl Export<'_> {
         };
         write(report)?;
         if plan.refit.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let holdout = self.prepared.holdout.as_ref();
         let refits = self.refit_members(&members, plan.output.is_some(), holdout, listeners)?;
@@ -110,7 +112,7 @@ impl Export<'_> {
     ) -> Result<(), SessionError> {
         let plan = report.plan.clone();
         let Some(folder) = &plan.output else {
-            return Ok(());
+            return Ok(None);
         };
         let rows = rows.map(|rows| predicted(&rows, scoring(&plan)));
         let training = self.training(rows, report, features)?;

@@ -12,7 +12,7 @@ use super::combined::write_model;
 use super::{Export, SessionError, fitted};
 use crate::dataset::{AddedFeature, Prepared};
 use crate::expand::{Data, Inputs};
-use crate::model::{CompositeHead, ModelFile, ModelScore, Rule, Training};
+use crate::model::{CompositeHead, Model, ModelFile, ModelScore, Rule, Training};
 use crate::plan::{CheckedPlan, EnsemblePlan, Plan, Search};
 use crate::report::{Report, ensemble as ensemble_files};
 use crate::run::event::{Event, Listeners};
@@ -24,14 +24,14 @@ use crate::worth::{Member, predicted, stacked};
 
 impl Export<'_> {
     /// Selects the members, refits them on all rows of the search, has the final estimator
-    /// learn from what they predict, and writes the model.
+    /// learn from what they predict, and writes the model, which it returns.
     pub(super) fn stack(
         &self,
         combiner: &Combiner<'_>,
         report: &mut Report,
         features: &mut FeatureDistributions,
         listeners: &mut Listeners<'_>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Option<Model>, SessionError> {
         let plan = report.plan.clone();
         let Selected {
             library,
@@ -87,6 +87,7 @@ impl Export<'_> {
         let selected = (members, best_candidate);
         let found = library.second_stage(selected, &rows, &metric, scoring(&plan));
         let mut found = found.map_err(SessionError::Assessment)?;
+        found.named = combiner.names_members();
         found.second_stage = Some(opened.manifest.run());
         report.ensemble = Some(found);
         let write = |report: &Report| match &plan.output {
@@ -119,7 +120,7 @@ impl Export<'_> {
         own.summary().keep(opened.record.store())?;
         let (Some(folder), Some(task)) = (&plan.output, tasks.first().filter(|_| makes_model))
         else {
-            return Ok(());
+            return Ok(None);
         };
         let seen = predicted(&rows, scoring(&plan));
         let training = self.training(Some(seen), report, features)?;

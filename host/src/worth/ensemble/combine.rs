@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use fanout_sdk::{Fault, PredictionValues, Target};
+use fanout_sdk::{Fault, PredictionValues, Target, votes};
 
 use super::super::rows::PredictedRows;
-use crate::model::{Votes, votes};
+use crate::model::Votes;
 
 /// What a member predicts of rows.
 #[derive(Clone, Debug, PartialEq)]

@@ -36,6 +36,13 @@ pub enum Members {
         /// By rank.
         weights: Vec<f64>,
     },
+    /// These candidates, in their order.
+    Named {
+        /// Their indices among those of the search.
+        candidates: Vec<usize>,
+        /// By place in this order; none: all weigh the same.
+        weights: Vec<f64>,
+    },
 }
 
 /// Means that differ by less are equal: those of the same scores in another order do.
@@ -107,6 +114,17 @@ impl<'a> Selection<'a> {
                     taken.push(next);
                 }
                 ((taken.len() == *count).then_some(taken), weights)
+            }
+            Members::Named {
+                candidates: named,
+                weights,
+            } => {
+                let position = |index: &usize| {
+                    let mut candidates = self.library.candidates.iter();
+                    let position = candidates.position(|candidate| candidate.index == *index)?;
+                    (!mean_of(&self.alone[position], on).is_nan()).then_some(position)
+                };
+                (named.iter().map(position).collect(), weights)
             }
         };
         let weight = |(place, position): (usize, usize)| {

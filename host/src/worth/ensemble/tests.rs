@@ -283,3 +283,31 @@ fn a_vote_has_the_best_of_each_trainer_or_the_best_of_all() {
     let none = library.ensemble("voting", &wanted, &case.metric, scoring, &cancel);
     assert_eq!(none.unwrap(), None);
 }
+
+#[test]
+fn a_plan_names_members_whatever_their_scores() {
+    let case = &VECTORS.selections[1];
+    let scores: Vec<Score> = vec![case.metric.as_str().into()];
+    let scoring = Scoring {
+        scores: &scores,
+        positive: None,
+    };
+    let cancel = Cancel::default();
+    let library = library(case);
+    let of = |candidates: Vec<usize>, weights: Vec<f64>| {
+        let members = Members::Named {
+            candidates,
+            weights,
+        };
+        let found = library.ensemble("voting", &members, &case.metric, scoring, &cancel);
+        found.unwrap()
+    };
+    let found = of(vec![2, 0], vec![1.0, 3.0]).unwrap();
+    assert!(found.named);
+    let expected = [(2, 1.0), (0, 3.0)].map(|(candidate, weight)| Member { candidate, weight });
+    assert_eq!(found.members, expected);
+    // They are the same on every split, so that what is left out scores as the whole.
+    let left_out = found.left_out.unwrap();
+    assert_eq!(left_out.scores, found.scores);
+    assert_eq!(of(vec![0, 99], vec![]), None);
+}
