@@ -106,19 +106,15 @@ pub fn execute(
     let places = Places::reach(loaded)?;
     let journal = Journal::start(places.store.clone());
     listeners.attach(journal.listener());
-<<<<<<< HEAD
     tracing::info!(
         store = places.store.url(),
         workers = places.workers,
         "the plan is about to be executed"
     );
-    let executed = execute_at(&places, loaded, options, listeners);
-=======
     let activity = page::Watched::default();
     listeners.attach(activity.listener());
     let executed = execute_at(&places, loaded, options, &activity, listeners);
     listeners.detach();
->>>>>>> page
     let failure = match &executed {
         Ok(reports) => reports
             .failure
