@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<ExitCode, CommandError> {
         logging::start(self.verbose)?;
-        self.command.run()
+        self.command.run(self.verbose > 0)
     }
 }
 
@@ -117,7 +117,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn run(self) -> Result<ExitCode, CommandError> {
+    fn run(self, verbose: bool) -> Result<ExitCode, CommandError> {
         let done = match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
@@ -125,7 +125,7 @@ impl Command {
             // It says which model it kept.
             Self::Retrain(retrain) => return retrain.run(),
             Self::Model(model) => model.run(),
-            Self::Worker(worker) => worker.run(),
+            Self::Worker(worker) => worker.run(verbose),
             Self::Status(status) => status.run(),
             Self::Watch(watch) => watch.run(),
             Self::Doctor(doctor) => doctor.run(),

@@ -13,6 +13,9 @@ use crate::report::live::{Phase, Ranked, RunState, Running, TargetState, Work, W
 /// From so many columns on, workers and candidates stand side by side.
 const WIDE: usize = 120;
 
+/// The columns of the workers then.
+const WORKERS: usize = 64;
+
 /// The narrowest that is drawn; a terminal that is narrower shows the left part.
 const NARROWEST: usize = 30;
 
@@ -66,13 +69,13 @@ pub(super) fn lines(state: &RunState, note: Option<&str>, now_us: u64, look: Loo
     let mut lines = Vec::new();
     if state.phase == Phase::Searching {
         lines.push(bar_line(state, now_us, width, look));
-        lines.extend(counts_line(state, note, width, look));
+        lines.extend(counts_lines(state, note, width, look));
     } else {
         lines.push(phase_line(state, note, now_us, width, look));
     }
     let rest = look.height.saturating_sub(lines.len() + 1);
     let (left, right) = match width >= WIDE {
-        true => (width / 2 - 1, width - width / 2 - 1),
+        true => (WORKERS, width - WORKERS - 2),
         false => (width, width),
     };
     let best = best_lines(state, now_us, right, look);
@@ -166,9 +169,9 @@ fn bar_line(state: &RunState, now_us: u64, width: usize, look: Look) -> String {
     line(&parts, width, look).0
 }
 
-/// `saved by families 1,150, by the store 25 · failed 4: trapped 3, timed_out 1`; nothing
-/// where there is nothing to say.
-fn counts_line(state: &RunState, note: Option<&str>, width: usize, look: Look) -> Option<String> {
+/// `failed: 3 trapped, 1 timed_out · fits saved: 1,150 by families, 25 by the store`: as one
+/// line, or several where that is too wide; none where there is nothing to say.
+fn counts_lines(state: &RunState, note: Option<&str>, width: usize, look: Look) -> Vec<String> {
     let mut said: Vec<(Option<Paint>, String)> = Vec::new();
     said.extend(note.map(|note| (None, note.to_owned())));
     let (parts, all_parts) = state.parts;
@@ -193,10 +196,17 @@ fn counts_line(state: &RunState, note: Option<&str>, width: usize, look: Look) -
             format!("fits saved: {}", saved.join(", ")),
         ));
     }
-    if said.is_empty() {
-        return None;
-    }
     let comma = if look.unicode { " · " } else { "; " };
+    let all: usize = said
+        .iter()
+        .map(|(_, text)| text.width() + comma.width())
+        .sum();
+    if all > width + comma.width() {
+        let lines = said
+            .iter()
+            .map(|(paint, text)| line(&[(*paint, text)], width, look).0);
+        return lines.collect();
+    }
     let mut parts: Vec<(Option<Paint>, &str)> = Vec::new();
     for (paint, text) in &said {
         if !parts.is_empty() {
@@ -204,7 +214,10 @@ fn counts_line(state: &RunState, note: Option<&str>, width: usize, look: Look) -
         }
         parts.push((*paint, text));
     }
-    Some(line(&parts, width, look).0)
+    match parts.is_empty() {
+        true => Vec::new(),
+        false => vec![line(&parts, width, look).0],
+    }
 }
 
 /// What goes on where no fits of the search are made.
@@ -305,7 +318,7 @@ fn worker_line(
     let name = clip(&plain(name), names);
     let name = format!("{name}{}  ", " ".repeat(names - name.width()));
     let oldest = worker.running.first();
-    let time = oldest.map(|running| duration(since(running.since_us, now_us)));
+    let time = oldest.map(|running| steady(since(running.since_us, now_us)));
     let memory = worker.memory.map(bytes);
     // Right-hand columns of the same width in each line.
     let right = format!(
@@ -357,11 +370,13 @@ fn work_of(state: &RunState, worker: &WorkerState, running: &Running, room: usiz
             let target = target.map(|target| format!("{}: ", target.name));
             let target = target.unwrap_or_default();
             let fits = counted(*fits, "fit");
-            let long = format!("{target}{trainer}, split {split}, {fits}{more}");
-            match long.width() <= room {
-                true => long,
-                false => format!("{trainer} / {split}, {fits}{more}"),
-            }
+            let words = [
+                format!("{target}{trainer}, split {split}, {fits}{more}"),
+                format!("{target}{trainer}, split {split}{more}"),
+                format!("{trainer}, split {split}{more}"),
+            ];
+            let fitting = words.iter().find(|words| words.width() <= room);
+            fitting.unwrap_or(&words[2]).clone()
         }
     }
 }
@@ -374,13 +389,13 @@ fn best_lines(state: &RunState, now_us: u64, width: usize, look: Look) -> Vec<Li
             let Some(first) = only.best.first() else {
                 return Vec::new();
             };
-            let names = varied(only);
+            let (names, common) = varied(only);
             let mut lines = Vec::with_capacity(only.best.len() + 1);
-            let head = format!(
-                "best {} of {}",
-                only.metric,
-                counted(only.scored, "candidate")
-            );
+            let of = counted(only.scored, "candidate");
+            let mut head = format!("best {} of {of}", only.metric);
+            if !common.is_empty() {
+                head = format!("{head}, all {}", params_of(first, &common));
+            }
             lines.push(line(&[(Some(Paint::Dim), &head)], width, look));
             for ranked in &only.best {
                 let paint = (ranked == first).then_some(Paint::Good);
@@ -393,7 +408,8 @@ fn best_lines(state: &RunState, now_us: u64, width: usize, look: Look) -> Vec<Li
             let best = several.iter().filter_map(|target| {
                 let ranked = target.best.first()?;
                 let head = format!("{}, {}: ", target.name, target.metric);
-                let params = params_of(ranked, &varied(target));
+                let all: Vec<String> = ranked.params.keys().cloned().collect();
+                let params = params_of(ranked, &all);
                 let text = format!("{head}{}  {params}", mean_of(ranked, look));
                 Some(line(&[(None, &text)], width, look))
             });
@@ -435,21 +451,25 @@ fn mean_of(ranked: &Ranked, look: Look) -> String {
     }
 }
 
-/// The hyper-parameters in which the best candidates differ come first: those that all
-/// have in common say least.
-fn varied(target: &TargetState) -> Vec<String> {
-    let mut names: Vec<(bool, String)> = Vec::new();
+/// The hyper-parameters in which the best candidates differ, and those that all of them
+/// have in common. Of one candidate, none are common.
+fn varied(target: &TargetState) -> (Vec<String>, Vec<String>) {
+    let (mut varied, mut common) = (Vec::new(), Vec::new());
     for name in target.best.iter().flat_map(|ranked| ranked.params.keys()) {
-        if names.iter().any(|(_, known)| known == name) {
+        if varied.contains(name) || common.contains(name) {
             continue;
         }
         let mut values = target.best.iter().map(|ranked| ranked.params.get(name));
         let first = values.next().flatten();
-        let is_same = values.all(|value| value == first);
-        names.push((is_same && name != TRAINER, name.clone()));
+        match values.all(|value| value == first) && target.best.len() > 1 {
+            true => common.push(name.clone()),
+            false => varied.push(name.clone()),
+        }
     }
-    names.sort_by_key(|(is_same, name)| (*is_same, name != TRAINER));
-    names.into_iter().map(|(_, name)| name).collect()
+    // The trainer stands first.
+    varied.sort_by_key(|name| name != TRAINER);
+    common.sort_by_key(|name| name != TRAINER);
+    (varied, common)
 }
 
 fn params_of(ranked: &Ranked, names: &[String]) -> String {
@@ -468,6 +488,14 @@ fn params_of(ranked: &Ranked, names: &[String]) -> String {
 
 fn since(then_us: u64, now_us: u64) -> Duration {
     Duration::from_micros(now_us.saturating_sub(then_us))
+}
+
+/// A time that goes on: without digits that only flicker.
+fn steady(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds < 59.95 => format!("{seconds:.1} s"),
+        _ => duration(time),
+    }
 }
 
 /// A time that is a guess: not to the millisecond.
