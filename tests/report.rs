@@ -125,7 +125,7 @@ fn the_plan_of_a_report_is_the_same_run() {
 #[test]
 fn every_kind_of_plan_has_a_report() {
     let fanout = Fanout::new();
-    let mut told = |plan: &str, more: &[&str]| {
+    let told = |plan: &str, more: &[&str]| {
         let plan = example(plan);
         fanout.json(&[&[plan.as_str(), "--output", "out"], more].concat());
         let page = page(&fanout, "out");
