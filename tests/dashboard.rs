@@ -44,19 +44,23 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        // Ended with this, whatever follows.
+        let mut served = Self {
+            child,
+            url: String::new(),
+            errors,
+        };
         let mut said = String::new();
-        loop {
+        while served.url.is_empty() {
             let mut line = String::new();
-            if errors.read_line(&mut line).unwrap() == 0 {
-                panic!("it serves no page: {said}");
-            }
+            assert_ne!(served.errors.read_line(&mut line).unwrap(), 0, "{said}");
             if let Some(url) = line.strip_prefix("dashboard: ") {
-                let url = url.trim().to_owned();
-                return Self { child, url, errors };
+                url.trim().clone_into(&mut served.url);
             }
             said += &line;
         }
+        served
     }
 
     /// `fanout dashboard` of the store `.fanout`.
@@ -145,7 +149,7 @@ fn a_run_that_goes_on_is_shown_as_it_goes_on_and_to_its_end() {
         "--set",
         "families=off",
         "--set",
-        "search.params.n_estimators={range: [1, 40]}",
+        "search.params.n_estimators={range: [1, 16], step: 1}",
     ]);
     command.arg(format!("--dashboard={HERE}"));
     let mut served = Served::start(command);
@@ -319,7 +323,7 @@ fn many_events(run: Digest) -> Vec<StampedEvent> {
                 started_us: Some(started),
                 load: Some(Duration::from_micros(load)),
                 cpu: Some(Duration::from_micros(wall * 9 / 10)),
-                memory: Some((40 << 20) + (task as u64 % 50 << 20)),
+                memory: Some((40 << 20) + ((task as u64 % 50) << 20)),
             },
         );
         if task % splits == splits - 1 {

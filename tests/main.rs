@@ -31,10 +31,12 @@ mod resume;
 mod retrain;
 mod run;
 mod sandbox;
+mod shell;
 mod splitters;
 mod stores;
 mod structure;
 mod targets;
+mod terminal;
 mod worth;
 
 mod guests {

@@ -4,11 +4,14 @@
 
 mod check;
 mod compare;
+mod completions;
 mod dashboard;
 mod doctor;
 mod gc;
 mod guest;
 mod interrupt;
+mod logging;
+mod man;
 mod metrics;
 mod model;
 mod nats;
@@ -22,13 +25,15 @@ mod schema;
 mod show;
 mod status;
 mod store;
+mod watch;
 mod worker;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, StdoutLock, Write};
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgAction, Parser, Subcommand};
+use console::Term;
 
 use fanout::dataset::DatasetError;
 use fanout::error::{ErrorKind, chained};
@@ -36,14 +41,33 @@ use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
-use fanout::report::progress::Progress;
+use fanout::report::progress::{Appearance, Progress};
 use fanout::report::terminal::{Style, render, render_all};
 use fanout::report::{Failure, Report, Reports, json};
 use fanout::sandbox::GuestError;
 use fanout::session::SessionError;
 use fanout::store::StoreError;
 use fanout::worker::WorkerError;
-use indicatif::ProgressDrawTarget;
+
+/// Serverless fan-out for model selection: every fit of a search in a
+/// sandboxed WebAssembly trainer.
+#[derive(Debug, Parser)]
+#[command(name = "fanout", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Tell on standard error what the program does; twice for more, three times for all.
+    /// The variable FANOUT_LOG says it by part, such as `fanout::store=trace,info`.
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<ExitCode, CommandError> {
+        logging::start(self.verbose)?;
+        self.command.run(self.verbose > 0)
+    }
+}
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -63,6 +87,8 @@ pub(crate) enum Command {
     Worker(worker::Worker),
     /// Show a queue's tasks, workers and runs.
     Status(status::Status),
+    /// Follow a run of another process or host until it ends.
+    Watch(watch::Watch),
     /// Check the store, the sandbox, the cache, the memory and the cores.
     Doctor(doctor::Doctor),
     /// List the runs of a store.
@@ -84,10 +110,14 @@ pub(crate) enum Command {
     /// Show what guests offer and whether they keep the contract.
     #[command(subcommand)]
     Guest(guest::Guest),
+    /// Print a script by which a shell completes commands and options.
+    Completions(completions::Completions),
+    /// Write the manual pages into a folder.
+    Man(man::Man),
 }
 
 impl Command {
-    pub(crate) fn run(self) -> Result<ExitCode, CommandError> {
+    fn run(self, verbose: bool) -> Result<ExitCode, CommandError> {
         let done = match self {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
@@ -95,8 +125,9 @@ impl Command {
             // It says which model it kept.
             Self::Retrain(retrain) => return retrain.run(),
             Self::Model(model) => model.run(),
-            Self::Worker(worker) => worker.run(),
+            Self::Worker(worker) => worker.run(verbose),
             Self::Status(status) => status.run(),
+            Self::Watch(watch) => watch.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Runs(runs) => runs.run(),
             Self::Dashboard(serve) => serve.run(),
@@ -107,6 +138,8 @@ impl Command {
             Self::Schema(schema) => schema.run(),
             Self::Metrics(metrics) => metrics.run(),
             Self::Guest(guest) => guest.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
         };
         done.map(|()| ExitCode::SUCCESS)
     }
@@ -220,15 +253,15 @@ pub(crate) fn print_error(error: &CommandError) {
     }
 }
 
-/// Shows progress on standard error: a line that changes on a terminal, else lines.
-/// `metric` is the name of the score that is shown, if it is not empty.
-fn progress(quiet: bool, metric: &str) -> Progress {
+/// Shows progress on standard error: lines that change on a terminal, else lines now and
+/// then, among which those of the log have their place.
+fn progress(quiet: bool) -> Progress {
     if quiet {
         Progress::quiet()
-    } else if std::io::stderr().is_terminal() {
-        Progress::live(ProgressDrawTarget::stderr(), metric)
+    } else if std::io::stderr().is_terminal() && !console::is_dumb() && !logging::is_on() {
+        Progress::live(Term::stderr(), Appearance::of_environment())
     } else {
-        Progress::plain(std::io::stderr(), metric)
+        Progress::plain(std::io::stderr())
     }
 }
 

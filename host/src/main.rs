@@ -6,20 +6,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use commands::Command;
-
-/// Serverless fan-out for model selection: every fit of a search in a
-/// sandboxed WebAssembly trainer.
-#[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
+use commands::Arguments;
 
 fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
-    match command.run() {
+    match Arguments::parse().run() {
         Ok(code) => code,
         Err(error) => {
             commands::print_error(&error);

@@ -13,7 +13,7 @@ mod limits;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fanout_contract::{CONTRACT, Description};
 use wasmtime::component::Component;
@@ -157,6 +157,7 @@ impl Sandbox {
     /// Compiles a component, or takes it from the cache, and checks that it
     /// keeps the contract.
     pub fn load(&self, wasm: &[u8], digest: Digest) -> Result<Guest, GuestError> {
+        let started = Instant::now();
         check_kind(wasm)?;
         let component = match &self.cache {
             Some(cache) => cache.load(&self.engine, wasm, &digest)?,
@@ -175,6 +176,11 @@ impl Sandbox {
             .and_then(|linker| linker.instantiate_pre(&component))
             .and_then(bindings::GuestPre::new)
             .map_err(GuestError::Link)?;
+        tracing::debug!(
+            guest = %digest.short(),
+            seconds = started.elapsed().as_secs_f64(),
+            "the guest is compiled, or was in the cache"
+        );
         Ok(Guest {
             pre,
             digest,

@@ -106,6 +106,11 @@ pub fn execute(
     let places = Places::reach(loaded)?;
     let journal = Journal::start(places.store.clone());
     listeners.attach(journal.listener());
+    tracing::info!(
+        store = places.store.url(),
+        workers = places.workers,
+        "the plan is about to be executed"
+    );
     let activity = page::Watched::default();
     listeners.attach(activity.listener());
     let executed = execute_at(&places, loaded, options, &activity, listeners);
@@ -447,6 +452,7 @@ fn open(
     {
         let manifest = Manifest::new(plan, inputs.clone(), prepared);
         let run = manifest.run();
+        tracing::debug!(column = %prepared.target, %run, "the run's plan goes to the store");
         let key = Key::plan(&run);
         let settled = store.settle(&key, run, manifest.bytes())?;
         // Together they keep the workers busy.
@@ -523,6 +529,14 @@ fn prepare(
         reused: first.reused,
         wall: started.elapsed(),
     });
+    tracing::info!(
+        dataset = %first.dataset.short(),
+        rows = first.rows,
+        features = first.features(),
+        reused = first.reused,
+        seconds = started.elapsed().as_secs_f64(),
+        "the dataset is in the store"
+    );
     for key in &first.repaired {
         listeners.emit(Event::ObjectRepaired { key: key.clone() });
     }

@@ -414,6 +414,7 @@ impl Store {
     }
 
     async fn fetch(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        tracing::trace!(%key, "reads an object");
         if let Some(folder) = &self.backend.folder {
             let read = folder.read(key.path());
             return read.map_err(|error| self.folder_error("read", key, &error));
@@ -477,6 +478,7 @@ impl Store {
     }
 
     async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
+        tracing::trace!(%key, bytes = bytes.len(), "creates an object");
         if let Some(folder) = &self.backend.folder {
             let created = folder.create(key.path(), &bytes);
             return created.map_err(|error| self.folder_error("write", key, &error));

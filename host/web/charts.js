@@ -484,6 +484,7 @@ Fanout.charts = (function () {
       const first = means[0];
       const last = means[means.length - 1];
       return {
+        tooltip: { show: false },
         parallelAxis: names.map((axis) => ({
           ...axis, nameLocation: "end", nameTextStyle: { color: colour.ink, fontSize: 12 },
           nameGap: 12,

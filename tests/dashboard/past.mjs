@@ -10,6 +10,12 @@ await withBrowser(async (browser) => {
   const page = await openPage(browser, url);
   await page.waitForSelector("html[data-final]");
   await settled(page);
+  // The first key reaches what leads past the head of the page.
+  await page.keyboard.press("Tab");
+  const skip = page.locator(":focus");
+  assert.equal(await skip.textContent(), "Skip to the run");
+  assert.ok((await skip.boundingBox()).x >= 0);
+
   const all = await rows(page);
   assert.ok(all >= 10, `${all} candidates`);
 
@@ -51,7 +57,6 @@ await withBrowser(async (browser) => {
 
   // All that can be used can be reached by keys, and shows that it is.
   await page.evaluate(() => document.activeElement.blur());
-  await page.mouse.click(2, 2);
   const reached = new Set();
   for (let at = 0; at < 80; at += 1) {
     await page.keyboard.press("Tab");
@@ -68,7 +73,7 @@ await withBrowser(async (browser) => {
     assert.ok(focused.outlined, `${focused.name} shows its focus`);
     reached.add(focused.name);
   }
-  for (const name of ["filter", "zoom in", "Skip to the run"]) {
+  for (const name of ["filter", "Candidates, the best first", "plan"]) {
     assert.ok(reached.has(name), `${name} among ${[...reached].join("; ")}`);
   }
 
@@ -89,6 +94,36 @@ await withBrowser(async (browser) => {
   assert.ok(column.length > 0 && column.every((value) => value >= parameter.value), `${column}`);
   await page.fill("#filter", "");
   await page.waitForFunction((all) => document.querySelectorAll("#candidates tbody tr").length === all, all);
+
+  // Hover tells of a candidate.
+  const leader = page.locator("#leaderboard .canvas");
+  await leader.scrollIntoViewIfNeeded();
+  const point = await leader.evaluate((element) => {
+    const chart = echarts.getInstanceByDom(element);
+    const [mean, row] = chart.getOption().series[1].data[0].value;
+    return chart.convertToPixel({ seriesIndex: 1 }, [mean, row]);
+  });
+  const place = await leader.boundingBox();
+  await page.mouse.move(place.x + point[0], place.y + point[1]);
+  const candidate = page.locator("#leaderboard .tip");
+  await candidate.waitFor({ state: "visible" });
+  assert.match(await candidate.textContent(), /candidate \d+, rank 1/);
+
+  // A brush on an axis keeps the candidates whose values lie there, in the table, too.
+  const parallel = page.locator("#parallel .canvas");
+  await parallel.scrollIntoViewIfNeeded();
+  const axes = await parallel.boundingBox();
+  const [x1, y1] = [axes.x + axes.width - 64, axes.y + 34];
+  await page.mouse.move(x1, y1 + 2);
+  await page.mouse.down();
+  await page.mouse.move(x1, y1 + 40, { steps: 4 });
+  await page.mouse.up();
+  await page.locator("#brush-clear").waitFor({ state: "visible" });
+  const brushed = await rows(page);
+  assert.ok(brushed > 0 && brushed < all, `${brushed} of ${all}`);
+  await page.locator("#brush-clear").click();
+  await page.locator("#brush-clear").waitFor({ state: "hidden" });
+  assert.equal(await rows(page), all);
 
   // The table is sorted by the column that is pressed, here by keys.
   const button = page.locator("#candidates th button").nth(1);

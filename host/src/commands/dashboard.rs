@@ -53,10 +53,12 @@ impl Serve {
         let store = self.store.open()?;
         let dashboard = open(store, self.addr, self.allow_host)?;
         let (sender, stopped) = mpsc::channel();
-        let stop = move || drop(sender.send(()));
+        let stop = move || {
+            let _ = sender.send(());
+        };
         ctrlc::set_handler(stop).map_err(|error| CommandError::new(ErrorKind::Internal, error))?;
         super::tell(&format!("dashboard: {}", dashboard.url()));
-        drop(stopped.recv());
+        let _ = stopped.recv();
         Ok(())
     }
 }

@@ -22,6 +22,24 @@ pub(super) struct QueueArguments {
         default_value = "nats://127.0.0.1:4222"
     )]
     nats: Vec<String>,
+    #[command(flatten)]
+    rest: QueueDetails,
+}
+
+/// The queue, where there may be none: as `watch` takes it.
+#[derive(Debug, Args)]
+pub(super) struct OptionalQueueArguments {
+    /// The URL of NATS, `nats://HOST:4222` or `tls://HOST:4222`, to tell of the queue and
+    /// its workers as well.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    nats: Vec<String>,
+    #[command(flatten)]
+    rest: QueueDetails,
+}
+
+/// What there is to say of a queue beside its servers.
+#[derive(Debug, Args)]
+struct QueueDetails {
     /// The queue's name.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_QUEUE)]
     queue: String,
@@ -36,8 +54,22 @@ pub(super) struct QueueArguments {
 impl QueueArguments {
     /// The settings, with credentials from the environment.
     pub(super) fn settings(&self) -> Result<QueueSettings, CommandError> {
+        self.rest.settings(&self.nats)
+    }
+}
+
+impl OptionalQueueArguments {
+    /// The same; `None` where no server is named.
+    pub(super) fn settings(&self) -> Result<Option<QueueSettings>, CommandError> {
+        let named = (!self.nats.is_empty()).then(|| self.rest.settings(&self.nats));
+        named.transpose()
+    }
+}
+
+impl QueueDetails {
+    fn settings(&self, nats: &[String]) -> Result<QueueSettings, CommandError> {
         let usage = |message: &str| CommandError::new(ErrorKind::Usage, message.to_owned());
-        for url in &self.nats {
+        for url in nats {
             let rest = ["nats://", "tls://"].map(|scheme| url.strip_prefix(scheme));
             match rest.into_iter().flatten().next() {
                 // Not repeated: it may hold a secret.
@@ -64,7 +96,7 @@ impl QueueArguments {
             None => Credentials::from_env(|name| std::env::var(name).ok()),
         };
         Ok(QueueSettings {
-            urls: self.nats.clone(),
+            urls: nats.to_vec(),
             name: self.queue.clone(),
             credentials,
             ca: self.nats_ca.clone(),

@@ -97,7 +97,7 @@ impl Retrain {
         };
         super::interrupt::on_interrupt(options.cancel.clone())?;
         let asked = self.asked()?;
-        let mut progress = super::progress(self.quiet, "");
+        let mut progress = super::progress(self.quiet);
         let listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         let retrained = retrain(
             &self.model,

@@ -7,11 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fanout::dashboard::Dashboard;
 use fanout::error::ErrorKind;
-use fanout::plan::Plan;
 use fanout::report::events::EventLog;
-use fanout::report::progress::Progress;
 use fanout::run::event::{Listener, Listeners};
-use fanout::run::search::ranking_metric;
 use fanout::session::{self, Options};
 use fanout::store::Store;
 
@@ -68,7 +65,7 @@ impl Run {
             }
             None => None,
         };
-        let mut progress = self.progress(&loaded.plan);
+        let mut progress = super::progress(self.quiet);
         let mut listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         listeners.extend(events.as_mut().map(|events| events as &mut dyn Listener));
         listeners.extend(feed.as_mut().map(|feed| feed as &mut dyn Listener));
@@ -90,15 +87,6 @@ impl Run {
         reports
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))
-    }
-
-    fn progress(&self, plan: &Plan) -> Progress {
-        let metric = match plan.dataset.targets.len() {
-            0 | 1 => plan.scoring[ranking_metric(plan)].name.as_str(),
-            // There is no best over several targets.
-            _ => "",
-        };
-        super::progress(self.quiet, metric)
     }
 }
 

@@ -57,7 +57,7 @@ impl Show {
             return self.show_fit(&manifest.plan().name, summary);
         }
         let mut run = StoredRun::read(&store, &manifest, summary)?;
-        run.report.plan.output = self.output;
+        run.report.plan.output.clone_from(&self.output);
         explain_again(&store, &mut run)?;
         if run.report.plan.output.is_some() {
             run.draw()?;

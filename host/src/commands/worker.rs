@@ -53,9 +53,6 @@ pub(crate) struct Worker {
     /// Hold every task for so long before it is run, to measure the queue.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time, hide = true)]
     delay: std::time::Duration,
-    /// Print every task.
-    #[arg(long, short)]
-    verbose: bool,
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
@@ -68,7 +65,8 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
 }
 
 impl Worker {
-    pub(crate) fn run(self) -> Result<(), CommandError> {
+    /// Where it is `verbose`, every task is printed.
+    pub(crate) fn run(self, verbose: bool) -> Result<(), CommandError> {
         let stop = WorkerStop::default();
         let asked = stop.clone();
         let times = AtomicUsize::new(0);
@@ -136,7 +134,7 @@ impl Worker {
             WorkerEvent::TaskFinished { task, made, wall } => {
                 tasks.fetch_add(1, Ordering::Relaxed);
                 fits.fetch_add(made, Ordering::Relaxed);
-                if self.verbose {
+                if verbose {
                     let (fits, wall) = (counted(made, "fit"), duration(wall));
                     say(&format!("task {task}: {fits} made in {wall}"));
                 }

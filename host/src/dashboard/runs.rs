@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::feed::Followed;
 use crate::digest::Digest;
-// TODO page
+use crate::report::page::ResultsPage;
 use crate::report::stored::StoredRun;
 use crate::run::history::{History, HistoryError, RunEntry};
 use crate::run::journal::Follower;
@@ -59,6 +59,10 @@ pub(super) enum RunsError {
     NoneLive,
     #[error("the run has not begun")]
     NotBegun,
+    #[error(
+        "the run is one of `fanout retrain`, which searches nothing: `fanout show` tells its scores"
+    )]
+    OfFit,
     #[error("there is no thread to follow the run")]
     Thread(#[source] std::io::Error),
 }
@@ -68,6 +72,7 @@ impl RunsError {
         match self {
             Self::History(HistoryError::Unknown { .. } | HistoryError::Ambiguous { .. })
             | Self::NoneLive
+            | Self::OfFit
             | Self::NotBegun => StatusCode::NOT_FOUND,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -209,9 +214,13 @@ impl Runs {
         drop(known);
         let manifest = self.manifest(&run)?;
         let summary = Summary::read(&self.store, &run)?;
+        if summary.as_ref().is_some_and(Summary::is_of_fit) {
+            return Err(RunsError::OfFit);
+        }
         let is_ended = summary.is_some();
         let stored = StoredRun::read(&self.store, &manifest, summary)?;
-        let page = json!({"done": stored.done});
+        let page = ResultsPage::of_targets(std::slice::from_ref(&stored.report));
+        let page = json!(page);
         if is_ended && !self.live_runs().contains(&run.to_string()) {
             let mut results = locked(&self.results);
             results.push((run, page.clone()));

@@ -334,6 +334,11 @@ impl HttpPool {
                     why
                 }
             };
+            tracing::warn!(
+                endpoint = self.settings.endpoints[slot.endpoint],
+                why,
+                "a request failed without an answer of the guest"
+            );
             // The task may be the reason, or the whole platform.
             failed += 1;
             slot.forget();

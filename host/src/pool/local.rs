@@ -411,6 +411,12 @@ impl LocalPool {
             wall: started.elapsed() + parts.map_or(Duration::ZERO, |(_, wall)| wall),
             reused: false,
         };
+        tracing::trace!(
+            worker = &**feed.worker(),
+            task = job.task,
+            seconds = outcome.wall.as_secs_f64(),
+            "a task ended"
+        );
         let used = cpu.zip(thread_cpu_time());
         usage.cpu = used.map(|(before, after)| after.saturating_sub(before));
         Ok(Made {

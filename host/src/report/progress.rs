@@ -1,17 +1,26 @@
 //! [`Progress`]: a listener that shows a run's progress to a person, on a
 //! terminal or as lines of a log.
 
+mod live_view;
+mod screen;
+mod view;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use console::Term;
 
 use super::human::{count, counted, duration, score};
+use super::live::Phase;
+use super::terminal::Style;
+use crate::queue::message::shown;
 use crate::run::event::{Event, Listener, StampedEvent};
 use crate::store::Key;
-use crate::task::TaskFault;
+use crate::task::{TaskFault, microseconds};
+use live_view::LiveView;
+use view::{rough, said_of};
 
 /// Without a terminal: the least time between two lines on the fits.
 const LEAST_INTERVAL: Duration = Duration::from_secs(2);
@@ -19,6 +28,9 @@ const LEAST_INTERVAL: Duration = Duration::from_secs(2);
 /// Without a terminal: the time after which a line follows even if little was
 /// done.
 const MOST_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The most bytes of a line.
+const LINE: usize = 10_000;
 
 /// The most reasons of returned tasks that are shown.
 const RETURNED: usize = 100;
@@ -36,8 +48,6 @@ pub struct Progress {
     reused: usize,
     failed: usize,
     best: Option<f64>,
-    /// Parts of models that are done, and all.
-    parts: (usize, usize),
     /// Kinds of failure that were shown.
     shown: BTreeSet<&'static str>,
     /// Reasons of returned tasks that were shown.
@@ -47,14 +57,44 @@ pub struct Progress {
 }
 
 enum Form {
-    Live(ProgressBar),
+    Live(LiveView),
     Plain {
         out: Box<dyn Write + Send>,
-        started: Instant,
-        last: Instant,
+        /// When the run started, in microseconds.
+        started: u64,
+        last: u64,
         marks: usize,
     },
     Quiet,
+}
+
+/// How a run looks on a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Appearance {
+    /// Whether there are colours.
+    pub color: bool,
+    /// Whether the terminal shows more than ASCII.
+    pub unicode: bool,
+    /// The time in microseconds since 1970-01-01 UTC.
+    pub clock: fn() -> u64,
+}
+
+impl Appearance {
+    /// That of the terminal as the environment describes it: colours unless `NO_COLOR` is
+    /// set; ASCII alone unless the locale is of UTF-8.
+    pub fn of_environment() -> Self {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let mut locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(set);
+        let is_utf8 = |locale: String| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        };
+        Self {
+            color: Style::new(true, None).color,
+            unicode: cfg!(windows) || locale.next().is_some_and(is_utf8),
+            clock: || microseconds(SystemTime::now()),
+        }
+    }
 }
 
 impl fmt::Debug for Progress {
@@ -72,44 +112,36 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// One line that changes, on a terminal. `metric` is the one that ranks
-    /// the candidates.
-    pub fn live(target: ProgressDrawTarget, metric: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(waiting());
-        bar.set_message("reading the dataset");
-        // Its own thread: a long fit must not look like a halt.
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self::new(Form::Live(bar), metric)
+    /// Lines that change, on a terminal: how far the run is, what each worker does, and the
+    /// best candidates so far.
+    pub fn live(term: Term, appearance: Appearance) -> Self {
+        Self::new(Form::Live(LiveView::new(term, appearance)))
     }
 
     /// A line now and then, where there is no terminal.
-    pub fn plain(out: impl Write + Send + 'static, metric: &str) -> Self {
-        let now = Instant::now();
-        let form = Form::Plain {
+    pub fn plain(out: impl Write + Send + 'static) -> Self {
+        Self::new(Form::Plain {
             out: Box::new(out),
-            started: now,
-            last: now,
+            started: 0,
+            last: 0,
             marks: 0,
-        };
-        Self::new(form, metric)
+        })
     }
 
     /// Nothing at all.
     pub fn quiet() -> Self {
-        Self::new(Form::Quiet, "")
+        Self::new(Form::Quiet)
     }
 
-    fn new(form: Form, metric: &str) -> Self {
+    fn new(form: Form) -> Self {
         Self {
             form,
-            metric: metric.to_owned(),
+            metric: String::new(),
             fits: 0,
             done: 0,
             reused: 0,
             failed: 0,
             best: None,
-            parts: (0, 0),
             shown: BTreeSet::new(),
             returned: BTreeSet::new(),
             unproven: 0,
@@ -129,7 +161,15 @@ impl Progress {
         }
     }
 
-    fn on_event_at(&mut self, event: &Event, worker: Option<&str>, now: Instant) {
+    /// Says what goes on, on a terminal, instead of the run's own words, or no more.
+    pub fn note(&self, note: Option<String>) {
+        if let Form::Live(view) = &self.form {
+            view.note(note);
+        }
+    }
+
+    /// Takes in an event that happened at `now`, in microseconds.
+    fn on_event_at(&mut self, event: &Event, worker: Option<&str>, now: u64) {
         let worker = worker.unwrap_or("?");
         match event {
             Event::DatasetPrepared {
@@ -171,8 +211,10 @@ impl Progress {
                 fits,
                 tasks,
                 workers,
+                metric,
                 ..
             } => {
+                metric.clone_into(&mut self.metric);
                 self.say(&format!(
                     "{}: {} x {}, in {} on {}",
                     counted(*fits, "fit"),
@@ -232,45 +274,23 @@ impl Progress {
             Event::QueueConnected => self.say("NATS is connected again"),
             Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
             Event::RunFinished { wall } => {
-                let text = self.state(&format!(" in {}", duration(*wall)));
-                match &self.form {
-                    // The report that follows says as much.
-                    Form::Live(bar) => {
-                        bar.set_style(waiting());
-                        bar.set_message("writing the results");
-                    }
-                    Form::Plain { .. } => self.say(&text),
-                    Form::Quiet => {}
+                // On a terminal the report that follows says as much.
+                if let Form::Plain { .. } = self.form {
+                    let text = self.state(&format!(" in {}", duration(*wall)));
+                    self.say(&text);
                 }
             }
-            Event::RefitStarted => self.tell("fitting the best candidate on all rows"),
-            Event::EnsembleStarted => self.tell("selecting the members of the ensemble"),
+            Event::RefitStarted => self.tell(&Phase::Refitting),
+            Event::EnsembleStarted => self.tell(&Phase::Selecting),
             Event::MembersRefitStarted { members } => {
-                let members = counted(*members, "member");
-                self.tell(&format!("fitting {members} of the ensemble on all rows"));
+                self.tell(&Phase::RefittingMembers { members: *members });
             }
-            Event::SecondStageStarted => {
-                self.tell("fitting the final estimator to what the members predict");
-            }
-            Event::ExplanationStarted => self.tell("explaining the best candidate"),
-            Event::OuterFitsStarted { fits } => {
-                let text = format!("scoring the best candidate of {}", counted(*fits, "split"));
-                match &self.form {
-                    Form::Live(bar) => bar.set_message(text),
-                    _ => self.say(&text),
-                }
-            }
+            Event::SecondStageStarted => self.tell(&Phase::SecondStage),
+            Event::ExplanationStarted => self.tell(&Phase::Explaining),
+            Event::OuterFitsStarted { fits } => self.tell(&Phase::OuterFits { fits: *fits }),
             Event::PartsStarted { parts } => {
-                self.parts = (0, *parts);
-                if !matches!(self.form, Form::Live(_)) {
+                if let Form::Plain { .. } = self.form {
                     self.say(&format!("fitting {} of models", counted(*parts, "part")));
-                }
-            }
-            Event::PartFinished { .. } => {
-                self.parts.0 += 1;
-                if let Form::Live(bar) = &self.form {
-                    let (done, parts) = self.parts;
-                    bar.set_message(format!("fitting part {done} of {parts}"));
                 }
             }
             Event::EventsLost { events, reason } => self.say(&format!(
@@ -279,6 +299,7 @@ impl Progress {
             )),
             Event::TaskStarted { .. }
             | Event::PartStarted { .. }
+            | Event::PartFinished { .. }
             | Event::CandidateScored { .. }
             | Event::RunClosed { .. }
             | Event::BaselineFinished { .. }
@@ -286,24 +307,23 @@ impl Progress {
             Event::RunInterrupted { .. } => {
                 // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.
-                if let Form::Live(bar) = std::mem::replace(&mut self.form, Form::Quiet) {
-                    bar.finish_and_clear();
-                }
+                self.form = Form::Quiet;
             }
         }
     }
 
-    /// Says what is done after the search.
-    fn tell(&mut self, text: &str) {
-        match &self.form {
-            Form::Live(bar) => bar.set_message(text.to_owned()),
-            _ => self.say(text),
+    /// Says what is done after the search; on a terminal it shows.
+    fn tell(&mut self, phase: &Phase) {
+        if let Form::Plain { .. } = self.form {
+            self.say(&said_of(phase));
         }
     }
 
     fn say(&mut self, line: &str) {
+        // What events say may be another host's.
+        let line = shown(line, LINE);
         match &mut self.form {
-            Form::Live(bar) => bar.println(line),
+            Form::Live(view) => view.say(line),
             Form::Plain { out, .. } => {
                 let _ = writeln!(out, "{line}").and_then(|()| out.flush());
             }
@@ -311,19 +331,18 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, fits: usize, now: Instant) {
+    fn start(&mut self, fits: usize, now: u64) {
         self.fits = fits;
         // A second stage counts its own.
         (self.done, self.failed, self.reused) = (0, 0, 0);
-        match &mut self.form {
-            Form::Live(bar) => {
-                bar.reset();
-                bar.set_style(counting());
-                bar.set_length(fits as u64);
-                bar.set_message("");
-            }
-            Form::Plain { started, last, .. } => (*started, *last) = (now, now),
-            Form::Quiet => {}
+        if let Form::Plain {
+            started,
+            last,
+            marks,
+            ..
+        } = &mut self.form
+        {
+            (*started, *last, *marks) = (now, now, 0);
         }
     }
 
@@ -333,7 +352,7 @@ impl Progress {
         fault: Option<&TaskFault>,
         reused: bool,
         best: Option<f64>,
-        now: Instant,
+        now: u64,
     ) {
         self.done += fits;
         self.reused += if reused { fits } else { 0 };
@@ -348,44 +367,28 @@ impl Progress {
                 ));
             }
         }
-        let best = best.or(self.best);
-        let news = best != self.best || fault.is_some() || reused;
-        self.best = best;
-        match &mut self.form {
-            Form::Live(bar) => {
-                bar.set_position(self.done as u64);
-                if reused {
-                    // Reused fits say nothing of the pace.
-                    bar.reset_eta();
-                }
-                if news {
-                    let message = self.news();
-                    if let Form::Live(bar) = &self.form {
-                        bar.set_message(message);
-                    }
-                }
-            }
-            Form::Plain {
-                started,
-                last,
-                marks,
-                ..
-            } => {
-                let mark = self.done * 10 / self.fits.max(1);
-                let since = now.saturating_duration_since(*last);
-                let due = mark > *marks && since >= LEAST_INTERVAL || since >= MOST_INTERVAL;
-                if !due || self.done >= self.fits {
-                    return;
-                }
-                (*marks, *last) = (mark, now);
-                let elapsed = now.saturating_duration_since(*started).as_secs_f64();
-                let rate = (self.done - self.reused) as f64 / elapsed.max(1e-9);
-                let pace = pace(rate, self.fits - self.done);
-                let line = self.state(&pace);
-                self.say(&line);
-            }
-            Form::Quiet => {}
+        self.best = best.or(self.best);
+        let Form::Plain {
+            started,
+            last,
+            marks,
+            ..
+        } = &mut self.form
+        else {
+            return;
+        };
+        let mark = self.done * 10 / self.fits.max(1);
+        let since = Duration::from_micros(now.saturating_sub(*last));
+        let due = mark > *marks && since >= LEAST_INTERVAL || since >= MOST_INTERVAL;
+        if !due || self.done >= self.fits {
+            return;
         }
+        (*marks, *last) = (mark, now);
+        let elapsed = now.saturating_sub(*started) as f64 / 1e6;
+        let rate = (self.done - self.reused) as f64 / elapsed.max(1e-9);
+        let pace = pace(rate, self.fits - self.done);
+        let line = self.state(&pace);
+        self.say(&line);
     }
 
     /// `42 of 75 fits, 31/s, 1 s left, best roc_auc 0.7563, 2 failed`.
@@ -415,15 +418,10 @@ impl Progress {
 
 impl Listener for Progress {
     fn on_event(&mut self, event: &StampedEvent) {
-        self.on_event_at(&event.event, event.worker.as_deref(), Instant::now());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Form::Live(bar) = &self.form {
-            bar.finish_and_clear();
+        if let Form::Live(view) = &self.form {
+            view.fold(event);
         }
+        self.on_event_at(&event.event, event.worker.as_deref(), event.time_us);
     }
 }
 
@@ -437,47 +435,11 @@ fn pace(rate: f64, left: usize) -> String {
         rate if rate >= 0.1 => format!("{rate:.1}/s"),
         rate => format!("{:.1}/min", rate * 60.0),
     };
-    // A guess: not to the millisecond.
-    let left = (left as f64 / rate).ceil().min(1e9);
-    let left = match left {
-        left if left < 60.0 => format!("{left} s"),
-        left => duration(Duration::from_secs_f64(left)),
-    };
-    format!(", {rate_text}, {left} left")
-}
-
-fn waiting() -> ProgressStyle {
-    style("{spinner} {msg}")
-}
-
-fn counting() -> ProgressStyle {
-    let fits = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let len = state.len().unwrap_or_default() as usize;
-        let _ = write!(
-            out,
-            "{} of {}",
-            count(state.pos() as usize),
-            counted(len, "fit")
-        );
-    };
-    let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let left = state.len().unwrap_or_default().saturating_sub(state.pos());
-        let _ = if state.pos() > 0 {
-            out.write_str(&pace(state.per_sec(), left as usize))
-        } else {
-            write!(out, ", {} s so far", state.elapsed().as_secs())
-        };
-    };
-    // The message last: it is what a narrow terminal cuts.
-    style("{spinner} {bar:20} {fits}{pace}  {wide_msg}")
-        .with_key("fits", fits)
-        .with_key("pace", pace)
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the template is well formed")
-        .progress_chars("##-")
+    let left = (left as f64 / rate).min(1e9);
+    format!(
+        ", {rate_text}, {} left",
+        rough(Duration::from_secs_f64(left))
+    )
 }
 
 #[cfg(test)]

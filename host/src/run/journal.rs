@@ -59,7 +59,7 @@ pub struct Lost {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Signals the first event that waits, a full batch, and the end.
+    /// Signals that the run starts, an event after none, a full batch, and the end.
     ready: Condvar,
 }
 
@@ -90,15 +90,19 @@ impl Listener for JournalListener {
         if state.closed {
             return;
         }
-        if let Event::RunStarted { run, .. } = &event.event {
-            state.run.get_or_insert(*run);
-        }
+        let starts = match &event.event {
+            Event::RunStarted { run, .. } if state.run.is_none() => {
+                state.run = Some(*run);
+                true
+            }
+            _ => false,
+        };
         if state.waiting.len() >= WAITING {
             state.left_out += 1;
             return;
         }
         state.waiting.push(event.clone());
-        let wake = state.run.is_some() && matches!(state.waiting.len(), 1 | BATCH);
+        let wake = starts || state.run.is_some() && matches!(state.waiting.len(), 1 | BATCH);
         drop(state);
         if wake {
             self.0.ready.notify_one();

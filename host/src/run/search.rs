@@ -84,6 +84,7 @@ pub fn search<E>(
     let tasks = JointTasks::new(expansions().collect());
     let outline = Outline::new(searches);
     listeners.emit(outline.started(searches, run, pool.workers()));
+    tracing::info!(%run, fits, tasks = tasks.len(), "the search begins");
     let started = Instant::now();
     let boards = searches.iter();
     let boards = boards.map(|search| Boards::new(search.expansion, search.plan));
@@ -196,6 +197,10 @@ pub fn search<E>(
     listeners.emit(Event::RunFinished {
         wall: started.elapsed(),
     });
+    tracing::info!(
+        seconds = started.elapsed().as_secs_f64(),
+        "the search ended"
+    );
     let searched: Vec<Searched> = boards.into_iter().map(Boards::finish).collect();
     let results = || searched.iter().map(|(results, _)| results);
     let failed: usize = results().map(|results| results.fit_counts.failed).sum();

@@ -40,6 +40,11 @@ impl Retry {
             if started.elapsed() + wait > self.budget || !Failure::of(&error).is_passing() {
                 return Err(error);
             }
+            tracing::warn!(
+                failure = %Failure::of(&error),
+                wait = wait.as_secs_f64(),
+                "the store failed in passing; the request is made again"
+            );
             tokio::time::sleep(wait).await;
             step = (step * 2).min(LONGEST);
         }

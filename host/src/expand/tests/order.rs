@@ -189,7 +189,7 @@ fn the_costs_of_all_tasks_are_those_of_each() {
         splits: splits(2),
         parts: Vec::new(),
     };
-    let one = plan("search: {params: {max_depth: [2, 4], random_state: [1, 2]}}");
+    let one = plan("search: {params: {max_depth: [2, 4], criterion: [gini, entropy]}}");
     for (plan, arms) in [(&two, arms()), (&one, vec![estimator(trainer())])] {
         let inputs = inputs(arms);
         let expansion = Expansion::new(plan, &inputs, 3).with_cuts(&inputs, (1000, 5), 3);

@@ -392,6 +392,10 @@ impl<'a> Dispatch<'a> {
     }
 
     fn publish_again(&mut self, tag: u64) {
+        tracing::debug!(
+            tag,
+            "neither the queue nor the store has a task: it is published again"
+        );
         if let Some(task) = self.in_flight.get_mut(&tag) {
             task.round += 1;
             task.sequence = None;

@@ -80,6 +80,11 @@ fn segments_are_numbered_and_a_follower_takes_each_once() {
     let mut collect = |event: &StampedEvent| told.push(event.clone());
     let mut listeners = Listeners::new(vec![&mut collect]);
     listeners.attach(journal.listener());
+    // What was told before the run started is written soon, while the run goes on.
+    for event in events(0) {
+        listeners.emit(event);
+    }
+    segments.push(written.recv().unwrap());
     for event in events(BATCH) {
         listeners.emit(event);
     }

@@ -1,0 +1,146 @@
+//! What the program does for a shell: completions, manual pages, and its log.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+
+use crate::program::{Fanout, example, text};
+
+/// The commands, as the program's help lists them.
+fn commands(fanout: &Fanout, of: &[&str]) -> Vec<String> {
+    let help = fanout.text(&[of, &["--help"]].concat());
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = lines.take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names = names.filter(|name| !name.is_empty() && *name != "help");
+    names.map(str::to_owned).collect()
+}
+
+/// The words that bash offers for the last of these, by the script that the program prints.
+fn bash_offers(fanout: &Fanout, words: &[&str]) -> BTreeSet<String> {
+    let script = fanout.write("fanout.bash", &fanout.text(&["completions", "bash"]));
+    let list = words.iter().map(|word| format!("'{word}'"));
+    let (list, last) = (list.collect::<Vec<_>>().join(" "), words.len() - 1);
+    let before = words[words.len().saturating_sub(2)];
+    let asked = format!(
+        "source ./{script}; COMP_WORDS=({list}); COMP_CWORD={last}; COMPREPLY=(); \
+         _fanout fanout '{}' '{before}'; printf '%s\n' \"${{COMPREPLY[@]}}\"",
+        words[last]
+    );
+    let output = Command::new("bash")
+        .args(["--norc", "-c", &asked])
+        .current_dir(fanout.here.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_shell_completes_commands_and_options() {
+    let fanout = Fanout::new();
+    let all = commands(&fanout, &[]);
+    assert!(all.len() > 10, "{all:?}");
+    let offered = bash_offers(&fanout, &["fanout", ""]);
+    assert!(all.iter().all(|name| offered.contains(name)), "{offered:?}");
+    assert_eq!(
+        bash_offers(&fanout, &["fanout", "wat"]),
+        ["watch".to_owned()].into()
+    );
+    let options = bash_offers(&fanout, &["fanout", "run", "--ev"]);
+    assert_eq!(options, ["--events".to_owned()].into());
+    let of_guest = bash_offers(&fanout, &["fanout", "guest", ""]);
+    let guest = commands(&fanout, &["guest"]);
+    assert!(
+        guest.iter().all(|name| of_guest.contains(name)),
+        "{of_guest:?}"
+    );
+    // The others' scripts at least know every command.
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let script = fanout.text(&["completions", shell]);
+        assert!(
+            all.iter().all(|name| script.contains(name.as_str())),
+            "{shell}"
+        );
+    }
+    assert_eq!(fanout.run(&["completions", "tcsh"]).status.code(), Some(2));
+}
+
+#[test]
+fn every_command_has_a_manual_page_with_its_options() {
+    let fanout = Fanout::new();
+    fanout.text(&["man", "pages/man1"]);
+    let page = |name: &str| {
+        let file = fanout.path("pages/man1").join(format!("{name}.1"));
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    assert!(page("fanout").contains(".TH fanout 1"));
+    let mut paths: Vec<Vec<String>> = Vec::new();
+    for command in commands(&fanout, &[]) {
+        let below = commands(&fanout, &[&command]);
+        paths.extend(below.into_iter().map(|name| vec![command.clone(), name]));
+        paths.push(vec![command]);
+    }
+    for path in paths {
+        let words: Vec<&str> = path.iter().map(String::as_str).collect();
+        let help = fanout.text(&[&words[..], &["--help"]].concat());
+        let written = page(&format!("fanout-{}", path.join("-"))).replace('\\', "");
+        for line in help.lines() {
+            let option = line.split_whitespace().find(|word| word.starts_with("--"));
+            let is_option = line.trim_start().starts_with('-');
+            let option = option
+                .filter(|_| is_option)
+                .map(|option| option.trim_end_matches([',', '.']));
+            if let Some(option) = option.filter(|option| *option != "--help") {
+                assert!(written.contains(option), "{path:?}: {option}");
+            }
+        }
+    }
+    let denied = fanout.write("file", "");
+    let refused = fanout.run(&["man", &denied]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("`file`"));
+}
+
+#[test]
+fn the_log_tells_on_standard_error_what_is_asked_for() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    let said = |options: &[&str], variable: &str| {
+        let output = fanout
+            .command()
+            .args(["run", &plan, "--fresh"])
+            .args(options)
+            .env("FANOUT_LOG", variable)
+            .stdout(Stdio::piped())
+            .output()
+            .unwrap();
+        (
+            text(&output.stdout),
+            text(&output.stderr),
+            output.status.code(),
+        )
+    };
+    let (_, silent, _) = said(&[], "");
+    assert!(!silent.contains("INFO"), "{silent}");
+    let (printed, told, _) = said(&["-v"], "");
+    assert!(
+        told.contains(" INFO fanout::session: the dataset is in the store"),
+        "{told}"
+    );
+    assert!(told.contains("run="), "{told}");
+    assert!(
+        !told.contains("DEBUG") && !printed.contains("INFO"),
+        "{told}"
+    );
+    let (_, more, _) = said(&["-vv"], "");
+    assert!(more.contains("DEBUG fanout::"), "{more}");
+    let (_, part, _) = said(&["-v"], "fanout::store=trace");
+    assert!(part.contains("TRACE fanout::store"), "{part}");
+    assert!(!part.contains("fanout::session"), "{part}");
+    let (_, wrong, code) = said(&[], "fanout=loud");
+    assert_eq!(code, Some(2));
+    assert!(
+        wrong.contains("FANOUT_LOG") && wrong.contains("hint: "),
+        "{wrong}"
+    );
+}
