@@ -492,7 +492,7 @@ Fanout.charts = (function () {
           axisLabel: { color: colour.ink, hideOverlap: true, textBorderColor: colour.paper, textBorderWidth: 3, ...(axis.axisLabel || {}) },
           areaSelectStyle: { borderColor: colour.accent, color: colour.accent, opacity: 0.25, width: 18 },
         })),
-        parallel: { left: narrow ? 36 : 64, right: narrow ? 36 : 64, top: 34, bottom: 16 },
+        parallel: { left: narrow ? 30 : 64, right: narrow ? 58 : 64, top: 34, bottom: 16 },
         visualMap: {
           show: false, min: first, max: last > first ? last : first + 1e-9,
           dimension: names.length - 1, inRange: { color: scale(colour).slice(1) },

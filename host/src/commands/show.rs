@@ -62,7 +62,7 @@ impl Show {
         let mut run = StoredRun::read(&store, &manifest, summary)?;
         run.report.plan.output.clone_from(&self.output);
         explain_again(&store, &mut run)?;
-        if self.output.is_some() {
+        if run.report.plan.output.is_some() {
             run.draw()?;
         }
         let report = &run.report;

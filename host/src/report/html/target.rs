@@ -123,10 +123,14 @@ fn words(target: &TargetPage, html: &mut Html) {
             );
             let scores = target.metrics.iter().filter_map(|name| {
                 let of = best.scores.get(name)?;
+                let told = |number: f64| match number.is_nan() {
+                    true => "none".to_owned(),
+                    false => score(number),
+                };
                 Some(vec![
                     name.clone(),
-                    score(of.mean),
-                    score(of.std),
+                    told(of.mean),
+                    told(of.std),
                     of.rank.to_string(),
                 ])
             });
@@ -197,6 +201,7 @@ fn leaderboard(index: usize, target: &TargetPage, html: &mut Html) {
             target.metric,
             match candidates.total {
                 1 => "candidate".to_owned(),
+                all if all <= DRAWN => "candidates".to_owned(),
                 _ => format!("best {}", counted(best, "candidate")),
             }
         );
