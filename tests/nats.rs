@@ -131,6 +131,76 @@ fn a_run_tells_of_workers_that_come_and_go() {
     assert_eq!(scores(&alone), scores(&report));
 }
 
+/// What workers tell of their tasks reaches the events of the run, and who watches it.
+#[test]
+#[cfg(unix)]
+fn events_say_what_workers_run_and_what_it_took() {
+    use fanout::run::event::{Event, StampedEvent};
+
+    use crate::terminal::pty::Pty;
+
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    let plan = plan(&fanout);
+    // Longer than it takes to tell what it holds.
+    let arguments = ["--workers", "1", "--name", "alone", "--delay", "3s"];
+    let worker = Worker::start(&fanout, &nats.url(), &arguments);
+    worker.says("connected");
+    let two = ["--set", "search.params={}", "--events", "events.jsonl"];
+    let mut lines = Lines::of(over(&fanout, &nats.url(), &plan, &two));
+    lines.until("2 fits: ");
+    let pty = Pty::open(80, 24);
+    let mut watch = fanout
+        .command()
+        .args(["watch", "--nats", &nats.url()])
+        .env("TERM", "xterm")
+        .stderr(pty.stdio())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    pty.wait_until("the queue", |screen| {
+        screen.contains("queue fanout: ") && screen.contains("1 worker there")
+    });
+    assert_eq!(lines.finish()["fits"]["served"], 2);
+    assert!(watch.wait().unwrap().success());
+    drop(worker);
+    let events = std::fs::read_to_string(fanout.path("events.jsonl")).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let events: Vec<StampedEvent> = events.collect();
+    let (mut started, mut finished) = (Vec::new(), Vec::new());
+    for StampedEvent {
+        time_us,
+        worker,
+        event,
+        ..
+    } in events
+    {
+        match event {
+            Event::TaskStarted { task, fits, .. } => {
+                assert_eq!((worker.as_deref(), fits), (Some("alone"), 1));
+                started.push(task);
+            }
+            Event::TaskFinished {
+                task,
+                started_us,
+                load,
+                memory,
+                ..
+            } => {
+                assert_eq!(worker.as_deref(), Some("alone"));
+                assert!(started_us.unwrap() <= time_us);
+                assert!(load.is_some() && memory.unwrap() > 0);
+                finished.push(task);
+            }
+            _ => {}
+        }
+    }
+    started.sort_unstable();
+    finished.sort_unstable();
+    assert_eq!((&started, &finished), (&vec![0, 1], &vec![0, 1]));
+}
+
 /// What a run says, a line at a time.
 struct Lines {
     child: Child,

@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::program::{Fanout, example, text};
 use pty::Pty;
 
-mod pty;
+pub(crate) mod pty;
 
 /// The second of the events at which the views are drawn.
 const NOW: u64 = 1000;

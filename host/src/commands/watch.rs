@@ -111,7 +111,7 @@ impl Watch {
 fn queue(link: &NatsLink) -> Option<String> {
     let (state, workers) = (link.state().ok()?, link.workers().ok()?);
     Some(format!(
-        "queue {}: {}, {} held; {} answer",
+        "queue {}: {}, {} held; {} there",
         state.name,
         counted(state.tasks, "task"),
         state.held,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::form::{Section, Variant, default, optional, required};
 use super::list::List;
-use super::members::{MOST, Members, MembersPlan};
+use super::members::{BEST_PER_TRAINER, MOST, Members, MembersPlan};
 use super::metric::METRIC;
 use super::mistake::Found;
 use super::node::{Atom, Entry, Node};

@@ -49,7 +49,7 @@ static NAMED: List = List::new(&MEMBER, "candidates, such as `{params: {C: 0.1}}
 #[derive(Debug)]
 pub(super) struct Members;
 
-const BEST_PER_TRAINER: &str = "best_per_trainer";
+pub(super) const BEST_PER_TRAINER: &str = "best_per_trainer";
 
 impl Form for Members {
     fn read(&self, given: Given<'_>, cx: &mut Context<'_>) -> Option<Json> {

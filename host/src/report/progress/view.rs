@@ -14,7 +14,7 @@ use crate::report::live::{Phase, Ranked, RunState, Running, TargetState, Work, W
 const WIDE: usize = 120;
 
 /// The columns of the workers then.
-const WORKERS: usize = 64;
+const WORKERS: usize = 72;
 
 /// The narrowest that is drawn; a terminal that is narrower shows the left part.
 const NARROWEST: usize = 30;
@@ -327,10 +327,14 @@ fn worker_line(
         time.unwrap_or_default(),
         memory.unwrap_or_default()
     );
-    let right = if width < 50 { String::new() } else { right };
-    let room = width.saturating_sub(name.width() + right.width());
+    let (right, columns) = match width < 50 {
+        true => ("", 0),
+        false => (right.trim_end(), right.len()),
+    };
+    let room = width.saturating_sub(name.width() + columns);
     let what = match oldest {
         Some(running) => work_of(state, worker, running, room),
+        None if worker.tasks == 0 => "waits for a task".to_owned(),
         None => format!(
             "{} done, {}",
             counted(worker.tasks, "task"),
@@ -344,7 +348,7 @@ fn worker_line(
         (Some(Paint::Bold), name.as_str()),
         (paint, &what),
         (None, &gap),
-        (Some(Paint::Dim), &right),
+        (Some(Paint::Dim), right),
     ];
     line(&parts, width, look)
 }
@@ -409,7 +413,8 @@ fn best_lines(state: &RunState, now_us: u64, width: usize, look: Look) -> Vec<Li
             let best = several.iter().filter_map(|target| {
                 let ranked = target.best.first()?;
                 let head = format!("{}, {}: ", target.name, target.metric);
-                let all: Vec<String> = ranked.params.keys().cloned().collect();
+                let mut all: Vec<String> = ranked.params.keys().cloned().collect();
+                all.sort_by_key(|name| name != TRAINER);
                 let params = params_of(ranked, &all);
                 let text = format!("{head}{}  {params}", mean_of(ranked, look));
                 Some(line(&[(None, &text)], width, look))

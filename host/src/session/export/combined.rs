@@ -109,7 +109,7 @@ impl Export<'_> {
         rows: Option<PredictedRows>,
         report: &mut Report,
         features: &mut FeatureDistributions,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Option<Model>, SessionError> {
         let plan = report.plan.clone();
         let Some(folder) = &plan.output else {
             return Ok(None);
