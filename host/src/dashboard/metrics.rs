@@ -67,19 +67,15 @@ mod tests {
             params: Arc::default(),
             since_us: 0,
         };
-        let run = RunState {
-            name: "mine".to_owned(),
-            fits: 20,
-            done: 12,
-            failed: 1,
-            targets: vec![TargetState {
-                name: "y".to_owned(),
-                metric: "roc_auc".to_owned(),
-                scored: 3,
-                best: vec![best],
-            }],
-            ..RunState::default()
-        };
+        let mut run = RunState::after(&[]);
+        run.name = "mine".to_owned();
+        (run.fits, run.done, run.failed) = (20, 12, 1);
+        run.targets = vec![TargetState {
+            name: "y".to_owned(),
+            metric: "roc_auc".to_owned(),
+            scored: 3,
+            best: vec![best],
+        }];
         let page = page(&[("3f2a".to_owned(), run)]);
         for line in [
             "fanout_fits{run=\"3f2a\",plan=\"mine\"} 20",
