@@ -325,7 +325,7 @@ fn own(index: usize, found: &Value, html: &mut Html) {
     };
     let kinds = fields.keys().filter(|name| *name != "features");
     let kinds: Vec<&String> = kinds.collect();
-    html.part("", "The model's own importances", |html| {
+    html.part("", "Importances of the model", |html| {
         let caption = "The features on which the model relies most";
         html.chart("importances", index, &[], caption);
         let mut columns = vec![texts("feature")];
