@@ -183,8 +183,8 @@ fn classes(assessed: &Assessment, chart: impl Fn(&mut Html, &'static str, &str),
         ],
     );
     let averages = [
-        ("mean over classes", report.macro_avg),
-        ("weighted mean", report.weighted_avg),
+        ("mean", report.macro_avg),
+        ("weighted", report.weighted_avg),
     ];
     let classes = report.classes.iter();
     let classes = classes.map(|class| (class.label.as_str(), class.scores));
