@@ -170,7 +170,7 @@ fn every_kind_of_plan_has_a_report() {
     let (parts, _) = told("quickstart.yaml", &["--set", "explain=true"]);
     for part in [
         "Permutation importance",
-        "The model's own importances",
+        "Importances of the model",
         "Contributions of features (SHAP)",
         "Partial dependence",
     ] {
@@ -219,8 +219,8 @@ fn what_is_in_the_data_is_text_in_the_report() {
     assert_eq!(found["targets"].as_array().unwrap().len(), 3);
     assert_eq!(
         page.matches("<script").count(),
-        4,
-        "three scripts and the data"
+        5,
+        "four scripts and the data"
     );
     assert!(!page.contains("<img src=x"));
     assert!(page.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"));

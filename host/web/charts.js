@@ -447,7 +447,17 @@ Fanout.charts = (function () {
     const axes = target.parameters.map((parameter) => ({ parameter }));
     // Where candidates do not set it: between the others and nowhere.
     const unset = (parameter) => of.params[parameter.name].some((value) => value === null);
-    const drawn = draw(element, (colour, narrow) => {
+    // Axes that are too close are not read: many of them scroll sideways.
+    const room = document.createElement("div");
+    room.className = "scroll";
+    room.tabIndex = 0;
+    room.setAttribute("role", "region");
+    room.setAttribute("aria-label", "Parallel coordinates of all candidates");
+    const inner = document.createElement("div");
+    inner.style.minWidth = 88 * (axes.length + (trainers.length > 1 ? 2 : 1)) + "px";
+    room.append(inner);
+    element.append(room);
+    const drawn = draw(inner, (colour, narrow) => {
       const names = [];
       if (trainers.length > 1) {
         names.push({ dim: 0, name: "trainer", type: "category", data: trainers.map((one) => clip(one, 14)) });
@@ -504,7 +514,10 @@ Fanout.charts = (function () {
         }],
       };
     }, "24rem", "canvas");
-    return drawn.remove;
+    return () => {
+      drawn.remove();
+      room.remove();
+    };
   };
 
   // ---- Effects of hyper-parameters.

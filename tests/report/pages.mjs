@@ -9,8 +9,9 @@ const named = process.argv.slice(2);
 
 // Goes through the page, so that charts are drawn where they come into sight.
 const read = async (page) => {
-  const height = await page.evaluate(() => document.documentElement.scrollHeight);
-  for (let at = 0; at <= height; at += 600) {
+  // What is drawn makes the page longer.
+  const height = () => page.evaluate(() => document.documentElement.scrollHeight);
+  for (let at = 0; at <= (await height()); at += 600) {
     await page.evaluate((to) => window.scrollTo(0, to), at);
     await settled(page);
   }

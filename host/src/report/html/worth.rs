@@ -183,8 +183,8 @@ fn classes(assessed: &Assessment, chart: impl Fn(&mut Html, &'static str, &str),
         ],
     );
     let averages = [
-        ("mean over classes", report.macro_avg),
-        ("weighted mean", report.weighted_avg),
+        ("mean", report.macro_avg),
+        ("weighted", report.weighted_avg),
     ];
     let classes = report.classes.iter();
     let classes = classes.map(|class| (class.label.as_str(), class.scores));
@@ -325,7 +325,7 @@ fn own(index: usize, found: &Value, html: &mut Html) {
     };
     let kinds = fields.keys().filter(|name| *name != "features");
     let kinds: Vec<&String> = kinds.collect();
-    html.part("", "The model's own importances", |html| {
+    html.part("", "Importances of the model", |html| {
         let caption = "The features on which the model relies most";
         html.chart("importances", index, &[], caption);
         let mut columns = vec![texts("feature")];

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use fanout_contract::bagging::PREFIX;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 
 /// Sections whose nulls are values: hyper-parameters.
 const VALUES: [&str; 3] = ["params", "candidates", "param_range"];
@@ -22,6 +22,10 @@ pub fn plan_text(plan: &Plan) -> String {
     let Ok(Value::Object(fields)) = serde_json::to_value(plan) else {
         return String::new();
     };
+    let has_search = matches!(
+        plan.kind,
+        Kind::Search {} | Kind::NestedCrossValidation { .. }
+    );
     let mut written = Map::new();
     for (name, value) in fields {
         match (name.as_str(), value) {
@@ -34,6 +38,8 @@ pub fn plan_text(plan: &Plan) -> String {
                 }));
             }
             ("output" | "store", _) => {}
+            // Kinds without a search have none in a plan, nor have several trainers.
+            ("search", value) if !has_search || is_no_search(&value) => {}
             // Left out, it would choose a candidate.
             ("refit", Value::Null) if plan.kind.refits() => {
                 written.insert(name, Value::Bool(false));
@@ -51,11 +57,20 @@ pub fn plan_text(plan: &Plan) -> String {
         if dataset.get("source").and_then(Value::as_str) == Some("") {
             dataset.insert("source".to_owned(), "PATH/OF/THE/DATA".into());
         }
-        // The targets are named one by one.
-        if dataset.contains_key("targets") {
-            dataset.remove("target");
+        // Several targets are named one by one, and are stratified in a way of their own.
+        match dataset.contains_key("targets") {
+            true => dataset.remove("target"),
+            false => dataset.remove("stratify"),
+        };
+    }
+    if let Some(Value::Array(arms)) = written.get_mut("trainers") {
+        for arm in arms.iter_mut().filter_map(Value::as_object_mut) {
+            if !has_search || arm.get("search").is_some_and(is_no_search) {
+                arm.remove("search");
+            }
         }
     }
+    without_idle_seed(&mut written);
     let mut text = String::new();
     for name in ORDER {
         if let Some(value) = written.remove(name) {
@@ -68,6 +83,18 @@ pub fn plan_text(plan: &Plan) -> String {
     }
     map(written, 0, &mut text);
     text
+}
+
+/// Whether a search is the one of a plan that has none: one candidate, the trainer's defaults.
+fn is_no_search(search: &Value) -> bool {
+    *search == json!({"method": "list", "candidates": [{}]})
+}
+
+/// Removes the seed of a shuffle that is none.
+fn without_idle_seed(section: &mut Map<String, Value>) {
+    if section.get("shuffle") == Some(&Value::Bool(false)) {
+        section.remove("random_state");
+    }
 }
 
 fn is_nothing(value: &Value) -> bool {
@@ -96,6 +123,10 @@ fn object(fields: Map<String, Value>, values: bool) -> Value {
     if let Some(list @ Value::Array(_)) = only("list") {
         return list;
     }
+    // A share of rows, or a count of them.
+    if !values && let Some(size @ Value::Number(_)) = only("fraction").or_else(|| only("count")) {
+        return size;
+    }
     for name in ["uniform", "log_uniform", "int_uniform"] {
         if let Some(Value::Object(ends)) = only(name)
             && let (Some(low), Some(high)) = (ends.get("low"), ends.get("high"))
@@ -121,7 +152,11 @@ fn object(fields: Map<String, Value>, values: bool) -> Value {
         let value = plain(value, values || VALUES.contains(&name.as_str()));
         (name, value)
     });
-    Value::Object(kept.collect())
+    let mut kept: Map<String, Value> = kept.collect();
+    if !values {
+        without_idle_seed(&mut kept);
+    }
+    Value::Object(kept)
 }
 
 /// A trainer that is bagged, with the parameters of the bagging in a map of their own.
