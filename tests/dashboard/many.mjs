@@ -16,7 +16,10 @@ await withBrowser(async (browser) => {
   }, tasks);
   await page.waitForSelector("html[data-final]");
   await settled(page);
-  const { size, resolution } = await page.evaluate(() => Fanout.page.stream.segments);
+  const { size, resolution } = await page.evaluate(() => {
+    const { size, resolution } = Fanout.page.stream.segments;
+    return { size, resolution };
+  });
   assert.ok(size <= MOST_SEGMENTS && resolution > 0, `${size} segments of ${resolution} µs`);
 
   // One message has all, and is bounded.
