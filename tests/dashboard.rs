@@ -149,7 +149,7 @@ fn a_run_that_goes_on_is_shown_as_it_goes_on_and_to_its_end() {
         "--set",
         "families=off",
         "--set",
-        "search.params.n_estimators={range: [1, 16], step: 1}",
+        "search.params.n_estimators={range: [1, 8], step: 1}",
     ]);
     command.arg(format!("--dashboard={HERE}"));
     let mut served = Served::start(command);

@@ -86,10 +86,10 @@ export const settled = (page) =>
     () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
   );
 
-// The messages of a stream of server-sent events, as they come.
-export async function* messages(url, { lastEventId, signal } = {}) {
+// The messages of a stream of server-sent events, as they come. Whoever leaves the loop closes it.
+export async function* messages(url, { lastEventId } = {}) {
   const headers = lastEventId ? { "last-event-id": lastEventId } : {};
-  const answer = await fetch(url, { headers, signal });
+  const answer = await fetch(url, { headers });
   assert.equal(answer.status, 200);
   let text = "";
   const decoder = new TextDecoder();

@@ -14,9 +14,8 @@ const withBreaks = async (url) => {
   const segments = new Map();
   let [id, state, breaks, lanes] = [undefined, null, 0, []];
   for (;;) {
-    const stop = new AbortController();
     let seen = 0;
-    for await (const message of messages(url, { lastEventId: id, signal: stop.signal })) {
+    for await (const message of messages(url, { lastEventId: id })) {
       const { stream, state: told, ended } = message.data;
       if (id === undefined) assert.equal(stream.reset, true);
       id = message.id;
@@ -25,13 +24,9 @@ const withBreaks = async (url) => {
       lanes = stream?.lanes ?? lanes;
       state = told ?? state;
       seen += 1;
-      if (ended) {
-        stop.abort();
-        return { segments, state, breaks, lanes };
-      }
+      if (ended) return { segments, state, breaks, lanes };
       if (seen === 2) break;
     }
-    stop.abort();
     breaks += 1;
   }
 };

@@ -21,6 +21,6 @@ await withBrowser(async (browser) => {
   };
   const path = (plan) => links.find(([name]) => name === plan)[1];
   await shoot("dashboard-run", path("compare"), "body", 860);
-  await shoot("dashboard-results", path("flights"), "section:has(#heat-map)", 900);
+  await shoot("dashboard-results", path("flights"), "section:has(#leaderboard)", 810);
   page.quiet();
 });

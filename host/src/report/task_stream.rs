@@ -182,7 +182,9 @@ impl TaskStream {
             .started_us
             .unwrap_or(span.ended_us.saturating_sub(took));
         self.begin(start);
-        let end_us = self.since(span.ended_us);
+        // That it ended is told when its results are kept: the worker has gone on by then.
+        let ended = span.started_us.map(|started| started + took);
+        let end_us = self.since(ended.unwrap_or(span.ended_us).min(span.ended_us));
         let start_us = self.since(start).min(end_us);
         let label = self.label(span.label);
         let worker = self.worker(span.worker);
@@ -540,6 +542,17 @@ mod tests {
         stream.finished(5, &span("a", 2, 61_000, 10_000));
         assert_eq!(column(&stream, 1), [0, 1, 0]);
         assert_eq!(stream.snapshot()["running"], json!([]));
+    }
+
+    #[test]
+    fn a_task_whose_end_is_told_late_takes_no_lane_from_the_next() {
+        let mut stream = stream();
+        let mut late = span("a", 0, 0, 50_000);
+        late.ended_us += 30_000;
+        stream.finished(1, &late);
+        stream.finished(2, &span("a", 1, 51_000, 10_000));
+        assert_eq!(column(&stream, 1), [0, 0]);
+        assert_eq!(column(&stream, 3), [50_000, 10_000]);
     }
 
     #[test]
