@@ -107,7 +107,7 @@ fn the_plan_of_a_report_is_the_same_run() {
         ("compare.yaml", vec![]),
         (
             "learning_curve.yaml",
-            vec!["--set", "train_sizes=[0.1, 50]"],
+            vec!["--set", "train_sizes=[0.1, 0.5]"],
         ),
         ("nested.yaml", vec![]),
         ("permutation_test.yaml", vec!["--set", "n_permutations=5"]),

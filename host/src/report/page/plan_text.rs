@@ -57,11 +57,13 @@ pub fn plan_text(plan: &Plan) -> String {
         if dataset.get("source").and_then(Value::as_str) == Some("") {
             dataset.insert("source".to_owned(), "PATH/OF/THE/DATA".into());
         }
-        // Several targets are named one by one, and are stratified in a way of their own.
-        match dataset.contains_key("targets") {
-            true => dataset.remove("target"),
-            false => dataset.remove("stratify"),
+        // Several targets are named one by one, and have a rule of their own for rows that
+        // lack one.
+        let idle: &[&str] = match dataset.contains_key("targets") {
+            true => &["target", "missing_target"],
+            false => &["stratify"],
         };
+        dataset.retain(|name, _| !idle.contains(&name.as_str()));
     }
     if let Some(Value::Array(arms)) = written.get_mut("trainers") {
         for arm in arms.iter_mut().filter_map(Value::as_object_mut) {
