@@ -582,15 +582,17 @@ fn the_examples_of_the_contract_run() {
     let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/contract.md");
     let page = std::fs::read_to_string(path).unwrap();
-    let (_, block) = page.split_once("curl drives it:\n\n```sh\n").unwrap();
+    let (_, block) = page.split_once("drives the guest in it:\n\n```sh\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let lines: Vec<&str> = block.lines().collect();
+    let lines = block.lines().filter(|line| line.starts_with("curl"));
+    let lines: Vec<&str> = lines.collect();
     assert_eq!(lines.len(), 3);
     let said: Vec<Value> = lines
         .iter()
         .map(|line| {
-            assert!(line.starts_with("curl http://localhost:8000/"), "{line}");
-            let line = line.replace("http://localhost:8000", &server.url);
+            let start = "curl --fail http://127.0.0.1:8000/";
+            assert!(line.starts_with(start), "{line}");
+            let line = line.replace("http://127.0.0.1:8000", &server.url);
             let output = Command::new("sh")
                 .current_dir(fixture.fanout.here.path())
                 .args(["-c", &line.replacen("curl", "curl -sS", 1)])
