@@ -89,7 +89,7 @@ fn every_command_has_a_manual_page_with_its_options() {
             let is_option = line.trim_start().starts_with('-');
             let option = option
                 .filter(|_| is_option)
-                .map(|option| option.trim_end_matches([',', '.']));
+                .and_then(|option| option.split([',', '.', '[', '=']).next());
             if let Some(option) = option.filter(|option| *option != "--help") {
                 assert!(written.contains(option), "{path:?}: {option}");
             }

@@ -582,7 +582,9 @@ fn the_examples_of_the_contract_run() {
     let server = Server::start(Kind::WasmtimeKeeping, &exported("trees"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/contract.md");
     let page = std::fs::read_to_string(path).unwrap();
-    let (_, block) = page.split_once("drives the guest in it:\n\n```sh\n").unwrap();
+    let (_, block) = page
+        .split_once("drives the guest in it:\n\n```sh\n")
+        .unwrap();
     let (block, _) = block.split_once("```").unwrap();
     let lines = block.lines().filter(|line| line.starts_with("curl"));
     let lines: Vec<&str> = lines.collect();
