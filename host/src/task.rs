@@ -122,8 +122,12 @@ pub struct TaskUsage {
 
 /// A time in microseconds since 1970-01-01 UTC.
 pub fn microseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    microseconds_of(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A duration in microseconds.
+pub fn microseconds_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How a call of a guest ended.

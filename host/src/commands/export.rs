@@ -1,6 +1,6 @@
 //! `fanout export`: a run as other tools read it.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args};
 use fanout::error::ErrorKind;
 use fanout::report::Report;
+use fanout::report::files;
 use fanout::report::human::counted;
 use fanout::report::stored::StoredRun;
 use fanout::report::trackers::{mlflow, optuna, trace};
 use fanout::run::history::{History, RunEntry};
 use fanout::run::journal;
 use fanout::run::summary::Summary;
+use fanout::session::SessionError;
 use fanout::store::Store;
 
 use super::store::StoreArgument;
@@ -140,29 +142,11 @@ fn write(
     file: &Path,
     content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| {
-        let message = format!("can't write `{}`: {error}", file.display());
-        CommandError::new(ErrorKind::Internal, message)
-    };
     if file == Path::new("-") {
-        return content(&mut std::io::stdout().lock()).map_err(failed);
+        return content(&mut std::io::stdout().lock())
+            .map_err(|error| CommandError::new(ErrorKind::Internal, error));
     }
-    let folder = match file.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut whole = tempfile::Builder::new();
-    #[cfg(unix)]
-    whole.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut whole = whole.tempfile_in(folder).map_err(failed)?;
-    let mut out = BufWriter::new(&mut whole);
-    content(&mut out).map_err(failed)?;
-    out.flush().map_err(failed)?;
-    drop(out);
-    whole
-        .persist(file)
-        .map_err(|error| failed(error.error))
-        .map(drop)
+    Ok(files::replace(file, |output| content(output)).map_err(SessionError::from)?)
 }
 
 impl From<mlflow::MlflowError> for CommandError {

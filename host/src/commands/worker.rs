@@ -140,7 +140,6 @@ impl Worker {
             })?;
             say(&format!("metrics at http://{address}/metrics"));
         }
-        let (tasks, fits) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let tell = |event: WorkerEvent| match event {
             WorkerEvent::Started { slots } => {
                 say(&format!("takes {} at a time", counted(slots, "task")));
@@ -148,8 +147,6 @@ impl Worker {
             WorkerEvent::QueueConnected => say("connected"),
             WorkerEvent::QueueDisconnected => say("NATS is not connected; waiting for it"),
             WorkerEvent::TaskFinished { task, made, wall } => {
-                tasks.fetch_add(1, Ordering::Relaxed);
-                fits.fetch_add(made, Ordering::Relaxed);
                 if verbose {
                     let (fits, wall) = (counted(made, "fit"), duration(wall));
                     say(&format!("task {task}: {fits} made in {wall}"));
@@ -168,8 +165,8 @@ impl Worker {
             }
             WorkerEvent::Ended => say(&format!(
                 "ended, after {} with {} made here",
-                counted(tasks.load(Ordering::Relaxed), "task"),
-                counted(fits.load(Ordering::Relaxed), "fit")
+                counted(metrics.tasks() as usize, "task"),
+                counted(metrics.fits() as usize, "fit")
             )),
         };
         let emit = |event: WorkerEvent| {

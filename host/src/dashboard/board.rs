@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::scored::ScoredCandidates;
 use crate::jitter::random_name;
 use crate::report::live::RunState;
-use crate::report::task_stream::{TaskLabel, TaskSpan, TaskStream};
+use crate::report::task_stream::{TaskLabel, TaskStream};
 use crate::run::event::{Event, StampedEvent};
 use crate::task::TaskFault;
 
@@ -210,28 +210,11 @@ impl Board {
         }
         self.sequence = Some(stamped.sequence);
         self.run.fold(stamped);
+        self.stream.on_event(self.version, stamped);
         let worker = stamped.worker.as_deref();
         match &stamped.event {
             Event::RunStarted { .. } => self.start(stamped),
-            Event::TaskStarted {
-                task,
-                split,
-                target,
-                trainer,
-                ..
-            } => {
-                let label = TaskLabel {
-                    task: *task,
-                    split: *split,
-                    target: *target,
-                    trainer,
-                };
-                let worker = worker.unwrap_or("?");
-                let (version, time_us) = (self.version, stamped.time_us);
-                self.stream.started(version, worker, time_us, label);
-            }
             Event::TaskFinished { .. } => self.finish(stamped),
-            Event::PartFinished { .. } => self.finish_part(stamped),
             Event::CandidateScored {
                 target,
                 candidate,
@@ -243,16 +226,12 @@ impl Board {
                 self.scored
                     .add(version, *target, *candidate, *mean, *std, params.clone());
             }
-            Event::RunFinished { .. } | Event::RunInterrupted { .. } => {
-                self.stream.end(self.version, stamped.time_us);
-            }
             _ => {}
         }
         if let Some((text, is_warning)) = told(&stamped.event, worker) {
             self.note(Some(stamped.time_us), text, is_warning);
         }
         if let Event::RunClosed { .. } = stamped.event {
-            self.stream.end(self.version, stamped.time_us);
             self.ended = true;
         }
     }
@@ -284,7 +263,6 @@ impl Board {
         else {
             return;
         };
-        self.stream.begin(stamped.time_us);
         let only: &str = match trainers.as_slice() {
             [only] => only,
             _ => "",
@@ -314,14 +292,9 @@ impl Board {
             split,
             fits,
             fault,
-            wall,
             reused,
             target,
             trainer,
-            started_us,
-            load,
-            cpu,
-            memory,
             ..
         } = &stamped.event
         else {
@@ -349,55 +322,6 @@ impl Board {
             self.failures
                 .add(fault, label, *fits, stamped.worker.as_deref());
         }
-        if *reused {
-            return;
-        }
-        let load = load.unwrap_or_default().min(*wall);
-        self.stream.finished(
-            self.version,
-            &TaskSpan {
-                worker: stamped.worker.as_deref().unwrap_or("?"),
-                label,
-                started_us: *started_us,
-                ended_us: stamped.time_us,
-                load_us: microseconds(load),
-                fit_us: microseconds(*wall - load),
-                fits: *fits,
-                failed,
-                memory: memory.unwrap_or(0),
-                cpu_us: cpu.map_or(0, microseconds),
-            },
-        );
-    }
-
-    fn finish_part(&mut self, stamped: &StampedEvent) {
-        let Event::PartFinished {
-            part,
-            fault,
-            wall,
-            reused: false,
-        } = &stamped.event
-        else {
-            return;
-        };
-        let span = TaskSpan {
-            worker: stamped.worker.as_deref().unwrap_or("?"),
-            label: TaskLabel {
-                task: *part,
-                split: 0,
-                target: 0,
-                trainer: "part of a model",
-            },
-            started_us: None,
-            ended_us: stamped.time_us,
-            load_us: 0,
-            fit_us: microseconds(*wall),
-            fits: 0,
-            failed: fault.is_some(),
-            memory: 0,
-            cpu_us: 0,
-        };
-        self.stream.finished(self.version, &span);
     }
 
     fn note(&mut self, time_us: Option<u64>, text: String, is_warning: bool) {
@@ -610,8 +534,4 @@ fn shortened(mut text: String) -> String {
         text.push('…');
     }
     text
-}
-
-fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,6 @@
 //! results of a run, so that the same charts draw both. Past [`KEPT`] of a target, the best
 //! half stays and of the others every second one goes: it is a picture, not the record.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use fanout_contract::Params;
 use serde_json::{Map, Value, json};
 
 use crate::expand::TRAINER;
+use crate::report::page::{Parameter, shown};
 
 /// The most candidates of a target that are told: as many points as a chart can show.
 const KEPT: usize = 2_000;
@@ -19,9 +19,6 @@ const TARGETS: usize = 64;
 
 /// The most hyper-parameters that are told.
 const PARAMS: usize = 32;
-
-/// A range of this factor and more is drawn on a logarithmic axis.
-const LOGARITHMIC: f64 = 50.0;
 
 #[derive(Clone, Debug)]
 struct Scored {
@@ -160,7 +157,8 @@ fn document(target: &Target) -> Value {
         if values.iter().all(|value| *value == values[0]) {
             continue;
         }
-        parameters.push(parameter(name, values.iter().flatten()));
+        let levels = values.iter().flatten().cloned().collect();
+        parameters.push(Parameter::of_values(name, levels));
         params.insert(name.clone(), json!(values));
     }
     let ranks: Vec<usize> = candidates
@@ -210,34 +208,6 @@ fn document(target: &Target) -> Value {
         "curves": null,
         "warnings": [],
     })
-}
-
-/// A value as [`CandidateColumns`](crate::report::page::CandidateColumns) has it.
-fn shown(value: &Value) -> Value {
-    match value {
-        Value::Number(_) | Value::String(_) => value.clone(),
-        other => other.to_string().into(),
-    }
-}
-
-/// What charts are told of a hyper-parameter, as
-/// [`Parameter`](crate::report::page::Parameter) has it.
-fn parameter<'v>(name: &str, values: impl Iterator<Item = &'v Value>) -> Value {
-    let mut levels: Vec<Value> = values.cloned().collect();
-    levels.sort_by(|a, b| match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => a.as_str().cmp(&b.as_str()),
-    });
-    levels.dedup();
-    let numbers: Option<Vec<f64>> = levels.iter().map(Value::as_f64).collect();
-    let log = match numbers.as_deref() {
-        Some([least, _, .., most]) => *least > 0.0 && most / least >= LOGARITHMIC,
-        _ => false,
-    };
-    let kind = if numbers.is_some() { "number" } else { "text" };
-    json!({"name": name, "kind": kind, "log": log, "levels": levels})
 }
 
 #[cfg(test)]

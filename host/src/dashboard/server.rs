@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -23,6 +23,7 @@ use super::feed::Followed;
 use super::metrics;
 use super::runs::{Runs, RunsError};
 use crate::exposition::CONTENT_TYPE;
+use crate::task::microseconds;
 
 /// The least time between two messages to a page: what a person can follow.
 const BETWEEN: Duration = Duration::from_millis(250);
@@ -276,16 +277,11 @@ fn messages(reader: Reader) -> impl Stream<Item = Result<sse::Event, Infallible>
         }
         let (id, text) = {
             let board = reader.followed.board();
-            let changes = board.changes(reader.had, now_us());
+            let changes = board.changes(reader.had, microseconds(SystemTime::now()));
             reader.had = board.version();
             (board.id(), changes.to_string())
         };
         let message = sse::Event::default().event("changes").id(id).data(text);
         Some((Ok(message), reader))
     })
-}
-
-fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }

@@ -21,7 +21,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
-use crate::task::{TaskLimits, TaskUsage, microseconds};
+use crate::task::{TaskLimits, TaskUsage, microseconds, microseconds_of};
 
 pub use document::Document;
 pub use series::Series;
@@ -194,11 +194,10 @@ impl From<&TaskUsage> for DoneUsage {
     /// What is to be told now.
     fn from(usage: &TaskUsage) -> Self {
         let now = microseconds(SystemTime::now());
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self {
             ago_us: now.saturating_sub(usage.started_us.unwrap_or(now)),
-            load_us: usage.load.map(micros),
-            cpu_us: usage.cpu.map(micros),
+            load_us: usage.load.map(microseconds_of),
+            cpu_us: usage.cpu.map(microseconds_of),
             memory: usage.memory,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::task_stream::{TaskLabel, TaskSpan, TaskStream};
+use super::task_stream::TaskStream;
 use crate::run::event::{Event, StampedEvent};
 
 /// What tasks did and used, by their events.
@@ -39,8 +39,20 @@ pub struct Measured {
     pub peak_memory: u64,
 }
 
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+impl Measured {
+    fn add(&mut self, wall: Duration, cpu: Option<Duration>, memory: Option<u64>) {
+        self.tasks += 1;
+        self.wall_seconds += wall.as_secs_f64();
+        if let Some(cpu) = cpu {
+            self.cpu_tasks += 1;
+            self.cpu_seconds += cpu.as_secs_f64();
+        }
+        if let Some(memory) = memory {
+            self.memory_tasks += 1;
+            self.gb_seconds += wall.as_secs_f64() * memory as f64 / (1_u64 << 30) as f64;
+            self.peak_memory = self.peak_memory.max(memory);
+        }
+    }
 }
 
 impl Activity {
@@ -57,91 +69,18 @@ impl Activity {
         self.sequence = Some(stamped.sequence);
         self.version += 1;
         match &stamped.event {
-            Event::RunStarted { .. } => self.stream.begin(stamped.time_us),
-            Event::TaskFinished { reused: false, .. } => self.finish(stamped),
-            Event::PartFinished {
-                part,
-                fault,
+            // A page of results has no tasks under way.
+            Event::TaskStarted { .. } => return,
+            Event::TaskFinished {
                 wall,
+                cpu,
+                memory,
                 reused: false,
-            } => {
-                let label = TaskLabel {
-                    task: *part,
-                    split: 0,
-                    target: 0,
-                    trainer: "part of a model",
-                };
-                let span = TaskSpan {
-                    worker: stamped.worker.as_deref().unwrap_or("?"),
-                    label,
-                    started_us: None,
-                    ended_us: stamped.time_us,
-                    load_us: 0,
-                    fit_us: micros(*wall),
-                    fits: 0,
-                    failed: fault.is_some(),
-                    memory: 0,
-                    cpu_us: 0,
-                };
-                self.stream.finished(self.version, &span);
-            }
-            Event::RunFinished { .. } | Event::RunInterrupted { .. } | Event::RunClosed { .. } => {
-                self.stream.end(self.version, stamped.time_us);
-            }
+                ..
+            } => self.measured.add(*wall, *cpu, *memory),
             _ => {}
         }
-    }
-
-    fn finish(&mut self, stamped: &StampedEvent) {
-        let Event::TaskFinished {
-            task,
-            split,
-            target,
-            trainer,
-            fits,
-            fault,
-            wall,
-            load,
-            cpu,
-            memory,
-            started_us,
-            ..
-        } = &stamped.event
-        else {
-            return;
-        };
-        let measured = &mut self.measured;
-        measured.tasks += 1;
-        measured.wall_seconds += wall.as_secs_f64();
-        if let Some(cpu) = cpu {
-            measured.cpu_tasks += 1;
-            measured.cpu_seconds += cpu.as_secs_f64();
-        }
-        if let Some(memory) = memory {
-            measured.memory_tasks += 1;
-            measured.gb_seconds += wall.as_secs_f64() * *memory as f64 / (1_u64 << 30) as f64;
-            measured.peak_memory = measured.peak_memory.max(*memory);
-        }
-        let load = load.unwrap_or_default().min(*wall);
-        let label = TaskLabel {
-            task: *task,
-            split: *split,
-            target: *target,
-            trainer,
-        };
-        let span = TaskSpan {
-            worker: stamped.worker.as_deref().unwrap_or("?"),
-            label,
-            started_us: *started_us,
-            ended_us: stamped.time_us,
-            load_us: micros(load),
-            fit_us: micros(*wall - load),
-            fits: *fits,
-            failed: fault.is_some(),
-            memory: memory.unwrap_or(0),
-            cpu_us: cpu.map_or(0, micros),
-        };
-        self.stream.finished(self.version, &span);
+        self.stream.on_event(self.version, stamped);
     }
 
     /// Of the latest process that ran any task.

@@ -24,7 +24,7 @@ use crate::run::data_summary::DataSummary;
 use crate::run::manifest::Digests;
 use crate::worth::OverTargetScores;
 
-pub use candidates::{CandidateColumns, Parameter};
+pub use candidates::{CandidateColumns, Parameter, shown};
 pub use cost::Cost;
 pub use effects::{Effects, PairShare, ParameterEffect};
 pub(in crate::report) use findings::named;

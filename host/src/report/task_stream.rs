@@ -10,6 +10,9 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::run::event::{Event, StampedEvent};
+use crate::task::microseconds_of;
+
 /// The most segments that are kept: what a browser draws at once, and a few hundred kilobytes.
 pub const SEGMENTS: usize = 4096;
 
@@ -61,6 +64,73 @@ pub struct TaskSpan<'a> {
     pub memory: u64,
     /// Microseconds of CPU, 0 where not known.
     pub cpu_us: u64,
+}
+
+impl<'e> TaskSpan<'e> {
+    /// The task, or the part of a model, that ended by an event; `None` where none did, or
+    /// the store had it.
+    fn of(stamped: &'e StampedEvent) -> Option<Self> {
+        let worker = stamped.worker.as_deref().unwrap_or("?");
+        match &stamped.event {
+            Event::TaskFinished {
+                task,
+                split,
+                target,
+                trainer,
+                fits,
+                fault,
+                wall,
+                load,
+                cpu,
+                memory,
+                started_us,
+                reused: false,
+                ..
+            } => {
+                let load = load.unwrap_or_default().min(*wall);
+                Some(Self {
+                    worker,
+                    label: TaskLabel {
+                        task: *task,
+                        split: *split,
+                        target: *target,
+                        trainer,
+                    },
+                    started_us: *started_us,
+                    ended_us: stamped.time_us,
+                    load_us: microseconds_of(load),
+                    fit_us: microseconds_of(*wall - load),
+                    fits: *fits,
+                    failed: fault.is_some(),
+                    memory: memory.unwrap_or(0),
+                    cpu_us: cpu.map_or(0, microseconds_of),
+                })
+            }
+            Event::PartFinished {
+                part,
+                fault,
+                wall,
+                reused: false,
+            } => Some(Self {
+                worker,
+                label: TaskLabel {
+                    task: *part,
+                    split: 0,
+                    target: 0,
+                    trainer: "part of a model",
+                },
+                started_us: None,
+                ended_us: stamped.time_us,
+                load_us: 0,
+                fit_us: microseconds_of(*wall),
+                fits: 0,
+                failed: fault.is_some(),
+                memory: 0,
+                cpu_us: 0,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// A task, or several of a lane, one after the other. What of its time was neither load, fit
@@ -141,9 +211,40 @@ impl TaskStream {
         Self::default()
     }
 
+    /// Takes in an event. `version` rises from call to call.
+    pub fn on_event(&mut self, version: u64, stamped: &StampedEvent) {
+        match &stamped.event {
+            Event::RunStarted { .. } => self.begin(stamped.time_us),
+            Event::TaskStarted {
+                task,
+                split,
+                target,
+                trainer,
+                ..
+            } => {
+                let label = TaskLabel {
+                    task: *task,
+                    split: *split,
+                    target: *target,
+                    trainer,
+                };
+                let worker = stamped.worker.as_deref().unwrap_or("?");
+                self.started(version, worker, stamped.time_us, label);
+            }
+            Event::RunFinished { .. } | Event::RunInterrupted { .. } | Event::RunClosed { .. } => {
+                self.end(version, stamped.time_us);
+            }
+            _ => {
+                if let Some(span) = TaskSpan::of(stamped) {
+                    self.finished(version, &span);
+                }
+            }
+        }
+    }
+
     /// Sets the time that all others count from, if none is set: the begin of the run, in
     /// microseconds since 1970.
-    pub fn begin(&mut self, time_us: u64) {
+    pub(super) fn begin(&mut self, time_us: u64) {
         self.origin_us.get_or_insert(time_us);
     }
 
@@ -158,7 +259,7 @@ impl TaskStream {
 
     /// Records that a worker began with a task. `version` rises from call to call, here and
     /// in [`Self::finished`].
-    pub fn started(&mut self, version: u64, worker: &str, time_us: u64, label: TaskLabel<'_>) {
+    fn started(&mut self, version: u64, worker: &str, time_us: u64, label: TaskLabel<'_>) {
         self.version = version;
         let start_us = self.since(time_us);
         let label = self.label(label);
@@ -175,7 +276,7 @@ impl TaskStream {
     }
 
     /// Records that a worker ended a task.
-    pub fn finished(&mut self, version: u64, span: &TaskSpan<'_>) {
+    pub(super) fn finished(&mut self, version: u64, span: &TaskSpan<'_>) {
         self.version = version;
         let took = span.load_us + span.fit_us;
         let start = span
@@ -219,7 +320,7 @@ impl TaskStream {
     }
 
     /// Ends all tasks that are under way: the run ended, or its process did.
-    pub fn end(&mut self, version: u64, time_us: u64) {
+    fn end(&mut self, version: u64, time_us: u64) {
         self.version = version;
         self.running.clear();
         self.end_us = self.end_us.max(self.since(time_us));

@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 
 use super::WorkerEvent;
 use crate::exposition::{CONTENT_TYPE, Exposition};
+use crate::task::microseconds_of;
 
 /// Counts of a worker's events.
 #[derive(Debug, Default)]
@@ -39,8 +40,7 @@ impl WorkerMetrics {
             WorkerEvent::TaskFinished { made, wall, .. } => {
                 add(&self.tasks, 1);
                 add(&self.fits, *made as u64);
-                let wall = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
-                add(&self.busy_us, wall);
+                add(&self.busy_us, microseconds_of(*wall));
             }
             WorkerEvent::TaskReturned { .. } => {
                 add(&self.returned, 1);
@@ -51,6 +51,16 @@ impl WorkerMetrics {
             WorkerEvent::QueueFailed { .. } | WorkerEvent::Draining { .. } | WorkerEvent::Ended => {
             }
         }
+    }
+
+    /// Tasks that ended here.
+    pub fn tasks(&self) -> u64 {
+        self.tasks.load(Ordering::Relaxed)
+    }
+
+    /// Fits that were made here.
+    pub fn fits(&self) -> u64 {
+        self.fits.load(Ordering::Relaxed)
     }
 
     /// The page of the worker called `name`.

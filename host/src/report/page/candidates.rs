@@ -47,7 +47,7 @@ pub struct CandidateColumns {
 
 /// A value as columns and levels have it: a number as it is, all else as a text. That a
 /// plan sets `null` is the text `null`.
-pub(super) fn shown(value: &Value) -> Value {
+pub fn shown(value: &Value) -> Value {
     match value {
         Value::Number(_) => value.clone(),
         Value::String(text) => Value::String(text.clone()),
@@ -74,16 +74,21 @@ impl Parameter {
                 levels.push(shown(value));
             }
         }
+        Some(Self::of_values(name, levels))
+    }
+
+    /// The hyper-parameter `name` that has these values, as [`shown`] gives them.
+    pub fn of_values(name: &str, mut levels: Vec<Value>) -> Self {
         levels.sort_by(by_number);
         levels.dedup_by(|a, b| by_number(a, b) == Ordering::Equal);
         let numbers: Option<Vec<f64>> = levels.iter().map(Value::as_f64).collect();
         let log = numbers.as_deref().is_some_and(is_logarithmic);
-        Some(Self {
+        Self {
             name: name.to_owned(),
             kind: if numbers.is_some() { "number" } else { "text" },
             log,
             levels,
-        })
+        }
     }
 
     /// Those of a search, in the order of their names.

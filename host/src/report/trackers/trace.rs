@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::run::event::{Event, StampedEvent};
-use crate::task::TaskFault;
+use crate::task::{TaskFault, microseconds_of};
 
 /// The process of all tracks.
 const PROCESS: u32 = 1;
@@ -90,7 +90,7 @@ impl Trace<'_> {
     fn run(&mut self, events: &[StampedEvent]) -> io::Result<()> {
         for stamped in events {
             let now = stamped.time_us;
-            let since = |wall: &Duration| now.saturating_sub(micros(*wall));
+            let since = |wall: &Duration| now.saturating_sub(microseconds_of(*wall));
             match &stamped.event {
                 Event::DatasetPrepared {
                     rows,
@@ -258,13 +258,13 @@ fn slice(stamped: &StampedEvent) -> Option<Slice<'_>> {
         } => ("part of a model", wall, fault, None),
         _ => return None,
     };
-    let start = started.unwrap_or_else(|| stamped.time_us.saturating_sub(micros(*wall)));
+    let start = started.unwrap_or_else(|| stamped.time_us.saturating_sub(microseconds_of(*wall)));
     Some(Slice {
         worker: stamped.worker.as_deref().unwrap_or("worker"),
         name,
         cat: category(fault.as_ref()),
         start,
-        end: start + micros(*wall),
+        end: start + microseconds_of(*wall),
         args: serde_json::to_value(event).unwrap_or_default(),
     })
 }
@@ -274,10 +274,6 @@ fn category(fault: Option<&TaskFault>) -> &'static str {
         None => "fit",
         Some(_) => "fault",
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
