@@ -3,28 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::functions::server::free_port;
 use crate::program::{Fanout, text};
 use crate::s3::server::{BUCKET, KEY, SECRET, Server};
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// What `make servers` installed.
-fn installed(path: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let tool = target.join(path);
-    assert!(
-        tool.exists(),
-        "{} is missing: run `make servers`",
-        tool.display()
-    );
-    tool
-}
+use crate::servers::{installed, repository};
 
 /// The text of a page of the book.
 fn page(name: &str) -> String {

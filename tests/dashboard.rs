@@ -4,7 +4,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +15,7 @@ use fanout::task::TaskFault;
 use fanout_contract::Params;
 
 use crate::program::{Fanout, example, text};
+use crate::servers::{browser, drive};
 
 /// Where it listens unless a test says otherwise: any port that is free.
 const HERE: &str = "127.0.0.1:0";
@@ -24,10 +24,6 @@ const TOKEN: &str = "a-token-of-the-tests-0123456789";
 
 /// Tasks of the run that is too large for any browser.
 const MANY: usize = 100_000;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// A process that serves pages; ended with this.
 struct Served {
@@ -84,28 +80,11 @@ impl Drop for Served {
     }
 }
 
-/// A script that drives a browser.
+/// A script of the dashboard that drives a browser.
 fn script(name: &str, arguments: &[&str]) -> Command {
-    let here = repository().canonicalize().unwrap();
-    let tools = here.join("target/tools/browser");
-    assert!(
-        tools.join("node_modules/playwright-core").is_dir(),
-        "`tests/dashboard/setup.sh` installs what drives a browser"
-    );
-    let mut command = Command::new("node");
+    let mut command = browser(&format!("dashboard/{name}"), "dashboard");
+    command.args(arguments);
     command
-        .arg(here.join("tests/dashboard").join(name))
-        .args(arguments)
-        .env("FANOUT_BROWSER_TOOLS", tools)
-        .env("FANOUT_SCREENSHOTS", here.join("target/dashboard"));
-    command
-}
-
-/// Runs a script that must succeed.
-fn drive(mut command: Command) {
-    let output = command.output().unwrap();
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert!(output.status.success(), "{said}");
 }
 
 /// The one run of the store `.fanout`.

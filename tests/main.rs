@@ -33,6 +33,7 @@ mod resume;
 mod retrain;
 mod run;
 mod sandbox;
+mod servers;
 mod shell;
 mod splitters;
 mod stores;

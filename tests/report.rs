@@ -1,12 +1,12 @@
 //! `report.html`, `fanout report` and `fanout compare` over the real binary, and the page in
 //! a real browser.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::program::{Fanout, example, text};
+use crate::servers::{browser, drive};
 
 fn id(report: &Value) -> String {
     report["digests"]["run"].as_str().unwrap().to_owned()
@@ -325,22 +325,9 @@ fn a_browser_draws_every_chart() {
     let two = [0, 1].map(|at| runs[at]["run"].as_str().unwrap().to_owned());
     fanout.text(&["compare", &two[0], &two[1], "--html", "compare.html"]);
     pages.push(("compare".to_owned(), fanout.path("compare.html")));
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let here = here.canonicalize().unwrap();
-    let tools = here.join("target/tools/browser");
-    assert!(
-        tools.join("node_modules/playwright-core").is_dir(),
-        "`tests/dashboard/setup.sh` installs what drives a browser"
-    );
-    let mut browser = Command::new("node");
-    browser
-        .arg(here.join("tests/report/pages.mjs"))
-        .env("FANOUT_BROWSER_TOOLS", tools)
-        .env("FANOUT_SCREENSHOTS", here.join("target/report"));
+    let mut browser = browser("report/pages.mjs", "report");
     for (name, path) in pages {
         browser.arg(name).arg(path);
     }
-    let output = browser.output().unwrap();
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    drive(browser);
 }

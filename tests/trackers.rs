@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -17,17 +17,11 @@ use serde_json::{Value, json};
 use crate::functions::server::free_port;
 use crate::nats::server::Nats;
 use crate::program::{Fanout, text};
+use crate::servers::{self, installed, repository};
 
 /// What `tests/trackers/setup.sh` installed.
 fn tool(name: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let tool = target.join("tools/trackers/bin").join(name);
-    assert!(
-        tool.exists(),
-        "{} is missing: run `make servers`",
-        tool.display()
-    );
-    tool
+    installed("tools/trackers/bin").join(name)
 }
 
 const PLAN: &str = "
@@ -73,26 +67,9 @@ struct Served {
 
 impl Served {
     /// Starts a server, which says a line with `ready` once it serves.
-    fn start(mut command: Command, port: u16, ready: &str) -> Self {
-        let (reader, writer) = std::io::pipe().unwrap();
-        command
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone().unwrap())
-            .stderr(writer);
-        let child = command.spawn().unwrap();
-        drop(command);
-        let mut lines = BufReader::new(reader).lines();
-        let mut said = Vec::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains(ready) => break,
-                Some(line) => said.push(line.unwrap()),
-                None => panic!("the server does not serve: {said:#?}"),
-            }
-        }
-        std::thread::spawn(move || lines.for_each(drop));
+    fn start(command: Command, port: u16, ready: &str) -> Self {
         Self {
-            child,
+            child: servers::start(command, ready),
             url: format!("http://127.0.0.1:{port}"),
         }
     }
@@ -142,7 +119,7 @@ fn optuna_and_its_dashboard_open_the_journal() {
     let (fanout, report, id) = run();
     fanout.text(&["export", &id[..8], "--optuna", "journal.log"]);
     let output = Command::new(tool("python"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/trackers/optuna_check.py"))
+        .arg(repository().join("tests/trackers/optuna_check.py"))
         .arg(fanout.here.path().join("journal.log"))
         .output()
         .unwrap();

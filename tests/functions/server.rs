@@ -1,9 +1,10 @@
 //! Servers of other makers, which `tests/functions/setup.sh` installs: the
 //! component runs in them as it would on a platform.
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command};
+
+use crate::servers::{self, installed};
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,9 @@ impl Server {
             Kind::Jco => {
                 let mut command = Command::new("node");
                 command
-                    .arg(tool("jco/node_modules/@bytecodealliance/jco/dist/jco.js"))
+                    .arg(installed(
+                        "tools/jco/node_modules/@bytecodealliance/jco/dist/jco.js",
+                    ))
                     .arg("serve")
                     .args(["--host", "127.0.0.1", "--port", &port.to_string()]);
                 command
@@ -45,7 +48,7 @@ impl Server {
                     Kind::WasmtimeStrict => "timeout=6s,max-memory-size=67108864",
                     _ => "timeout=60s,max-memory-size=1073741824",
                 };
-                let mut command = Command::new(tool("wasmtime/bin/wasmtime"));
+                let mut command = Command::new(installed("tools/wasmtime/bin/wasmtime"));
                 command
                     .args(["serve", "--addr", &format!("127.0.0.1:{port}")])
                     .args(["-W", limits]);
@@ -56,29 +59,13 @@ impl Server {
                 command
             }
         };
-        command.arg(component).stdin(Stdio::null());
+        command.arg(component);
         // Each says on one of the two that it listens.
         let ready = match kind {
             Kind::Jco => "Server listening",
             _ => "Serving HTTP on",
         };
-        let (reader, writer) = std::io::pipe().unwrap();
-        command.stdout(writer.try_clone().unwrap()).stderr(writer);
-        let child = command.spawn().unwrap();
-        // The command holds the ends that write: the pipe is to end with the
-        // server.
-        drop(command);
-        let mut lines = BufReader::new(reader).lines();
-        let mut said = Vec::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains(ready) => break,
-                Some(line) => said.push(line.unwrap()),
-                None => panic!("{kind:?} does not serve: {said:?}"),
-            }
-        }
-        // A pipe that nobody reads stops its writer once it is full.
-        std::thread::spawn(move || lines.for_each(drop));
+        let child = servers::start(command, ready);
         Self {
             child,
             url: format!("http://127.0.0.1:{port}"),
@@ -95,17 +82,6 @@ impl Drop for Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-}
-
-fn tool(path: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let tool = target.join("tools").join(path);
-    assert!(
-        tool.exists(),
-        "{} is missing: run `make setup`",
-        tool.display()
-    );
-    tool
 }
 
 /// A port that nobody listens at now.

@@ -1,11 +1,12 @@
 //! [`Nats`]: the real nats-server, which `tests/nats/setup.sh` installs.
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use async_nats::jetstream;
 use tempfile::TempDir;
+
+use crate::servers::{installed, wait_until_it_says};
 
 /// A server with JetStream that runs until it is dropped.
 pub(crate) struct Nats {
@@ -57,7 +58,7 @@ impl Nats {
 
     /// Starts it again where it was.
     pub(crate) fn go_on(&mut self) {
-        let mut child = Command::new(program())
+        let mut child = Command::new(installed("nats/bin/nats-server"))
             .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js"])
             .arg("-sd")
             .arg(self.store())
@@ -129,17 +130,7 @@ impl Drop for Nats {
 
 /// Waits until a nats-server whose words are piped serves.
 pub(crate) fn serves(child: &mut Child) {
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut said = Vec::new();
-    loop {
-        match lines.next() {
-            Some(Ok(line)) if line.contains("Server is ready") => break,
-            Some(line) => said.push(line.unwrap()),
-            None => panic!("nats-server does not serve: {said:?}"),
-        }
-    }
-    // A pipe that nobody reads stops its writer once it is full.
-    std::thread::spawn(move || lines.for_each(drop));
+    wait_until_it_says("Server is ready", child.stderr.take().unwrap());
 }
 
 /// What a future of NATS comes to.
@@ -148,15 +139,4 @@ pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> T {
         .enable_all()
         .build();
     runtime.unwrap().block_on(future)
-}
-
-fn program() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let program = target.join("nats/bin/nats-server");
-    assert!(
-        program.exists(),
-        "{} is missing: run `make servers`",
-        program.display()
-    );
-    program
 }
