@@ -11,6 +11,7 @@ use crate::error::{ErrorKind, chained};
 use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
+use crate::python::PythonError;
 use crate::queue::QueueError;
 use crate::report::Failure;
 use crate::report::files::FilesError;
@@ -50,6 +51,9 @@ pub enum SessionError {
         #[source]
         source: GuestError,
     },
+    /// There is no component of scikit-learn.
+    #[error(transparent)]
+    Python(#[from] PythonError),
     /// The sandbox does not start.
     #[error(transparent)]
     Sandbox(#[from] GuestError),
@@ -234,7 +238,9 @@ impl SessionError {
                 ..
             }
             | Self::Sandbox(GuestError::Cache(_)) => ErrorKind::Internal,
-            Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => ErrorKind::Guest,
+            Self::GuestFile { .. } | Self::Guest { .. } | Self::Python(_) | Self::Sandbox(_) => {
+                ErrorKind::Guest
+            }
             Self::Pool(error) | Self::Search(SearchError::Pool(error)) => pool_kind(error),
             Self::UnsharedStore
             | Self::TokenMissing { .. }
@@ -284,6 +290,7 @@ impl SessionError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Python(error) => return error.hint(),
             Self::GuestFile { .. } => {
                 "name a component file that is there: in a plan, `guest` is a path beside the plan, \
                  and an embedded trainer needs none"
@@ -304,8 +311,9 @@ impl SessionError {
             }
             Self::Composite(error) => error.remedy(),
             Self::ModelGuest { .. } => {
-                "name its component file with `--guest`; a run without `--without-guest` writes it \
-                 into the model"
+                "name its component file with `--guest`, or make it again with `fanout guest \
+                 python` if it is of scikit-learn; a run without `--without-guest` writes it into \
+                 the model"
             }
             Self::ModelLost => "run the plan again",
             Self::SecondDataset(_) => "run again: what is missing or damaged is made again",
