@@ -3,7 +3,7 @@
     python3 bench/sandbox.py [--rounds 3] [--quick]
 
 Needs bench/.venv (`python3 bench/run.py` makes it), the program (`cargo build --release`) and the
-component of scikit-learn in the cache (`target/release/fanout guest python`). Small fits that a
+guest of Python in the cache (`target/release/fanout guest python`). Small fits that a
 sandbox serves worst beside native code: 60 candidates of `SVC` on 5 folds of 1,500 rows, and 12 of
 `MLPClassifier`; beside fanout's own `svc`, and scikit-learn's search by joblib's loky and by Dask.
 Whole processes, the sides in turn. `start` is a process with a single fit of 150 rows.

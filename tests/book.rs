@@ -139,7 +139,7 @@ const RUN: [&str; 10] = [
 ];
 
 /// The first lines of the commands that do not, by page: they need Docker, a bucket of
-/// one's own, the sources of fanout, the component of scikit-learn, or another maker's program
+/// one's own, the sources of fanout, the guest of Python, or another maker's program
 /// beside the server.
 const ELSEWHERE: [(&str, &str); 5] = [
     ("retrain.md", "fanout retrain model.fanout --source"),

@@ -1,14 +1,14 @@
-//! [`component`]: where the component of scikit-learn is, that `fanout guest python` makes.
+//! [`component`]: where the guest of Python is, that `fanout guest python` makes.
 
 use std::path::PathBuf;
 
 use crate::digest::Digest;
 
-/// Why there is no component of scikit-learn.
+/// Why there is no guest of Python.
 #[derive(Debug, thiserror::Error)]
 pub enum PythonError {
     /// It was not made on this machine.
-    #[error("the component of scikit-learn is not on this machine")]
+    #[error("the guest of Python is not on this machine")]
     NotMade,
 }
 

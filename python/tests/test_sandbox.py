@@ -60,7 +60,7 @@ import mine
 
 guest = pytest.mark.skipif(
     os.environ.get("FANOUT_TEST_PYTHON_GUEST") != "1",
-    reason="the component of scikit-learn is needed: make test-python-guest",
+    reason="the guest of Python is needed: make test-python-guest",
 )
 
 
@@ -256,7 +256,7 @@ def test_a_model_keeps_what_stands_in():
 def test_without_the_component_it_is_said_how_to_make_it(cancer, tmp_path, monkeypatch):
     monkeypatch.setenv("FANOUT_CACHE", str(tmp_path))
     search = GridSearchCV(NuSVC(), {"nu": [0.1, 0.2]}, fallback="sandbox")
-    with pytest.raises(RunFailed, match="`fanout guest python`"):
+    with pytest.raises(RunFailed, match="`fanout guest python"):
         search.fit(*cancer)
 
 

@@ -1,7 +1,7 @@
 //! `trainer.python`: a class of scikit-learn, or of files of Python beside the plan.
 //!
 //! It is sugar: a plan says the class and the files, and behind [`EstimatorForm`] the trainer
-//! has the name by which the component of scikit-learn offers the class. Which component that
+//! has the name by which the guest of Python offers the class. Which component that
 //! is, is found when guests are loaded; nothing here reads a file.
 
 use std::path::PathBuf;
@@ -59,9 +59,9 @@ impl Form for PythonForm {
                 return None;
             }
             let module = module(text);
-            if !is_name(module) {
+            if !is_module(module) {
                 let message = format!("`{module}` is no name of a module of Python");
-                let hint = "rename the file: a letter or `_`, then letters, digits and `_`";
+                let hint = "rename the file: a letter, then letters, digits and single `_`";
                 cx.note(item.place, message).hint(hint);
                 return None;
             }
@@ -206,7 +206,7 @@ pub(super) fn unknown(name: &str, trainers: &[TrainerDescription], place: Place)
         "name a classifier or a regressor by its public path, such as `sklearn.svm.NuSVC`"
             .to_owned()
     });
-    let message = format!("the component of scikit-learn has no estimator `{name}`");
+    let message = format!("the guest of Python has no estimator `{name}`");
     Mistake::new(place, message).with_hint(hint)
 }
 
@@ -269,6 +269,11 @@ fn module(file: &str) -> &str {
     name.strip_suffix(ENDING).unwrap_or(name)
 }
 
+/// Whether a text is the name of a module that trainers can be of, whose names have no `__`.
+fn is_module(text: &str) -> bool {
+    is_name(text) && !text.starts_with('_') && !text.contains("__")
+}
+
 /// Whether a text is the path of a class: names with dots between.
 fn is_class(text: &str) -> bool {
     text.split('.').all(is_name)
@@ -296,6 +301,7 @@ mod tests {
         assert_eq!(module("mine.py"), "mine");
         assert_eq!(module("../of/mine.py"), "mine");
         assert!(is_class("sklearn.svm.NuSVC") && is_class("SVC") && is_class("_a1.B"));
+        assert!(is_module("mine_2") && !is_module("_mine") && !is_module("mine__2"));
         for none in ["", ".", "a.", "1a", "my-model", "a b", "a..b", "ä"] {
             assert!(!is_class(none), "{none}");
         }
@@ -461,7 +467,7 @@ mod tests {
                 "estimators of `mine` are `A`",
             ),
         ] {
-            let message = format!("the component of scikit-learn has no estimator `{name}`");
+            let message = format!("the guest of Python has no estimator `{name}`");
             assert_eq!(
                 told(&format!("trainer: {trainer}")),
                 [(message, hint.to_owned())]

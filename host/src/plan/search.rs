@@ -30,7 +30,7 @@ section! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         python: Option<PythonPlan> = optional(&PythonForm).aka(&["sklearn", "class", "py"]),
         /// A component file (`.wasm`) that offers the trainer, relative to the plan's folder.
-        /// Default: the built-in guests; with `python`, the component of scikit-learn in the
+        /// Default: the built-in guests; with `python`, the guest of Python in the
         /// cache.
         guest: Option<PathBuf> = optional(&FILE).aka(&["wasm", "component", "module"]),
         /// Hyper-parameters that every candidate shares. `fanout guest describe NAME` lists

@@ -51,7 +51,7 @@ pub enum SessionError {
         #[source]
         source: GuestError,
     },
-    /// There is no component of scikit-learn.
+    /// There is no guest of Python.
     #[error(transparent)]
     Python(#[from] PythonError),
     /// The sandbox does not start.

@@ -16,7 +16,7 @@ use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::task::{Cancel, TaskLimits};
 
 /// The guest of a model: the one in its file, or at `guest`, or one of this program's, or a
-/// component of scikit-learn that was made on this machine.
+/// guest of Python that was made on this machine.
 ///
 /// # Errors
 /// If it is nowhere.

@@ -1,4 +1,4 @@
-//! Offers trainers and a step by paths, as the component of scikit-learn does, and fails as
+//! Offers trainers and a step by paths, as the guest of Python does, and fails as
 //! Python does.
 
 #![cfg(target_family = "wasm")]
