@@ -27,6 +27,7 @@ mod pipelines;
 mod plans;
 mod pool;
 mod program;
+mod python_guest;
 mod reading;
 mod report;
 mod resume;

