@@ -238,9 +238,9 @@ impl SessionError {
                 ..
             }
             | Self::Sandbox(GuestError::Cache(_)) => ErrorKind::Internal,
-            Self::GuestFile { .. } | Self::Guest { .. } | Self::Python(_) | Self::Sandbox(_) => {
-                ErrorKind::Guest
-            }
+            Self::Python(PythonError::NotMade { .. }) => ErrorKind::Guest,
+            Self::Python(error) => error.kind(),
+            Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => ErrorKind::Guest,
             Self::Pool(error) | Self::Search(SearchError::Pool(error)) => pool_kind(error),
             Self::UnsharedStore
             | Self::TokenMissing { .. }

@@ -1,15 +1,15 @@
 //! [`Choice`]: the guests of a plan's trainers, loaded, and what they offer.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use fanout_contract::{StepDescription, TrainerDescription};
 
 use crate::digest::Digest;
-use crate::plan::TrainerPlan;
-use crate::python;
+use crate::plan::{PythonPlan, TrainerPlan};
+use crate::python::{self, PythonError};
 use crate::sandbox::{Guest, Sandbox};
 use crate::session::SessionError;
 use crate::session::catalogue::{OfferedGuest, extend_distinct};
@@ -126,10 +126,20 @@ impl Choice {
 fn path_of(trainer: &TrainerPlan) -> Result<Option<Cow<'_, Path>>, SessionError> {
     match (&trainer.guest, &trainer.python) {
         (Some(path), _) => Ok(Some(Cow::Borrowed(path))),
-        (None, Some(python)) => {
-            let path = python::component(&python.sources)?;
-            Ok(Some(Cow::Owned(path)))
-        }
+        (None, Some(python)) => Ok(Some(Cow::Owned(python_guest(python)?))),
         (None, None) => Ok(None),
+    }
+}
+
+/// The guest of Python of a plan. One with files is made from the one without, which takes
+/// seconds; that one takes a download, and is left to the user.
+fn python_guest(plan: &PythonPlan) -> Result<PathBuf, PythonError> {
+    match python::component(&plan.sources) {
+        Err(PythonError::NotMade { .. })
+            if !plan.sources.is_empty() && python::component(&[])?.is_file() =>
+        {
+            python::build(None, &plan.sources, &mut |_| {})
+        }
+        found => found,
     }
 }
