@@ -1,18 +1,13 @@
-//! [`compose`]: the adapter with an interpreter inside, one component that imports what
-//! any guest does.
-//!
-//! The adapter's component imports an instance, the interpreter. In its place stand the
-//! interpreter's component and an instance of that, so that the instance keeps its index.
+//! [`compose`]: the adapter and an interpreter as one component, which imports what any
+//! guest does.
 
-use std::convert::Infallible;
-
-use wasm_encoder::reencode::{Error, Reencode, ReencodeComponent};
 use wasm_encoder::{
-    CanonicalOption, Component, ComponentBuilder, ComponentExportKind, ComponentInstanceSection,
-    ComponentSectionId, ComponentValType, Encode, ExportKind, PrimitiveValType, RawSection,
+    Alias, CanonicalOption, Component, ComponentAliasSection, ComponentBuilder,
+    ComponentExportKind, ComponentExportSection, ComponentInstanceSection, ComponentSectionId,
+    ComponentValType, Encode, ExportKind, PrimitiveValType, RawSection,
 };
 use wasmparser::{
-    BinaryReader, ComponentImportSectionReader, ComponentInstanceSectionReader, ComponentTypeRef,
+    BinaryReader, ComponentExportSectionReader, ComponentImportSectionReader, ComponentTypeRef,
 };
 
 use super::snapshot::EXPORTS;
@@ -34,15 +29,6 @@ pub enum ComposeError {
 impl From<wasmparser::Error> for ComposeError {
     fn from(error: wasmparser::Error) -> Self {
         Self::Adapter(error)
-    }
-}
-
-impl From<Error<Infallible>> for ComposeError {
-    fn from(error: Error<Infallible>) -> Self {
-        match error {
-            Error::ParseError(error) => Self::Adapter(error),
-            _ => Self::NoImport,
-        }
     }
 }
 
@@ -73,21 +59,6 @@ fn interpreter(module: &[u8]) -> Vec<u8> {
     component.finish()
 }
 
-/// Moves the components from `first` on by one.
-struct Moved {
-    first: u32,
-}
-
-impl Reencode for Moved {
-    type Error = Infallible;
-}
-
-impl ReencodeComponent for Moved {
-    fn component_index(&mut self, index: u32) -> u32 {
-        index + u32::from(index >= self.first)
-    }
-}
-
 /// The sections of a component: the number of each and its content.
 fn sections(component: &[u8]) -> Result<Vec<(u8, &[u8])>, wasmparser::Error> {
     const HEADER: usize = 8;
@@ -101,73 +72,110 @@ fn sections(component: &[u8]) -> Result<Vec<(u8, &[u8])>, wasmparser::Error> {
     Ok(sections)
 }
 
-/// The adapter's component with an interpreter, a core module of
-/// [`Interpreter::snapshot`](super::snapshot::Interpreter::snapshot).
+/// The adapter's component beside an interpreter, a core module of
+/// [`Interpreter::snapshot`](super::snapshot::Interpreter::snapshot), in one component.
+///
+/// Its imports are those of the adapter, copied with the types that they use. In the place
+/// of the interpreter's stand its component and an instance of that, so that all other
+/// instances keep their numbers. The adapter does not contain the interpreter: a component
+/// may not call what is inside of it.
 pub(super) fn compose(adapter: &[u8], module: &[u8]) -> Result<Vec<u8>, ComposeError> {
-    const INSTANCE: u8 = ComponentSectionId::Instance as u8;
+    const TYPE: u8 = ComponentSectionId::Type as u8;
+    const ALIAS: u8 = ComponentSectionId::Alias as u8;
     const IMPORT: u8 = ComponentSectionId::Import as u8;
+    const EXPORT: u8 = ComponentSectionId::Export as u8;
     const COMPONENT: u8 = ComponentSectionId::Component as u8;
-    const CUSTOM: u8 = 0;
+    let sections = sections(adapter)?;
     let inner = interpreter(module);
     let mut out = Component::new();
-    let (mut components, mut moved) = (0, None);
-    for (id, data) in sections(adapter)? {
+    // The names of the instances that the adapter imports, by their number.
+    let mut instances: Vec<&str> = Vec::new();
+    let last = sections.iter().rposition(|(id, _)| *id == IMPORT);
+    for &(id, data) in &sections[..last.map_or(0, |last| last + 1)] {
         match id {
-            CUSTOM => {}
             IMPORT => {
-                let found = divided(data)?;
-                let Some([before, after]) = found else {
-                    out.section(&RawSection { id, data });
-                    continue;
-                };
-                if moved.is_some() {
-                    return Err(ComposeError::NoImport);
+                let names = imported(data)?;
+                match names.iter().position(|name| *name == INTERPRETER) {
+                    None => {
+                        out.section(&RawSection { id, data });
+                    }
+                    Some(_) => {
+                        let [before, after] = divided(data)?;
+                        out.section(&RawSection { id, data: &before });
+                        out.section(&RawSection {
+                            id: COMPONENT,
+                            data: &inner,
+                        });
+                        let mut instances = ComponentInstanceSection::new();
+                        let no: [(&str, ComponentExportKind, u32); 0] = [];
+                        instances.instantiate(0, no);
+                        out.section(&instances);
+                        out.section(&RawSection { id, data: &after });
+                    }
                 }
-                out.section(&RawSection { id, data: &before });
-                out.section(&RawSection {
-                    id: COMPONENT,
-                    data: &inner,
-                });
-                let mut instances = ComponentInstanceSection::new();
-                let no: [(&str, ComponentExportKind, u32); 0] = [];
-                instances.instantiate(components, no);
-                out.section(&instances);
-                out.section(&RawSection { id, data: &after });
-                moved = Some(Moved { first: components });
+                instances.extend(names);
             }
-            INSTANCE if moved.is_some() => {
-                let moved = moved.as_mut().expect("it is some");
-                let mut instances = ComponentInstanceSection::new();
-                let reader = ComponentInstanceSectionReader::new(BinaryReader::new(data, 0))?;
-                moved.parse_component_instance_section(&mut instances, reader)?;
-                out.section(&instances);
-            }
-            _ => {
-                components += u32::from(id == COMPONENT);
+            TYPE | ALIAS => {
                 out.section(&RawSection { id, data });
             }
+            _ => {}
         }
     }
-    match moved {
-        Some(_) => Ok(out.finish()),
-        None => Err(ComposeError::NoImport),
+    if !instances.contains(&INTERPRETER) {
+        return Err(ComposeError::NoImport);
     }
+    out.section(&RawSection {
+        id: COMPONENT,
+        data: adapter,
+    });
+    let adapter = instances.len() as u32;
+    let given = instances.iter().zip(0..);
+    let given: Vec<(&str, ComponentExportKind, u32)> = given
+        .map(|(name, number)| (*name, ComponentExportKind::Instance, number))
+        .collect();
+    let mut instance = ComponentInstanceSection::new();
+    instance.instantiate(1, given);
+    out.section(&instance);
+    let (mut aliases, mut exports) = (ComponentAliasSection::new(), ComponentExportSection::new());
+    let of_adapter = sections.iter().filter(|(id, _)| *id == EXPORT);
+    let mut number = adapter;
+    for (_, data) in of_adapter {
+        for export in ComponentExportSectionReader::new(BinaryReader::new(data, 0))? {
+            let name = export?.name.name;
+            number += 1;
+            aliases.alias(Alias::InstanceExport {
+                instance: adapter,
+                kind: ComponentExportKind::Instance,
+                name,
+            });
+            exports.export(name, ComponentExportKind::Instance, number, None);
+        }
+    }
+    out.section(&aliases);
+    out.section(&exports);
+    Ok(out.finish())
+}
+
+/// The names of the instances that a section imports.
+fn imported(data: &[u8]) -> Result<Vec<&str>, wasmparser::Error> {
+    let imports = ComponentImportSectionReader::new(BinaryReader::new(data, 0))?;
+    let imports: Vec<_> = imports.into_iter().collect::<Result<_, _>>()?;
+    let imports = imports.into_iter();
+    let instances = imports.filter(|it| matches!(it.ty, ComponentTypeRef::Instance(_)));
+    Ok(instances.map(|import| import.name.name).collect())
 }
 
 /// The imports of a section before the interpreter and behind it, as two sections.
-fn divided(data: &[u8]) -> Result<Option<[Vec<u8>; 2]>, wasmparser::Error> {
+fn divided(data: &[u8]) -> Result<[Vec<u8>; 2], wasmparser::Error> {
     let reader = ComponentImportSectionReader::new(BinaryReader::new(data, 0))?;
     let count = reader.count();
     let mut items = Vec::new();
     for item in reader.into_iter_with_offsets() {
         let (at, import) = item?;
-        let is_it =
-            import.name.name == INTERPRETER && matches!(import.ty, ComponentTypeRef::Instance(_));
-        items.push((at, is_it));
+        items.push((at, import.name.name == INTERPRETER));
     }
-    let Some(place) = items.iter().position(|(_, is_it)| *is_it) else {
-        return Ok(None);
-    };
+    let place = items.iter().position(|(_, is_it)| *is_it);
+    let place = place.unwrap_or(items.len());
     let end = |at: usize| items.get(at).map_or(data.len(), |(offset, _)| *offset);
     let part = |count: u32, items: &[u8]| {
         let mut part = Vec::new();
@@ -176,6 +184,9 @@ fn divided(data: &[u8]) -> Result<Option<[Vec<u8>; 2]>, wasmparser::Error> {
         part
     };
     let before = part(place as u32, &data[end(0)..end(place)]);
-    let after = part(count - place as u32 - 1, &data[end(place + 1)..]);
-    Ok(Some([before, after]))
+    let after = part(
+        count.saturating_sub(place as u32 + 1),
+        &data[end(place + 1)..],
+    );
+    Ok([before, after])
 }

@@ -112,7 +112,8 @@ impl<'a> Interpreter<'a> {
             Payload::StartSection { .. } => return Err(unknown("it has a start function")),
             Payload::DataSection(data) => {
                 for data in data.clone() {
-                    if matches!(data?.kind, DataKind::Passive) {
+                    let data = data?;
+                    if matches!(data.kind, DataKind::Passive) && !data.data.is_empty() {
                         return Err(unknown("it has passive data"));
                     }
                 }
