@@ -100,6 +100,7 @@ fn event_log(path: &Path) -> Result<EventLog, CommandError> {
         let file = File::create(path).map_err(|error| {
             let message = format!("can't write the events to `{}`: {error}", path.display());
             CommandError::new(ErrorKind::Internal, message)
+                .hint("name a file that can be written with `--events`, or `-` for standard output")
         })?;
         Box::new(BufWriter::new(file))
     };
