@@ -542,7 +542,7 @@ fn prepare(
         features: first.features(),
         reused: first.reused,
         wall: started.elapsed(),
-        columns: DataColumn::of_table(&prepared),
+        columns: DataColumn::of_table(first),
     });
     tracing::info!(
         dataset = %first.dataset.short(),

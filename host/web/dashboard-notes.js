@@ -96,7 +96,8 @@ Fanout.notesBoxes = (page) => {
         number((column.exact ? "" : "about ") + text.count(column.distinct)),
         missing, number(least), number(greatest));
     });
-    const omitted = (data.features ?? 0) + 1 - columns.length;
+    const features = columns.filter(({ role }) => role === "feature").length;
+    const omitted = (data.features ?? 0) - features;
     byId("columns").replaceChildren(
       make("caption", {}, make("span", { text: omitted > 0 ? `The first ${columns.length} columns` : "" })),
       make("thead", {}, make("tr", {}, ...head.map(([name, isNumber]) =>

@@ -66,7 +66,7 @@ Fanout.resultsBoxes = (page) => {
   const inUse = (id) => byId(id).matches(":hover, :focus-within");
 
   const drawResults = () => {
-    const { results } = shown;
+    const { results } = page;
     if (!results?.targets) return;
     const choice = byId("target");
     const names = results.targets.map((target) => target.target);

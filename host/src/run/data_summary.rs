@@ -80,14 +80,9 @@ impl DataColumn {
         }
     }
 
-    /// The first 200 columns of a table of one or several targets, features first.
-    pub fn of_table(prepared: &[Prepared]) -> Vec<Self> {
-        let Some((first, others)) = prepared.split_first() else {
-            return Vec::new();
-        };
-        // The features are the same of all; each has its own target behind them.
-        let targets = others.iter().filter_map(|one| one.summary.columns.last());
-        let columns = first.summary.columns.iter().chain(targets);
+    /// The first 200 columns of a table: its features, and then all of its targets.
+    pub fn of_table(prepared: &Prepared) -> Vec<Self> {
+        let columns = prepared.summary.columns.iter();
         columns.take(COLUMNS).map(Self::new).collect()
     }
 }
@@ -96,8 +91,6 @@ impl DataSummary {
     /// The summary of a dataset that was prepared.
     pub fn new(prepared: &Prepared) -> Self {
         let summary = &prepared.summary;
-        let columns = summary.columns.iter().take(COLUMNS);
-        let columns = columns.map(DataColumn::new);
         let mut most: Vec<usize> = (0..summary.classes.len()).collect();
         most.sort_by_key(|class| std::cmp::Reverse(summary.classes[*class].rows));
         most.truncate(CLASSES);
@@ -112,7 +105,7 @@ impl DataSummary {
             features: prepared.features(),
             search_rows: Some(prepared.search_rows),
             duplicates: Some(summary.duplicates.value),
-            columns: columns.collect(),
+            columns: DataColumn::of_table(prepared),
             classes: classes.collect(),
         }
     }

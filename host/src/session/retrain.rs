@@ -183,7 +183,7 @@ pub fn retrain(
         features: prepared.features(),
         reused: prepared.reused,
         wall: started.elapsed(),
-        columns: DataColumn::of_table(std::slice::from_ref(prepared)),
+        columns: DataColumn::of_table(prepared),
     });
     // Of the others, those who ran the plan know.
     let reading = prepared.summary.warnings.iter().filter(|warning| {
