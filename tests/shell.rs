@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::program::{Fanout, example, text};
 
 /// The commands, as the program's help lists them.
@@ -160,6 +162,45 @@ fn every_command_has_a_manual_page_with_its_options() {
     let refused = fanout.run(&["man", &denied]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("`file`"));
+}
+
+#[test]
+fn standard_output_has_the_events_alone_where_they_go_there() {
+    let fanout = Fanout::new();
+    let output = fanout.run(&["run", &example("quickstart.yaml"), "--events", "-"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = text(&output.stdout);
+    for line in lines.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert!(event["event"].is_string(), "{line}");
+    }
+    assert!(
+        lines.ends_with("\"event\":\"run_closed\",\"failure\":null}\n"),
+        "{lines}"
+    );
+    let told = text(&output.stderr);
+    assert!(told.contains("Best by roc_auc: "), "{told}");
+    // A reader that goes away is no error.
+    let mut child = fanout
+        .command()
+        .args([
+            "run",
+            &example("quickstart.yaml"),
+            "--events",
+            "-",
+            "--quiet",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert!(
+        output.status.success() && !told.contains("warning"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -292,6 +292,14 @@ fn show_all(reports: &Reports, as_json: bool) -> Result<(), CommandError> {
     )
 }
 
+/// The same on standard error, where standard output has something else.
+fn tell_all(reports: &Reports) {
+    let width = Term::stderr().size_checked();
+    let width = width.map(|(_, columns)| columns.into());
+    let style = Style::new(std::io::stderr().is_terminal(), width);
+    tell(render_all(reports, style).trim_end());
+}
+
 fn shown(
     as_json: bool,
     write: impl FnOnce(&mut StdoutLock<'_>) -> std::io::Result<()>,

@@ -183,6 +183,8 @@
         const color = colour.series[at % 8];
         const band = (sign) => curve.sizes.map((size, place) => [size, curve.mean[place] + sign * curve.std[place]]);
         const area = band(1).concat(band(-1).reverse()).filter((pair) => isNumber(pair[1]));
+        // The first of a name is its sign in the legend.
+        series.push({ type: "line", name: curve.trainer, color, data: curve.sizes.map((size, place) => [size, curve.mean[place]]), symbolSize: 7, z: 2 });
         series.push({
           type: "custom", name: curve.trainer, data: [area.flat()], silent: true, z: 1,
           renderItem(params, api) {
@@ -190,7 +192,6 @@
             return { type: "polygon", shape: { points }, style: { fill: color, opacity: 0.15 } };
           },
         });
-        series.push({ type: "line", name: curve.trainer, color, data: curve.sizes.map((size, place) => [size, curve.mean[place]]), symbolSize: 7, z: 2 });
         if (curve.train && curve.train.some(isNumber)) {
           series.push({ type: "line", name: curve.trainer + ", training rows", color, data: curve.sizes.map((size, place) => [size, curve.train[place]]), symbolSize: 5, lineStyle: { type: "dashed" }, z: 2 });
         }
@@ -326,7 +327,7 @@
             return { type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: colour.dim, lineWidth: 1.5 } };
           },
         },
-        { type: "scatter", symbolSize: 11, z: 2, data: shown.map((run, row) => [run.mean, row]) },
+        { type: "scatter", symbolSize: 11, z: 2, itemStyle: { color: colour.series[0] }, data: shown.map((run, row) => [run.mean, row]) },
       ],
     }), 5 + 2 * shown.length + "rem");
     return drawn.remove;

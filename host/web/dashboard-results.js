@@ -100,7 +100,7 @@ Fanout.resultsBoxes = (page) => {
     const seen = target.candidates.total ?? told;
     note.push(...(target.sentences ?? []));
     if (seen > told) note.push(`Shown: ${text.count(told)} of ${text.counted(seen, "candidate")}, all of the best among them.`);
-    byId("results-note").textContent = note.join(" ");
+    byId("results-note").replaceChildren(...note.map((text) => make("p", { text })));
     const metric = metricOf(target);
     const filtered = matching(target, metric);
     const isBrushed = (at) => !shown.brushed || shown.brushed.has(target.candidates.index[at]);

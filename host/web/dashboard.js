@@ -234,9 +234,9 @@
     rows.push(["wall of the search", seconds(wall)]);
     rows.push(["candidates", text.count(state.candidates)]);
     rows.push(["models fitted", text.count(state.models)]);
-    rows.push(["fits saved by families", text.count(state.shared)]);
-    rows.push(["fits from the store", text.count(state.reused)]);
-    rows.push(["fits failed", text.count(state.failed)]);
+    rows.push(["saved by families", text.count(state.shared)]);
+    rows.push(["from the store", text.count(state.reused)]);
+    rows.push(["failed", text.count(state.failed)]);
     const [parts, ofParts] = state.parts;
     if (ofParts > 0) rows.push(["parts of models", `${text.count(parts)} of ${text.count(ofParts)}`]);
     return rows;
