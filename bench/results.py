@@ -13,6 +13,7 @@ import boosting_why
 import estimators
 import predict
 import python
+import sandbox
 import tables
 import targets
 
@@ -204,6 +205,7 @@ APART = {
     "predict": lambda found: predict.section(found["predict"]),
     "targets": lambda found: targets.section(found["targets"]),
     "python": lambda found: python.section(found["python"]),
+    "sandbox": lambda found: sandbox.section(found["sandbox"]),
     "tables": lambda found: tables.section(found["tables"]),
     "boosting_tables": lambda found: boosting_tables.section(found["boosting_tables"]),
     "boosting_why": lambda found: boosting_why.section(

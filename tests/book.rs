@@ -139,9 +139,11 @@ const RUN: [&str; 10] = [
 ];
 
 /// The first lines of the commands that do not, by page: they need Docker, a bucket of
-/// one's own, the sources of fanout, or another maker's program beside the server.
-const ELSEWHERE: [(&str, &str); 4] = [
+/// one's own, the sources of fanout, the guest of Python, or another maker's program
+/// beside the server.
+const ELSEWHERE: [(&str, &str); 5] = [
     ("retrain.md", "fanout retrain model.fanout --source"),
+    ("sandbox-python.md", "fanout guest python"),
     ("stores.md", "docker compose"),
     ("stores.md", "export FANOUT_TEST_S3_ENDPOINT="),
     ("workers.md", "nats stream add"),

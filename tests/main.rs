@@ -27,6 +27,8 @@ mod pipelines;
 mod plans;
 mod pool;
 mod program;
+mod python_guest;
+mod python_plans;
 mod reading;
 mod report;
 mod resume;

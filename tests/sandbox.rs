@@ -100,6 +100,7 @@ fn every_component_is_refused_or_contained() {
         ("describe_steps_twice", NoDescription("two steps")),
         ("describe_trap", NoDescription("trapped")),
         ("describe_twice", NoDescription("two trainers")),
+        ("dotted_names", Runs),
         ("hostile", Runs),
         ("import_clock", Refused("wasi:clocks/")),
         ("import_environment", Refused("wasi:cli/environment")),

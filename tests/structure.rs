@@ -24,7 +24,7 @@ const FLOORS: &[&[&str]] = &[
     &["run"],
     &["reduce", "worth"],
     &["expand"],
-    &["model"],
+    &["model", "python"],
     &["sandbox", "dataset"],
     &["guest"],
     &["plan"],

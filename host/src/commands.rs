@@ -40,6 +40,7 @@ use fanout::dataset::DatasetError;
 use fanout::error::{ErrorKind, THREADS, chained};
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
+use fanout::python::PythonError;
 use fanout::queue::QueueError;
 use fanout::report::files::FilesError;
 use fanout::report::progress::{Appearance, Progress};
@@ -225,6 +226,16 @@ impl From<WorkerError> for CommandError {
             WorkerError::Queue(error) => error.into(),
             WorkerError::Guest(error) => error.into(),
             WorkerError::Thread(_) => Self::new(ErrorKind::Internal, error).hint(THREADS),
+        }
+    }
+}
+
+impl From<PythonError> for CommandError {
+    fn from(error: PythonError) -> Self {
+        Self {
+            kind: error.kind(),
+            hint: error.hint(),
+            source: Box::new(error),
         }
     }
 }

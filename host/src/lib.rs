@@ -37,6 +37,7 @@ pub mod model;
 mod numpy;
 pub mod plan;
 pub mod pool;
+pub mod python;
 pub mod queue;
 mod random;
 pub mod reduce;

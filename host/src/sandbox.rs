@@ -12,12 +12,12 @@ mod instance;
 mod limits;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use fanout_contract::{CONTRACT, Description};
+use fanout_contract::{CONTRACT, Description, Instances};
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
+use wasmtime::{Collector, Config, Engine};
 
 pub use cache::{Cache, CacheError, default_cache};
 pub use cpu::thread_cpu_time;
@@ -176,6 +176,9 @@ impl Sandbox {
             .allocation_strategy(limits::pooling(instances))
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
+            // Exceptions of WebAssembly are objects, which an instance is too short-lived
+            // to collect.
+            .collector(Collector::Null)
             .wasm_backtrace_max_frames(Some(BACKTRACE))
             // Relaxed SIMD may give other bits on other processors.
             .wasm_relaxed_simd(false)
@@ -221,6 +224,7 @@ impl Sandbox {
             digest,
             ticker: self.ticker.clone(),
             interfaces,
+            instances: OnceLock::new(),
         })
     }
 
@@ -297,6 +301,8 @@ pub struct Guest {
     digest: Digest,
     ticker: Arc<Ticker>,
     interfaces: Interfaces,
+    /// What its description says, once it was asked.
+    instances: OnceLock<Instances>,
 }
 
 impl Guest {
@@ -319,7 +325,19 @@ impl Guest {
         let mut instance =
             Instance::new(self, limits, Cancel::default()).map_err(GuestError::Describe)?;
         let text = instance.describe().map_err(GuestError::Describe)?;
-        description(&text)
+        let description = description(&text)?;
+        self.instances.get_or_init(|| description.instances);
+        Ok(description)
+    }
+
+    /// How long an instance lives. A guest that can't say it is asked for nothing more than
+    /// that it fails in its tasks.
+    pub fn instances(&self) -> Instances {
+        if self.instances.get().is_none() {
+            // Its description notes it.
+            drop(self.describe());
+        }
+        *self.instances.get_or_init(Instances::default)
     }
 }
 

@@ -17,6 +17,9 @@ from ._mapping import composite_of
 from ._run import Data, Settings
 from .exceptions import NotServed
 
+# What stands in for what fanout lacks: scikit-learn in the sandbox.
+SANDBOX = "sandbox"
+
 Pairs = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
@@ -37,10 +40,12 @@ def settings_of(
     families: bool,
     limits: Mapping[str, Any] | None,
     progress: bool | None,
+    fallback: str | None = None,
 ) -> Settings:
     if progress is None and verbose:
         progress = True
-    return Settings(store, pool, families, limits, _workers(n_jobs), progress)
+    sandbox = fallback == SANDBOX
+    return Settings(store, pool, families, limits, _workers(n_jobs), progress, sandbox)
 
 
 def data_of(
@@ -109,13 +114,14 @@ def given_of(
 
 
 def check_fallback(fallback: str | None) -> None:
-    if fallback not in (None, "sklearn"):
-        raise ValueError(f"fallback must be None or 'sklearn', got {fallback!r}")
+    if fallback not in (None, "sklearn", SANDBOX):
+        raise ValueError(f"fallback must be None, 'sklearn' or 'sandbox', got {fallback!r}")
 
 
 def fall_back(refused: NotServed, fallback: str | None, name: str) -> None:
     """Warns the caller's caller that scikit-learn's own `name` runs, or raises the refusal."""
     check_fallback(fallback)
-    if fallback is None:
+    if fallback != "sklearn":
+        # What the sandbox can't serve, nothing stands in for.
         raise refused
     warnings.warn(f"{refused}\nscikit-learn's own {name} runs instead", UserWarning, stacklevel=3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ._arguments import Pairs, pairs_of
-from ._data import Splits, target_names
+from ._data import Splits, Target, target_names
 from ._mapping import (
     Candidate,
     Refusals,
@@ -25,14 +26,22 @@ from ._mapping import (
 )
 from ._predicted import Predictions
 from ._run import Data, Folder, Json, Run, Scores, Settings, Wanted
+from ._sandbox import sandboxed
 from ._scoring import Answers, Outputs, metric_of
 from .exceptions import NotServed
 
 
 def _translated(
-    estimator: Any, candidates: Sequence[Mapping[str, Any]], data: Data, refusals: Refusals
+    estimator: Any,
+    candidates: Sequence[Mapping[str, Any]],
+    data: Data,
+    refusals: Refusals,
+    settings: Settings,
+    *,
+    searched: bool,
 ) -> list[Candidate]:
-    """Each candidate as trainers and steps, but for what is noted in `refusals`."""
+    """Each candidate as trainers and steps, but for what is noted in `refusals`. `searched`: to be
+    scored by splits."""
     found: list[Candidate] = []
     for params in candidates:
         # To clone an estimator takes as long as to read it.
@@ -40,18 +49,56 @@ def _translated(
         if not is_plain(estimator, params):
             one, others = configured(estimator, params) if params else estimator, {}
         of_outputs = [
-            translate(one, data.X, data.frame, target, refusals, others) for target in data.targets
+            _read(one, others, data, target, refusals, settings, searched)
+            for target in data.targets
         ]
         first = of_outputs[0]
         if not refusals.reasons and any(other != first for other in of_outputs):
             refusals.add("parameters by class, where the outputs have different classes")
         if first is not None:
             found.append(first)
-    return found
+    # One component for all: each takes its time to be made.
+    modules: dict[str, str] = {}
+    for one in found:
+        for module, source in getattr(one, "sources", None) or ():
+            if modules.setdefault(module, source) != source:
+                refusals.add(f"two modules are called `{module}`")
+    sources = tuple(sorted(modules.items()))
+    return [
+        replace(one, sources=sources)
+        if isinstance(one, Translated) and one.sources is not None
+        else one
+        for one in found
+    ]
+
+
+def _read(
+    estimator: Any,
+    params: Mapping[str, Any],
+    data: Data,
+    target: Target,
+    refusals: Refusals,
+    settings: Settings,
+    searched: bool,
+) -> Candidate | None:
+    """A candidate for one output: of fanout's trainers, or else in the sandbox where that may
+    stand in."""
+    # The outputs of a chain are not fitted apart.
+    if not settings.sandbox or composite_of(estimator) == "chain":
+        return translate(estimator, data.X, data.frame, target, refusals, params)
+    lacking = Refusals()
+    found = translate(estimator, data.X, data.frame, target, lacking, params)
+    if found is not None and not (searched and isinstance(found, Stack)):
+        return found
+    whole = configured(estimator, params) if params else estimator
+    return sandboxed(whole, data.X, data.frame, target, refusals)
 
 
 def translated(
-    estimator: Any, candidates: Sequence[Mapping[str, Any]], data: Data
+    estimator: Any,
+    candidates: Sequence[Mapping[str, Any]],
+    data: Data,
+    settings: Settings,
 ) -> list[Candidate]:
     """Each candidate as trainers and steps, to be scored by splits.
 
@@ -61,7 +108,7 @@ def translated(
         With everything that fanout lacks.
     """
     refusals = Refusals()
-    served = _translated(estimator, candidates, data, refusals)
+    served = _translated(estimator, candidates, data, refusals, settings, searched=True)
     name = type(last_of(estimator)).__name__
     if any(isinstance(one, Stack) for one in served):
         refusals.add(
@@ -101,7 +148,7 @@ def evaluate(
     ValueError
         If all fits failed.
     """
-    found = translated(estimator, candidates, data)
+    found = translated(estimator, candidates, data, settings)
     singles = [one for one in found if isinstance(one, Translated)]
     metrics: dict[str, dict[str, Json] | None] = {}
     if not data.several and len(singles) == len(found):
@@ -122,10 +169,27 @@ def evaluate(
     if by_metric:
         scoring = [{**(metric or {}), "name": name} for name, metric in metrics.items()]
         with Folder(settings.store, data) as folder:
-            return Run(folder, data, singles, settings, splits).scored(scoring, wanted)
-    # Predictions are read back from the store.
-    with Folder(settings.store) as folder:
-        return Predictions(folder, data, found, settings, splits).scored(pairs, wanted)
+            scores = Run(folder, data, singles, settings, splits).scored(scoring, wanted)
+    else:
+        # Predictions are read back from the store.
+        with Folder(settings.store) as folder:
+            scores = Predictions(folder, data, found, settings, splits).scored(pairs, wanted)
+    scores.notes.extend(_told_of_sandbox(found))
+    return scores
+
+
+def _told_of_sandbox(found: Sequence[Candidate]) -> list[str]:
+    """Which classes are fitted in the sandbox, as a sentence."""
+    inside = [
+        one.trainer for one in found if isinstance(one, Translated) and one.sources is not None
+    ]
+    if not inside:
+        return []
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(inside))
+    return [
+        f"{len(inside)} of {len(found)} candidates were fitted by scikit-learn in the sandbox, "
+        f"where a fit takes 2 to 4 times as long: {names}"
+    ]
 
 
 def predicted(
@@ -135,7 +199,7 @@ def predicted(
     settings: Settings,
 ) -> list[Answers | Outputs]:
     """What an estimator predicts of the test rows of each split, in ascending order."""
-    found = translated(estimator, [{}], data)
+    found = translated(estimator, [{}], data, settings)
     with Folder(settings.store) as folder:
         predictions = Predictions(folder, data, found, settings, splits)
         predictions.go("raise")
@@ -151,7 +215,7 @@ def fitted(estimator: Any, data: Data, settings: Settings) -> tuple[bytes, float
         With everything that fanout lacks, before anything runs.
     """
     refusals = Refusals()
-    found = _translated(estimator, [{}], data, refusals)
+    found = _translated(estimator, [{}], data, refusals, settings, searched=False)
     chained: dict[str, Json] = {}
     if composite_of(estimator) == "chain":
         chained = _chain(estimator, data, found, refusals)

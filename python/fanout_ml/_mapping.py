@@ -20,6 +20,8 @@ from ._data import Frame, Target
 from ._rules import COMPOSITES, STEPS, TRAINERS, Context, Refused, Rule, plain
 
 Json = Any
+# By module of the user's: its source.
+Sources = tuple[tuple[str, str], ...]
 # The columns of a step: by name, or all that are left.
 Columns = tuple[str, ...] | None
 
@@ -46,6 +48,8 @@ class Translated:
     categorical: frozenset[str] = frozenset()
     # Whether it is a bag of many models of the trainer.
     bagging: bool = False
+    # Of a class that scikit-learn fits in the sandbox: the user's modules beside it.
+    sources: Sources | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def translate(
     if combined in ("voting", "stacking"):
         found = _ensemble(estimator, last, X, frame, target, refusals)
     elif combined in ("targets", "chain"):
-        walk = _Walk(X, frame, target, refusals)
+        walk = Walk(X, frame, target, refusals)
         walk.params(last, COMPOSITES[class_of(last)])
         inner = inner_of(last)
         if composite_of(inner) not in (None, "bagging"):
@@ -185,7 +189,7 @@ def _single(
     others: Mapping[str, Any] | None = None,
 ) -> Translated | None:
     """An estimator that is one trainer with steps."""
-    walk = _Walk(X, frame, target, refusals)
+    walk = Walk(X, frame, target, refusals)
     final = walk.pipeline(estimator)
     if final is None:
         return None
@@ -248,7 +252,7 @@ def _ensemble(
     """Estimators that vote, or from whose predictions another one learns."""
     name, rule = type(last).__name__, COMPOSITES[class_of(last)]
     kept = [inner for _, inner in last.estimators if not isinstance(inner, str)]
-    walk = _Walk(X, frame, target, refusals)
+    walk = Walk(X, frame, target, refusals)
     dropped = {}
     if getattr(last, "weights", None) is not None:
         pairs = zip(last.weights, last.estimators)
@@ -293,7 +297,7 @@ def _ensemble(
         *TRAINERS.values(),
         COMPOSITES["sklearn.BaggingClassifier"],
     ):
-        refusals.add(f"`{name}(final_estimator={_shown(final)})`")
+        refusals.add(f"`{name}(final_estimator={shown(final)})`")
         return None
     stacked = _single(final, X, Frame({}, [], False, frame.rows), target, refusals)
     if isinstance(last.cv, str):
@@ -311,7 +315,7 @@ def _expect_probabilities(name: str, members: Sequence[Any], refusals: Refusals)
 
 
 @dataclass
-class _Walk:
+class Walk:
     """The way through the steps of a pipeline."""
 
     X: Any
@@ -343,7 +347,6 @@ class _Walk:
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return
         key = class_of(step)
-        name = type(step).__name__
         if key == "sklearn.Pipeline":
             for _, inner in step.steps:
                 self.transformer(inner, columns)
@@ -357,7 +360,14 @@ class _Walk:
                 self.refusals.add("`FeatureUnion` of several transformers: steps replace columns")
         elif key == "sklearn.FunctionTransformer" and step.func is None:
             return
-        elif key in STEPS:
+        else:
+            self.leaf(step, columns)
+
+    def leaf(self, step: Any, columns: Columns) -> None:
+        """Adds a transformer that is no composition of others."""
+        key = class_of(step)
+        name = type(step).__name__
+        if key in STEPS:
             rule = STEPS[key]
             if columns is not None and not self.named:
                 self.refusals.add(f"`{name}` of named columns behind a step that renames them")
@@ -428,7 +438,7 @@ class _Walk:
     ) -> dict[str, Json]:
         """The parameters of an estimator, as a plan says them; those of `others` in place of its
         own."""
-        given = _own_params(estimator)
+        given = own_params(estimator)
         given.update(others or {})
         features = tuple(self.frame.names) if self.named and not self.dropped else ()
         context = Context(self.target.classes, features, given)
@@ -439,11 +449,11 @@ class _Walk:
                 said.update(_said(rule, param, value, context, estimator))
             except Refused as refused:
                 why = f": {refused}" if str(refused) else ""
-                self.refusals.add(f"`{name}({param}={_shown(value)})`{why}")
+                self.refusals.add(f"`{name}({param}={shown(value)})`{why}")
         return said
 
 
-def _own_params(estimator: Any) -> dict[str, Any]:
+def own_params(estimator: Any) -> dict[str, Any]:
     """The arguments of an estimator: those of ensembles without the estimators in them, which
     `get_params` has by their names, too."""
     given = dict(estimator.get_params(deep=False))
@@ -467,9 +477,14 @@ def _said(rule: Rule, param: str, value: Any, context: Context, estimator: Any) 
         if not any(_same(value, one) for one in rule.only[param]):
             raise Refused
         return {}
-    if not _same(value, _default(estimator, param)):
+    if not own_value(estimator, param, value):
         raise Refused
     return {}
+
+
+def own_value(estimator: Any, param: str, value: Any) -> bool:
+    """Whether a value is the default of a parameter."""
+    return _same(value, _default(estimator, param))
 
 
 _known: dict[type, Mapping[str, inspect.Parameter]] = {}
@@ -498,7 +513,7 @@ def _same(value: Any, other: Any) -> bool:
     return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     text = getattr(value, "__name__", None) if callable(value) else repr(value)
     text = text or repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -522,14 +537,23 @@ class Arm:
 
     trainer: str
     bagging: bool
+    sources: Sources | None
     steps: tuple[tuple[str, Columns], ...]
     # Different candidates: the places among all of those that are equal, and their parameters.
     places: list[list[int]]
     params: list[dict[str, Json]]
 
+    def named(self) -> dict[str, Json]:
+        """Which trainer it is, in a plan."""
+        if self.sources is None:
+            return {"name": self.trainer}
+        if not self.sources:
+            return {"python": self.trainer}
+        return {"python": [f"{module}.py" for module, _ in self.sources], "name": self.trainer}
+
     def plan(self) -> dict[str, Json]:
         """The arm in a plan, with all its candidates."""
-        trainer: dict[str, Json] = {"name": self.trainer}
+        trainer = self.named()
         if self.bagging:
             trainer["bagging"] = True
         return {
@@ -542,7 +566,7 @@ class Arm:
         """The arm in a plan, with its only candidate."""
         [params] = self.params
         steps = self.plan_steps()
-        trainer: dict[str, Json] = {"name": self.trainer, "params": {}}
+        trainer = {**self.named(), "params": {}}
         if self.bagging:
             trainer["bagging"] = {}
         for name, value in params.items():
@@ -573,8 +597,8 @@ def arms(candidates: Sequence[Translated]) -> list[Arm]:
     for place, candidate in enumerate(candidates):
         steps = tuple((step.step, step.columns) for step in candidate.steps)
         arm = found.setdefault(
-            (candidate.trainer, candidate.bagging, steps),
-            Arm(candidate.trainer, candidate.bagging, steps, [], []),
+            (candidate.trainer, candidate.bagging, candidate.sources, steps),
+            Arm(candidate.trainer, candidate.bagging, candidate.sources, steps, [], []),
         )
         params = dict(candidate.params)
         for at, step in enumerate(candidate.steps):

@@ -72,7 +72,8 @@ def plain(value: Any) -> Any:
     raise Refused
 
 
-def _seed(value: Any, _: Context) -> dict[str, Any]:
+def seed(value: Any, _: Context) -> dict[str, Any]:
+    """A seed; one is drawn from a generator."""
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         # As scikit-learn's fits do, which are of clones.
         value = copy.deepcopy(value)
@@ -88,7 +89,8 @@ def _code(label: Any, context: Context) -> str:
     return str(found[0])
 
 
-def _class_weight(value: Any, context: Context) -> dict[str, Any]:
+def class_weight(value: Any, context: Context) -> dict[str, Any]:
+    """Weights by class, by the codes of the classes."""
     if value is None:
         return {}
     if context.classes is None:
@@ -257,7 +259,7 @@ _LIGHTGBM = Rule(
         "max_depth": _unlimited("max_depth", 0),
         "learning_rate": _to("learning_rate"),
         "n_estimators": _to("max_iter"),
-        "class_weight": _class_weight,
+        "class_weight": class_weight,
         "min_split_gain": _to("min_split_gain"),
         "min_child_weight": _to("min_sum_hessian"),
         "min_child_samples": _to("min_samples_leaf"),
@@ -265,7 +267,7 @@ _LIGHTGBM = Rule(
         "colsample_bytree": _to("colsample_bytree"),
         "reg_alpha": _to("l1_regularization"),
         "reg_lambda": _to("l2_regularization"),
-        "random_state": _seed,
+        "random_state": seed,
     },
     fixed={"early_stopping": False, "min_samples_leaf_by": "hessian"},
 )
@@ -305,7 +307,7 @@ _XGBOOST = Rule(
         "colsample_bynode": _or_default("max_features", 1.0),
         "reg_alpha": _or_default("l1_regularization", 0.0),
         "reg_lambda": _or_default("l2_regularization", 1.0),
-        "random_state": _seed,
+        "random_state": seed,
     },
     fixed={"early_stopping": False, "min_samples_leaf": 1},
 )
@@ -325,8 +327,8 @@ _TREE = (
 )
 _NO_PRUNING: Mapping[str, tuple[Any, ...]] = {"ccp_alpha": (0.0,), "monotonic_cst": (None,)}
 _FOREST = (*_TREE, "n_estimators", "bootstrap", "max_samples", "oob_score")
-_OF_CLASSES: Mapping[str, Convert] = {"class_weight": _class_weight, "random_state": _seed}
-_SEEDED: Mapping[str, Convert] = {"random_state": _seed}
+_OF_CLASSES: Mapping[str, Convert] = {"class_weight": class_weight, "random_state": seed}
+_SEEDED: Mapping[str, Convert] = {"random_state": seed}
 _BOOSTED = (
     "loss",
     "learning_rate",
@@ -348,7 +350,7 @@ _BOOSTING: Mapping[str, Convert] = {
     "interaction_cst": _interactions,
     "early_stopping": _early_stopping,
     "scoring": _loss_scoring,
-    "random_state": _seed,
+    "random_state": seed,
 }
 _LINEAR_HOW = (*_HOW, "solver", "random_state", "precompute")
 _KERNEL = ("C", "degree", "gamma", "coef0", "tol", "cache_size", "max_iter")
@@ -379,7 +381,7 @@ TRAINERS: Mapping[str, Rule] = {
         _BOOSTED,
         _HOW,
         {},
-        {**_BOOSTING, "class_weight": _class_weight},
+        {**_BOOSTING, "class_weight": class_weight},
         _AS_SCIKIT_LEARN,
     ),
     "sklearn.HistGradientBoostingRegressor": Rule(
@@ -399,7 +401,7 @@ TRAINERS: Mapping[str, Rule] = {
         ("alpha", "fit_intercept"),
         (*_LINEAR_HOW, "max_iter", "tol"),
         {"positive": (False,)},
-        {"class_weight": _class_weight},
+        {"class_weight": class_weight},
     ),
     "sklearn.Lasso": Rule(
         "lasso",
@@ -426,7 +428,7 @@ TRAINERS: Mapping[str, Rule] = {
             "C": _inverse_penalty,
             "penalty": _penalty,
             "l1_ratio": _l1_ratio,
-            "class_weight": _class_weight,
+            "class_weight": class_weight,
         },
     ),
     "sklearn.LinearSVC": Rule(
@@ -464,7 +466,7 @@ TRAINERS: Mapping[str, Rule] = {
         "pls_regression", ("n_components", "scale"), (*_HOW, "max_iter", "tol")
     ),
     "sklearn.DummyClassifier": Rule(
-        "dummy", ("strategy",), convert={"constant": _constant, "random_state": _seed}
+        "dummy", ("strategy",), convert={"constant": _constant, "random_state": seed}
     ),
     "sklearn.DummyRegressor": Rule(
         "dummy", ("strategy", "quantile"), convert={"constant": _constant}
@@ -498,7 +500,7 @@ _BAGS = Rule(
     "bagging",
     ("n_estimators", "max_samples", "max_features", "bootstrap", "bootstrap_features", "oob_score"),
     _HOW,
-    convert={"estimator": _nothing, "random_state": _seed},
+    convert={"estimator": _nothing, "random_state": seed},
 )
 _INNER: Mapping[str, Convert] = {"estimators": _nothing}
 _STACKED: Mapping[str, Convert] = {**_INNER, "final_estimator": _nothing, "cv": _nothing}
@@ -651,7 +653,7 @@ STEPS: Mapping[str, Rule] = {
         ("smooth", "shuffle"),
         _STORED,
         {"target_type": ("auto", "binary", "continuous", "multiclass"), "categories": ("auto",)},
-        {"cv": _folds, "random_state": _seed},
+        {"cv": _folds, "random_state": seed},
     ),
     "sklearn.KBinsDiscretizer": Rule(
         "k_bins_discretizer",

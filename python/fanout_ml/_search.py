@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ._arguments import (
+    SANDBOX,
     Pairs,
     check_fallback,
     data_of,
@@ -122,6 +123,7 @@ class _Search:
             self.families,
             self.limits,
             self.progress,
+            self.fallback,
         )
         if self.verbose > 0:
             print(
@@ -203,7 +205,8 @@ class _Search:
             model, _ = fitted(best, data, settings)
             seconds = time.perf_counter() - started
         # An estimator of this package is the model itself.
-        own = best if isinstance(best, Predicting) else Model(best)
+        fallback = SANDBOX if self.fallback == SANDBOX else None
+        own = best if isinstance(best, Predicting) else Model(best, fallback)
         self.best_estimator_ = own._take(model, data)
         self.refit_time_ = seconds
         if data.frame.named:

@@ -12,7 +12,7 @@ from sklearn import model_selection as _theirs
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from ._arguments import fall_back, given_of, settings_of
+from ._arguments import SANDBOX, fall_back, given_of, settings_of
 from ._data import Splits, take
 from ._evaluate import evaluate, predicted
 from ._run import Wanted
@@ -45,7 +45,7 @@ def cross_validate(
     progress: bool | None = None,
 ) -> dict[str, Any]:
     """scikit-learn's `cross_validate`: scores of each split by each scorer, and times."""
-    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
+    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress, fallback)
     try:
         data, pairs = given_of(estimator, X, y, groups, cv, params)
         scorers, _ = scorers_of(estimator, scoring)
@@ -76,8 +76,9 @@ def cross_validate(
         "score_time": scores.score_times[0],
     }
     if return_estimator:
+        stands_in = SANDBOX if fallback == SANDBOX else None
         result["estimator"] = [
-            Model(clone(estimator)).fit(
+            Model(clone(estimator), stands_in).fit(
                 take(X, train),
                 take(y, train),
                 None if data.weight is None else data.weight[train],
@@ -153,7 +154,7 @@ def cross_val_predict(
 ) -> Any:
     """scikit-learn's `cross_val_predict`: what each row is predicted by the model of the split
     that tests it."""
-    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
+    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress, fallback)
     try:
         data, pairs = given_of(estimator, X, y, groups, cv, params)
         tested = np.concatenate([test for _, test in pairs])
@@ -223,7 +224,7 @@ def learning_curve(
 ) -> tuple[NDArray[Any], ...]:
     """scikit-learn's `learning_curve`: the numbers of training rows, and the scores of training
     and test rows, of shape (sizes, splits)."""
-    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
+    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress, fallback)
     try:
         if exploit_incremental_learning:
             raise NotServed(["`exploit_incremental_learning=True`"])
@@ -318,7 +319,7 @@ def validation_curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """scikit-learn's `validation_curve`: the scores of training and test rows, of shape (values,
     splits)."""
-    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress)
+    settings = settings_of(n_jobs, verbose, store, pool, families, limits, progress, fallback)
     values = list(param_range)
     try:
         data, pairs = given_of(estimator, X, y, groups, cv, params)

@@ -12,7 +12,8 @@ class FanoutError(ValueError):
 class NotServed(FanoutError):
     """Estimators, values or data that fanout lacks, all of them at once.
 
-    `fallback="sklearn"` of a search runs scikit-learn's own instead.
+    `fallback="sandbox"` of a search has it fitted by scikit-learn in the sandbox,
+    `fallback="sklearn"` runs scikit-learn's own instead.
     """
 
     def __init__(self, reasons: Iterable[str]) -> None:

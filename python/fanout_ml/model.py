@@ -23,7 +23,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import has_fit_parameter
 
 from . import _data, _program
-from ._arguments import data_of
+from ._arguments import SANDBOX, data_of
 from ._data import Frame, check_features, target_names
 from ._evaluate import fitted
 from ._mapping import composite_of, last_of
@@ -70,6 +70,10 @@ class Predicting:
         """The estimator of scikit-learn that it stands for, not fitted."""
         raise NotImplementedError
 
+    def _fallback(self) -> str | None:
+        """What stands in for what fanout lacks."""
+        return None
+
     def fit(self: Self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fits to all rows.
 
@@ -87,7 +91,8 @@ class Predicting:
         stood_for = self._stood_for()
         frame = Frame.of(X, least=2, estimator=type(self).__name__)
         data = data_of(X, y, stood_for, sample_weight, frame)
-        model, _ = fitted(stood_for, data, Settings(progress=False))
+        sandbox = self._fallback() == SANDBOX
+        model, _ = fitted(stood_for, data, Settings(progress=False, sandbox=sandbox))
         return self._take(model, data)
 
     def _take(self: Self, model: bytes, data: Data) -> Self:
@@ -273,6 +278,8 @@ class Model(Predicting, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     estimator : an estimator or `Pipeline` that fanout serves
+    fallback : {None, "sandbox"}, default=None
+        `"sandbox"`: what fanout lacks is fitted by scikit-learn in the sandbox.
 
     Attributes
     ----------
@@ -282,8 +289,13 @@ class Model(Predicting, BaseEstimator):  # type: ignore[misc]
     model_ : bytes, a model file
     """
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, fallback: str | None = None) -> None:
         self.estimator = estimator
+        self.fallback = fallback
+
+    def _fallback(self) -> str | None:
+        # Pickles of earlier versions have none.
+        return self.__dict__.get("fallback")
 
     def _stood_for(self) -> Any:
         return self.estimator
@@ -299,7 +311,7 @@ class Model(Predicting, BaseEstimator):  # type: ignore[misc]
         return self
 
     def __sklearn_clone__(self) -> Model:
-        return Model(clone(self.estimator))
+        return Model(clone(self.estimator), self._fallback())
 
     def __sklearn_tags__(self) -> Any:
         tags = self.estimator.__sklearn_tags__()
@@ -506,7 +518,14 @@ def _composed(rule: Mapping[str, Any], estimators: list[Any], heads: Sequence[An
 
 
 def _of_trainer(trainer: str, classification: bool, params: dict[str, Any]) -> Any:
-    """An estimator of scikit-learn that a trainer stands for."""
+    """An estimator of scikit-learn that a trainer stands for, or of the user's modules."""
+    if "." in trainer:
+        # Of the sandbox, by its path.
+        path, _, name = trainer.rpartition(".")
+        try:
+            return getattr(importlib.import_module(path), name)()
+        except (ImportError, AttributeError, TypeError) as error:
+            raise ValueError(f"the model is of the class `{trainer}`: {error}") from error
     modules = (
         "cross_decomposition",
         "dummy",

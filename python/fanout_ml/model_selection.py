@@ -12,8 +12,10 @@ families : bool, default=True
     Whether candidates that differ in nested parameters share fits. It changes no score.
 limits : dict, default=None
     `memory` and `timeout` of a fit, such as `{"memory": "1GiB", "timeout": "5m"}`.
-fallback : {None, "sklearn"}, default=None
-    What happens where fanout lacks something: an error, or scikit-learn's own way and a warning.
+fallback : {None, "sandbox", "sklearn"}, default=None
+    What happens where fanout lacks something: an error; scikit-learn in the sandbox fits these
+    candidates, in the component that `fanout guest python` makes; or scikit-learn's own runs in
+    this process, with a warning.
 progress : bool, default=None
     Whether progress is shown. By default on a terminal or in a notebook, of what takes more than
     a second.

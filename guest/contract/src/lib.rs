@@ -60,6 +60,26 @@ pub struct Description {
     /// The steps that it offers before any of its trainers, of different names.
     #[serde(default)]
     pub steps: Vec<StepDescription>,
+    /// How long an instance lives.
+    #[serde(default, skip_serializing_if = "Instances::are_kept")]
+    pub instances: Instances,
+}
+
+/// How long an instance of a guest lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instances {
+    /// It runs one task after the other.
+    #[default]
+    Kept,
+    /// It runs one task: what a task leaves behind in it could change the next one.
+    OneTask,
+}
+
+impl Instances {
+    fn are_kept(&self) -> bool {
+        *self == Self::Kept
+    }
 }
 
 impl Description {
@@ -335,6 +355,8 @@ pub enum ParamKind {
     Signs,
     /// A list of lists of the names of features.
     Sets,
+    /// Any value: the trainer alone knows which ones it takes.
+    Any,
 }
 
 /// A unit of work for a guest: the candidates of one family, on one split, for one

@@ -85,6 +85,7 @@ impl ParamKind {
     /// [`ParamKind::Int`], which then decides about integers.
     fn takes(&self, value: &Value, int_taken: bool) -> bool {
         match self {
+            Self::Any => true,
             Self::Null => value.is_null(),
             Self::Bool => value.is_boolean(),
             Self::Int { min, max } => match (value.as_i64(), value.as_u64()) {
@@ -164,6 +165,7 @@ impl ParamKind {
     /// The alternatives of this kind as text: "a whole number of at least 1".
     fn phrases(&self) -> Vec<String> {
         match self {
+            Self::Any => vec!["any value".to_owned()],
             Self::Null => vec!["`null`".to_owned()],
             Self::Bool => vec!["`true`".to_owned(), "`false`".to_owned()],
             Self::Int { min, max } => vec![match (min, max) {

@@ -52,7 +52,8 @@ fn kinds() -> Vec<ParamKind> {
         | ParamKind::Label
         | ParamKind::Costs
         | ParamKind::Signs
-        | ParamKind::Sets => (),
+        | ParamKind::Sets
+        | ParamKind::Any => (),
     };
     let kinds = vec![
         ParamKind::Null,
@@ -78,6 +79,7 @@ fn kinds() -> Vec<ParamKind> {
         ParamKind::Costs,
         ParamKind::Signs,
         ParamKind::Sets,
+        ParamKind::Any,
     ];
     kinds.iter().for_each(of);
     kinds

@@ -15,17 +15,17 @@ mod bagging;
 
 #[test]
 fn families_and_parts_change_no_bit() {
-    bagging::families_and_parts_change_no_bit(Component::TRAINERS);
+    bagging::families_and_parts_change_no_bit(&Component::trainers());
 }
 
 #[test]
 fn a_bag_of_everything_is_the_trainer() {
-    bagging::a_bag_of_everything_is_the_trainer(Component::TRAINERS);
+    bagging::a_bag_of_everything_is_the_trainer(&Component::trainers());
 }
 
 #[test]
 fn repeated_rows_are_rows_of_their_own() {
-    bagging::repeated_rows_are_rows_of_their_own(Component::TRAINERS);
+    bagging::repeated_rows_are_rows_of_their_own(&Component::trainers());
 }
 
 #[derive(Deserialize)]
@@ -128,12 +128,12 @@ fn bags_are_those_of_scikit_learn() {
                 codes: numbers.iter().map(|&code| code as u32).collect(),
             },
         };
-        let mut offers = Component::TRAINERS.iter();
+        let mut offers = Component::trainers().into_iter();
         let offer = offers.find(|offer| {
             let description = offer.description();
             description.name == case.trainer && description.tasks.contains(&learning)
         });
-        let bagging = Bagging(*offer.unwrap());
+        let bagging = Bagging(offer.unwrap());
         let params = bagging.description().params.into_iter();
         let mut params: Params = params.map(|param| (param.name, param.default)).collect();
         params.extend(case.params.clone());

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use crate::contract::metric::Compares;
 use crate::contract::{StepsMemory, TaskStep};
 use crate::offer::Offer;
 use crate::pipeline::{FitRows, bytes_of};
@@ -137,6 +138,10 @@ pub(crate) struct Members<'a> {
 impl Scorer for Members<'_> {
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault> {
         self.scorer.test(self.members[candidate], prediction)
+    }
+
+    fn wants(&self, kind: Compares) -> bool {
+        self.scorer.wants(kind)
     }
 
     fn wants_train(&self) -> bool {

@@ -222,7 +222,10 @@ pub(crate) struct EchoGuest;
 
 impl Guest for EchoGuest {
     const NAME: &'static str = "test 0";
-    const TRAINERS: &'static [&'static dyn Offer] = &[&Offered::<Echo>::OFFER];
+
+    fn trainers() -> Vec<&'static dyn Offer> {
+        vec![&Offered::<Echo>::OFFER]
+    }
 }
 
 /// Six rows of one feature and the target `y`, and a splits file with two

@@ -3,8 +3,9 @@
 use std::ops::Deref;
 
 use crate::bagging::Bagging;
-use crate::contract::{CONTRACT, Description, Learning, MemoryUse, TrainerDescription};
+use crate::contract::{CONTRACT, Description, Instances, Learning, MemoryUse, TrainerDescription};
 use crate::offer::Offer;
+use crate::steps::own::{self, OwnSteps};
 use crate::{Fault, behind, dummy, steps};
 
 /// A component: its name and its trainers. Implemented by
@@ -12,9 +13,13 @@ use crate::{Fault, behind, dummy, steps};
 pub trait Guest: 'static {
     /// The name and the version of the guest, to be shown.
     const NAME: &'static str;
-    /// The trainers. Two of one name have no kind of target in common. The SDK adds
-    /// [`dummy`].
-    const TRAINERS: &'static [&'static dyn Offer];
+    /// Steps that the guest brings itself.
+    const STEPS: Option<&'static dyn OwnSteps> = None;
+    /// How long an instance lives.
+    const INSTANCES: Instances = Instances::Kept;
+    /// The trainers, the same ones in the same order each time. Two of one name have no
+    /// kind of target in common. The SDK adds [`dummy`].
+    fn trainers() -> Vec<&'static dyn Offer>;
 }
 
 /// The description of a guest.
@@ -25,6 +30,7 @@ pub fn describe<G: Guest>() -> Description {
         guest: G::NAME.to_owned(),
         trainers: offers.map(describe_offer).collect(),
         steps: steps::descriptions(),
+        instances: G::INSTANCES,
     }
 }
 
@@ -42,7 +48,10 @@ fn describe_offer(offer: &dyn Offer) -> TrainerDescription {
 /// The trainers of a guest, in the order of its description: its own, and the
 /// baselines of the SDK unless it has its own of that name.
 pub(crate) fn offers<G: Guest>() -> Vec<&'static dyn Offer> {
-    let mut offers = G::TRAINERS.to_vec();
+    if let Some(steps) = G::STEPS {
+        own::register(steps);
+    }
+    let mut offers = G::trainers();
     if !offers
         .iter()
         .any(|own| own.description().name == dummy::NAME)
@@ -81,7 +90,9 @@ impl Deref for Chosen {
 
 /// Defines the type `Component`, and, for WebAssembly, exports the two interfaces
 /// of the contract for a list of trainers. Called once, in the root module of a
-/// `cdylib`.
+/// `cdylib`. A guest whose trainers are known only when it runs names, as `offers`, an
+/// expression that lists them each time, as `steps`, steps of its own, and as `instances`,
+/// how long an instance lives.
 ///
 /// ```
 /// # use fanout_sdk::{*, trainer::*, contract::TrainerDescription};
@@ -102,14 +113,35 @@ impl Deref for Chosen {
 #[macro_export]
 macro_rules! export {
     (guest: $name:expr, trainers: [$($trainer:ty),+ $(,)?] $(,)?) => {
+        $crate::export! {
+            guest: $name,
+            offers: {
+                const TRAINERS: &[&dyn $crate::offer::Offer] =
+                    &[$(&$crate::offer::Offered::<$trainer>::OFFER),+];
+                TRAINERS.to_vec()
+            },
+            steps: None,
+            instances: $crate::contract::Instances::Kept,
+        }
+    };
+    (
+        guest: $name:expr,
+        offers: $offers:expr,
+        steps: $steps:expr,
+        instances: $instances:expr $(,)?
+    ) => {
         /// The component with its trainers.
         #[derive(Debug)]
         pub struct Component;
 
         impl $crate::Guest for Component {
             const NAME: &'static str = $name;
-            const TRAINERS: &'static [&'static dyn $crate::offer::Offer] =
-                &[$(&$crate::offer::Offered::<$trainer>::OFFER),+];
+            const STEPS: Option<&'static dyn $crate::steps::own::OwnSteps> = $steps;
+            const INSTANCES: $crate::contract::Instances = $instances;
+
+            fn trainers() -> Vec<&'static dyn $crate::offer::Offer> {
+                $offers
+            }
         }
 
         #[cfg(target_family = "wasm")]

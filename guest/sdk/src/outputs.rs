@@ -1,6 +1,7 @@
 //! [`Artifact`]: an output of a task; [`Recorder`]: a scorer that keeps predictions.
 
 use crate::contract::Output;
+use crate::contract::metric::Compares;
 use crate::scoring::Scoring;
 use crate::trainer::{Prediction, Scorer};
 use crate::{Fault, prediction};
@@ -60,6 +61,10 @@ impl Scorer for Recorder<'_> {
             });
         }
         Ok(())
+    }
+
+    fn wants(&self, kind: Compares) -> bool {
+        self.kept || self.scoring.wants(kind)
     }
 
     fn wants_train(&self) -> bool {

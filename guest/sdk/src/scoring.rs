@@ -196,6 +196,11 @@ impl Scorer for Scoring<'_> {
         }
     }
 
+    fn wants(&self, kind: Compares) -> bool {
+        let mut metrics = self.metrics.iter();
+        metrics.any(|metric| metric.metric.compares() == kind)
+    }
+
     fn wants_train(&self) -> bool {
         self.train.is_some()
     }

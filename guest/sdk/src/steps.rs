@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use self::own::{FittedOwn, OwnFit};
 use crate::contract::{Param, ParamKind, StepDescription, Takes};
 use crate::matrix::Block;
 use crate::onnx::{Columns, Graph};
@@ -24,6 +25,7 @@ mod normalizer;
 mod one_hot;
 mod order;
 mod ordinal;
+pub mod own;
 mod polynomial;
 mod power;
 mod quantile;
@@ -204,11 +206,16 @@ macro_rules! steps {
                 #[doc = concat!("`", stringify!($kind), "`.")]
                 $kind($step),
             )+
+            /// A step of the guest.
+            Own(FittedOwn),
         }
 
-        /// The steps that this SDK offers, in the order in which they are shown.
+        /// The steps that there are, in the order in which they are shown: those of this
+        /// SDK, and those of the guest.
         pub fn descriptions() -> Vec<StepDescription> {
-            vec![$(<$step>::description()),+]
+            let mut all = vec![$(<$step>::description()),+];
+            all.extend(own::own().into_iter().flat_map(|own| own.descriptions()));
+            all
         }
 
         impl FittedStep {
@@ -223,7 +230,17 @@ macro_rules! steps {
                         let (fitted, out) = <$step>::fit_transform(fit, rows)?;
                         Ok((Self::$kind(fitted), out))
                     })+
-                    _ => Err(unknown(name)),
+                    _ => {
+                        let own = own::own().ok_or_else(|| unknown(name))?;
+                        let fit = OwnFit {
+                            matrix: fit.matrix,
+                            params: &fit.params.0,
+                            target: fit.target,
+                            train: fit.train,
+                        };
+                        let (fitted, out) = FittedOwn::fit_transform(own, name, &fit, rows)?;
+                        Ok((Self::Own(fitted), out))
+                    }
                 }
             }
 
@@ -231,6 +248,7 @@ macro_rules! steps {
             pub(crate) fn transform(&self, matrix: &Matrix, rows: &[u32]) -> Result<Matrix, Fault> {
                 match self {
                     $(Self::$kind(fitted) => fitted.transform(matrix, rows),)+
+                    Self::Own(fitted) => fitted.transform(matrix, rows),
                 }
             }
 
@@ -242,6 +260,7 @@ macro_rules! steps {
             ) -> Result<Columns, Fault> {
                 match self {
                     $(Self::$kind(fitted) => fitted.onnx(graph, columns),)+
+                    Self::Own(_) => Err(crate::onnx::refused("it", "it is a step of the guest")),
                 }
             }
 
@@ -252,6 +271,7 @@ macro_rules! steps {
                         let (fitted, columns) = fitted.narrowed(params)?;
                         Some((Self::$kind(fitted), columns))
                     })+
+                    Self::Own(_) => None,
                 }
             }
         }
@@ -263,7 +283,10 @@ macro_rules! steps {
         pub fn description(name: &str) -> Result<StepDescription, Fault> {
             match name {
                 $(<$step>::NAME => Ok(<$step>::description()),)+
-                _ => Err(unknown(name)),
+                _ => {
+                    let own = own::own().and_then(|own| own.description(name));
+                    own.ok_or_else(|| unknown(name))
+                }
             }
         }
 
@@ -271,7 +294,7 @@ macro_rules! steps {
         pub(crate) fn suits(name: &str, params: &StepParams, is_category: bool) -> bool {
             match name {
                 $(<$step>::NAME => <$step>::suits(params, is_category),)+
-                _ => false,
+                _ => own::own().is_some_and(|own| own.suits(name, is_category)),
             }
         }
 

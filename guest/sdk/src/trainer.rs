@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::contract::metric::Compares;
 use crate::contract::{Importances, Part};
 use crate::equal::EqualParts;
 use crate::explanation::Contributions;
@@ -204,6 +205,13 @@ pub trait Scorer {
     /// # Errors
     /// If they are not one per row, or were scored already.
     fn test(&mut self, candidate: usize, prediction: Prediction<'_>) -> Result<(), Fault>;
+    /// Whether anything compares predictions of this kind. Those that nothing compares may
+    /// be anything of their shape, and decisions and probabilities be left out, where they
+    /// cost time.
+    fn wants(&self, kind: Compares) -> bool {
+        let _ = kind;
+        true
+    }
     /// Whether [`Scorer::train`] has to be called.
     fn wants_train(&self) -> bool;
     /// Scores the predictions of candidate `candidate` for the job's training

@@ -15,12 +15,12 @@ mod bagging;
 
 #[test]
 fn families_and_parts_change_no_bit() {
-    bagging::families_and_parts_change_no_bit(Component::TRAINERS);
+    bagging::families_and_parts_change_no_bit(&Component::trainers());
 }
 
 #[test]
 fn a_bag_of_everything_is_the_trainer() {
-    bagging::a_bag_of_everything_is_the_trainer(Component::TRAINERS);
+    bagging::a_bag_of_everything_is_the_trainer(&Component::trainers());
 }
 
 /// The numbers of two columns, of which the second is drawn from anew by `seed`.

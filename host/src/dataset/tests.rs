@@ -78,6 +78,7 @@ fn plan(source: impl AsRef<Path>, target: &str) -> Plan {
         holdout: None,
         trainer: Some(TrainerPlan {
             name: "none".to_owned(),
+            python: None,
             guest: None,
             params: Default::default(),
             bagging: false,

@@ -11,7 +11,7 @@ use super::form::{Section, default, optional, required};
 use super::list::List;
 use super::mistake::{Found, Place};
 use super::node::Node;
-use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
+use super::search::{ESTIMATOR, SEARCH, Search, TrainerPlan};
 use super::steps::{STEPS, StepPlan};
 use super::table::section;
 use super::values::Values;
@@ -20,7 +20,7 @@ section! {
     /// One estimator of several, and its candidates.
     pub struct TrainerSearch = TRAINER_SEARCH("trainers").listed(true) {
         /// The estimator, such as `{name: random_forest}`.
-        trainer: TrainerPlan = required(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        trainer: TrainerPlan = required(&ESTIMATOR).aka(&["estimator", "model", "algorithm"]),
         /// The steps that features pass before it. Default: those of the plan.
         steps: Option<Vec<StepPlan>> = optional(&STEPS).aka(&["pipeline", "preprocessing"]),
         /// The candidates. Default: one, with the trainer's `params`.
@@ -135,6 +135,7 @@ mod tests {
         let always = |fixed: Json, search: Json| {
             let trainer = TrainerPlan {
                 name: "t".to_owned(),
+                python: None,
                 guest: None,
                 params: serde_json::from_value(fixed).unwrap(),
                 bagging: false,

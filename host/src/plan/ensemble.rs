@@ -10,6 +10,7 @@ use super::members::{BEST_PER_TRAINER, MOST, Members, MembersPlan};
 use super::metric::METRIC;
 use super::mistake::Found;
 use super::node::{Atom, Entry, Node};
+use super::python::EstimatorForm;
 use super::scalar::{Bool, Choice, Int, Scalar, Takes};
 use super::search::{TRAINER, TrainerPlan};
 use super::suggest::one_of;
@@ -45,7 +46,7 @@ tagged! {
         /// from what the members predict out of fold, probabilities or numbers.
         Stacking = "stacking" {
             /// That estimator, such as `{name: logistic_regression}`.
-            final_estimator: TrainerPlan = required(&FINAL)
+            final_estimator: TrainerPlan = required(&FINAL_ESTIMATOR)
                 .aka(&["final", "final_trainer", "trainer", "meta", "meta_estimator", "blender"]),
             /// Whether it takes the features, too, behind the predictions.
             passthrough: bool = default(&Bool, "false"),
@@ -67,6 +68,8 @@ pub enum VoteKind {
     /// The class of the greatest mean probability.
     Soft,
 }
+
+static FINAL_ESTIMATOR: EstimatorForm = EstimatorForm(&FINAL);
 
 static FINAL: Section = Section::new(
     "ensemble.final_estimator",

@@ -191,6 +191,7 @@ fn kind(kind: &ParamKind) -> Json {
         ParamKind::Sets => json!({
             "type": "array", "items": {"type": "array", "items": {"type": "string"}},
         }),
+        ParamKind::Any => json!({}),
         ParamKind::Costs => json!({
             "type": "object",
             "additionalProperties": {

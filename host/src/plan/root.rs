@@ -23,7 +23,7 @@ use super::node::Node;
 use super::pool::{POOL, PoolPlan};
 use super::refit::{self, Refit, RefitPlan};
 use super::scalar::{Bool, LABEL, Period, Size, Text};
-use super::search::{SEARCH, Search, TRAINER, TrainerPlan};
+use super::search::{ESTIMATOR, SEARCH, Search, TrainerPlan};
 use super::steps::{STEPS, StepPlan};
 use super::table::section;
 use super::targets;
@@ -42,7 +42,7 @@ section! {
         /// Rows kept apart from the search, to score the refitted model once. Default: none.
         holdout: Option<Holdout> = optional(&HOLDOUT).aka(&["test", "test_size", "train_test_split"]),
         /// The estimator, such as `{name: random_forest}`.
-        trainer: Option<TrainerPlan> = optional(&TRAINER).aka(&["estimator", "model", "algorithm"]),
+        trainer: Option<TrainerPlan> = optional(&ESTIMATOR).aka(&["estimator", "model", "algorithm"]),
         /// The steps that features pass before the trainer, in order, fitted on the training
         /// rows of each split alone: `[{step: simple_imputer}, {step: standard_scaler}]`.
         steps: Vec<StepPlan> = default(&STEPS, "[]").aka(&["pipeline", "preprocessing"]),
@@ -126,6 +126,7 @@ impl Plan {
     pub fn of_trainer(&self, name: &str) -> Self {
         let trainer = TrainerPlan {
             name: name.to_owned(),
+            python: None,
             guest: None,
             params: Params::new(),
             bagging: false,

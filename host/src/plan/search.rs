@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::form::{Context, Form, Given, Section, Variant, default, optional, required};
 use super::list::List;
 use super::node::{Atom, Content, Entry};
+use super::python::{EstimatorForm, PythonForm, PythonPlan};
 use super::scalar::{FILE, Int, SEED, Text};
 use super::suggest::{all_of, did_you_mean};
 use super::table::{section, tagged};
@@ -21,9 +22,16 @@ section! {
     /// The estimator, and the hyper-parameters that every candidate shares.
     pub struct TrainerPlan = TRAINER("trainer") {
         /// The trainer, such as `random_forest`. `fanout guest list` lists them.
-        name: String = required(&Text).aka(&["kind", "type", "method"]),
+        name: String = required(&Text).aka(&["kind", "type", "method"]).unless("python"),
+        /// A classifier or a regressor of scikit-learn by its path, such as `sklearn.svm.NuSVC`;
+        /// or a file of Python, or a list of them, relative to the plan's folder, such as
+        /// `mine.py`, whose class `name` is. It is fitted in the sandbox, in the component that
+        /// `fanout guest python` makes. Default: `name` is a trainer of a guest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        python: Option<PythonPlan> = optional(&PythonForm).aka(&["sklearn", "class", "py"]),
         /// A component file (`.wasm`) that offers the trainer, relative to the plan's folder.
-        /// Default: the built-in guests.
+        /// Default: the built-in guests; with `python`, the guest of Python in the
+        /// cache.
         guest: Option<PathBuf> = optional(&FILE).aka(&["wasm", "component", "module"]),
         /// Hyper-parameters that every candidate shares. `fanout guest describe NAME` lists
         /// them.
@@ -36,6 +44,9 @@ section! {
         bagging: bool = optional(&BaggingForm).aka(&["bag", "bootstrap_aggregating"]),
     }
 }
+
+/// A trainer, whose name is resolved.
+pub(super) static ESTIMATOR: EstimatorForm = EstimatorForm(&TRAINER);
 
 impl TrainerPlan {
     /// The trainer's name, for people: `bagging(decision_tree)` where it is bagged.

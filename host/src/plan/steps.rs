@@ -7,6 +7,7 @@ use super::form::{Context, Form, Given, Section, default, optional, required};
 use super::list::List;
 use super::mistake::{Found, Place};
 use super::node::{Atom, Content, Node};
+use super::python::instead_of_step;
 use super::scalar::{LABEL, Text};
 use super::search::FixedParams;
 use super::suggest::{all_of, did_you_mean};
@@ -192,7 +193,8 @@ pub(super) fn check<'d>(
             // Where no guest was loaded, the plan has other mistakes.
             if known.is_none() && name != NONE && !offered.is_empty() {
                 let names = || offered.iter().map(|known| known.name.as_str());
-                let hint = did_you_mean(name, names());
+                let hint = instead_of_step(name, names());
+                let hint = hint.or_else(|| did_you_mean(name, names()));
                 let hint = hint.unwrap_or_else(|| format!("the steps are {}", all_of(names())));
                 let message = format!("no guest offers a step `{name}`");
                 found.note(choice.place, message).hint(hint);

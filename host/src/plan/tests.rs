@@ -160,6 +160,7 @@ fn a_plan_has_the_defaults_of_scikit_learn() {
             holdout: None,
             trainer: Some(TrainerPlan {
                 name: "random_forest".to_owned(),
+                python: None,
                 guest: None,
                 params: Default::default(),
                 bagging: false,

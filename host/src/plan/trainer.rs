@@ -15,8 +15,9 @@ use super::bagging;
 use super::kind;
 use super::metric::metrics_again;
 use super::mistake::{Found, Place};
-use super::node::{Atom, Content, Entry, Node};
+use super::node::{Content, Entry, Node};
 use super::param::refuse;
+use super::python::{self, Named};
 use super::steps::{self, CheckedStep, FoundParam};
 use super::suggest::{all_of, did_you_mean, one_of};
 use super::values::{Values, values_again};
@@ -71,17 +72,24 @@ fn check_arm(
     learning: Option<Learning>,
     found: &mut Found,
 ) {
-    let Some(node) = arm.get(&["trainer", "name"]) else {
+    let Some(Named {
+        name,
+        place,
+        is_python,
+    }) = Named::of(arm)
+    else {
         return;
     };
-    let Some(Atom::Text(name)) = node.atom() else {
-        return;
-    };
+    let name = name.as_str();
     let named = || trainers.iter().filter(|trainer| trainer.name == name);
     let suited = named().find(|trainer| learning.is_none_or(|kind| trainer.learns(kind)));
     let Some(trainer) = suited.or_else(|| named().next()) else {
         // Where no guest was loaded, the plan has other mistakes.
         if trainers.is_empty() {
+            return;
+        }
+        if is_python {
+            found.0.push(python::unknown(name, trainers, place));
             return;
         }
         let mut names: Vec<&str> = trainers.iter().map(|known| known.name.as_str()).collect();
@@ -94,7 +102,7 @@ fn check_arm(
         };
         let near = did_you_mean(name, names());
         let hint = near.unwrap_or_else(|| format!("the trainers are {}", all_of(names())));
-        found.note(node.place, message).hint(hint);
+        found.note(place, message).hint(hint);
         return;
     };
     // Of the same name, for the other kind of target.
@@ -227,7 +235,12 @@ fn param<'t>(
         let of_other = other.filter(|other| other.param(key).is_some());
         let hint = of_other.map(for_other).or_else(|| elsewhere(key, trainer));
         let hint = hint.or_else(|| did_you_mean(key, names.iter().map(String::as_str)));
-        let hint = hint.unwrap_or_else(|| format!("`fanout guest describe {name}` lists them"));
+        let hint = hint.unwrap_or_else(|| match name.contains('.') {
+            // Of a component that the program does not carry.
+            true if names.is_empty() => format!("`{name}` has no hyper-parameters"),
+            true => format!("they are {}", all_of(names.iter().map(String::as_str))),
+            false => format!("`fanout guest describe {name}` lists them"),
+        });
         let step = key.split_once("__").map(|(step, _)| step);
         let message = match step.and_then(|name| steps.iter().find(|step| step.name == name)) {
             Some(step) => format!("the step `{}` has no parameter for `{key}`", step.name),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use fanout_contract::{Fault, Task};
+use fanout_contract::{Fault, Instances, Task};
 
 use super::feed::{Job, Reports, TaskFeed, parts_of};
 use super::files::Files;
@@ -40,7 +40,7 @@ pub struct LocalPool {
     remote_store: bool,
     /// The dataset and the splits, read once for all workers.
     files: Files,
-    /// Workers that have yet to open the dataset.
+    /// Instances that have yet to open the dataset.
     unopened: AtomicUsize,
     opening: Mutex<Opening>,
     shared_from: usize,
@@ -88,6 +88,16 @@ enum Decoded {
     Own(Result<Instance, TaskFault>),
 }
 
+/// How often the dataset is opened: once by each worker, or, for a guest whose instances
+/// run one task, by every task.
+fn openings(guests: &[Arc<Guest>], workers: usize) -> usize {
+    let mut guests = guests.iter();
+    match guests.any(|guest| guest.instances() == Instances::OneTask) {
+        true => usize::MAX,
+        false => workers,
+    }
+}
+
 impl LocalPool {
     /// A pool of `workers` threads for tasks of `guests`. Nothing is started yet.
     pub fn new(
@@ -98,12 +108,12 @@ impl LocalPool {
     ) -> Self {
         Self {
             remote_store: context.record.store().at_once() > 1,
+            unopened: AtomicUsize::new(openings(&guests, workers.max(1))),
             guests,
             context,
             limits,
             workers: workers.max(1),
             files: Files::default(),
-            unopened: AtomicUsize::new(workers.max(1)),
             opening: Mutex::default(),
             shared_from: SHARED_FROM,
             idle: Mutex::default(),
@@ -201,10 +211,17 @@ impl LocalPool {
         };
         let result = call(&mut open.instance);
         usage.memory = Some(open.instance.peak_memory());
-        if !open.instance.is_spent() {
+        if !open.instance.is_spent() && !self.runs_one_task(guest) {
             *held = Some(open);
         }
         Ok(result)
+    }
+
+    /// Whether an instance of a guest runs one task alone.
+    fn runs_one_task(&self, guest: Digest) -> bool {
+        let mut guests = self.guests.iter();
+        let guest = guests.find(|known| known.digest() == guest);
+        guest.is_some_and(|guest| guest.instances() == Instances::OneTask)
     }
 
     fn take_idle(&self, guest: Digest) -> Option<OpenGuest> {
@@ -449,7 +466,8 @@ impl Pool for LocalPool {
         report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), PoolError> {
         let workers = self.workers.min(tasks.busy_workers()).max(1);
-        self.unopened.store(workers, Ordering::Relaxed);
+        let openings = openings(&self.guests, workers);
+        self.unopened.store(openings, Ordering::Relaxed);
         let threads = WorkerThreads {
             workers: self.workers,
             stack: THREAD_STACK,

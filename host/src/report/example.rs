@@ -325,6 +325,7 @@ fn plan(scoring: Vec<String>) -> Plan {
         holdout: None,
         trainer: Some(TrainerPlan {
             name: "random_forest".to_owned(),
+            python: None,
             guest: None,
             params: params(json!({"random_state": 10})),
             bagging: false,

@@ -261,18 +261,24 @@ fn set_paths(plan: &mut Map<String, Value>, paths: Option<(Value, Value)>) {
     if let Some(dataset) = plan.get_mut("dataset") {
         set(dataset, "source", &source);
     }
-    if let Some(trainer) = plan.get_mut("trainer") {
+    let set_trainer = |trainer: &mut Value| {
         set(trainer, "guest", &guest);
+        // A trainer of Python is that of its name in the guest that was made for it.
+        if guest.is_none() {
+            set(trainer, "python", &None);
+        }
+    };
+    if let Some(trainer) = plan.get_mut("trainer") {
+        set_trainer(trainer);
     }
     let ensemble = plan.get_mut("ensemble");
     if let Some(last) = ensemble.and_then(|ensemble| ensemble.get_mut("final_estimator")) {
-        set(last, "guest", &guest);
+        set_trainer(last);
     }
     if let Some(Value::Array(trainers)) = plan.get_mut("trainers") {
         let trainers = trainers.iter_mut();
-        for trainer in trainers.filter_map(|arm| arm.get_mut("trainer")) {
-            set(trainer, "guest", &guest);
-        }
+        let trainers = trainers.filter_map(|arm| arm.get_mut("trainer"));
+        trainers.for_each(set_trainer);
     }
 }
 

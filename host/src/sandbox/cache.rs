@@ -4,15 +4,16 @@
 //! An entry is native code, which this process runs with all of its rights. So
 //! it is read from a folder and a file that no other user can write, and only
 //! run if its content has the digest that is recorded in it. An entry that was
-//! changed is compiled again.
+//! changed is compiled again. A large entry that had its digest when it was hashed, and
+//! was not written to since, is not hashed again.
 
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 use super::GuestError;
 use crate::digest::{Digest, Hasher};
@@ -22,6 +23,9 @@ const DIGEST: usize = 64;
 
 /// Bytes of an entry that are read at a time: they stay in a cache of the processor.
 const BUFFER: usize = 1 << 17;
+
+/// Entries of so many bytes are hashed once, and known by their file's stamp then.
+const LARGE: u64 = 64 << 20;
 
 /// Why a folder of compiled guests is not used.
 #[derive(Debug, thiserror::Error)]
@@ -113,23 +117,64 @@ impl Cache {
         wasm: &[u8],
         digest: &Digest,
     ) -> Result<Component, GuestError> {
+        self.compiled(
+            engine,
+            digest,
+            "mapped",
+            |path| mapped(engine, path),
+            || {
+                let code = compile(engine, wasm)?;
+                Ok((code.component(engine)?, code))
+            },
+        )
+    }
+
+    /// The compiled form of the core module `wasm`, whose digest is `digest`. It is the
+    /// host's own, no guest.
+    pub(crate) fn module(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        digest: &Digest,
+    ) -> Result<Module, GuestError> {
+        self.compiled(
+            engine,
+            digest,
+            "module",
+            |path| mapped_module(engine, path),
+            || {
+                let code = engine.precompile_module(wasm).map(Code);
+                let code = code.map_err(GuestError::Compile)?;
+                Ok((code.module(engine)?, code))
+            },
+        )
+    }
+
+    /// What `open` makes of a good entry, else what `compile` makes, which becomes one.
+    fn compiled<T>(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        kind: &str,
+        open: impl FnOnce(&Path) -> Result<T, GuestError>,
+        compile: impl FnOnce() -> Result<(T, Code), GuestError>,
+    ) -> Result<T, GuestError> {
         self.make()?;
         // The engine's version and settings decide the machine code.
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
         // Other names than those of versions that recorded the digest elsewhere, or none:
         // each would take the other's entries for damaged.
-        let name = format!("{digest}-{:016x}.mapped.cwasm", settings.finish());
+        let name = format!("{digest}-{:016x}.{kind}.cwasm", settings.finish());
         if self.is_unchanged(&name)?
-            && let Ok(component) = mapped(engine, &self.folder.join(&name))
+            && let Ok(opened) = open(&self.folder.join(&name))
         {
-            return Ok(component);
+            return Ok(opened);
         }
-        let code = compile(engine, wasm)?;
-        let component = code.component(engine)?;
+        let (made, code) = compile()?;
         // An entry that can't be written costs time, not the run.
         drop(self.write(&name, &code));
-        Ok(component)
+        Ok(made)
     }
 
     /// Makes the folder where there is none; one that is there must be safe.
@@ -158,6 +203,16 @@ impl Cache {
         let Some(length) = metadata.len().checked_sub(DIGEST as u64) else {
             return Ok(false);
         };
+        // Of a large file, hashing takes longer than a task.
+        let stamp = (metadata.len() >= LARGE)
+            .then(|| stamp(&metadata))
+            .flatten();
+        let seen = self.folder.join(format!("{name}.seen"));
+        if let (Some(stamp), Ok(seen)) = (&stamp, std::fs::read_to_string(&seen))
+            && *stamp == seen
+        {
+            return Ok(true);
+        }
         let mut hasher = hasher(name);
         let mut code = (&mut file).take(length);
         let mut buffer = vec![0; BUFFER];
@@ -170,19 +225,23 @@ impl Cache {
         }
         let mut digest = [0; DIGEST];
         let whole = file.read_exact(&mut digest);
-        Ok(whole.is_ok() && hasher.finish().to_string().as_bytes() == digest)
+        let unchanged = whole.is_ok() && hasher.finish().to_string().as_bytes() == digest;
+        if let Some(stamp) = stamp.filter(|_| unchanged) {
+            // Without it, the next process hashes the entry again.
+            drop(replace(&self.folder, &seen, |file| {
+                file.write_all(stamp.as_bytes())
+            }));
+        }
+        Ok(unchanged)
     }
 
     fn write(&self, name: &str, code: &Code) -> std::io::Result<()> {
-        // A temporary file can be read and written by its owner alone.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&code.0)?;
-        let mut hasher = hasher(name);
-        hasher.update(&code.0);
-        file.write_all(hasher.finish().to_string().as_bytes())?;
-        file.as_file().sync_data()?;
-        file.persist(self.folder.join(name))?;
-        Ok(())
+        replace(&self.folder, &self.folder.join(name), |file| {
+            file.write_all(&code.0)?;
+            let mut hasher = hasher(name);
+            hasher.update(&code.0);
+            file.write_all(hasher.finish().to_string().as_bytes())
+        })
     }
 
     fn unusable(&self, source: std::io::Error) -> CacheError {
@@ -191,6 +250,43 @@ impl Cache {
             source,
         }
     }
+}
+
+/// Writes a file that appears whole.
+fn replace(
+    folder: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    // A temporary file can be read and written by its owner alone.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    write(file.as_file_mut())?;
+    file.as_file().sync_data()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// What changes with any write to a file, or if another one has its place: a file that has
+/// the stamp that it had when it was hashed needs no hashing. The time of the last change
+/// is the system's, which nobody but root can set.
+#[cfg(unix)]
+fn stamp(metadata: &Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some(format!(
+        "{} {} {} {}.{:09} {}.{:09}",
+        metadata.dev(),
+        metadata.ino(),
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ))
+}
+
+#[cfg(not(unix))]
+fn stamp(_metadata: &Metadata) -> Option<String> {
+    None
 }
 
 /// The folder for compiled guests of this user, where there is one:
@@ -222,6 +318,22 @@ impl Code {
         let component = unsafe { Component::deserialize(engine, &self.0) };
         component.map_err(GuestError::TooLarge)
     }
+
+    /// The module.
+    #[expect(unsafe_code, reason = "the only way to load compiled code")]
+    fn module(&self, engine: &Engine) -> Result<Module, GuestError> {
+        // SAFETY: the bytes are from `Engine::precompile_module`.
+        let module = unsafe { Module::deserialize(engine, &self.0) };
+        module.map_err(GuestError::TooLarge)
+    }
+}
+
+/// The same as [`mapped`] of a core module.
+#[expect(unsafe_code, reason = "the only way to load compiled code")]
+fn mapped_module(engine: &Engine, entry: &Path) -> Result<Module, GuestError> {
+    // SAFETY: as for `mapped`.
+    let module = unsafe { Module::deserialize_file(engine, entry) };
+    module.map_err(GuestError::TooLarge)
 }
 
 /// The component of an entry that is unchanged. Its file is mapped: what is not run is

@@ -20,6 +20,9 @@ const CORE_INSTANCES: u32 = 8;
 /// Memories of a component. Threat: a guest with many memories takes those of
 /// other workers from the pool. A compiler makes one.
 const MEMORIES: u32 = 2;
+/// Bytes of the engine's own record of a core instance, most of which are of its functions.
+/// Python with scikit-learn needs 1.6 million.
+const INSTANCE_SIZE: usize = 4 << 20;
 /// Tables of a component, for the same reason. A compiler makes two.
 const TABLES: u32 = 8;
 /// Elements of all tables of an instance. Threat: the host's memory, of which
@@ -36,7 +39,10 @@ pub(super) fn pooling(instances: usize) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
         .max_memories_per_component(MEMORIES)
-        .total_memories(instances.saturating_mul(MEMORIES))
+        .max_core_instance_size(INSTANCE_SIZE)
+        // One more: thrown exceptions are in a memory of their own.
+        .total_memories(instances.saturating_mul(MEMORIES + 1))
+        .total_gc_heaps(instances)
         .max_memory_size(1 << 32)
         .max_tables_per_component(TABLES)
         .total_tables(instances.saturating_mul(TABLES))

@@ -13,6 +13,7 @@ use crate::error::{ErrorKind, chained};
 use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
 use crate::plan::PlanError;
 use crate::pool::PoolError;
+use crate::python::PythonError;
 use crate::queue::QueueError;
 use crate::report::Failure;
 use crate::report::files::FilesError;
@@ -52,6 +53,9 @@ pub enum SessionError {
         #[source]
         source: GuestError,
     },
+    /// There is no guest of Python.
+    #[error(transparent)]
+    Python(#[from] PythonError),
     /// The sandbox does not start.
     #[error(transparent)]
     Sandbox(#[from] GuestError),
@@ -236,6 +240,8 @@ impl SessionError {
                 ..
             }
             | Self::Sandbox(GuestError::Cache(_)) => ErrorKind::Internal,
+            Self::Python(PythonError::NotMade { .. }) => ErrorKind::Guest,
+            Self::Python(error) => error.kind(),
             Self::GuestFile { .. } | Self::Guest { .. } | Self::Sandbox(_) => ErrorKind::Guest,
             Self::Pool(error) | Self::Search(SearchError::Pool(error)) => pool_kind(error),
             Self::UnsharedStore

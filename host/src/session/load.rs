@@ -1,18 +1,20 @@
 //! [`load`]: a plan with its overrides, its trainer's guest, and the source's
 //! columns, checked together.
 
+mod choice;
 mod second_stage;
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
 use bytes::Bytes;
 use fanout_contract::metric::{Compares, Metric};
-use fanout_contract::{Learning, StepDescription, TrainerDescription};
+use fanout_contract::{Learning, TrainerDescription};
 
-use super::catalogue::{OfferedGuest, extend_distinct};
+use choice::{BASELINE, Choice, Offer};
+
+use super::catalogue::OfferedGuest;
 use super::{SessionError, combinable, first_step};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
@@ -20,10 +22,12 @@ use crate::dataset::{
 use crate::digest::Digest;
 use crate::expand::{Candidates, Data, Estimator, Inputs};
 use crate::plan::{
-    self, ArmPlan, CheckedPlan, DatasetPlan, Learn, Override, PlanError, PoolPlan, TrainerPlan,
+    self, ArmPlan, CheckedPlan, DatasetPlan, Learn, NONE, Override, PlanError, PoolPlan,
 };
-use crate::sandbox::{Guest, Sandbox, default_cache};
+use crate::sandbox::{Sandbox, default_cache};
 use crate::store::Location;
+
+pub use choice::LoadedGuest;
 
 /// A plan in which no mistake was found, with what the check needed to load.
 #[derive(Debug)]
@@ -43,31 +47,6 @@ const IMPUTER: &str = "simple_imputer";
 
 /// The steps that make numbers of categories.
 const ENCODERS: [&str; 3] = ["one_hot_encoder", "ordinal_encoder", "target_encoder"];
-
-/// The trainer that serves as a baseline with its defaults, where a guest offers it.
-const BASELINE: &str = "dummy";
-
-/// What a guest offers to an arm.
-#[derive(Clone, Debug)]
-struct Offer {
-    guest: Digest,
-    /// The trainers of the chosen name: two where one learns classes and the other
-    /// numbers.
-    trainers: Vec<TrainerDescription>,
-    /// Its trainers of the name [`BASELINE`].
-    baseline: Vec<TrainerDescription>,
-    /// All its steps.
-    steps: Vec<StepDescription>,
-}
-
-/// A guest of a plan.
-#[derive(Clone, Debug)]
-pub struct LoadedGuest {
-    /// The compiled guest.
-    pub guest: Arc<Guest>,
-    /// Its component file.
-    pub component: Bytes,
-}
 
 /// Reads the plan in `file`, with the fields of `overrides` set over it, and
 /// finds every mistake that can be found without reading the data.
@@ -359,6 +338,7 @@ impl LoadedPlan {
                 let hint = format!("{hint}; `fanout guest list` says what each learns");
                 plan.mistake(&trainer_path(plan, index), message, Some(hint))
             })?;
+            check_steps(plan, index, &arm, offer)?;
             let steps = arm.steps.iter().map(|step| {
                 let offered = offer.steps.iter();
                 let offered = offered.filter(|known| step.step.contains(&known.name));
@@ -385,12 +365,13 @@ impl LoadedPlan {
             let (name, abilities) = (&estimator.trainer.name, estimator.trainer.abilities);
             let path = trainer_path(plan, index);
             if let [step, ..] = arm.steps {
-                let path = steps_path(plan, index);
+                let path = steps_path(plan, index, 0);
                 first_step::check(plan, &path, step, &estimator.steps[0], &features)?;
             }
+            // What a transformer of scikit-learn leaves, its fit shows.
             let has = |steps: &[&str]| {
                 let mut named = arm.steps.iter().flat_map(|step| &step.step);
-                named.any(|step| steps.contains(&step.as_str()))
+                named.any(|step| steps.contains(&step.as_str()) || step.contains('.'))
             };
             let mistake = |message: String, hint: &str| {
                 Err(plan.mistake(&path, message, Some(hint.to_owned())))
@@ -452,6 +433,35 @@ impl LoadedPlan {
     }
 }
 
+/// Checks that the guest of an arm offers its steps, which another guest of the plan may.
+fn check_steps(
+    plan: &CheckedPlan,
+    index: usize,
+    arm: &ArmPlan<'_>,
+    offer: &Offer,
+) -> Result<(), PlanError> {
+    for (place, step) in arm.steps.iter().enumerate() {
+        let offered = |name: &String| {
+            let mut known = offer.steps.iter();
+            name == NONE || known.any(|known| known.name == *name)
+        };
+        if let Some(name) = step.step.iter().find(|name| !offered(name)) {
+            let trainer = &arm.trainer.name;
+            let message = format!("the guest of `{trainer}` offers no step `{name}`");
+            let hint = match arm.trainer.python {
+                Some(_) => "use steps of scikit-learn, by their paths, before this trainer",
+                None => {
+                    "give this trainer `steps` of its own; those of scikit-learn are for \
+                         trainers `python`"
+                }
+            };
+            let path = steps_path(plan, index, place);
+            return Err(plan.mistake(&path, message, Some(hint.to_owned())));
+        }
+    }
+    Ok(())
+}
+
 /// What a trainer does not predict and a metric of the plan compares, with a hint.
 fn lacking(
     plan: &CheckedPlan,
@@ -509,18 +519,24 @@ pub struct SuitedPlan {
 
 /// The path of the name of an arm's trainer in the plan.
 fn trainer_path(plan: &CheckedPlan, arm: usize) -> String {
+    let python = plan.arms().nth(arm);
+    let python = python.and_then(|arm| arm.trainer.python.as_ref());
+    let field = match python {
+        Some(python) if python.sources.is_empty() => "python",
+        _ => "name",
+    };
     match plan.trainer {
-        Some(_) => "trainer.name".to_owned(),
-        None => format!("trainers.{arm}.trainer.name"),
+        Some(_) => format!("trainer.{field}"),
+        None => format!("trainers.{arm}.trainer.{field}"),
     }
 }
 
-/// The path of the first step of an arm.
-fn steps_path(plan: &CheckedPlan, arm: usize) -> String {
+/// The path of a step of an arm.
+fn steps_path(plan: &CheckedPlan, arm: usize, step: usize) -> String {
     let own = plan.trainers.get(arm).and_then(|arm| arm.steps.as_ref());
     match own {
-        Some(_) => format!("trainers.{arm}.steps.0"),
-        None => "steps.0".to_owned(),
+        Some(_) => format!("trainers.{arm}.steps.{step}"),
+        None => format!("steps.{step}"),
     }
 }
 
@@ -529,87 +545,5 @@ fn kind_of_target(learning: Learning) -> &'static str {
         Learning::Binary => "a target of two classes",
         Learning::Multiclass => "a target of three classes or more",
         Learning::Regression => "a target that is a number",
-    }
-}
-
-/// The trainers that a plan may choose from, and those that it chose.
-#[derive(Default)]
-struct Choice {
-    trainers: Vec<TrainerDescription>,
-    steps: Vec<StepDescription>,
-    /// By arm, and at the end that of a second stage, without those whose trainer no guest
-    /// offers.
-    arms: Vec<Offer>,
-    guests: Vec<LoadedGuest>,
-}
-
-impl Choice {
-    /// Loads the guests up to those that offer `chosen`.
-    fn find<'p>(
-        sandbox: &Sandbox,
-        chosen: impl Iterator<Item = &'p TrainerPlan>,
-    ) -> Result<Self, SessionError> {
-        let mut choice = Self::default();
-        let mut embedded = OfferedGuest::embedded(sandbox);
-        let mut offers: Vec<OfferedGuest> = Vec::new();
-        for trainer in chosen {
-            let path = trainer.guest.as_deref();
-            let offers_it =
-                |offered: &OfferedGuest| offered.is_at(path) && offered.offers(&trainer.name);
-            let mut found = offers.iter().position(offers_it);
-            match path {
-                Some(path) if !offers.iter().any(|known| known.is_at(Some(path))) => {
-                    offers.push(OfferedGuest::at(sandbox, path)?);
-                    found = offers.iter().position(offers_it);
-                }
-                Some(_) => {}
-                None => {
-                    while found.is_none()
-                        && let Some(next) = embedded.next()
-                    {
-                        offers.push(next?);
-                        found = offers.iter().position(offers_it);
-                    }
-                }
-            }
-            let Some(found) = found else { continue };
-            let offered = &offers[found];
-            let of_name = |name: &str| {
-                let trainers = offered.description.trainers.iter();
-                trainers
-                    .filter(|known| known.name == name)
-                    .cloned()
-                    .collect()
-            };
-            choice.arms.push(Offer {
-                guest: offered.guest.digest(),
-                trainers: of_name(&trainer.name),
-                baseline: of_name(BASELINE),
-                steps: offered.description.steps.clone(),
-            });
-        }
-        let is_chosen = |offered: &OfferedGuest| {
-            let digest = offered.guest.digest();
-            choice.arms.iter().any(|offer| offer.guest == digest)
-        };
-        for offered in offers {
-            extend_distinct(&mut choice.trainers, &offered.description.trainers);
-            for step in &offered.description.steps {
-                if !choice.steps.iter().any(|known| known.name == step.name) {
-                    choice.steps.push(step.clone());
-                }
-            }
-            if is_chosen(&offered) {
-                let component = match offered.file.wasm {
-                    Cow::Borrowed(embedded) => Bytes::from_static(embedded),
-                    Cow::Owned(read) => read.into(),
-                };
-                choice.guests.push(LoadedGuest {
-                    guest: Arc::new(offered.guest),
-                    component,
-                });
-            }
-        }
-        Ok(choice)
     }
 }

@@ -11,10 +11,12 @@ use super::catalogue::read_guest;
 use crate::digest::Digest;
 use crate::guest::GuestFile;
 use crate::model::{Model, ModelFile, Predictor};
+use crate::python;
 use crate::sandbox::{Guest, Sandbox, default_cache};
 use crate::task::{Cancel, TaskLimits};
 
-/// The guest of a model: the one in its file, or at `guest`, or one of this program's.
+/// The guest of a model: the one in its file, or at `guest`, or one of this program's, or a
+/// guest of Python that was made on this machine.
 ///
 /// # Errors
 /// If it is nowhere.
@@ -25,9 +27,13 @@ pub fn component(file: &ModelFile, guest: Option<&Path>) -> Result<Bytes, Sessio
             .filter(|guest| guest.digest == digest)
             .map(|guest| guest.wasm.into_owned().into()),
         (Some(guest), None) => Some(guest.clone()),
-        (None, None) => GuestFile::embedded()
-            .find(|guest| guest.digest == digest)
-            .map(|guest| guest.wasm.into_owned().into()),
+        (None, None) => match GuestFile::embedded().find(|guest| guest.digest == digest) {
+            Some(guest) => Some(guest.wasm.into_owned().into()),
+            None => match python::cached(digest) {
+                Some(path) => return component(file, Some(&path)),
+                None => None,
+            },
+        },
     };
     component.ok_or(SessionError::ModelGuest { guest: digest })
 }
@@ -67,7 +73,7 @@ pub struct OpenModel {
 
 impl OpenModel {
     /// Reads a model file for so many `workers` at a time. The guest of a member is the one
-    /// in the file, or at `guest`, or one of this program's.
+    /// in the file, or at `guest`, or one of this program's, or made on this machine.
     ///
     /// # Errors
     /// If the file is no whole model, or a guest is nowhere.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use fanout_contract::{
-    Answer, CONTRACT, Description, Learning, Output, Param, ParamKind, Scores, Task,
+    Answer, CONTRACT, Description, Instances, Learning, Output, Param, ParamKind, Scores, Task,
     TrainerDescription,
 };
 
@@ -207,6 +207,7 @@ pub fn description(trainers: &[&str]) -> String {
         guest: "hostile".to_owned(),
         trainers: trainers.iter().map(trainer).collect(),
         steps: Vec::new(),
+        instances: Instances::default(),
     };
     serde_json::to_string(&description).unwrap()
 }

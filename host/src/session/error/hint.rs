@@ -15,6 +15,7 @@ impl SessionError {
             Self::Plan(_) => return None,
             Self::Dataset(error) => return owned(error.remedy()),
             Self::Store(error) => return owned(error.remedy()),
+            Self::Python(error) => return error.hint(),
             Self::GuestFile { .. } => {
                 "name a component file that is there: in a plan, `guest` is a path beside the plan, \
                  and an embedded trainer needs none"
@@ -55,8 +56,9 @@ impl SessionError {
             Self::ModelFile(error) => error.remedy(),
             Self::Composite(error) => error.remedy(),
             Self::ModelGuest { .. } => {
-                "name its component file with `--guest`; a run without `--without-guest` writes it \
-                 into the model"
+                "name its component file with `--guest`, or make it again with `fanout guest \
+                 python` if it is of scikit-learn; a run without `--without-guest` writes it into \
+                 the model"
             }
             Self::Served(error) => of_served(error),
             Self::Predict(error) => return owned(error.remedy()),

@@ -69,6 +69,7 @@ pub(super) fn plan_of_model(
     plan.trainers = Vec::new();
     plan.trainer = Some(TrainerPlan {
         name: head.trainer.clone(),
+        python: None,
         guest: None,
         params: head.params.clone(),
         bagging: head.bagging,

