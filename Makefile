@@ -67,6 +67,7 @@ servers:
 	@tests/deploy/setup.sh
 	@tests/functions/setup.sh
 	@tests/s3/setup.sh
+	@tests/shell/setup.sh
 	@tests/nats/setup.sh
 	@tests/trackers/setup.sh
 

@@ -13,6 +13,7 @@ use fanout::run::event::{Event, StampedEvent};
 use fanout::store::{Attempt, Key, Store};
 use fanout::task::TaskFault;
 use fanout_contract::Params;
+use serde_json::Value;
 
 use crate::program::{Fanout, example, text};
 use crate::servers::{browser, drive};
@@ -175,6 +176,36 @@ fn a_run_of_a_store_is_used_with_mouse_and_keys() {
 }
 
 #[test]
+fn each_of_several_targets_is_shown_with_its_results() {
+    let fanout = Fanout::new();
+    let mut table = "a,b,c,late,minutes\n".to_owned();
+    for row in 0..150 {
+        let (a, b) = (row * 7 % 31, row * 5 % 13);
+        let (late, minutes) = ((a + row % 4) / 17, f64::from(a * b) / 4.0);
+        table += &format!(
+            "{a},{b},{},{late},{minutes}\n",
+            ["x", "y", "z"][row as usize % 3]
+        );
+    }
+    fanout.write("table.csv", &table);
+    let plan = fanout.write(
+        "plan.yaml",
+        "name: two targets\n\
+         dataset: {source: table.csv, targets: [late, {column: minutes, learn: regression}]}\n\
+         trainer: {name: random_forest, params: {random_state: 0}}\n\
+         search: {params: {max_depth: [1, 3, 5], n_estimators: [2, 4, 8]}}\n\
+         cv: {method: k_fold, n_splits: 3}\n",
+    );
+    fanout.text(&["run", &plan]);
+    let runs: Value = serde_json::from_str(&fanout.text(&["runs", "--json"])).unwrap();
+    let mut runs = runs.as_array().unwrap().iter();
+    let first = runs.find(|run| run["target"] == "late").unwrap();
+    let served = Served::of_store(&fanout, &[], None);
+    let url = format!("{}runs/{}", served.url, first["run"].as_str().unwrap());
+    drive(script("targets.mjs", &[&url, "late", "minutes"]));
+}
+
+#[test]
 fn runs_are_listed_and_compared() {
     let fanout = Fanout::new();
     for plan in ["quickstart.yaml", "digits.yaml"] {
@@ -271,6 +302,7 @@ fn many_events(run: Digest) -> Vec<StampedEvent> {
             metric: "roc_auc".to_owned(),
             target_metrics: vec!["roc_auc".to_owned()],
             target_names: vec!["class".to_owned()],
+            target_runs: vec![run],
             trainers: trainers.clone(),
             trainer_fits: vec![MANY / 2, MANY / 2],
             trainer_costs: vec![1.0, 1.0],
@@ -325,6 +357,7 @@ fn many_events(run: Digest) -> Vec<StampedEvent> {
                     candidate,
                     mean: Some(mean),
                     std: Some(0.01),
+                    fit_time: Some(0.1 + depth as f64 / 100.0),
                     params: Arc::new(params),
                 },
             );

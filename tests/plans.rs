@@ -89,6 +89,20 @@ fn every_invalid_plan_gets_exactly_its_message() {
         differ.join("\n\n")
     );
 
+    let silent = files("invalid", "err").into_iter().flat_map(|file| {
+        let told = fs::read_to_string(corpus().join(&file)).unwrap();
+        let mistakes = mistakes(&told).into_iter();
+        mistakes
+            .filter(|mistake| !says_what_to_do(mistake))
+            .collect::<Vec<_>>()
+    });
+    let silent: Vec<String> = silent.collect();
+    assert!(
+        silent.is_empty(),
+        "without what to do: {}",
+        silent.join("\n\n")
+    );
+
     let named = |paths: Vec<PathBuf>| -> BTreeSet<PathBuf> {
         paths.iter().map(|path| path.with_extension("")).collect()
     };
@@ -97,6 +111,30 @@ fn every_invalid_plan_gets_exactly_its_message() {
         named(plans),
         "every message has its plan"
     );
+}
+
+/// The mistakes of a message, each with its lines; what is not about a place is one.
+fn mistakes(told: &str) -> Vec<String> {
+    let parts: Vec<&str> = told.split("\n\n").collect();
+    let mistakes = match parts.as_slice() {
+        [_, mistakes @ ..] if !mistakes.is_empty() => mistakes,
+        whole => whole,
+    };
+    mistakes
+        .iter()
+        .map(|mistake| (*mistake).to_owned())
+        .collect()
+}
+
+/// Whether a mistake says what is taken there, or has a line of what to do.
+fn says_what_to_do(mistake: &str) -> bool {
+    let says = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("= ")
+            || line.starts_with("hint: ")
+            || [" takes ", "; "].iter().any(|sign| line.contains(sign))
+    };
+    mistake.lines().any(says)
 }
 
 #[test]

@@ -38,6 +38,7 @@ const FLOORS: &[&[&str]] = &[
         "jitter",
         "numpy",
         "random",
+        "serving",
     ],
 ];
 

@@ -60,6 +60,7 @@ fn started(fits: usize, targets: &[&str], trainers: &[&str]) -> Event {
         metric: "roc_auc".to_owned(),
         target_metrics: targets.iter().map(|_| "roc_auc".to_owned()).collect(),
         target_names: targets.iter().map(|name| (*name).to_owned()).collect(),
+        target_runs: Vec::new(),
         trainers: trainers.iter().map(|name| Arc::from(*name)).collect(),
         trainer_fits: vec![each; trainers.len()],
         trainer_costs: vec![each as f64; trainers.len()],
@@ -111,6 +112,7 @@ fn scored(target: usize, candidate: usize, mean: f64, depth: u32) -> Event {
         candidate,
         mean: Some(mean),
         std: Some(0.0123),
+        fit_time: Some(0.5),
         params: Arc::new(params.into()),
     }
 }
@@ -127,6 +129,7 @@ fn search() -> Told {
                 features: 11,
                 reused: false,
                 wall: Duration::from_millis(420),
+                columns: Vec::new(),
             },
         ),
         (
@@ -301,6 +304,7 @@ fn what_a_stranger_wrote_controls_no_terminal() {
             candidate: 9,
             mean: Some(0.9876),
             std: None,
+            fit_time: None,
             params: Arc::new(params.into()),
         },
     ));

@@ -37,7 +37,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use console::Term;
 
 use fanout::dataset::DatasetError;
-use fanout::error::{ErrorKind, chained};
+use fanout::error::{ErrorKind, THREADS, chained};
 use fanout::plan::PlanError;
 use fanout::pool::PoolError;
 use fanout::python::PythonError;
@@ -225,7 +225,7 @@ impl From<WorkerError> for CommandError {
         match error {
             WorkerError::Queue(error) => error.into(),
             WorkerError::Guest(error) => error.into(),
-            WorkerError::Thread(_) => Self::new(ErrorKind::Internal, error),
+            WorkerError::Thread(_) => Self::new(ErrorKind::Internal, error).hint(THREADS),
         }
     }
 }
@@ -256,6 +256,9 @@ pub(crate) fn tell(message: &str) {
     eprintln!("{message}");
 }
 
+/// What to do about what should not happen.
+const INTERNAL: &str = "run it again with `-vv`, which tells more, and report it with what it says";
+
 /// Prints an error with its causes and what to do.
 pub(crate) fn print_error(error: &CommandError) {
     let text = chained(error.source.as_ref());
@@ -263,8 +266,10 @@ pub(crate) fn print_error(error: &CommandError) {
         ErrorKind::Interrupted => eprintln!("{text}"),
         _ => eprintln!("error: {text}"),
     }
-    if let Some(hint) = &error.hint {
-        eprintln!("hint: {hint}");
+    match (&error.hint, error.kind) {
+        (Some(hint), _) => eprintln!("hint: {hint}"),
+        (None, ErrorKind::Internal) => eprintln!("hint: {INTERNAL}"),
+        (None, _) => {}
     }
 }
 
@@ -296,6 +301,14 @@ fn show_all(reports: &Reports, as_json: bool) -> Result<(), CommandError> {
         |out| json::write_all(reports, out),
         |style| render_all(reports, style),
     )
+}
+
+/// The same on standard error, where standard output has something else.
+fn tell_all(reports: &Reports) {
+    let width = Term::stderr().size_checked();
+    let width = width.map(|(_, columns)| columns.into());
+    let style = Style::new(std::io::stderr().is_terminal(), width);
+    tell(render_all(reports, style).trim_end());
 }
 
 fn shown(

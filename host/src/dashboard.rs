@@ -9,8 +9,8 @@
 mod access;
 mod assets;
 mod board;
+mod failures;
 mod feed;
-mod listener;
 mod metrics;
 mod runs;
 mod scored;
@@ -26,14 +26,17 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 
+use crate::serving;
 use crate::store::Store;
 use feed::Followed;
-use listener::Limited;
 use runs::Runs;
 use server::Served;
 
 pub use access::{Access, AccessError, Token};
 pub use feed::Feed;
+
+/// The most characters of a text of an event that is kept.
+const TEXT: usize = 4_000;
 
 /// How long pages that are open have to fetch the results when the process is done.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -93,7 +96,7 @@ impl Dashboard {
         let (stop, stopped) = oneshot::channel();
         let serve = async move {
             tokio::select! {
-                served = axum::serve(Limited::new(listener), router).into_future() => drop(served),
+                () = serving::serve(listener, router) => {}
                 // Dropped, too, when the dashboard is.
                 _ = stopped => {}
             }
@@ -156,4 +159,13 @@ impl Drop for Dashboard {
             drop(thread.join());
         }
     }
+}
+
+/// A text with at most [`TEXT`] characters.
+fn clipped(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(TEXT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -10,6 +10,7 @@ use fanout_contract::{ColumnKind, Layout, Learning, Role, Split};
 use rustc_hash::FxHashMap;
 
 use crate::digest::Digest;
+use crate::error::THREADS;
 use crate::plan::{Cv, DatasetPlan, Plan};
 use crate::store::{Key, Location, Settled, Store, StoreError};
 use encode::{Encoder, EncoderOutput, SplitterValues, StreamError, TargetOutput};
@@ -31,6 +32,7 @@ mod labels;
 mod looks;
 mod newest;
 mod parts;
+mod range;
 mod reads;
 mod rows;
 mod single;
@@ -92,6 +94,23 @@ pub enum DatasetError {
     /// The reading threads can't be started.
     #[error("can't start the threads that read the data")]
     Threads(#[source] rayon::ThreadPoolBuildError),
+}
+
+impl DatasetError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Source(error) => error.remedy(),
+            Self::Encode(error) => error.remedy(),
+            // Each names the field to change.
+            Self::Split(_) => None,
+            Self::Newest(error) => Some(error.remedy()),
+            Self::Write(error) => Some(error.remedy()),
+            Self::Stored(_) => Some("run again: what is missing or damaged is made again"),
+            Self::Store(error) => error.remedy(),
+            Self::Threads(_) => Some(THREADS),
+        }
+    }
 }
 
 /// A dataset in the store, for the search of one of its targets.

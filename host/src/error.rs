@@ -2,6 +2,10 @@
 
 use std::error::Error;
 
+/// What to do where no thread can be started.
+pub const THREADS: &str =
+    "end other programs, or allow more threads (`ulimit -u`), and run again: what is done is kept";
+
 /// The error's message followed by those of its causes, separated by `: `. A
 /// cause whose message is already part of the text is left out: some errors
 /// print their cause themselves.

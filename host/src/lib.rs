@@ -44,6 +44,7 @@ pub mod reduce;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+mod serving;
 pub mod session;
 pub mod store;
 pub mod task;

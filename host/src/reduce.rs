@@ -275,6 +275,13 @@ impl Scoreboard {
         numpy::mean_and_std(&self.metrics[metric].test[cells])
     }
 
+    /// The mean of the seconds of a candidate's fits; NaN where one is not recorded.
+    pub fn mean_time(&self, candidate: u32) -> f64 {
+        let candidate = candidate as usize;
+        let cells = candidate * self.splits..(candidate + 1) * self.splits;
+        numpy::mean_and_std(&self.times[cells]).0
+    }
+
     /// The number of recorded fits.
     pub fn recorded(&self) -> usize {
         self.fit_counts.served + self.fit_counts.failed

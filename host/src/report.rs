@@ -39,6 +39,7 @@ pub mod live;
 pub mod page;
 pub mod predictions;
 pub mod progress;
+pub mod said;
 pub mod stored;
 mod targets;
 pub mod task_stream;

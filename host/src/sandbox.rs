@@ -124,6 +124,41 @@ pub enum GuestError {
     },
 }
 
+impl GuestError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Engine(_) => "`fanout doctor` says what this machine lacks",
+            Self::NotWasm | Self::Module => {
+                "`fanout guest component MODULE COMPONENT` makes a component of the module that a \
+                 compiler wrote"
+            }
+            Self::Compile(_) => {
+                "build it again, and see what `fanout guest check` says of the new file"
+            }
+            Self::TooLarge(_) => "build it with fewer memories and tables, or smaller ones",
+            Self::Import { .. } => {
+                "build it for `wasm32-unknown-unknown` and not for WASI, without crates that read \
+                 clocks, files or random numbers"
+            }
+            Self::Export { .. }
+            | Self::Link(_)
+            | Self::Describe(_)
+            | Self::Description(_)
+            | Self::Twice { .. }
+            | Self::Nonsense { .. } => {
+                "repair it where it was made, with the SDK of this version of fanout; `fanout \
+                 guest check` says whether it keeps the contract"
+            }
+            Self::Contract { .. } => {
+                "build it with the SDK of this version of fanout, or use the version that it was \
+                 built for"
+            }
+            Self::Cache(error) => return error.remedy(),
+        })
+    }
+}
+
 /// The engine that compiles and runs guests, and the clock of their deadlines.
 pub struct Sandbox {
     engine: Engine,

@@ -31,13 +31,14 @@ use std::time::Instant;
 use fanout_contract::Split;
 
 use crate::dataset::{self, Prepared, Warning};
+use crate::digest::Digest;
 use crate::error::chained;
 use crate::expand::Expansion;
 use crate::model::{Composite, CompositeHead, Model, Rule, TargetMembers};
 use crate::pool::PoolError;
 use crate::reduce::Lead;
 use crate::report::{Report, Reports, Usage};
-use crate::run::data_summary::DataSummary;
+use crate::run::data_summary::{DataColumn, DataSummary};
 use crate::run::event::{Event, Listeners};
 use crate::run::findings::{find, fit_outer};
 use crate::run::journal::{Journal, Lost};
@@ -295,8 +296,9 @@ fn searched(
             expansion: &opened.expansion,
         });
         let searches: Vec<Search<'_>> = searches.collect();
-        let (run, pool) = (opened[0].manifest.run(), &*opened[0].pool);
-        let searched = search(&searches, run, pool, &options.cancel, listeners)?;
+        let runs: Vec<Digest> = opened.iter().map(|of| of.manifest.run()).collect();
+        let pool = &*opened[0].pool;
+        let searched = search(&searches, &runs, pool, &options.cancel, listeners)?;
         for ((opening, opened), searched) in openings.iter().zip(opened).zip(searched) {
             let report = report(opening, opened, searched, &mut sizes, options, listeners)?;
             reports.push(report);
@@ -540,6 +542,7 @@ fn prepare(
         features: first.features(),
         reused: first.reused,
         wall: started.elapsed(),
+        columns: DataColumn::of_table(first),
     });
     tracing::info!(
         dataset = %first.dataset.short(),

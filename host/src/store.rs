@@ -148,7 +148,10 @@ impl StoreError {
                 "name another store; `fanout gc --yes` removes what an earlier version left in this one",
             ),
             Self::MacKey(error) => Some(error.remedy()),
-            Self::Address(_) | Self::Threads(_) | Self::Content { .. } => None,
+            Self::Threads(_) => Some(crate::error::THREADS),
+            Self::Content { .. } => Some("run again when the file is there and can be read"),
+            // The message says it.
+            Self::Address(_) => None,
         }
     }
 }

@@ -233,7 +233,17 @@ impl TaskFault {
                 "look at the workers' logs: the machine's memory may be less than \
                  `limits.memory` for each of their tasks",
             ),
-            _ => None,
+            Self::Trapped { .. } => Some(
+                "the trainer has a defect: leave out the hyper-parameters that lead to it, and \
+                 tell those who made the guest",
+            ),
+            Self::StackOverflowed => Some("ask for smaller models, such as by a lower `max_depth`"),
+            Self::MalformedAnswer { .. } => Some(
+                "see what `fanout guest check` says of the guest; it may be of another version",
+            ),
+            Self::Cancelled => Some("the same command goes on where this one stopped"),
+            // The guest says it.
+            Self::Refused { .. } => None,
         }
     }
 

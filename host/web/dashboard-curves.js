@@ -5,7 +5,7 @@
 
 Fanout.charts ??= {};
 Fanout.charts.nestedCurves = (element, target, { metric, nested }) => {
-  const { make, text } = Fanout;
+  const { text } = Fanout;
   // As many lines as can be told apart.
   const LINES = 8;
   const columns = target.candidates;
@@ -14,22 +14,16 @@ Fanout.charts.nestedCurves = (element, target, { metric, nested }) => {
   const isNested = ({ name }) => nested.includes(name);
   numbers.sort((a, b) => isNested(b) - isNested(a));
 
-  const select = make("select", {}, ...numbers.map((parameter) =>
-    make("option", { value: parameter.name, text: parameter.name + (isNested(parameter) ? " (nested)" : "") })));
-  const canvas = make("div", { class: "canvas" });
-  element.append(make("div", { class: "controls" }, make("label", { text: "over" }, select)), canvas);
-  const chart = echarts.init(canvas);
-
-  const colour = (name) =>
-    getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const { draw, tip, short, clip, choice, controls, grid, upright, rounded } = Fanout.charts.tools;
+  let over = numbers[0];
 
   // The lines over a hyper-parameter, the best first.
-  const lines = (over) => {
-    const others = target.parameters.filter(({ name }) => name !== over);
+  const lines = () => {
+    const others = target.parameters.filter(({ name }) => name !== over.name);
     const several = new Set(columns.trainer).size > 1;
     const bySetting = new Map();
     for (const [at, mean] of columns.mean[metric].entries()) {
-      const x = columns.params[over][at];
+      const x = columns.params[over.name][at];
       if (!Number.isFinite(mean) || !Number.isFinite(x)) continue;
       const set = others
         .map(({ name }) => [name, columns.params[name][at]])
@@ -48,49 +42,37 @@ Fanout.charts.nestedCurves = (element, target, { metric, nested }) => {
     return all.sort((a, b) => b.best - a.best).slice(0, LINES);
   };
 
-  const draw = () => {
-    const parameter = numbers.find(({ name }) => name === select.value);
-    const dim = colour("--dim");
-    const shown = lines(parameter.name);
-    const axis = {
-      nameTextStyle: { color: dim },
-      axisLabel: { color: dim, hideOverlap: true, formatter: (value) => Number(value.toPrecision(4)) },
-      axisLine: { lineStyle: { color: colour("--line") } },
-      splitLine: { lineStyle: { color: colour("--line") } },
-    };
-    chart.setOption({
-      animation: false,
-      aria: { enabled: true },
-      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      color: [1, 2, 3, 4, 5, 6, 7, 8].map((at) => colour(`--c${at}`)),
-      grid: { left: 8, right: 24, top: shown.length > 1 ? 34 : 12, bottom: 26, containLabel: true },
+  const names = numbers.map((one) => one.name + (isNested(one) ? " (nested)" : ""));
+  const box = controls(element);
+  choice(box, "over", names, 0, (at) => {
+    over = numbers[at];
+    drawn.apply();
+  });
+  const drawn = draw(element, (colour) => {
+    const shown = lines();
+    const [least, greatest] = [over.levels[0], over.levels.at(-1)];
+    return {
+      grid: grid(),
       legend: shown.length > 1
-        ? { type: "scroll", top: 0, textStyle: { color: colour("--ink") }, pageTextStyle: { color: dim }, pageIconColor: dim, formatter: (name) => (name.length > 40 ? `${name.slice(0, 39)}…` : name) }
+        ? { data: shown.map(({ name }) => name), formatter: (name) => clip(name, 40) }
         : undefined,
       tooltip: {
         trigger: "item",
-        // No HTML: the content security policy allows no inline style.
-        renderMode: "richText",
-        formatter: ({ seriesName, value }) => `${seriesName}\n${parameter.name} ${value[0]}\n${metric} ${text.score(value[1])}`,
+        formatter: ({ seriesName, value }) =>
+          tip([seriesName, [over.name, short(value[0])], [metric, text.score(value[1])]]),
       },
-      xAxis: { ...axis, type: parameter.log ? "log" : "value", name: parameter.name, nameLocation: "middle", nameGap: 28, min: "dataMin", max: "dataMax" },
-      yAxis: { ...axis, type: "value", scale: true },
-      series: shown.map(({ name, points }) => ({ name, type: "line", symbolSize: 6, data: points })),
-    }, true);
-  };
-
-  select.addEventListener("change", draw);
-  draw();
-  let width = canvas.clientWidth;
-  const observer = new ResizeObserver(() => {
-    if (canvas.clientWidth === width || canvas.clientWidth === 0) return;
-    width = canvas.clientWidth;
-    chart.resize();
-  });
-  observer.observe(canvas);
+      xAxis: {
+        type: over.log ? "log" : "value", min: least, max: greatest, name: over.name,
+        nameLocation: "middle", nameGap: 28, ...rounded,
+      },
+      yAxis: upright(metric, { scale: true }),
+      series: shown.map(({ name, points }, at) => ({
+        name, type: "line", symbolSize: 6, color: colour.series[at % 8], data: points,
+      })),
+    };
+  }, "22rem");
   return () => {
-    observer.disconnect();
-    chart.dispose();
-    canvas.remove();
+    drawn.remove();
+    box.remove();
   };
 };

@@ -31,7 +31,7 @@
       byId("runs").replaceChildren(make("caption", { text: "The store has no runs yet: `fanout run plan.yaml` makes one." }));
       return;
     }
-    const names = ["compare", "name", "run", "state", "trainers", "rows", "fits", "metric", "best", "begun"];
+    const names = ["compare", "name", "target", "run", "state", "trainers", "rows", "fits", "metric", "best", "begun"];
     const head = names.map((name) => make("th", { scope: "col", text: name, class: /rows|fits|best/.test(name) && "number" }));
     const body = rows.map((row) => {
       const mark = make("input", { type: "checkbox", "aria-label": `compare ${row.name ?? row.run}, ${row.run.slice(0, 12)}`, checked: marked.has(row.run) });
@@ -48,6 +48,7 @@
         {},
         make("td", {}, mark),
         make("th", { scope: "row" }, link),
+        cell(row.target ?? "–", "name"),
         cell(row.run.slice(0, 12), "mono"),
         cell(row.state + (row.failed ? `, ${text.count(row.failed)} failed` : "")),
         cell((row.trainers ?? []).join(", "), "name"),
@@ -110,8 +111,12 @@
     if (metrics.size > 1) notes.push(`Ranked by different metrics (${[...metrics].join(", ")}): the scores do not compare.`);
     if (datasets.size > 1) notes.push("Of different data: the scores compare as far as the tables do.");
     byId("compared-note").textContent = notes.join(" ");
-    drawScores(runs.filter((row) => Number.isFinite(row.mean)));
+    compared = runs.filter((row) => Number.isFinite(row.mean));
+    drawScores(compared);
   };
+
+  // The runs whose scores are drawn.
+  let compared = [];
 
   // The best score of each run with its standard deviation over the splits.
   const drawScores = (runs) => {
@@ -175,7 +180,14 @@
 
   byId("filter").addEventListener("input", drawRuns);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawComparison);
-  new ResizeObserver(() => echarts.getInstanceByDom(byId("compared-scores"))?.resize()).observe(byId("main"));
+  // Names have the room that there is.
+  let width = 0;
+  new ResizeObserver(() => {
+    const wide = byId("compared-scores").clientWidth;
+    if (wide === width || wide === 0) return;
+    width = wide;
+    drawScores(compared);
+  }).observe(byId("main"));
   load();
   // Runs that begin and end.
   setInterval(() => document.hidden || load(), 10_000);

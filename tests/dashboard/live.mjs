@@ -45,6 +45,15 @@ await withBrowser(async (browser) => {
   await page.waitForFunction(() => document.getElementById("fits").value > 0);
   assert.equal(await page.textContent("#connection"), "live");
   await page.waitForFunction(() => document.querySelectorAll("#candidates tbody tr").length > 0);
+  // Score against cost, the curves over what is nested, and the columns: before the end.
+  const when = await page.waitForFunction(() => {
+    const isDrawn = ["cost", "curves"].every((id) => document.querySelector(`#${id} .canvas`));
+    const over = document.querySelector("#curves select")?.textContent ?? "";
+    const columns = document.querySelectorAll("#columns tbody tr").length;
+    return isDrawn && over.includes("(nested)") && columns > 60 &&
+      (document.documentElement.dataset.final ?? "goes on");
+  });
+  assert.equal(await when.jsonValue(), "goes on");
   await accessible(page, "a run that goes on");
   await page.waitForSelector("html[data-final]");
   const { seen, done, max } = await page.evaluate(() => {
@@ -57,7 +66,7 @@ await withBrowser(async (browser) => {
   assert.deepEqual(values, values.toSorted((a, b) => a - b));
   assert.equal(await page.textContent("#connection"), "ended");
   const text = await page.textContent("#log");
-  assert.match(text, /dataset of \d+ rows/);
+  assert.match(text, /dataset: [\d,]+ rows x/);
   page.quiet();
 
   const { segments, state, breaks, lanes } = await broken;

@@ -146,7 +146,7 @@ fn bags_are_those_of_scikit_learn() {
             part: None,
         };
         let data = bagging.prepare_matrix(&matrix).unwrap();
-        let model = bagging.fit(&*data, &job).unwrap();
+        let model = bagging.fit_and_write(&*data, &job).unwrap();
         let opened = bagging.open(&model.bytes).unwrap();
         let rows = matrix.take(&table.test);
         let found = found(&bagging.predict_matrix(&*opened, &rows).unwrap());

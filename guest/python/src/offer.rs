@@ -114,6 +114,12 @@ struct Model {
     pickle: Vec<u8>,
 }
 
+/// What [`Offer::fit`] gives.
+struct Fitted {
+    model: Model,
+    oob_score: Option<f64>,
+}
+
 /// An estimator of the interpreter.
 struct PythonOffer {
     description: &'static TrainerDescription,
@@ -259,33 +265,47 @@ impl Offer for PythonOffer {
         Ok(fits)
     }
 
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault> {
+    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Box<dyn Any>, Fault> {
         #[derive(Deserialize)]
-        struct Fitted {
+        struct Answered {
             model: usize,
             oob_score: Option<f64>,
         }
         let features = Self::features(data);
         let of = (job, &job.candidates[..1]);
         let mut answer = call(self.request("fit", features, of, (&[], false, Wants::ALL)))?;
-        let Fitted { model, oob_score } = answer.head()?;
+        let Answered { model, oob_score } = answer.head()?;
         let model = Model {
             schema: features.schema.clone(),
             learning: job.target.learning(),
             classes: job.target.classes().to_vec(),
             pickle: answer.take(model)?.to_vec(),
         };
-        let bytes = postcard::to_allocvec(&model)
+        Ok(Box::new(Fitted { model, oob_score }))
+    }
+
+    fn merge(&self, _: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
+        Err(self.has_no("models in parts"))
+    }
+
+    fn score(
+        &self,
+        _: &dyn Any,
+        _: &Job<'_>,
+        _: &dyn Any,
+        _: &mut dyn Scorer,
+    ) -> Result<(), Fault> {
+        Err(self.has_no("models in parts"))
+    }
+
+    fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault> {
+        let fitted: &Fitted = fitted
+            .downcast_ref()
+            .expect("a model is written by the trainer that fitted it");
+        let bytes = postcard::to_allocvec(&fitted.model)
             .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
+        let oob_score = fitted.oob_score;
         Ok(ModelBytes { bytes, oob_score })
-    }
-
-    fn merge(&self, _: Vec<Vec<u8>>) -> Result<ModelBytes, Fault> {
-        Err(self.has_no("models in parts"))
-    }
-
-    fn score(&self, _: &dyn Any, _: &Job<'_>, _: &[u8], _: &mut dyn Scorer) -> Result<(), Fault> {
-        Err(self.has_no("models in parts"))
     }
 
     fn open_beside(&self, model: &[u8], _: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {

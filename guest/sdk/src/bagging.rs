@@ -22,7 +22,7 @@ use serde_json::Value;
 use self::asked::{Added, Asked};
 use self::draw::{Draw, Sampler};
 use self::mean::Sums;
-use self::model::{BaggedModel, Member, OpenModel};
+use self::model::{BaggedModel, FittedBag, Member, OpenModel};
 use self::out_of_bag::OutOfBag;
 use crate::contract::bagging::{BOOTSTRAP, N_ESTIMATORS, OOB_SCORE, PREFIX, SEED};
 use crate::contract::{CONTRACT, ImportanceKind, Importances};
@@ -287,7 +287,7 @@ impl Offer for Bagging {
         Ok(fits)
     }
 
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault> {
+    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Box<dyn Any>, Fault> {
         let data = Self::data(data);
         let params = &job.candidates[0];
         let count = members(params);
@@ -310,7 +310,7 @@ impl Offer for Bagging {
         let mut first: Option<Vec<u8>> = None;
         for index in range.clone() {
             let draw = sampler.draw(index);
-            let run = |prepared: &dyn Any, job: &Job<'_>| self.0.fit(prepared, job);
+            let run = |prepared: &dyn Any, job: &Job<'_>| self.0.fit_and_write(prepared, job);
             let model = self
                 .member(of, job, (index, &draw), &[params], &[], run)?
                 .bytes;
@@ -331,26 +331,34 @@ impl Offer for Bagging {
             members: fitted,
             out_of_bag,
         };
-        model.written(job.part.is_some())
+        Ok(Box::new(FittedBag::new(model, job.part.is_some())))
     }
 
-    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault> {
-        BaggedModel::merge(parts, &|| not_parts(self.0))?.written(false)
+    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
+        let model = BaggedModel::merge(parts, &|| not_parts(self.0))?;
+        Ok(Box::new(FittedBag::new(model, false)))
     }
 
     fn score(
         &self,
         data: &dyn Any,
         job: &Job<'_>,
-        model: &[u8],
+        fitted: &dyn Any,
         scorer: &mut dyn Scorer,
     ) -> Result<(), Fault> {
         let data = Self::data(data);
-        let model = self.open(model)?;
+        let model = self.open(&self.write(fitted)?.bytes)?;
         let asked = Asked::new(job, scorer.wants_train());
         let predicted = self.mean(Self::model(&*model), &data.matrix.take(&asked.rows))?;
         let classes = job.target.classes().len();
         asked.pass_on(&predicted.values, classes, 0, scorer)
+    }
+
+    fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault> {
+        let fitted: &FittedBag = fitted
+            .downcast_ref()
+            .expect("a bag is passed to the trainer that fitted it");
+        fitted.write()
     }
 
     fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {

@@ -292,8 +292,8 @@ impl Dataset {
             return self.permuted(&checked, permute);
         }
         if checked.has_one_model() {
-            let (pipeline, model) = self.fit(&checked, 0)?;
-            return self.of_model(&checked, pipeline, model);
+            let (pipeline, fitted) = self.fit(&checked, 0)?;
+            return self.of_model(&checked, pipeline, &*fitted);
         }
         let (outputs, candidates) = (&checked.task.outputs, checked.task.candidates.len());
         let (mut fits, mut scores, mut artifacts) = match checked.is_scored()? {
@@ -302,12 +302,13 @@ impl Dataset {
         };
         if outputs.contains(&Output::Model) {
             for (candidate, scores) in scores.iter_mut().enumerate() {
-                let (pipeline, model) = self.fit(&checked, candidate)?;
-                scores.oob_score = model.oob_score;
+                let (pipeline, fitted) = self.fit(&checked, candidate)?;
+                let (bytes, oob_score) = checked.model(pipeline, &*fitted)?;
+                scores.oob_score = oob_score;
                 artifacts.push(Artifact {
                     output: Output::Model,
                     candidate: candidate as u32,
-                    bytes: checked.model(pipeline, model)?,
+                    bytes,
                 });
                 fits += 1;
             }
@@ -339,8 +340,8 @@ impl Dataset {
                     .to_owned(),
             ));
         }
-        let (pipeline, model) = FittedModel::merge(parts, &checked.task, &*checked.slot.offer)?;
-        self.of_model(&checked, pipeline, model)
+        let (pipeline, fitted) = FittedModel::merge(parts, &checked.task, &*checked.slot.offer)?;
+        self.of_model(&checked, pipeline, &*fitted)
     }
 
     /// What a task gives whose only candidate has this model.
@@ -348,23 +349,23 @@ impl Dataset {
         &self,
         checked: &CheckedTask<'_>,
         pipeline: Option<Pipeline>,
-        model: ModelBytes,
+        fitted: &dyn Any,
     ) -> Result<Evaluation, Fault> {
-        let oob_score = model.oob_score;
         let (mut scores, mut artifacts) = match checked.is_scored()? {
             true => self.scored(checked, |data, job, scorer| {
-                checked.slot.offer.score(data, job, &model.bytes, scorer)
+                checked.slot.offer.score(data, job, fitted, scorer)
             })?,
             false => (vec![checked.undefined()], Vec::new()),
         };
         if checked.task.outputs.contains(&Output::Model) {
+            let (bytes, oob_score) = checked.model(pipeline, fitted)?;
             for scores in &mut scores {
                 scores.oob_score = oob_score;
             }
             artifacts.push(Artifact {
                 output: Output::Model,
                 candidate: 0,
-                bytes: checked.model(pipeline, model)?,
+                bytes,
             });
         }
         artifacts.sort_by_key(|artifact| artifact.output);
@@ -453,7 +454,7 @@ impl Dataset {
         let fitted = Fitted {
             offer,
             pipeline,
-            estimator: offer.open(&model.bytes)?,
+            estimator: offer.open(&offer.write(&*model)?.bytes)?,
         };
         let permutable = Permutable::new(fitted, self.table()?, &checked.rows.test, scoring)?;
         let permutable = Rc::new(permutable);
@@ -483,7 +484,7 @@ impl Dataset {
         &self,
         checked: &CheckedTask<'_>,
         candidate: usize,
-    ) -> Result<(Option<Pipeline>, ModelBytes), Fault> {
+    ) -> Result<(Option<Pipeline>, Box<dyn Any>), Fault> {
         let offer = checked.slot.offer;
         let job = Job {
             candidates: std::slice::from_ref(&checked.candidates[candidate]),
@@ -764,9 +765,15 @@ impl CheckedTask<'_> {
         Ok(Recorder::new(scoring, kept, classes, &self.rows.test))
     }
 
-    /// A model with its steps, serialised.
-    fn model(&self, pipeline: Option<Pipeline>, model: ModelBytes) -> Result<Vec<u8>, Fault> {
-        FittedModel::new(&self.task, pipeline, model.bytes).write()
+    /// A fitted model with its steps, serialised, and its score out of bag.
+    fn model(
+        &self,
+        pipeline: Option<Pipeline>,
+        fitted: &dyn Any,
+    ) -> Result<(Vec<u8>, Option<f64>), Fault> {
+        let ModelBytes { bytes, oob_score } = self.slot.offer.write(fitted)?;
+        let bytes = FittedModel::new(&self.task, pipeline, bytes).write()?;
+        Ok((bytes, oob_score))
     }
 
     /// Target and split, as a text.

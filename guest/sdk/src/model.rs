@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{CONTRACT, Learning, ModelForm, OnnxForm, Task};
 use crate::guest::{Chosen, Guest, describe, find, offers};
-use crate::offer::{ModelBytes, Offer};
+use crate::offer::Offer;
 use crate::task::other_contract;
 use crate::{Fault, Pipeline, PredictionBuf, Table, onnx, prediction};
 
@@ -19,7 +19,7 @@ pub(crate) struct FittedModel {
     learning: Learning,
     /// The fitted steps, if the task had any.
     pipeline: Option<Pipeline>,
-    /// What [`Offer::fit`] returned.
+    /// What [`Offer::write`] returned.
     #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     /// Whether the trainer is bagged.
@@ -44,8 +44,8 @@ impl FittedModel {
             .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
     }
 
-    /// The fitted steps, if there are any, and the merged model of the parts of one fit
-    /// by a task's trainer, in order.
+    /// The fitted steps, if there are any, and what [`Offer::merge`] makes of the parts of
+    /// one fit by a task's trainer, in order.
     ///
     /// # Errors
     /// If these are not all parts of one fit by that trainer.
@@ -53,7 +53,7 @@ impl FittedModel {
         parts: Vec<Vec<u8>>,
         task: &Task,
         offer: &dyn Offer,
-    ) -> Result<(Option<Pipeline>, ModelBytes), Fault> {
+    ) -> Result<(Option<Pipeline>, Box<dyn Any>), Fault> {
         let mut pipeline = None;
         let parts = parts.into_iter().enumerate().map(|(place, part)| {
             let part = Self::read(&part)?;

@@ -60,19 +60,31 @@ pub trait Offer {
         scorer: &mut dyn Scorer,
     ) -> Result<u32, Fault>;
     /// See [`Trainer::fit`].
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault>;
-    /// See [`Trainer::merge`]; `parts` are results of [`Offer::fit`].
-    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault>;
-    /// See [`Trainer::score`]; `model` is a result of [`Offer::fit`] or
+    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Box<dyn Any>, Fault>;
+    /// See [`Trainer::merge`]; `parts` are results of [`Offer::write`].
+    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault>;
+    /// See [`Trainer::score`]; `fitted` is a result of [`Offer::fit`] or
     /// [`Offer::merge`].
     fn score(
         &self,
         data: &dyn Any,
         job: &Job<'_>,
-        model: &[u8],
+        fitted: &dyn Any,
         scorer: &mut dyn Scorer,
     ) -> Result<(), Fault>;
-    /// Reads a result of [`Offer::fit`] or [`Offer::merge`].
+    /// Serialises a result of [`Offer::fit`] or [`Offer::merge`].
+    ///
+    /// # Errors
+    /// If it can't be serialised.
+    fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault>;
+    /// What [`Offer::fit`] fits, serialised.
+    ///
+    /// # Errors
+    /// Those of both.
+    fn fit_and_write(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault> {
+        self.write(&*self.fit(data, job)?)
+    }
+    /// Reads a result of [`Offer::write`].
     ///
     /// # Errors
     /// If it is none.
@@ -100,15 +112,6 @@ pub trait Offer {
     fn explain(&self, model: &dyn Any, table: &Table) -> Result<Contributions, Fault>;
     /// See [`Trainer::importances`]; `model` is the result of [`Offer::open`].
     fn importances(&self, model: &dyn Any) -> Result<Importances, Fault>;
-}
-
-fn model_bytes<T: Trainer>(model: &T::Model) -> Result<ModelBytes, Fault> {
-    let bytes = postcard::to_allocvec(model)
-        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
-    Ok(ModelBytes {
-        bytes,
-        oob_score: T::oob_score(model),
-    })
 }
 
 fn read_model<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Fault> {
@@ -174,24 +177,34 @@ impl<T: Trainer> Offer for Offered<T> {
         T::evaluate(Self::prepared(data), job, scorer)
     }
 
-    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<ModelBytes, Fault> {
-        model_bytes::<T>(&T::fit(Self::prepared(data), job)?)
+    fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Box<dyn Any>, Fault> {
+        Ok(Box::new(T::fit(Self::prepared(data), job)?))
     }
 
-    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<ModelBytes, Fault> {
+    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
         // The bytes of each are dropped as it is read.
         let parts = parts.into_iter().map(|part| read_model(&part));
-        model_bytes::<T>(&T::merge(parts.collect::<Result<_, _>>()?)?)
+        Ok(Box::new(T::merge(parts.collect::<Result<_, _>>()?)?))
     }
 
     fn score(
         &self,
         data: &dyn Any,
         job: &Job<'_>,
-        model: &[u8],
+        fitted: &dyn Any,
         scorer: &mut dyn Scorer,
     ) -> Result<(), Fault> {
-        T::score(Self::prepared(data), job, &read_model(model)?, scorer)
+        T::score(Self::prepared(data), job, Self::model(fitted), scorer)
+    }
+
+    fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault> {
+        let model = Self::model(fitted);
+        let bytes = postcard::to_allocvec(model)
+            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
+        Ok(ModelBytes {
+            bytes,
+            oob_score: T::oob_score(model),
+        })
     }
 
     fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {

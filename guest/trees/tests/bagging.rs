@@ -53,7 +53,7 @@ fn equal_features_of_models_that_are_opened_are_one() {
             test: &[],
         };
         let prepared = offer.prepare(&table(seed)).unwrap();
-        offer.fit(&*prepared, &job).unwrap().bytes
+        offer.fit_and_write(&*prepared, &job).unwrap().bytes
     };
     let tree = Offered::<DecisionTreeRegressor>::OFFER;
     let mut parts = EqualParts::default();

@@ -149,7 +149,7 @@ fn parts(
     let starts = std::iter::once(0).chain(cuts.iter().copied());
     let ranges = starts.zip(cuts).map(|(start, &end)| {
         let part = Some(Part { start, end });
-        Ok(offer.fit(data, &Job { part, ..*job })?.bytes)
+        Ok(offer.fit_and_write(data, &Job { part, ..*job })?.bytes)
     });
     ranges.collect()
 }
@@ -170,12 +170,13 @@ fn check(
         train: &train,
         test: &test,
     };
-    let Ok(whole) = offer.fit(&*prepared, &job) else {
+    let Ok(whole) = offer.fit_and_write(&*prepared, &job) else {
         prop_assert!(parts(offer, &*prepared, &job, cuts).is_err());
         return Ok(());
     };
     let made = parts(offer, &*prepared, &job, cuts).unwrap();
-    let merged = offer.merge(made.clone()).unwrap();
+    let fitted = offer.merge(made.clone()).unwrap();
+    let merged = offer.write(&*fitted).unwrap();
     prop_assert_eq!(&merged, &whole);
     // R² of numbers near the limits of floats is undefined.
     prop_assert!(merged.oob_score.is_none() || own["oob_score"] == json!(true));
@@ -184,7 +185,7 @@ fn check(
     }
     let (mut scored, mut evaluated) = (Recorder::default(), Recorder::default());
     offer
-        .score(&*prepared, &job, &merged.bytes, &mut scored)
+        .score(&*prepared, &job, &*fitted, &mut scored)
         .unwrap();
     offer.evaluate(&*prepared, &job, &mut evaluated).unwrap();
     let bits = |values: &[f64]| {

@@ -594,8 +594,8 @@ fn shared_data_and_models_round_trip() {
             recorded.test
         });
         assert_eq!(recorded[0], recorded[1]);
-        let model = offer.fit(&*data, &job).unwrap();
-        assert_eq!(offer.fit(&*adopted, &job).unwrap(), model);
+        let model = offer.fit_and_write(&*data, &job).unwrap();
+        assert_eq!(offer.fit_and_write(&*adopted, &job).unwrap(), model);
         let opened = offer.open(&model.bytes).unwrap();
         let predicted = offer.predict(&*opened, &table).unwrap();
         let predicted = values(predicted.as_prediction());

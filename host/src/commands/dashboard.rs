@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 use clap::Args;
 use fanout::dashboard::{Access, AccessError, Dashboard, DashboardError, Token};
-use fanout::error::ErrorKind;
+use fanout::error::{ErrorKind, THREADS};
 use fanout::store::Store;
 
 use super::CommandError;
@@ -102,7 +102,7 @@ impl From<DashboardError> for CommandError {
         match error {
             DashboardError::Address { .. } => Self::new(ErrorKind::Usage, error)
                 .hint("name another address, or port 0 for any that is free"),
-            DashboardError::Threads(_) => Self::new(ErrorKind::Internal, error),
+            DashboardError::Threads(_) => Self::new(ErrorKind::Internal, error).hint(THREADS),
         }
     }
 }

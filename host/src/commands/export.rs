@@ -61,7 +61,8 @@ impl Export {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         if self.trace.is_some() && self.runs.len() > 1 {
             let message = "`--trace` takes one run";
-            return Err(CommandError::new(ErrorKind::Usage, message));
+            return Err(CommandError::new(ErrorKind::Usage, message)
+                .hint("write the trace of each into a file of its own"));
         }
         let store = self.store.open()?;
         let history = History::open(&store)?;
@@ -120,7 +121,8 @@ fn read(store: &Store, history: &History, entry: RunEntry) -> Result<Exported, C
             "the run `{}` is a single fit, and has no candidates",
             entry.run
         );
-        return Err(CommandError::new(ErrorKind::Usage, message));
+        return Err(CommandError::new(ErrorKind::Usage, message)
+            .hint("`fanout show` tells its scores, and `--trace` writes its tasks"));
     }
     let report = StoredRun::read(store, &manifest, summary)?.report;
     if report.findings.is_some() {
@@ -128,7 +130,8 @@ fn read(store: &Store, history: &History, entry: RunEntry) -> Result<Exported, C
             "the run `{}` is of a kind that has no candidates to export",
             entry.run
         );
-        return Err(CommandError::new(ErrorKind::Usage, message));
+        return Err(CommandError::new(ErrorKind::Usage, message)
+            .hint("`fanout report` writes its results, and `--trace` its tasks"));
     }
     Ok(Exported {
         entry,

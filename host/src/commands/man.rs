@@ -28,6 +28,7 @@ impl Man {
                 folder.display()
             );
             CommandError::new(ErrorKind::Internal, message)
+                .hint("name a folder that can be made and written")
         })
     }
 }

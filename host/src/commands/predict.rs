@@ -305,5 +305,6 @@ fn standard_input() -> Result<(NamedTempFile, SourceFormat), CommandError> {
     spool().map_err(|error| {
         let message = format!("can't keep standard input in a temporary file: {error}");
         CommandError::new(ErrorKind::Internal, message)
+            .hint("make room there, or name another folder with `TMPDIR`")
     })
 }

@@ -1,7 +1,7 @@
 //! `fanout run`: executes a plan and shows its results.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +14,7 @@ use fanout::session::{self, Options};
 use fanout::store::Store;
 
 use super::plan::PlanArguments;
-use super::{CommandError, dashboard, show_all};
+use super::{CommandError, dashboard, show_all, tell_all};
 
 /// Run a plan.
 #[derive(Debug, Args)]
@@ -33,7 +33,8 @@ pub(crate) struct Run {
     /// Leave the guest out of the model file, which needs it beside then.
     #[arg(long)]
     without_guest: bool,
-    /// Write the run's events to a file as JSON lines; `-` is standard output.
+    /// Write the run's events to a file as JSON lines; `-` is standard output, which then
+    /// has nothing else but what `--json` prints.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Serve pages that show the run in a browser, as long as it goes on. Default address:
@@ -75,13 +76,20 @@ impl Run {
         let reports = session::execute(&loaded, &options, &mut Listeners::new(listeners));
         // The progress line must be gone before anything else is printed.
         drop((progress, feed, telemetry));
-        if let Some(error) = events.and_then(EventLog::finish) {
+        let is_output = self.events.as_deref().is_some_and(is_standard_output);
+        // A reader of standard output that went away has what it wanted.
+        let failed = events.and_then(EventLog::finish);
+        let failed = failed.filter(|error| !is_output || error.kind() != io::ErrorKind::BrokenPipe);
+        if let Some(error) = failed {
             let file = self.events.unwrap_or_default();
             let message = format!("can't write the events to `{}`: {error}", file.display());
             super::print_warning(&message);
         }
         let shown = reports.map_err(CommandError::from).and_then(|reports| {
-            show_all(&reports, self.json)?;
+            match is_output && !self.json {
+                true => tell_all(&reports),
+                false => show_all(&reports, self.json)?,
+            }
             Ok(reports)
         });
         // Pages that are open fetch the results first.
@@ -93,13 +101,18 @@ impl Run {
     }
 }
 
+fn is_standard_output(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 fn event_log(path: &Path) -> Result<EventLog, CommandError> {
-    let output: Box<dyn Write + Send> = if path == Path::new("-") {
+    let output: Box<dyn Write + Send> = if is_standard_output(path) {
         Box::new(std::io::stdout())
     } else {
         let file = File::create(path).map_err(|error| {
             let message = format!("can't write the events to `{}`: {error}", path.display());
             CommandError::new(ErrorKind::Internal, message)
+                .hint("name a file that can be written with `--events`, or `-` for standard output")
         })?;
         Box::new(BufWriter::new(file))
     };

@@ -32,6 +32,7 @@ pub(super) struct Row {
     /// The run's id.
     run: String,
     name: String,
+    target: String,
     trainers: Vec<String>,
     dataset: String,
     rows: u64,
@@ -123,6 +124,7 @@ pub(super) fn row(
         run: entry.run.to_string(),
         trainers: plan.trainer_names(),
         name: plan.name,
+        target: plan.dataset.target,
         dataset: manifest.inputs.data.dataset.to_string(),
         rows: manifest.rows,
         candidates,
@@ -145,6 +147,12 @@ pub(super) fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> 
         vec![["run", "name", "trainer", "fits", "state", "best", "begun"].map(ToOwned::to_owned)];
     for row in rows {
         let fits = row.candidates * row.splits;
+        // Each target of a plan has a run.
+        let is_one = |other: &Row| other.name != row.name || other.target == row.target;
+        let name = match rows.iter().all(is_one) {
+            true => row.name.clone(),
+            false => format!("{} ({})", row.name, row.target),
+        };
         let mut state = match row.state {
             "unfinished" => format!("{} of {} done", count(row.done), count(fits)),
             state => state.to_owned(),
@@ -159,7 +167,7 @@ pub(super) fn table(rows: &[Row], url: &str) -> Result<String, std::fmt::Error> 
         });
         lines.push([
             row.run[..12].to_owned(),
-            row.name.clone(),
+            name,
             row.trainers.join(", "),
             format!("{} x {}", count(row.candidates), count(row.splits)),
             state,

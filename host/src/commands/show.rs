@@ -87,8 +87,9 @@ impl Show {
             let candidate = match self.candidate {
                 Some(wanted) if wanted >= report.candidates.len() => {
                     let last = report.candidates.len() - 1;
-                    let message = format!("the candidates of this run are 0 to {last}");
-                    return Err(CommandError::new(ErrorKind::Usage, message));
+                    let message = format!("there is no candidate {wanted}: the last one is {last}");
+                    return Err(CommandError::new(ErrorKind::Usage, message)
+                        .hint("`cv_results.csv` of `--output` numbers them, from 0"));
                 }
                 wanted => wanted.or(best),
             };
@@ -101,7 +102,8 @@ impl Show {
     fn show_fit(&self, name: &str, summary: &Summary) -> Result<(), CommandError> {
         if self.output.is_some() || self.predictions.is_some() {
             let message = "this run is one of `fanout retrain`, which has no files of results";
-            return Err(CommandError::new(ErrorKind::Usage, message));
+            return Err(CommandError::new(ErrorKind::Usage, message)
+                .hint("leave `--output` and `--predictions` out, which shows its scores"));
         }
         let (run, scores) = (summary.run, summary.holdout.clone().unwrap_or_default());
         let mut text = if self.json {

@@ -146,7 +146,9 @@ fn tell(state: &RunState, entry: &RunEntry) -> Result<(), CommandError> {
             failure: Some(failure),
         } => {
             let message = format!("the run `{run}` failed: {failure}");
-            Err(CommandError::new(ErrorKind::Internal, message))
+            Err(CommandError::new(ErrorKind::Internal, message).hint(
+                "the process that executes it says what to do; its command goes on from here",
+            ))
         }
         _ => {
             let done = counted(state.fits, "fit");

@@ -137,6 +137,7 @@ impl Worker {
                 let asked = self.metrics.map_or_else(String::new, |it| it.to_string());
                 let message = format!("can't listen at `{asked}` for the metrics: {error}");
                 CommandError::new(ErrorKind::Usage, message)
+                    .hint("name another address with `--metrics`, or port 0 for any that is free")
             })?;
             say(&format!("metrics at http://{address}/metrics"));
         }

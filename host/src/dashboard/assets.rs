@@ -46,7 +46,10 @@ pub(super) const CLOSED: &[Asset] = &[
     asset!(JS, "charts.js"),
     asset!(JS, "dashboard.js"),
     asset!(JS, "dashboard-curves.js"),
+    asset!(JS, "dashboard-notes.js"),
+    asset!(JS, "dashboard-results.js"),
     asset!(JS, "dashboard-runs.js"),
+    asset!(JS, "dashboard-workers.js"),
     asset!(JS, "stream.js"),
     asset!(JS, "vendor/echarts.min.js"),
 ];

@@ -3,27 +3,29 @@
 //! it is the state, not the events: a reader that has version N is told what changed since,
 //! whether it was away for a second or an hour.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::scored::ScoredCandidates;
+use super::clipped;
+use super::failures::Failures;
+use super::scored::{Scored, ScoredCandidates};
+use crate::digest::Digest;
 use crate::jitter::random_name;
 use crate::report::live::RunState;
+use crate::report::said::{Severity, phase, said};
 use crate::report::task_stream::{TaskLabel, TaskStream};
+use crate::run::data_summary::DataColumn;
 use crate::run::event::{Event, StampedEvent};
-use crate::task::TaskFault;
 
 /// The most notes that are kept: the latest. Warnings have as much room of their own.
 const NOTES: usize = 200;
-
-/// The most messages of a kind of failure that are kept: the first.
-const MESSAGES: usize = 20;
-
-/// The most characters of a message.
-const MESSAGE: usize = 4_000;
 
 /// The most trainers, splits and targets whose progress is told apart; others are counted
 /// with the last.
@@ -44,6 +46,10 @@ pub(super) struct Board {
     targets: Counts<usize>,
     trainers: Vec<String>,
     outline: Map<String, Value>,
+    /// The targets whose runs began, each with the run that has its results.
+    runs: Vec<(String, Digest)>,
+    /// Rows, features and columns of the dataset.
+    data: Option<(u64, usize, Vec<DataColumn>)>,
     failures: Failures,
     notes: Notes,
     changed: Changed,
@@ -54,6 +60,7 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct Changed {
     outline: u64,
+    data: u64,
     progress: u64,
     failures: u64,
     notes: u64,
@@ -72,34 +79,6 @@ impl<K: Ord> Counts<K> {
         }
     }
 }
-
-/// The failures of one kind.
-#[derive(Debug, Default, Serialize)]
-struct Failure {
-    fits: u64,
-    tasks: u64,
-    /// What to do about it.
-    remedy: Option<&'static str>,
-    messages: Vec<FailureMessage>,
-    /// Messages that were not kept.
-    more: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct FailureMessage {
-    message: String,
-    times: u64,
-    /// The first task that failed so.
-    task: usize,
-    split: u32,
-    target: usize,
-    trainer: String,
-    worker: Option<String>,
-}
-
-/// By kind; the kinds are few.
-#[derive(Debug, Default)]
-struct Failures(BTreeMap<String, Failure>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -126,6 +105,8 @@ impl Default for Board {
             targets: Counts(BTreeMap::new()),
             trainers: Vec::new(),
             outline: Map::new(),
+            runs: Vec::new(),
+            data: None,
             failures: Failures::default(),
             notes: Notes::default(),
             changed: Changed::default(),
@@ -220,16 +201,33 @@ impl Board {
                 candidate,
                 mean,
                 std,
+                fit_time,
                 params,
             } => {
-                let version = self.version;
-                self.scored
-                    .add(version, *target, *candidate, *mean, *std, params.clone());
+                let scored = Scored {
+                    index: *candidate,
+                    mean: *mean,
+                    std: *std,
+                    fit_time: *fit_time,
+                    params: Arc::clone(params),
+                };
+                self.scored.add(self.version, *target, scored);
+            }
+            Event::DatasetPrepared {
+                rows,
+                features,
+                columns,
+                ..
+            } => {
+                let columns = columns.iter().cloned().map(shortened).collect();
+                self.data = Some((*rows, *features, columns));
+                self.changed.data = self.version;
             }
             _ => {}
         }
-        if let Some((text, is_warning)) = told(&stamped.event, worker) {
-            self.note(Some(stamped.time_us), text, is_warning);
+        if let Some(said) = said(&stamped.event, worker) {
+            let is_warning = said.severity != Severity::News;
+            self.note(Some(stamped.time_us), said.text, is_warning);
         }
         if let Event::RunClosed { .. } = stamped.event {
             self.ended = true;
@@ -243,6 +241,7 @@ impl Board {
             version,
             changed: Changed {
                 outline: version,
+                data: version,
                 progress: version,
                 failures: version,
                 notes: version,
@@ -255,8 +254,10 @@ impl Board {
     fn start(&mut self, stamped: &StampedEvent) {
         let Event::RunStarted {
             trainers,
+            run,
             target_names,
             target_metrics,
+            target_runs,
             splits,
             ..
         } = &stamped.event
@@ -273,6 +274,18 @@ impl Board {
         for name in trainers {
             if !self.trainers.iter().any(|known| **known == **name) {
                 self.trainers.push(name.to_string());
+            }
+        }
+        // Logs of before name the first run alone.
+        let runs = match target_runs.is_empty() {
+            true => std::slice::from_ref(run),
+            false => target_runs,
+        };
+        for (name, run) in target_names.iter().zip(runs).take(TOLD[2]) {
+            // The second stage of an ensemble is part of the first one's results.
+            if !self.runs.iter().any(|(known, _)| known == name) {
+                self.runs.push((name.clone(), *run));
+                self.changed.outline = self.version;
             }
         }
         if self.outline.is_empty() {
@@ -328,7 +341,7 @@ impl Board {
         self.changed.notes = self.version;
         let note = Note {
             time_us: time_us.unwrap_or(0),
-            text: shortened(text),
+            text: clipped(text),
         };
         let notes = match is_warning {
             true => &mut self.notes.warnings,
@@ -346,6 +359,7 @@ impl Board {
         let mut parts = Map::new();
         let Changed {
             outline,
+            data,
             progress,
             failures,
             notes,
@@ -355,10 +369,21 @@ impl Board {
                 parts.insert(name.to_owned(), part());
             }
         };
-        tell("outline", outline, &|| Value::Object(self.outline.clone()));
+        tell("outline", outline, &|| {
+            let mut outline = self.outline.clone();
+            outline.insert("target_runs".to_owned(), json!(self.runs));
+            outline.into()
+        });
+        if let Some((rows, features, columns)) = &self.data {
+            tell(
+                "data",
+                data,
+                &|| json!({"rows": rows, "features": features, "columns": columns}),
+            );
+        }
         tell("state", self.version, &|| self.state(now_us));
         tell("progress", progress, &|| self.progress());
-        tell("failures", failures, &|| json!(self.failures.0));
+        tell("failures", failures, &|| json!(self.failures));
         tell(
             "notes",
             notes,
@@ -379,6 +404,7 @@ impl Board {
         let mut state = json!(self.run);
         let left = self.run.time_left(now_us);
         state["left"] = left.as_ref().map(Duration::as_secs_f64).into();
+        state["now"] = phase(&self.run.phase).into();
         state
     }
 
@@ -403,135 +429,11 @@ impl Board {
     }
 }
 
-impl Failures {
-    fn add(&mut self, fault: &TaskFault, label: TaskLabel<'_>, fits: usize, worker: Option<&str>) {
-        let kind = serde_json::to_value(fault).ok();
-        let kind = kind.and_then(|value| Some(value.get("kind")?.as_str()?.to_owned()));
-        let failure = self.0.entry(kind.unwrap_or_default()).or_default();
-        failure.fits += fits as u64;
-        failure.tasks += 1;
-        failure.remedy = fault.remedy();
-        let message = shortened(fault.to_string());
-        let mut messages = failure.messages.iter_mut();
-        if let Some(known) = messages.find(|known| known.message == message) {
-            known.times += 1;
-        } else if failure.messages.len() < MESSAGES {
-            failure.messages.push(FailureMessage {
-                message,
-                times: 1,
-                task: label.task,
-                split: label.split,
-                target: label.target,
-                trainer: label.trainer.to_owned(),
-                worker: worker.map(ToOwned::to_owned),
-            });
-        } else {
-            failure.more += 1;
-        }
+/// A column whose texts are no longer than those of other messages.
+fn shortened(column: DataColumn) -> DataColumn {
+    DataColumn {
+        name: clipped(column.name),
+        reads: clipped(column.reads),
+        ..column
     }
-}
-
-/// What a person is told of an event that is about no task, and whether it is a warning.
-fn told(event: &Event, worker: Option<&str>) -> Option<(String, bool)> {
-    let worker = worker.unwrap_or("?");
-    let (text, is_warning) = match event {
-        Event::DatasetPrepared {
-            rows,
-            features,
-            reused,
-            wall,
-        } => {
-            let how = if *reused {
-                "found in the store"
-            } else {
-                "prepared"
-            };
-            let text = format!(
-                "dataset of {rows} rows and {features} features {how} in {:.3} s",
-                wall.as_secs_f64()
-            );
-            (text, false)
-        }
-        Event::DatasetWarned { message } | Event::PlanWarned { message } => (message.clone(), true),
-        Event::ObjectRepaired { key } => (
-            format!("`{key}` in the store was damaged and was written again"),
-            true,
-        ),
-        Event::ResultDamaged { key } => (
-            format!("`{key}` in the store is damaged; its fits are made again"),
-            true,
-        ),
-        Event::ResultUnproven { key } => (
-            format!("`{key}` in the store carries no valid HMAC; its fits are made again"),
-            true,
-        ),
-        Event::ResultDiffered { key } => (
-            format!(
-                "`{key}` in the store has other scores than were made now; the trainer is not \
-                 deterministic"
-            ),
-            true,
-        ),
-        Event::SharingFailed { message } => (
-            format!("the decoded dataset can't be shared: {message}"),
-            true,
-        ),
-        Event::EventsLost { events, reason } => (
-            format!("the store's copy of the events lacks {events}: {reason}"),
-            true,
-        ),
-        Event::RunStarted { fits, tasks, .. } => (format!("{fits} fits in {tasks} tasks"), false),
-        Event::OuterFitsStarted { fits } => (format!("{fits} fits of the outer splits"), false),
-        Event::PartsStarted { parts } => (format!("models are fitted in {parts} parts"), false),
-        Event::WorkerJoined { slots } => (
-            format!("worker {worker} joined, for {slots} tasks at a time"),
-            false,
-        ),
-        Event::WorkerLeft { silent: true } => (
-            format!("worker {worker} does not answer; others get its tasks"),
-            true,
-        ),
-        Event::WorkerLeft { silent: false } => (format!("worker {worker} left"), false),
-        Event::WorkersAwaited => ("no worker takes tasks; waiting for one".to_owned(), true),
-        Event::TaskReturned { reason } => {
-            (format!("worker {worker} returned a task: {reason}"), true)
-        }
-        Event::TaskCopied { endpoint } => {
-            let who = endpoint.as_deref().unwrap_or(worker);
-            (
-                format!("{who} takes long for a task; another one gets it, too"),
-                false,
-            )
-        }
-        Event::QueueConnected => ("NATS is connected again".to_owned(), false),
-        Event::QueueDisconnected => ("NATS is not connected; waiting for it".to_owned(), true),
-        Event::RunFinished { wall } => (
-            format!("all tasks ended after {:.3} s", wall.as_secs_f64()),
-            false,
-        ),
-        Event::RefitStarted => ("the best candidate is fitted on all rows".to_owned(), false),
-        Event::EnsembleStarted => ("the members of the ensemble are selected".to_owned(), false),
-        Event::MembersRefitStarted { members } => (
-            format!("{members} members of the ensemble are fitted on all rows"),
-            false,
-        ),
-        Event::SecondStageStarted => ("the second stage of the ensemble begins".to_owned(), false),
-        Event::ExplanationStarted => ("the best candidate is explained".to_owned(), false),
-        Event::RunInterrupted { done, fits } => {
-            (format!("stopped: {done} of {fits} fits are done"), true)
-        }
-        Event::RunClosed {
-            failure: Some(failure),
-        } => (format!("failed: {failure}"), true),
-        _ => return None,
-    };
-    Some((text, is_warning))
-}
-
-fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(MESSAGE) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

@@ -56,9 +56,9 @@ pub(super) enum RunsError {
     Store(#[from] StoreError),
     #[error(transparent)]
     History(#[from] HistoryError),
-    #[error("this process executes no run")]
+    #[error("this process executes no run; `/` lists those of the store")]
     NoneLive,
-    #[error("the run has not begun")]
+    #[error("the run has not begun; its page shows it as soon as it has")]
     NotBegun,
     #[error(
         "the run is one of `fanout retrain`, which searches nothing: `fanout show` tells its scores"

@@ -14,18 +14,24 @@ use crate::report::page::{Parameter, shown};
 /// The most candidates of a target that are told: as many points as a chart can show.
 const KEPT: usize = 2_000;
 
+/// The most of all targets.
+const ALL: usize = 8_000;
+
 /// The most targets whose candidates are told.
 const TARGETS: usize = 64;
 
 /// The most hyper-parameters that are told.
 const PARAMS: usize = 32;
 
+/// A candidate whose splits are all done.
 #[derive(Clone, Debug)]
-struct Scored {
-    index: usize,
-    mean: Option<f64>,
-    std: Option<f64>,
-    params: Arc<Params>,
+pub(super) struct Scored {
+    pub(super) index: usize,
+    pub(super) mean: Option<f64>,
+    pub(super) std: Option<f64>,
+    /// Seconds of one of its fits.
+    pub(super) fit_time: Option<f64>,
+    pub(super) params: Arc<Params>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +41,8 @@ struct Target {
     /// The only trainer, where there is one.
     trainer: String,
     splits: usize,
+    /// The most candidates.
+    most: usize,
     seen: usize,
     candidates: Vec<Scored>,
 }
@@ -56,27 +64,21 @@ impl ScoredCandidates {
         trainer: &str,
         splits: usize,
     ) {
+        let most = (ALL / names.len().clamp(1, TARGETS)).min(KEPT);
         let names = names.iter().zip(metrics).take(TARGETS);
         let targets = names.map(|(name, metric)| Target {
             name: name.clone(),
             metric: metric.clone(),
             trainer: trainer.to_owned(),
             splits,
+            most,
             ..Target::default()
         });
         self.targets = targets.collect();
     }
 
     /// Records a candidate.
-    pub(super) fn add(
-        &mut self,
-        version: u64,
-        target: usize,
-        index: usize,
-        mean: Option<f64>,
-        std: Option<f64>,
-        params: Arc<Params>,
-    ) {
+    pub(super) fn add(&mut self, version: u64, target: usize, scored: Scored) {
         let Some(target) = self.targets.get_mut(target) else {
             return;
         };
@@ -86,20 +88,15 @@ impl ScoredCandidates {
         if let Some(known) = target
             .candidates
             .iter_mut()
-            .find(|known| known.index == index)
+            .find(|known| known.index == scored.index)
         {
-            (known.mean, known.std) = (mean, std);
+            *known = scored;
             target.seen -= 1;
             return;
         }
-        target.candidates.push(Scored {
-            index,
-            mean,
-            std,
-            params,
-        });
-        if target.candidates.len() > KEPT {
-            thin(&mut target.candidates);
+        target.candidates.push(scored);
+        if target.candidates.len() > target.most {
+            thin(&mut target.candidates, target.most / 2);
         }
     }
 
@@ -125,10 +122,10 @@ impl ScoredCandidates {
     }
 }
 
-/// Halves what is not among the best half.
-fn thin(candidates: &mut Vec<Scored>) {
+/// Halves what is not among the `best`.
+fn thin(candidates: &mut Vec<Scored>, best: usize) {
     sort(candidates);
-    let rest = candidates.split_off(KEPT / 2);
+    let rest = candidates.split_off(best);
     candidates.extend(rest.into_iter().step_by(2));
 }
 
@@ -200,7 +197,7 @@ fn document(target: &Target) -> Value {
             "mean": by_metric(column(&|one| one.mean.into())),
             "std": by_metric(column(&|one| one.std.into())),
             "rank": by_metric(ranks.into()),
-            "fit_time": column(&|_| Value::Null),
+            "fit_time": column(&|one| one.fit_time.into()),
         },
         "best": best.map(|best| best.index),
         "one_standard_error": within,
@@ -229,19 +226,29 @@ mod tests {
         )
     }
 
+    fn candidate(index: usize, mean: Option<f64>, params: Arc<Params>) -> Scored {
+        Scored {
+            index,
+            mean,
+            std: mean.map(|_| 0.04),
+            fit_time: Some(index as f64),
+            params,
+        }
+    }
+
     #[test]
     fn candidates_are_columns_the_best_first_and_the_near_ones_named() {
         let mut scored = scored();
         let lasso = params(&[("trainer", "lasso".into()), ("alpha", json!(0.001))]);
         let more = params(&[("trainer", "lasso".into()), ("alpha", json!(10))]);
         let tree = params(&[("trainer", "tree".into()), ("depth", json!(3))]);
-        scored.add(1, 0, 0, Some(0.7), Some(0.04), lasso);
-        scored.add(2, 0, 1, None, None, more);
-        scored.add(3, 0, 2, Some(0.69), Some(0.04), tree);
+        scored.add(1, 0, candidate(0, Some(0.7), lasso));
+        scored.add(2, 0, candidate(1, None, more));
+        scored.add(3, 0, candidate(2, Some(0.69), tree));
         let deep = params(&[("trainer", "tree".into()), ("depth", Value::Null)]);
-        scored.add(4, 0, 3, Some(0.6), Some(0.04), deep);
+        scored.add(4, 0, candidate(3, Some(0.6), Arc::clone(&deep)));
         // Told again by a run that went on.
-        scored.add(5, 0, 3, Some(0.61), Some(0.04), params(&[]));
+        scored.add(5, 0, candidate(3, Some(0.61), deep));
         assert_eq!((scored.seen(), scored.changed()), (4, 5));
         let document = scored.document();
         let target = &document["targets"][0];
@@ -256,6 +263,7 @@ mod tests {
             candidates["params"]["alpha"],
             json!([0.001, null, null, 10])
         );
+        assert_eq!(candidates["fit_time"], json!([0.0, 2.0, 3.0, 1.0]));
         // 0.04 / √(5 - 1) = 0.02
         assert_eq!(target["one_standard_error"], json!([0, 2]));
         assert_eq!(target["best"], 0);
@@ -276,7 +284,7 @@ mod tests {
         for index in 0..50_000 {
             let mean = f64::from(index as u32 * 7919 % 50_021) / 50_021.0;
             let params = params(&[("C", json!(10_f64.powi((index % 7) as i32 - 3)))]);
-            scored.add(index as u64 + 1, 0, index, Some(mean), Some(0.0), params);
+            scored.add(index as u64 + 1, 0, candidate(index, Some(mean), params));
             assert!(scored.targets[0].candidates.len() <= KEPT);
         }
         let document = scored.document();

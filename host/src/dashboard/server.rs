@@ -23,6 +23,7 @@ use super::feed::Followed;
 use super::metrics;
 use super::runs::{Runs, RunsError};
 use crate::exposition::CONTENT_TYPE;
+use crate::serving::HEAD;
 use crate::task::microseconds;
 
 /// The least time between two messages to a page: what a person can follow.
@@ -59,7 +60,9 @@ pub(super) fn router(served: Arc<Served>) -> Router {
         .route("/login", get(async || page(assets::LOGIN)))
         .route(
             "/login",
-            post(log_in).layer(DefaultBodyLimit::max(LOGIN_BYTES)),
+            post(log_in)
+                .layer(DefaultBodyLimit::max(LOGIN_BYTES))
+                .layer(middleware::from_fn(soon)),
         )
         .route("/assets/{*name}", get(asset))
         .route("/metrics", get(numbers))
@@ -77,6 +80,12 @@ pub(super) fn router(served: Arc<Served>) -> Router {
 async fn numbers(State(served): State<Arc<Served>>) -> Response {
     let page = metrics::page(&served.runs.states());
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response()
+}
+
+/// Answers what is sent in time.
+async fn soon(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(HEAD, next.run(request)).await;
+    answer.unwrap_or_else(|_| plain(StatusCode::REQUEST_TIMEOUT, "the token came too slowly"))
 }
 
 /// Refuses what is not granted, and marks every answer.

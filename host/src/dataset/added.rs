@@ -118,6 +118,7 @@ impl Prepared {
                 value: 1,
                 exact: false,
             },
+            range: None,
         };
         prepared.summary.columns.insert(place, summary);
         prepared

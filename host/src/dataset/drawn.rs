@@ -51,6 +51,21 @@ pub enum DrawnError {
     NoRows,
 }
 
+impl DrawnError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Source(error) => error.remedy(),
+            Self::Stored(_) => Some("run the plan again: what is missing or damaged is made again"),
+            Self::Column(_) | Self::Parquet(_) => Some(
+                "bring rows as the model was trained on; `fanout model show` lists its columns",
+            ),
+            Self::NoFeature(_) => Some("`fanout model show` lists its features"),
+            Self::NoRows => Some("name a source with rows"),
+        }
+    }
+}
+
 /// Rows, as a model reads them.
 #[derive(Clone, Debug)]
 pub struct DrawnRows {

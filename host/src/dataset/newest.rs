@@ -27,8 +27,7 @@ pub enum NewestError {
     },
     /// The column has no order of time.
     #[error(
-        "the column `{name}` of {source_name} has the type `{found}`, and tells no newest rows; \
-         name one of numbers, dates or times"
+        "the column `{name}` of {source_name} has the type `{found}`, and tells no newest rows"
     )]
     NotATime {
         /// The source's first file.
@@ -59,6 +58,19 @@ pub enum NewestError {
         /// All rows.
         rows: usize,
     },
+}
+
+impl NewestError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoTime { .. } | Self::NotATime { .. } => {
+                "name a column of numbers, dates or times with `--time`"
+            }
+            Self::TooFew { .. } => "hold out more with `--holdout`, or wait for more rows",
+            Self::NoneLeft { .. } => "hold out fewer rows with `--holdout`",
+        }
+    }
 }
 
 /// The files that a model was trained on.

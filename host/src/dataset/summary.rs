@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::encode::EncodedBatch;
 use super::statistics::{self, ColumnStatistics, DuplicateRows, KeyOrder};
 
+use super::range::ValueRange;
 use super::reads::{ReadColumn, Reads};
 use super::statistics::{Count, RowSample};
 use super::warning::Warning;
@@ -60,6 +61,8 @@ pub struct ColumnSummary {
     pub missing: u64,
     /// The number of distinct values.
     pub distinct: Count,
+    /// The least and the greatest value of numbers and dates, as texts.
+    pub range: Option<[String; 2]>,
 }
 
 /// Statistics of a class.
@@ -76,6 +79,7 @@ pub struct ClassSummary {
 pub(super) struct SummaryBuilder {
     rows: u64,
     statistics: Vec<ColumnStatistics>,
+    ranges: Vec<ValueRange>,
     duplicates: DuplicateRows,
     sample: RowSample,
     classes: Vec<u64>,
@@ -97,6 +101,7 @@ impl SummaryBuilder {
         Self {
             rows: 0,
             statistics: (0..columns).map(|_| ColumnStatistics::new(limit)).collect(),
+            ranges: vec![ValueRange::default(); columns],
             duplicates: DuplicateRows::new(HASHES, rows.min(HASHES)),
             sample: RowSample::new(columns),
             classes: Vec::new(),
@@ -129,12 +134,13 @@ impl SummaryBuilder {
         self.hashes.clear();
         self.hashes.resize(rows, 0);
         let columns = batch.columns.par_iter().zip(&mut self.statistics);
-        columns
-            .zip(&mut self.keys)
-            .for_each(|((column, statistics), keys)| {
+        columns.zip(&mut self.ranges).zip(&mut self.keys).for_each(
+            |(((column, statistics), range), keys)| {
+                range.update(column);
                 statistics::value_keys(column, keys);
                 statistics.update(keys, &classes[..rows]);
-            });
+            },
+        );
         let keys = &self.keys;
         self.hashes
             .par_chunks_mut(HASHED)
@@ -155,10 +161,12 @@ impl SummaryBuilder {
             .columns
             .iter()
             .zip(&self.statistics)
+            .zip(&self.ranges)
             .zip(read)
-            .map(|((column, statistics), read)| ColumnSummary {
+            .map(|(((column, statistics), range), read)| ColumnSummary {
                 name: column.name.clone(),
                 role: column.role,
+                range: range.shown(&read.reads, &read.source_type),
                 source_type: read.source_type,
                 reads: read.reads,
                 example: read.example,

@@ -60,6 +60,20 @@ pub enum WriteError {
     Parquet(#[source] ParquetError),
 }
 
+impl WriteError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Temporary(_) => {
+                "make room there, or name another folder with `TMPDIR`, and run again"
+            }
+            Self::Parquet(_) => {
+                "leave out columns until it goes, and report the one with which it does not"
+            }
+        }
+    }
+}
+
 impl From<ParquetError> for WriteError {
     fn from(error: ParquetError) -> Self {
         match error {

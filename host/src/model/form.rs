@@ -76,6 +76,20 @@ pub enum ModelFileError {
 }
 
 impl ModelFileError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "name a model that is there, such as `results/model.fanout`",
+            Self::Other { .. } => {
+                "name the file `model.fanout` of a run's results, or one of `fanout retrain`"
+            }
+            Self::Version { .. } | Self::Form { .. } => "use the version of fanout that wrote it",
+            Self::Damaged { .. } => "copy it again from where it was made",
+        }
+    }
+}
+
+impl ModelFileError {
     pub(super) fn damaged(path: &Path, what: impl Into<String>) -> Self {
         Self::Damaged {
             path: path.to_owned(),

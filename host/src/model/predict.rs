@@ -16,6 +16,7 @@ use super::combination::{Combination, Uncombined};
 use super::predictions::whole;
 use crate::dataset::{DatasetError, DrawnError, RowSource};
 use crate::digest::Digest;
+use crate::error::THREADS;
 use crate::sandbox::{Guest, Instance, THREAD_STACK};
 use crate::task::{Cancel, TaskFault, TaskLimits};
 
@@ -50,6 +51,26 @@ pub enum PredictError {
     /// A thread can't be started.
     #[error("can't start the threads that predict")]
     Threads(#[source] std::io::Error),
+}
+
+impl PredictError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Rows(error) => error.remedy(),
+            Self::Guest(fault) => fault.remedy(),
+            Self::Output(_) => Some("make room there or the folder writable, or name another file"),
+            Self::Drawn(error) => error.remedy(),
+            Self::ClassesAlone => {
+                Some("take a model that predicts one of both, such as a `logistic_regression`")
+            }
+            Self::SameName { .. } => Some(
+                "predict with the files of the members: each target has one in its own folder of \
+                 the results",
+            ),
+            Self::Threads(_) => Some(THREADS),
+        }
+    }
 }
 
 /// A model in the guest that reads it.

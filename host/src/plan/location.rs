@@ -172,8 +172,10 @@ impl Servers {
             let schemes = schemes.join("` or `");
             let message = format!("{noun} is a URL that begins with `{schemes}`");
             let bare = !url.contains("://");
-            found.note(place, message).hint =
-                bare.then(|| format!("write `{}{url}`", self.schemes[0]));
+            found.note(place, message).hint(match bare {
+                true => format!("write `{}{url}`", self.schemes[0]),
+                false => format!("write `{form}`"),
+            });
             return None;
         };
         let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);

@@ -90,7 +90,8 @@ impl Form for ScoreForm {
             }
             Content::List(_) => {
                 let message = "an item of `scoring` is a metric's name, or a map, not a list";
-                cx.note(node.place, message);
+                let hint = "write such as `f1`, or `{metric: f1, params: {average: macro}}`";
+                cx.note(node.place, message).hint(hint);
                 return None;
             }
         }
@@ -105,7 +106,9 @@ impl Form for ScoreForm {
             return None;
         }
         if let Err(message) = info.with(&params) {
-            cx.note(node.get(&["params"]).unwrap_or(metric).place, message);
+            let place = node.get(&["params"]).unwrap_or(metric).place;
+            cx.note(place, message)
+                .hint("`fanout metrics` lists the parameters of each metric");
             return None;
         }
         let mut score = Score::new(info.name, params);

@@ -68,8 +68,11 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
+    use fanout_contract::Role;
+
     use super::*;
     use crate::digest::Digest;
+    use crate::run::data_summary::DataColumn;
     use crate::run::event::Listeners;
     use crate::run::event::example::run_started;
     use crate::store::Key;
@@ -103,12 +106,22 @@ mod tests {
 
     fn events() -> Vec<Event> {
         let key = Key::plan(&Digest::of(b"run"));
+        let column = DataColumn {
+            name: "minutes".to_owned(),
+            role: Role::Feature,
+            reads: "number".to_owned(),
+            missing: 1,
+            distinct: 9,
+            exact: true,
+            range: Some(["0".to_owned(), "8.5".to_owned()]),
+        };
         vec![
             Event::DatasetPrepared {
                 rows: 10,
                 features: 2,
                 reused: false,
                 wall: Duration::from_millis(1500),
+                columns: vec![column],
             },
             Event::ObjectRepaired { key: key.clone() },
             Event::ResultDamaged { key },
@@ -134,6 +147,7 @@ mod tests {
                 candidate: 4,
                 mean: Some(0.5),
                 std: None,
+                fit_time: Some(0.25),
                 params: Arc::new([("max_depth".to_owned(), 4.into())].into()),
             },
             run_started(75),

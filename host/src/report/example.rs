@@ -130,6 +130,7 @@ fn data() -> DataSummary {
         missing: 3,
         distinct: 12,
         exact: true,
+        range: matches!(reads, "number").then(|| ["0".to_owned(), "12".to_owned()]),
     };
     let class = |label: &str, rows| DataClass {
         label: label.to_owned(),

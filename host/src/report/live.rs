@@ -222,6 +222,7 @@ impl RunState {
                 mean,
                 std,
                 params,
+                ..
             } => {
                 let Some(target) = self.targets.get_mut(*target) else {
                     return;

@@ -14,13 +14,13 @@ use console::Term;
 
 use super::human::{count, counted, duration, score};
 use super::live::Phase;
+use super::said::{Said, Severity, phase, said};
 use super::terminal::Style;
 use crate::queue::message::shown;
 use crate::run::event::{Event, Listener, StampedEvent};
-use crate::store::Key;
 use crate::task::{TaskFault, microseconds};
 use live_view::LiveView;
-use view::{rough, said_of};
+use view::rough;
 
 /// Without a terminal: the least time between two lines on the fits.
 const LEAST_INTERVAL: Duration = Duration::from_secs(2);
@@ -148,19 +148,6 @@ impl Progress {
         }
     }
 
-    fn warn_of_unproven(&mut self, key: &Key) {
-        self.unproven += 1;
-        if self.unproven <= UNPROVEN {
-            self.say(&format!(
-                "warning: `{key}` in the store carries no valid HMAC; its fits are made again. \
-                 Its writer had another `FANOUT_STORE_KEY`, or none"
-            ));
-        } else if self.unproven == UNPROVEN + 1 {
-            // With another key these are all parts of the store.
-            self.say("warning: there are more parts without a valid HMAC");
-        }
-    }
-
     /// Says what goes on, on a terminal, instead of the run's own words, or no more.
     pub fn note(&self, note: Option<String>) {
         if let Form::Live(view) = &self.form {
@@ -170,71 +157,8 @@ impl Progress {
 
     /// Takes in an event that happened at `now`, in microseconds.
     fn on_event_at(&mut self, event: &Event, worker: Option<&str>, now: u64) {
-        let worker = worker.unwrap_or("?");
+        let is_plain = matches!(self.form, Form::Plain { .. });
         match event {
-            Event::DatasetPrepared {
-                rows,
-                features,
-                reused,
-                wall,
-            } => {
-                let rows = counted(usize::try_from(*rows).unwrap_or(usize::MAX), "row");
-                let wall = duration(*wall);
-                let how = if *reused {
-                    "found in the store in"
-                } else {
-                    "prepared in"
-                };
-                self.say(&format!(
-                    "dataset: {rows} x {}, {how} {wall}",
-                    counted(*features, "feature")
-                ));
-            }
-            Event::PlanWarned { message } | Event::DatasetWarned { message } => {
-                self.say(&format!("warning: {message}"))
-            }
-            Event::ObjectRepaired { key } => self.say(&format!(
-                "warning: `{key}` in the store was damaged and was written again"
-            )),
-            Event::ResultDamaged { key } => self.say(&format!(
-                "warning: `{key}` in the store is damaged; its fits are made again"
-            )),
-            Event::ResultUnproven { key } => self.warn_of_unproven(key),
-            Event::ResultDiffered { key } => self.say(&format!(
-                "warning: `{key}` in the store has other scores than were made now; \
-                 the trainer is not deterministic"
-            )),
-            Event::RunStarted {
-                targets,
-                candidates,
-                splits,
-                fits,
-                tasks,
-                workers,
-                metric,
-                ..
-            } => {
-                metric.clone_into(&mut self.metric);
-                if *fits == 0 {
-                    return self.start(0, now);
-                }
-                self.say(&format!(
-                    "{}: {} x {}, in {} on {}",
-                    counted(*fits, "fit"),
-                    counted(*candidates, "candidate"),
-                    match targets {
-                        1 => counted(*splits, "split"),
-                        several => format!(
-                            "{}, of {}",
-                            counted(*splits, "split"),
-                            counted(*several, "target")
-                        ),
-                    },
-                    counted(*tasks, "task"),
-                    counted(*workers, "worker"),
-                ));
-                self.start(*fits, now);
-            }
             Event::TaskFinished {
                 fits,
                 fault,
@@ -242,86 +166,74 @@ impl Progress {
                 best,
                 ..
             } => self.advance(*fits, fault.as_ref(), *reused, *best, now),
-            Event::SharingFailed { message } => self.say(&format!(
-                "warning: the decoded dataset can't be shared, so that every worker decodes it: \
-                 {message}"
-            )),
-            Event::WorkerJoined { slots } => {
-                let slots = counted(*slots, "task");
-                self.say(&format!("worker {worker} joined, for {slots} at a time"));
+            Event::RunStarted { fits, metric, .. } => {
+                metric.clone_into(&mut self.metric);
+                if *fits > 0 {
+                    self.tell(event, worker);
+                }
+                self.start(*fits, now);
             }
-            Event::WorkerLeft { silent } => self.say(&match silent {
-                true => format!("worker {worker} does not answer; others get its tasks"),
-                false => format!("worker {worker} left"),
-            }),
-            Event::WorkersAwaited => self.say(
-                "no worker takes tasks; waiting for one (`fanout worker --nats URL --store URL`)",
-            ),
+            Event::ResultUnproven { .. } => {
+                self.unproven += 1;
+                if self.unproven <= UNPROVEN {
+                    self.tell(event, worker);
+                } else if self.unproven == UNPROVEN + 1 {
+                    // With another key these are all parts of the store.
+                    self.say("warning: there are more parts without a valid HMAC");
+                }
+            }
             Event::TaskReturned { reason } => {
                 // A store that fails is the reason of every task.
                 let many = self.returned.len() >= RETURNED;
+                let worker = worker.unwrap_or("?");
                 if !many && self.returned.insert(format!("{worker}: {reason}")) {
-                    self.say(&format!("worker {worker} returned a task: {reason}"));
+                    self.tell(event, Some(worker));
                 }
             }
-            Event::TaskCopied { endpoint } => {
-                let who = match endpoint {
-                    Some(url) => format!("the endpoint `{url}`"),
-                    None => format!("worker {worker}"),
-                };
-                self.say(&format!(
-                    "{who} takes far longer for a task than others for theirs; another one gets \
-                     it, too"
-                ));
-            }
-            Event::QueueConnected => self.say("NATS is connected again"),
-            Event::QueueDisconnected => self.say("NATS is not connected; waiting for it"),
-            Event::RunFinished { .. } if self.fits == 0 => {}
+            // On a terminal the report that follows says as much.
             Event::RunFinished { wall } => {
-                // On a terminal the report that follows says as much.
-                if let Form::Plain { .. } = self.form {
+                if is_plain && self.fits > 0 {
                     let text = self.state(&format!(" in {}", duration(*wall)));
                     self.say(&text);
                 }
             }
             // Nothing was searched.
-            Event::RefitStarted if self.fits == 0 => self.tell(&Phase::Fitting),
-            Event::RefitStarted => self.tell(&Phase::Refitting),
-            Event::EnsembleStarted => self.tell(&Phase::Selecting),
-            Event::MembersRefitStarted { members } => {
-                self.tell(&Phase::RefittingMembers { members: *members });
-            }
-            Event::SecondStageStarted => self.tell(&Phase::SecondStage),
-            Event::ExplanationStarted => self.tell(&Phase::Explaining),
-            Event::OuterFitsStarted { fits } => self.tell(&Phase::OuterFits { fits: *fits }),
-            Event::PartsStarted { parts } => {
-                if let Form::Plain { .. } = self.form {
-                    self.say(&format!("fitting {} of models", counted(*parts, "part")));
+            Event::RefitStarted if self.fits == 0 => {
+                if is_plain {
+                    self.say(&phase(&Phase::Fitting));
                 }
             }
-            Event::EventsLost { events, reason } => self.say(&format!(
-                "warning: the store lacks {} of this run, for those who follow it there: {reason}",
-                counted(usize::try_from(*events).unwrap_or(usize::MAX), "event")
-            )),
-            Event::TaskStarted { .. }
-            | Event::PartStarted { .. }
-            | Event::PartFinished { .. }
-            | Event::CandidateScored { .. }
-            | Event::RunClosed { .. }
-            | Event::BaselineFinished { .. }
-            | Event::OuterFitFinished { .. } => {}
+            // On a terminal it shows what is done after the search.
+            Event::RefitStarted
+            | Event::EnsembleStarted
+            | Event::MembersRefitStarted { .. }
+            | Event::SecondStageStarted
+            | Event::ExplanationStarted
+            | Event::OuterFitsStarted { .. }
+            | Event::PartsStarted { .. } => {
+                if is_plain {
+                    self.tell(event, worker);
+                }
+            }
             Event::RunInterrupted { .. } => {
                 // The run's error says how many fits are done. Tasks that still end
                 // change nothing of it.
                 self.form = Form::Quiet;
             }
+            // The run's error says why.
+            Event::RunClosed { .. } => {}
+            other => self.tell(other, worker),
         }
     }
 
-    /// Says what is done after the search; on a terminal it shows.
-    fn tell(&mut self, phase: &Phase) {
-        if let Form::Plain { .. } = self.form {
-            self.say(&said_of(phase));
+    fn tell(&mut self, event: &Event, worker: Option<&str>) {
+        match said(event, worker) {
+            Some(Said {
+                text,
+                severity: Severity::Warning,
+            }) => self.say(&format!("warning: {text}")),
+            Some(Said { text, .. }) => self.say(&text),
+            None => {}
         }
     }
 

@@ -196,6 +196,7 @@ impl Listener for Telemetry {
                 features,
                 reused,
                 wall,
+                ..
             } => {
                 self.begin(before(wall));
                 let span = self

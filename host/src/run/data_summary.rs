@@ -2,10 +2,11 @@
 //! [`Summary`](super::summary::Summary) keeps it.
 
 use fanout_contract::{Learning, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
-use crate::dataset::Prepared;
+use crate::dataset::{ColumnSummary, Prepared};
 
 /// The most columns that are told. Threat: a summary of megabytes for each run.
 const COLUMNS: usize = 200;
@@ -34,12 +35,13 @@ pub struct DataSummary {
 }
 
 /// A column of the table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataColumn {
     /// Its name.
     pub name: String,
     /// Feature or target.
+    #[schemars(with = "String")]
     pub role: Role,
     /// As what it is read, in words.
     pub reads: String,
@@ -49,6 +51,10 @@ pub struct DataColumn {
     pub distinct: u64,
     /// Whether that number is no estimate.
     pub exact: bool,
+    /// The least and the greatest value of numbers and dates; null of what has no order, and
+    /// in stores of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[String; 2]>,
 }
 
 /// A class of the target.
@@ -61,19 +67,30 @@ pub struct DataClass {
     pub rows: u64,
 }
 
-impl DataSummary {
-    /// The summary of a dataset that was prepared.
-    pub fn new(prepared: &Prepared) -> Self {
-        let summary = &prepared.summary;
-        let columns = summary.columns.iter().take(COLUMNS);
-        let columns = columns.map(|column| DataColumn {
+impl DataColumn {
+    fn new(column: &ColumnSummary) -> Self {
+        Self {
             name: column.name.clone(),
             role: column.role,
             reads: column.reads.to_string(),
             missing: column.missing,
             distinct: column.distinct.value,
             exact: column.distinct.exact,
-        });
+            range: column.range.clone(),
+        }
+    }
+
+    /// The first 200 columns of a table: its features, and then all of its targets.
+    pub fn of_table(prepared: &Prepared) -> Vec<Self> {
+        let columns = prepared.summary.columns.iter();
+        columns.take(COLUMNS).map(Self::new).collect()
+    }
+}
+
+impl DataSummary {
+    /// The summary of a dataset that was prepared.
+    pub fn new(prepared: &Prepared) -> Self {
+        let summary = &prepared.summary;
         let mut most: Vec<usize> = (0..summary.classes.len()).collect();
         most.sort_by_key(|class| std::cmp::Reverse(summary.classes[*class].rows));
         most.truncate(CLASSES);
@@ -88,7 +105,7 @@ impl DataSummary {
             features: prepared.features(),
             search_rows: Some(prepared.search_rows),
             duplicates: Some(summary.duplicates.value),
-            columns: columns.collect(),
+            columns: DataColumn::of_table(prepared),
             classes: classes.collect(),
         }
     }

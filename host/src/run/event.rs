@@ -13,6 +13,7 @@ use fanout_contract::Params;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::data_summary::DataColumn;
 use crate::digest::Digest;
 use crate::store::Key;
 use crate::task::{TaskFault, microseconds};
@@ -33,6 +34,9 @@ pub enum Event {
         #[serde(with = "seconds")]
         #[schemars(with = "f64")]
         wall: Duration,
+        /// The first 200 columns, features first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<DataColumn>,
     },
     /// The data has a property that its user should know. The run goes on.
     DatasetWarned {
@@ -74,6 +78,10 @@ pub enum Event {
         /// By target: its column.
         #[serde(default)]
         target_names: Vec<String>,
+        /// By target: the id of its run. Empty in logs of before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(with = "Vec<String>")]
+        target_runs: Vec<Digest>,
         /// The trainers of all targets, each once.
         #[serde(default)]
         trainers: Vec<Arc<str>>,
@@ -204,6 +212,9 @@ pub enum Event {
         mean: Option<f64>,
         /// Their standard deviation.
         std: Option<f64>,
+        /// Seconds of one of its fits, as `mean_fit_time` of `cv_results`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fit_time: Option<f64>,
         /// Its searched hyper-parameters, with the trainer where there are several.
         #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
         params: Arc<Params>,

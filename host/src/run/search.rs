@@ -70,11 +70,14 @@ pub struct Search<'a> {
 /// no baseline, or one of its fits failed, which is no failure of the search.
 pub type Searched = (SearchResults, Option<BaselineScores>);
 
-/// Runs every task of several searches on `pool`, and reduces the scores of each. `run` is
-/// the run of the first.
+/// Runs every task of several searches on `pool`, and reduces the scores of each. `runs` are
+/// their ids.
+///
+/// # Panics
+/// If there is no search.
 pub fn search<E>(
     searches: &[Search<'_>],
-    run: Digest,
+    runs: &[Digest],
     pool: &dyn Pool<Error = E>,
     cancel: &Cancel,
     listeners: &mut Listeners<'_>,
@@ -83,8 +86,8 @@ pub fn search<E>(
     let fits = expansions().map(Expansion::fits).sum();
     let tasks = JointTasks::new(expansions().collect());
     let outline = Outline::new(searches);
-    listeners.emit(outline.started(searches, run, pool.workers()));
-    tracing::info!(%run, fits, tasks = tasks.len(), "the search begins");
+    listeners.emit(outline.started(searches, runs, pool.workers()));
+    tracing::info!(run = %runs[0], fits, tasks = tasks.len(), "the search begins");
     let started = Instant::now();
     let boards = searches.iter();
     let boards = boards.map(|search| Boards::new(search.expansion, search.plan));
@@ -170,6 +173,7 @@ pub fn search<E>(
                 candidate: candidate as usize,
                 mean: finite(mean),
                 std: finite(std),
+                fit_time: finite(board.mean_time(candidate)),
                 params: Arc::new(expansion.candidates.get(candidate as usize)),
             });
         }

@@ -65,6 +65,18 @@ pub enum CacheError {
     },
 }
 
+impl CacheError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Foreign { .. } | Self::Writable { .. } => None,
+            Self::Unusable { .. } => Some(
+                "make room there or the folder writable, or name another one with `FANOUT_CACHE`",
+            ),
+        }
+    }
+}
+
 /// A folder of compiled guests, which its user alone can write.
 #[derive(Clone, Debug)]
 pub struct Cache {

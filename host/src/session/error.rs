@@ -1,11 +1,13 @@
 //! [`SessionError`]: why a plan was not executed to its end, with its kind and
 //! what the user can do.
 
+mod hint;
+
 use std::path::PathBuf;
 
 use fanout_contract::Fault;
 
-use crate::dataset::{DatasetError, NewestError, SourceError, WriteError};
+use crate::dataset::{DatasetError, SourceError, WriteError};
 use crate::digest::Digest;
 use crate::error::{ErrorKind, chained};
 use crate::model::{CompositeError, ExportError, ModelFileError, PredictError, ServedError};
@@ -286,121 +288,6 @@ impl SessionError {
             Self::Files(_) => ErrorKind::Internal,
         }
     }
-
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Python(error) => return error.hint(),
-            Self::GuestFile { .. } => {
-                "name a component file that is there: in a plan, `guest` is a path beside the plan, \
-                 and an embedded trainer needs none"
-            }
-            Self::Guest {
-                source: GuestError::NotWasm | GuestError::Module,
-                ..
-            }
-            | Self::Sandbox(GuestError::NotWasm | GuestError::Module) => {
-                "`fanout guest component MODULE COMPONENT` makes a component of the module that a \
-                 compiler wrote"
-            }
-            Self::ModelFile(ModelFileError::Version { .. } | ModelFileError::Form { .. }) => {
-                "use the version of fanout that wrote it"
-            }
-            Self::ModelFile(ModelFileError::Damaged { .. }) => {
-                "copy it again from where it was made"
-            }
-            Self::Composite(error) => error.remedy(),
-            Self::ModelGuest { .. } => {
-                "name its component file with `--guest`, or make it again with `fanout guest \
-                 python` if it is of scikit-learn; a run without `--without-guest` writes it into \
-                 the model"
-            }
-            Self::ModelLost => "run the plan again",
-            Self::SecondDataset(_) => "run again: what is missing or damaged is made again",
-            Self::NoEnsemble { .. } => {
-                "the failures and the scores that are not defined say why; remove `ensemble` to \
-                 have the best candidate"
-            }
-            Self::Chain { failure, .. } => return failure.hint.clone(),
-            Self::NoPartition { .. } => "use splits such as `k_fold`, or remove `dataset.chain`",
-            Self::Retrain(RetrainError::NoSource) => {
-                "name the data with `--source`; models of runs of this version say it themselves"
-            }
-            Self::Retrain(RetrainError::Chained { .. }) => {
-                "a chain is fitted as a whole: run its plan on these data"
-            }
-            Self::Retrain(RetrainError::Classes { .. }) => {
-                "a model of other classes is another model: run the plan on these data"
-            }
-            Self::Retrain(RetrainError::Undefined { .. }) => {
-                "hold out more rows with `--holdout`, so that all classes are among them"
-            }
-            Self::Dataset(DatasetError::Newest(error)) => match error {
-                NewestError::TooFew { .. } => {
-                    "hold out more with `--holdout`, or wait for more rows"
-                }
-                NewestError::NoneLeft { .. } => "hold out fewer rows with `--holdout`",
-                NewestError::NoTime { .. } | NewestError::NotATime { .. } => return None,
-            },
-            Self::Predict(PredictError::SameName { .. }) => {
-                "predict with the files of the members: each target has one in its own folder of \
-                 the results"
-            }
-            Self::Predict(PredictError::Guest(fault)) => return fault.remedy().map(Into::into),
-            Self::Export(ExportError::Guest(fault)) => return fault.remedy().map(Into::into),
-            Self::Served(ServedError::Guests { .. }) => {
-                "export the members one by one, or search trainers of one guest: `fanout guest \
-                 list` says which guest offers what"
-            }
-            Self::Served(ServedError::SameName { .. }) => {
-                "export the models of the targets one by one: each has a file in its own folder \
-                 of the results"
-            }
-            Self::Served(ServedError::Guest | ServedError::Alone { .. }) => {
-                "run the plan again with this version of fanout, and export that model"
-            }
-            Self::ModelFile(_) | Self::Predict(_) | Self::Export(_) | Self::Served(_) => {
-                return None;
-            }
-            Self::Plan(_) | Self::Guest { .. } | Self::Sandbox(_) => return None,
-            Self::Dataset(DatasetError::Write(WriteError::Temporary(_))) => {
-                "make room there, or name another folder with `TMPDIR`, and run again"
-            }
-            Self::Dataset(
-                DatasetError::Store(error) | DatasetError::Source(SourceError::Store(error)),
-            )
-            | Self::Store(error)
-            | Self::Predictions(PredictionsError::Store(error)) => {
-                return error.remedy().map(Into::into);
-            }
-            Self::Dataset(_) | Self::Assessment(_) => return None,
-            Self::Predictions(_) => "run again: what is missing or damaged is made again",
-            Self::Pool(error) | Self::Search(SearchError::Pool(error)) => return pool_hint(error),
-            Self::UnsharedStore => "use a bucket, or a folder that all of them have",
-            Self::TokenMissing { .. } => "`pool.token_env` names it: it holds the endpoint's token",
-            Self::TokenMalformed { .. } => {
-                "a token is one word of ASCII characters, without `Bearer`"
-            }
-            Self::TokenExposed { .. } => {
-                "use `https://`, or set `pool.insecure: true` where nobody else is on the way"
-            }
-            Self::Search(
-                SearchError::Raised { fault, .. } | SearchError::AllFailed { fault, .. },
-            )
-            | Self::Refit(fault)
-            | Self::Member { fault, .. }
-            | Self::SecondStage(fault)
-            | Self::Explanation(fault) => return fault.remedy().map(Into::into),
-            Self::Search(SearchError::Interrupted { .. }) => {
-                "the same command goes on where this one stopped"
-            }
-            Self::Files(_) => {
-                "make room there or the folder writable, or name another with `--output`, and \
-                 run again: every fit is kept in the store"
-            }
-        };
-        Some(hint.to_owned())
-    }
 }
 
 fn pool_kind(error: &PoolError) -> ErrorKind {
@@ -413,22 +300,4 @@ fn pool_kind(error: &PoolError) -> ErrorKind {
         | PoolError::Authority { .. }
         | PoolError::Unsigned { .. } => ErrorKind::Pool,
     }
-}
-
-fn pool_hint(error: &PoolError) -> Option<String> {
-    let hint = match error {
-        PoolError::Store(error) => return error.remedy().map(Into::into),
-        PoolError::Missing { .. } => "run again: what is missing is made again",
-        PoolError::Endpoint(error) => return Some(error.remedy().into()),
-        PoolError::Queue(error) => error.remedy(),
-        PoolError::AllReturned { .. } => {
-            "repair what the workers report; the same command goes on where it stopped"
-        }
-        PoolError::Unsigned { .. } => "set `pool.data: body`, or use a store of a cloud",
-        PoolError::Worker(_)
-        | PoolError::Client(_)
-        | PoolError::OtherGuest
-        | PoolError::Authority { .. } => return None,
-    };
-    Some(hint.to_owned())
 }

@@ -14,6 +14,7 @@ use crate::dataset::{Arrivals, HoldNewest, Prepared, TrainedFiles, Truth, Warnin
 use crate::digest::Digest;
 use crate::model::{Model, ModelFile, ModelHead};
 use crate::plan::{CheckedPlan, Cv, Limits, PoolPlan};
+use crate::run::data_summary::DataColumn;
 use crate::run::event::{Event, Listeners};
 use crate::run::manifest;
 use crate::run::predictions::PredictionsError;
@@ -182,6 +183,7 @@ pub fn retrain(
         features: prepared.features(),
         reused: prepared.reused,
         wall: started.elapsed(),
+        columns: DataColumn::of_table(prepared),
     });
     // Of the others, those who ran the plan know.
     let reading = prepared.summary.warnings.iter().filter(|warning| {

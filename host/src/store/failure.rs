@@ -166,7 +166,12 @@ impl Failure {
             }
             Self::NoRanges => "download the file, and name it as the source",
             Self::Changed => "run again when nobody writes to it",
-            Self::Setting { .. } | Self::Other { .. } => return None,
+            Self::Other { .. } => {
+                "`fanout doctor --store URL` tries what a run needs of the store, one thing after \
+                 the other"
+            }
+            // The message says what is expected.
+            Self::Setting { .. } => return None,
         })
     }
 

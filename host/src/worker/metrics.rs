@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 
 use super::WorkerEvent;
 use crate::exposition::{CONTENT_TYPE, Exposition};
+use crate::serving;
 use crate::task::microseconds_of;
 
 /// Counts of a worker's events.
@@ -112,6 +113,6 @@ pub fn serve(
     let router = Router::new().route("/metrics", get(answer));
     std::thread::Builder::new()
         .name("metrics".to_owned())
-        .spawn(move || runtime.block_on(async { axum::serve(listener, router).await }))?;
+        .spawn(move || runtime.block_on(serving::serve(listener, router)))?;
     Ok(address)
 }

@@ -22,18 +22,34 @@ pub(super) struct BaggedModel {
     pub(super) out_of_bag: Option<OutOfBag>,
 }
 
-impl BaggedModel {
-    /// Writes a part of a model, or a whole one, of which the score out of bag is left.
-    pub(super) fn written(mut self, is_part: bool) -> Result<ModelBytes, Fault> {
-        let out_of_bag = self.out_of_bag.take_if(|_| !is_part);
-        let bytes = postcard::to_allocvec(&self)
+/// A bag that was fitted or put together.
+pub(super) struct FittedBag {
+    model: BaggedModel,
+    /// Of a whole model, if it is wanted.
+    oob_score: Option<f64>,
+}
+
+impl FittedBag {
+    /// Of a whole model, the score is left of its sums out of bag.
+    pub(super) fn new(mut model: BaggedModel, is_part: bool) -> Self {
+        let out_of_bag = model.out_of_bag.take_if(|_| !is_part);
+        Self {
+            model,
+            oob_score: out_of_bag.and_then(|sums| sums.score()),
+        }
+    }
+
+    pub(super) fn write(&self) -> Result<ModelBytes, Fault> {
+        let bytes = postcard::to_allocvec(&self.model)
             .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
         Ok(ModelBytes {
             bytes,
-            oob_score: out_of_bag.and_then(|sums| sums.score()),
+            oob_score: self.oob_score,
         })
     }
+}
 
+impl BaggedModel {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
         postcard::from_bytes(bytes)
             .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))

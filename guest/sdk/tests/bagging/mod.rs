@@ -235,13 +235,12 @@ impl Case {
                 prop_assert_eq!(train, alone.train.get(&0));
             }
             // The model.
-            let whole = bagging.fit(&*data, &job).unwrap();
+            let fitted = bagging.fit(&*data, &job).unwrap();
+            let whole = bagging.write(&*fitted).unwrap();
             let wants_oob = setting.params["bagging__oob_score"] == Value::Bool(true);
             prop_assert_eq!(whole.oob_score.is_some(), wants_oob);
             let mut scored = Recorder::new(true);
-            bagging
-                .score(&*data, &job, &whole.bytes, &mut scored)
-                .unwrap();
+            bagging.score(&*data, &job, &*fitted, &mut scored).unwrap();
             prop_assert_eq!(of_test, &scored.test[&0]);
             prop_assert_eq!(&together.train[&place], &scored.train[&0]);
             let model = bagging.open(&whole.bytes).unwrap();
@@ -261,10 +260,11 @@ impl Case {
                     part,
                     ..self.job(one, setting.weighted)
                 };
-                bagging.fit(&*data, &job).unwrap().bytes
+                bagging.fit_and_write(&*data, &job).unwrap().bytes
             });
             let parts: Vec<Vec<u8>> = parts.collect();
-            prop_assert_eq!(&bagging.merge(parts.clone()).unwrap(), &whole);
+            let merged = bagging.merge(parts.clone()).unwrap();
+            prop_assert_eq!(&bagging.write(&*merged).unwrap(), &whole);
             if parts.len() > 1 {
                 prop_assert!(
                     bagging

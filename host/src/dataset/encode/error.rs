@@ -233,6 +233,38 @@ pub enum EncodeError {
     },
 }
 
+impl EncodeError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoColumn { .. } | Self::LacksKept { .. } => {
+                "correct the name, or bring a table that has the column"
+            }
+            Self::LacksColumns { .. } | Self::OtherKind { .. } | Self::NotADate { .. } => {
+                "bring a table with the columns of the training; `fanout model show` lists them"
+            }
+            Self::TooLarge { .. } => "leave the column out, or read it as text",
+            Self::NoFeatures { .. } => "name columns with `features`, or bring a table with more",
+            Self::NotAMark { .. } | Self::NotAWeight { .. } => "correct the value there",
+            Self::InfiniteTarget { .. } => "correct the value there, or leave the row out",
+            Self::OneClass { .. } => {
+                "name another target, bring rows of another class, or, for numbers, say `learn: \
+                 regression`"
+            }
+            Self::UnknownPositive { .. } => "set `positive` to one of these",
+            Self::UnsupportedType { .. }
+            | Self::TargetAmongFeatures { .. }
+            | Self::DuplicateFeature { .. }
+            | Self::MissingTarget { .. }
+            | Self::NotInOrder { .. }
+            | Self::MissingGroup { .. }
+            | Self::PositiveNumber { .. }
+            | Self::WeightNotNumeric { .. }
+            | Self::TargetNotNumeric { .. } => return None,
+        })
+    }
+}
+
 /// What to do about rows without a target.
 fn missing_remedy(text: Option<&str>) -> String {
     let drop = "leave those rows out with `missing_target: drop`";

@@ -256,6 +256,35 @@ fn place(path: &Path, line: Option<u64>) -> String {
 }
 
 impl SourceError {
+    /// What to do about it; `None` where the message says it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Store(error) => return error.remedy(),
+            Self::Missing { .. } | Self::NoMatch { .. } => {
+                "correct the name, or put the file there"
+            }
+            Self::Pattern { .. } => "write such as `data/*.csv`; `*`, `?` and `[...]` are special",
+            Self::EmptyFolder { .. } => "put the files there, or name another folder or a file",
+            Self::NothingAt { .. } => "correct the URL, or upload the file",
+            Self::Read { .. } => "see that it is a file and that you may read it",
+            Self::Empty { .. } | Self::NoRows { .. } => "name a file with rows",
+            Self::LongRecord { .. } => "close the quote there",
+            Self::Names { .. } => "give `csv.names` one name for each column",
+            Self::NotWhole { .. } => "copy or write it again",
+            Self::UnknownUrl { .. }
+            | Self::UnknownEnding { .. }
+            | Self::MixedFormats { .. }
+            | Self::OtherColumns { .. }
+            | Self::Ragged { .. }
+            | Self::NotUtf8 { .. }
+            | Self::Unlike { .. }
+            | Self::OtherType { .. }
+            | Self::Utf16 { .. }
+            | Self::Duplicate { .. }
+            | Self::Changed { .. } => return None,
+        })
+    }
+
     pub(super) fn open(path: &Path, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::NotFound {
             Self::Missing {

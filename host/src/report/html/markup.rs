@@ -107,7 +107,9 @@ impl Html {
         }
         self.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
         self.text(&table.caption).raw("\"><table>\n");
-        self.element("caption", &table.caption);
+        self.raw("<caption>");
+        self.element("span", &table.caption);
+        self.raw("</caption>");
         self.raw("<thead><tr>");
         let cell = |html: &mut Self, tag: &'static str, column: &Heading, text: &str| {
             let attribute = if column.is_number {

@@ -249,10 +249,13 @@ fn data(page: &ResultsPage, html: &mut Html) {
                 texts("read as"),
                 numbers("distinct"),
                 numbers("missing"),
+                numbers("least"),
+                numbers("greatest"),
             ],
         );
         let rows = data.columns.iter().map(|column| {
             let about = if column.exact { "" } else { "about " };
+            let [least, greatest] = column.range.clone().unwrap_or_default();
             vec![
                 column.name.clone(),
                 match column.role {
@@ -264,6 +267,8 @@ fn data(page: &ResultsPage, html: &mut Html) {
                 column.reads.clone(),
                 format!("{about}{}", count(column.distinct as usize)),
                 count(column.missing as usize),
+                least,
+                greatest,
             ]
         });
         table.rows = rows.collect();

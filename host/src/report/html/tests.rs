@@ -142,7 +142,7 @@ fn the_page_asks_nothing_of_a_network() {
     assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'; img-src data:;"));
     // Scripts run by their digests alone.
     let scripts: Vec<&str> = page.split("<script>").skip(1).collect();
-    assert_eq!(scripts.len(), 4);
+    assert_eq!(scripts.len(), 5);
     for script in scripts {
         let script = script.split_once("</script>").unwrap().0;
         let digest = BASE64_STANDARD.encode(Sha256::digest(script));

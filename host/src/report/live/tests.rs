@@ -35,6 +35,7 @@ fn scored(candidate: usize, mean: Option<f64>) -> Event {
         candidate,
         mean,
         std: Some(0.01),
+        fit_time: Some(0.5),
         params: Arc::new([("max_depth".to_owned(), candidate.into())].into()),
     }
 }

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::run::event::example::{
     run_started as started, task_failed as failed, task_finished as finished,
 };
+use crate::store::Key;
 use crate::task::TaskFault;
 
 /// Keeps what is written to it.
@@ -56,6 +57,7 @@ fn a_run_without_a_terminal_reads_like_this() {
                 features: 11,
                 reused: false,
                 wall,
+                columns: Vec::new(),
             },
         ),
         (
@@ -118,6 +120,7 @@ fn fits_of_an_earlier_run_say_nothing_of_the_pace() {
                 features: 1,
                 reused: true,
                 wall,
+                columns: Vec::new(),
             },
         ),
         (0, started(75)),

@@ -9,6 +9,7 @@ use crate::expand::TRAINER;
 use crate::queue::message::shown;
 use crate::report::human::{bytes, clip, count, counted, duration, score};
 use crate::report::live::{Phase, Ranked, RunState, Running, TargetState, Work, WorkerState};
+use crate::report::said::phase;
 
 /// From so many columns on, workers and candidates stand side by side.
 const WIDE: usize = 120;
@@ -233,39 +234,13 @@ fn phase_line(
         false => &["|", "/", "-", "\\"],
     };
     let frame = frames[(now_us / 100_000) as usize % frames.len()];
-    let said = note.map_or_else(|| said_of(&state.phase), str::to_owned);
+    let said = note.map_or_else(|| phase(&state.phase), str::to_owned);
     line(
         &[(Some(Paint::Accent), frame), (None, " "), (None, &said)],
         width,
         look,
     )
     .0
-}
-
-/// A phase in words.
-pub(super) fn said_of(phase: &Phase) -> String {
-    match phase {
-        Phase::Preparing => "reading the dataset".to_owned(),
-        Phase::Searching => "making the fits".to_owned(),
-        Phase::OuterFits { fits } => {
-            format!("scoring the best candidate of {}", counted(*fits, "split"))
-        }
-        Phase::Searched => "writing the results".to_owned(),
-        Phase::Fitting => "fitting to all rows".to_owned(),
-        Phase::Refitting => "fitting the best candidate on all rows".to_owned(),
-        Phase::Selecting => "selecting the members of the ensemble".to_owned(),
-        Phase::RefittingMembers { members } => {
-            let members = counted(*members, "member");
-            format!("fitting {members} of the ensemble on all rows")
-        }
-        Phase::SecondStage => "fitting the final estimator to what the members predict".to_owned(),
-        Phase::Explaining => "explaining the best candidate".to_owned(),
-        Phase::Interrupted => "stopped".to_owned(),
-        Phase::Closed { failure: None } => "done".to_owned(),
-        Phase::Closed {
-            failure: Some(failure),
-        } => format!("failed: {failure}"),
-    }
 }
 
 /// A line a worker, those with the longest work first where they are too many.

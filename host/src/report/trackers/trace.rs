@@ -1,7 +1,8 @@
 //! [`write()`]: the events of a run as a trace in Chrome's trace event format (JSON), which
 //! Perfetto and `chrome://tracing` open. The first track is the run with its stages; each
 //! worker has a track, or several where it runs several tasks at a time. A task that the
-//! store had is a mark on the track of the run.
+//! store had is a mark on the track of the run. The format:
+//! <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,8 +17,8 @@ use crate::task::{TaskFault, microseconds_of};
 /// The process of all tracks.
 const PROCESS: u32 = 1;
 
-/// The track of the run itself.
-const RUN: u32 = 0;
+/// The track of the run itself. Not 0: viewers take that for the idle thread.
+const RUN: u32 = 1;
 
 /// The most by which two tasks of a worker overlap that ran one after the other, in
 /// microseconds: their times come from two clocks.
@@ -30,7 +31,7 @@ struct Entry<'e> {
     /// The kind: `fit`, `load`, `fault` or `run`.
     #[serde(skip_serializing_if = "str::is_empty")]
     cat: &'e str,
-    /// `X`: it lasts; `i`: a mark; `M`: the name of a track.
+    /// `X`: it lasts; `i`: a mark; `M`: a name of the process or of a track.
     ph: char,
     ts: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +50,8 @@ struct Slice<'e> {
     cat: &'static str,
     start: u64,
     end: u64,
+    /// How long the dataset was opened, from the start.
+    load: u64,
     args: Json,
 }
 
@@ -71,7 +74,18 @@ pub fn write(events: &[StampedEvent], out: &mut dyn Write) -> io::Result<()> {
     for slice in slices {
         let (track, start) = tracks.place(&slice);
         trace.lasting((slice.cat, slice.name), track, start, slice.end, slice.args)?;
+        // Within the one before, as a call in a call.
+        let loaded = (slice.start + slice.load).min(slice.end);
+        if loaded > start {
+            trace.lasting(("load", "dataset opened"), track, start, loaded, json!({}))?;
+        }
     }
+    let plan = events.iter().find_map(|stamped| match &stamped.event {
+        Event::RunStarted { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    let process = format!("fanout {}", plan.unwrap_or_default());
+    trace.name("process_name", RUN, json!({"name": process.trim_end()}))?;
     trace.name_of_track(RUN, "run")?;
     for (track, name) in tracks.names {
         trace.name_of_track(track, &name)?;
@@ -97,6 +111,7 @@ impl Trace<'_> {
                     features,
                     reused,
                     wall,
+                    ..
                 } => {
                     let args = json!({"rows": rows, "features": features, "reused": reused});
                     self.lasting(("run", "dataset"), RUN, since(wall), now, args)?;
@@ -161,23 +176,22 @@ impl Trace<'_> {
     }
 
     fn name_of_track(&mut self, track: u32, name: &str) -> io::Result<()> {
-        for (what, args) in [
-            ("thread_name", json!({"name": name})),
-            ("thread_sort_index", json!({"sort_index": track})),
-        ] {
-            self.entry(&Entry {
-                name: what,
-                cat: "",
-                ph: 'M',
-                ts: 0,
-                dur: None,
-                pid: PROCESS,
-                tid: track,
-                s: None,
-                args,
-            })?;
-        }
-        Ok(())
+        self.name("thread_name", track, json!({"name": name}))?;
+        self.name("thread_sort_index", track, json!({"sort_index": track}))
+    }
+
+    fn name(&mut self, what: &str, track: u32, args: Json) -> io::Result<()> {
+        self.entry(&Entry {
+            name: what,
+            cat: "",
+            ph: 'M',
+            ts: 0,
+            dur: None,
+            pid: PROCESS,
+            tid: track,
+            s: None,
+            args,
+        })
     }
 
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
@@ -209,7 +223,7 @@ impl Tracks {
             *until = slice.end.max(start);
             return (*track, start);
         }
-        let track = self.names.len() as u32 + 1;
+        let track = RUN + 1 + self.names.len() as u32;
         let name = match tracks.len() {
             0 => slice.worker.to_owned(),
             others => format!("{} ({})", slice.worker, others + 1),
@@ -223,39 +237,40 @@ impl Tracks {
 /// What a worker did, of an event that says so.
 fn slice(stamped: &StampedEvent) -> Option<Slice<'_>> {
     let event = &stamped.event;
-    let (name, wall, fault, started) = match event {
+    let (name, wall, fault, started, load) = match event {
         Event::TaskFinished {
             reused: false,
             trainer,
             wall,
             fault,
             started_us,
+            load,
             ..
         } => {
             let name = match trainer.as_ref() {
                 "" => "task",
                 trainer => trainer,
             };
-            (name, wall, fault, *started_us)
+            (name, wall, fault, *started_us, *load)
         }
         Event::BaselineFinished {
             reused: false,
             wall,
             fault,
             ..
-        } => ("baseline", wall, fault, None),
+        } => ("baseline", wall, fault, None, None),
         Event::OuterFitFinished {
             reused: false,
             wall,
             fault,
             ..
-        } => ("outer fit", wall, fault, None),
+        } => ("outer fit", wall, fault, None, None),
         Event::PartFinished {
             reused: false,
             wall,
             fault,
             ..
-        } => ("part of a model", wall, fault, None),
+        } => ("part of a model", wall, fault, None, None),
         _ => return None,
     };
     let start = started.unwrap_or_else(|| stamped.time_us.saturating_sub(microseconds_of(*wall)));
@@ -265,6 +280,7 @@ fn slice(stamped: &StampedEvent) -> Option<Slice<'_>> {
         cat: category(fault.as_ref()),
         start,
         end: start + microseconds_of(*wall),
+        load: load.map_or(0, microseconds_of),
         args: serde_json::to_value(event).unwrap_or_default(),
     })
 }
@@ -320,10 +336,10 @@ mod tests {
         assert_eq!(
             places,
             [
-                json!([1, 1_000_000, 500_000]),
-                json!([2, 1_200_000, 500_000]),
+                json!([2, 1_000_000, 500_000]),
                 json!([3, 1_200_000, 500_000]),
-                json!([1, 1_500_000, 499_500]),
+                json!([4, 1_200_000, 500_000]),
+                json!([2, 1_500_000, 499_500]),
             ]
         );
         let names = entries
@@ -331,5 +347,54 @@ mod tests {
             .filter(|entry| entry["name"] == "thread_name");
         let names: Vec<&Json> = names.map(|entry| &entry["args"]["name"]).collect();
         assert_eq!(names, ["run", "a", "a (2)", "b"]);
+    }
+
+    /// What the format's document demands of the kinds of entries that are written.
+    #[test]
+    fn entries_are_as_the_format_has_them() {
+        let mut late = task(500_000, 1_499_500);
+        if let Event::TaskFinished { load, .. } = &mut late {
+            *load = Some(Duration::from_micros(200_000));
+        }
+        let begun = crate::run::event::example::run_started(75);
+        let entries = traced(vec![
+            ("a", begun),
+            ("a", task(500_000, 1_000_000)),
+            ("a", late),
+            ("a", Event::WorkersAwaited),
+        ]);
+        for entry in &entries {
+            assert!(
+                entry["name"].is_string() && entry["args"].is_object(),
+                "{entry}"
+            );
+            for number in ["ts", "pid", "tid"] {
+                assert!(entry[number].is_u64(), "{entry}");
+            }
+            match entry["ph"].as_str().unwrap() {
+                "X" => assert!(entry["dur"].is_u64() && entry["cat"].is_string(), "{entry}"),
+                "i" => assert_eq!(entry["s"], "t"),
+                "M" => assert!(
+                    entry.get("dur").is_none() && entry.get("s").is_none(),
+                    "{entry}"
+                ),
+                other => panic!("{other}"),
+            }
+        }
+        let process = entries.iter().find(|entry| entry["name"] == "process_name");
+        assert_eq!(process.unwrap()["args"]["name"], "fanout flights");
+        // Of a track, one lies in another or behind it.
+        let spans = entries.iter().filter(|entry| entry["ph"] == "X");
+        let spans: Vec<[u64; 2]> = spans
+            .map(|entry| {
+                let start = entry["ts"].as_u64().unwrap();
+                [start, start + entry["dur"].as_u64().unwrap()]
+            })
+            .collect();
+        let loaded = [1_500_000, 1_699_500];
+        assert_eq!(
+            spans,
+            [[1_000_000, 1_500_000], [1_500_000, 1_999_500], loaded]
+        );
     }
 }

@@ -20,9 +20,22 @@ pub(crate) fn run_started(fits: usize) -> Event {
         metric: "roc_auc".to_owned(),
         target_metrics: vec!["roc_auc".to_owned()],
         target_names: vec!["cancelled".to_owned()],
+        target_runs: vec![Digest::of(b"run")],
         trainers: vec!["random_forest".into()],
         trainer_fits: vec![fits],
         trainer_costs: vec![fits as f64],
+    }
+}
+
+/// The begin of a task of one fit.
+pub(crate) fn task_started(task: usize) -> Event {
+    Event::TaskStarted {
+        task,
+        split: 0,
+        target: 0,
+        trainer: "random_forest".into(),
+        fits: 1,
+        cost: 1.0,
     }
 }
 

@@ -61,7 +61,12 @@ impl Outline {
     }
 
     /// What is told as the tasks are about to be run.
-    pub(super) fn started(&self, searches: &[Search<'_>], run: Digest, workers: usize) -> Event {
+    pub(super) fn started(
+        &self,
+        searches: &[Search<'_>],
+        runs: &[Digest],
+        workers: usize,
+    ) -> Event {
         let expansions = || searches.iter().map(|search| search.expansion);
         let plans = || searches.iter().map(|search| search.plan);
         let (mut fits, mut costs) = (vec![0; self.trainers.len()], vec![0.0; self.trainers.len()]);
@@ -75,7 +80,7 @@ impl Outline {
         let metrics = plans().map(|plan| plan.scoring[ranking_metric(plan)].name.clone());
         let metrics: Vec<String> = metrics.collect();
         Event::RunStarted {
-            run,
+            run: runs[0],
             targets: searches.len(),
             candidates: expansions().map(|of| of.candidates.len()).sum(),
             splits: expansions().map(|of| of.splits.len()).max().unwrap_or(0),
@@ -89,6 +94,7 @@ impl Outline {
             metric: metrics.first().cloned().unwrap_or_default(),
             target_metrics: metrics,
             target_names: plans().map(|plan| plan.dataset.target.clone()).collect(),
+            target_runs: runs.to_vec(),
             trainers: self.trainers.clone(),
             trainer_fits: fits,
             trainer_costs: costs,
