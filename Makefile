@@ -23,6 +23,12 @@ test: setup
 test-long: export FANOUT_LONG = 1
 test-long: test
 
+# The guest of Python, from its wheel on. Not part of the tests: a download of 98 MB, and
+# minutes of both cores to warm up an interpreter and to compile 75 MB of code.
+.PHONY: test-python-guest
+test-python-guest: setup
+	cargo test --release --locked --package fanout --test e2e -- --ignored python_guest::
+
 tests: docs
 	$(linted) test --locked $(guest) --workspace --lib --bins --tests
 	$(linted) test --locked --workspace --lib --bins --tests
