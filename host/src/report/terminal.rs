@@ -1,6 +1,7 @@
 //! [`render`]: a report as text for a terminal. It prints nothing itself, and
 //! shows the best candidates only: all of them are in the files.
 
+mod columns;
 mod compare;
 mod ensemble;
 mod explanations;
@@ -9,7 +10,7 @@ mod targets;
 mod worth;
 
 use std::fmt::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
@@ -17,6 +18,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::human::{bytes, clip, count, counted, duration, score};
 use super::{Report, Usage};
 use crate::expand::TRAINER;
+use crate::plan::Plan;
 use crate::reduce::{FitCounts, MetricResults};
 
 /// How many candidates the table shows.
@@ -24,9 +26,6 @@ const SHOWN: usize = 10;
 
 /// A hyper-parameter's value takes at most this many columns of the table.
 const VALUE_WIDTH: usize = 16;
-
-/// Spaces between two columns.
-const GAP: usize = 2;
 
 /// How to render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,23 +81,7 @@ enum Paint {
     Failure,
 }
 
-/// One column of the table.
-struct TableColumn {
-    header: String,
-    cells: Vec<String>,
-    right: bool,
-}
-
-impl TableColumn {
-    fn width(&self) -> usize {
-        self.cells
-            .iter()
-            .map(|cell| cell.width())
-            .max()
-            .unwrap_or(0)
-            .max(self.header.width())
-    }
-}
+use columns::{GAP, TableColumn, fit, write_columns, write_left_out};
 
 pub use compare::render_comparison;
 pub use targets::render_all;
@@ -146,9 +129,7 @@ fn write_result(report: &Report, style: Style, out: &mut String) -> fmt::Result 
         _ if report.is_unranked_ensemble() => {
             let members = counted(results.candidates, "member");
             writeln!(out, "Fitted {members} of the ensemble")?;
-            if let Some(model) = &report.model {
-                writeln!(out, "Model: {}", model.display())?;
-            }
+            write_model(report, out)?;
         }
         Some(best) => {
             if report.plan.kind.has_splits() {
@@ -204,64 +185,6 @@ fn table(report: &Report, style: Style, out: &mut String) -> fmt::Result {
     write_left_out(rest, &left_out, style, out)
 }
 
-/// Writes what a table does not show.
-fn write_left_out(
-    mut rest: Vec<String>,
-    columns: &[String],
-    style: Style,
-    out: &mut String,
-) -> fmt::Result {
-    if !columns.is_empty() {
-        rest.push(columns.join(", "));
-    }
-    if rest.is_empty() {
-        return Ok(());
-    }
-    let line = format!("not shown: {}", rest.join("; "));
-    wrap(&line, 0, 2, style.width, out)
-}
-
-/// Writes columns of as many cells beside each other, those of the best rows in green.
-fn write_columns(
-    kept: &[TableColumn],
-    is_best: impl Fn(usize) -> bool,
-    style: Style,
-    out: &mut String,
-) -> fmt::Result {
-    let widths: Vec<usize> = kept.iter().map(TableColumn::width).collect();
-    let line = |cell: &dyn Fn(&TableColumn) -> &str| {
-        let mut line = String::new();
-        for (column, &width) in kept.iter().zip(&widths) {
-            let cell = cell(column);
-            let space = " ".repeat(width - cell.width());
-            if !line.is_empty() {
-                line.push_str(&" ".repeat(GAP));
-            }
-            let parts = if column.right {
-                [&*space, cell]
-            } else {
-                [cell, &*space]
-            };
-            parts.iter().for_each(|part| line.push_str(part));
-        }
-        line.trim_end().to_owned()
-    };
-    writeln!(
-        out,
-        "{}",
-        style.paint(Paint::Bold, &line(&|column| &column.header))
-    )?;
-    for row in 0..kept.first().map_or(0, |column| column.cells.len()) {
-        let line = line(&|column| &column.cells[row]);
-        let line = match is_best(row) {
-            true => style.paint(Paint::Best, &line),
-            false => line,
-        };
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
-}
-
 /// The searched hyper-parameters in which the candidates differ.
 fn param_columns(report: &Report, shown: &[usize]) -> Vec<TableColumn> {
     let candidates = &report.candidates;
@@ -307,44 +230,6 @@ fn metric_column(metric: &MetricResults, shown: &[usize], deviations: bool) -> T
         cells,
         right: true,
     }
-}
-
-/// The columns that a terminal of this width takes, and the names of those
-/// that it doesn't. The ranking metric is kept, then hyper-parameters, then
-/// the other metrics.
-fn fit(
-    fixed: Vec<TableColumn>,
-    metrics: Vec<TableColumn>,
-    width: usize,
-) -> (Vec<TableColumn>, Vec<String>) {
-    let mut left = width;
-    let mut left_out = Vec::new();
-    let mut take = |column: &TableColumn, always: bool| {
-        let needed = column.width() + GAP;
-        let taken = always || needed <= left;
-        if taken {
-            left = left.saturating_sub(needed);
-        } else {
-            left_out.push(column.header.clone());
-        }
-        taken
-    };
-    let keep_rank = take(&fixed[0], true);
-    let keep_first = take(&metrics[0], true);
-    let keep_fixed: Vec<bool> = std::iter::once(keep_rank)
-        .chain(fixed[1..].iter().map(|c| take(c, false)))
-        .collect();
-    let keep_metrics: Vec<bool> = std::iter::once(keep_first)
-        .chain(metrics[1..].iter().map(|c| take(c, false)))
-        .collect();
-    let all = fixed.into_iter().chain(metrics);
-    let kept = all.zip(keep_fixed.into_iter().chain(keep_metrics));
-    (
-        kept.filter(|(_, keep)| *keep)
-            .map(|(column, _)| column)
-            .collect(),
-        left_out,
-    )
 }
 
 fn best_candidate(
@@ -437,10 +322,22 @@ fn best_candidate(
             wrap(&line, indent, indent + 2, style.width, out)?;
         }
     }
-    if let Some(model) = &report.model {
-        writeln!(out, "Model: {}", model.display())?;
-    }
+    write_model(report, out)?;
     explanations::write(report, style, out)
+}
+
+fn write_model(report: &Report, out: &mut String) -> fmt::Result {
+    match &report.model {
+        Some(model) => writeln!(out, "Model: {}", in_folder(&report.plan, model).display()),
+        None => Ok(()),
+    }
+}
+
+/// A file of results, as whoever stands where the run was called names it.
+fn in_folder(plan: &Plan, file: &Path) -> PathBuf {
+    plan.output
+        .as_ref()
+        .map_or_else(|| file.to_owned(), |folder| folder.join(file))
 }
 
 fn write_baseline(report: &Report, style: Style, out: &mut String) -> fmt::Result {

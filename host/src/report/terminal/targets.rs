@@ -64,7 +64,10 @@ fn write(reports: &Reports, style: Style, out: &mut String) -> fmt::Result {
     }
     if let Some(model) = &reports.model {
         writeln!(out)?;
-        let line = format!("Model of all targets: {}", model.display());
+        let line = format!(
+            "Model of all targets: {}",
+            super::in_folder(&reports.plan, model).display()
+        );
         wrap(&line, 0, 2, style.width, out)?;
     }
     warn(&reports.warnings, style, out)?;
