@@ -20,7 +20,7 @@ const CORE_INSTANCES: u32 = 8;
 /// Memories of a component. Threat: a guest with many memories takes those of
 /// other workers from the pool. A compiler makes one.
 const MEMORIES: u32 = 2;
-/// Bytes of the engine's own record of a core instance, most of which are of its functions.
+/// Bytes of the engine's own record of an instance, most of which are of its functions.
 /// Python with scikit-learn needs 1.6 million.
 const INSTANCE_SIZE: usize = 4 << 20;
 /// Tables of a component, for the same reason. A compiler makes two.
@@ -40,6 +40,7 @@ pub(super) fn pooling(instances: usize) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
         .max_memories_per_component(MEMORIES)
         .max_core_instance_size(INSTANCE_SIZE)
+        .max_component_instance_size(INSTANCE_SIZE)
         // One more: thrown exceptions are in a memory of their own.
         .total_memories(instances.saturating_mul(MEMORIES + 1))
         .total_gc_heaps(instances)
