@@ -159,16 +159,18 @@ def find(name):
 
 def value(given, default, labels):
     """A value of JSON as the estimator takes it: `{"python": "dotted.Name", "params":
-    {…}}` is an object of that class, a list is a tuple where the default is one, and the
-    keys of a map of classes are their labels."""
+    {…}}` is an object of that class, in lists and maps, too; a list is a tuple where the
+    default is one, and the keys of a map of classes are their labels."""
     if isinstance(given, dict):
         if "python" in given:
             return make(given["python"], given.get("params", {}), labels)
         if len(labels) and set(given) <= set(map(str, labels)):
             by_text = {str(label): label for label in labels.tolist()}
             return {by_text[key]: inner for key, inner in given.items()}
-    if isinstance(given, list) and isinstance(default, tuple):
-        return tuple(given)
+        return {key: value(inner, None, labels) for key, inner in given.items()}
+    if isinstance(given, list):
+        items = [value(inner, None, labels) for inner in given]
+        return tuple(items) if isinstance(default, tuple) else items
     return given
 
 
