@@ -148,7 +148,7 @@ fn the_page_asks_nothing_of_a_network() {
         let digest = BASE64_STANDARD.encode(Sha256::digest(script));
         assert!(policy.contains(&format!("'sha256-{digest}'")), "{policy}");
     }
-    assert_eq!(policy.matches("sha256-").count(), 4);
+    assert_eq!(policy.matches("sha256-").count(), 5);
     let text = markup(&page);
     for outside in [
         "src=", "url(", "http:", "https:", "@import", " style=", "onerror", "onload",

@@ -3,6 +3,7 @@
 use super::{RetrainError, SessionError};
 use crate::error::THREADS;
 use crate::model::{ExportError, ServedError};
+use crate::plan::PlanError;
 use crate::pool::PoolError;
 use crate::run::predictions::PredictionsError;
 use crate::run::search::SearchError;
@@ -11,8 +12,11 @@ impl SessionError {
     /// What the user can do about it; `None` where the message says it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Plan(PlanError::Unreadable { .. }) => {
+                "name the file of a plan that you may read, such as `plans/quickstart.yaml`"
+            }
             // Each mistake has its own.
-            Self::Plan(_) => return None,
+            Self::Plan(PlanError::NoText { .. } | PlanError::Mistakes(_)) => return None,
             Self::Dataset(error) => return owned(error.remedy()),
             Self::Store(error) => return owned(error.remedy()),
             Self::Python(error) => return error.hint(),
@@ -160,6 +164,10 @@ mod tests {
             message: message.to_owned(),
         };
         vec![
+            SessionError::Plan(PlanError::Unreadable {
+                path: file(),
+                source: not_there(),
+            }),
             source(SourceError::Missing { path: file() }),
             source(SourceError::Empty { path: file() }),
             source(SourceError::NothingAt {
