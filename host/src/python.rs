@@ -55,7 +55,7 @@ const COMPONENT: &str = "wasm";
 const DIGEST_OF: &str = "sha256";
 
 /// Changes with what this module makes of the same inputs.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why there is no guest of Python.
 #[derive(Debug, thiserror::Error)]
@@ -356,12 +356,14 @@ fn make(
             memory
         }
     };
+    let mut session = Session::start(&compiled, library, Some(&memory))?;
     if !sources.is_empty() {
         began(Step::Modules);
-    }
-    let mut session = Session::start(&compiled, library, Some(&memory))?;
-    for source in sources {
-        session.load(&source.name, &source.text)?;
+        let texts = sources.iter();
+        let texts: Vec<_> = texts
+            .map(|source| (source.name.as_str(), source.text.as_str()))
+            .collect();
+        session.load(&texts)?;
     }
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     session.call(RUNNER.0, "describe", json!([names]))?;
@@ -375,9 +377,7 @@ fn make(
 /// The memory of an interpreter that has used every estimator.
 fn warmed(compiled: &Module, library: Arc<Vec<u8>>) -> Result<Vec<u8>, PythonError> {
     let mut session = Session::start(compiled, library, None)?;
-    for (name, text) in [RUNNER, WARM] {
-        session.load(name, text)?;
-    }
+    session.load(&[RUNNER, WARM])?;
     let trainers = session.call(RUNNER.0, "describe", json!([]))?;
     let counts = session.call(WARM.0, "all_of", json!([trainers]))?;
     tracing::debug!(%counts, "estimators that fitted with their defaults, and that did not");

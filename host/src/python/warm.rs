@@ -29,21 +29,29 @@ _host.call(fanout_runner.answer(_host.call(b'')))
 ";
 
 /// Runs a call, and answers `=` and its result, or `!` and where it failed.
-const CALL: &str = "import _host, json, traceback
-def load(name, text):
-    import linecache, sys, types
-    module = types.ModuleType(name)
-    module.__file__ = name + '.py'
-    linecache.cache[module.__file__] = (len(text), None, text.splitlines(True), module.__file__)
-    sys.modules[name] = module
-    exec(compile(text, module.__file__, 'exec'), module.__dict__)
+const CALL: &str = "import _host, importlib.abc, importlib.util, json, linecache, sys, traceback
+class Texts(importlib.abc.ExecutionLoader):
+    def __init__(self, texts):
+        self.texts = texts
+        for name, text in texts.items():
+            file = self.get_filename(name)
+            linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    def find_spec(self, name, path, target=None):
+        return importlib.util.spec_from_loader(name, self) if name in self.texts else None
+    def get_filename(self, name):
+        return name + '.py'
+    def get_source(self, name):
+        return self.texts[name]
+    def is_package(self, name):
+        return False
 try:
     said = json.loads(_host.call(b''))
-    if 'text' in said:
-        load(said['module'], said['text'])
+    if 'texts' in said:
+        sys.meta_path.insert(0, Texts(dict(said['texts'])))
+        for name, _ in said['texts']:
+            importlib.import_module(name)
         result = None
     else:
-        import importlib
         result = getattr(importlib.import_module(said['module']), said['call'])(*said['with'])
     answer = '=' + json.dumps(result)
 except BaseException as error:
@@ -125,9 +133,10 @@ impl Session {
         })
     }
 
-    /// Imports a module from its text.
-    pub(super) fn load(&mut self, module: &str, text: &str) -> Result<(), WarmError> {
-        self.run(module, serde_json::json!({"module": module, "text": text}))?;
+    /// Imports modules from their texts, in order; each may import any of them.
+    pub(super) fn load(&mut self, texts: &[(&str, &str)]) -> Result<(), WarmError> {
+        let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
+        self.run(&names.join(", "), serde_json::json!({"texts": texts}))?;
         Ok(())
     }
 
