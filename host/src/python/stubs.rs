@@ -118,16 +118,27 @@ impl Added {
     pub(super) fn bodies(&self) -> [Function; 2] {
         let (code, length) = self.kept.code;
         let answer = self.kept.answer as i32;
+        // The interpreter frees the text that it runs: each call has a copy.
+        let text = 2;
         let call = body(
-            &[],
+            &[ValType::I32],
             &[
+                I::I32Const(length as i32),
+                I::Call(self.alloc),
+                I::LocalTee(text),
+                I::I32Const(code as i32),
+                I::I32Const(length as i32),
+                I::MemoryCopy {
+                    src_mem: 0,
+                    dst_mem: 0,
+                },
                 I::LocalGet(0),
                 I::GlobalSet(self.global(Global::Request)),
                 I::LocalGet(1),
                 I::GlobalSet(self.global(Global::RequestLength)),
                 I::I32Const(0),
                 I::GlobalSet(self.global(Global::AnswerLength)),
-                I::I32Const(code as i32),
+                I::LocalGet(text),
                 I::I32Const(length as i32),
                 I::Call(self.turn),
                 I::Drop,
