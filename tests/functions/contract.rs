@@ -391,6 +391,7 @@ fn the_schemas_of_openapi_are_the_types() {
             min: Some(0.0),
             max: None,
         },
+        ParamKind::Any,
     ];
     for kind in &kinds {
         let kind = serde_json::to_value(kind).unwrap();
@@ -470,7 +471,7 @@ fn the_schemas_of_openapi_are_the_types() {
     );
     fits(
         "Description",
-        json!({"contract": CONTRACT, "guest": "g", "trainers": [], "steps": []}),
+        json!({"contract": CONTRACT, "instances": "one_task", "guest": "g", "trainers": [], "steps": []}),
     );
     for fault in [
         Fault::InvalidDataset(String::new()),
