@@ -466,7 +466,8 @@ fn what_onnx_cannot_say_is_refused_with_the_reason() {
         text(&refused.stderr),
         "error: trainer `svc` with `probability: true` has no form in ONNX: the probabilities of the \
          pairs of classes are coupled by a search whose length differs from row to row; fit it \
-         with `probability: false`\n"
+         with `probability: false`\n\
+         hint: `--component FILE` takes every model: a component that answers rows over HTTP\n"
     );
     assert!(!flights.0.here.path().join("model.onnx").exists());
     let refused = flights.export("15");

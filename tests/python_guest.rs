@@ -148,6 +148,57 @@ fn nothing_leaks_from_task_to_task() {
     );
 }
 
+/// Every estimator of scikit-learn that fits with its defaults scores in the sandbox what it
+/// scores natively (`tests/python/expected.py`).
+#[test]
+#[ignore = "make test-python-guest"]
+fn every_estimator_scores_as_natively() {
+    let expected = std::fs::read_to_string(here("expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    let fanout = Fanout::new();
+    fanout.text(&["guest", "python"]);
+    std::fs::copy(here("rows.csv"), fanout.path("rows.csv")).unwrap();
+    for (target, estimators) in expected["scores"].as_object().unwrap() {
+        let estimators = estimators.as_object().unwrap();
+        assert!(estimators.len() > 30, "{target}");
+        let trainers = estimators
+            .iter()
+            .map(|(name, of)| json!({"trainer": {"python": name, "params": of["params"]}}));
+        let metrics = estimators.values().next().unwrap()["means"]
+            .as_object()
+            .unwrap();
+        let mut plan = json!({
+            "dataset": {"source": "rows.csv", "features": ["a", "b", "c", "d"], "target": target},
+            "trainers": trainers.collect::<Vec<_>>(),
+            "cv": {"method": "k_fold", "n_splits": 3},
+            "scoring": metrics.keys().collect::<Vec<_>>(),
+        });
+        if target == "two" {
+            plan["dataset"]["positive"] = json!("yes");
+        }
+        let plan = fanout.write(&format!("{target}.yaml"), &plan.to_string());
+        let report = fanout.json(&[&plan]);
+        assert_eq!(report["failures"], json!([]), "{target}");
+        let results = &report["cv_results"];
+        let names = results["param_trainer"].as_array().unwrap();
+        assert_eq!(names.len(), estimators.len());
+        for (place, name) in names.iter().enumerate() {
+            let means = &estimators[name.as_str().unwrap()]["means"];
+            for metric in metrics.keys() {
+                let found = results[format!("mean_test_{metric}")][place]
+                    .as_f64()
+                    .unwrap();
+                let expected = means[metric].as_f64().unwrap();
+                let apart = (found - expected).abs();
+                assert!(
+                    apart <= 1e-9,
+                    "{name}: {metric} {found}, natively {expected}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 #[ignore = "make test-python-guest"]
 fn the_same_inputs_give_the_same_bytes() {

@@ -60,8 +60,8 @@ def main():
         for _, made in all_estimators(kind):
             try:
                 estimator = made()
-                if "random_state" in estimator.get_params():
-                    estimator.set_params(random_state=0)
+                params = {"random_state": 0} if "random_state" in estimator.get_params() else {}
+                estimator.set_params(**params)
                 np.random.seed(0)
                 scores = cross_validate(
                     estimator, x, y, cv=KFold(3), scoring=scoring, error_score="raise"
@@ -70,7 +70,7 @@ def main():
                 continue
             means = {name: float(scores[f"test_{name}"].mean()) for name in scoring}
             if all(np.isfinite(mean) for mean in means.values()):
-                found[public_name(made)] = means
+                found[public_name(made)] = {"params": params, "means": means}
     text = json.dumps({"scikit_learn": sklearn.__version__, "scores": expected}, indent=1)
     (HERE / "expected.json").write_text(text + "\n")
 
