@@ -95,19 +95,19 @@ fn what_no_guest_may_is_a_typed_fault() {
         plan(&[hostile(name), harmless], "two", &limits)
     };
     for (name, kind, part) in [
-        ("ReadsFiles", "failed", "no file opens"),
-        ("WritesFiles", "failed", "Error"),
-        ("Connects", "failed", "Error"),
-        ("StartsThreads", "failed", "can't start new thread"),
-        ("StartsProcesses", "failed", "Error"),
+        ("ReadsFiles", "fit_failed", "no file opens"),
+        ("WritesFiles", "fit_failed", "Error"),
+        ("Connects", "fit_failed", "Error"),
+        ("StartsThreads", "fit_failed", "can't start new thread"),
+        ("StartsProcesses", "fit_failed", "Error"),
         ("NeverEnds", "timed_out", ""),
         ("NeverEndsCatching", "timed_out", ""),
         ("Allocates", "out_of_memory", ""),
-        ("Recurses", "failed", "RecursionError"),
+        ("Recurses", "fit_failed", "RecursionError"),
         ("Exits", "trapped", ""),
-        ("Raises", "failed", "of its own will"),
-        ("PredictsNonsense", "failed", "no class"),
-        ("PredictsTooFew", "failed", "1 predictions for 40 rows"),
+        ("Raises", "fit_failed", "of its own will"),
+        ("PredictsNonsense", "fit_failed", "no class"),
+        ("PredictsTooFew", "fit_failed", "1 predictions for 40 rows"),
     ] {
         let (report, said) = report(&fanout, &beside(name));
         let failure = &report["failures"][0];

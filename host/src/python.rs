@@ -1,10 +1,10 @@
 //! [`build`]: makes the guest of Python, a component with CPython, numpy, pandas and
 //! scikit-learn, whose estimators are its trainers; [`component`] finds one that was made.
 //!
-//! The way: the interpreter's [`wheel`], fetched by pip and known by its digest; an
-//! interpreter that runs in [`world`] and imports all that a task may use ([`warm`]); its
-//! memory, kept as the data of the same module, without any import ([`snapshot`],
-//! [`stubs`]); that and the adapter (`guest/python`) as one component ([`compose`]).
+//! The way: the interpreter's `wheel`, fetched by pip and known by its digest; an
+//! interpreter that runs in `world` and imports all that a task may use (`warm`); its
+//! memory, kept as the data of the same module, without any import (`snapshot`,
+//! `stubs`); that and the adapter (`guest/python`) as one component (`compose`).
 //! The same wheel, adapter and modules give the same bytes.
 //!
 //! What is made lies in the folder of compiled guests and may be deleted at any time. The

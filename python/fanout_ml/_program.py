@@ -160,6 +160,9 @@ def _mistakes(said: str) -> list[str]:
 
 def _said(stderr: bytes) -> str:
     text = stderr.decode(errors="replace").strip()
+    # Before it stand the results, where standard output has events.
+    before, found, error = f"\n{text}".partition("\nerror: ")
+    text = error if found else before.strip()
     if "missing value" in text:
         text = f"Input X contains NaN.\n{text}"
-    return text.removeprefix("error: ") or "the program `fanout` ended without a word"
+    return text or "the program `fanout` ended without a word"

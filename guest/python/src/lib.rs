@@ -2,9 +2,9 @@
 //!
 //! Alone it is no guest: it imports `fanout:python/interpreter`. `fanout guest python`
 //! makes a component of both. The SDK does here what it does in every guest (Parquet,
-//! splits, steps, metrics, both interfaces), so that scores mean the same; [`offer`]
+//! splits, steps, metrics, both interfaces), so that scores mean the same; `offer`
 //! hands rows to the interpreter and takes predictions back, in the messages of
-//! [`message`]. Which estimators there are, and which hyper-parameters they take, the
+//! `message`. Which estimators there are, and which hyper-parameters they take, the
 //! interpreter says.
 //!
 //! `runner/fanout_runner.py` is the interpreter's side.
