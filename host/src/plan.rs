@@ -84,6 +84,7 @@ pub use metric::ErrorScore;
 pub use option::{Override, ParseOverrideError};
 pub use pool::{DataWay, HttpPlan, NatsPlan, PoolPlan};
 pub use python::PythonPlan;
+pub(crate) use python::is_module;
 pub use quantity::{duration, size};
 pub use reading::{ColumnKind, ColumnPlan, Order};
 pub use reference::reference;

@@ -19,6 +19,7 @@ mod warm;
 mod wheel;
 mod world;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use wasmtime::Module;
 
 use crate::digest::Digest;
 use crate::error::ErrorKind;
+use crate::plan::is_module;
 use crate::sandbox::{Cache, GuestError, default_cache};
 use compose::compose;
 use snapshot::Interpreter;
@@ -191,12 +193,8 @@ impl Source {
             .file_name()
             .and_then(|name| name.to_str())
             .ok_or_else(unnamed)?;
-        let name = name.strip_suffix(".py").ok_or_else(unnamed)?;
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        if !begins || !name.chars().all(plain) || name.contains("__") {
-            return Err(unnamed());
-        }
+        let name = name.strip_suffix(".py");
+        let name = name.filter(|name| is_module(name)).ok_or_else(unnamed)?;
         let text = std::fs::read_to_string(path).map_err(|source| PythonError::File {
             path: path.to_owned(),
             source,
@@ -249,6 +247,14 @@ impl Files {
             base: file("memory", &base, "zst"),
             component: file("guest", &component, COMPONENT),
             cache,
+        })
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), PythonError> {
+        let written = self.cache.replace(path, |file| file.write_all(bytes));
+        written.map_err(|source| PythonError::File {
+            path: path.to_owned(),
+            source,
         })
     }
 }
@@ -307,12 +313,10 @@ pub fn build(
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    write(&files.component, &wasm)?;
+    files.write(&files.component, &wasm)?;
     let digest = Digest::of(&wasm).to_string();
-    write(
-        &files.component.with_extension(DIGEST_OF),
-        digest.as_bytes(),
-    )?;
+    let beside = files.component.with_extension(DIGEST_OF);
+    files.write(&beside, digest.as_bytes())?;
     Ok(files.component)
 }
 
@@ -346,7 +350,7 @@ fn make(
             began(Step::WarmUp);
             let memory = warmed(&compiled, Arc::clone(&library))?;
             let packed = zstd::encode_all(memory.as_slice(), 1);
-            write(
+            files.write(
                 &files.base,
                 &packed.map_err(|source| PythonError::File {
                     path: files.base.clone(),
@@ -388,17 +392,4 @@ fn warmed(compiled: &Module, library: Arc<Vec<u8>>) -> Result<Vec<u8>, PythonErr
 fn read_base(path: &Path) -> Option<Vec<u8>> {
     let packed = std::fs::read(path).ok()?;
     zstd::decode_all(packed.as_slice()).ok()
-}
-
-/// Writes a file whole, or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), PythonError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.persist(path).map_err(std::io::Error::from).map(drop)
-    });
-    written.map_err(|source| PythonError::File {
-        path: path.to_owned(),
-        source,
-    })
 }

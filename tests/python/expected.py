@@ -4,6 +4,7 @@ folds. Needs scikit-learn 1.9.1."""
 
 import json
 import pathlib
+import sys
 import warnings
 
 import numpy as np
@@ -13,6 +14,9 @@ from sklearn.model_selection import KFold, cross_validate
 from sklearn.utils import all_estimators
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent.parent / "guest" / "python" / "runner"))
+from fanout_runner import public_name  # noqa: E402
+
 FEATURES = ["a", "b", "c", "d"]
 SCORING = {
     "two": ["accuracy", "roc_auc"],
@@ -30,19 +34,6 @@ def rows():
     frame["three"] = np.digitize(number, [0.2, 0.8]) + 1
     frame["number"] = number.round(4)
     return frame
-
-
-def public_name(made):
-    """As the runner names a class."""
-    import sys
-
-    parts = [part for part in made.__module__.split(".") if not part.startswith("_")]
-    while parts:
-        path = ".".join(parts)
-        if getattr(sys.modules.get(path), made.__name__, None) is made:
-            return f"{path}.{made.__name__}"
-        parts.pop()
-    raise ValueError(made)
 
 
 def main():

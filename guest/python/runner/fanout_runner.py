@@ -580,13 +580,18 @@ def learns(made):
     return ["binary", "multiclass", "regression"]
 
 
-def trainer(name, made, tasks):
-    nested, _ = nested_of(name)
-    known = signature(made)
+def params_of(made):
+    """The hyper-parameters of a class, described."""
     constraints = getattr(made, "_parameter_constraints", None)
     constraints = constraints if isinstance(constraints, dict) else {}
-    fit_takes = signature(getattr(made, "fit"))
-    params = [param(key, of, constraints) for key, of in known.items() if "__" not in key]
+    known = signature(made).items()
+    return [param(key, of, constraints) for key, of in known if "__" not in key]
+
+
+def trainer(name, made, tasks):
+    nested, _ = nested_of(name)
+    fit_takes = signature(made.fit)
+    params = params_of(made)
     for of in params:
         if of["name"] == nested:
             of.update(nested=True, cost="linear")
@@ -610,16 +615,13 @@ NOT_ALONE = {"ColumnTransformer", "FeatureUnion", "SparseCoder", "IsotonicRegres
 
 
 def step_of(name, made):
-    constraints = getattr(made, "_parameter_constraints", None)
-    constraints = constraints if isinstance(constraints, dict) else {}
-    known = signature(made).items()
     return {
         "name": name,
         "summary": summary(made),
         "takes": "any",
         "missing": True,
         "uses_target": True,
-        "params": [param(key, of, constraints) for key, of in known if "__" not in key],
+        "params": params_of(made),
     }
 
 
@@ -632,6 +634,10 @@ def public_name(made):
             return f"{path}.{made.__name__}"
         parts.pop()
     return f"{made.__module__}.{made.__name__}"
+
+
+def has(made, *methods):
+    return all(callable(getattr(made, method, None)) for method in methods)
 
 
 def describe(sources=()):
@@ -657,18 +663,16 @@ def describe(sources=()):
     for source in sources:
         for attribute, made in vars(sys.modules[source]).items():
             is_own = isinstance(made, type) and made.__module__ == source
-            if is_own and not attribute.startswith("_") and all(
-                callable(getattr(made, method, None)) for method in ("fit", "predict")
-            ):
-                name = f"{source}.{attribute}"
-                CLASSES[name] = made
+            if not is_own or attribute.startswith("_"):
+                continue
+            name = f"{source}.{attribute}"
+            if has(made, "fit", "predict"):
                 trainers.append(trainer(name, made, learns(made)))
-            elif is_own and not attribute.startswith("_") and all(
-                callable(getattr(made, method, None)) for method in ("fit", "transform")
-            ):
-                name = f"{source}.{attribute}"
-                CLASSES[name] = made
+            elif has(made, "fit", "transform"):
                 steps.append(step_of(name, made))
+            else:
+                continue
+            CLASSES[name] = made
     trainers.sort(key=lambda it: it["name"])
     steps.sort(key=lambda it: it["name"])
     DESCRIPTION = message({"trainers": trainers, "steps": steps})

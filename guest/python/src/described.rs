@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use fanout_sdk::TrainerDescription;
-use fanout_sdk::contract::StepDescription;
+use fanout_sdk::contract::{Param, StepDescription};
+use fanout_sdk::{Params, TrainerDescription};
 use serde::{Deserialize, Serialize};
 
 use crate::interpreter::call;
@@ -19,6 +19,19 @@ pub(crate) struct Described {
 #[derive(Serialize)]
 struct Head {
     op: &'static str,
+}
+
+/// The hyper-parameters that are not the default of those that are `known`: others are left
+/// to the estimator, whose default need not be a value of JSON.
+pub(crate) fn other_than_default(params: &Params, known: &[Param]) -> Params {
+    let given = params.iter().filter(|(name, value)| {
+        let mut known = known.iter();
+        let param = known.find(|param| param.name == **name);
+        param.is_none_or(|param| param.default != **value)
+    });
+    given
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// What the interpreter offers.

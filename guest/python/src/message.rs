@@ -5,7 +5,7 @@
 //! one after the other, all little-endian. Zeros are between them, so that each begins
 //! at a multiple of 8. How long a column is, the head says.
 
-use fanout_sdk::Fault;
+use fanout_sdk::{Fault, Target};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,15 @@ impl Request {
     pub(crate) fn numbers(&mut self, numbers: impl IntoIterator<Item = f64>) {
         for number in numbers {
             self.0.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+
+    /// Adds the target of some rows: numbers, or the codes of classes.
+    pub(crate) fn target(&mut self, target: &Target, rows: &[u32]) {
+        let rows = rows.iter().map(|&row| row as usize);
+        match target {
+            Target::Classes { codes, .. } => self.numbers(rows.map(|row| f64::from(codes[row]))),
+            Target::Numbers(numbers) => self.numbers(rows.map(|row| numbers[row])),
         }
     }
 

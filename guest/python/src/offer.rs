@@ -7,14 +7,14 @@ use fanout_sdk::contract::Importances;
 use fanout_sdk::contract::metric::Compares;
 use fanout_sdk::equal::EqualParts;
 use fanout_sdk::explanation::Contributions;
-use fanout_sdk::offer::{ModelBytes, Offer};
+use fanout_sdk::offer::{self, ModelBytes, Offer, cannot_adopt, cannot_share, made, written};
 use fanout_sdk::{
-    Fault, Job, Learning, Matrix, Params, PredictionBuf, Schema, Scorer, Table, Target,
-    TrainerDescription, onnx,
+    Fault, Job, Learning, Matrix, Params, PredictionBuf, Schema, Scorer, Table, TrainerDescription,
+    onnx,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::described::described;
+use crate::described::{described, other_than_default};
 use crate::features::{Columns, Features};
 use crate::interpreter::call;
 use crate::message::{Answer, Request};
@@ -126,17 +126,6 @@ struct PythonOffer {
 }
 
 impl PythonOffer {
-    fn features(data: &dyn Any) -> &Features {
-        data.downcast_ref()
-            .expect("prepared data is passed to the trainer that prepared it")
-    }
-
-    fn model(model: &dyn Any) -> &Model {
-        model
-            .downcast_ref()
-            .expect("a model is passed to the trainer that fitted it")
-    }
-
     /// A request about a job: the training rows with their target and weights, and the
     /// rows `test`.
     fn request(
@@ -156,7 +145,7 @@ impl PythonOffer {
             fit: Some(FitHead {
                 candidates: candidates
                     .iter()
-                    .map(|own| self.other_than_default(own))
+                    .map(|own| other_than_default(own, &self.description.params))
                     .collect(),
                 train: job.train.len(),
                 weights: job.weights.is_some(),
@@ -170,30 +159,12 @@ impl PythonOffer {
         let room = features.bytes(rows) + 16 * job.train.len();
         let mut request = Request::new(&head, room);
         features.write(job.train, &mut request);
-        let train = job.train.iter().map(|&row| row as usize);
-        match job.target {
-            Target::Classes { codes, .. } => {
-                request.numbers(train.clone().map(|row| f64::from(codes[row])));
-            }
-            Target::Numbers(numbers) => request.numbers(train.clone().map(|row| numbers[row])),
-        }
+        request.target(job.target, job.train);
         if let Some(weights) = job.weights {
-            request.numbers(train.map(|row| weights[row]));
+            request.numbers(job.train.iter().map(|&row| weights[row as usize]));
         }
         features.write(test, &mut request);
         request
-    }
-
-    /// The hyper-parameters that are not the default: others are left to the estimator,
-    /// whose default need not be a value of JSON.
-    fn other_than_default(&self, params: &Params) -> Params {
-        let given = params.iter().filter(|(name, value)| {
-            let param = self.description.param(name);
-            param.is_none_or(|param| param.default != **value)
-        });
-        given
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
     }
 
     fn has_no(&self, what: &str) -> Fault {
@@ -216,16 +187,11 @@ impl Offer for PythonOffer {
     }
 
     fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        postcard::to_extend(Self::features(data), out)
-            .map_err(|error| Fault::Failed(format!("the dataset can't be shared: {error}")))
+        postcard::to_extend(made::<Features>(data), out).map_err(cannot_share)
     }
 
     fn adopt(&self, shared: &[u8]) -> Result<Box<dyn Any>, Fault> {
-        let features: Features = postcard::from_bytes(shared).map_err(|error| {
-            Fault::InvalidDataset(format!(
-                "the bytes are not a dataset that this guest shared: {error}"
-            ))
-        })?;
+        let features: Features = postcard::from_bytes(shared).map_err(cannot_adopt)?;
         Ok(Box::new(features))
     }
 
@@ -241,7 +207,7 @@ impl Offer for PythonOffer {
             candidates: Vec<Vec<Predicted>>,
             fits: u32,
         }
-        let (features, train_score) = (Self::features(data), scorer.wants_train());
+        let (features, train_score) = (made::<Features>(data), scorer.wants_train());
         let of = (job, job.candidates);
         let request = self.request(
             "evaluate",
@@ -271,7 +237,7 @@ impl Offer for PythonOffer {
             model: usize,
             oob_score: Option<f64>,
         }
-        let features = Self::features(data);
+        let features = made::<Features>(data);
         let of = (job, &job.candidates[..1]);
         let mut answer = call(self.request("fit", features, of, (&[], false, Wants::ALL)))?;
         let Answered { model, oob_score } = answer.head()?;
@@ -299,19 +265,15 @@ impl Offer for PythonOffer {
     }
 
     fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault> {
-        let fitted: &Fitted = fitted
-            .downcast_ref()
-            .expect("a model is written by the trainer that fitted it");
-        let bytes = postcard::to_allocvec(&fitted.model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
-        let oob_score = fitted.oob_score;
-        Ok(ModelBytes { bytes, oob_score })
+        let Fitted { model, oob_score } = made(fitted);
+        Ok(ModelBytes {
+            bytes: written(model)?,
+            oob_score: *oob_score,
+        })
     }
 
     fn open_beside(&self, model: &[u8], _: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {
-        let model: Model = postcard::from_bytes(model)
-            .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))?;
-        Ok(Box::new(model))
+        Ok(Box::new(offer::read::<Model>(model)?))
     }
 
     fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault> {
@@ -319,7 +281,7 @@ impl Offer for PythonOffer {
         struct OfRows {
             predicted: Predicted,
         }
-        let model = Self::model(model);
+        let model = made::<Model>(model);
         let features = Features::found(&model.schema, table)?;
         let rows = features.rows();
         let head = Head {

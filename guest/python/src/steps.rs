@@ -2,10 +2,10 @@
 
 use fanout_sdk::contract::StepDescription;
 use fanout_sdk::steps::own::{OwnFit, OwnOutput, OwnSteps};
-use fanout_sdk::{Fault, Learning, Matrix, Params, Table, Target};
+use fanout_sdk::{Fault, Learning, Matrix, Params, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::described::described;
+use crate::described::{described, other_than_default};
 use crate::features::{Columns, Features};
 use crate::interpreter::call;
 use crate::message::{Answer, Request};
@@ -74,20 +74,16 @@ impl OwnSteps for PythonSteps {
         others: &[u32],
     ) -> Result<(Vec<u8>, OwnOutput), Fault> {
         let features = Features::of(&Table::of_matrix(fit.matrix.clone())?)?;
-        let description = self.description(name);
-        let given = fit.params.iter().filter(|(name, value)| {
-            let param = description.as_ref().and_then(|step| step.param(name));
-            param.is_none_or(|param| param.default != **value)
-        });
+        let mut steps = described().steps.iter();
+        let known = steps.find(|step| step.name == name);
+        let known = known.map_or(&[][..], |step| &step.params);
         let head = Head {
             op: "fit_step",
             step: name,
             columns: features.columns(),
             rows: others.len(),
             fit: Some(FitHead {
-                params: given
-                    .map(|(name, value)| (name.clone(), value.clone()))
-                    .collect(),
+                params: other_than_default(fit.params, known),
                 train: fit.train.len(),
                 learning: fit.target.learning(),
                 classes: fit.target.classes(),
@@ -97,13 +93,7 @@ impl OwnSteps for PythonSteps {
         let rows = fit.train.len() + others.len();
         let mut request = Request::new(&head, features.bytes(rows) + 8 * rows);
         features.write(fit.train, &mut request);
-        let train = fit.train.iter().map(|&row| row as usize);
-        match fit.target {
-            Target::Classes { codes, .. } => {
-                request.numbers(train.map(|row| f64::from(codes[row])));
-            }
-            Target::Numbers(numbers) => request.numbers(train.map(|row| numbers[row])),
-        }
+        request.target(fit.target, fit.train);
         features.write(others, &mut request);
         transformed(call(request)?, rows)
     }

@@ -28,7 +28,7 @@ use crate::contract::bagging::{BOOTSTRAP, N_ESTIMATORS, OOB_SCORE, PREFIX, SEED}
 use crate::contract::{CONTRACT, ImportanceKind, Importances};
 use crate::equal::EqualParts;
 use crate::explanation::Contributions;
-use crate::offer::{ModelBytes, Offer, cannot_adopt, cannot_share};
+use crate::offer::{ModelBytes, Offer, cannot_adopt, cannot_share, made};
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Params, Pipeline, Scorer, Table, TrainerDescription, onnx};
 
@@ -60,17 +60,6 @@ struct BaggedData {
 }
 
 impl Bagging {
-    fn data(data: &dyn Any) -> &BaggedData {
-        data.downcast_ref()
-            .expect("prepared data is passed to the trainer that prepared it")
-    }
-
-    fn model(model: &dyn Any) -> &OpenModel {
-        model
-            .downcast_ref()
-            .expect("a model is passed to the trainer that fitted it")
-    }
-
     /// The trainer's prepared data of all columns.
     fn whole<'a>(&self, data: &'a BaggedData) -> Result<&'a dyn Any, Fault> {
         if let Some(whole) = data.whole.get() {
@@ -250,7 +239,7 @@ impl Offer for Bagging {
     }
 
     fn share(&self, data: &dyn Any, out: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let data = Self::data(data);
+        let data = made::<BaggedData>(data);
         let out = postcard::to_extend(&data.matrix, out).map_err(cannot_share)?;
         self.0.share(self.whole(data)?, out)
     }
@@ -269,7 +258,7 @@ impl Offer for Bagging {
         job: &Job<'_>,
         scorer: &mut dyn Scorer,
     ) -> Result<u32, Fault> {
-        let data = Self::data(data);
+        let data = made::<BaggedData>(data);
         // Those that draw alike.
         let mut groups: Vec<(Params, Vec<usize>)> = Vec::new();
         for (candidate, params) in job.candidates.iter().enumerate() {
@@ -288,7 +277,7 @@ impl Offer for Bagging {
     }
 
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Box<dyn Any>, Fault> {
-        let data = Self::data(data);
+        let data = made::<BaggedData>(data);
         let params = &job.candidates[0];
         let count = members(params);
         let range = job.part.map_or(0..count, |part| part.start..part.end);
@@ -346,19 +335,16 @@ impl Offer for Bagging {
         fitted: &dyn Any,
         scorer: &mut dyn Scorer,
     ) -> Result<(), Fault> {
-        let data = Self::data(data);
+        let data = made::<BaggedData>(data);
         let model = self.open(&self.write(fitted)?.bytes)?;
         let asked = Asked::new(job, scorer.wants_train());
-        let predicted = self.mean(Self::model(&*model), &data.matrix.take(&asked.rows))?;
+        let predicted = self.mean(made(&*model), &data.matrix.take(&asked.rows))?;
         let classes = job.target.classes().len();
         asked.pass_on(&predicted.values, classes, 0, scorer)
     }
 
     fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault> {
-        let fitted: &FittedBag = fitted
-            .downcast_ref()
-            .expect("a bag is passed to the trainer that fitted it");
-        fitted.write()
+        made::<FittedBag>(fitted).write()
     }
 
     fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {
@@ -379,12 +365,12 @@ impl Offer for Bagging {
     }
 
     fn predict(&self, model: &dyn Any, table: &Table) -> Result<PredictionBuf, Fault> {
-        let matrix = Self::model(model).features.apply(table)?;
+        let matrix = made::<OpenModel>(model).features.apply(table)?;
         self.predict_matrix(model, &matrix)
     }
 
     fn predict_matrix(&self, model: &dyn Any, matrix: &Matrix) -> Result<PredictionBuf, Fault> {
-        self.mean(Self::model(model), matrix)
+        self.mean(made::<OpenModel>(model), matrix)
     }
 
     fn onnx(
@@ -410,7 +396,7 @@ impl Offer for Bagging {
 
     /// The means of those of the members, 0 for a column that a member did not draw.
     fn importances(&self, model: &dyn Any) -> Result<Importances, Fault> {
-        let model = Self::model(model);
+        let model = made::<OpenModel>(model);
         let features: Vec<String> = model.features.names().map(str::to_owned).collect();
         let mut means: BTreeMap<ImportanceKind, Vec<f64>> = BTreeMap::new();
         for (columns, member) in &model.members {

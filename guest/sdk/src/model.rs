@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{CONTRACT, Learning, ModelForm, OnnxForm, Task};
 use crate::guest::{Chosen, Guest, describe, find, offers};
-use crate::offer::Offer;
+use crate::offer::{Offer, written};
 use crate::task::other_contract;
 use crate::{Fault, Pipeline, PredictionBuf, Table, onnx, prediction};
 
@@ -40,8 +40,7 @@ impl FittedModel {
     }
 
     pub(crate) fn write(&self) -> Result<Vec<u8>, Fault> {
-        postcard::to_allocvec(self)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+        written(self)
     }
 
     /// The fitted steps, if there are any, and what [`Offer::merge`] makes of the parts of

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 
 use postcard::ser_flavors::Size;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::contract::Importances;
@@ -13,13 +14,40 @@ use crate::explanation::Contributions;
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Scorer, Table, Trainer, TrainerDescription, onnx};
 
+/// What a trainer made, prepared data or a model, as that.
+///
+/// # Panics
+/// If another trainer made it.
+pub fn made<T: 'static>(made: &dyn Any) -> &T {
+    made.downcast_ref()
+        .expect("a trainer is passed what it made itself")
+}
+
+/// A model in postcard's format.
+///
+/// # Errors
+/// If it can't be serialised.
+pub fn written(model: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    postcard::to_allocvec(model)
+        .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))
+}
+
+/// Reads what [`written`] wrote.
+///
+/// # Errors
+/// If it is none.
+pub fn read<M: DeserializeOwned>(model: &[u8]) -> Result<M, Fault> {
+    postcard::from_bytes(model)
+        .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
+}
+
 /// The fault of prepared data that can't be serialised.
-pub(crate) fn cannot_share(error: postcard::Error) -> Fault {
+pub fn cannot_share(error: postcard::Error) -> Fault {
     Fault::Failed(format!("the dataset can't be shared: {error}"))
 }
 
 /// The fault of shared bytes that can't be deserialised.
-pub(crate) fn cannot_adopt(error: postcard::Error) -> Fault {
+pub fn cannot_adopt(error: postcard::Error) -> Fault {
     Fault::InvalidDataset(format!(
         "the bytes are not a dataset that this guest shared: {error}"
     ))
@@ -114,11 +142,6 @@ pub trait Offer {
     fn importances(&self, model: &dyn Any) -> Result<Importances, Fault>;
 }
 
-fn read_model<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Fault> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
-}
-
 /// The [`Offer`] of trainer `T`.
 #[derive(Debug)]
 pub struct Offered<T>(PhantomData<fn() -> T>);
@@ -128,14 +151,11 @@ impl<T: Trainer> Offered<T> {
     pub const OFFER: Self = Self(PhantomData);
 
     fn prepared(data: &dyn Any) -> &T::Prepared {
-        data.downcast_ref()
-            .expect("prepared data is passed to the trainer that prepared it")
+        made(data)
     }
 
     fn model(model: &dyn Any) -> &T::Model {
-        model
-            .downcast_ref()
-            .expect("a model is passed to the trainer that fitted it")
+        made(model)
     }
 }
 
@@ -183,7 +203,7 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
         // The bytes of each are dropped as it is read.
-        let parts = parts.into_iter().map(|part| read_model(&part));
+        let parts = parts.into_iter().map(|part| read(&part));
         Ok(Box::new(T::merge(parts.collect::<Result<_, _>>()?)?))
     }
 
@@ -199,16 +219,14 @@ impl<T: Trainer> Offer for Offered<T> {
 
     fn write(&self, fitted: &dyn Any) -> Result<ModelBytes, Fault> {
         let model = Self::model(fitted);
-        let bytes = postcard::to_allocvec(model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
         Ok(ModelBytes {
-            bytes,
+            bytes: written(model)?,
             oob_score: T::oob_score(model),
         })
     }
 
     fn open_beside(&self, model: &[u8], parts: &mut EqualParts) -> Result<Box<dyn Any>, Fault> {
-        let mut model: T::Model = read_model(model)?;
+        let mut model: T::Model = read(model)?;
         T::share_equal(&mut model, parts);
         Ok(Box::new(model))
     }

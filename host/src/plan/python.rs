@@ -270,7 +270,7 @@ fn module(file: &str) -> &str {
 }
 
 /// Whether a text is the name of a module that trainers can be of, whose names have no `__`.
-fn is_module(text: &str) -> bool {
+pub(crate) fn is_module(text: &str) -> bool {
     is_name(text) && !text.starts_with('_') && !text.contains("__")
 }
 

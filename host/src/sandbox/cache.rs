@@ -228,20 +228,32 @@ impl Cache {
         let unchanged = whole.is_ok() && hasher.finish().to_string().as_bytes() == digest;
         if let Some(stamp) = stamp.filter(|_| unchanged) {
             // Without it, the next process hashes the entry again.
-            drop(replace(&self.folder, &seen, |file| {
-                file.write_all(stamp.as_bytes())
-            }));
+            drop(self.replace(&seen, |file| file.write_all(stamp.as_bytes())));
         }
         Ok(unchanged)
     }
 
     fn write(&self, name: &str, code: &Code) -> std::io::Result<()> {
-        replace(&self.folder, &self.folder.join(name), |file| {
+        self.replace(&self.folder.join(name), |file| {
             file.write_all(&code.0)?;
             let mut hasher = hasher(name);
             hasher.update(&code.0);
             file.write_all(hasher.finish().to_string().as_bytes())
         })
+    }
+
+    /// Writes a file of the folder, which appears whole.
+    pub(crate) fn replace(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        // A temporary file can be read and written by its owner alone.
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        write(file.as_file_mut())?;
+        file.as_file().sync_data()?;
+        file.persist(path)?;
+        Ok(())
     }
 
     fn unusable(&self, source: std::io::Error) -> CacheError {
@@ -250,20 +262,6 @@ impl Cache {
             source,
         }
     }
-}
-
-/// Writes a file that appears whole.
-fn replace(
-    folder: &Path,
-    path: &Path,
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    // A temporary file can be read and written by its owner alone.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    write(file.as_file_mut())?;
-    file.as_file().sync_data()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// What changes with any write to a file, or if another one has its place: a file that has

@@ -5,7 +5,7 @@ use std::any::Any;
 use serde::{Deserialize, Serialize};
 
 use super::out_of_bag::OutOfBag;
-use crate::offer::ModelBytes;
+use crate::offer::{self, ModelBytes, written};
 use crate::{Fault, Pipeline};
 
 /// A model, or a part of one.
@@ -40,10 +40,8 @@ impl FittedBag {
     }
 
     pub(super) fn write(&self) -> Result<ModelBytes, Fault> {
-        let bytes = postcard::to_allocvec(&self.model)
-            .map_err(|error| Fault::Failed(format!("the model can't be written: {error}")))?;
         Ok(ModelBytes {
-            bytes,
+            bytes: written(&self.model)?,
             oob_score: self.oob_score,
         })
     }
@@ -51,8 +49,7 @@ impl FittedBag {
 
 impl BaggedModel {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
-        postcard::from_bytes(bytes)
-            .map_err(|error| Fault::InvalidTask(format!("the model can't be read: {error}")))
+        offer::read(bytes)
     }
 
     /// The whole model of its parts, in order; the fault `not_parts` if they are not these.
