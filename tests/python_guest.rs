@@ -1,4 +1,4 @@
-//! The guest of Python. These tests need a wheel of 50 MB from PyPI and compile a component
+//! The guest of Python. These tests need a wheel of 98 MB from PyPI and compile a component
 //! of 200 MB, so that they are no part of `make test`: `make test-python-guest` runs them.
 
 use std::path::{Path, PathBuf};

@@ -2,9 +2,10 @@
 //! [`component_of`] makes one of a compiler's module. Nothing is compiled to
 //! machine code or run.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::path::Path;
+
+use bytes::Bytes;
 
 use crate::digest::Digest;
 
@@ -37,9 +38,11 @@ pub struct GuestFile {
     /// Its name, for people.
     pub name: String,
     /// Its bytes.
-    pub wasm: Cow<'static, [u8]>,
+    pub wasm: Bytes,
     /// The digest of its bytes.
     pub digest: Digest,
+    /// Whether this program carries it.
+    pub is_embedded: bool,
 }
 
 impl GuestFile {
@@ -47,19 +50,28 @@ impl GuestFile {
     pub fn embedded() -> impl Iterator<Item = Self> {
         fanout_guests::GUESTS.iter().map(|(name, wasm)| Self {
             name: (*name).to_owned(),
-            wasm: Cow::Borrowed(*wasm),
+            wasm: Bytes::from_static(wasm),
             digest: Digest::of(wasm),
+            is_embedded: true,
         })
     }
 
     /// Reads a component file.
     pub fn read(path: &Path) -> std::io::Result<Self> {
-        let wasm = std::fs::read(path)?;
-        Ok(Self {
-            name: path.display().to_string(),
+        Ok(Self::of(
+            path.display().to_string(),
+            std::fs::read(path)?.into(),
+        ))
+    }
+
+    /// The component of these bytes.
+    pub fn of(name: String, wasm: Bytes) -> Self {
+        Self {
+            name,
             digest: Digest::of(&wasm),
-            wasm: Cow::Owned(wasm),
-        })
+            wasm,
+            is_embedded: false,
+        }
     }
 }
 

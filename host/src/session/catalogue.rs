@@ -1,15 +1,14 @@
 //! [`OfferedGuest`]: a guest, loaded, with its description; embedded in this
 //! program or from a file.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use bytes::Bytes;
 use fanout_contract::{Description, TrainerDescription};
 
 use super::SessionError;
-use crate::digest::Digest;
 use crate::guest::GuestFile;
+use crate::python;
 use crate::sandbox::{Guest, Sandbox};
 
 /// A guest that was loaded and described itself.
@@ -36,20 +35,14 @@ impl OfferedGuest {
 
     /// The guest of a component, loaded; `name` is its name in messages.
     pub fn of(sandbox: &Sandbox, component: Bytes, name: &str) -> Result<Self, SessionError> {
-        let file = GuestFile {
-            name: name.to_owned(),
-            digest: Digest::of(&component),
-            wasm: Cow::Owned(component.into()),
-        };
-        Self::load(sandbox, file)
+        Self::load(sandbox, GuestFile::of(name.to_owned(), component))
     }
 
     /// Whether this is the guest at `path`, or without a path, an embedded one.
     pub fn is_at(&self, path: Option<&Path>) -> bool {
-        match (path, &self.file.wasm) {
-            (None, Cow::Borrowed(_)) => true,
-            (Some(path), Cow::Owned(_)) => self.file.name == path.display().to_string(),
-            _ => false,
+        match path {
+            None => self.file.is_embedded,
+            Some(path) => !self.file.is_embedded && self.file.name == path.display().to_string(),
         }
     }
 
@@ -97,9 +90,10 @@ pub fn extend_distinct(trainers: &mut Vec<TrainerDescription>, more: &[TrainerDe
     }
 }
 
-/// Reads the component file of a guest.
+/// Reads the component file of a guest. One of Python that this program made is mapped.
 pub fn read_guest(path: &Path) -> Result<GuestFile, SessionError> {
-    GuestFile::read(path).map_err(|source| SessionError::GuestFile {
+    let read = python::made(path).map_or_else(|| GuestFile::read(path), Ok);
+    read.map_err(|source| SessionError::GuestFile {
         path: path.to_owned(),
         source,
     })

@@ -25,14 +25,11 @@ pub fn component(file: &ModelFile, guest: Option<&Path>) -> Result<Bytes, Sessio
     let component = match (&file.guest, guest) {
         (_, Some(path)) => Some(read_guest(path)?)
             .filter(|guest| guest.digest == digest)
-            .map(|guest| guest.wasm.into_owned().into()),
+            .map(|guest| guest.wasm),
         (Some(guest), None) => Some(guest.clone()),
         (None, None) => match GuestFile::embedded().find(|guest| guest.digest == digest) {
-            Some(guest) => Some(guest.wasm.into_owned().into()),
-            None => match python::cached(digest) {
-                Some(path) => return component(file, Some(&path)),
-                None => None,
-            },
+            Some(guest) => Some(guest.wasm),
+            None => python::cached(digest).map(|guest| guest.wasm),
         },
     };
     component.ok_or(SessionError::ModelGuest { guest: digest })
@@ -52,7 +49,7 @@ fn components(
         if !members.any(|file| file.head.guest == given.digest) {
             return Err(SessionError::ModelGuest { guest: first });
         }
-        components.insert(given.digest, given.wasm.into_owned().into());
+        components.insert(given.digest, given.wasm);
     }
     for file in model.members() {
         if let Entry::Vacant(place) = components.entry(file.head.guest) {

@@ -108,13 +108,9 @@ impl Choice {
                 }
             }
             if is_chosen(&offered) {
-                let component = match offered.file.wasm {
-                    Cow::Borrowed(embedded) => Bytes::from_static(embedded),
-                    Cow::Owned(read) => read.into(),
-                };
                 choice.guests.push(LoadedGuest {
                     guest: Arc::new(offered.guest),
-                    component,
+                    component: offered.file.wasm,
                 });
             }
         }
