@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Engine, PoolingAllocationConfig, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{Enabled, Engine, PoolingAllocationConfig, ResourceLimiter, Store, UpdateDeadline};
 
 use crate::task::{Cancel, TaskLimits};
 
@@ -29,6 +29,10 @@ const TABLES: u32 = 8;
 /// an element takes 8 bytes. The largest program that is known to run here
 /// (Python with scikit-learn) needs 47,157.
 const TABLE_ELEMENTS: usize = 100_000;
+/// Written bytes of an instance's memory that the next one finds in place, with their first
+/// content, where Linux tells which were written: else each of its first writes to a page
+/// is a fault, and one that interrupts the other workers.
+const KEEP_RESIDENT: usize = 64 << 20;
 
 /// The pool of `instances` components, and the most that one may have.
 pub(super) fn pooling(instances: usize) -> PoolingAllocationConfig {
@@ -48,6 +52,11 @@ pub(super) fn pooling(instances: usize) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES)
         .total_tables(instances.saturating_mul(TABLES))
         .table_elements(TABLE_ELEMENTS);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pooling
+            .pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(KEEP_RESIDENT);
+    }
     pooling
 }
 
