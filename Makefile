@@ -29,6 +29,8 @@ test-long: test
 test-python-guest: export FANOUT_CACHE = $(CURDIR)/target/tmp/compiled
 test-python-guest: export FANOUT_TEST_PYTHON_GUEST = 1
 test-python-guest: setup
+	@tests/functions/setup.sh
+	@tests/nats/setup.sh
 	cargo build --release --locked --package fanout
 	target/release/fanout guest python
 	cargo test --release --locked --package fanout --test e2e -- --ignored python_guest:: python_plans::

@@ -19,6 +19,16 @@ impl Param {
         }
     }
 
+    /// The same for equal values: a whole number is a float where the hyper-parameter takes
+    /// floats but no whole numbers.
+    pub fn canonical(&self, value: &Value) -> Value {
+        let takes = |kind: fn(&ParamKind) -> bool| self.kinds.iter().any(kind);
+        let fraction = takes(|kind| matches!(kind, ParamKind::Float { .. }))
+            && !takes(|kind| matches!(kind, ParamKind::Int { .. }));
+        let float = value.as_f64().filter(|_| fraction);
+        float.map_or_else(|| value.clone(), Value::from)
+    }
+
     /// The same hyper-parameter, marked as nested.
     pub fn nested(self) -> Self {
         Self {

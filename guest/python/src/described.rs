@@ -22,16 +22,22 @@ struct Head {
 }
 
 /// The hyper-parameters that are not the default of those that are `known`: others are left
-/// to the estimator, whose default need not be a value of JSON.
+/// to the estimator, whose default need not be a value of JSON. Equal values are the same
+/// bits, however a task was sent.
 pub(crate) fn other_than_default(params: &Params, known: &[Param]) -> Params {
-    let given = params.iter().filter(|(name, value)| {
-        let mut known = known.iter();
-        let param = known.find(|param| param.name == **name);
-        param.is_none_or(|param| param.default != **value)
+    let given = params.iter().filter_map(|(name, value)| {
+        let param = known.iter().find(|param| param.name == *name);
+        let value = match param {
+            None => value.clone(),
+            Some(param) => {
+                let value = param.canonical(value);
+                let differs = value != param.canonical(&param.default);
+                differs.then_some(value)?
+            }
+        };
+        Some((name.clone(), value))
     });
-    given
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    given.collect()
 }
 
 /// What the interpreter offers.
@@ -49,4 +55,42 @@ pub(crate) fn described() -> &'static Described {
         let described = answer.and_then(|answer| answer.head());
         described.unwrap_or_else(|fault| panic!("{fault}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use fanout_sdk::contract::ParamKind;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn equal_values_are_sent_as_the_same_and_defaults_not_at_all() {
+        let float = ParamKind::Float {
+            min: None,
+            max: None,
+            above_min: false,
+        };
+        let int = ParamKind::Int {
+            min: None,
+            max: None,
+        };
+        let known = [
+            Param::new("size", vec![float.clone()], json!(200), ""),
+            Param::new("part", vec![float, int], json!(1), ""),
+        ];
+        let sent = |size, part| {
+            let params = [("size", size), ("part", part), ("other", json!(7))];
+            let params = params.map(|(name, value)| (name.to_owned(), value));
+            Value::from_iter(other_than_default(&Params::from(params), &known))
+        };
+        for default in [json!(200), json!(200.0)] {
+            assert_eq!(sent(default, json!(1)), json!({"other": 7}));
+        }
+        for size in [json!(3), json!(3.0)] {
+            // One of the whole rows or features, and all of them.
+            let sent = sent(size, json!(1.0));
+            assert_eq!(sent.to_string(), r#"{"other":7,"part":1.0,"size":3.0}"#);
+        }
+    }
 }

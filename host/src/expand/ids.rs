@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use fanout_contract::{Param, ParamKind, Params, Task, TaskStep};
+use fanout_contract::{Param, Params, Task, TaskStep};
 use serde_json::{Value, json};
 
 use super::{Candidates, Data, Estimator, canonical};
@@ -267,7 +267,10 @@ impl IdParam {
         fixed: &Params,
         of_step: Option<ByChoice<bool>>,
     ) -> Self {
-        let written = |value: &Value| canonical_value(param, value);
+        let written = |value: &Value| match param {
+            Some(param) => canonical(&param.canonical(value)),
+            None => canonical(value),
+        };
         Self {
             name: format!("{}:", canonical(&name)),
             column: candidates.column(name),
@@ -278,17 +281,5 @@ impl IdParam {
                 .map(written),
             of_step,
         }
-    }
-}
-
-/// A value in canonical JSON, the same for equal values: a whole number is a
-/// float if the hyper-parameter takes floats but no whole numbers.
-fn canonical_value(param: Option<&Param>, value: &Value) -> String {
-    let takes = |kind: fn(&ParamKind) -> bool| param.is_some_and(|p| p.kinds.iter().any(kind));
-    let fraction = takes(|kind| matches!(kind, ParamKind::Float { .. }))
-        && !takes(|kind| matches!(kind, ParamKind::Int { .. }));
-    match value.as_f64() {
-        Some(float) if fraction => Value::from(float).to_string(),
-        _ => canonical(value),
     }
 }
