@@ -41,6 +41,8 @@ pub struct GuestFile {
     pub wasm: Bytes,
     /// The digest of its bytes.
     pub digest: Digest,
+    /// Its bytes as a store keeps them, where that was made before.
+    pub packed: Option<Bytes>,
     /// Whether this program carries it.
     pub is_embedded: bool,
 }
@@ -52,6 +54,7 @@ impl GuestFile {
             name: (*name).to_owned(),
             wasm: Bytes::from_static(wasm),
             digest: Digest::of(wasm),
+            packed: None,
             is_embedded: true,
         })
     }
@@ -70,6 +73,7 @@ impl GuestFile {
             name,
             digest: Digest::of(&wasm),
             wasm,
+            packed: None,
             is_embedded: false,
         }
     }

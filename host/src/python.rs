@@ -23,6 +23,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::json;
 use wasmtime::Module;
 
@@ -31,6 +32,7 @@ use crate::error::ErrorKind;
 use crate::guest::GuestFile;
 use crate::plan::is_module;
 use crate::sandbox::{Cache, GuestError, default_cache};
+use crate::store::packed;
 use compose::compose;
 use snapshot::Interpreter;
 use warm::{Session, THREAD_STACK, WarmError};
@@ -54,8 +56,12 @@ const WARM: (&str, &str) = (
 /// The ending of a component.
 const COMPONENT: &str = "wasm";
 
-/// The ending of the file beside a component that holds its digest.
-const DIGEST_OF: &str = "sha256";
+/// The ending of a component as stores keep it.
+const PACKED: &str = "wasm.zst";
+
+/// The ending of the file beside a component that holds its digest, and that of its packed
+/// form.
+const DIGESTS: &str = "sha256";
 
 /// Changes with what this module makes of the same inputs.
 const VERSION: u32 = 2;
@@ -321,10 +327,13 @@ pub fn build(
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
+    let wasm = Bytes::from(wasm);
+    let packed = packed(&wasm);
+    files.write(&files.component.with_extension(PACKED), &packed)?;
+    let digests = format!("{} {}", Digest::of(&wasm), Digest::of(&packed));
+    let beside = files.component.with_extension(DIGESTS);
+    files.write(&beside, digests.as_bytes())?;
     files.write(&files.component, &wasm)?;
-    let digest = Digest::of(&wasm).to_string();
-    let beside = files.component.with_extension(DIGEST_OF);
-    files.write(&beside, digest.as_bytes())?;
     Ok(files.component)
 }
 
@@ -332,15 +341,15 @@ pub fn build(
 /// once.
 pub fn made(path: &Path) -> Option<GuestFile> {
     let cache = default_cache()?;
-    let name = path.file_name()?.to_str()?;
     if path.parent()? != cache.folder() {
         return None;
     }
-    let digest = std::fs::read_to_string(path.with_extension(DIGEST_OF)).ok()?;
-    let digest = digest.parse().ok()?;
+    let content = |path: &Path, digest| cache.content(path.file_name()?.to_str()?, digest);
+    let (digest, packed) = digests(&path.with_extension(DIGESTS))?;
     Some(GuestFile {
         name: path.display().to_string(),
-        wasm: cache.content(name, &digest)?,
+        wasm: content(path, &digest)?,
+        packed: content(&path.with_extension(PACKED), &packed),
         digest,
         is_embedded: false,
     })
@@ -349,12 +358,18 @@ pub fn made(path: &Path) -> Option<GuestFile> {
 /// The component of this digest, if [`build`] made it on this machine.
 pub fn cached(digest: Digest) -> Option<GuestFile> {
     let cache = default_cache()?;
-    let wanted = digest.to_string();
     let files = std::fs::read_dir(cache.folder()).ok()?;
     let paths = files.filter_map(|file| Some(file.ok()?.path()));
-    let mut digests = paths.filter(|path| path.extension() == Some(DIGEST_OF.as_ref()));
-    let found = digests.find(|path| std::fs::read_to_string(path).is_ok_and(|it| it == wanted))?;
+    let mut beside = paths.filter(|path| path.extension() == Some(DIGESTS.as_ref()));
+    let found = beside.find(|path| digests(path).is_some_and(|(found, _)| found == digest))?;
     made(&found.with_extension(COMPONENT))
+}
+
+/// What the file beside a component holds.
+fn digests(path: &Path) -> Option<(Digest, Digest)> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let (component, packed) = text.split_once(' ')?;
+    Some((component.parse().ok()?, packed.parse().ok()?))
 }
 
 fn make(

@@ -48,7 +48,7 @@ use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::{Search, Searched, search};
 use crate::run::summary::Explained;
-use crate::store::{Key, Settled, Store};
+use crate::store::{Key, Settled, Store, packed};
 use crate::task::Cancel;
 use crate::worth::OverTargets;
 use export::Export;
@@ -450,10 +450,12 @@ fn open(
     // What the tasks need is stored before the manifest that names it, and the
     // manifest before the tasks.
     let guests = searches.first().map(|first| first.loaded.guests.iter());
-    for LoadedGuest { guest, component } in guests.into_iter().flatten() {
-        let key = Key::guest(&guest.digest());
-        let settled = store.settle(&key, guest.digest(), component.clone())?;
-        if settled == Settled::Repaired {
+    for loaded in guests.into_iter().flatten() {
+        let digest = loaded.guest.digest();
+        let component = loaded.packed.clone();
+        let component = component.unwrap_or_else(|| packed(&loaded.component));
+        if store.settle_guest(digest, component)? == Settled::Repaired {
+            let key = Key::guest(&digest);
             listeners.emit(Event::ObjectRepaired { key });
         }
     }

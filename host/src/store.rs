@@ -8,6 +8,7 @@
 mod backend;
 mod failure;
 mod folder;
+mod guest;
 mod key;
 mod location;
 mod mac;
@@ -35,6 +36,8 @@ pub(crate) use backend::install_tls;
 use retry::Retry;
 
 pub use failure::Failure;
+pub use guest::packed;
+pub(crate) use guest::unpacked;
 pub use key::{Attempt, Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
 pub use mac::{Mac, MacKey, MacKeyError};

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use fanout_contract::{Answer, CONTRACT, Output, Params};
 
 use crate::digest::Digest;
-use crate::store::{Key, Kind, MacKey, Store, StoreError};
+use crate::store::{Key, Kind, MacKey, Store, StoreError, unpacked};
 use crate::task::{Artifact, FinishedFits, Outcome, TaskFault, TaskLimits, TaskUsage, WantedFits};
 use part::{Content, Fit, Part, Refused};
 
@@ -555,8 +555,12 @@ impl<'a> Search<'a> {
 /// itself states. `None` for objects that state none.
 pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
     match kind {
-        Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Guest(digest) | Kind::Plan(digest) => {
+        Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Plan(digest) => {
             Some(Digest::of(bytes) == digest)
+        }
+        Kind::Guest(digest) => {
+            let component = unpacked(bytes.to_owned().into());
+            Some(component.is_ok_and(|component| Digest::of(&component) == digest))
         }
         Kind::Part(task, number) => Some(Part::read(bytes, &task, number, None).is_ok()),
         Kind::Artifact(_, _, digest) => Some(Digest::of(bytes) == digest),

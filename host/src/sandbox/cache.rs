@@ -27,7 +27,7 @@ const DIGEST: usize = 64;
 const BUFFER: usize = 1 << 17;
 
 /// Files of so many bytes are hashed once, and known by their file's stamp then.
-const LARGE: u64 = 64 << 20;
+const LARGE: u64 = 16 << 20;
 
 /// Why a folder of compiled guests is not used.
 #[derive(Debug, thiserror::Error)]

@@ -20,7 +20,7 @@ use crate::run::predictions::{self, PredictionsError};
 use crate::run::record::Record;
 use crate::run::tasks::{SingleTask, Tasks};
 use crate::sandbox::{Sandbox, default_cache};
-use crate::store::{Key, Store};
+use crate::store::Store;
 use crate::task::{Cancel, TaskFault};
 
 /// Explains the chosen candidate of a run as the run did: the scores of permuted
@@ -50,11 +50,10 @@ pub fn explain_again(store: &Store, run: &mut StoredRun) -> Result<(), SessionEr
         report.warnings.push(warning);
     };
     let digest = expansion.guest(chosen);
-    let Some(component) = store.get(&Key::guest(&digest))? else {
+    let Some(component) = store.guest(digest)? else {
         not_explained("guest");
         return Ok(());
     };
-    store.verify(&Key::guest(&digest), &component, digest)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let guest = Sandbox::new(cores + 1, default_cache())?
         .load(&component, digest)

@@ -193,6 +193,7 @@ impl LoadedPlan {
         let guest = LoadedGuest {
             guest: Arc::new(guest),
             component,
+            packed: None,
         };
         Ok(Self {
             plan,

@@ -173,14 +173,21 @@ impl WorkerCache {
     fn load_pool(&self, key: PoolKey) -> Result<Arc<LocalPool>, WorkerCacheError> {
         let data = &key.scope.data;
         let guests = key.scope.guests().into_iter().map(|guest| {
-            let component = self.object(Key::guest(&guest), guest)?;
+            let component = self.object(Key::guest(&guest), guest, || self.store.guest(guest))?;
             let loaded = self.sandbox.load(&component, guest);
             let loaded = loaded.map_err(|source| WorkerCacheError::Guest { guest, source })?;
             Ok(Arc::new(loaded))
         });
         let guests: Vec<Arc<Guest>> = guests.collect::<Result<_, WorkerCacheError>>()?;
-        let table = self.object(Key::dataset(&data.dataset), data.dataset)?;
-        let splits = self.object(Key::splits(&data.splits), data.splits)?;
+        let file = |key: Key, digest| {
+            self.object(key.clone(), digest, || {
+                let bytes = self.store.get(&key)?;
+                let verify = |bytes: &Bytes| self.store.verify(&key, bytes, digest);
+                bytes.as_ref().map_or(Ok(()), verify).map(|()| bytes)
+            })
+        };
+        let table = file(Key::dataset(&data.dataset), data.dataset)?;
+        let splits = file(Key::splits(&data.splits), data.splits)?;
         let context = PoolContext {
             record: Record::new(self.store.clone(), key.limits, !key.fresh),
             dataset: data.dataset,
@@ -197,15 +204,19 @@ impl WorkerCache {
         Ok(pool)
     }
 
-    /// An object whose name is its digest, from the disk or the store.
-    fn object(&self, key: Key, digest: Digest) -> Result<Bytes, WorkerCacheError> {
+    /// An object whose name is its digest, from the disk, or as `fetch` finds it in the store.
+    fn object(
+        &self,
+        key: Key,
+        digest: Digest,
+        fetch: impl FnOnce() -> Result<Option<Bytes>, StoreError>,
+    ) -> Result<Bytes, WorkerCacheError> {
         if let Some(bytes) = self.objects.as_ref().and_then(|kept| kept.get(&digest)) {
             return Ok(bytes);
         }
-        let Some(bytes) = self.store.get(&key)? else {
+        let Some(bytes) = fetch()? else {
             return Err(WorkerCacheError::Missing { key });
         };
-        self.store.verify(&key, &bytes, digest)?;
         if let Some(objects) = &self.objects {
             objects.keep(&digest, &bytes);
         }

@@ -37,6 +37,8 @@ pub struct LoadedGuest {
     pub guest: Arc<Guest>,
     /// Its component file.
     pub component: Bytes,
+    /// The same as a store keeps it, where that was made before.
+    pub packed: Option<Bytes>,
 }
 
 /// The trainers that a plan may choose from, and those that it chose.
@@ -111,6 +113,7 @@ impl Choice {
                 choice.guests.push(LoadedGuest {
                     guest: Arc::new(offered.guest),
                     component: offered.file.wasm,
+                    packed: offered.file.packed,
                 });
             }
         }
