@@ -188,7 +188,7 @@ impl Workers {
         let file = GuestFile::embedded().find(|file| file.name == "trees");
         let guest = file.unwrap();
         let key = Key::guest(&guest.digest);
-        store.create(&key, guest.wasm.into_owned().into()).unwrap();
+        store.create(&key, guest.wasm.clone()).unwrap();
         store
             .create(&Key::plan(&manifest.run()), manifest.bytes())
             .unwrap();

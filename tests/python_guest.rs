@@ -6,6 +6,10 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::functions::results::results;
+use crate::functions::server::{Kind, Server};
+use crate::nats::server::Nats;
+use crate::nats::worker::Worker;
 use crate::program::{Fanout, scores, text};
 
 const WHY: &str = "make test-python-guest";
@@ -201,6 +205,39 @@ fn every_estimator_scores_as_natively() {
             }
         }
     }
+}
+
+#[test]
+#[ignore = "make test-python-guest"]
+fn every_pool_gives_the_same_bytes() {
+    let (fanout, nats) = (Fanout::new(), Nats::start());
+    fanout.write("rows.csv", &rows());
+    let svc = json!({
+        "trainer": {"name": "sklearn.svm.SVC", "guest": component()},
+        "search": {"params": {"C": [0.1, 1.0, 10.0], "kernel": ["rbf", "poly"]}},
+    });
+    let forest = json!({
+        "trainer": {"name": "sklearn.ensemble.RandomForestClassifier", "guest": component()},
+        "search": {"params": {"n_estimators": [3, 5], "max_depth": [2, null]}},
+    });
+    let plan = fanout.write("plan.yaml", &plan(&[svc, forest], "three", &json!({})));
+    let here = results(&fanout, &plan, "local", &["--without-guest"]);
+    assert_eq!(here.report["fits"]["failed"], 0);
+    let store = ["--store", "there.store"];
+    let worker = Worker::start(
+        &fanout,
+        &nats.url(),
+        &[&["--workers", "1"], &store[..]].concat(),
+    );
+    let url = nats.url();
+    let arguments = [&["--without-guest", "--pool", &url], &store[..]].concat();
+    let there = results(&fanout, &plan, "nats", &arguments);
+    assert_eq!(here.differing(&there), [""; 0]);
+    drop(worker);
+    let server = Server::start(Kind::WasmtimeExceptions, Path::new(component()));
+    let arguments = ["--without-guest", "--pool", &server.url];
+    let there = results(&fanout, &plan, "http", &arguments);
+    assert_eq!(here.differing(&there), [""; 0]);
 }
 
 #[test]

@@ -15,7 +15,9 @@ pub(crate) enum Kind {
     Wasmtime,
     /// The same, which keeps its instances.
     WasmtimeKeeping,
-    /// The first again, with 64 MiB and six seconds for a request.
+    /// `wasmtime serve` with the exceptions of WebAssembly, which Python needs.
+    WasmtimeExceptions,
+    /// `wasmtime serve` with 64 MiB and six seconds for a request.
     WasmtimeStrict,
 }
 
@@ -43,7 +45,7 @@ impl Server {
                     .args(["--host", "127.0.0.1", "--port", &port.to_string()]);
                 command
             }
-            Kind::Wasmtime | Kind::WasmtimeKeeping | Kind::WasmtimeStrict => {
+            _ => {
                 let limits = match kind {
                     Kind::WasmtimeStrict => "timeout=6s,max-memory-size=67108864",
                     _ => "timeout=60s,max-memory-size=1073741824",
@@ -55,6 +57,9 @@ impl Server {
                 if kind == Kind::WasmtimeKeeping {
                     command.args(["--max-instance-reuse-count", "1000000"]);
                     command.args(["--idle-instance-timeout", "60s"]);
+                }
+                if kind == Kind::WasmtimeExceptions {
+                    command.args(["-W", "exceptions=y,gc=y", "-O", "pooling-allocator=n"]);
                 }
                 command
             }
