@@ -25,6 +25,10 @@ use crate::reduce::PermutationImportance;
 /// The most features of an explanation in JSON.
 const SHOWN: usize = 100;
 
+/// The most features whose dependence is kept in short, as many as a page draws; the most
+/// points of each, and the most outputs.
+const DRAWN: [usize; 3] = [6, 100, 8];
+
 /// What the plan wants explained; each is `None` where it does not, and where the model
 /// has none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,10 +69,21 @@ impl Explanations {
     /// As JSON: at most 100 features of each, the most important ones, and no single
     /// rows.
     pub(super) fn json(&self) -> Value {
+        self.with_dependence(self.partial_dependence.as_ref().map(dependence_json))
+    }
+
+    /// The same in at most some 100 kB: of the partial dependences those that a page
+    /// draws.
+    pub(crate) fn short_json(&self) -> Value {
+        let dependence = self.partial_dependence.as_ref();
+        self.with_dependence(dependence.map(|found| dependence_json(&drawn(found))))
+    }
+
+    fn with_dependence(&self, dependence: Option<Value>) -> Value {
         let permutation = self.permutation_importance.as_ref();
         json!({
             "permutation_importance": permutation.map(permutation_json),
-            "partial_dependence": self.partial_dependence.as_ref().map(dependence_json),
+            "partial_dependence": dependence,
             "importances": self.importances.as_ref().map(importances_json),
             "shap": self.shap.as_ref().map(shap_json),
         })
@@ -211,6 +226,36 @@ pub fn dependence_json(found: &PartialDependence) -> Value {
         "of": found.of,
         "features": features.collect::<Vec<_>>(),
     })
+}
+
+/// What a page draws: the first features and outputs, and of long grids points at even
+/// distances.
+fn drawn(found: &PartialDependence) -> PartialDependence {
+    let [features, points, outputs] = DRAWN;
+    let features = found.features.iter().take(features);
+    let of = |of: &FeatureDependence| {
+        let every = of.grid.len().div_ceil(points).max(1);
+        let average = of.average.iter().take(outputs);
+        FeatureDependence {
+            feature: of.feature.clone(),
+            grid: match &of.grid {
+                Grid::Numbers(of) => Grid::Numbers(of.iter().copied().step_by(every).collect()),
+                Grid::Categories(of) => {
+                    Grid::Categories(of.iter().cloned().step_by(every).collect())
+                }
+            },
+            average: average
+                .map(|means| means.iter().copied().step_by(every).collect())
+                .collect(),
+            individual: Vec::new(),
+        }
+    };
+    PartialDependence {
+        rows: found.rows.clone(),
+        of: found.of,
+        outputs: found.outputs.iter().take(outputs).cloned().collect(),
+        features: features.map(of).collect(),
+    }
 }
 
 /// The places of features, the most important first, by the first kind; of equal
