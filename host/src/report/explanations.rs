@@ -307,3 +307,47 @@ fn shap_json(found: &DrawnContributions) -> Value {
         "contributions": means.collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_short_there_is_what_a_page_draws() {
+        let features = (0..8).map(|feature| FeatureDependence {
+            feature: format!("feature_{feature}"),
+            grid: Grid::Numbers((0..250).map(f64::from).collect()),
+            average: vec![(0..250).map(|point| f64::from(point) / 3.0).collect(); 12],
+            individual: vec![vec![vec![0.5; 40]; 250]; 12],
+        });
+        let found = Explanations {
+            partial_dependence: Some(PartialDependence {
+                rows: (0..40).collect(),
+                of: 1_000,
+                outputs: (0..12).map(|class| Some(class.to_string())).collect(),
+                features: features.collect(),
+            }),
+            ..Explanations::default()
+        };
+        let short = found.short_json();
+        let features = short["partial_dependence"]["features"].as_array().unwrap();
+        assert_eq!(features.len(), 6);
+        for of in features {
+            let values: Vec<f64> = (0..84).map(|point| f64::from(3 * point)).collect();
+            assert_eq!(of["values"], json!(values));
+            let average = of["average"].as_object().unwrap();
+            assert_eq!(average.len(), 8);
+            let means: Vec<f64> = values.iter().map(|value| value / 3.0).collect();
+            assert!(average.values().all(|of| *of == json!(means)));
+        }
+        assert!(short.to_string().len() < 100_000);
+        let whole = found.json();
+        assert_eq!(
+            whole["partial_dependence"]["features"]
+                .as_array()
+                .unwrap()
+                .len(),
+            8
+        );
+    }
+}

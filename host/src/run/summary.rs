@@ -310,7 +310,12 @@ mod tests {
             threshold: None,
             worth: None,
             ensemble: None,
-            explained: None,
+            explained: Some(Explained {
+                plan: serde_json::from_str(r#"{"importances": true}"#).unwrap(),
+                refit: serde_json::from_str(r#"{"column": "refit"}"#).unwrap(),
+                // Numbers that are easily read as others.
+                found: Some(serde_json::json!({"impurity": [0.1 + 0.2, 1e-310, -0.0, 1e17, null]})),
+            }),
             data: None,
             task_memory: None,
             warnings: vec!["ä".to_owned()],
