@@ -487,7 +487,7 @@ Fanout.charts = (function () {
     const drawn = draw(inner, (colour, narrow) => {
       const names = [];
       if (trainers.length > 1) {
-        names.push({ dim: 0, name: "trainer", type: "category", data: trainers.map((one) => clip(one, 14)) });
+        names.push({ dim: 0, name: "trainer", type: "category", data: trainers.map((one) => clip(one, narrow ? 10 : 14)) });
       }
       for (const { parameter } of axes) {
         const dim = names.length;
@@ -498,7 +498,7 @@ Fanout.charts = (function () {
             min: Math.min(...parameter.levels), max: Math.max(...parameter.levels), ...rounded,
           });
         } else {
-          const data = parameter.levels.map((level) => clip(isNumber(level) ? short(level) : level, 12));
+          const data = parameter.levels.map((level) => clip(isNumber(level) ? short(level) : level, narrow ? 9 : 12));
           names.push({ dim, name, type: "category", data: unset(parameter) ? ["–", ...data] : data });
         }
       }

@@ -135,7 +135,7 @@ Fanout.workersBox = (page) => {
         type: "value",
         max: times.at(-1),
         interval: step,
-        axisLabel: { color: dim, formatter: (at) => text.tick(at * 1e6, step * 1e6), hideOverlap: true },
+        axisLabel: { color: dim, formatter: (at) => text.tick(at * 1e6, step * 1e6), hideOverlap: true, showMaxLabel: false },
         splitLine: { show: false },
         axisLine: { lineStyle: { color: colour("--line") } },
       },
