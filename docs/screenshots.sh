@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the pictures of docs/images anew: runs two plans, and takes pictures of the dashboard's
-# pages in Chromium. `docs/screenshots.sh [FANOUT]`; the program is target/release/fanout unless
+# Makes the pictures of docs/images anew: runs a plan, and takes pictures of its page of the
+# dashboard in Chromium. `docs/screenshots.sh [FANOUT]`; the program is target/release/fanout unless
 # another one is named.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,9 +11,7 @@ store=$(mktemp -d)
 dashboard=
 trap 'if [ -n "$dashboard" ]; then kill "$dashboard"; fi; rm -rf "$store"' EXIT
 
-for plan in flights compare; do
-    "$fanout" run "plans/$plan.yaml" --store "$store" --output "$store/$plan" --quiet >/dev/null
-done
+"$fanout" run plans/compare.yaml --store "$store" --output "$store/compare" --quiet >/dev/null
 "$fanout" dashboard --store "$store" --addr 127.0.0.1:0 2>"$store/url" &
 dashboard=$!
 until grep -q '^dashboard: ' "$store/url"; do

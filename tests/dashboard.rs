@@ -130,6 +130,8 @@ fn a_run_that_goes_on_is_shown_as_it_goes_on_and_to_its_end() {
         "families=off",
         "--set",
         "search.params.n_estimators={range: [1, 8], step: 1}",
+        "--set",
+        "explain={importances: true}",
     ]);
     command.arg(format!("--dashboard={HERE}"));
     let mut served = Served::start(command);
@@ -169,7 +171,14 @@ fn a_browser_that_never_reads_harms_no_run() {
 fn a_run_of_a_store_is_used_with_mouse_and_keys() {
     let fanout = Fanout::new();
     let plan = example("quickstart.yaml");
-    fanout.text(&["run", &plan, "--set", "families=off"]);
+    fanout.text(&[
+        "run",
+        &plan,
+        "--set",
+        "families=off",
+        "--set",
+        "explain=true",
+    ]);
     let served = Served::of_store(&fanout, &[], None);
     let run = only_run(&fanout);
     drive(script("past.mjs", &[&format!("{}runs/{run}", served.url)]));
@@ -203,6 +212,31 @@ fn each_of_several_targets_is_shown_with_its_results() {
     let served = Served::of_store(&fanout, &[], None);
     let url = format!("{}runs/{}", served.url, first["run"].as_str().unwrap());
     drive(script("targets.mjs", &[&url, "late", "minutes"]));
+}
+
+#[test]
+fn what_plans_of_other_kinds_find_is_shown() {
+    let fanout = Fanout::new();
+    let mut arguments = Vec::new();
+    let plans = [
+        (
+            "learning_curve",
+            "train_sizes=[0.1, 0.5, 1.0]",
+            "Learning curve",
+        ),
+        ("nested", "families=on", "Outer splits"),
+        ("permutation_test", "n_permutations=20", "Permutation test"),
+    ];
+    for (name, set, title) in plans {
+        let plan = example(&format!("{name}.yaml"));
+        let report = fanout.json(&[&plan, "--set", set]);
+        let run = report["digests"]["run"].as_str().unwrap().to_owned();
+        arguments.extend([run, name.to_owned(), title.to_owned()]);
+    }
+    let served = Served::of_store(&fanout, &[], None);
+    let mut command = script("kinds.mjs", &[&served.url]);
+    command.args(arguments);
+    drive(command);
 }
 
 #[test]

@@ -109,16 +109,29 @@ fn fish_completes_commands_and_options() {
 fn zsh_completes_commands_and_options() {
     let fanout = Fanout::new();
     fanout.write("_fanout", &fanout.text(&["completions", "zsh"]));
-    // Waits for what the inner shell says, each time.
+    // Waits for what the inner shell says, each time, and for no longer than a minute in all.
     let asked = r#"
-        zmodload zsh/zpty
-        says() { zpty -r -m inner said "*$1*" && print -r -- "found $1" }
+        zmodload zsh/zpty zsh/system
+        says() {
+            local part
+            until [[ $said == *$1* ]]; do
+                (( SECONDS < 60 )) && sysread -i $terminal -t $((60 - SECONDS)) part || {
+                    print -ru2 -- "no $1: $said"
+                    zpty -d inner
+                    exit 1
+                }
+                said+=$part
+            done
+            print -r -- "found $1"
+        }
+        types() { said=; zpty -n -w inner "$1" }
         zpty inner zsh -f -i
-        zpty -w inner 'autoload -Uz compinit; compinit -u -D; source ./_fanout; print rea""dy'
+        terminal=$REPLY
+        types $'autoload -Uz compinit; compinit -u -D; source ./_fanout; print rea""dy\n'
         says ready
-        zpty -n -w inner $'fanout wat\t' && says watch
-        zpty -n -w inner $'\C-ufanout run --ev\t' && says --events
-        zpty -n -w inner $'\C-ufanout \t' && says dashboard && says worker
+        types $'fanout wat\t' && says watch
+        types $'\C-ufanout run --ev\t' && says --events
+        types $'\C-ufanout \t' && says dashboard && says worker
         zpty -d inner
     "#;
     let said = says(&fanout, "zsh", &["--no-rcs"], asked);

@@ -1,6 +1,8 @@
 //! Runs as other makers' tools read them: Optuna and its dashboard, MLflow's server, and a
 //! viewer of traces.
 
+mod trace_format;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -242,10 +244,13 @@ fn mlflow_has_the_run_with_its_candidates_once() {
 
 #[test]
 fn a_trace_has_every_task_on_a_track_of_its_worker() {
-    let (fanout, _, id) = run();
-    fanout.text(&["export", &id, "--trace", "trace.json"]);
+    let (fanout, plan) = written();
+    let report = fanout.json(&[&plan, "--events", "events.jsonl"]);
+    let id = report["digests"]["run"].as_str().unwrap();
+    fanout.text(&["export", id, "--trace", "trace.json"]);
     let trace = std::fs::read(fanout.here.path().join("trace.json")).unwrap();
     let trace: Value = serde_json::from_slice(&trace).unwrap();
+    trace_format::check(&trace);
     let entries = trace["traceEvents"].as_array().unwrap();
     let fits = entries
         .iter()
@@ -263,7 +268,35 @@ fn a_trace_has_every_task_on_a_track_of_its_worker() {
         let end = start + fit["dur"].as_u64().unwrap();
         assert!(last.insert(track, end).is_none_or(|end| end <= start));
     }
-    let output = fanout.run(&["export", &id]);
+    // Its times are those of the events, in microseconds.
+    let lasting = entries
+        .iter()
+        .filter(|entry| entry["ph"] == "X" && entry["cat"] == "fit");
+    let mut ends: Vec<u64> = lasting
+        .filter(|entry| entry["args"]["event"] == "task_finished")
+        .map(|entry| entry["ts"].as_u64().unwrap() + entry["dur"].as_u64().unwrap())
+        .collect();
+    ends.sort_unstable();
+    let events = std::fs::read_to_string(fanout.here.path().join("events.jsonl")).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let mut told: Vec<u64> = events
+        .filter(|event: &Value| event["event"] == "task_finished")
+        .map(|event| {
+            let wall = event["wall"].as_f64().unwrap() * 1e6;
+            event["started_us"].as_u64().unwrap() + wall.round() as u64
+        })
+        .collect();
+    told.sort_unstable();
+    assert_eq!(ends.len(), told.len());
+    assert!(
+        ends.iter()
+            .zip(&told)
+            .all(|(end, told)| end.abs_diff(*told) <= 1),
+        "{ends:?} {told:?}"
+    );
+    let output = fanout.run(&["export", id]);
     assert_eq!(output.status.code(), Some(2));
 }
 

@@ -385,10 +385,11 @@ impl SplitSizes {
 
 /// What was explained of a run, for its summary.
 fn explained(report: &Report, export: &Export<'_>) -> Option<Explained> {
-    report.explanations.as_ref()?;
+    let found = report.explanations.as_ref()?;
     Some(Explained {
         plan: report.plan.explain.clone()?,
         refit: export.model_split(report.chosen()?.index).clone(),
+        found: Some(found.short_json()),
     })
 }
 

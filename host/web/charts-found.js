@@ -16,7 +16,7 @@
     assessed: target.worth ? target.worth[options.rows] : null,
   });
 
-  const unit = (name, more) => ({ type: "value", min: 0, max: 1, name, nameLocation: "middle", nameGap: 28, ...more });
+  const unit = (name, more) => ({ type: "value", min: 0, max: 1, interval: 0.2, name, nameLocation: "middle", nameGap: 28, ...more });
 
   function curves(element, all, names, area, diagonal) {
     const drawn = draw(element, (colour) => ({
@@ -65,8 +65,8 @@
     const drawn = draw(element, (colour) => ({
       grid: grid(),
       legend: shown.length > 1 ? { data: shown.map((one) => one.label) } : undefined,
-      xAxis: unit("predicted probability", { max: end, axisLabel: { formatter: short, showMaxLabel: end === 1 } }),
-      yAxis: unit("observed share", { max: end, nameGap: 40, axisLabel: { formatter: short, showMaxLabel: end === 1 } }),
+      xAxis: unit("predicted probability", { max: end, interval: end === 1 ? 0.2 : undefined, axisLabel: { formatter: short, showMaxLabel: end === 1 } }),
+      yAxis: unit("observed share", { max: end, interval: end === 1 ? 0.2 : undefined, nameGap: 40, axisLabel: { formatter: short, showMaxLabel: end === 1 } }),
       tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, ["predicted", short(item.value[0])], ["observed", short(item.value[1])]]) },
       series: [
         ...shown.map((one, at) => ({
@@ -163,6 +163,8 @@
         },
       }, {
         type: "line", data: [], markLine: {
+          // Not rounded to two decimals, as lines are of themselves.
+          precision: 12,
           symbol: "none", silent: true, lineStyle: { color: colour.bad, width: 2, type: "solid" },
           label: { color: colour.ink, formatter: (item) => item.name },
           data: lines.map((line) => ({ name: line[0], xAxis: line[1] })),
@@ -289,6 +291,10 @@
     const found = target.importances.partial_dependence;
     const of = found.features[Number(options.feature)];
     const outputs = Object.entries(of.average);
+    // Of single rows alone there is no mean.
+    if (outputs.length === 0) {
+      return null;
+    }
     const shown = outputs.length === 2 ? outputs.slice(1) : outputs.slice(0, 8);
     const numbers = of.values.every(isNumber);
     const drawn = draw(element, () => ({
@@ -300,7 +306,9 @@
       yAxis: upright("prediction", { scale: numbers }),
       tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, [of.feature, clip(numbers ? short(item.value[0]) : of.values[item.dataIndex], 40)], ["prediction", short(numbers ? item.value[1] : item.value)]]) },
       series: shown.map((one) => ({
-        type: numbers ? "line" : "bar", name: one[0], symbolSize: 5, barMaxWidth: 18,
+        type: numbers ? "line" : "bar", name: one[0], barMaxWidth: 18,
+        // Many points are a line.
+        ...(of.values.length > 30 ? { symbol: "circle", symbolSize: 3 } : { symbolSize: 5 }),
         data: numbers ? one[1].map((mean, at) => [of.values[at], mean]) : one[1],
       })),
     }), "17rem");

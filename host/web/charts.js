@@ -41,6 +41,13 @@ Fanout.charts = (function () {
     return String(Number(value.toFixed(size < 1 ? 4 : size < 100 ? 3 : 1)));
   }
 
+  /* The same for numbers that stand beside each other: all with as many decimals as one needs. */
+  function alike(values) {
+    const known = values.map(short).filter((text) => !text.includes("e"));
+    const decimals = Math.max(0, ...known.map((text) => (text.split(".")[1] || "").length));
+    return (value) => (isNumber(value) && !short(value).includes("e") ? value.toFixed(decimals) : short(value));
+  }
+
   function clip(text, length) {
     const letters = Array.from(String(text));
     return letters.length <= length ? letters.join("") : letters.slice(0, length - 1).join("") + "…";
@@ -69,7 +76,7 @@ Fanout.charts = (function () {
     element.append(canvas);
     const chart = echarts.init(canvas, null, { renderer: renderer || "svg" });
     const narrow = () => canvas.clientWidth < 480;
-    const apply = () => chart.setOption(themed(make(colours(), narrow(), canvas.clientWidth)), true);
+    const apply = () => chart.setOption(themed(make(colours(), narrow(), canvas.clientWidth), narrow()), true);
     apply();
     let width = canvas.clientWidth;
     const observer = new ResizeObserver(() => {
@@ -91,7 +98,7 @@ Fanout.charts = (function () {
     };
   }
 
-  function themed(option) {
+  function themed(option, narrow) {
     const of = colours();
     const axis = (one) => ({
       nameTextStyle: { color: of.dim },
@@ -112,7 +119,8 @@ Fanout.charts = (function () {
       out.grid = { ...option.grid, top: 12 };
     }
     if (option.xAxis) {
-      out.xAxis = all(option.xAxis);
+      // So few that none of them has to give way.
+      out.xAxis = all({ splitNumber: narrow ? 3 : 5, ...option.xAxis });
     }
     if (option.yAxis) {
       out.yAxis = all(option.yAxis);
@@ -191,6 +199,13 @@ Fanout.charts = (function () {
 
   const rounded = { axisLabel: { formatter: (value) => short(value), hideOverlap: true } };
 
+  /* An axis of few numbers names these, and no others. */
+  const named = (numbers) => (numbers.length > 8 ? {} : {
+    axisLabel: { ...rounded.axisLabel, customValues: numbers },
+    axisTick: { customValues: numbers },
+    splitLine: { show: false },
+  });
+
   /* The axis of a hyper-parameter: of numbers, or its levels, on a chart of so many pixels. */
   function levelAxis(parameter, name, width) {
     if (parameter.kind === "number") {
@@ -200,13 +215,10 @@ Fanout.charts = (function () {
         type: log ? "log" : "value", name, nameLocation: "middle", nameGap: 28, scale: true,
         ...rounded,
       };
-      if (!log && numbers.length > 1) {
+      if (log || numbers.length > 1) {
         [axis.min, axis.max] = [Math.min(...numbers), Math.max(...numbers)];
       }
-      if (log) {
-        [axis.min, axis.max] = [Math.min(...numbers), Math.max(...numbers)];
-      }
-      return axis;
+      return log ? axis : { ...axis, ...named(numbers) };
     }
     return {
       type: "category", name, nameLocation: "middle", nameGap: 28,
@@ -228,7 +240,7 @@ Fanout.charts = (function () {
     axisLabel: { formatter: short, hideOverlap: true, ...((more && more.axisLabel) || {}) },
   });
 
-  const grid = (more) => ({ left: 34, right: 18, top: LEGEND, bottom: 30, containLabel: true, ...more });
+  const grid = (more) => ({ left: 46, right: 18, top: LEGEND, bottom: 30, containLabel: true, ...more });
 
   // ---- Candidates.
 
@@ -314,7 +326,9 @@ Fanout.charts = (function () {
     const [unit, factor] = Math.max(...times) < 0.5 ? ["milliseconds", 1000] : ["seconds", 1];
     const front = [];
     let most = -Infinity;
-    for (const at of known.slice().sort((a, b) => of.fit_time[a] - of.fit_time[b])) {
+    // Of equal times the best first: the others are no step.
+    const order = (a, b) => of.fit_time[a] - of.fit_time[b] || of.mean[metric][b] - of.mean[metric][a];
+    for (const at of known.slice().sort(order)) {
       if (of.mean[metric][at] > most) {
         most = of.mean[metric][at];
         front.push([of.fit_time[at] * factor, most, at]);
@@ -357,7 +371,12 @@ Fanout.charts = (function () {
       return null;
     }
     const names = parameters.map((one) => one.name);
-    const state = { x: 0, y: 1, best: 0 };
+    // The first two that some candidate sets both: each trainer has its own.
+    const isSet = (place, at) => of.params[names[place]][at] !== null;
+    const pairs = names.flatMap((_, y) => Array.from({ length: y }, (_, x) => [x, y]));
+    const both = pairs.find(([x, y]) => of.index.some((_, at) => isSet(x, at) && isSet(y, at)));
+    const [x, y] = both || [0, 1];
+    const state = { x, y, best: 0 };
     const box = controls(element);
     const again = () => drawn.apply();
     choice(box, "across", names, state.x, (at) => { state.x = at; again(); });
@@ -397,9 +416,14 @@ Fanout.charts = (function () {
       });
       const data = Array.from(cells.values(), (cell) =>
         [cell.a, cell.b, state.best ? cell.best : cell.sum / cell.count, cell.count]);
+      if (data.length === 0) {
+        const style = { text: "No candidate with a score sets both.", fill: colour.dim, fontSize: 13 };
+        return { graphic: { type: "text", left: "center", top: "middle", style } };
+      }
       const values = data.map((cell) => cell[2]);
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const small = x.labels.length * y.labels.length <= 90;
+      const told = alike(values);
       return {
         grid: grid({ top: 30, left: 8, bottom: 74 }),
         xAxis: { type: "category", data: x.labels, name: names[state.x], nameLocation: "middle", nameGap: 26, splitArea: { show: false } },
@@ -407,14 +431,14 @@ Fanout.charts = (function () {
         visualMap: {
           min: low, max: high > low ? high : low + 1e-9, calculable: true, orient: "horizontal",
           left: "center", bottom: 0, dimension: 2, itemHeight: 130, itemWidth: 12,
-          textStyle: { color: colour.dim }, formatter: (value) => short(value),
+          textStyle: { color: colour.dim }, formatter: told,
           inRange: { color: scale(colour) },
         },
         tooltip: {
           trigger: "item",
           formatter: (item) => tip([
             [names[state.x], x.labels[item.value[0]]], [names[state.y], y.labels[item.value[1]]],
-            [metric, short(item.value[2])], ["candidates", item.value[3]],
+            [metric, told(item.value[2])], ["candidates", item.value[3]],
           ]),
         },
         series: [{
@@ -422,7 +446,7 @@ Fanout.charts = (function () {
           data: data.map((value) => ({
             value, label: { color: onScale((value[2] - low) / (high - low || 1)) },
           })),
-          label: { show: small, fontSize: 11, formatter: (item) => short(item.value[2]) },
+          label: { show: small, fontSize: 11, formatter: (item) => told(item.value[2]) },
         }],
       };
     }, "23rem");
@@ -463,7 +487,7 @@ Fanout.charts = (function () {
     const drawn = draw(inner, (colour, narrow) => {
       const names = [];
       if (trainers.length > 1) {
-        names.push({ dim: 0, name: "trainer", type: "category", data: trainers.map((one) => clip(one, 14)) });
+        names.push({ dim: 0, name: "trainer", type: "category", data: trainers.map((one) => clip(one, narrow ? 10 : 14)) });
       }
       for (const { parameter } of axes) {
         const dim = names.length;
@@ -474,7 +498,7 @@ Fanout.charts = (function () {
             min: Math.min(...parameter.levels), max: Math.max(...parameter.levels), ...rounded,
           });
         } else {
-          const data = parameter.levels.map((level) => clip(isNumber(level) ? short(level) : level, 12));
+          const data = parameter.levels.map((level) => clip(isNumber(level) ? short(level) : level, narrow ? 9 : 12));
           names.push({ dim, name, type: "category", data: unset(parameter) ? ["–", ...data] : data });
         }
       }
@@ -537,9 +561,10 @@ Fanout.charts = (function () {
       bars.push({ name: pair.of.join(" × "), share: pair.importance, pair: true });
     }
     const shown = bars.slice(0, 14).reverse();
+    const isMost = shown.some((bar) => bar.share > 0.5);
     const drawn = draw(element, (colour, narrow) => ({
-      grid: grid({ top: 6, left: 4, right: 52, bottom: 24 }),
-      xAxis: { type: "value", min: 0, axisLabel: { formatter: (value) => Math.round(value * 100) + " %", hideOverlap: true } },
+      grid: grid({ top: 6, left: 4, right: 62, bottom: 24 }),
+      xAxis: { type: "value", min: 0, ...(isMost ? { max: 1, interval: narrow ? 0.5 : 0.2 } : {}), axisLabel: { formatter: (value) => Math.round(value * 100) + " %", hideOverlap: true } },
       yAxis: { type: "category", data: shown.map((bar) => clip(bar.name, narrow ? 20 : 30)), axisLabel: { color: colour.ink, interval: 0 }, axisTick: { show: false } },
       tooltip: { trigger: "item", formatter: (item) => tip([[shown[item.dataIndex].name, (100 * item.value).toFixed(1) + " %"]]) },
       series: [{
@@ -580,7 +605,7 @@ Fanout.charts = (function () {
 
   charts.tools = {
     LEGEND, colours, isNumber, draw, tip, short, clip, choice, controls, themed, metricOf, ends,
-    rounded, upright, grid, scale, onScale,
+    rounded, named, upright, grid, scale, onScale,
   };
   return charts;
 })();

@@ -14,7 +14,7 @@ Fanout.charts.nestedCurves = (element, target, { metric, nested }) => {
   const isNested = ({ name }) => nested.includes(name);
   numbers.sort((a, b) => isNested(b) - isNested(a));
 
-  const { draw, tip, short, clip, choice, controls, grid, upright, rounded } = Fanout.charts.tools;
+  const { draw, tip, short, clip, choice, controls, grid, upright, rounded, named } = Fanout.charts.tools;
   let over = numbers[0];
 
   // The lines over a hyper-parameter, the best first.
@@ -63,7 +63,7 @@ Fanout.charts.nestedCurves = (element, target, { metric, nested }) => {
       },
       xAxis: {
         type: over.log ? "log" : "value", min: least, max: greatest, name: over.name,
-        nameLocation: "middle", nameGap: 28, ...rounded,
+        nameLocation: "middle", nameGap: 28, ...rounded, ...(over.log ? {} : named(over.levels)),
       },
       yAxis: upright(metric, { scale: true }),
       series: shown.map(({ name, points }, at) => ({

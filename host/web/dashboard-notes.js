@@ -9,6 +9,13 @@ Fanout.notesBoxes = (page) => {
   // Targets that are named.
   const TARGETS = 8;
 
+  // A text whose parts in backticks are code.
+  const withCode = (told) => {
+    const parts = told.split("`");
+    if (parts.length % 2 === 0) return [told];
+    return parts.map((part, at) => (at % 2 === 1 ? make("code", { text: part }) : part));
+  };
+
   const drawFailures = (failures) => {
     const kinds = Object.entries(failures);
     const room = byId("failures");
@@ -19,7 +26,7 @@ Fanout.notesBoxes = (page) => {
           "div",
           { class: "failure" },
           make("h3", { text: `${kind.replaceAll("_", " ")}: ${text.counted(failure.fits, "fit")} in ${text.counted(failure.tasks, "task")}` }),
-          failure.remedy ? make("p", { text: failure.remedy }) : "",
+          failure.remedy ? make("p", {}, ...withCode(failure.remedy)) : "",
           ...failure.messages.map((one) =>
             make(
               "details",
@@ -44,14 +51,14 @@ Fanout.notesBoxes = (page) => {
       ...warnings.map((note) => note.text),
     ].map((warning) => (typeof warning === "string" ? warning : warning.message ?? JSON.stringify(warning)));
     byId("warnings").replaceChildren(
-      ...[...new Set(told)].map((warning) => make("p", { class: "warning", text: warning })),
+      ...[...new Set(told)].map((warning) => make("p", { class: "warning" }, ...withCode(warning))),
     );
     const begun = page.outline.begun_us ?? latest[0]?.time_us ?? 0;
     const all = [...warnings, ...latest].sort((a, b) => a.time_us - b.time_us);
     byId("log").replaceChildren(
       ...all.map(({ time_us: time, text: line }) => {
         const at = time > 0 ? (time >= begun ? `+${text.duration(time - begun)}` : `−${text.duration(begun - time)}`) : "";
-        return make("li", {}, make("span", { class: "dim", text: at }), make("span", { text: line }));
+        return make("li", {}, make("span", { class: "dim", text: at }), make("span", {}, ...withCode(line)));
       }),
     );
   };

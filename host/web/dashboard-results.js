@@ -6,6 +6,7 @@
 Fanout.resultsBoxes = (page) => {
   const { make, text } = Fanout;
   const byId = (id) => document.getElementById(id);
+  const { drawFound } = Fanout.foundBoxes();
 
   // Rows of the table of candidates.
   const ROWS = 200;
@@ -81,6 +82,7 @@ Fanout.resultsBoxes = (page) => {
   // Until the store has been asked for a target.
   const drawNothing = (note) => {
     byId("results-note").textContent = note;
+    drawFound(null);
     for (const { id } of CHARTS) {
       drawn.get(id)?.();
       drawn.delete(id);
@@ -88,6 +90,12 @@ Fanout.resultsBoxes = (page) => {
     }
     byId("candidates").replaceChildren();
     byId("filter-count").textContent = "";
+  };
+
+  // A plan of another kind than a search has no leaderboard when it has ended.
+  const showCandidates = (areThere) => {
+    for (const part of document.querySelectorAll(".of-candidates")) part.hidden = !areThere;
+    byId("leaderboard-title").textContent = areThere ? "Leaderboard" : "Result";
   };
 
   // `because`: `news`, `brush`, or what a person chose.
@@ -101,6 +109,9 @@ Fanout.resultsBoxes = (page) => {
     note.push(...(target.sentences ?? []));
     if (seen > told) note.push(`Shown: ${text.count(told)} of ${text.counted(seen, "candidate")}, all of the best among them.`);
     byId("results-note").replaceChildren(...note.map((text) => make("p", { text })));
+    drawFound(target, because === "colours");
+    showCandidates(!target.findings);
+    if (target.findings) return;
     const metric = metricOf(target);
     const filtered = matching(target, metric);
     const isBrushed = (at) => !shown.brushed || shown.brushed.has(target.candidates.index[at]);
@@ -255,11 +266,12 @@ Fanout.resultsBoxes = (page) => {
 
   // ---- what a person does
 
-  const clearBrush = () => {
+  const drawAfresh = (because) => {
     shown.brushed = null;
     byId("brush-clear").hidden = true;
-    drawTarget("choice");
+    drawTarget(because);
   };
+  const clearBrush = () => drawAfresh("choice");
   byId("target").addEventListener("change", (event) => {
     page.target = Number(event.target.value);
     page.needTarget();
@@ -273,5 +285,5 @@ Fanout.resultsBoxes = (page) => {
   });
   byId("brush-clear").addEventListener("click", clearBrush);
 
-  return { drawResults, redraw: clearBrush };
+  return { drawResults, redraw: clearBrush, recolour: () => drawAfresh("colours") };
 };

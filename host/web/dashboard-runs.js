@@ -77,6 +77,10 @@
     return into;
   };
 
+  // A long name is broken behind dots and underscores.
+  const breakable = (name) =>
+    name.split(/(?<=[._])/).flatMap((part, at) => (at > 0 ? [make("wbr"), part] : [part]));
+
   const drawComparison = () => {
     const runs = listed.filter((row) => marked.has(row.run) && row.plan);
     byId("comparison").hidden = runs.length < 2;
@@ -103,7 +107,7 @@
       make("thead", {}, make("tr", {}, ...head.map((name) => name ? make("th", { scope: "col", text: name }) : make("td")))),
       make("tbody", {}, ...rows.map(([name, values]) =>
         make("tr", { class: new Set(values).size > 1 && "differs" },
-          make("th", { scope: "row", text: name }), ...values.map((value) => make("td", { text: value, class: "name" }))))),
+          make("th", { scope: "row" }, ...breakable(name)), ...values.map((value) => make("td", { text: value, class: "name" }))))),
     );
     const metrics = new Set(runs.map((row) => row.metric).filter(Boolean));
     const datasets = new Set(runs.map((row) => row.dataset));

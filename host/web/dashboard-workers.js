@@ -103,6 +103,13 @@ Fanout.workersBox = (page) => {
 
   const chartOf = (element) => echarts.getInstanceByDom(element) ?? echarts.init(element);
 
+  // The step of an axis of time with about three of them, in seconds.
+  const stepOf = (most) => {
+    const least = Math.max(most, 1e-6) / 3;
+    const power = 10 ** Math.floor(Math.log10(least));
+    return power * [1, 2, 3, 5, 10].find((factor) => factor * power >= least * 0.999);
+  };
+
   // Steps of an axis: of bytes, powers of two.
   const binary = (most) => {
     const interval = 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(1, most) / 3)));
@@ -111,6 +118,7 @@ Fanout.workersBox = (page) => {
 
   const lines = (element, times, series, axis, steps = {}) => {
     const dim = colour("--dim");
+    const step = stepOf(times.at(-1));
     chartOf(element).setOption({
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
@@ -126,7 +134,8 @@ Fanout.workersBox = (page) => {
       xAxis: {
         type: "value",
         max: times.at(-1),
-        axisLabel: { color: dim, formatter: (at) => text.duration(at * 1e6), hideOverlap: true, showMaxLabel: false },
+        interval: step,
+        axisLabel: { color: dim, formatter: (at) => text.tick(at * 1e6, step * 1e6), hideOverlap: true, showMaxLabel: false },
         splitLine: { show: false },
         axisLine: { lineStyle: { color: colour("--line") } },
       },
@@ -172,7 +181,7 @@ Fanout.workersBox = (page) => {
     const head = make("tr", {}, make("th", { scope: "col", text: "trainer" }),
       make("th", { scope: "col", text: "all" }));
     for (let split = 0; split < splits; split += 1) {
-      head.append(make("th", { scope: "col", text: splits > 1 ? `split ${split}` : "split" }));
+      head.append(make("th", { scope: "col", text: splits > 1 ? `split ${split}${split === splits - 1 && outline.splits > splits ? " and on" : ""}` : "split" }));
     }
     const rows = trainers.slice(0, 32).map((name, trainer) => {
       const total = outline.trainer_fits?.[trainer] ?? 0;
@@ -184,7 +193,7 @@ Fanout.workersBox = (page) => {
       const row = make("tr", {}, make("th", { scope: "row", text: name }),
         make("td", {}, meter(done, total, name), `${tell(done, failed)} of ${text.count(total)}`));
       for (const [split, [done, failed]] of counts.entries()) {
-        const of = Math.max(done, Math.round(total / splits));
+        const of = Math.max(done, Math.round(total / (outline.splits ?? 1)));
         row.append(make("td", { class: failed > 0 && "bad" },
           meter(done, of, `${name}, split ${split}`), tell(done, failed)));
       }

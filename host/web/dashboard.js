@@ -29,7 +29,7 @@
     needTarget: () => loadTarget(page.target),
   };
   const { drawWorkers, drawProgress } = Fanout.workersBox(page);
-  const { drawResults, redraw } = Fanout.resultsBoxes(page);
+  const { drawResults, redraw, recolour } = Fanout.resultsBoxes(page);
   const { drawFailures, drawNotes, drawData } = Fanout.notesBoxes(page);
 
   // ---- what comes
@@ -244,7 +244,7 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     drawWorkers();
-    redraw();
+    recolour();
   });
 
   // For the tests of the page.

@@ -40,6 +40,18 @@
   };
   Fanout.text = text;
 
+  // A time on an axis whose steps are no smaller than this, both in microseconds.
+  const tickText = (us, step) => {
+    const digits = Math.max(0, Math.min(6, Math.ceil(6 - Math.log10(step) - 1e-9)));
+    if (us < 60e6 || step < 1e6) return `${(us / 1e6).toFixed(digits)} s`;
+    const seconds = Math.round(us / 1e6);
+    const padded = (number) => String(number).padStart(2, "0");
+    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+    const rest = `${padded(minutes)}:${padded(seconds % 60)}`;
+    return hours > 0 ? `${hours}:${rest}` : rest;
+  };
+  text.tick = tickText;
+
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -101,16 +113,6 @@
   const niceStep = (least) => {
     const power = 10 ** Math.floor(Math.log10(least));
     return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
-  };
-
-  const tickText = (us, step) => {
-    const digits = Math.max(0, Math.min(6, Math.ceil(6 - Math.log10(step) - 1e-9)));
-    if (us < 60e6 || step < 1e6) return `${(us / 1e6).toFixed(digits)} s`;
-    const seconds = Math.round(us / 1e6);
-    const padded = (number) => String(number).padStart(2, "0");
-    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-    const rest = `${padded(minutes)}:${padded(seconds % 60)}`;
-    return hours > 0 ? `${hours}:${rest}` : rest;
   };
 
   class Stream {

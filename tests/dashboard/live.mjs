@@ -65,6 +65,9 @@ await withBrowser(async (browser) => {
   assert.ok(values.length >= 3, `the bar moved: ${values}`);
   assert.deepEqual(values, values.toSorted((a, b) => a - b));
   assert.equal(await page.textContent("#connection"), "ended");
+  // What was explained is there with the results.
+  assert.deepEqual(await page.locator("#found h2").allTextContents(), ["Importances of the model"]);
+  assert.equal(await page.locator("#found [data-chart] svg").count(), 1);
   const text = await page.textContent("#log");
   assert.match(text, /dataset: [\d,]+ rows x/);
   page.quiet();

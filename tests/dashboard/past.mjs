@@ -58,7 +58,7 @@ await withBrowser(async (browser) => {
   // All that can be used can be reached by keys, and shows that it is.
   await page.evaluate(() => document.activeElement.blur());
   const reached = new Set();
-  for (let at = 0; at < 80; at += 1) {
+  for (let at = 0; at < 120; at += 1) {
     await page.keyboard.press("Tab");
     const focused = await page.evaluate(() => {
       const element = document.activeElement;
@@ -138,6 +138,26 @@ await withBrowser(async (browser) => {
     const drawn = await page.locator(`#${id} canvas, #${id} svg, #${id} table`).count();
     assert.ok(drawn > 0, `${id} is drawn`);
   }
+
+  // Why the chosen candidate predicts what it predicts: charts, and their numbers in tables.
+  const found = page.locator("#found");
+  assert.deepEqual(await found.locator("h2").allTextContents(), [
+    "Permutation importance",
+    "Importances of the model",
+    "Contributions of features (SHAP)",
+    "Partial dependence",
+  ]);
+  const explained = await page.evaluate(() => Fanout.page.shown.results.targets[0].importances);
+  const dependences = explained.partial_dependence.features.length;
+  assert.equal(await found.locator("[data-chart] svg").count(), 3 + dependences);
+  await found.locator("summary").first().click();
+  const row = found.locator("table").first().locator("tbody tr").first();
+  const { features, metrics } = explained.permutation_importance;
+  assert.deepEqual(await row.locator("th, td").allTextContents(), [
+    features[0],
+    ...["importances_mean", "importances_std"].map((name) => metrics.roc_auc[name][0].toFixed(4)),
+  ]);
+  await found.locator("summary").first().click();
 
   await accessible(page, "a run, light");
   const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

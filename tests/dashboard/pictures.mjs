@@ -3,24 +3,23 @@ import { openPage, settled, withBrowser } from "./browser.mjs";
 
 const url = process.argv[2];
 const folder = process.env.FANOUT_SCREENSHOTS;
+const WIDTH = 1280;
 
 await withBrowser(async (browser) => {
-  const page = await openPage(browser, url, { width: 1180, height: 900 });
+  const page = await openPage(browser, url, { width: WIDTH, height: 900 });
   await page.waitForSelector("html[data-listed]");
-  const runs = await page.locator("#runs tbody tr").all();
-  const links = await Promise.all(
-    runs.map(async (row) => [await row.locator("a").textContent(), await row.locator("a").getAttribute("href")]),
-  );
-  const shoot = async (name, path, from, height) => {
-    await page.setViewportSize({ width: 1180, height });
-    await page.goto(new URL(path, url).href);
-    await page.waitForSelector("html[data-final]");
-    await page.locator(from).evaluate((element) => element.scrollIntoView());
-    await settled(page);
-    await page.screenshot({ path: `${folder}/${name}.png` });
+  const run = await page.locator("#runs tbody a").first().getAttribute("href");
+  await page.goto(new URL(run, url).href);
+  await page.waitForSelector("html[data-final]");
+  await settled(page);
+  // From the top of one element to the bottom of another, so that nothing is cut off.
+  const shoot = async (name, first, last) => {
+    const [from, to] = [await page.locator(first).boundingBox(), await page.locator(last).boundingBox()];
+    const top = Math.max(0, from.y - 16);
+    const clip = { x: 0, y: top, width: WIDTH, height: to.y + to.height + 16 - top };
+    await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true, clip });
   };
-  const path = (plan) => links.find(([name]) => name === plan)[1];
-  await shoot("dashboard-run", path("compare"), "body", 860);
-  await shoot("dashboard-results", path("flights"), "section:has(#leaderboard)", 810);
+  await shoot("dashboard-run", "header", "section:has(#workers)");
+  await shoot("dashboard-results", "section:has(#heat-map)", "section:has(#cost)");
   page.quiet();
 });

@@ -52,6 +52,10 @@ await withBrowser(async (browser) => {
     assert.deepEqual(all.filter((place) => !place.isDrawn), [], `${name}: ${wrong.join("\n")}`);
     assert.equal(await page.locator("img").count(), 0, name);
     await accessible(page, name);
+    // What a heat map shows first has cells, whatever trainers have hyper-parameters of their own.
+    for (const map of await page.locator('[data-chart="heatMap"] svg').all()) {
+      assert.doesNotMatch(await map.textContent(), /No candidate/, name);
+    }
     // The keyboard reaches what can be chosen, and the chart follows.
     const choice = page.locator('[data-chart="heatMap"] select').last();
     if (await choice.count()) {

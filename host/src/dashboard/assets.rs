@@ -44,8 +44,10 @@ pub(super) const OPEN: &[Asset] = &[
 /// What the other pages load.
 pub(super) const CLOSED: &[Asset] = &[
     asset!(JS, "charts.js"),
+    asset!(JS, "charts-found.js"),
     asset!(JS, "dashboard.js"),
     asset!(JS, "dashboard-curves.js"),
+    asset!(JS, "dashboard-found.js"),
     asset!(JS, "dashboard-notes.js"),
     asset!(JS, "dashboard-results.js"),
     asset!(JS, "dashboard-runs.js"),

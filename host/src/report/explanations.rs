@@ -25,6 +25,10 @@ use crate::reduce::PermutationImportance;
 /// The most features of an explanation in JSON.
 const SHOWN: usize = 100;
 
+/// The most features whose dependence is kept in short, as many as a page draws; the most
+/// points of each, and the most outputs.
+const DRAWN: [usize; 3] = [6, 100, 8];
+
 /// What the plan wants explained; each is `None` where it does not, and where the model
 /// has none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,10 +69,21 @@ impl Explanations {
     /// As JSON: at most 100 features of each, the most important ones, and no single
     /// rows.
     pub(super) fn json(&self) -> Value {
+        self.with_dependence(self.partial_dependence.as_ref().map(dependence_json))
+    }
+
+    /// The same in at most some 100 kB: of the partial dependences those that a page
+    /// draws.
+    pub(crate) fn short_json(&self) -> Value {
+        let dependence = self.partial_dependence.as_ref();
+        self.with_dependence(dependence.map(|found| dependence_json(&drawn(found))))
+    }
+
+    fn with_dependence(&self, dependence: Option<Value>) -> Value {
         let permutation = self.permutation_importance.as_ref();
         json!({
             "permutation_importance": permutation.map(permutation_json),
-            "partial_dependence": self.partial_dependence.as_ref().map(dependence_json),
+            "partial_dependence": dependence,
             "importances": self.importances.as_ref().map(importances_json),
             "shap": self.shap.as_ref().map(shap_json),
         })
@@ -213,6 +228,36 @@ pub fn dependence_json(found: &PartialDependence) -> Value {
     })
 }
 
+/// What a page draws: the first features and outputs, and of long grids points at even
+/// distances.
+fn drawn(found: &PartialDependence) -> PartialDependence {
+    let [features, points, outputs] = DRAWN;
+    let features = found.features.iter().take(features);
+    let of = |of: &FeatureDependence| {
+        let every = of.grid.len().div_ceil(points).max(1);
+        let average = of.average.iter().take(outputs);
+        FeatureDependence {
+            feature: of.feature.clone(),
+            grid: match &of.grid {
+                Grid::Numbers(of) => Grid::Numbers(of.iter().copied().step_by(every).collect()),
+                Grid::Categories(of) => {
+                    Grid::Categories(of.iter().cloned().step_by(every).collect())
+                }
+            },
+            average: average
+                .map(|means| means.iter().copied().step_by(every).collect())
+                .collect(),
+            individual: Vec::new(),
+        }
+    };
+    PartialDependence {
+        rows: found.rows.clone(),
+        of: found.of,
+        outputs: found.outputs.iter().take(outputs).cloned().collect(),
+        features: features.map(of).collect(),
+    }
+}
+
 /// The places of features, the most important first, by the first kind; of equal
 /// ones, in their order.
 pub fn ranked(importances: &Importances) -> Vec<usize> {
@@ -261,4 +306,48 @@ fn shap_json(found: &DrawnContributions) -> Value {
         "of": found.of,
         "contributions": means.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_short_there_is_what_a_page_draws() {
+        let features = (0..8).map(|feature| FeatureDependence {
+            feature: format!("feature_{feature}"),
+            grid: Grid::Numbers((0..250).map(f64::from).collect()),
+            average: vec![(0..250).map(|point| f64::from(point) / 3.0).collect(); 12],
+            individual: vec![vec![vec![0.5; 40]; 250]; 12],
+        });
+        let found = Explanations {
+            partial_dependence: Some(PartialDependence {
+                rows: (0..40).collect(),
+                of: 1_000,
+                outputs: (0..12).map(|class| Some(class.to_string())).collect(),
+                features: features.collect(),
+            }),
+            ..Explanations::default()
+        };
+        let short = found.short_json();
+        let features = short["partial_dependence"]["features"].as_array().unwrap();
+        assert_eq!(features.len(), 6);
+        for of in features {
+            let values: Vec<f64> = (0..84).map(|point| f64::from(3 * point)).collect();
+            assert_eq!(of["values"], json!(values));
+            let average = of["average"].as_object().unwrap();
+            assert_eq!(average.len(), 8);
+            let means: Vec<f64> = values.iter().map(|value| value / 3.0).collect();
+            assert!(average.values().all(|of| *of == json!(means)));
+        }
+        assert!(short.to_string().len() < 100_000);
+        let whole = found.json();
+        assert_eq!(
+            whole["partial_dependence"]["features"]
+                .as_array()
+                .unwrap()
+                .len(),
+            8
+        );
+    }
 }

@@ -65,6 +65,15 @@ pub fn score(score: f64) -> String {
     }
 }
 
+/// Two decimals, and for what is less than 0.1 two digits that tell something.
+pub fn figure(value: f64) -> String {
+    if !(1e-9..0.1).contains(&value) {
+        return format!("{value:.2}");
+    }
+    let decimals = 1 + (-value.log10()).ceil() as usize;
+    format!("{value:.decimals$}")
+}
+
 /// At most `width` columns of a terminal of a text, on one line.
 pub fn clip(text: &str, width: usize) -> String {
     let text = text.replace(char::is_control, " ");
@@ -121,6 +130,8 @@ mod tests {
             times.join(", "),
             "0.042 s, 1.00 s, 10.0 s, 41.3 s, 1 min 00 s, 3 min 12 s, 1 h 00 min, 2 h 05 min"
         );
+        let figures = [0.0, 0.000_512, 0.002_78, 0.0612, 0.28, 12.345].map(figure);
+        assert_eq!(figures.join(" "), "0.00 0.00051 0.0028 0.061 0.28 12.35");
         let sizes = [812_000, 117_600_000, 999_600_000, 1_420_000_000].map(bytes);
         assert_eq!(sizes.join(", "), "812 kB, 118 MB, 1.0 GB, 1.4 GB");
         assert_eq!(

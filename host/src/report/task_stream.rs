@@ -95,7 +95,11 @@ impl TaskStream {
                 let worker = stamped.worker.as_deref().unwrap_or("?");
                 self.started(version, worker, stamped.time_us, label);
             }
-            Event::RunFinished { .. } | Event::RunInterrupted { .. } | Event::RunClosed { .. } => {
+            Event::RunFinished { .. } | Event::RunInterrupted { .. } => {
+                self.end(version, stamped.time_us);
+            }
+            // What comes after the search, such as a refit, has no tasks of the stream.
+            Event::RunClosed { .. } if !self.running.is_empty() => {
                 self.end(version, stamped.time_us);
             }
             _ => {

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use fanout_contract::{Params, Split};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::data_summary::DataSummary;
 use crate::digest::Digest;
@@ -72,7 +73,7 @@ pub struct Summary {
     hmac: Option<String>,
 }
 
-/// What was found out of the chosen candidate. It is found again from the store.
+/// What was found out of the chosen candidate. All of it is found again from the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Explained {
@@ -80,6 +81,9 @@ pub struct Explained {
     pub plan: ExplainPlan,
     /// The split of the refitted model, whose training rows are all of the search.
     pub refit: Split,
+    /// What was found, in short, as a page shows it. Runs of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Value>,
 }
 
 /// By metric: mean and standard deviation over the splits; null where they are not
@@ -306,7 +310,12 @@ mod tests {
             threshold: None,
             worth: None,
             ensemble: None,
-            explained: None,
+            explained: Some(Explained {
+                plan: serde_json::from_str(r#"{"importances": true}"#).unwrap(),
+                refit: serde_json::from_str(r#"{"column": "refit"}"#).unwrap(),
+                // Numbers that are easily read as others.
+                found: Some(serde_json::json!({"impurity": [0.1 + 0.2, 1e-310, -0.0, 1e17, null]})),
+            }),
             data: None,
             task_memory: None,
             warnings: vec!["ä".to_owned()],

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::compare::Comparison;
 use super::super::files::{FilesError, replace};
-use super::super::human::{clip, count, score};
+use super::super::human::{clip, count, figure, score};
 use super::document;
 use super::markup::{Html, Table, numbers, texts};
 
@@ -137,7 +137,7 @@ fn about(comparison: &Comparison) -> Table {
                 count(run.served),
                 count(run.made),
                 count(run.failed),
-                format!("{:.2}", run.guest_seconds),
+                figure(run.guest_seconds),
                 run.dataset.short(),
                 run.splits.short(),
             ]

@@ -69,6 +69,21 @@ impl Html {
         self
     }
 
+    /// A text whose parts in backticks are code.
+    fn with_code(&mut self, text: &str) -> &mut Self {
+        let parts: Vec<&str> = text.split('`').collect();
+        if parts.len().is_multiple_of(2) {
+            return self.text(text);
+        }
+        for (at, part) in parts.into_iter().enumerate() {
+            match at % 2 {
+                0 => self.text(part),
+                _ => self.raw("<code>").text(part).raw("</code>"),
+            };
+        }
+        self
+    }
+
     /// A number of this program.
     pub(super) fn number(&mut self, number: usize) -> &mut Self {
         self.0.push_str(&number.to_string());
@@ -95,7 +110,7 @@ impl Html {
         let name = tag.split(' ').next().unwrap_or(tag);
         self.raw("<").raw(tag).raw(">\n");
         for item in items {
-            self.element("li", item);
+            self.raw("<li>").with_code(item).raw("</li>\n");
         }
         self.raw("</").raw(name).raw(">\n")
     }
@@ -205,6 +220,15 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_backticks_is_code() {
+        let mut html = Html::default();
+        let items = ["`a<b` is", "one ` alone"].map(ToOwned::to_owned);
+        html.list("ul", &items);
+        let told = "<ul>\n<li><code>a&lt;b</code> is</li>\n<li>one ` alone</li>\n</ul>\n";
+        assert_eq!(html.into_string(), told);
+    }
 
     #[test]
     fn nothing_of_a_text_is_markup() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::human::{bytes, count, counted, duration, score};
+use super::super::human::{bytes, count, counted, duration, figure, score};
 use super::super::page::ResultsPage;
 use super::markup::{Html, Table, numbers, texts};
 use fanout_contract::Role;
@@ -137,27 +137,21 @@ fn cost(page: &ResultsPage, html: &mut Html) {
     if cost.failed > 0 {
         row("failed fits", count(cost.failed));
     }
-    row(
-        "seconds in guests, all fits",
-        format!("{:.2}", cost.guest_seconds),
-    );
+    row("seconds in guests, all fits", figure(cost.guest_seconds));
     row(
         "GB-seconds, with the memory that a task may use",
-        format!("{:.2}", cost.gb_seconds),
+        figure(cost.gb_seconds),
     );
     row("memory that a task may use", bytes(cost.task_memory));
     if let Some(measured) = &cost.measured {
         row("tasks that this run ran", count(measured.tasks));
         if measured.cpu_tasks == measured.tasks {
-            row(
-                "their CPU seconds, measured",
-                format!("{:.2}", measured.cpu_seconds),
-            );
+            row("their CPU seconds, measured", figure(measured.cpu_seconds));
         }
         if measured.memory_tasks == measured.tasks {
             row(
                 "their GB-seconds, with the memory that they held",
-                format!("{:.2}", measured.gb_seconds),
+                figure(measured.gb_seconds),
             );
             row(
                 "the most memory that a task held",

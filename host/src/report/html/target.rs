@@ -1,6 +1,6 @@
 //! The results of one target: in words, the leaderboard, and what follows.
 
-use super::super::human::{clip, count, counted, score};
+use super::super::human::{clip, count, counted, figure, score};
 use super::super::page::{FindingsPage, ResultsPage, TargetPage};
 use super::markup::{Html, Table, numbers, texts};
 use super::{effects, worth};
@@ -300,7 +300,7 @@ fn candidates_table(target: &TargetPage) -> (Table, Vec<usize>) {
         let seconds = columns.fit_time[*at];
         cells.push(match seconds.is_nan() {
             true => String::new(),
-            false => format!("{seconds:.3}"),
+            false => figure(seconds),
         });
         cells.push(columns.index[*at].to_string());
         table.rows.push(cells);

@@ -36,7 +36,7 @@ fn all_of_a_search_is_told_without_a_script() {
         "<td class=\"number\">0.7750 ± 0.0250</td>",
         "<h3>Failed fits</h3>",
         "<th scope=\"row\">out of memory</th>",
-        "the column `dep_delay` alone tells",
+        "the column <code>dep_delay</code> alone tells",
         "<h2>Cost</h2>",
         "GB-seconds",
         "<td>category of 12 levels</td>",

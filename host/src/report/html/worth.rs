@@ -373,12 +373,17 @@ fn shap(index: usize, found: &Value, html: &mut Html) {
 }
 
 fn dependences(index: usize, found: &Value, html: &mut Html) {
-    let Some(features) = found["features"].as_array() else {
+    let features = found["features"].as_array().into_iter().flatten();
+    let features = features.enumerate().take(DEPENDENCES);
+    // Of single rows alone there is no mean.
+    let has_means = |of: &Value| of["average"].as_object().is_some_and(|it| !it.is_empty());
+    let features: Vec<_> = features.filter(|(_, of)| has_means(of)).collect();
+    if features.is_empty() {
         return;
-    };
+    }
     html.part("wide", "Partial dependence", |html| {
         html.raw("<div class=\"boxes inner\">\n");
-        for (at, of) in features.iter().enumerate().take(DEPENDENCES) {
+        for (at, of) in features {
             let name = of["feature"].as_str().unwrap_or_default();
             let caption = format!("Mean prediction by {name}, all else as it is");
             html.raw("<div>");

@@ -205,3 +205,26 @@ fn workers_without_end_share_the_last_lane() {
     assert!(stream.by_worker.len() <= LANES);
     assert_eq!(column(&stream, 7).iter().sum::<u64>(), 5_000);
 }
+
+#[test]
+fn what_comes_after_the_search_does_not_lengthen_it() {
+    let mut stream = stream();
+    let mut tell = |version: u64, after_us: u64, event: Event| {
+        let time_us = BEGIN + after_us;
+        let (sequence, worker) = (version, None);
+        stream.on_event(
+            version,
+            &StampedEvent {
+                sequence,
+                time_us,
+                worker,
+                event,
+            },
+        );
+        stream.snapshot()["end_us"].as_u64().unwrap()
+    };
+    let wall = std::time::Duration::from_micros(70_000);
+    assert_eq!(tell(1, 70_000, Event::RunFinished { wall }), 70_000);
+    // Behind a refit.
+    assert_eq!(tell(2, 900_000, Event::RunClosed { failure: None }), 70_000);
+}
