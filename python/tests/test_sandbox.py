@@ -292,7 +292,12 @@ SEARCHES = {
         {"alpha_init": [None, 1.0], "compute_score": [True, False]},
         {"scoring": ["r2", "neg_mean_absolute_error"], "refit": "r2"},
     ),
-    "huber": ("diabetes", HuberRegressor(), {"epsilon": [1.2, 2.0], "alpha": [1e-4, 1.0]}, {}),
+    "huber": (
+        "diabetes",
+        make_pipeline(StandardScaler(), HuberRegressor(max_iter=1000)),
+        {"huberregressor__epsilon": [1.2, 2.0], "huberregressor__alpha": [1e-4, 1.0]},
+        {},
+    ),
     "kernel ridge": (
         "diabetes",
         KernelRidge(kernel="rbf"),
@@ -323,6 +328,11 @@ SEARCHES = {
 }
 
 
+# L-BFGS stops by its tolerance: the last bits of a step, which differ between two builds of
+# numpy's linear algebra, move the place where it stops.
+TOLERANCES = {"huber": 1e-5}
+
+
 @guest
 @pytest.mark.parametrize("name", SEARCHES)
 def test_ten_searches_give_the_table_of_scikit_learn(name, request):
@@ -335,6 +345,7 @@ def test_ten_searches_give_the_table_of_scikit_learn(name, request):
         mine_.fit(X, y)
         other.fit(X, y)
     assert list(mine_.cv_results_) == list(other.cv_results_)
+    within = TOLERANCES.get(name, 1e-9)
     for column, values in other.cv_results_.items():
         if column.endswith("_time"):
             continue
@@ -344,14 +355,14 @@ def test_ten_searches_give_the_table_of_scikit_learn(name, request):
             assert list(mine_.cv_results_[column]) == list(values)
         else:
             np.testing.assert_allclose(
-                mine_.cv_results_[column], values, rtol=0, atol=1e-9, err_msg=column
+                mine_.cv_results_[column], values, rtol=0, atol=within, err_msg=column
             )
     assert mine_.best_params_ == other.best_params_
     # The model is opened in the sandbox alone, a pickle of it, too.
     for model in (mine_, pickle.loads(pickle.dumps(mine_))):
         predicted, expected = model.predict(X), other.predict(X)
         if predicted.dtype.kind == "f":
-            np.testing.assert_allclose(predicted, expected, atol=1e-8)
+            np.testing.assert_allclose(predicted, expected, rtol=within, atol=1e-8)
         else:
             np.testing.assert_array_equal(predicted, expected)
     if hasattr(other, "predict_proba"):
