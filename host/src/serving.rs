@@ -39,8 +39,12 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
 async fn serve_within(listener: TcpListener, router: Router, stalled: Duration) {
     let mut connections = Connections::new(listener, CONNECTIONS);
     loop {
-        let connection = connections.accept().await;
-        tokio::spawn(answer(connection, router.clone(), stalled));
+        let (stream, permit) = connections.accept().await;
+        let answers = answer(stream, router.clone(), stalled);
+        tokio::spawn(async move {
+            answers.await;
+            drop(permit);
+        });
     }
 }
 
@@ -142,50 +146,13 @@ impl Connections {
         Self { listener, free }
     }
 
-    async fn accept(&mut self) -> Connection {
+    /// A connection, which counts until its permit is dropped.
+    async fn accept(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
         let permit = Arc::clone(&self.free).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
         // Tries again after errors, such as that there are too many open files.
         let (stream, _) = Listener::accept(&mut self.listener).await;
-        Connection {
-            stream,
-            _permit: permit,
-        }
-    }
-}
-
-/// A connection that counts as long as it is open.
-#[derive(Debug)]
-struct Connection {
-    stream: TcpStream,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        (stream, permit)
     }
 }
 
@@ -321,6 +288,6 @@ mod tests {
         let first = connections.accept().await;
         assert!(connections.accept().now_or_never().is_none());
         drop(first);
-        connections.accept().await;
+        drop(connections.accept().await);
     }
 }

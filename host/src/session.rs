@@ -452,10 +452,9 @@ fn open(
     // manifest before the tasks.
     let guests = searches.first().map(|first| first.loaded.guests.iter());
     for loaded in guests.into_iter().flatten() {
-        let digest = loaded.guest.digest();
-        let component = loaded.packed.clone();
-        let component = component.unwrap_or_else(|| packed(&loaded.component));
-        if store.settle_guest(digest, component)? == Settled::Repaired {
+        let (digest, file) = (loaded.guest.digest(), &loaded.file);
+        let packed = file.packed.clone().unwrap_or_else(|| packed(&file.wasm));
+        if store.settle_guest(digest, packed)? == Settled::Repaired {
             let key = Key::guest(&digest);
             listeners.emit(Event::ObjectRepaired { key });
         }

@@ -36,8 +36,8 @@ pub(crate) use backend::install_tls;
 use retry::Retry;
 
 pub use failure::Failure;
+pub(crate) use guest::is_component;
 pub use guest::packed;
-pub(crate) use guest::unpacked;
 pub use key::{Attempt, Key, Kind, LAYOUT};
 pub use location::{AddressError, Location, RETRY, TIMEOUT, check_source_url, check_url, redacted};
 pub use mac::{Mac, MacKey, MacKeyError};
@@ -212,6 +212,18 @@ impl Store {
     /// The bytes of an object; `None` where there is none.
     pub fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         self.backend.wait(self.fetch(key))
+    }
+
+    /// The same of an object whose bytes have this digest.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if they have another one.
+    pub fn get_verified(&self, key: &Key, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+        let found = self.get(key)?;
+        if let Some(bytes) = &found {
+            self.verify(key, bytes, digest)?;
+        }
+        Ok(found)
     }
 
     /// The bytes of many objects, in the order of their keys, with some

@@ -39,13 +39,10 @@ impl Files {
             return Ok(files.clone());
         }
         let read = |key: Key, digest: Digest| -> Result<Bytes, PoolError> {
-            let store = context.record.store();
-            let bytes = store.get(&key)?;
-            let bytes = bytes.ok_or_else(|| PoolError::Missing {
+            let bytes = context.record.store().get_verified(&key, digest)?;
+            bytes.ok_or_else(|| PoolError::Missing {
                 key: key.to_string(),
-            })?;
-            store.verify(&key, &bytes, digest)?;
-            Ok(bytes)
+            })
         };
         let table = read(Key::dataset(&context.dataset), context.dataset)?;
         let splits = read(Key::splits(&context.splits), context.splits)?;

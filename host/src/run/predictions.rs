@@ -108,11 +108,8 @@ pub fn make<E>(
 /// A dataset's file, from the store.
 pub fn dataset(store: &Store, digest: Digest) -> Result<Bytes, PredictionsError> {
     let key = Key::dataset(&digest);
-    let Some(dataset) = store.get(&key)? else {
-        return Err(PredictionsError::NoDataset { key });
-    };
-    store.verify(&key, &dataset, digest)?;
-    Ok(dataset)
+    let dataset = store.get_verified(&key, digest)?;
+    dataset.ok_or(PredictionsError::NoDataset { key })
 }
 
 /// The target of a run's rows, from the dataset in the store.

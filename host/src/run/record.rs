@@ -27,7 +27,7 @@ use bytes::Bytes;
 use fanout_contract::{Answer, CONTRACT, Output, Params};
 
 use crate::digest::Digest;
-use crate::store::{Key, Kind, MacKey, Store, StoreError, unpacked};
+use crate::store::{Key, Kind, MacKey, Store, StoreError, is_component};
 use crate::task::{Artifact, FinishedFits, Outcome, TaskFault, TaskLimits, TaskUsage, WantedFits};
 use part::{Content, Fit, Part, Refused};
 
@@ -174,11 +174,7 @@ impl Record {
         digest: Digest,
     ) -> Result<Option<Bytes>, StoreError> {
         let key = Key::artifact(task, output, &digest);
-        let Some(bytes) = self.store.get(&key)? else {
-            return Ok(None);
-        };
-        self.store.verify(&key, &bytes, digest)?;
-        Ok(Some(bytes))
+        self.store.get_verified(&key, digest)
     }
 
     /// The models that tasks of one fit each ask for, in their order, and the sum of the
@@ -558,10 +554,7 @@ pub fn is_whole(kind: Kind, bytes: &[u8]) -> Option<bool> {
         Kind::Dataset(digest) | Kind::Splits(digest) | Kind::Plan(digest) => {
             Some(Digest::of(bytes) == digest)
         }
-        Kind::Guest(digest) => {
-            let component = unpacked(bytes.to_owned().into());
-            Some(component.is_ok_and(|component| Digest::of(&component) == digest))
-        }
+        Kind::Guest(digest) => Some(is_component(bytes, digest)),
         Kind::Part(task, number) => Some(Part::read(bytes, &task, number, None).is_ok()),
         Kind::Artifact(_, _, digest) => Some(Digest::of(bytes) == digest),
         Kind::Layout | Kind::Probe | Kind::Scratch(_) | Kind::Result(_) | Kind::Events(..) => None,

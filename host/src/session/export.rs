@@ -270,7 +270,7 @@ impl<'a> Export<'a> {
         let mut written = None;
         if let Some(folder) = report.plan.output.clone() {
             let guest = self.loaded.guest(self.expansion.guest(chosen.index));
-            let guest = guest.map(|loaded| loaded.component.clone());
+            let guest = guest.map(|loaded| loaded.file.wasm.clone());
             let guest = guest.filter(|_| self.with_guest);
             let path = folder.join(files::MODEL);
             let predicted = assessor.map(|assessor| assessor.predicted(&report.plan));

@@ -177,10 +177,11 @@ impl LoadedPlan {
             PoolPlan::Nats(nats) => (nats.workers.unwrap_or(1), 1),
         };
         let sandbox = Sandbox::new(instances + predictors + 1, default_cache())?;
-        let offered = OfferedGuest::of(&sandbox, component.clone(), name)?;
         let OfferedGuest {
-            guest, description, ..
-        } = offered;
+            file,
+            guest,
+            description,
+        } = OfferedGuest::of(&sandbox, component, name)?;
         let wanted = plan.trainer.as_ref().map(|trainer| &trainer.name);
         let trainers = description.trainers.into_iter();
         let trainers = trainers.filter(|known| Some(&known.name) == wanted);
@@ -192,8 +193,7 @@ impl LoadedPlan {
         };
         let guest = LoadedGuest {
             guest: Arc::new(guest),
-            component,
-            packed: None,
+            file,
         };
         Ok(Self {
             plan,

@@ -1,5 +1,6 @@
 //! Guests in a store: a component, or a large one packed.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read as _};
 
 use bytes::Bytes;
@@ -25,27 +26,28 @@ pub fn packed(component: &Bytes) -> Bytes {
     }
 }
 
+/// Whether this is what a store keeps of the component of this digest.
+pub(crate) fn is_component(kept: &[u8], digest: Digest) -> bool {
+    unpacked(kept, MOST).is_ok_and(|component| Digest::of(&component) == digest)
+}
+
 /// The component that a store keeps so.
 ///
 /// # Errors
-/// If it is no whole frame, or one of more than a gigabyte.
-pub(crate) fn unpacked(kept: Bytes) -> io::Result<Bytes> {
-    unpacked_to(kept, MOST)
-}
-
-fn unpacked_to(kept: Bytes, most: u64) -> io::Result<Bytes> {
+/// If it is no whole frame, or has more than `most` bytes.
+fn unpacked(kept: &[u8], most: u64) -> io::Result<Cow<'_, [u8]>> {
     if !kept.starts_with(&FRAME) {
-        return Ok(kept);
+        return Ok(Cow::Borrowed(kept));
     }
     let mut component = Vec::new();
-    let mut decoder = zstd::Decoder::new(&kept[..])?.take(most + 1);
+    let mut decoder = zstd::Decoder::new(kept)?.take(most + 1);
     decoder.read_to_end(&mut component)?;
     match component.len() as u64 > most {
         true => Err(io::Error::new(
             ErrorKind::FileTooLarge,
             "a guest that is too large",
         )),
-        false => Ok(component.into()),
+        false => Ok(Cow::Owned(component)),
     }
 }
 
@@ -60,7 +62,7 @@ impl Store {
         }
         let is_whole = |found: Bytes| {
             // Of a large one, the digest takes longer.
-            found == packed || unpacked(found).is_ok_and(|found| Digest::of(&found) == digest)
+            found == packed || is_component(&found, digest)
         };
         match self.get(&key)?.is_some_and(is_whole) {
             true => Ok(Settled::Found),
@@ -77,8 +79,11 @@ impl Store {
         let Some(kept) = self.get(&key)? else {
             return Ok(None);
         };
-        // What is no frame has another digest.
-        let component = unpacked(kept.clone()).unwrap_or(kept);
+        let component = match unpacked(&kept, MOST) {
+            Ok(Cow::Owned(component)) => component.into(),
+            // What is no whole frame has another digest.
+            Ok(Cow::Borrowed(_)) | Err(_) => kept,
+        };
         self.verify(&key, &component, digest)?;
         Ok(Some(component))
     }
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn a_frame_that_takes_all_memory_is_refused() {
         let kept = packed(&component(LARGE));
-        assert!(unpacked_to(kept.clone(), LARGE as u64).is_ok());
-        assert!(unpacked_to(kept, LARGE as u64 - 1).is_err());
+        assert!(unpacked(&kept, LARGE as u64).is_ok());
+        assert!(unpacked(&kept, LARGE as u64 - 1).is_err());
     }
 }

@@ -180,11 +180,8 @@ impl WorkerCache {
         });
         let guests: Vec<Arc<Guest>> = guests.collect::<Result<_, WorkerCacheError>>()?;
         let file = |key: Key, digest| {
-            self.object(key.clone(), digest, || {
-                let bytes = self.store.get(&key)?;
-                let verify = |bytes: &Bytes| self.store.verify(&key, bytes, digest);
-                bytes.as_ref().map_or(Ok(()), verify).map(|()| bytes)
-            })
+            let fetch = || self.store.get_verified(&key, digest);
+            self.object(key.clone(), digest, fetch)
         };
         let table = file(Key::dataset(&data.dataset), data.dataset)?;
         let splits = file(Key::splits(&data.splits), data.splits)?;

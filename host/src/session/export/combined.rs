@@ -145,7 +145,7 @@ impl Export<'_> {
             });
             head.oob_score = (refit.answers.first()).and_then(|answer| scores(answer).oob_score);
             let guest = self.loaded.guest(head.guest);
-            let guest = guest.map(|loaded| loaded.component.clone());
+            let guest = guest.map(|loaded| loaded.file.wasm.clone());
             let guest = guest.filter(|_| self.with_guest);
             let fitted = fitted(self.record, &refit.tasks[0])?;
             Ok(ModelFile::new(head, fitted, guest, Some(training.clone())))

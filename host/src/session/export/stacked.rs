@@ -227,7 +227,7 @@ impl Export<'_> {
         head.holdout.clone_from(&own.holdout);
         head.oob_score = None;
         let guest = self.loaded.guest(head.guest);
-        let guest = guest.map(|loaded| loaded.component.clone());
+        let guest = guest.map(|loaded| loaded.file.wasm.clone());
         ModelFile::new(
             head,
             fitted,

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use fanout_contract::{StepDescription, TrainerDescription};
 
 use crate::digest::Digest;
+use crate::guest::GuestFile;
 use crate::plan::{PythonPlan, TrainerPlan};
 use crate::python::{self, PythonError};
 use crate::sandbox::{Guest, Sandbox};
@@ -36,9 +36,7 @@ pub struct LoadedGuest {
     /// The compiled guest.
     pub guest: Arc<Guest>,
     /// Its component file.
-    pub component: Bytes,
-    /// The same as a store keeps it, where that was made before.
-    pub packed: Option<Bytes>,
+    pub file: GuestFile,
 }
 
 /// The trainers that a plan may choose from, and those that it chose.
@@ -112,8 +110,7 @@ impl Choice {
             if is_chosen(&offered) {
                 choice.guests.push(LoadedGuest {
                     guest: Arc::new(offered.guest),
-                    component: offered.file.wasm,
-                    packed: offered.file.packed,
+                    file: offered.file,
                 });
             }
         }
