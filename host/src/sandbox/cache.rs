@@ -158,7 +158,7 @@ impl Cache {
         engine: &Engine,
         digest: &Digest,
         kind: &str,
-        open: impl FnOnce(&Path) -> Result<T, GuestError>,
+        open: impl Fn(&Path) -> Result<T, GuestError>,
         compile: impl FnOnce() -> Result<(T, Code), GuestError>,
     ) -> Result<T, GuestError> {
         self.make()?;
@@ -168,15 +168,32 @@ impl Cache {
         // Other names than those of versions that recorded the digest elsewhere, or none:
         // each would take the other's entries for damaged.
         let name = format!("{digest}-{:016x}.{kind}.cwasm", settings.finish());
-        if self.is_unchanged(&name)?
-            && let Ok(opened) = open(&self.folder.join(&name))
-        {
+        let entry = || match self.is_unchanged(&name)? {
+            true => Ok::<_, CacheError>(open(&self.folder.join(&name)).ok()),
+            false => Ok(None),
+        };
+        if let Some(opened) = entry()? {
+            return Ok(opened);
+        }
+        let turn = self.turn(&name);
+        if let Some(opened) = entry()? {
             return Ok(opened);
         }
         let (made, code) = compile()?;
         // An entry that can't be written costs time, not the run.
         drop(self.write(&name, &code));
+        drop(turn);
         Ok(made)
+    }
+
+    /// Waits until no other process makes the entry `name`: of those that begin together,
+    /// one compiles, and the others find what it wrote. Without a turn, where files can't be
+    /// locked, each compiles.
+    fn turn(&self, name: &str) -> Option<Turn> {
+        let path = self.folder.join(format!("{name}.lock"));
+        let file = File::create(&path).ok()?;
+        file.lock().ok()?;
+        Some(Turn { path, _file: file })
     }
 
     /// Makes the folder where there is none; one that is there must be safe.
@@ -296,6 +313,20 @@ impl Cache {
             path: self.folder.clone(),
             source,
         }
+    }
+}
+
+/// The right to make an entry, which ends with the process at the latest.
+struct Turn {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Who waits for this file has its turn now, and finds the entry; who comes later
+        // finds it without.
+        drop(std::fs::remove_file(&self.path));
     }
 }
 
@@ -476,6 +507,27 @@ mod tests {
             assert!(entries.next().is_none());
             entry
         }
+    }
+
+    #[test]
+    fn who_comes_while_another_compiles_waits_for_its_entry() {
+        let (case, beside) = (Case::new(), Case::new());
+        case.load().unwrap();
+        let entry = case.entry();
+        let name = entry.file_name().unwrap().to_str().unwrap();
+        beside.cache.make().unwrap();
+        let turn = beside.cache.turn(name).unwrap();
+        std::thread::scope(|scope| {
+            // Fails unless it finds the entry.
+            let waits = scope.spawn(|| beside.load_cached());
+            let written = beside.cache.folder().join(name);
+            (beside.cache)
+                .replace(&written, |file| file.write_all(&std::fs::read(&entry)?))
+                .unwrap();
+            drop(turn);
+            waits.join().unwrap().unwrap();
+        });
+        assert_eq!(beside.entry().file_name(), entry.file_name());
     }
 
     #[test]
