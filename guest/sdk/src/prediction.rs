@@ -65,15 +65,19 @@ fn to_parquet(
     let written = match values {
         Prediction::Numbers(predicted) => write(numbers, Some(Column::Numbers(predicted)), &[]),
         _ => {
+            let known: Vec<_> = classes
+                .iter()
+                .map(|it| ByteArray::from(it.as_str()))
+                .collect();
             let mut labels = Vec::with_capacity(rows);
             for class in values.classes(classes.len()).iter() {
-                let label = classes.get(*class as usize).ok_or_else(|| {
+                let label = known.get(*class as usize).ok_or_else(|| {
                     Fault::Failed(format!(
                         "the trainer predicted class {class}, but there are {} classes",
                         classes.len()
                     ))
                 })?;
-                labels.push(ByteArray::from(label.as_str()));
+                labels.push(label.clone());
             }
             let mut scores = Scores::default();
             match values {
@@ -119,8 +123,10 @@ impl Scores {
     /// Columns of probabilities: of class 1 of two, or of shape (rows, classes).
     fn add_probabilities(&mut self, classes: &[String], table: &[f64]) {
         if classes.len() == 2 {
-            let both: Vec<f64> = table.iter().flat_map(|one| [1.0 - one, *one]).collect();
-            self.add("probability", classes, &both);
+            let zeros = table.iter().map(|one| 1.0 - one).collect();
+            for (class, column) in classes.iter().zip([zeros, table.to_vec()]) {
+                self.0.push((format!("probability_{class}"), column));
+            }
         } else {
             self.add("probability", classes, table);
         }

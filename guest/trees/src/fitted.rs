@@ -2,9 +2,10 @@
 //! prediction of several.
 
 use crate::bins::Codes;
+use crate::chunks;
 use crate::grown::GrownTree;
 use crate::growth::TreeGrowth;
-use crate::route::Router;
+use crate::route::{Router, blocks};
 use crate::tree::{Node, Tree};
 
 /// A fitted tree.
@@ -70,21 +71,25 @@ impl FittedTree {
 }
 
 impl LeafValues {
-    /// Adds the prediction of each row's leaf to the row's sums, which are
-    /// row-major, of `width` numbers a row.
-    fn add(&self, leaves: &[u32], width: usize, sums: &mut [f64]) {
+    /// Adds the prediction of a leaf to the sums of `rows`, which are row-major, of `width`
+    /// numbers a row.
+    fn add(&self, leaf: u32, rows: &[u16], width: usize, sums: &mut [f64]) {
+        let leaf = leaf as usize;
         match self {
-            Self::Single(values) => add_leaf_values(leaves, values, 1, sums),
+            Self::Single(values) => {
+                let value = values[leaf];
+                // In chunks for the reason given in `chunks`.
+                chunks::for_each(rows, |row| sums[usize::from(row)] += value);
+            }
             Self::Sparse {
                 starts,
                 classes,
                 values,
             } => {
-                for (sums, &leaf) in sums.chunks_exact_mut(width).zip(leaves) {
-                    let leaf = leaf as usize;
-                    let range = starts[leaf] as usize..starts[leaf + 1] as usize;
-                    for (&class, value) in classes[range.clone()].iter().zip(&values[range]) {
-                        sums[class as usize] += value;
+                let range = starts[leaf] as usize..starts[leaf + 1] as usize;
+                for (&class, value) in classes[range.clone()].iter().zip(&values[range]) {
+                    for &row in rows {
+                        sums[usize::from(row) * width + class as usize] += value;
                     }
                 }
             }
@@ -129,14 +134,17 @@ pub(crate) fn add_leaf_values(leaves: &[u32], values: &[f64], width: usize, sums
 pub(crate) fn mean_prediction(trees: &[FittedTree], classes: usize, codes: &Codes) -> Vec<f64> {
     let width = width(classes);
     let mut sums = vec![0.0; codes.rows() * width];
-    let mut leaves = vec![0; codes.rows()];
     let mut router = Router::default();
-    for tree in trees {
-        router.route(&tree.tree, codes, &mut leaves);
-        tree.values.add(&leaves, width, &mut sums);
-    }
-    for sum in &mut sums {
-        *sum /= trees.len() as f64;
+    for block in blocks(codes.rows()) {
+        let sums = &mut sums[block.start * width..block.end * width];
+        for tree in trees {
+            router.route_block(&tree.tree, codes, block.clone(), |leaf, rows| {
+                tree.values.add(leaf, rows, width, sums);
+            });
+        }
+        for sum in sums {
+            *sum /= trees.len() as f64;
+        }
     }
     sums
 }
@@ -145,14 +153,18 @@ pub(crate) fn mean_prediction(trees: &[FittedTree], classes: usize, codes: &Code
 /// as `baseline` has: tree `t` adds to output `t` modulo that, in the order of the trees.
 pub(crate) fn sum_prediction(trees: &[FittedTree], baseline: &[f64], codes: &Codes) -> Vec<f64> {
     let (rows, outputs) = (codes.rows(), baseline.len());
-    let mut sums: Vec<Vec<f64>> = baseline.iter().map(|&value| vec![value; rows]).collect();
-    let mut leaves = vec![0; rows];
+    let mut predicted = Vec::with_capacity(rows * outputs);
     let mut router = Router::default();
-    for (tree, output) in trees.iter().zip((0..outputs).cycle()) {
-        router.route(&tree.tree, codes, &mut leaves);
-        tree.values.add(&leaves, 1, &mut sums[output]);
+    for block in blocks(rows) {
+        let of_block = |&value: &f64| vec![value; block.len()];
+        let mut sums: Vec<Vec<f64>> = baseline.iter().map(of_block).collect();
+        for (tree, output) in trees.iter().zip((0..outputs).cycle()) {
+            router.route_block(&tree.tree, codes, block.clone(), |leaf, rows| {
+                tree.values.add(leaf, rows, 1, &mut sums[output]);
+            });
+        }
+        let rows = 0..block.len();
+        predicted.extend(rows.flat_map(|row| sums.iter().map(move |sums| sums[row])));
     }
-    let rows = 0..rows;
-    rows.flat_map(|row| sums.iter().map(move |sums| sums[row]))
-        .collect()
+    predicted
 }

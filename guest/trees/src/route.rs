@@ -2,20 +2,33 @@
 //! children at once, so that the kind of test is examined once per node and not
 //! once per row.
 
+use std::ops::Range;
+
 use crate::bins::Codes;
-use crate::chunks;
-use crate::codes::{Code, with_codes};
-use crate::entries::{BoundedRows, BoundedSlice};
-use crate::tree::{NO_CODE, Node, Test, Tree, contains, is_right};
+use crate::codes::{Code, CodesRef};
+use crate::divide::{In, UpTo, UpToOr};
+use crate::entries::{BoundedRows, BoundedSlice, RowItem};
+use crate::tree::{NO_CODE, Test, Tree, contains, is_right};
+
+/// Rows that are routed at a time: their codes and numbers stay in a cache of the
+/// processor.
+const BLOCK: usize = if cfg!(test) { 64 } else { 1 << 15 };
+
+/// The blocks of `rows` rows.
+pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows)
+        .step_by(BLOCK)
+        .map(move |start| start..rows.min(start + BLOCK))
+}
 
 /// Buffers that are used for one tree after the other.
 #[derive(Debug)]
 pub(crate) struct Router {
-    /// The rows of the root: all rows, ascending.
-    all: BoundedRows<u32>,
+    /// The rows of the root: all rows of a block, ascending.
+    all: BoundedRows<u16>,
     /// The rows of any other node, in the first at an even depth, else in the
     /// second.
-    rows: [BoundedRows<u32>; 2],
+    rows: [BoundedRows<u16>; 2],
     stack: Vec<PendingNode>,
 }
 
@@ -43,7 +56,26 @@ impl Router {
     /// Writes the index of each row's leaf into `leaves`, which has one place
     /// per row of `codes`.
     pub(crate) fn route(&mut self, tree: &Tree, codes: &Codes, leaves: &mut [u32]) {
-        let number = codes.rows();
+        for block in blocks(codes.rows()) {
+            let leaves = &mut leaves[block.clone()];
+            self.route_block(tree, codes, block, |leaf, rows| {
+                for &row in rows {
+                    leaves[usize::from(row)] = leaf;
+                }
+            });
+        }
+    }
+
+    /// Calls `reach` with each leaf that rows of a block of `codes` end at, and with these
+    /// rows, counted from the first of the block.
+    pub(crate) fn route_block(
+        &mut self,
+        tree: &Tree,
+        codes: &Codes,
+        block: Range<usize>,
+        mut reach: impl FnMut(u32, &[u16]),
+    ) {
+        let number = block.len();
         if self.all.len() != number {
             self.all = BoundedRows::all(number);
             self.rows = [self.all.clone(), self.all.clone()];
@@ -73,47 +105,66 @@ impl Router {
             let source = source.slice(range);
             let test = tree.nodes[node as usize];
             if test.is_leaf() {
-                write_leaves(&source, leaves, |_| node);
-                continue;
-            }
-            let column = codes.column(test.feature as usize);
-            let (left, right) = (test.left, test.left + 1);
-            let is_leaf = |node: u32| tree.nodes[node as usize].is_leaf();
-            if is_leaf(left) && is_leaf(right) {
-                with_codes!(column, column => write_children(&source, leaves, tree, test, column));
+                reach(node, &source);
                 continue;
             }
             let at = start as usize;
-            let number = with_codes!(column, column => {
-                move_rows(target, at, source, tree, test.test, column)
-            });
+            let number = match codes.column(test.feature as usize) {
+                CodesRef::Narrow(column) => {
+                    divide_rows(target, at, source, tree, test.test, &column[block.clone()])
+                }
+                CodesRef::Wide(column) => {
+                    move_rows(target, at, source, tree, test.test, &column[block.clone()])
+                }
+            };
             let middle = start + number as u32;
-            if middle < end {
-                self.stack.push(PendingNode {
-                    node: right,
-                    start: middle,
-                    end,
-                    odd: !odd,
-                });
+            for (node, start, end) in [(test.left + 1, middle, end), (test.left, start, middle)] {
+                if start < end {
+                    self.stack.push(PendingNode {
+                        node,
+                        start,
+                        end,
+                        odd: !odd,
+                    });
+                }
             }
-            if start < middle {
-                self.stack.push(PendingNode {
-                    node: left,
-                    start,
-                    end: middle,
-                    odd: !odd,
-                });
+        }
+    }
+}
+
+/// As [`move_rows`], by codes of one byte, in any order.
+fn divide_rows(
+    target: &mut BoundedRows<u16>,
+    at: usize,
+    source: BoundedSlice<'_, u16>,
+    tree: &Tree,
+    test: Test,
+    column: &[u8],
+) -> usize {
+    match test {
+        Test::Threshold {
+            last_left,
+            also_left,
+        } => {
+            let last = u8::try_from(last_left).unwrap_or(u8::MAX);
+            match u8::try_from(also_left) {
+                Ok(also) => target.divide_from(at, source, column, UpToOr::new(last, also)),
+                Err(_) => target.divide_from(at, source, column, UpTo::new(last)),
             }
+        }
+        Test::Subset { set } => {
+            let set = &tree.sets[set as usize];
+            target.divide_from(at, source, column, In::new(set))
         }
     }
 }
 
 /// Moves the rows of a node to the places of `target` from `at` on, as
 /// [`BoundedRows::partition_from`].
-pub(crate) fn move_rows<K: Code>(
-    target: &mut BoundedRows<u32>,
+pub(crate) fn move_rows<R: RowItem, K: Code>(
+    target: &mut BoundedRows<R>,
     at: usize,
-    source: BoundedSlice<'_, u32>,
+    source: BoundedSlice<'_, R>,
     tree: &Tree,
     test: Test,
     column: &[K],
@@ -140,47 +191,13 @@ pub(crate) fn move_rows<K: Code>(
     }
 }
 
-/// Writes the leaves of the rows of a node whose children are leaves.
-fn write_children<K: Code>(
-    rows: &[u32],
-    leaves: &mut [u32],
-    tree: &Tree,
-    node: Node,
-    column: &[K],
-) {
-    let child = |goes_right: bool| node.left + u32::from(goes_right);
-    match node.test {
-        Test::Threshold {
-            last_left,
-            also_left,
-        } => write_leaves(rows, leaves, |row| {
-            child(is_right(column[row].as_usize(), last_left, also_left))
-        }),
-        Test::Subset { set } => {
-            let set = &tree.sets[set as usize];
-            write_leaves(rows, leaves, |row| {
-                child(!contains(set, column[row].as_usize() as u8))
-            });
-        }
-    }
-}
-
-/// Writes the leaf of each of `rows`. Not inlined: in WebAssembly, a loop in a
-/// large function shares its registers with everything that the function keeps.
-#[inline(never)]
-fn write_leaves(rows: &[u32], leaves: &mut [u32], leaf: impl Fn(usize) -> u32) {
-    chunks::for_each(rows, |row| {
-        let row = row as usize;
-        leaves[row] = leaf(row);
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::codes::ColumnCodes;
+    use crate::tree::Node;
 
     /// Random trees of fewer than `splits` splits over two columns.
     fn trees(splits: usize) -> impl Strategy<Value = Tree> {

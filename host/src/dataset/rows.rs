@@ -162,7 +162,7 @@ impl RowSource {
 
     /// The rows, in order, in batches.
     pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch, DatasetError>> + '_ {
-        let rows = (BATCH_VALUES / self.projection.len().max(1)).clamp(256, 16_384);
+        let rows = (BATCH_VALUES / self.projection.len().max(1)).clamp(256, 1 << 16);
         let batches = self.source.batches(&self.projection, rows);
         let mut at = 0;
         let batches = batches.map(move |batch| {
