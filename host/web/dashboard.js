@@ -40,10 +40,15 @@
     connection.className = `badge ${kind ?? ""}`;
   };
 
+  let finishing = false;
   const source = new EventSource(`${api}/events`);
   source.addEventListener("open", () => connect("live", "live"));
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) connect("not connected", "lost");
+    // The end of the stream of a run that ended: no need to come again.
+    if (finishing) {
+      source.close();
+      connect("ended", "");
+    } else if (source.readyState === EventSource.CLOSED) connect("not connected", "lost");
     else connect("connecting again", "lost");
   });
   source.addEventListener("changes", (message) => {
@@ -125,7 +130,6 @@
     }, FETCHED_EVERY);
   };
 
-  let finishing = false;
   const finish = async () => {
     if (finishing) return;
     finishing = true;

@@ -190,11 +190,13 @@
         "div",
         { class: "stream-tools" },
         make("span", { class: "stream-keys" }, ...KINDS.map(key)),
-        button("+", "zoom in", () => this.#zoom(0.5)),
-        button("−", "zoom out", () => this.#zoom(2)),
-        button("◀", "earlier", () => this.#pan(-0.5)),
-        button("▶", "later", () => this.#pan(0.5)),
-        button("all", "show all of the run", () => this.#show(null)),
+        make("span", { class: "stream-buttons" },
+          button("+", "zoom in", () => this.#zoom(0.5)),
+          button("−", "zoom out", () => this.#zoom(2)),
+          button("◀", "earlier", () => this.#pan(-0.5)),
+          button("▶", "later", () => this.#pan(0.5)),
+          button("all", "show all of the run", () => this.#show(null)),
+        ),
       );
     }
 

@@ -321,9 +321,23 @@ fn follow_journal(store: Store, run: Digest, board: &Arc<Followed>) -> std::io::
                 let has_begun = follower.has_begun();
                 match events {
                     // Pages are told in between.
-                    Ok(events) => events.chunks(AT_ONCE).for_each(|some| {
-                        board.change(|board| some.iter().for_each(|event| board.on_event(event)));
-                    }),
+                    Ok(events) => {
+                        let mut events = events.iter().peekable();
+                        while events.peek().is_some() {
+                            board.change(|board| {
+                                events
+                                    .by_ref()
+                                    .take(AT_ONCE)
+                                    .for_each(|it| board.on_event(it));
+                                // An end that another attempt follows is none.
+                                while board.is_ended()
+                                    && let Some(event) = events.next()
+                                {
+                                    board.on_event(event);
+                                }
+                            });
+                        }
+                    }
                     Err(error) => {
                         let reason = crate::error::chained(&error);
                         board.change(|board| board.fail(&reason));
