@@ -124,7 +124,7 @@ Fanout.workersBox = (page) => {
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       color: [colour("--c1"), colour("--c2")],
       grid: { left: 4, right: 12, top: series.length > 1 ? 26 : 10, bottom: 4, containLabel: true },
-      legend: series.length > 1 ? { top: 0, textStyle: { color: dim } } : undefined,
+      legend: series.length > 1 ? { top: 0, icon: "roundRect", itemWidth: 14, itemHeight: 4, textStyle: { color: dim } } : undefined,
       tooltip: {
         trigger: "axis",
         // No HTML: the content security policy allows no inline style.

@@ -423,10 +423,10 @@
           pen.fillRect(x(of[0].start), top, x(end) - x(of[0].start), tall);
           pen.globalAlpha = 1;
         }
-        for (const one of of) {
-          if (one.end < from || one.start > to) continue;
-          this.#bar(pen, one, x, top, tall, fills);
-        }
+        const seen = of.filter((one) => one.end >= from && one.start <= to);
+        for (const one of seen) this.#bar(pen, one, x, top, tall, fills, 1);
+        // What began within the same pixel hides no failure.
+        for (const one of seen) if (one.faults > 0) this.#bar(pen, one, x, top, tall, fills, 2);
       });
       for (const one of running) {
         const [top, tall] = [y(one.lane) + gap / 2, height - gap];
@@ -480,9 +480,10 @@
 
     // A task alone: load, then fit or fault, from left to right. Several in one: the shares of
     // each from the bottom up.
-    #bar(pen, one, x, top, tall, fills) {
+    // No narrower than `narrowest`.
+    #bar(pen, one, x, top, tall, fills, narrowest) {
       const left = x(one.start);
-      const wide = Math.max(1, x(one.end) - left);
+      const wide = Math.max(narrowest, x(one.end) - left);
       const parts = ["load", "fit", "fault", "wait"].map((kind) => [kind, one[kind]]);
       const sum = parts.reduce((all, [, us]) => all + us, 0) || 1;
       if (one.tasks === 1) {
@@ -497,7 +498,7 @@
       let bottom = top + tall;
       for (const kind of ["fit", "load", "fault", "wait"]) {
         // A failure is seen, however short it was.
-        const least = kind === "fault" && one.faults > 0 ? 2 : 0;
+        const least = kind === "fault" && one.faults > 0 ? 3 : 0;
         const part = Math.min(bottom - top, Math.max(least, (tall * one[kind]) / sum));
         this.#fill(pen, kind, left, bottom - part, wide, part, fills);
         bottom -= part;
