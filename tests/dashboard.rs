@@ -167,6 +167,33 @@ fn a_browser_that_never_reads_harms_no_run() {
     assert!(served.child.wait().unwrap().success());
 }
 
+#[test]
+fn explanations_that_the_store_lacks_are_said_to_be_in_the_report() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    fanout.text(&["run", &plan, "--set", "explain={importances: true}"]);
+    let run = only_run(&fanout);
+    // As an earlier version wrote it.
+    let path = fanout.path(&format!(".fanout/runs/{run}/result.json"));
+    let mut summary: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let explained = summary["explained"].as_object_mut().unwrap();
+    assert!(explained.remove("found").is_some());
+    std::fs::write(&path, summary.to_string()).unwrap();
+    let served = Served::of_store(&fanout, &[], None);
+    let address = served.address();
+    let answer = ask(
+        &address,
+        &format!(
+            "GET /api/runs/{run}/results HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        ),
+    );
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        answer.contains("\"is_explained_in_report\":true"),
+        "{answer}"
+    );
+}
+
 /// A stream of a run's events, open, with its answer so far.
 struct Told {
     stream: TcpStream,

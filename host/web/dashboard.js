@@ -153,6 +153,10 @@
     page.needTarget();
     const ids = runs.length > 1 ? runs.map(([, id]) => id) : [page.outline.run ?? page.facts?.run ?? run];
     byId("more-command").textContent = `fanout report ${ids.map((id) => id.slice(0, 12)).join(" ")}`;
+    // An earlier version kept no explanations: only the report finds them, by the guest.
+    if (results?.is_explained_in_report) {
+      byId("more-what").textContent = "What explains the chosen candidate, the curves of predictions";
+    }
     byId("more").hidden = !results;
     document.documentElement.dataset.final = "true";
   };

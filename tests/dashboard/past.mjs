@@ -26,7 +26,13 @@ const endsEarly = async (browser) => {
   const held = new Promise((done) => (release = done));
   await page.route("**/results", async (route) => {
     await held;
-    await route.continue();
+    // As those of a run of a version that kept no explanations.
+    const answer = await route.fetch();
+    const results = await answer.json();
+    assert.equal(results.is_explained_in_report, false);
+    results.targets[0].importances = null;
+    results.is_explained_in_report = true;
+    await route.fulfill({ response: answer, json: results });
   });
   await page.goto(url);
   // What is said when the stream ends.
@@ -35,6 +41,7 @@ const endsEarly = async (browser) => {
   release();
   await page.waitForSelector("html[data-final]");
   assert.equal(asked, 1);
+  assert.match(await page.textContent("#more"), /^What explains the chosen candidate, .*: fanout report [0-9a-f]{12}$/);
   page.quiet();
   await page.context().close();
 };

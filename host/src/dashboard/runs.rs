@@ -240,8 +240,11 @@ impl Runs {
         let stored = StoredRun::read(&self.store, &manifest, summary)?;
         let mut page = ResultsPage::of_targets(std::slice::from_ref(&stored.report));
         // To find it again takes the guest, and nothing is executed here.
-        page.targets[0].importances = stored.explained.and_then(|explained| explained.found);
-        let page = json!(page);
+        let explained = stored.explained.map(|explained| explained.found);
+        let is_in_report = explained.as_ref().is_some_and(Option::is_none);
+        page.targets[0].importances = explained.flatten();
+        let mut page = json!(page);
+        page["is_explained_in_report"] = is_in_report.into();
         if is_ended && !self.live_runs().contains(&run.to_string()) {
             let mut results = locked(&self.results);
             results.push((run, page.clone()));
