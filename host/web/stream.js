@@ -370,7 +370,7 @@
     #geometry() {
       const { lanes } = this.#segments;
       const width = this.#box.clientWidth;
-      const gutter = Math.min(width < 500 ? 74 : 150, this.#longest + 12);
+      const gutter = Math.min(width < 500 ? 74 : 150, this.#longest + 14);
       const height = Math.max(7, Math.min(26, Math.floor(330 / Math.max(1, lanes.length))));
       const [from, to] = this.#range;
       const scale = (width - gutter - EDGE) / (to - from);
@@ -459,7 +459,7 @@
       const every = Math.ceil(13 / height);
       lanes.forEach((name, lane) => {
         if (lane % every !== 0) return;
-        pen.fillText(this.#fitted(pen, name, gutter - 10), 0, y(lane) + height / 2);
+        pen.fillText(this.#fitted(pen, name, gutter - 12), 4, y(lane) + height / 2);
       });
       pen.strokeStyle = line;
       pen.lineWidth = 1;
@@ -496,13 +496,13 @@
         return;
       }
       let bottom = top + tall;
-      for (const kind of ["fit", "load", "fault", "wait"]) {
-        // A failure is seen, however short it was.
-        const least = kind === "fault" && one.faults > 0 ? 3 : 0;
-        const part = Math.min(bottom - top, Math.max(least, (tall * one[kind]) / sum));
+      for (const kind of ["fit", "load", "wait", "fault"]) {
+        const part = Math.min(bottom - top, (tall * one[kind]) / sum);
         this.#fill(pen, kind, left, bottom - part, wide, part, fills);
         bottom -= part;
       }
+      // A failure is seen, however short it was.
+      if (one.faults > 0) this.#fill(pen, "fault", left, top, wide, Math.min(tall, 4), fills);
     }
 
     #fill(pen, kind, left, top, wide, tall, fills) {
