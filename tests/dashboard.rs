@@ -168,6 +168,94 @@ fn a_browser_that_never_reads_harms_no_run() {
 }
 
 #[test]
+fn explanations_that_the_store_lacks_are_said_to_be_in_the_report() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    fanout.text(&["run", &plan, "--set", "explain={importances: true}"]);
+    let run = only_run(&fanout);
+    // As an earlier version wrote it.
+    let path = fanout.path(&format!(".fanout/runs/{run}/result.json"));
+    let mut summary: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let explained = summary["explained"].as_object_mut().unwrap();
+    assert!(explained.remove("found").is_some());
+    std::fs::write(&path, summary.to_string()).unwrap();
+    let served = Served::of_store(&fanout, &[], None);
+    let address = served.address();
+    let answer = ask(
+        &address,
+        &format!(
+            "GET /api/runs/{run}/results HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        ),
+    );
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        answer.contains("\"is_explained_in_report\":true"),
+        "{answer}"
+    );
+}
+
+/// A stream of a run's events, open, with its answer so far.
+struct Told {
+    stream: TcpStream,
+    said: String,
+}
+
+impl Told {
+    /// Asks for the changes since `last`, and reads until the answer has `text` in it.
+    fn until(address: &str, run: &Digest, last: Option<&str>, text: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // Fails rather than waits without end.
+        let patience = Duration::from_secs(120);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let mut told = Self {
+            stream,
+            said: String::new(),
+        };
+        let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
+        let request = format!(
+            "GET /api/runs/{run}/events HTTP/1.1\r\nHost: {address}\r\n{last}Connection: close\r\n\r\n"
+        );
+        told.stream.write_all(request.as_bytes()).unwrap();
+        while !told.said.contains(text) {
+            assert!(told.read() > 0, "{}", told.said);
+        }
+        told
+    }
+
+    fn read(&mut self) -> usize {
+        let mut bytes = [0; 1 << 16];
+        let length = self.stream.read(&mut bytes).unwrap();
+        self.said += &String::from_utf8_lossy(&bytes[..length]);
+        length
+    }
+}
+
+#[test]
+fn the_stream_of_a_run_that_ended_ends_and_holds_no_place() {
+    let fanout = Fanout::new();
+    fanout.text(&["run", &example("quickstart.yaml")]);
+    let served = Served::of_store(&fanout, &[], None);
+    let (address, run) = (served.address(), only_run(&fanout));
+    // As many as there are places for, all silent from then on.
+    let open = || Told::until(&address, &run, None, "\"ended\":true");
+    let mut silent: Vec<Told> = std::iter::repeat_with(open).take(64).collect();
+    Told::until(&address, &run, None, "HTTP/1.1 503 ");
+    for told in &mut silent {
+        while told.read() > 0 {}
+    }
+    // The last message, whose end closed the answer, says that nothing more comes.
+    let said = &silent[0].said;
+    let (_, last) = said.rsplit_once("data: ").unwrap();
+    assert!(last.contains("\"ended\":true"), "{last}");
+    assert!(said.ends_with("0\r\n\r\n"), "{last}");
+    open();
+    // One that has it all is told not to come again.
+    let (_, id) = said.rsplit_once("id: ").unwrap();
+    let id = id.lines().next();
+    Told::until(&address, &run, id, "HTTP/1.1 204 ");
+}
+
+#[test]
 fn a_run_of_a_store_is_used_with_mouse_and_keys() {
     let fanout = Fanout::new();
     let plan = example("quickstart.yaml");

@@ -41,11 +41,8 @@ fn component() -> Option<&'static str> {
         let needed = std::env::var("FANOUT_TEST_PYTHON_GUEST").is_ok();
         assert!(!needed && said.contains("pip can't download"), "{said}");
         // Past the capture of a test that passes.
-        writeln!(
-            std::io::stderr(),
-            "the guest of Python is not tested: {said}"
-        )
-        .unwrap();
+        let mut errors = std::io::stderr();
+        writeln!(errors, "the guest of Python is not tested: {said}").unwrap();
         None
     });
     MADE.as_deref()

@@ -219,8 +219,8 @@ fn what_is_in_the_data_is_text_in_the_report() {
     assert_eq!(found["targets"].as_array().unwrap().len(), 3);
     assert_eq!(
         page.matches("<script").count(),
-        6,
-        "five scripts and the data"
+        7,
+        "six scripts and the data"
     );
     assert!(!page.contains("<img src=x"));
     assert!(page.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"));

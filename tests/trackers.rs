@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::functions::server::free_port;
 use crate::nats::server::Nats;
 use crate::program::{Fanout, text};
-use crate::servers::{self, installed, repository};
+use crate::servers::{self, browser, drive, installed, repository};
 
 /// What `tests/trackers/setup.sh` installed.
 fn tool(name: &str) -> PathBuf {
@@ -251,6 +251,9 @@ fn a_trace_has_every_task_on_a_track_of_its_worker() {
     let trace = std::fs::read(fanout.here.path().join("trace.json")).unwrap();
     let trace: Value = serde_json::from_slice(&trace).unwrap();
     trace_format::check(&trace);
+    let mut viewer = browser("trackers/viewer.mjs", "trackers");
+    viewer.arg(fanout.path("trace.json"));
+    drive(viewer);
     let entries = trace["traceEvents"].as_array().unwrap();
     let fits = entries
         .iter()

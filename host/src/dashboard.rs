@@ -38,7 +38,7 @@ pub use feed::Feed;
 /// The most characters of a text of an event that is kept.
 const TEXT: usize = 4_000;
 
-/// How long pages that are open have to fetch the results when the process is done.
+/// How long pages that are open have to fetch the results when the run has ended.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// The threads that read the store for pages.

@@ -18,6 +18,26 @@
 
   const unit = (name, more) => ({ type: "value", min: 0, max: 1, interval: 0.2, name, nameLocation: "middle", nameGap: 28, ...more });
 
+  /* The look of one of many lines: after all colours, these again with another stroke. */
+  const stroke = (colour, at) => ({
+    color: colour.series[at % 8],
+    lineStyle: { width: 2, type: ["solid", "dashed", "dotted"][Math.floor(at / 8) % 3] },
+  });
+
+  /* So much of a text that as many as there are stand beside each other in `width` pixels; of a
+     longer one both ends, since names often begin alike. */
+  function fitting(texts, width) {
+    const length = Math.max(4, Math.min(14, Math.floor(width / texts.length / 7)));
+    return texts.map((text) => {
+      const letters = Array.from(String(text));
+      if (letters.length <= length) {
+        return letters.join("");
+      }
+      const end = Math.floor((length - 1) / 2);
+      return [...letters.slice(0, length - 1 - end), "…", ...letters.slice(letters.length - end)].join("");
+    });
+  }
+
   function curves(element, all, names, area, diagonal) {
     const drawn = draw(element, (colour) => ({
       grid: grid(),
@@ -31,8 +51,7 @@
       series: [
         ...all.map((one, at) => ({
           type: "line", name: one.label, data: one.points, showSymbol: false, symbolSize: 6,
-          lineStyle: { width: 2 }, color: colour.series[at % 8],
-          triggerLineEvent: true,
+          ...stroke(colour, at), triggerLineEvent: true,
         })),
         ...(diagonal ? [{
           type: "line", name: "chance", data: [[0, 0], [1, 1]], showSymbol: false, silent: true,
@@ -55,7 +74,7 @@
 
   charts.calibration = function (element, target, options) {
     const { assessed } = rowsOf(target, options);
-    const shown = assessed.calibration.slice(0, 8).map((of) => ({
+    const shown = assessed.calibration.map((of) => ({
       label: of.label,
       points: of.quantile.map((bin) => [bin.predicted, bin.observed]),
     }));
@@ -70,8 +89,7 @@
       tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, ["predicted", short(item.value[0])], ["observed", short(item.value[1])]]) },
       series: [
         ...shown.map((one, at) => ({
-          type: "line", name: one.label, data: one.points, symbolSize: 8, color: colour.series[at % 8],
-          lineStyle: { width: 2 },
+          type: "line", name: one.label, data: one.points, symbolSize: 8, ...stroke(colour, at),
         })),
         {
           type: "line", name: "perfect", data: [[0, 0], [end, end]], showSymbol: false, silent: true,
@@ -86,17 +104,20 @@
     const { assessed } = rowsOf(target, options);
     const report = assessed.classification_report;
     const matrix = report.confusion_matrix;
-    const labels = report.classes.map((of) => clip(of.label, 14));
+    const labels = report.classes.map((of) => of.label);
     // By the share of the true class: a rare class is seen, too.
     const data = matrix.flatMap((row, truth) => {
       const sum = row.reduce((a, b) => a + b, 0) || 1;
       return row.map((count, predicted) => [predicted, truth, count / sum, count]);
     });
     const small = labels.length <= 12;
-    const drawn = draw(element, (colour, narrow) => ({
+    const drawn = draw(element, (colour, narrow, width) => ({
       grid: grid({ top: 8, left: 22 }),
-      xAxis: { type: "category", data: labels, name: "predicted", nameLocation: "middle", nameGap: 26 },
-      yAxis: { type: "category", data: labels, inverse: true, name: "true", nameLocation: "middle", nameGap: small ? 64 : 40, axisLabel: { interval: small ? 0 : "auto" } },
+      xAxis: {
+        type: "category", data: small ? fitting(labels, width - 130) : fitting(labels, Infinity),
+        name: "predicted", nameLocation: "middle", nameGap: 26, axisLabel: { interval: small ? 0 : "auto" },
+      },
+      yAxis: { type: "category", data: fitting(labels, Infinity), inverse: true, name: "true", nameLocation: "middle", nameGap: small ? 64 : 40, axisLabel: { interval: small ? 0 : "auto" } },
       visualMap: { show: false, min: 0, max: 1, dimension: 2, inRange: { color: scale(colour) } },
       tooltip: {
         trigger: "item",
@@ -297,12 +318,12 @@
     }
     const shown = outputs.length === 2 ? outputs.slice(1) : outputs.slice(0, 8);
     const numbers = of.values.every(isNumber);
-    const drawn = draw(element, () => ({
+    const drawn = draw(element, (_, narrow, width) => ({
       grid: grid(),
       legend: shown.length > 1 ? { data: shown.map((one) => one[0]) } : undefined,
       xAxis: numbers
         ? { type: "value", scale: true, name: clip(of.feature, 40), nameLocation: "middle", nameGap: 28, ...rounded }
-        : { type: "category", data: of.values.map((value) => clip(value, 14)), name: clip(of.feature, 40), nameLocation: "middle", nameGap: 28 },
+        : { type: "category", data: fitting(of.values, width - 80), name: clip(of.feature, 40), nameLocation: "middle", nameGap: 28 },
       yAxis: upright("prediction", { scale: numbers }),
       tooltip: { trigger: "item", formatter: (item) => tip([item.seriesName, [of.feature, clip(numbers ? short(item.value[0]) : of.values[item.dataIndex], 40)], ["prediction", short(numbers ? item.value[1] : item.value)]]) },
       series: shown.map((one) => ({

@@ -134,7 +134,7 @@ Fanout.resultsBoxes = (page) => {
     const canvas = byId("parallel").querySelector("[_echarts_instance_]");
     const chart = canvas && echarts.getInstanceByDom(canvas);
     chart?.on("axisareaselected", () => {
-      // The lines are drawn from the worst to the best, see charts.js.
+      // The lines are drawn from the worst to the best, see charts-candidates.js.
       const means = target.candidates.mean[metric];
       const places = target.candidates.index.map((_, at) => at).filter((at) => Number.isFinite(means[at]));
       places.sort((a, b) => means[a] - means[b]);

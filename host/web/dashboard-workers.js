@@ -124,7 +124,7 @@ Fanout.workersBox = (page) => {
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       color: [colour("--c1"), colour("--c2")],
       grid: { left: 4, right: 12, top: series.length > 1 ? 26 : 10, bottom: 4, containLabel: true },
-      legend: series.length > 1 ? { top: 0, textStyle: { color: dim } } : undefined,
+      legend: series.length > 1 ? { top: 0, icon: "roundRect", itemWidth: 14, itemHeight: 4, textStyle: { color: dim } } : undefined,
       tooltip: {
         trigger: "axis",
         // No HTML: the content security policy allows no inline style.
@@ -188,14 +188,13 @@ Fanout.workersBox = (page) => {
       const counts = Array.from({ length: splits }, (_, split) =>
         cells.get(`${trainer} ${split}`) ?? [0, 0, 0]);
       const [done, failed] = [0, 1].map((at) => counts.reduce((all, one) => all + one[at], 0));
-      const tell = (done, failed) =>
-        text.count(done) + (failed > 0 ? `, ${text.count(failed)} failed` : "");
+      const tell = (done, failed) => done + (failed > 0 ? `, ${text.count(failed)} failed` : "");
       const row = make("tr", {}, make("th", { scope: "row", text: name }),
-        make("td", {}, meter(done, total, name), `${tell(done, failed)} of ${text.count(total)}`));
+        make("td", {}, meter(done, total, name), tell(`${text.count(done)} of ${text.count(total)}`, failed)));
       for (const [split, [done, failed]] of counts.entries()) {
         const of = Math.max(done, Math.round(total / (outline.splits ?? 1)));
         row.append(make("td", { class: failed > 0 && "bad" },
-          meter(done, of, `${name}, split ${split}`), tell(done, failed)));
+          meter(done, of, `${name}, split ${split}`), tell(text.count(done), failed)));
       }
       return row;
     });

@@ -40,10 +40,15 @@
     connection.className = `badge ${kind ?? ""}`;
   };
 
+  let finishing = false;
   const source = new EventSource(`${api}/events`);
   source.addEventListener("open", () => connect("live", "live"));
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) connect("not connected", "lost");
+    // The end of the stream of a run that ended: no need to come again.
+    if (finishing) {
+      source.close();
+      connect("ended", "");
+    } else if (source.readyState === EventSource.CLOSED) connect("not connected", "lost");
     else connect("connecting again", "lost");
   });
   source.addEventListener("changes", (message) => {
@@ -125,7 +130,6 @@
     }, FETCHED_EVERY);
   };
 
-  let finishing = false;
   const finish = async () => {
     if (finishing) return;
     finishing = true;
@@ -149,6 +153,10 @@
     page.needTarget();
     const ids = runs.length > 1 ? runs.map(([, id]) => id) : [page.outline.run ?? page.facts?.run ?? run];
     byId("more-command").textContent = `fanout report ${ids.map((id) => id.slice(0, 12)).join(" ")}`;
+    // An earlier version kept no explanations: only the report finds them, by the guest.
+    if (results?.is_explained_in_report) {
+      byId("more-what").textContent = "What explains the chosen candidate, the curves of predictions";
+    }
     byId("more").hidden = !results;
     document.documentElement.dataset.final = "true";
   };

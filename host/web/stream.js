@@ -190,11 +190,13 @@
         "div",
         { class: "stream-tools" },
         make("span", { class: "stream-keys" }, ...KINDS.map(key)),
-        button("+", "zoom in", () => this.#zoom(0.5)),
-        button("−", "zoom out", () => this.#zoom(2)),
-        button("◀", "earlier", () => this.#pan(-0.5)),
-        button("▶", "later", () => this.#pan(0.5)),
-        button("all", "show all of the run", () => this.#show(null)),
+        make("span", { class: "stream-buttons" },
+          button("+", "zoom in", () => this.#zoom(0.5)),
+          button("−", "zoom out", () => this.#zoom(2)),
+          button("◀", "earlier", () => this.#pan(-0.5)),
+          button("▶", "later", () => this.#pan(0.5)),
+          button("all", "show all of the run", () => this.#show(null)),
+        ),
       );
     }
 
@@ -368,7 +370,7 @@
     #geometry() {
       const { lanes } = this.#segments;
       const width = this.#box.clientWidth;
-      const gutter = Math.min(width < 500 ? 74 : 150, this.#longest + 12);
+      const gutter = Math.min(width < 500 ? 74 : 150, this.#longest + 14);
       const height = Math.max(7, Math.min(26, Math.floor(330 / Math.max(1, lanes.length))));
       const [from, to] = this.#range;
       const scale = (width - gutter - EDGE) / (to - from);
@@ -421,10 +423,10 @@
           pen.fillRect(x(of[0].start), top, x(end) - x(of[0].start), tall);
           pen.globalAlpha = 1;
         }
-        for (const one of of) {
-          if (one.end < from || one.start > to) continue;
-          this.#bar(pen, one, x, top, tall, fills);
-        }
+        const seen = of.filter((one) => one.end >= from && one.start <= to);
+        for (const one of seen) this.#bar(pen, one, x, top, tall, fills, 1);
+        // What began within the same pixel hides no failure.
+        for (const one of seen) if (one.faults > 0) this.#bar(pen, one, x, top, tall, fills, 2);
       });
       for (const one of running) {
         const [top, tall] = [y(one.lane) + gap / 2, height - gap];
@@ -457,7 +459,7 @@
       const every = Math.ceil(13 / height);
       lanes.forEach((name, lane) => {
         if (lane % every !== 0) return;
-        pen.fillText(this.#fitted(pen, name, gutter - 10), 0, y(lane) + height / 2);
+        pen.fillText(this.#fitted(pen, name, gutter - 12), 4, y(lane) + height / 2);
       });
       pen.strokeStyle = line;
       pen.lineWidth = 1;
@@ -478,9 +480,10 @@
 
     // A task alone: load, then fit or fault, from left to right. Several in one: the shares of
     // each from the bottom up.
-    #bar(pen, one, x, top, tall, fills) {
+    // No narrower than `narrowest`.
+    #bar(pen, one, x, top, tall, fills, narrowest) {
       const left = x(one.start);
-      const wide = Math.max(1, x(one.end) - left);
+      const wide = Math.max(narrowest, x(one.end) - left);
       const parts = ["load", "fit", "fault", "wait"].map((kind) => [kind, one[kind]]);
       const sum = parts.reduce((all, [, us]) => all + us, 0) || 1;
       if (one.tasks === 1) {
@@ -493,13 +496,13 @@
         return;
       }
       let bottom = top + tall;
-      for (const kind of ["fit", "load", "fault", "wait"]) {
-        // A failure is seen, however short it was.
-        const least = kind === "fault" && one.faults > 0 ? 2 : 0;
-        const part = Math.min(bottom - top, Math.max(least, (tall * one[kind]) / sum));
+      for (const kind of ["fit", "load", "wait", "fault"]) {
+        const part = Math.min(bottom - top, (tall * one[kind]) / sum);
         this.#fill(pen, kind, left, bottom - part, wide, part, fills);
         bottom -= part;
       }
+      // A failure is seen, however short it was.
+      if (one.faults > 0) this.#fill(pen, "fault", left, top, wide, Math.min(tall, 4), fills);
     }
 
     #fill(pen, kind, left, top, wide, tall, fills) {

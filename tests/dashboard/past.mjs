@@ -1,12 +1,53 @@
 // The page of a run that ended, used with mouse and keys: `node past.mjs URL`.
 import assert from "node:assert/strict";
-import { accessible, openPage, screenshots, settled, withBrowser } from "./browser.mjs";
+import { accessible, messages, openPage, screenshots, settled, withBrowser } from "./browser.mjs";
 
 const url = process.argv[2];
 
 const rows = (page) => page.locator("#candidates tbody tr").count();
 
+// A server whose stream ends before the page has the results, and which wants the page to come
+// again at once.
+const endsEarly = async (browser) => {
+  let [told, last] = ["", ""];
+  for await (const { id, data } of messages(url.replace("/runs/", "/api/runs/") + "/events")) {
+    last = data;
+    told += `id: ${id}\nevent: changes\ndata: ${JSON.stringify(data)}\n\n`;
+    if (data.ended) break;
+  }
+  assert.equal(last.ended, true);
+  const page = await openPage(browser, new URL("/", url).href);
+  let asked = 0;
+  await page.route("**/events", (route) => {
+    asked += 1;
+    return route.fulfill({ contentType: "text/event-stream", body: `retry: 1\n\n${told}` });
+  });
+  let release;
+  const held = new Promise((done) => (release = done));
+  await page.route("**/results", async (route) => {
+    await held;
+    // As those of a run of a version that kept no explanations.
+    const answer = await route.fetch();
+    const results = await answer.json();
+    assert.equal(results.is_explained_in_report, false);
+    results.targets[0].importances = null;
+    results.is_explained_in_report = true;
+    await route.fulfill({ response: answer, json: results });
+  });
+  await page.goto(url);
+  // What is said when the stream ends.
+  await page.waitForFunction(() => !["connecting", "live"].includes(document.getElementById("connection").textContent));
+  assert.equal(await page.textContent("#connection"), "ended");
+  release();
+  await page.waitForSelector("html[data-final]");
+  assert.equal(asked, 1);
+  assert.match(await page.textContent("#more"), /^What explains the chosen candidate, .*: fanout report [0-9a-f]{12}$/);
+  page.quiet();
+  await page.context().close();
+};
+
 await withBrowser(async (browser) => {
+  await endsEarly(browser);
   const page = await openPage(browser, url);
   await page.waitForSelector("html[data-final]");
   await settled(page);

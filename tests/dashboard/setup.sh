@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs what the tests of the dashboard drive its pages with, once: the system's Chromium,
-# and into target/tools/browser from npm `playwright-core`, which drives it, and `axe-core`,
-# which looks for what keeps people from using a page. Needs node with npm.
+# and into target/tools/browser from npm `playwright-core`, which drives it, `axe-core`, which
+# looks for what keeps people from using a page, and `speedscope`, which shows traces. Needs
+# node with npm.
 set -eu
 cd "$(dirname "$0")/../.."
 
 playwright=1.65.1
 axe=4.14.1
+speedscope=1.25.0
 tools=$PWD/target/tools/browser
 
 fail() {
@@ -35,9 +37,10 @@ installed() {
     grep -qs "\"version\": \"$2\"" "$tools/node_modules/$1/package.json"
 }
 
-if ! installed playwright-core "$playwright" || ! installed axe-core "$axe"; then
-    echo "setup: npm install playwright-core@$playwright axe-core@$axe"
+if ! installed playwright-core "$playwright" || ! installed axe-core "$axe" ||
+    ! installed speedscope "$speedscope"; then
+    echo "setup: npm install playwright-core@$playwright axe-core@$axe speedscope@$speedscope"
     mkdir -p "$tools"
     npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error \
-        "playwright-core@$playwright" "axe-core@$axe"
+        "playwright-core@$playwright" "axe-core@$axe" "speedscope@$speedscope"
 fi

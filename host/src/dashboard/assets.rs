@@ -44,6 +44,7 @@ pub(super) const OPEN: &[Asset] = &[
 /// What the other pages load.
 pub(super) const CLOSED: &[Asset] = &[
     asset!(JS, "charts.js"),
+    asset!(JS, "charts-candidates.js"),
     asset!(JS, "charts-found.js"),
     asset!(JS, "dashboard.js"),
     asset!(JS, "dashboard-curves.js"),

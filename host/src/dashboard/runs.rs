@@ -240,8 +240,11 @@ impl Runs {
         let stored = StoredRun::read(&self.store, &manifest, summary)?;
         let mut page = ResultsPage::of_targets(std::slice::from_ref(&stored.report));
         // To find it again takes the guest, and nothing is executed here.
-        page.targets[0].importances = stored.explained.and_then(|explained| explained.found);
-        let page = json!(page);
+        let explained = stored.explained.map(|explained| explained.found);
+        let is_in_report = explained.as_ref().is_some_and(Option::is_none);
+        page.targets[0].importances = explained.flatten();
+        let mut page = json!(page);
+        page["is_explained_in_report"] = is_in_report.into();
         if is_ended && !self.live_runs().contains(&run.to_string()) {
             let mut results = locked(&self.results);
             results.push((run, page.clone()));
@@ -321,9 +324,23 @@ fn follow_journal(store: Store, run: Digest, board: &Arc<Followed>) -> std::io::
                 let has_begun = follower.has_begun();
                 match events {
                     // Pages are told in between.
-                    Ok(events) => events.chunks(AT_ONCE).for_each(|some| {
-                        board.change(|board| some.iter().for_each(|event| board.on_event(event)));
-                    }),
+                    Ok(events) => {
+                        let mut events = events.iter().peekable();
+                        while events.peek().is_some() {
+                            board.change(|board| {
+                                events
+                                    .by_ref()
+                                    .take(AT_ONCE)
+                                    .for_each(|it| board.on_event(it));
+                                // An end that another attempt follows is none.
+                                while board.is_ended()
+                                    && let Some(event) = events.next()
+                                {
+                                    board.on_event(event);
+                                }
+                            });
+                        }
+                    }
                     Err(error) => {
                         let reason = crate::error::chained(&error);
                         board.change(|board| board.fail(&reason));

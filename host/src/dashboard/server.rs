@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::FAREWELL;
 use super::access::{Access, Verdict};
 use super::assets::{self, Asset};
 use super::feed::Followed;
@@ -243,12 +244,21 @@ async fn events(
     };
     let id = headers.get("last-event-id");
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let had = followed.board().version_of(id);
+    let (had, has_all) = {
+        let board = followed.board();
+        let had = board.version_of(id);
+        (had, board.is_ended() && had == board.version())
+    };
+    if has_all {
+        // What tells an `EventSource` not to come again.
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let reader = Reader {
         versions: followed.versions(),
         followed,
         had,
         is_first: true,
+        was_told_the_end: false,
         _counted: counted,
     };
     let alive = KeepAlive::new().interval(ALIVE);
@@ -272,22 +282,30 @@ struct Reader {
     versions: watch::Receiver<u64>,
     had: u64,
     is_first: bool,
+    /// Whether the last message said that the run ended.
+    was_told_the_end: bool,
     _counted: Counted,
 }
 
-/// Without an end: the page goes when it has what it wants.
+/// Ends some time after the run: the last message says `ended`, and a page that stays has had
+/// the time to fetch the results.
 fn messages(reader: Reader) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     stream::unfold(reader, async |mut reader| {
         if !std::mem::take(&mut reader.is_first) {
             tokio::time::sleep(BETWEEN).await;
             let had = reader.had;
             // The board is as long there as the reader is.
-            drop(reader.versions.wait_for(|version| *version > had).await);
+            let newer = reader.versions.wait_for(|version| *version > had);
+            match reader.was_told_the_end {
+                true => drop(tokio::time::timeout(FAREWELL, newer).await.ok()?),
+                false => drop(newer.await),
+            }
         }
         let (id, text) = {
             let board = reader.followed.board();
             let changes = board.changes(reader.had, microseconds(SystemTime::now()));
             reader.had = board.version();
+            reader.was_told_the_end = board.is_ended();
             (board.id(), changes.to_string())
         };
         let message = sse::Event::default().event("changes").id(id).data(text);

@@ -249,7 +249,8 @@ impl HttpPool {
                 pass_over(&slot, attempt);
                 continue;
             }
-            let (started, since) = (Instant::now(), SystemTime::now());
+            // In this order, so that a task's end does not lie past what it was.
+            let (since, started) = (SystemTime::now(), Instant::now());
             // As in a sandbox, files are bounded by the guest's memory alone.
             let files = match task.outputs.is_empty() {
                 true => 0,

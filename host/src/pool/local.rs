@@ -395,9 +395,11 @@ impl LocalPool {
         held: &mut Option<OpenGuest>,
         feed: &TaskFeed<'_>,
     ) -> Result<Made, PoolError> {
+        // Before the clock that measures: what is added to it lies past no end.
+        let started_us = microseconds(SystemTime::now());
         let (started, cpu) = (Instant::now(), thread_cpu_time());
         let mut usage = TaskUsage {
-            started_us: Some(microseconds(SystemTime::now())),
+            started_us: Some(started_us),
             load: Some(Duration::ZERO),
             ..TaskUsage::default()
         };

@@ -29,9 +29,10 @@ pub use compare::write_comparison;
 use markup::{Html, escaped};
 
 /// The scripts, in order.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     include_str!("../../web/vendor/echarts.min.js"),
     include_str!("../../web/charts.js"),
+    include_str!("../../web/charts-candidates.js"),
     include_str!("../../web/charts-found.js"),
     include_str!("../../web/stream.js"),
     include_str!("../../web/report.js"),

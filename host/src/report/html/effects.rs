@@ -50,7 +50,7 @@ pub(super) fn write(index: usize, target: &TargetPage, html: &mut Html) {
     if drawn {
         html.part("", "Score against cost", |html| {
             let caption = format!(
-                "{} and the seconds of a fit, by candidate; those of one family share its time \
+                "{} and the time of a fit, by candidate; those of one family share its time \
                  evenly",
                 target.metric
             );
