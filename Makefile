@@ -37,9 +37,11 @@ test-python-guest: setup
 	cargo test --release --locked --package fanout --test e2e -- --ignored python_guest:: python_plans::
 	FANOUT=$(CURDIR)/target/release/fanout python/test.sh test_sandbox.py
 
+# More tests of the host at a time than there are usually cores: many wait, for servers,
+# for a browser, or for a component that one of them makes.
 tests: docs
 	$(linted) test --locked $(guest) --workspace --lib --bins --tests
-	$(linted) test --locked --workspace --lib --bins --tests
+	RUST_TEST_THREADS=4 $(linted) test --locked --workspace --lib --bins --tests
 
 # The pages of docs/ as a book, in target/book.
 .PHONY: book
