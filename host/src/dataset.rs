@@ -67,6 +67,14 @@ pub use writer::WriteError;
 /// The number of values of a batch, over all columns.
 const BATCH_VALUES: usize = 1 << 21;
 
+/// The most rows of a batch that is read to be stored.
+const BATCH_ROWS: usize = 1 << 14;
+
+/// The rows of a batch of `columns` columns, at most `most`.
+fn batch_rows(columns: usize, most: usize) -> usize {
+    (BATCH_VALUES / columns.max(1)).clamp(256, most)
+}
+
 /// Why a dataset can't be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
@@ -469,7 +477,7 @@ struct Streamed {
 /// Parses batches while those before them are encoded and written. What
 /// depends on the order of the rows is done in that order.
 fn stream(plan: &Plan, source: &Source, keep: bool) -> Result<Streamed, StreamError> {
-    let batch_rows = (BATCH_VALUES / source.columns().len().max(1)).clamp(256, 16_384);
+    let batch_rows = batch_rows(source.columns().len(), BATCH_ROWS);
     let mut encoder = Encoder::new(source, &plan.dataset, &plan.cv, &plan.kind, batch_rows)?;
     let schema = encoder.schema();
     let mut summary = SummaryBuilder::new(schema.fields().len(), source.rows());

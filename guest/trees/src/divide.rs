@@ -15,61 +15,36 @@ pub(crate) trait ByteTest: Copy {
     fn are_left(self, codes: Lanes) -> Lanes;
 }
 
-/// Codes up to one.
+/// Codes up to this one.
 #[derive(Clone, Copy)]
-pub(crate) struct UpTo {
-    last: u8,
-    lanes: Lanes,
-}
-
-impl UpTo {
-    pub(crate) fn new(last: u8) -> Self {
-        Self {
-            last,
-            lanes: Lanes::all(last),
-        }
-    }
-}
+pub(crate) struct UpTo(pub(crate) u8);
 
 impl ByteTest for UpTo {
     #[inline(always)]
     fn is_left(self, code: u8) -> bool {
-        code <= self.last
+        code <= self.0
     }
 
     #[inline(always)]
     fn are_left(self, codes: Lanes) -> Lanes {
-        codes.up_to(self.lanes)
+        codes.up_to(Lanes::all(self.0))
     }
 }
 
-/// Codes up to one, and another one.
+/// Codes up to the first, and the second.
 #[derive(Clone, Copy)]
-pub(crate) struct UpToOr {
-    up_to: UpTo,
-    also: u8,
-    lanes: Lanes,
-}
-
-impl UpToOr {
-    pub(crate) fn new(last: u8, also: u8) -> Self {
-        Self {
-            up_to: UpTo::new(last),
-            also,
-            lanes: Lanes::all(also),
-        }
-    }
-}
+pub(crate) struct UpToOr(pub(crate) u8, pub(crate) u8);
 
 impl ByteTest for UpToOr {
     #[inline(always)]
     fn is_left(self, code: u8) -> bool {
-        self.up_to.is_left(code) | (code == self.also)
+        (code <= self.0) | (code == self.1)
     }
 
     #[inline(always)]
     fn are_left(self, codes: Lanes) -> Lanes {
-        self.up_to.are_left(codes).or(codes.equal(self.lanes))
+        let up_to = codes.up_to(Lanes::all(self.0));
+        up_to.or(codes.equal(Lanes::all(self.1)))
     }
 }
 
@@ -178,7 +153,7 @@ pub(crate) unsafe fn divide(
             let codes = Lanes::twice(codes(group, column));
             let lefts = usize::from(test.are_left(codes).high_bits()) % MOVES.len();
             let rows = group.as_ptr().cast::<[u8; 16]>().read_unaligned();
-            let moved = Lanes::new(rows).take(Lanes::new(*MOVES.get_unchecked(lefts)));
+            let moved = Lanes::new(rows).take(Lanes::new(MOVES[lefts]));
             let moved = moved.bytes();
             low.cast::<[u8; 16]>().write_unaligned(moved);
             let last = low.add(waiting).cast::<[u8; 16]>();

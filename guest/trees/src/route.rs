@@ -148,8 +148,8 @@ fn divide_rows(
         } => {
             let last = u8::try_from(last_left).unwrap_or(u8::MAX);
             match u8::try_from(also_left) {
-                Ok(also) => target.divide_from(at, source, column, UpToOr::new(last, also)),
-                Err(_) => target.divide_from(at, source, column, UpTo::new(last)),
+                Ok(also) => target.divide_from(at, source, column, UpToOr(last, also)),
+                Err(_) => target.divide_from(at, source, column, UpTo(last)),
             }
         }
         Test::Subset { set } => {

@@ -6,7 +6,9 @@
 
 use super::encode::{Keys, keys};
 use super::source::{BatchError, CHUNK_BYTES, FileStamp, Source, SourceFile, resolve, type_name};
-use super::{BATCH_VALUES, DatasetError, Prepared, SourceError, encode_opened, prepare_encoded};
+use super::{
+    BATCH_ROWS, DatasetError, Prepared, SourceError, batch_rows, encode_opened, prepare_encoded,
+};
 use crate::plan::{DatasetPlan, MissingTarget, Plan, SourceFormat};
 use crate::store::{Location, Store};
 
@@ -323,7 +325,7 @@ fn read_keys(
         let time = time.transpose()?;
         let target =
             place(plan.target_column()).filter(|_| plan.missing_target == MissingTarget::Drop);
-        let batch = (BATCH_VALUES / columns.len().max(1)).clamp(256, 16_384);
+        let batch = batch_rows(columns.len(), BATCH_ROWS);
         match keys(source, time, target, batch) {
             Err(BatchError::TypeTooNarrow) => source.infer_from_all_rows()?,
             Err(BatchError::Source(error)) => return Err(error.into()),

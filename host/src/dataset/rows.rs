@@ -16,9 +16,12 @@ use super::encode::{FeatureEncoder, FeatureRows, Made, Recipe, with_value};
 use super::newest::Arrivals;
 use super::source::{BatchError, CHUNK_BYTES, Source, SourceError};
 use super::writer::WriteError;
-use super::{BATCH_VALUES, DatasetError, EncodeError};
+use super::{DatasetError, EncodeError, batch_rows};
 use crate::plan::{ColumnKind, DatasetPlan, FeaturePlan, MissingTarget, SourceFormat};
 use crate::store::Location;
+
+/// The most rows of a batch that is predicted: a tree is walked once for all of them.
+const BATCH_ROWS: usize = 1 << 16;
 
 /// Rows to predict.
 #[derive(Debug)]
@@ -162,7 +165,7 @@ impl RowSource {
 
     /// The rows, in order, in batches.
     pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch, DatasetError>> + '_ {
-        let rows = (BATCH_VALUES / self.projection.len().max(1)).clamp(256, 1 << 16);
+        let rows = batch_rows(self.projection.len(), BATCH_ROWS);
         let batches = self.source.batches(&self.projection, rows);
         let mut at = 0;
         let batches = batches.map(move |batch| {

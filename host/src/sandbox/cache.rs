@@ -175,14 +175,13 @@ impl Cache {
         if let Some(opened) = entry()? {
             return Ok(opened);
         }
-        let turn = self.turn(&name);
+        let _turn = self.turn(&name);
         if let Some(opened) = entry()? {
             return Ok(opened);
         }
         let (made, code) = compile()?;
         // An entry that can't be written costs time, not the run.
         drop(self.write(&name, &code));
-        drop(turn);
         Ok(made)
     }
 
