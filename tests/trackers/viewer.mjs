@@ -25,7 +25,7 @@ for (const { ph, tid, dur, name: what, args } of traceEvents) {
 const title = (tid) => `${name("process_name")} (pid 1), ${name("thread_name", tid)} (tid ${tid})`;
 const wanted = new Map([...tracks].map(([tid, track]) => [title(tid), [...track.values()].sort((a, b) => b - a)]));
 
-const UNITS = { "µs": 1, ms: 1e3, s: 1e6 };
+const UNITS = { ns: 1e-3, "µs": 1, ms: 1e3, s: 1e6 };
 
 await withBrowser(async (browser) => {
   // So tall that the viewer draws every row.
@@ -45,15 +45,23 @@ await withBrowser(async (browser) => {
     await page.waitForFunction(() => document.body.innerText.includes("Symbol Name"));
     const text = await lines();
     const track = text.find((line) => line.endsWith(which)).slice(0, -which.length);
-    const rows = await page.locator("td:first-child").allInnerTexts();
-    const times = rows.map((row) => row.match(/^([\d.]+)(µs|ms|s) \(/)).filter(Boolean);
-    found.set(track, times.map(([, number, unit]) => Number(number) * UNITS[unit]).sort((a, b) => b - a));
+    // The viewer draws the rows some frames after the head of the table.
+    const times = async () => {
+      const cells = await page.locator("td:first-child").allInnerTexts();
+      return cells.map((cell) => cell.match(/^([\d.]+)(ns|µs|ms|s) \(/)).filter(Boolean);
+    };
+    const until = Date.now() + 10_000;
+    while ((await times()).length < (wanted.get(track)?.length ?? 0) && Date.now() < until) {
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(drawn)));
+    }
+    const told = (await times()).map(([, number, unit]) => Number(number) * UNITS[unit]);
+    found.set(track, told.sort((a, b) => b - a));
     await page.keyboard.press("n");
   }
   assert.deepEqual([...found.keys()].sort(), [...wanted.keys()].sort());
   for (const [track, times] of wanted) {
     const told = found.get(track);
-    assert.equal(told.length, times.length, track);
+    assert.equal(told.length, times.length, `${track}: ${told} of ${times}`);
     // It tells two decimals.
     times.forEach((time, at) => assert.ok(Math.abs(told[at] - time) <= 0.006 * time, `${track}: ${told} of ${times}`));
   }
