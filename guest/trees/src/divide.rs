@@ -5,7 +5,7 @@ use crate::lanes::Lanes;
 use crate::tree::{CodeSet, contains};
 
 /// Rows that are moved at a time.
-const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
 /// Which codes go left.
 pub(crate) trait ByteTest: Copy {
@@ -110,73 +110,104 @@ static MOVES: [[u8; 16]; 256] = {
     moves
 };
 
-/// Copies `source` to `target`: rows whose code in `column` goes left to its start, the
-/// others to its end, in any order. Returns how many go left.
+/// Copies the rows of `source` to `target`: those whose code in `column` goes left to its
+/// start, the others to its end, in any order. Returns how many go left. The first eight
+/// items of either are not of them: those of `source` are any rows, those of `target` are
+/// lost. With `ALL` the others of `source` are all rows, ascending.
 ///
 /// Not inlined: in WebAssembly, a loop in a large function shares its registers with
 /// everything that the function keeps.
 ///
 /// # Safety
-/// Every row is less than `column.len()`, and `source` and `target` have one length.
+/// Every row is less than `column.len()`, and `source` and `target` have one length, of at
+/// least eight. With `ALL` each row is its place.
 #[expect(unsafe_code, reason = "the innermost loop of predictions")]
 #[inline(never)]
-pub(crate) unsafe fn divide(
+pub(crate) unsafe fn divide<const ALL: bool>(
     source: &[u16],
     target: &mut [u16],
     column: &[u8],
     test: impl ByteTest,
 ) -> usize {
-    debug_assert_eq!(source.len(), target.len());
-    debug_assert!(source.iter().all(|&row| usize::from(row) < column.len()));
-    let column = column.as_ptr();
-    let start = target.as_mut_ptr();
-    // The places that are free, as many as the rows that are still to be written, start at
-    // `low`; those after the rest are those of whole groups.
-    let (rest, groups) = source.as_rchunks::<GROUP>();
-    let (mut low, mut waiting) = (start, source.len());
-    for row in rest {
-        waiting -= 1;
-        // SAFETY: the row is written to the first and to the last free place, and
-        // whichever is wrong is overwritten later. The caller vouches for the column.
-        unsafe {
-            low.write(*row);
-            low.add(waiting).write(*row);
-            low = low.add(usize::from(test.is_left(*column.add(usize::from(*row)))));
+    debug_assert!(source.len() == target.len() && source.len() >= GROUP);
+    debug_assert!(
+        source[GROUP..]
+            .iter()
+            .all(|&row| usize::from(row) < column.len())
+    );
+    let number = source.len() - GROUP;
+    let (rest, column) = (number % GROUP, column.as_ptr());
+    // SAFETY: all places are in the lists, as is shown below. The caller vouches for the
+    // column.
+    unsafe {
+        let first = source.as_ptr();
+        let start = target.as_mut_ptr().add(GROUP);
+        // The rows that are still to be written have as many free places, from `low` on.
+        let mut low = start;
+        if rest > 0 {
+            // The last rows of a group of which the others are before the first row. Those
+            // go left, to places before the free ones: a group has its place at either end
+            // of the free ones, since what of it is not before them is no more than they.
+            let (group, others) = (first.add(rest), GROUP - rest);
+            let codes = codes(group, column);
+            let lefts = test.are_left(codes).high_bits() as u8 | ((1 << others) - 1);
+            let moved = moved(group, lefts);
+            low.sub(others).cast::<[u8; 16]>().write_unaligned(moved);
+            let last = start.add(number).sub(GROUP);
+            last.cast::<[u8; 16]>().write_unaligned(moved);
+            low = low.add(lefts.count_ones() as usize - others);
         }
-    }
-    for group in groups {
-        waiting -= GROUP;
-        // SAFETY: the group is written to the first and to the last free places, which do
-        // not overlap or are the same. What is wrong there is overwritten by later groups.
-        // The caller vouches for the column.
-        unsafe {
-            let codes = Lanes::twice(codes(group, column));
-            let lefts = usize::from(test.are_left(codes).high_bits()) % MOVES.len();
-            let rows = group.as_ptr().cast::<[u8; 16]>().read_unaligned();
-            let moved = Lanes::new(rows).take(Lanes::new(MOVES[lefts]));
-            let moved = moved.bytes();
+        let mut waiting = number - rest;
+        let mut group = first.add(GROUP + rest);
+        let mut contiguous = column.add(rest);
+        while waiting > 0 {
+            waiting -= GROUP;
+            // The group is written to the first and to the last free places, which do not
+            // overlap or are the same. What is wrong there is overwritten by later groups.
+            let codes = if ALL {
+                Lanes::twice(contiguous.cast::<u64>().read_unaligned().to_le())
+            } else {
+                codes(group, column)
+            };
+            let lefts = test.are_left(codes).high_bits() as u8;
+            let moved = moved(group, lefts);
             low.cast::<[u8; 16]>().write_unaligned(moved);
             let last = low.add(waiting).cast::<[u8; 16]>();
             last.write_unaligned(moved);
-            low = low.add((lefts as u32).count_ones() as usize);
+            low = low.add(lefts.count_ones() as usize);
+            group = group.add(GROUP);
+            contiguous = contiguous.wrapping_add(GROUP);
         }
+        low.offset_from_unsigned(start)
     }
-    // SAFETY: `low` is in `target` or at its end.
-    unsafe { low.offset_from_unsigned(start) }
 }
 
-/// The codes of eight rows, the first lowest.
+/// The bytes of eight rows, those that go left first: the bits of `lefts`.
 ///
 /// # Safety
-/// All are in the column that starts at `column`.
+/// They start at `rows`.
 #[inline(always)]
 #[expect(unsafe_code, reason = "the condition is the caller's to prove")]
-unsafe fn codes(rows: &[u16; GROUP], column: *const u8) -> u64 {
-    let rows = rows.as_ptr();
-    let code = |at: usize| {
-        // SAFETY: the caller's. Each row is loaded for itself: taken out of a register of
-        // all eight, it costs twice as much.
-        unsafe { u64::from(*column.add(usize::from(rows.add(at).read_volatile()))) << (8 * at) }
-    };
-    code(0) | code(1) | code(2) | code(3) | code(4) | code(5) | code(6) | code(7)
+unsafe fn moved(rows: *const u16, lefts: u8) -> [u8; 16] {
+    // SAFETY: the caller's.
+    let rows = unsafe { rows.cast::<[u8; 16]>().read_unaligned() };
+    let order = Lanes::new(MOVES[usize::from(lefts)]);
+    Lanes::new(rows).take(order).bytes()
+}
+
+/// The codes of eight rows, in the first lanes.
+///
+/// # Safety
+/// They start at `rows`, and all are in the column that starts at `column`.
+#[inline(always)]
+#[expect(unsafe_code, reason = "the condition is the caller's to prove")]
+unsafe fn codes(rows: *const u16, column: *const u8) -> Lanes {
+    // SAFETY: the caller's.
+    unsafe {
+        let code = |at: usize| column.add(usize::from(rows.add(at).read_volatile()));
+        let codes = Lanes::all(0).load::<0>(code(0)).load::<1>(code(1));
+        let codes = codes.load::<2>(code(2)).load::<3>(code(3));
+        let codes = codes.load::<4>(code(4)).load::<5>(code(5));
+        codes.load::<6>(code(6)).load::<7>(code(7))
+    }
 }

@@ -11,7 +11,7 @@ use std::ops::{Deref, Range};
 
 use crate::chunks;
 use crate::codes::Code;
-use crate::divide::{ByteTest, divide};
+use crate::divide::{ByteTest, GROUP, divide};
 use crate::payload::Payload;
 use crate::tally::TallyLayout;
 
@@ -218,22 +218,36 @@ impl BoundedRows<u16> {
         }
     }
 
-    /// As [`Self::partition_from`], by codes of one byte, in any order.
+    /// Such a list after `before` items that are any rows; empty if the table is.
+    pub(crate) fn all_after(before: usize, rows: usize) -> Self {
+        let mut all = Self::all(rows);
+        if rows > 0 {
+            all.items.splice(0..0, std::iter::repeat_n(0, before));
+        }
+        all
+    }
+
+    /// As [`Self::partition_from`], by codes of one byte, in any order. The eight items
+    /// before `range` are lost here.
     #[expect(unsafe_code, reason = "a loop over rows that are known to be bounded")]
-    pub(crate) fn divide_from(
+    pub(crate) fn divide_from<const ALL: bool>(
         &mut self,
-        start: usize,
-        source: BoundedSlice<'_, u16>,
+        source: &Self,
+        range: Range<usize>,
         column: &[u8],
         test: impl ByteTest,
     ) -> usize {
         // Where eight rows at a time are no faster, tests alone move them so.
         if !cfg!(any(test, target_feature = "simd128")) {
+            let (start, source) = (range.start, source.slice(range));
             return self.partition_from(start, source, column, |code| !test.is_left(code));
         }
-        let target = self.target(start, source, column);
+        assert!(!ALL || range.len() <= column.len(), "more rows than all");
+        let range = range.start - GROUP..range.end;
+        let source = source.slice(range.clone());
+        let target = self.target(range.start, source, column);
         // SAFETY: as in `partition_from`.
-        unsafe { divide(source.items, target, column, test) }
+        unsafe { divide::<ALL>(source.items, target, column, test) }
     }
 }
 

@@ -44,6 +44,17 @@ impl Lanes {
         Self(simd::u64x2_splat(bytes))
     }
 
+    /// The byte at `place` in the lane, the others as they are.
+    ///
+    /// # Safety
+    /// It can be read.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the condition is the caller's to prove")]
+    pub(crate) unsafe fn load<const LANE: usize>(self, place: *const u8) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { simd::v128_load8_lane::<LANE>(self.0, place) })
+    }
+
     /// By lane: 255 if the bytes are equal, else 0.
     #[inline(always)]
     pub(crate) fn equal(self, other: Self) -> Self {
@@ -109,6 +120,13 @@ impl Lanes {
 
     pub(crate) fn all(byte: u8) -> Self {
         Self([byte; 16])
+    }
+
+    #[expect(unsafe_code, reason = "the condition is the caller's to prove")]
+    pub(crate) unsafe fn load<const LANE: usize>(mut self, place: *const u8) -> Self {
+        // SAFETY: the caller's.
+        self.0[LANE] = unsafe { place.read() };
+        self
     }
 
     pub(crate) fn twice(bytes: u64) -> Self {

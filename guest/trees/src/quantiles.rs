@@ -12,6 +12,9 @@ pub const MAX_NUMBER_BINS: usize = 255;
 /// The greatest range of integers that are counted in a table.
 const TABLE: usize = 1 << 16;
 
+/// The cells of [`Cells`].
+const CELLS: usize = 1 << 12;
+
 /// The number of rows up to which quantiles are exact. Of more rows, about
 /// this many random ones decide: the error of a bin's share is then below
 /// 1/1000 of all rows.
@@ -61,6 +64,11 @@ pub(crate) fn encode(values: &[f64], thresholds: &[f64]) -> ColumnCodes {
         let codes = values.iter().map(|&value| code(finite(value)));
         return ColumnCodes::Wide(codes.collect());
     }
+    if values.len() >= CELLS
+        && let Some(cells) = Cells::of(thresholds)
+    {
+        return cells.encode(values);
+    }
     let mut padded = [f64::MAX; NARROW];
     padded[..thresholds.len()].copy_from_slice(thresholds);
     let codes = values.iter().map(|&value| {
@@ -81,6 +89,71 @@ pub(crate) fn encode(values: &[f64], thresholds: &[f64]) -> ColumnCodes {
         }
     });
     ColumnCodes::Narrow(codes.collect())
+}
+
+/// The range from the first to the last of a few thresholds, in cells of equal width.
+struct Cells {
+    least: f64,
+    /// Cells by width of one.
+    scale: f64,
+    /// By cell: the thresholds in those before it.
+    before: [u8; CELLS],
+    /// Infinity behind the last, so that a code has a threshold.
+    thresholds: [f64; NARROW],
+    missing: u8,
+}
+
+impl Cells {
+    /// `None` where more than two thresholds share a cell.
+    fn of(thresholds: &[f64]) -> Option<Self> {
+        let (&least, &greatest) = (thresholds.first()?, thresholds.last()?);
+        let width = (greatest - least) / (CELLS - 1) as f64;
+        let mut cells = Self {
+            least,
+            scale: if width > 0.0 { width.recip() } else { 0.0 },
+            before: [0; CELLS],
+            thresholds: [f64::INFINITY; NARROW],
+            missing: (thresholds.len() + 1) as u8,
+        };
+        cells.thresholds[..thresholds.len()].copy_from_slice(thresholds);
+        let places: Vec<usize> = thresholds.iter().map(|&one| cells.cell(one)).collect();
+        if places.windows(3).any(|three| three[0] == three[2]) || !cells.scale.is_finite() {
+            return None;
+        }
+        let mut first = 0;
+        for (before, place) in (0..).zip(places) {
+            // Nothing for the second of a cell.
+            if first <= place {
+                cells.before[first..=place].fill(before);
+                first = place + 1;
+            }
+        }
+        cells.before[first..].fill(thresholds.len() as u8);
+        Some(cells)
+    }
+
+    /// The cell of a number; the first or last for one below or above all. Never less for
+    /// a greater number, however it is rounded.
+    fn cell(&self, value: f64) -> usize {
+        const LAST: f64 = (CELLS - 1) as f64;
+        // From here on floating-point numbers are whole: a cheaper conversion.
+        const WHOLE: f64 = (1_u64 << 52) as f64;
+        let place = (value - self.least) * self.scale;
+        let place = if place > 0.0 { place } else { 0.0 };
+        let place = if place < LAST { place } else { LAST };
+        (place + WHOLE).to_bits() as usize % CELLS
+    }
+
+    fn encode(&self, values: &[f64]) -> ColumnCodes {
+        let mut codes = Vec::new();
+        chunks::extend(&mut codes, values, |value| {
+            let before = self.before[self.cell(value)];
+            let code = before + u8::from(self.thresholds[usize::from(before)] < value);
+            let code = code + u8::from(self.thresholds[usize::from(code)] < value);
+            if value.is_nan() { self.missing } else { code }
+        });
+        ColumnCodes::Narrow(codes)
+    }
 }
 
 /// Clamps infinities to the greatest finite numbers, so that thresholds can
@@ -391,6 +464,28 @@ mod tests {
             distinct.dedup();
             prop_assert_eq!(exact.centers.len(), distinct.len().max(1));
             prop_assert_eq!(&exact.codes, &encode(&values, &exact.thresholds));
+        }
+
+        #[test]
+        fn cells_give_the_codes_of_a_search(
+            mut thresholds in prop::collection::vec(
+                prop_oneof![-1e3..1e3_f64, (-400..400_i32).prop_map(f64::from)],
+                1..250,
+            ),
+            others in prop::collection::vec(
+                prop_oneof![Just(f64::NAN), any::<f64>(), -2e3..2e3_f64],
+                0..200,
+            ),
+        ) {
+            thresholds.sort_by(f64::total_cmp);
+            thresholds.dedup();
+            let cells = Cells::of(&thresholds);
+            prop_assume!(cells.is_some());
+            let mut values = vec![f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN];
+            values.extend(thresholds.iter().flat_map(|one| [one.next_down(), *one, one.next_up()]));
+            values.extend(others);
+            let codes = cells.map(|cells| cells.encode(&values));
+            prop_assert_eq!(codes, Some(encode(&values, &thresholds)));
         }
     }
 }

@@ -6,13 +6,13 @@ use std::ops::Range;
 
 use crate::bins::Codes;
 use crate::codes::{Code, CodesRef};
-use crate::divide::{In, UpTo, UpToOr};
+use crate::divide::{GROUP, In, UpTo, UpToOr};
 use crate::entries::{BoundedRows, BoundedSlice, RowItem};
 use crate::tree::{NO_CODE, Test, Tree, contains, is_right};
 
 /// Rows that are routed at a time: their codes and numbers stay in a cache of the
 /// processor.
-const BLOCK: usize = if cfg!(test) { 64 } else { 1 << 15 };
+const BLOCK: usize = if cfg!(test) { 64 } else { 1 << 16 };
 
 /// The blocks of `rows` rows.
 pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
@@ -24,10 +24,11 @@ pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
 /// Buffers that are used for one tree after the other.
 #[derive(Debug)]
 pub(crate) struct Router {
-    /// The rows of the root: all rows of a block, ascending.
+    /// The rows of the root: all rows of a block, ascending, after [`GROUP`] others.
     all: BoundedRows<u16>,
     /// The rows of any other node, in the first at an even depth, else in the
-    /// second.
+    /// second. Nodes are visited from left to right: what is before the rows of one is not
+    /// read again.
     rows: [BoundedRows<u16>; 2],
     stack: Vec<PendingNode>,
 }
@@ -43,7 +44,7 @@ struct PendingNode {
 
 impl Default for Router {
     fn default() -> Self {
-        let all = BoundedRows::all(0);
+        let all = BoundedRows::all_after(GROUP, 0);
         Self {
             rows: [all.clone(), all.clone()],
             all,
@@ -75,16 +76,16 @@ impl Router {
         block: Range<usize>,
         mut reach: impl FnMut(u32, &[u16]),
     ) {
-        let number = block.len();
-        if self.all.len() != number {
-            self.all = BoundedRows::all(number);
+        let end = GROUP + block.len();
+        if self.all.len() != end {
+            self.all = BoundedRows::all_after(GROUP, block.len());
             self.rows = [self.all.clone(), self.all.clone()];
         }
         self.stack.clear();
         self.stack.push(PendingNode {
             node: 0,
-            start: 0,
-            end: number as u32,
+            start: GROUP as u32,
+            end: end as u32,
             odd: false,
         });
         while let Some(PendingNode {
@@ -101,19 +102,24 @@ impl Router {
             } else {
                 (even_rows, odd_rows)
             };
-            let source = if node == 0 { &self.all } else { &*source };
-            let source = source.slice(range);
+            let is_root = node == 0;
+            let source = if is_root { &self.all } else { &*source };
             let test = tree.nodes[node as usize];
             if test.is_leaf() {
-                reach(node, &source);
+                reach(node, &source.slice(range));
                 continue;
             }
-            let at = start as usize;
             let number = match codes.column(test.feature as usize) {
                 CodesRef::Narrow(column) => {
-                    divide_rows(target, at, source, tree, test.test, &column[block.clone()])
+                    let column = &column[block.clone()];
+                    if is_root {
+                        divide_rows::<true>(target, source, range, tree, test.test, column)
+                    } else {
+                        divide_rows::<false>(target, source, range, tree, test.test, column)
+                    }
                 }
                 CodesRef::Wide(column) => {
+                    let (at, source) = (range.start, source.slice(range));
                     move_rows(target, at, source, tree, test.test, &column[block.clone()])
                 }
             };
@@ -132,11 +138,12 @@ impl Router {
     }
 }
 
-/// As [`move_rows`], by codes of one byte, in any order.
-fn divide_rows(
+/// As [`move_rows`], by codes of one byte, in any order, from `range` of one list to that of
+/// another. With `ALL` these are all rows of the block.
+fn divide_rows<const ALL: bool>(
     target: &mut BoundedRows<u16>,
-    at: usize,
-    source: BoundedSlice<'_, u16>,
+    source: &BoundedRows<u16>,
+    range: Range<usize>,
     tree: &Tree,
     test: Test,
     column: &[u8],
@@ -148,13 +155,13 @@ fn divide_rows(
         } => {
             let last = u8::try_from(last_left).unwrap_or(u8::MAX);
             match u8::try_from(also_left) {
-                Ok(also) => target.divide_from(at, source, column, UpToOr(last, also)),
-                Err(_) => target.divide_from(at, source, column, UpTo(last)),
+                Ok(also) => target.divide_from::<ALL>(source, range, column, UpToOr(last, also)),
+                Err(_) => target.divide_from::<ALL>(source, range, column, UpTo(last)),
             }
         }
         Test::Subset { set } => {
             let set = &tree.sets[set as usize];
-            target.divide_from(at, source, column, In::new(set))
+            target.divide_from::<ALL>(source, range, column, In::new(set))
         }
     }
 }
