@@ -1,6 +1,7 @@
 //! The guest of Python. These tests need a wheel of 98 MB from PyPI and compile components
 //! of 200 MB, so that they are no part of `make test`: `make test-python-guest` runs them, and
-//! `make test-python-guest-short` those that need one component alone.
+//! `make test-python-guest-short`, which is part of `.ci/run`, those that need one component
+//! alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
