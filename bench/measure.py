@@ -9,9 +9,11 @@ a run is not timed. A run of minutes is sampled every second and timed as well:
 that misses short peaks, and says what it took of the processor (`sampling`).
 """
 
+import contextlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import tempfile
 import threading
@@ -65,9 +67,11 @@ class Sampler(threading.Thread):
         self.spent = time.thread_time()
 
 
-def run(command, sample=False, cwd=None, coarse=False):
+def run(command, sample=False, cwd=None, coarse=False, limit=None):
     """Runs a command that prints one JSON object, or nothing. With `sample` its
-    memory is measured in place of its times, with `coarse` beside them."""
+    memory is measured in place of its times, with `coarse` beside them. After
+    `limit` seconds it is stopped with all that it started: then it has no CPU time,
+    which is known of ended processes alone, and printed nothing."""
     command = [str(part) for part in command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -78,18 +82,26 @@ def run(command, sample=False, cwd=None, coarse=False):
         sampler = Sampler(process.pid, COARSE if coarse else INTERVAL)
         if sample or coarse:
             sampler.start()
-        code = process.wait()
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = None
         wall = time.perf_counter() - started
+        if code is None:
+            for one in processes(sampler.session):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(one), signal.SIGKILL)
+            process.wait()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         sampler.over.set()
         output.seek(0)
         text = output.read()
-        if code != 0:
+        if code:
             errors.seek(0)
             tail = errors.read().decode(errors="replace")[-2000:]
             raise Failed(f"`{' '.join(command)}` ended with {code}:\n{tail}")
     spent = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
-    measured = {"wall": wall, "cpu": spent}
+    measured = {"wall": wall, "cpu": None if code is None else spent}
     if sample or coarse:
         sampler.join()
         memory = {"peak_memory": sampler.peak, "processes": sampler.most}

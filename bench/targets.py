@@ -4,6 +4,7 @@ joblib and under Dask; writes targets.json, and `run.py --render` its section.
 
     python3 bench/targets.py                   200 targets: over an hour
     python3 bench/targets.py --targets 20      fewer, for a quick look
+    python3 bench/targets.py --limit 35        stops a peer after 35 times our time
 
 The table has 20,000 rows and 50 numbers (`make_classification`), and yes-or-no targets
 that depend on some of these, with noise. Each side tries the article's 25 random
@@ -72,12 +73,18 @@ def section(kept):
     rows = [
         [
             f"`MultiOutputClassifier`, {backend}",
-            seconds(one["wall"]),
-            f"{one['wall'] / wall:.1f}",
-            seconds(one["cpu"]),
-            f"{one['cpu'] / cpu:.1f}",
+            *(
+                [f"> {seconds(one['wall'])}", f"> {one['wall'] / wall:.1f}", "stopped", ""]
+                if one["cpu"] is None
+                else [
+                    seconds(one["wall"]),
+                    f"{one['wall'] / wall:.1f}",
+                    seconds(one["cpu"]),
+                    f"{one['cpu'] / cpu:.1f}",
+                ]
+            ),
             megabytes(one["peak_memory"]),
-            f"{one['mean_best']:.4f}",
+            "" if one["cpu"] is None else f"{one['mean_best']:.4f}",
         ]
         for backend, one in peers.items()
     ]
@@ -100,6 +107,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--fanout", default=HERE.parent / "target/release/fanout")
     parser.add_argument("--peers", nargs="*", default=["loky", "dask"])
+    parser.add_argument("--limit", type=float, help="times our time, after which a peer is stopped")
     parser.add_argument("--out", default=HERE / "targets.json")
     args = parser.parse_args()
     names = [f"y{target}" for target in range(args.targets)]
@@ -122,10 +130,12 @@ def main():
         # Compiles the guest and fills the file cache.
         fanout(names[:2])
         runs = [fanout(names) for _ in range(REPEATS // 2)]
+        wall = statistics.median(measured["wall"] for measured, _ in runs)
+        limit = args.limit and args.limit * wall
         peers = {}
         for backend in args.peers:
             command = [sys.executable, HERE / "targets_peer.py", table, backend]
-            peers[backend] = run([*command, str(args.jobs)], coarse=True)
+            peers[backend] = run([*command, str(args.jobs)], coarse=True, limit=limit)
             print(f"{backend}: {peers[backend][0]['wall']:.1f} s", file=sys.stderr)
         runs += [fanout(names) for _ in range(REPEATS - REPEATS // 2)]
         memory, _ = fanout(names, sample=True)
@@ -148,7 +158,7 @@ def main():
                 "wall": measured["wall"],
                 "cpu": measured["cpu"],
                 "peak_memory": measured["peak_memory"],
-                "mean_best": statistics.mean(found["best"]),
+                "mean_best": found and statistics.mean(found["best"]),
                 "times": measured["wall"] / wall,
             }
             for backend, (measured, found) in peers.items()
