@@ -6,9 +6,10 @@ use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
+use ::parquet::schema::types::ColumnPath;
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Schema};
 
 use crate::plan::SourceFormat;
 
@@ -51,10 +52,8 @@ impl<W: Write + Send> RowWriter<W> {
             self.open = Some(match self.format {
                 SourceFormat::Csv => Open::Csv(Box::new(arrow_csv::Writer::new(output))),
                 SourceFormat::Parquet => {
-                    let properties = WriterProperties::builder()
-                        .set_compression(Compression::SNAPPY)
-                        .build();
-                    let writer = ArrowWriter::try_new(output, schema, Some(properties));
+                    let properties = Some(properties(&schema));
+                    let writer = ArrowWriter::try_new(output, schema, properties);
                     Open::Parquet(Box::new(writer.map_err(of_parquet)?))
                 }
                 SourceFormat::Arrow => {
@@ -85,6 +84,18 @@ impl<W: Write + Send> RowWriter<W> {
             }
         }
     }
+}
+
+/// A dictionary of predicted numbers, nearly all distinct, costs more than it saves.
+fn properties(schema: &Schema) -> WriterProperties {
+    let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    for field in schema.fields() {
+        if field.data_type().is_floating() {
+            let path = ColumnPath::new(vec![field.name().clone()]);
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
+    }
+    properties.build()
 }
 
 /// The error of the output itself, if it is one.
