@@ -15,6 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::program::{Fanout, example, fitted, text};
+use fanout::run::event::{Event, StampedEvent};
 use proxy::{Deed, Proxy};
 use results::{Results, exported, finished, results, run};
 use server::{Kind, Server, free_port};
@@ -188,6 +189,53 @@ fn a_server_that_dies_and_comes_back_changes_no_result() {
     drop(again);
     assert_eq!(there.report["fits"]["made"], 100);
     assert_eq!(here.differing(&there), [""; 0]);
+}
+
+/// Nobody waits in silence: not for what is not there yet.
+#[test]
+fn an_endpoint_that_refuses_connections_is_told_of_once_and_when_it_answers() {
+    let fanout = Fanout::new();
+    let (trees, port) = (exported("trees"), free_port());
+    let url = format!("http://127.0.0.1:{port}");
+    let arguments = ["--pool", &url, "--events", "events.jsonl"];
+    let mut command = run(&fanout, &quickstart(), "there", &arguments);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    let lost = format!("the endpoint `{url}` does not answer: ");
+    let line = lines.find(|line| line.contains(&lost));
+    let line = line.expect("the run goes on until somebody listens");
+    assert!(line.to_lowercase().contains("refused"), "{line}");
+    let until = "; trying again until none has answered for 2 min 00 s (`pool.retry`)";
+    assert!(line.ends_with(until), "{line}");
+    let server = Server::start_at(Kind::Wasmtime, &trees, port);
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().unwrap().success(), "{rest:#?}");
+    drop(server);
+    let again = format!("the endpoint `{url}` answers again");
+    assert!(rest.contains(&again), "{rest:#?}");
+    let told = rest.iter().filter(|line| line.contains(&url));
+    assert_eq!(told.count(), 1, "{rest:#?}");
+
+    let events = std::fs::read_to_string(fanout.path("events.jsonl")).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let events = events.filter_map(|event: StampedEvent| match event.event {
+        Event::EndpointLost {
+            endpoint,
+            reason,
+            retry,
+        } => Some((
+            endpoint,
+            Some((reason.contains("refused"), retry.as_secs())),
+        )),
+        Event::EndpointAnswered { endpoint } => Some((endpoint, None)),
+        _ => None,
+    });
+    let events: Vec<_> = events.collect();
+    assert_eq!(events, [(url.clone(), Some((true, 120))), (url, None)]);
 }
 
 #[test]

@@ -516,3 +516,97 @@ fn a_store_that_is_no_folder_is_refused() {
     assert_eq!(output.status.code(), Some(5));
     assert!(text(&output.stderr).starts_with("error: can't open the store folder"));
 }
+
+/// The results of a search that can't be written are not searched for.
+#[test]
+fn an_output_that_can_not_be_written_ends_a_run_before_it_begins() {
+    let fanout = Fanout::new();
+    fanout.write("file", "mine");
+    let ends = |verb: &str, plan: &str, folder: &str, message: &str| {
+        let output = fanout.run(&[verb, &example(plan), "--output", folder]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{verb} {folder}: {said}");
+        assert!(
+            said.contains(&format!("--output {folder}: {message}")),
+            "{said}"
+        );
+        assert!(
+            said.contains("\n = name a folder that you may write"),
+            "{said}"
+        );
+        // Before the data are read, and with nothing of it said.
+        assert!(said.starts_with("error: "), "{said}");
+        for folder in ["datasets", "tasks"] {
+            assert!(fanout.objects(folder).is_empty(), "{verb} {folder}");
+        }
+    };
+    let file = "`output` takes a folder, and `file` is none";
+    for verb in ["check", "run"] {
+        ends(verb, "quickstart.yaml", "file", file);
+        ends(verb, "quickstart.yaml", "file/results", file);
+    }
+    assert_eq!(std::fs::read(fanout.path("file")).unwrap(), b"mine");
+    // Only who makes a folder knows that it can't be made, or that nothing can be written.
+    if cfg!(target_os = "linux") {
+        let message = "can't make the output folder `/proc/x`: ";
+        ends("run", "quickstart.yaml", "/proc/x", message);
+        let message = "can't write `/proc/self/plan.json`: ";
+        ends("run", "quickstart.yaml", "/proc/self", message);
+        let of_targets = "can't make the output folder `/proc/x`: ";
+        ends("run", "flights_targets.yaml", "/proc/x", of_targets);
+    }
+}
+
+#[test]
+fn a_check_makes_no_folder_of_results() {
+    let fanout = Fanout::new();
+    let plan = example("quickstart.yaml");
+    fanout.text(&["check", &plan, "--output", "new/results"]);
+    assert_eq!(std::fs::read_dir(fanout.here.path()).unwrap().count(), 0);
+}
+
+/// What commands write is opened before the work that fills it: before a model, a run or a
+/// wheel is looked for, none of which is there.
+#[test]
+fn an_output_that_can_not_be_written_is_told_before_the_work() {
+    let fanout = Fanout::new();
+    fanout.write("file", "mine");
+    std::fs::create_dir(fanout.path("folder.csv")).unwrap();
+    std::fs::create_dir(fanout.path("store")).unwrap();
+    let commands: [&[&str]; 12] = [
+        &["predict", "no.fanout", "no.csv", "--format", "csv", "-o"],
+        &["retrain", "no.fanout", "-o"],
+        &["report", "3f2a", "--store", "store", "-o"],
+        &["show", "3f2a", "--store", "store", "--predictions"],
+        &["compare", "3f2a", "9b10", "--store", "store", "--html"],
+        &["export", "3f2a", "--store", "store", "--optuna"],
+        &["export", "3f2a", "--store", "store", "--trace"],
+        &["model", "export", "no.fanout", "--onnx"],
+        &["model", "export", "no.fanout", "--component"],
+        &["model", "export", "no.fanout", "--package"],
+        &["model", "importance", "no.fanout", "-o"],
+        &["guest", "python", "--wheel", "no.whl", "-o"],
+    ];
+    let before = || std::fs::read_dir(fanout.here.path()).unwrap().count();
+    let entries = before();
+    for command in commands {
+        for (file, said) in [
+            ("file/out.csv", "error: can't write `file/out.csv"),
+            (
+                "folder.csv",
+                "error: can't write `folder.csv`: is a directory",
+            ),
+        ] {
+            let output = fanout.run(&[command, &[file]].concat());
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{command:?}: {told}");
+            assert!(told.starts_with(said), "{command:?}: {told}");
+            assert!(told.contains("\nhint: "), "{command:?}: {told}");
+        }
+        // One that can be written leaves nothing when the work fails.
+        let output = fanout.run(&[command, &["new.csv"]].concat());
+        assert!(!output.status.success(), "{command:?}");
+        assert_eq!(before(), entries, "{command:?}");
+    }
+    assert_eq!(std::fs::read(fanout.path("file")).unwrap(), b"mine");
+}

@@ -19,6 +19,7 @@ mod first_step;
 mod load;
 mod memory;
 mod model;
+mod output;
 mod page;
 mod pools;
 mod retrain;
@@ -393,7 +394,7 @@ fn explained(report: &Report, export: &Export<'_>) -> Option<Explained> {
     })
 }
 
-/// Where the tasks of a plan run, and where their data are.
+/// Where the tasks of a plan run, and where their data and results are.
 struct Places {
     remote: Option<Remote>,
     workers: usize,
@@ -401,7 +402,7 @@ struct Places {
 }
 
 impl Places {
-    /// Opens both, before the data are read.
+    /// Opens them and makes the folders of results, before the data are read.
     fn reach(loaded: &LoadedPlan) -> Result<Self, SessionError> {
         let remote = Remote::open(&loaded.plan)?;
         let workers = match &remote {
@@ -411,6 +412,7 @@ impl Places {
         let store = Store::open(&loaded.plan.store)?;
         store.probe()?;
         store.mark_layout()?;
+        output::make(&loaded.plan)?;
         Ok(Self {
             remote,
             workers,

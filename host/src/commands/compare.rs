@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::report::compare::{Compared, Comparison};
+use fanout::report::files;
 use fanout::report::html::write_comparison;
 use fanout::report::terminal::{Style, render_comparison};
 
@@ -32,6 +33,9 @@ pub(crate) struct Compare {
 
 impl Compare {
     pub(crate) fn run(self) -> Result<(), CommandError> {
+        if let Some(path) = &self.html {
+            files::prove_writable(path)?;
+        }
         let store = self.store.open()?;
         let runs = read_runs(&store, &self.runs)?;
         let sizes = runs.iter().map(|run| match run.report.findings {

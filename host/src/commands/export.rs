@@ -64,6 +64,10 @@ impl Export {
             return Err(CommandError::new(ErrorKind::Usage, message)
                 .hint("write the trace of each into a file of its own"));
         }
+        let files = self.optuna.iter().chain(&self.trace);
+        for file in files.filter(|file| !is_standard_output(file)) {
+            files::prove_writable(file)?;
+        }
         let store = self.store.open()?;
         let history = History::open(&store)?;
         let entries = self.runs.iter().map(|prefix| history.find(prefix));
@@ -140,12 +144,16 @@ fn read(store: &Store, history: &History, entry: RunEntry) -> Result<Exported, C
     })
 }
 
+fn is_standard_output(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
 /// Writes a file whole under another name first; `-` is standard output.
 fn write(
     file: &Path,
     content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), CommandError> {
-    if file == Path::new("-") {
+    if is_standard_output(file) {
         return content(&mut std::io::stdout().lock())
             .map_err(|error| CommandError::new(ErrorKind::Internal, error));
     }

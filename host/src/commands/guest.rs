@@ -1,6 +1,8 @@
 //! `fanout guest`: what guests offer, and whether they keep the contract.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -8,6 +10,7 @@ use clap::Subcommand;
 use fanout::digest::Digest;
 use fanout::guest::{GuestFile, component_of};
 use fanout::python::Step;
+use fanout::report::files::{self, Output};
 use fanout::sandbox::{Interfaces, Sandbox, default_cache};
 use fanout::session::catalogue::{OfferedGuest, extend_distinct, read_guest};
 use fanout_contract::{Description, Learning, Param, StepDescription, Takes, TrainerDescription};
@@ -333,6 +336,9 @@ fn python(
     sources: &[PathBuf],
     output: Option<&Path>,
 ) -> Result<(), CommandError> {
+    if let Some(path) = output {
+        files::prove_writable(path)?;
+    }
     let started = Instant::now();
     let mut began = |step| {
         let does = match step {
@@ -350,7 +356,8 @@ fn python(
     let made = fanout::python::build(wheel, sources, &mut began)?;
     let path = match output {
         Some(path) => {
-            std::fs::copy(&made, path).map_err(|error| cannot_write(path, &error))?;
+            let copy = |to: &mut Output| io::copy(&mut File::open(&made)?, to);
+            files::replace(path, |to| copy(to).map(drop))?;
             path
         }
         None => &made,

@@ -119,6 +119,11 @@ fn opset() -> RangedU64ValueParser<u32> {
 
 impl Export {
     fn run(self) -> Result<(), CommandError> {
+        let path = self.onnx.as_ref().or(self.component.as_ref());
+        let path = path.or(self.package.as_ref()).cloned();
+        // One of them is named.
+        let path = path.unwrap_or_default();
+        files::prove_writable(&path)?;
         let content = match (&self.onnx, &self.component) {
             (Some(_), _) => self.onnx()?,
             (None, component) => {
@@ -135,8 +140,6 @@ impl Export {
                 }
             }
         };
-        let path = self.onnx.or(self.component).or(self.package);
-        let path = path.unwrap_or_default();
         files::replace(&path, |output| output.write_all(&content)).map_err(SessionError::from)?;
         Ok(())
     }

@@ -118,7 +118,6 @@ impl ModelData {
         super::interrupt::on_interrupt(cancel.clone())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = self.workers.unwrap_or(cores).max(1);
-        let model = OpenModel::read(&self.model, self.guest.as_deref(), workers)?;
         let format = match (self.format, self.to_output()) {
             (Some(format), _) => format,
             (None, true) => SourceFormat::Csv,
@@ -128,6 +127,10 @@ impl ModelData {
                 error.hint(hint)
             })?,
         };
+        if !self.to_output() {
+            files::prove_writable(&self.output)?;
+        }
+        let model = OpenModel::read(&self.model, self.guest.as_deref(), workers)?;
         let (input, source, of_input) = match self.data.as_str() {
             "-" => {
                 let (file, format) = standard_input()?;

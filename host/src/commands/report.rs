@@ -6,6 +6,7 @@ use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::report::Report;
 use fanout::report::activity::Activity;
+use fanout::report::files;
 use fanout::report::html;
 use fanout::report::page::ResultsPage;
 use fanout::report::stored::StoredRun;
@@ -39,6 +40,9 @@ pub(crate) struct ReportPage {
 
 impl ReportPage {
     pub(crate) fn run(self) -> Result<(), CommandError> {
+        if !self.json {
+            files::prove_writable(&self.output)?;
+        }
         let store = self.store.open()?;
         let mut reports: Vec<Report> = Vec::new();
         for run in read_runs(&store, &self.runs)? {

@@ -97,6 +97,9 @@ impl Retrain {
         };
         super::interrupt::on_interrupt(options.cancel.clone())?;
         let asked = self.asked()?;
+        if let Some(output) = &self.output {
+            files::prove_writable(output)?;
+        }
         let mut progress = super::progress(self.quiet);
         let listeners: Vec<&mut dyn Listener> = vec![&mut progress];
         let retrained = retrain(

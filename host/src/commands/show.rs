@@ -48,6 +48,9 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let format = self.predictions.as_deref().map(of_ending).transpose()?;
+        if let Some(path) = &self.predictions {
+            files::prove_writable(path)?;
+        }
         let store = self.store.open()?;
         let history = History::open(&store)?;
         let entry = history.find(&self.run)?;
@@ -58,6 +61,9 @@ impl Show {
             .filter(|summary| summary.is_of_fit() && manifest.plan().kind.has_splits())
         {
             return self.show_fit(&manifest.plan().name, summary);
+        }
+        if let Some(folder) = &self.output {
+            files::make_folder(folder)?;
         }
         let mut run = StoredRun::read(&store, &manifest, summary)?;
         run.report.plan.output.clone_from(&self.output);

@@ -31,7 +31,7 @@ use crate::run::tasks::Tasks;
 use crate::sandbox::{answer_bound, checked_evaluation, clipped};
 use crate::task::{Artifact, Evaluation, Outcome, TaskFault, TaskLimits, TaskUsage, microseconds};
 use data::{Data, Way};
-use endpoints::{Endpoints, Idle, Slot, backoff};
+use endpoints::{Endpoints, Idle, Rest, Slot, backoff};
 use reply::{Answered, Reply};
 use requests::{NoReply, Requests, part};
 use under_way::{Attempt, TasksUnderWay};
@@ -179,7 +179,7 @@ impl HttpPool {
         slot: Option<Slot<'_>>,
         feed: &TaskFeed<'_>,
     ) -> bool {
-        let made = match self.evaluate(&attempt, slot) {
+        let made = match self.evaluate(&attempt, slot, feed) {
             Ok(Some(made)) => made,
             // That the run was stopped, the feed knows.
             Ok(None) => return true,
@@ -226,6 +226,7 @@ impl HttpPool {
         &self,
         attempt: &Attempt<'_, SentTask>,
         mut first: Option<Slot<'_>>,
+        feed: &TaskFeed<'_>,
     ) -> Result<Option<Made>, PoolError> {
         let task = &attempt.task.document;
         let is_over = || attempt.is_over();
@@ -244,7 +245,7 @@ impl HttpPool {
                 }
             };
             attempt.sent_to(slot.endpoint, Instant::now());
-            if slot.unknown && !self.identify(&mut slot, &is_over)? {
+            if slot.unknown && !self.identify(&mut slot, &is_over, feed)? {
                 attempt.came_back();
                 pass_over(&slot, attempt);
                 continue;
@@ -278,24 +279,25 @@ impl HttpPool {
                     started: since,
                 }))
             };
+            if let Ok(Reply::Answer(_) | Reply::Refused(_) | Reply::Trapped(_))
+            | Err(NoReply::Late) = &sent
+            {
+                self.tell_answer(slot.answered(), &slot, feed);
+            }
             let why = match sent {
                 Ok(Reply::Answer(Answered { text, files })) => {
-                    slot.answered();
                     let evaluation = checked_evaluation(&text, files, task);
                     return made(evaluation, true);
                 }
                 Ok(Reply::Refused(fault)) => {
-                    slot.answered();
                     let fault = fault.map_message(clipped);
                     return made(Err(TaskFault::Refused { fault }), true);
                 }
                 Ok(Reply::Trapped(message)) => {
-                    slot.answered();
                     let message = clipped(message);
                     return made(Err(TaskFault::Trapped { message }), true);
                 }
                 Err(NoReply::Late) => {
-                    slot.answered();
                     let limit_ms = self.limits.timeout_ms();
                     return made(Err(TaskFault::TimedOut { limit_ms }), false);
                 }
@@ -304,12 +306,12 @@ impl HttpPool {
                     return Ok(None);
                 }
                 Ok(Reply::Busy { why, after }) => {
-                    slot.rest(why, after);
+                    self.rest(&slot, why, Rest::Busy(after), feed);
                     continue;
                 }
                 Err(NoReply::Unreachable(why)) => {
                     slot.forget();
-                    slot.rest(why, None);
+                    self.rest(&slot, why, Rest::Silent, feed);
                     continue;
                 }
                 Ok(Reply::UrlFailed(why)) => {
@@ -331,7 +333,7 @@ impl HttpPool {
                 }
                 Ok(Reply::Failed(why)) => why,
                 Err(NoReply::Cut(why)) => {
-                    slot.rest(why.clone(), None);
+                    self.rest(&slot, why.clone(), Rest::Silent, feed);
                     why
                 }
             };
@@ -343,7 +345,7 @@ impl HttpPool {
             // The task may be the reason, or the whole platform.
             failed += 1;
             slot.forget();
-            if failed >= TRIES && self.identify(&mut slot, &is_over)? {
+            if failed >= TRIES && self.identify(&mut slot, &is_over, feed)? {
                 let message = format!(
                     "{failed} requests failed at an endpoint that serves others, the last so: \
                      {why}; the guest trapped there, or ran out of memory"
@@ -359,7 +361,12 @@ impl HttpPool {
 
     /// Asks an endpoint what it serves. Returns false where it does not answer
     /// now; it rests then.
-    fn identify(&self, slot: &mut Slot<'_>, is_over: &dyn Fn() -> bool) -> Result<bool, PoolError> {
+    fn identify(
+        &self,
+        slot: &mut Slot<'_>,
+        is_over: &dyn Fn() -> bool,
+        feed: &TaskFeed<'_>,
+    ) -> Result<bool, PoolError> {
         let request = self.request(Method::GET, slot.endpoint);
         let found = self
             .requests
@@ -367,7 +374,7 @@ impl HttpPool {
         let problem = match found {
             Ok(Reply::Answer(found)) => match serde_json::from_str::<Description>(&found.text) {
                 Ok(found) if found == self.description => {
-                    slot.identified();
+                    self.tell_answer(slot.identified(), slot, feed);
                     return Ok(true);
                 }
                 Ok(found) => Problem::OtherGuest {
@@ -382,16 +389,16 @@ impl HttpPool {
             },
             Ok(Reply::Denied(status)) => self.denied(status),
             Ok(Reply::Busy { why, after }) => {
-                slot.rest(why, after);
+                self.rest(slot, why, Rest::Busy(after), feed);
                 return Ok(false);
             }
             Ok(Reply::Failed(why)) | Err(NoReply::Cut(why) | NoReply::Unreachable(why)) => {
-                slot.rest(why, None);
+                self.rest(slot, why, Rest::Silent, feed);
                 return Ok(false);
             }
             Err(NoReply::Late) => {
                 let why = format!("no answer within {} s", DESCRIPTION_TIMEOUT.as_secs());
-                slot.rest(why, None);
+                self.rest(slot, why, Rest::Silent, feed);
                 return Ok(false);
             }
             Err(NoReply::Over) => return Ok(false),
@@ -406,6 +413,31 @@ impl HttpPool {
             },
         };
         Err(self.error(slot.endpoint, problem))
+    }
+
+    /// Has an endpoint rest, and tells where it has not answered for some time.
+    fn rest(&self, slot: &Slot<'_>, why: String, rest: Rest, feed: &TaskFeed<'_>) {
+        if slot.rest(why.clone(), rest) {
+            let endpoint = self.settings.endpoints[slot.endpoint].clone();
+            let (reason, retry) = (clipped(why), self.settings.retry);
+            // That nobody listens any more, the feed tells when it is asked for more.
+            feed.report(
+                Event::EndpointLost {
+                    endpoint,
+                    reason,
+                    retry,
+                }
+                .into(),
+            );
+        }
+    }
+
+    /// Tells that an endpoint answers again, where that is news.
+    fn tell_answer(&self, is_news: bool, slot: &Slot<'_>, feed: &TaskFeed<'_>) {
+        if is_news {
+            let endpoint = self.settings.endpoints[slot.endpoint].clone();
+            feed.report(Event::EndpointAnswered { endpoint }.into());
+        }
     }
 
     /// Posts a task and the parts of its model, with its data by the way that serves.
@@ -518,7 +550,9 @@ impl Pool for HttpPool {
 fn pass_over(slot: &Slot<'_>, attempt: &Attempt<'_, SentTask>) {
     if attempt.is_answered() && !attempt.is_copy() {
         slot.forget();
-        slot.rest("another endpoint was quicker by far".to_owned(), None);
+        let why = "another endpoint was quicker by far".to_owned();
+        // It is told of as one whose task was copied.
+        let _ = slot.rest(why, Rest::Slow);
     }
 }
 

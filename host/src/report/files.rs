@@ -33,6 +33,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde::Serialize;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use super::Report;
 use super::columns::{Cell, Column, Columns, Values};
@@ -88,13 +89,18 @@ struct BestDocument<'a> {
     best: Option<super::Best>,
 }
 
-/// Makes the folder of results, unless it is there.
+/// Makes the folder of results, unless it is there, and proves that files can be written
+/// there.
 pub fn make_folder(folder: &Path) -> Result<(), FilesError> {
     std::fs::create_dir_all(folder).map_err(|source| FilesError::Folder {
         path: folder.to_owned(),
         source,
-    })
+    })?;
+    prove_writable(&folder.join(PLAN))
 }
+
+/// The plan with its digests.
+const PLAN: &str = "plan.json";
 
 /// The file of the refitted model: a [`ModelFile`](crate::model::ModelFile).
 pub const MODEL: &str = "model.fanout";
@@ -160,7 +166,7 @@ pub fn write(folder: &Path, report: &Report) -> Result<Vec<PathBuf>, FilesError>
     for (name, columns) in &tables {
         written.extend(write_table(folder, name, columns)?);
     }
-    let path = folder.join("plan.json");
+    let path = folder.join(PLAN);
     replace(&path, |output| document(&plan, output))?;
     written.push(path);
     written.push(write_best(folder, report)?);
@@ -232,16 +238,7 @@ pub fn replace(
     content: impl FnOnce(&mut Output) -> io::Result<()>,
 ) -> Result<(), FilesError> {
     let attempt = || {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".fanout-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As any file of the user's, not private as temporary files are.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let (file, name) = builder.tempfile_in(folder)?.into_parts();
+        let (file, name) = open(path)?.into_parts();
         let mut output = BufWriter::new(file);
         content(&mut output)?;
         output
@@ -254,6 +251,33 @@ pub fn replace(
         path: path.to_owned(),
         source,
     })
+}
+
+/// Opens a file as [`replace`] does, and leaves nothing: that it can't be written is known
+/// before the work that fills it.
+pub fn prove_writable(path: &Path) -> Result<(), FilesError> {
+    let opened = open(path).and_then(NamedTempFile::close);
+    opened.map_err(|source| FilesError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Opens what becomes the file at `path`, under another name in the same folder.
+fn open(path: &Path) -> io::Result<NamedTempFile> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fanout-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any file of the user's, not private as temporary files are.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 pub(super) fn document(document: &impl Serialize, output: &mut impl Write) -> io::Result<()> {

@@ -277,6 +277,8 @@ impl RunState {
             | Event::OuterFitFinished { .. }
             | Event::WorkersAwaited
             | Event::TaskReturned { .. }
+            | Event::EndpointLost { .. }
+            | Event::EndpointAnswered { .. }
             | Event::QueueConnected
             | Event::QueueDisconnected
             | Event::EventsLost { .. } => {}

@@ -139,6 +139,21 @@ pub fn said(event: &Event, worker: Option<&str>) -> Option<Said> {
                         too";
             (News, format!("{who} {text}"))
         }
+        Event::EndpointLost {
+            endpoint,
+            reason,
+            retry,
+        } => {
+            let text = format!(
+                "the endpoint `{endpoint}` does not answer: {reason}; trying again until none has \
+                 answered for {} (`pool.retry`)",
+                duration(*retry)
+            );
+            (Trouble, text)
+        }
+        Event::EndpointAnswered { endpoint } => {
+            (News, format!("the endpoint `{endpoint}` answers again"))
+        }
         Event::QueueConnected => (News, "NATS is connected again".to_owned()),
         Event::QueueDisconnected => (Trouble, "NATS is not connected; waiting for it".to_owned()),
         Event::RunFinished { wall } => (News, format!("all tasks ended after {}", duration(*wall))),

@@ -298,6 +298,23 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         endpoint: Option<String>,
     },
+    /// An endpoint does not answer. It is tried again; the run ends where no endpoint
+    /// answers for some time.
+    EndpointLost {
+        /// Its URL.
+        endpoint: String,
+        /// The last failure.
+        reason: String,
+        /// How long a run goes on without an answer of any endpoint, in seconds.
+        #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
+        retry: Duration,
+    },
+    /// An endpoint answers again.
+    EndpointAnswered {
+        /// Its URL.
+        endpoint: String,
+    },
     /// The connection to the queue was made again.
     QueueConnected,
     /// The connection to the queue was lost. It is made again by itself.

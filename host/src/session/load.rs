@@ -15,7 +15,7 @@ use fanout_contract::{Learning, TrainerDescription};
 use choice::{BASELINE, Choice, Offer};
 
 use super::catalogue::OfferedGuest;
-use super::{SessionError, combinable, first_step};
+use super::{SessionError, combinable, first_step, output};
 use crate::dataset::{
     self, ColumnSummary, DatasetError, Prepared, Reads, SourceLook, SourceSchema,
 };
@@ -109,6 +109,7 @@ pub fn load(file: &Path, overrides: &[Override]) -> Result<LoadedPlan, SessionEr
     ));
     let plan = draft.finish()?.for_targets(&learning);
     combinable::check_members(&plan)?;
+    output::check(&plan)?;
     if let (PoolPlan::Http(_), [_, _, ..]) = (&plan.pool, choice.guests.as_slice()) {
         let message = "the endpoints serve one guest, and the trainers are of several";
         let hint = "use the pool `local` or `nats`, or a plan for each guest".to_owned();

@@ -7,6 +7,7 @@ use clap::Args;
 use fanout::error::ErrorKind;
 use fanout::model::Wanted;
 use fanout::report::explanations::{self, importances_table, ranked};
+use fanout::report::files;
 use fanout::report::human::{aligned, clip};
 use fanout::session::{OpenModel, SessionError};
 use fanout::task::{Cancel, TaskLimits};
@@ -48,6 +49,9 @@ impl Importance {
     pub(crate) fn run(self) -> Result<(), CommandError> {
         let cancel = Cancel::default();
         crate::commands::interrupt::on_interrupt(cancel.clone())?;
+        if let Some(path) = &self.output {
+            files::prove_writable(path)?;
+        }
         let model = OpenModel::read(&self.model, self.guest.as_deref(), 1)?;
         let (_, predictor) = model.only("importances are", TaskLimits::default(), 1, cancel)?;
         let importances = predictor.importances().map_err(SessionError::from)?;

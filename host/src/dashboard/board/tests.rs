@@ -219,3 +219,25 @@ fn the_columns_of_the_table_are_told_before_the_run_begins() {
     board.on_event(&stamped(1, None, run_started(75)));
     assert!(board.changes(had, 0).get("data").is_none());
 }
+
+#[test]
+fn an_endpoint_that_is_waited_for_is_a_note_of_the_run() {
+    let mut board = Board::new();
+    let endpoint = "http://10.0.0.7:8000";
+    let lost = Event::EndpointLost {
+        endpoint: endpoint.to_owned(),
+        reason: "connection refused".to_owned(),
+        retry: Duration::from_secs(120),
+    };
+    let answered = Event::EndpointAnswered {
+        endpoint: endpoint.to_owned(),
+    };
+    board.on_event(&stamped(0, None, lost));
+    board.on_event(&stamped(1, None, answered));
+    let notes = &board.changes(0, 0)["notes"];
+    let text = |notes: &Value| notes[0]["text"].as_str().unwrap().to_owned();
+    let lost = format!("the endpoint `{endpoint}` does not answer: connection refused");
+    assert!(text(&notes["warnings"]).starts_with(&lost), "{notes}");
+    let answers = format!("the endpoint `{endpoint}` answers again");
+    assert_eq!(text(&notes["latest"]), answers);
+}

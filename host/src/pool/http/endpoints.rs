@@ -13,6 +13,14 @@ const FIRST: Duration = Duration::from_millis(100);
 /// The longest rest, where the endpoint asks for no longer one.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// How long an endpoint has not answered, or will not be asked, before the run tells of
+/// it: what is over sooner is of no interest.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// The same of one that says that it has too much to do, as a platform does that starts
+/// instances or limits requests.
+const BUSY: Duration = Duration::from_secs(10);
+
 /// How often a waiting worker checks whether the run was stopped.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -45,6 +53,10 @@ struct EndpointState {
     identifying: bool,
     /// Failures since the last answer.
     failures: u32,
+    /// When the first of them was.
+    failing_since: Option<Instant>,
+    /// Whether the run has told that it does not answer.
+    is_told: bool,
     rests_until: Instant,
     why: String,
     /// Consecutive requests without data that were answered with a request for
@@ -64,6 +76,17 @@ pub(super) enum Idle {
     Silent { endpoint: usize, why: String },
 }
 
+/// Why an endpoint rests.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rest {
+    /// It does not answer.
+    Silent,
+    /// It has too much to do, and asks for that long a rest, if it says how long.
+    Busy(Option<Duration>),
+    /// Others come first.
+    Slow,
+}
+
 /// The right to one request to an endpoint.
 #[derive(Debug)]
 pub(super) struct Slot<'a> {
@@ -72,6 +95,7 @@ pub(super) struct Slot<'a> {
     pub(super) endpoint: usize,
     /// Whether it is not known what the endpoint serves.
     pub(super) unknown: bool,
+    taken: Instant,
 }
 
 impl Endpoints {
@@ -82,6 +106,8 @@ impl Endpoints {
             known: false,
             identifying: false,
             failures: 0,
+            failing_since: None,
+            is_told: false,
             rests_until: now,
             why: String::new(),
             data_needed: 0,
@@ -154,6 +180,7 @@ impl Endpoints {
             all: self,
             endpoint,
             unknown: !state.known,
+            taken: now,
         })
     }
 
@@ -186,34 +213,54 @@ impl Slot<'_> {
         changed
     }
 
-    /// The endpoint serves the right guest.
-    pub(super) fn identified(&mut self) {
+    /// The endpoint serves the right guest. Returns what [`Self::answered`] does.
+    pub(super) fn identified(&mut self) -> bool {
         self.unknown = false;
         self.with(|state| {
             state.known = true;
             state.identifying = false;
         });
-        self.answered();
+        self.answered()
     }
 
-    /// The endpoint answered.
-    pub(super) fn answered(&self) {
+    /// The endpoint answered. Returns whether that is news, since the run has told that it
+    /// does not.
+    #[must_use]
+    pub(super) fn answered(&self) -> bool {
         let mut state = self.all.state();
         state.answered = Instant::now();
-        state.endpoints[self.endpoint].failures = 0;
+        let endpoint = &mut state.endpoints[self.endpoint];
+        endpoint.failures = 0;
+        endpoint.failing_since = None;
+        std::mem::take(&mut endpoint.is_told)
     }
 
-    /// The endpoint can't be reached, or said that it has too much to do. It
-    /// rests for as long as it asked, or for longer each time.
-    pub(super) fn rest(&self, why: String, asked: Option<Duration>) {
+    /// The endpoint rests for as long as it asked, or for longer each time. Returns whether
+    /// the run is to tell that it does not answer: once until it does.
+    #[must_use]
+    pub(super) fn rest(&self, why: String, rest: Rest) -> bool {
+        let now = Instant::now();
+        // What an endpoint serves it tells at once, if it is there.
+        let begun = if self.unknown { self.taken } else { now };
         self.with(|state| {
             let step = FIRST
                 .saturating_mul(1 << state.failures.min(16))
                 .min(LONGEST);
             state.failures += 1;
-            state.rests_until = Instant::now() + asked.unwrap_or_default().max(jittered(step));
+            let (asked, bearable) = match rest {
+                Rest::Silent => (None, Some(SILENT)),
+                Rest::Busy(asked) => (asked, Some(BUSY)),
+                Rest::Slow => (None, None),
+            };
+            state.rests_until = now + asked.unwrap_or_default().max(jittered(step));
             state.why = why;
-        });
+            let Some(bearable) = bearable else {
+                return false;
+            };
+            let since = *state.failing_since.get_or_insert(begun);
+            let is_long = state.rests_until.duration_since(since) >= bearable;
+            is_long && !std::mem::replace(&mut state.is_told, true)
+        })
     }
 
     /// What is behind the endpoint may be another now: it is asked again.
@@ -270,7 +317,7 @@ mod tests {
 
     fn identified(slot: Result<Slot<'_>, Idle>) -> Slot<'_> {
         let mut slot = slot.unwrap();
-        slot.identified();
+        assert!(!slot.identified());
         slot
     }
 
@@ -297,7 +344,7 @@ mod tests {
         assert!(first.unknown);
         std::thread::scope(|scope| {
             let second = scope.spawn(|| take(&all, &cancel).unwrap().unknown);
-            first.identified();
+            assert!(!first.identified());
             assert!(!second.join().unwrap());
         });
         first.forget();
@@ -311,7 +358,7 @@ mod tests {
         let cancel = Cancel::default();
         let slot = take(&all, &cancel).unwrap();
         assert_eq!(slot.endpoint, 0);
-        slot.rest("refused".to_owned(), Some(LONG / 2));
+        let _ = slot.rest("refused".to_owned(), Rest::Busy(Some(LONG / 2)));
         drop(slot);
         for _ in 0..3 {
             assert_eq!(take(&all, &cancel).unwrap().endpoint, 1);
@@ -350,11 +397,35 @@ mod tests {
         let all = Endpoints::new(1, 1, Duration::from_secs(10));
         let cancel = Cancel::default();
         let slot = take(&all, &cancel).unwrap();
-        slot.rest("refused".to_owned(), Some(LONG));
+        let _ = slot.rest("refused".to_owned(), Rest::Busy(Some(LONG)));
         drop(slot);
         let idle = take(&all, &cancel).unwrap_err();
         let why = "refused".to_owned();
         assert_eq!(idle, Idle::Silent { endpoint: 0, why });
+    }
+
+    /// Rests without a wait between them: the growing rests alone make them last.
+    #[test]
+    fn one_that_does_not_answer_is_told_of_once_until_it_does() {
+        let all = Endpoints::new(1, 1, LONG);
+        let slot = take(&all, &Cancel::default()).unwrap();
+        let tell = |rest| slot.rest("refused".to_owned(), rest);
+        for _ in 0..2 {
+            // The first rests are of less than a second, the sixth is of 1.6 s at least.
+            let told: Vec<bool> = (0..8).map(|_| tell(Rest::Silent)).collect();
+            let first = told.iter().position(|told| *told).unwrap();
+            assert!((4..=5).contains(&first), "{told:?}");
+            assert_eq!(told.iter().filter(|told| **told).count(), 1);
+            assert!(slot.answered());
+            assert!(!slot.answered());
+        }
+        // A platform that asks for a short rest, and one that asks for a long one.
+        assert!(!tell(Rest::Busy(Some(SILENT))));
+        assert!(!slot.answered());
+        assert!(tell(Rest::Busy(Some(LONG))));
+        assert!(slot.answered());
+        assert!((0..20).all(|_| !tell(Rest::Slow)));
+        assert!(!slot.answered());
     }
 
     #[test]

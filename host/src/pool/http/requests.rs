@@ -1,5 +1,6 @@
 //! [`Requests`]: makes requests, and drops one that is not wanted any more.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -125,11 +126,13 @@ async fn over(is_over: &dyn Fn() -> bool) {
 /// Without the URL: the message names the endpoint already.
 fn no_reply(error: reqwest::Error) -> NoReply {
     let connect = error.is_connect();
-    let why = chained(&error.without_url());
+    let error = error.without_url();
     if connect {
-        NoReply::Unreachable(why)
+        // The request and the client say no more than that there is no connection.
+        let cause = error.source().and_then(Error::source);
+        NoReply::Unreachable(chained(cause.unwrap_or(&error)))
     } else {
-        NoReply::Cut(why)
+        NoReply::Cut(chained(&error))
     }
 }
 

@@ -209,6 +209,34 @@ fn a_file_that_fails_leaves_the_old_one() {
 }
 
 #[test]
+fn that_a_file_can_be_written_is_proved_without_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("old"), "old").unwrap();
+    prove_writable(&path("old")).unwrap();
+    prove_writable(&path("new")).unwrap();
+    assert_eq!(std::fs::read_to_string(path("old")).unwrap(), "old");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    for no_file in ["old/new", "absent/new", ""] {
+        assert!(prove_writable(&path(no_file)).is_err(), "{no_file}");
+    }
+}
+
+#[test]
+fn a_folder_of_results_is_made_and_proved() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("a/b");
+    make_folder(&results).unwrap();
+    make_folder(&results).unwrap();
+    assert_eq!(std::fs::read_dir(&results).unwrap().count(), 0);
+    std::fs::write(results.join("file"), "").unwrap();
+    assert!(make_folder(&results.join("file")).is_err());
+    assert!(make_folder(&results.join("file/c")).is_err());
+    std::fs::create_dir(results.join(PLAN)).unwrap();
+    assert!(make_folder(&results).is_err());
+}
+
+#[test]
 #[cfg(unix)]
 fn files_are_as_readable_as_any_other() {
     use std::os::unix::fs::PermissionsExt as _;

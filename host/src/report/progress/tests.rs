@@ -177,3 +177,32 @@ fn parts_without_an_hmac_are_named_a_few_times() {
     assert_eq!(text.lines().count(), UNPROVEN + 1, "{text}");
     assert!(text.contains("FANOUT_STORE_KEY"), "{text}");
 }
+
+#[test]
+fn an_endpoint_that_is_waited_for_is_named() {
+    let endpoint = || "http://10.0.0.7:8000".to_owned();
+    let text = plain_lines(&[
+        (
+            1,
+            Event::EndpointLost {
+                endpoint: endpoint(),
+                reason: "connection refused".to_owned(),
+                retry: Duration::from_secs(90),
+            },
+        ),
+        (
+            4,
+            Event::EndpointAnswered {
+                endpoint: endpoint(),
+            },
+        ),
+    ]);
+    assert_eq!(
+        text,
+        "\
+the endpoint `http://10.0.0.7:8000` does not answer: connection refused; trying again until none \
+         has answered for 1 min 30 s (`pool.retry`)
+the endpoint `http://10.0.0.7:8000` answers again
+"
+    );
+}
