@@ -184,6 +184,11 @@ def main():
     from tables import machine
 
     kept = {"rows": arguments.rows, "depths": {}, "machine": machine(os.cpu_count())}
+    if KEPT.exists():
+        # Those of other depths stay.
+        before = json.loads(KEPT.read_text())
+        if all(before[name] == kept[name] for name in ["rows", "machine"]):
+            kept = before
     with tempfile.TemporaryDirectory(prefix="fanout-bench-") as folder:
         folder = pathlib.Path(folder)
         write_rows(folder, arguments.rows)
