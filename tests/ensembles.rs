@@ -449,8 +449,9 @@ impl SecondStage {
         assert!(events.next().is_some(), "{log}");
         for event in events {
             let count = match event["event"].as_str().unwrap() {
-                "run_finished" => {
-                    is_refit = true;
+                "parts_started" => {
+                    // Those of the refit are fitted ahead.
+                    is_refit = event["ahead"] == true;
                     continue;
                 }
                 "part_finished" if is_refit => &mut found.parts_of_refit,
@@ -487,11 +488,14 @@ fn a_run_that_is_killed_inside_the_second_stage_goes_on_there() {
     assert!(splits == 4 && parts >= 8 && of_refit >= 4, "{all:?}");
 
     // Where it is killed: behind the last of these events.
-    let start = "second_stage_started";
+    let (start, last) = ("second_stage_started", "task_finished");
     for (folder, way) in [
         ("in_parts", &[start, "part_finished", "part_finished"][..]),
         ("in_splits", &[start, "task_finished"]),
-        ("in_refit", &[start, "run_finished", "part_finished"]),
+        (
+            "in_refit",
+            &[start, last, last, last, last, "part_finished"],
+        ),
     ] {
         let store = format!("{folder}.store");
         let mut child = fanout

@@ -25,7 +25,7 @@ use fanout::run::manifest::Manifest;
 use fanout::run::pool::{Pool, PoolEvent};
 use fanout::run::record::Record;
 use fanout::run::stages::Stages;
-use fanout::run::tasks::{PermutingTasks, SingleTask, Tasks};
+use fanout::run::tasks::{JointTasks, PermutingTasks, SingleTask, Tasks};
 use fanout::sandbox::{Cache, Guest, Instance, Sandbox, THREAD_STACK};
 use fanout::store::{Key, MacKey, Store};
 use fanout::task::{Cancel, TaskLimits};
@@ -374,27 +374,31 @@ fn given(fixture: &PoolFixture, task: &SingleTask) -> (Scores, Vec<(Output, Dige
     )
 }
 
+/// The fit of a forest of nine trees whose predictions and model are wanted, in parts that
+/// end there.
+fn forest_of_nine(fixture: &PoolFixture, cuts: Vec<u32>) -> SingleTask {
+    let text = Tasks::identity(&fixture.expansion, 0);
+    let identity = TaskIdentity::read(&text).unwrap();
+    let mut key: Params = serde_json::from_str(&fixture.expansion.key(0)).unwrap();
+    key.insert("n_estimators".to_owned(), 9.into());
+    let outputs = vec![Output::Predictions, Output::Model];
+    SingleTask::of_identity(&text, identity, vec![key], outputs).with_cuts(cuts)
+}
+
 /// A model that is fitted in parts has the bytes of one that is fitted whole, on every
 /// pool, and the scores of its test rows; and a part that is lost is made again, alone.
 fn parts_are_assembled_alike(make: &MakePool) {
     static FOUND: OnceLock<(Scores, Vec<(Output, Digest)>)> = OnceLock::new();
-    let outputs = vec![Output::Predictions, Output::Model];
-    let task = |fixture: &PoolFixture| {
-        let text = Tasks::identity(&fixture.expansion, 0);
-        let identity = TaskIdentity::read(&text).unwrap();
-        let mut key: Params = serde_json::from_str(&fixture.expansion.key(0)).unwrap();
-        key.insert("n_estimators".to_owned(), 9.into());
-        SingleTask::of_identity(&text, identity, vec![key], outputs.clone())
-    };
     let whole = PoolFixture::new();
     let pool = make(whole.context(&Cancel::default()));
-    run(&*pool, &task(&whole));
-    let expected = given(&whole, &task(&whole));
+    let task = forest_of_nine(&whole, Vec::new());
+    run(&*pool, &task);
+    let expected = given(&whole, &task);
     assert_eq!(expected.1.len(), 2);
     assert_eq!(FOUND.get_or_init(|| expected.clone()), &expected);
 
     let fixture = PoolFixture::new();
-    let cut = task(&fixture).with_cuts(vec![4, 8, 9]);
+    let cut = forest_of_nine(&fixture, vec![4, 8, 9]);
     let record = Record::new(fixture.store.clone(), TaskLimits::default(), true);
     let stages = || Stages::new(make(fixture.context(&Cancel::default())), record.clone());
     // Whether the store had the parts, and the task.
@@ -427,6 +431,60 @@ fn parts_are_assembled_alike(make: &MakePool) {
     fixture.store.delete_many(&lost).unwrap();
     run(&*make(fixture.context(&Cancel::default())), &cut);
     assert_eq!(given(&fixture, &cut), expected);
+}
+
+/// The parts of a model that is wanted after a search are made beside the search, on every
+/// pool, and not again; the search is told of as it is alone.
+fn parts_are_made_ahead_alike(make: &MakePool) {
+    let alone = PoolFixture::new();
+    let pool = make(alone.context(&Cancel::default()));
+    let (expected, _) = run(&*pool, &alone.expansion);
+    let whole = forest_of_nine(&alone, Vec::new());
+    run(&*pool, &whole);
+
+    let fixture = PoolFixture::new();
+    let cut = forest_of_nine(&fixture, vec![4, 8, 9]);
+    let search = JointTasks::new(vec![&fixture.expansion]).with_ahead(vec![cut.clone()]);
+    let record = Record::new(fixture.store.clone(), TaskLimits::default(), true);
+    let stages = || Stages::new(make(fixture.context(&Cancel::default())), record.clone());
+    // The scores of the tasks, and what is told of parts.
+    let told = |stages: &dyn Pool<Error = PoolError>, tasks: &dyn Tasks| {
+        let (mut scores, mut parts, mut started) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let ran = stages.run(tasks, &mut |event| {
+            match event {
+                PoolEvent::Other { event, .. } => match event {
+                    Event::PartsStarted { parts, ahead } => started.push((parts, ahead)),
+                    Event::PartFinished { part, reused, .. } => {
+                        assert_eq!(parts.insert(part, reused), None);
+                    }
+                    _ => {}
+                },
+                PoolEvent::Finished { task, finished } => {
+                    let found = finished.outcome.result.unwrap().scores;
+                    let found = finished.positions.into_iter().zip(found);
+                    scores.extend(found.map(|(position, scores)| ((task, position), scores)));
+                }
+                PoolEvent::Started { task, .. } => assert!(task < tasks.len()),
+            }
+            ControlFlow::Continue(())
+        });
+        ran.unwrap();
+        (scores, started, parts.into_values().collect::<Vec<_>>())
+    };
+    let first = stages();
+    let found = told(&first, &search);
+    assert_eq!(found.0, expected);
+    assert_eq!(found.1, [(3, true)]);
+    assert_eq!(found.2, [false; 3]);
+    // Another process finds them.
+    let found = told(&stages(), &search);
+    assert_eq!((found.1, found.2), (vec![(3, true)], vec![true; 3]));
+    // Who made them does not look again.
+    let found = told(&first, &cut);
+    assert_eq!((found.1, found.2), (vec![], vec![]));
+    assert_eq!(given(&fixture, &cut), given(&alone, &whole));
+    // There is nothing to be made ahead.
+    assert_eq!(told(&stages(), &search), (expected, vec![], vec![]));
 }
 
 fn reported_fits_are_kept(make: &MakePool) {
@@ -595,6 +653,7 @@ fn keeps_the_contract(make: &MakePool) -> BTreeMap<(usize, u32), Scores> {
     two_concurrent_runs_agree(make);
     features_are_permuted_alike(make);
     parts_are_assembled_alike(make);
+    parts_are_made_ahead_alike(make);
     every_fit_is_reported_once_and_kept(make)
 }
 

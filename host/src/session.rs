@@ -49,6 +49,7 @@ use crate::run::predictions::PredictionsError;
 use crate::run::record::Record;
 use crate::run::search::{Search, Searched, search};
 use crate::run::summary::Explained;
+use crate::run::tasks::SingleTask;
 use crate::store::{Key, Settled, Store, packed};
 use crate::task::Cancel;
 use crate::worth::OverTargets;
@@ -201,7 +202,9 @@ fn together(
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<(Vec<Report>, Vec<Option<Model>>), SessionError> {
-    let mut reports = searched(openings, opened, options, listeners)?;
+    let ahead = exports(openings, opened, options);
+    let ahead: Vec<Vec<SingleTask>> = ahead.iter().map(Export::ahead).collect();
+    let mut reports = searched(openings, opened, &ahead, options, listeners)?;
     for (opened, report) in opened.iter_mut().zip(&reports) {
         opened.expansion.note_times(&report.results.fit_time.mean);
     }
@@ -280,21 +283,24 @@ fn composite(name: &str, rule: Rule, models: Vec<Option<Model>>) -> Option<Compo
     Some(composite.expect("targets of one dataset have names and features in common"))
 }
 
-/// Runs the searches, those of one pool together, and reports each.
+/// Runs the searches, those of one pool together, and reports each. `ahead` are the tasks
+/// that will be wanted after each of them, whatever it finds.
 fn searched(
     openings: &[Opening<'_>],
     opened: &[Opened],
+    ahead: &[Vec<SingleTask>],
     options: &Options,
     listeners: &mut Listeners<'_>,
 ) -> Result<Vec<Report>, SessionError> {
     let mut reports = Vec::with_capacity(opened.len());
     let mut sizes = SplitSizes::default();
     for opened in opened.chunk_by(|one, other| Rc::ptr_eq(&one.pool, &other.pool)) {
-        let openings = &openings[reports.len()..];
-        let searches = openings.iter().zip(opened);
-        let searches = searches.map(|(opening, opened)| Search {
+        let (openings, ahead) = (&openings[reports.len()..], &ahead[reports.len()..]);
+        let searches = openings.iter().zip(opened).zip(ahead);
+        let searches = searches.map(|((opening, opened), ahead)| Search {
             plan: &opening.suited.plan,
             expansion: &opened.expansion,
+            ahead,
         });
         let searches: Vec<Search<'_>> = searches.collect();
         let runs: Vec<Digest> = opened.iter().map(|of| of.manifest.run()).collect();

@@ -29,6 +29,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::signer::Method;
 use object_store::{Error, GetOptions, GetRange, ObjectStoreExt, PutMode, PutPayload};
+use rayon::prelude::*;
 
 use crate::digest::Digest;
 use backend::Backend;
@@ -230,6 +231,23 @@ impl Store {
     /// requests under way at once. All of them are in memory together.
     pub fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
         self.many(keys, |key| self.fetch(key))
+    }
+
+    /// The same of objects whose bytes have these digests.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if one has another.
+    pub fn get_many_verified(
+        &self,
+        wanted: &[(Key, Digest)],
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let found = self.many(wanted, |(key, _)| self.fetch(key))?;
+        let each = wanted.par_iter().zip(&found);
+        each.try_for_each(|((key, digest), bytes)| match bytes {
+            Some(bytes) => self.verify(key, bytes, *digest),
+            None => Ok(()),
+        })?;
+        Ok(found)
     }
 
     /// Whether an object is there.

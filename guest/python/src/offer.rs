@@ -7,7 +7,9 @@ use fanout_sdk::contract::Importances;
 use fanout_sdk::contract::metric::Compares;
 use fanout_sdk::equal::EqualParts;
 use fanout_sdk::explanation::Contributions;
-use fanout_sdk::offer::{self, ModelBytes, Offer, cannot_adopt, cannot_share, made, written};
+use fanout_sdk::offer::{
+    self, ModelBytes, Offer, Parts, cannot_adopt, cannot_share, made, written,
+};
 use fanout_sdk::{
     Fault, Job, Learning, Matrix, Params, PredictionBuf, Schema, Scorer, Table, TrainerDescription,
     onnx,
@@ -250,7 +252,7 @@ impl Offer for PythonOffer {
         Ok(Box::new(Fitted { model, oob_score }))
     }
 
-    fn merge(&self, _: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
+    fn merge(&self, _: &mut Parts<'_>) -> Result<Box<dyn Any>, Fault> {
         Err(self.has_no("models in parts"))
     }
 

@@ -28,7 +28,7 @@ use crate::contract::bagging::{BOOTSTRAP, N_ESTIMATORS, OOB_SCORE, PREFIX, SEED}
 use crate::contract::{CONTRACT, ImportanceKind, Importances};
 use crate::equal::EqualParts;
 use crate::explanation::Contributions;
-use crate::offer::{ModelBytes, Offer, cannot_adopt, cannot_share, made};
+use crate::offer::{ModelBytes, Offer, Parts, cannot_adopt, cannot_share, made};
 use crate::trainer::PredictionBuf;
 use crate::{Fault, Job, Matrix, Params, Pipeline, Scorer, Table, TrainerDescription, onnx};
 
@@ -323,7 +323,7 @@ impl Offer for Bagging {
         Ok(Box::new(FittedBag::new(model, job.part.is_some())))
     }
 
-    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
+    fn merge(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Any>, Fault> {
         let model = BaggedModel::merge(parts, &|| not_parts(self.0))?;
         Ok(Box::new(FittedBag::new(model, false)))
     }

@@ -54,7 +54,7 @@ impl FittedModel {
         offer: &dyn Offer,
     ) -> Result<(Option<Pipeline>, Box<dyn Any>), Fault> {
         let mut pipeline = None;
-        let parts = parts.into_iter().enumerate().map(|(place, part)| {
+        let mut parts = parts.into_iter().enumerate().map(|(place, part)| {
             let part = Self::read(&part)?;
             let of_part = (&part.trainer, part.learning, part.bagging);
             if of_part != (&task.trainer, task.learning, task.bagging) {
@@ -66,8 +66,9 @@ impl FittedModel {
             }
             Ok(part.bytes)
         });
-        let parts: Vec<Vec<u8>> = parts.collect::<Result<_, _>>()?;
-        Ok((pipeline, offer.merge(parts)?))
+        let merged = offer.merge(&mut parts)?;
+        drop(parts);
+        Ok((pipeline, merged))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Fault> {

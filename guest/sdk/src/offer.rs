@@ -62,6 +62,9 @@ pub struct ModelBytes {
     pub oob_score: Option<f64>,
 }
 
+/// The parts of a model, serialised, in order. Each is read when it is asked for.
+pub type Parts<'p> = dyn Iterator<Item = Result<Vec<u8>, Fault>> + 'p;
+
 /// A [`Trainer`] behind an object-safe interface.
 pub trait Offer {
     /// See [`Trainer::description`].
@@ -90,7 +93,7 @@ pub trait Offer {
     /// See [`Trainer::fit`].
     fn fit(&self, data: &dyn Any, job: &Job<'_>) -> Result<Box<dyn Any>, Fault>;
     /// See [`Trainer::merge`]; `parts` are results of [`Offer::write`].
-    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault>;
+    fn merge(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Any>, Fault>;
     /// See [`Trainer::score`]; `fitted` is a result of [`Offer::fit`] or
     /// [`Offer::merge`].
     fn score(
@@ -201,10 +204,9 @@ impl<T: Trainer> Offer for Offered<T> {
         Ok(Box::new(T::fit(Self::prepared(data), job)?))
     }
 
-    fn merge(&self, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
+    fn merge(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Any>, Fault> {
         // The bytes of each are dropped as it is read.
-        let parts = parts.into_iter().map(|part| read(&part));
-        Ok(Box::new(T::merge(parts.collect::<Result<_, _>>()?)?))
+        Ok(Box::new(T::merge(parts.map(|part| read(&part?)))?))
     }
 
     fn score(

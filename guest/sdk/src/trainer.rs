@@ -65,12 +65,15 @@ pub trait Trainer: 'static {
     fn fit(data: &Self::Prepared, job: &Job<'_>) -> Result<Self::Model, Fault>;
 
     /// The model of the parts of a fit ([`Job::part`]), in order and without gaps:
-    /// bit for bit that of the whole fit.
+    /// bit for bit that of the whole fit. Each part is read when it is asked for, so that
+    /// what it holds beside the model need not be in memory with that of all others.
     ///
     /// # Errors
     /// [`Fault::InvalidTask`] if models have no parts, or these are not the parts of
-    /// one fit.
-    fn merge(parts: Vec<Self::Model>) -> Result<Self::Model, Fault> {
+    /// one fit; and the fault of a part that can't be read.
+    fn merge(
+        parts: impl Iterator<Item = Result<Self::Model, Fault>>,
+    ) -> Result<Self::Model, Fault> {
         let _ = parts;
         let name = Self::description().name;
         Err(Fault::InvalidTask(format!(

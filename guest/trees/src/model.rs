@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fanout_sdk::equal::EqualParts;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
 use crate::bins::{Codes, Coding, Column, ColumnCodes};
@@ -59,8 +59,8 @@ pub type Encode<'a> = dyn FnMut(FeatureValues<'_>) -> Result<(), PredictError> +
 
 /// A fitted forest. Its prediction for a row is the mean of what the row's leaf of
 /// each tree predicts: class proportions, or a number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "ForestRecord", into = "ForestRecord")]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "ForestRecord")]
 pub struct Forest {
     /// Those of the members of a bag are one in memory.
     columns: Vec<Arc<Column>>,
@@ -100,18 +100,14 @@ impl Forest {
         &self.trees
     }
 
-    /// The forest of the trees of several, in order; `None` if they are not of the same
+    /// The forest of the trees of both, in order; `None` if they are not of the same
     /// features and classes.
-    pub(crate) fn merge(forests: Vec<Self>) -> Option<Self> {
-        let mut forests = forests.into_iter();
-        let mut merged = forests.next()?;
-        for forest in forests {
-            if forest.columns != merged.columns || forest.classes != merged.classes {
-                return None;
-            }
-            merged.trees.extend(forest.trees);
+    pub(crate) fn merge(mut self, later: Self) -> Option<Self> {
+        if later.columns != self.columns || later.classes != self.classes {
+            return None;
         }
-        Some(merged)
+        self.trees.extend(later.trees);
+        Some(self)
     }
 
     /// The number of trees.
@@ -197,13 +193,41 @@ fn encode(column: &Column, values: FeatureValues<'_>) -> Result<ColumnCodes, Pre
 }
 
 /// The serialised form of [`Forest`].
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ForestRecord {
     features: Vec<Column>,
     /// 0 for numbers.
     classes: u32,
     trees: Vec<TreeRecord>,
+}
+
+/// The same as it is written: the record of one tree is in memory at a time.
+#[derive(Serialize)]
+#[serde(rename = "ForestRecord")]
+struct ForestToWrite<'f> {
+    features: Vec<&'f Column>,
+    classes: u32,
+    trees: TreesToWrite<'f>,
+}
+
+struct TreesToWrite<'f>(&'f [FittedTree]);
+
+impl Serialize for TreesToWrite<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(TreeRecord::new))
+    }
+}
+
+impl Serialize for Forest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let record = ForestToWrite {
+            features: self.columns.iter().map(Arc::as_ref).collect(),
+            classes: self.classes,
+            trees: TreesToWrite(&self.trees),
+        };
+        record.serialize(serializer)
+    }
 }
 
 /// The serialised form of [`FittedTree`]: one array per property.
@@ -238,21 +262,6 @@ struct TreeRecord {
     #[serde(with = "packed::reals")]
     values: Vec<f64>,
     growth: TreeGrowth,
-}
-
-impl From<Forest> for ForestRecord {
-    fn from(forest: Forest) -> Self {
-        let trees = forest.trees.iter().map(TreeRecord::new).collect();
-        Self {
-            features: forest
-                .columns
-                .into_iter()
-                .map(Arc::unwrap_or_clone)
-                .collect(),
-            classes: forest.classes,
-            trees,
-        }
-    }
 }
 
 impl TryFrom<ForestRecord> for Forest {

@@ -4,9 +4,10 @@
 //! Where people read it, as in JSON, a sequence stays one. The modules are for
 //! `#[serde(with = "…")]`.
 
+use std::borrow::Cow;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_bytes::ByteBuf;
 
 /// Widths of a number, in bytes.
 const WIDTHS: [usize; 4] = [1, 2, 4, 8];
@@ -67,7 +68,8 @@ fn read<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     if deserializer.is_human_readable() {
         return Vec::deserialize(deserializer);
     }
-    let packed: ByteBuf = serde_bytes::deserialize(deserializer)?;
+    // Borrowed where the format allows it, as postcard does.
+    let packed: Cow<'de, [u8]> = serde_bytes::deserialize(deserializer)?;
     unpack(&packed, of).ok_or_else(|| D::Error::custom("packed numbers are damaged"))
 }
 

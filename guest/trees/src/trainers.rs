@@ -101,7 +101,7 @@ macro_rules! trainer {
                 fit(data, job, &ForestParams::$defaults())
             }
 
-            fn merge(parts: Vec<Model>) -> Result<Model, Fault> {
+            fn merge(parts: impl Iterator<Item = Result<Model, Fault>>) -> Result<Model, Fault> {
                 merge(parts)
             }
 
@@ -269,44 +269,44 @@ fn fit(bins: &Bins, job: &Job<'_>, defaults: &ForestParams) -> Result<Model, Fau
     })
 }
 
-fn merge(parts: Vec<Model>) -> Result<Model, Fault> {
+fn merge(mut parts: impl Iterator<Item = Result<Model, Fault>>) -> Result<Model, Fault> {
     let refuse =
         |what: &str| Fault::InvalidTask(format!("the parts are not those of one fit: {what}"));
-    let (mut classes, mut forests, mut bags) = (None, Vec::new(), Vec::new());
-    let (mut next, mut trees) = (0, None);
-    for part in parts {
-        let Extent::Part {
+    let part_of = |part: Model| match part.extent {
+        Extent::Part {
             start,
             of,
             out_of_bag,
-        } = part.extent
-        else {
-            return Err(refuse("one is a whole model"));
-        };
-        if start != next || *trees.get_or_insert(of) != of {
-            return Err(refuse("their trees do not follow each other"));
+        } => Ok((part.classes, part.forest, out_of_bag, start, of)),
+        Extent::Whole { .. } => Err(refuse("one is a whole model")),
+    };
+    let first = parts.next().ok_or_else(|| refuse("trees are missing"))??;
+    let (classes, mut forest, mut sums, start, of) = part_of(first)?;
+    let gap = || refuse("their trees do not follow each other");
+    if start != 0 {
+        return Err(gap());
+    }
+    for part in parts {
+        let (of_classes, more, of_sums, start, of_all) = part_of(part?)?;
+        if start as usize != forest.trees() || of_all != of {
+            return Err(gap());
         }
-        next += part.forest.trees() as u32;
-        if *classes.get_or_insert_with(|| part.classes.clone()) != part.classes {
+        if of_classes != classes {
             return Err(refuse("their classes differ"));
         }
-        forests.push(part.forest);
-        bags.push(out_of_bag);
+        forest = (forest.merge(more)).ok_or_else(|| refuse("their features differ"))?;
+        sums = match (sums, of_sums) {
+            (Some(sums), Some(more)) => sums.merge(&more).map(Some),
+            (None, None) => Some(None),
+            _ => None,
+        }
+        .ok_or_else(|| refuse("their training rows differ"))?;
     }
-    if trees != Some(next) {
+    if forest.trees() != of as usize {
         return Err(refuse("trees are missing"));
     }
-    let forest = Forest::merge(forests).ok_or_else(|| refuse("their features differ"))?;
-    let mut bags = bags.into_iter();
-    let sums = bags.next().flatten();
-    let sums = bags.try_fold(sums, |sums, more| match (sums, more) {
-        (Some(sums), Some(more)) => sums.merge(&more).map(Some),
-        (None, None) => Some(None),
-        _ => None,
-    });
-    let sums = sums.ok_or_else(|| refuse("their training rows differ"))?;
     Ok(Model {
-        classes: classes.unwrap_or_default(),
+        classes,
         forest,
         extent: Extent::Whole {
             oob_score: sums.and_then(|sums| sums.score()),

@@ -2,6 +2,8 @@
 //! the model of one fit, its score out of bag included, and score test rows as its
 //! evaluation does.
 
+use std::any::Any;
+
 use fanout_sdk::contract::{Column, ColumnKind, Part, Role};
 use fanout_sdk::offer::{Offer, Offered};
 use fanout_sdk::{Fault, Job, Params, Table, Target, Values};
@@ -154,6 +156,11 @@ fn parts(
     ranges.collect()
 }
 
+/// The model of these parts.
+fn of_parts(offer: &dyn Offer, parts: Vec<Vec<u8>>) -> Result<Box<dyn Any>, Fault> {
+    offer.merge(&mut parts.into_iter().map(Ok))
+}
+
 fn check(
     offer: &dyn Offer,
     data: &Data,
@@ -175,7 +182,7 @@ fn check(
         return Ok(());
     };
     let made = parts(offer, &*prepared, &job, cuts).unwrap();
-    let fitted = offer.merge(made.clone()).unwrap();
+    let fitted = of_parts(offer, made.clone()).unwrap();
     let merged = offer.write(&*fitted).unwrap();
     prop_assert_eq!(&merged, &whole);
     // R² of numbers near the limits of floats is undefined.
@@ -202,11 +209,11 @@ fn check(
         turned.rotate_left(1);
         let twice = made.iter().chain(made.last()).cloned().collect();
         for wrong in [turned, made[1..].to_vec(), made[..1].to_vec(), twice] {
-            prop_assert!(offer.merge(wrong).is_err());
+            prop_assert!(of_parts(offer, wrong).is_err());
         }
     }
-    prop_assert!(offer.merge(vec![whole.bytes]).is_err());
-    prop_assert!(offer.merge(Vec::new()).is_err());
+    prop_assert!(of_parts(offer, vec![whole.bytes]).is_err());
+    prop_assert!(of_parts(offer, Vec::new()).is_err());
     Ok(())
 }
 

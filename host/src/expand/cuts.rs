@@ -1,8 +1,8 @@
 //! Where the fits of models that have parts are cut: [`Expansion::cuts`]. Cuts change no
 //! result.
 //!
-//! They follow what a fit costs, as the search measured it or else as the trainer says,
-//! and not the number of workers, so that a run goes on with the parts that another one
+//! They follow what a fit costs, as the search measured it or else as the trainer says
+//! (of an only candidate the other way round), and not the number of workers, so that a run goes on with the parts that another one
 //! left.
 
 use std::collections::BTreeMap;
@@ -17,10 +17,14 @@ use super::{Candidates, Estimator, Expansion, Inputs, TaskSpec, family};
 const LEAST: f64 = 0.5;
 const GREATEST: f64 = 60.0;
 
-/// A fit is cut into no more parts than that, where they are not too long. Each is held in
-/// memory with all others as they are put together, and may hold something of every
+/// A fit is cut into about as many parts at most, where they are not too long. Each is held
+/// in memory with all others as they are put together, and may hold something of every
 /// training row.
 const PARTS: f64 = 32.0;
+
+/// The last parts are shorter, down to that share of the others, so that few workers wait
+/// for long as one ends the last part; but not shorter than half of [`LEAST`].
+const SHORTEST: u64 = 4;
 
 /// A search of as many tasks for each worker is balanced without cuts.
 const BALANCED: usize = 4;
@@ -116,7 +120,8 @@ impl Expansion {
     }
 
     /// The ends of the parts in which the fit of a candidate is made, ascending; none if
-    /// it is made whole.
+    /// it is made whole. Those of a search's only candidate are the same before the search
+    /// as behind it, if there are any before: its refit may begin beside the search.
     pub fn cuts(&self, candidate: usize) -> Vec<u32> {
         let cut = || {
             let arm = self.cost_of_arm(candidate)?;
@@ -124,11 +129,15 @@ impl Expansion {
             let params = self.params(candidate);
             let default = || arm.trainer.param(name).map(|param| &param.default);
             let count = params.get(name).or_else(default)?.as_u64()?;
-            let described = || Some(arm.seconds? * self.weight(candidate, &arm.trainer));
-            Some(cuts(
-                count,
-                self.measured(candidate, arm).or_else(described)?,
-            ))
+            let by = |seconds: Option<f64>| seconds.map(|seconds| cuts(count, seconds));
+            let described = || by(Some(arm.seconds? * self.weight(candidate, &arm.trainer)));
+            let measured = || by(self.measured(candidate, arm));
+            match self.candidates.len() {
+                1 => described()
+                    .filter(|cuts| !cuts.is_empty())
+                    .or_else(measured),
+                _ => measured().or_else(described),
+            }
         };
         cut().unwrap_or_default()
     }
@@ -194,19 +203,32 @@ impl ArmWeights {
     }
 }
 
-/// The ends of the parts of a fit of `count` parts that takes so long. All parts but the
-/// last have the same power of two.
+/// The ends of the parts of a fit of `count` parts that takes so long. Their sizes are
+/// powers of two, but for the last: the same, till less than two of them are left, and then
+/// half of what is left.
 fn cuts(count: u64, seconds: f64) -> Vec<u32> {
     let part = (seconds / PARTS).clamp(LEAST, GREATEST);
     let is_long = seconds >= 2.0 * part;
     if count < 2 || !is_long {
         return Vec::new();
     }
-    let least = count.div_ceil(Part::MOST as u64);
-    let size = ((count as f64 * part / seconds).ceil() as u64).max(least);
-    let size = size.next_power_of_two();
-    let ends = (1..=count.div_ceil(size)).map(|part| (part * size).min(count));
-    let ends: Option<Vec<u32>> = ends.map(|end| u32::try_from(end).ok()).collect();
+    let of = |part: f64| (count as f64 * part / seconds).ceil() as u64;
+    // Of the last two, there may be six.
+    let least = count.div_ceil(Part::MOST as u64 - 4);
+    let size = of(part).max(least).next_power_of_two();
+    let shortest = of(LEAST / 2.0).next_power_of_two();
+    let shortest = shortest.max(size / SHORTEST).min(size);
+    let (mut ends, mut end) = (Vec::new(), 0);
+    while end < count {
+        let half = ((count - end) / 2).max(1);
+        let part = (1 << half.ilog2()).clamp(shortest, size);
+        end = (end + part).min(count);
+        ends.push(end);
+    }
+    let ends: Option<Vec<u32>> = ends
+        .into_iter()
+        .map(|end| u32::try_from(end).ok())
+        .collect();
     ends.filter(|ends| ends.len() > 1).unwrap_or_default()
 }
 
@@ -238,12 +260,14 @@ mod tests {
 
     #[test]
     fn a_fit_is_cut_by_what_it_takes() {
-        // Not worth it; two parts; parts of half a second; 32 parts; parts of a minute.
+        // Not worth it; parts of a quarter of a second; of half a second; about 32 parts;
+        // parts of a minute.
         assert_eq!(cuts(1000, 0.9), [0; 0]);
-        assert_eq!(cuts(1000, 1.0), [512, 1000]);
+        assert_eq!(cuts(1000, 1.0), [256, 512, 768, 1000]);
         assert_eq!(cuts(1000, 8.0)[..2], [64, 128]);
-        assert_eq!(cuts(1000, 40.0).len(), 32);
-        assert_eq!(cuts(1000, 8_000.0).len(), 125);
+        assert_eq!(cuts(1000, 8.0)[13..], [896, 928, 960, 992, 1000]);
+        assert_eq!(cuts(1000, 40.0)[29..], [960, 976, 984, 992, 1000]);
+        assert_eq!(cuts(1000, 8_000.0)[123..], [992, 996, 998, 1000]);
         assert_eq!(cuts(1000, 400_000.0).len(), 1000);
         assert_eq!(cuts(1, 40.0), [0; 0]);
         assert_eq!(cuts(1000, f64::NAN), [0; 0]);
@@ -256,6 +280,9 @@ mod tests {
             let ends = cuts(count, seconds);
             prop_assert!(ends.len() <= Part::MOST);
             prop_assert!(ends.windows(2).all(|pair| pair[0] < pair[1]));
+            let starts = std::iter::once(0).chain(ends.iter().copied());
+            let sizes: Vec<u32> = ends.iter().zip(starts).map(|(end, start)| end - start).collect();
+            prop_assert!(sizes.windows(2).all(|pair| pair[0] >= pair[1]), "{:?}", sizes);
             if let Some(last) = ends.last() {
                 prop_assert_eq!(u64::from(*last), count);
             }

@@ -410,8 +410,9 @@ impl LocalPool {
         };
         let guest = tasks.guest(job.task);
         let parts = parts_of(tasks, job.task, &self.context.record)?;
-        let call = |instance: &mut Instance| match &parts {
-            Some((parts, _)) => match instance.assemble(&task, parts) {
+        let (parts, of_parts) = parts.unzip();
+        let call = |instance: &mut Instance| match parts {
+            Some(parts) => match instance.assemble(&task, parts) {
                 // Parts that are not those of this fit change no result.
                 Err(TaskFault::Refused {
                     fault: Fault::InvalidTask(_),
@@ -427,7 +428,7 @@ impl LocalPool {
         };
         let outcome = Outcome {
             result,
-            wall: started.elapsed() + parts.map_or(Duration::ZERO, |(_, wall)| wall),
+            wall: started.elapsed() + of_parts.unwrap_or_default(),
             reused: false,
         };
         tracing::trace!(

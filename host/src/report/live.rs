@@ -243,7 +243,7 @@ impl RunState {
             | Event::WorkerJoined { .. }
             | Event::WorkerLeft { .. } => self.note_worker(stamped),
             Event::TaskCopied { .. } => self.copied = true,
-            Event::PartsStarted { parts } => self.parts = (0, *parts),
+            Event::PartsStarted { parts, .. } => self.parts = (0, *parts),
             Event::PartFinished { .. } => {
                 self.parts.0 += 1;
                 self.note_worker(stamped);

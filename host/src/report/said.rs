@@ -107,10 +107,13 @@ pub fn said(event: &Event, worker: Option<&str>) -> Option<Said> {
             (News, text)
         }
         Event::OuterFitsStarted { fits } => (News, phase(&Phase::OuterFits { fits: *fits })),
-        Event::PartsStarted { parts } => (
-            News,
-            format!("fitting {} of models", counted(*parts, "part")),
-        ),
+        Event::PartsStarted { parts, ahead } => {
+            let of = match ahead {
+                true => "of the refit, ahead",
+                false => "of models",
+            };
+            (News, format!("fitting {} {of}", counted(*parts, "part")))
+        }
         Event::WorkerJoined { slots } => {
             let slots = counted(*slots, "task");
             let text = format!("worker {worker} joined, for {slots} at a time");

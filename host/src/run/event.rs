@@ -255,6 +255,10 @@ pub enum Event {
     PartsStarted {
         /// How many parts.
         parts: usize,
+        /// Whether these are models of the refit, whose parts are fitted beside the last
+        /// tasks of the search: of one candidate it is known that it will be refitted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ahead: bool,
     },
     /// A worker began with a part of a model.
     PartStarted {
@@ -319,7 +323,7 @@ pub enum Event {
     QueueConnected,
     /// The connection to the queue was lost. It is made again by itself.
     QueueDisconnected,
-    /// Every task ended.
+    /// Every task of the search ended, and what was made ahead beside them.
     RunFinished {
         /// From the first task to the last, in seconds.
         #[serde(with = "seconds")]

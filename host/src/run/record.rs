@@ -186,25 +186,24 @@ impl Record {
         &self,
         wanted: &[WantedFits],
     ) -> Result<Option<(Vec<Bytes>, Duration)>, StoreError> {
-        let record = self.reusing();
-        let (mut models, mut wall) = (Vec::with_capacity(wanted.len()), Duration::ZERO);
-        for (wanted, found) in wanted.iter().zip(record.look(wanted)?) {
+        let found = self.reusing().look(wanted)?;
+        let (mut named, mut wall) = (Vec::with_capacity(wanted.len()), Duration::ZERO);
+        for (wanted, found) in wanted.iter().zip(found) {
             let mut artifacts = found.artifacts.iter();
             let Some((_, output, digest)) = artifacts.find(|(_, it, _)| *it == Output::Model)
             else {
                 return Ok(None);
             };
-            match record.artifact(&wanted.task, *output, *digest)? {
-                Some(model) => models.push(model),
-                None => return Ok(None),
-            }
+            named.push((Key::artifact(&wanted.task, *output, digest), *digest));
             wall += found
                 .finished
                 .iter()
                 .map(|it| it.outcome.wall)
                 .sum::<Duration>();
         }
-        Ok(Some((models, wall)))
+        let models = self.store.get_many_verified(&named)?;
+        let models: Option<Vec<Bytes>> = models.into_iter().collect();
+        Ok(models.map(|models| (models, wall)))
     }
 
     /// Writes the artifacts of the fits that `found` lacks. Returns their digests, by

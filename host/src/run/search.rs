@@ -12,7 +12,7 @@ use fanout_contract::{Answer, Params};
 use super::boards::Boards;
 use super::event::{Event, Listeners};
 use super::pool::{Pool, PoolEvent};
-use super::tasks::{JointTasks, Tasks};
+use super::tasks::{JointTasks, SingleTask, Tasks};
 use crate::digest::Digest;
 use crate::expand::Expansion;
 use crate::plan::{ErrorScore, Plan};
@@ -64,6 +64,8 @@ pub struct Search<'a> {
     pub plan: &'a Plan,
     /// Its tasks.
     pub expansion: &'a Expansion,
+    /// The tasks that will be wanted after it, whatever it finds.
+    pub ahead: &'a [SingleTask],
 }
 
 /// The results of a search, and the baseline's scores beside them; `None` where there is
@@ -84,7 +86,8 @@ pub fn search<E>(
 ) -> Result<Vec<Searched>, SearchError<E>> {
     let expansions = || searches.iter().map(|search| search.expansion);
     let fits = expansions().map(Expansion::fits).sum();
-    let tasks = JointTasks::new(expansions().collect());
+    let ahead = searches.iter().flat_map(|search| search.ahead.to_vec());
+    let tasks = JointTasks::new(expansions().collect()).with_ahead(ahead.collect());
     let outline = Outline::new(searches);
     listeners.emit(outline.started(searches, runs, pool.workers()));
     tracing::info!(run = %runs[0], fits, tasks = tasks.len(), "the search begins");
@@ -119,7 +122,9 @@ pub fn search<E>(
             }
         };
         let (of, own) = tasks.place(task);
-        let Search { plan, expansion } = searches[of];
+        let Search {
+            plan, expansion, ..
+        } = searches[of];
         let part = boards[of].record(own, &finished);
         let outcome = finished.outcome;
         let Some(part) = part else {

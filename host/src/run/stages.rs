@@ -5,13 +5,22 @@
 //! on whatever worker: nothing is handed on in memory, and a run that was killed between
 //! two stages, or in one, goes on with what the store has. What has to be made is asked
 //! of the store alone, so that nothing waits for inputs whose result is there already.
+//!
+//! Tasks that are known to come next ([`Tasks::ahead`]) have their inputs made beside the
+//! last stage: the worker that puts a model together is not waited for by all others.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
+
+use fanout_contract::Task;
 
 use super::event::Event;
 use super::pool::{Pool, PoolEvent};
 use super::record::Record;
 use super::tasks::{SingleTask, Tasks};
+use crate::digest::Digest;
+use crate::expand::TaskGroup;
 use crate::store::StoreError;
 use crate::task::{FinishedFits, WantedFits};
 
@@ -22,13 +31,20 @@ const LOOKED_UP: usize = 256;
 #[derive(Debug)]
 pub struct Stages<P: ?Sized> {
     record: Record,
+    /// The ids of the parts that were made ahead, which are not made again, however fresh
+    /// everything is to be.
+    made_ahead: RefCell<HashSet<Digest>>,
     pool: Box<P>,
 }
 
 impl<P: Pool + ?Sized> Stages<P> {
     /// The stages of tasks on a pool, whose results `record` keeps.
     pub fn new(pool: Box<P>, record: Record) -> Self {
-        Self { record, pool }
+        Self {
+            record,
+            made_ahead: RefCell::default(),
+            pool,
+        }
     }
 
     /// The inputs of those tasks whose results the record lacks.
@@ -44,6 +60,8 @@ impl<P: Pool + ?Sized> Stages<P> {
                 }
             }
         }
+        let made = self.made_ahead.borrow();
+        inputs.retain(|input| !made.contains(&input.wanted_fits().task));
         Ok(inputs)
     }
 }
@@ -64,45 +82,151 @@ where
         report: &mut dyn FnMut(PoolEvent) -> ControlFlow<()>,
     ) -> Result<(), P::Error> {
         let inputs = self.inputs(tasks)?;
+        // A part that failed is no more than one that is not there: the task that waits for
+        // it meets the same fault. Then nothing is made ahead.
+        let mut failed = false;
         if !inputs.is_empty() {
-            let parts = inputs.len();
-            if report(Event::PartsStarted { parts }.into()).is_break() {
-                return Ok(());
+            let mut stopped = report(parts_started(&inputs, false)).is_break();
+            if !stopped {
+                self.pool.run(&inputs, &mut |event| {
+                    failed |= is_fault(&event);
+                    let flow = report(of_part(event, 0));
+                    stopped |= flow.is_break();
+                    flow
+                })?;
             }
-            let mut stopped = false;
-            self.pool.run(&inputs, &mut |event| {
-                // A part that failed is no more than one that is not there: the task that
-                // waits for it meets the same fault.
-                let flow = report(match event {
-                    PoolEvent::Started { task, worker, .. } => PoolEvent::Other {
-                        worker: Some(worker),
-                        event: Event::PartStarted { part: task },
-                    },
-                    PoolEvent::Finished { task, finished } => of_part(task, finished),
-                    other => other,
-                });
-                stopped |= flow.is_break();
-                flow
-            })?;
             if stopped {
                 return Ok(());
             }
         }
-        self.pool.run(tasks, report)
+        let ahead = match failed {
+            true => Vec::new(),
+            false => self.inputs(&tasks.ahead())?,
+        };
+        if ahead.is_empty() {
+            return self.pool.run(tasks, report);
+        }
+        if report(parts_started(&ahead, true)).is_break() {
+            return Ok(());
+        }
+        let both = WithParts {
+            tasks,
+            parts: &ahead,
+        };
+        self.pool.run(&both, &mut |event| {
+            if let PoolEvent::Finished { task, .. } = &event
+                && let Some(part) = task.checked_sub(tasks.len())
+                && !is_fault(&event)
+            {
+                let id = ahead[part].wanted_fits().task;
+                self.made_ahead.borrow_mut().insert(id);
+            }
+            report(of_part(event, tasks.len()))
+        })
     }
 }
 
-fn of_part(part: usize, finished: FinishedFits) -> PoolEvent {
-    let FinishedFits {
-        outcome, worker, ..
-    } = finished;
-    PoolEvent::Other {
-        worker,
-        event: Event::PartFinished {
-            part,
-            fault: outcome.result.err(),
-            wall: outcome.wall,
-            reused: outcome.reused,
+fn parts_started(parts: &[SingleTask], ahead: bool) -> PoolEvent {
+    let parts = parts.len();
+    Event::PartsStarted { parts, ahead }.into()
+}
+
+fn is_fault(event: &PoolEvent) -> bool {
+    matches!(event, PoolEvent::Finished { finished, .. } if finished.outcome.result.is_err())
+}
+
+/// What a pool reports of tasks behind which parts stand, from index `first`: of these,
+/// what listeners are told of a part.
+fn of_part(event: PoolEvent, first: usize) -> PoolEvent {
+    match event {
+        PoolEvent::Started { task, worker, .. } if task >= first => PoolEvent::Other {
+            worker: Some(worker),
+            event: Event::PartStarted { part: task - first },
         },
+        PoolEvent::Finished { task, finished } if task >= first => {
+            let FinishedFits {
+                outcome, worker, ..
+            } = finished;
+            PoolEvent::Other {
+                worker,
+                event: Event::PartFinished {
+                    part: task - first,
+                    fault: outcome.result.err(),
+                    wall: outcome.wall,
+                    reused: outcome.reused,
+                },
+            }
+        }
+        other => other,
+    }
+}
+
+/// Tasks, and behind them parts of models that others wait for.
+struct WithParts<'t> {
+    tasks: &'t dyn Tasks,
+    parts: &'t Vec<SingleTask>,
+}
+
+impl WithParts<'_> {
+    /// The tasks that `index` is one of, and its index there.
+    fn of(&self, index: usize) -> (&dyn Tasks, usize) {
+        match index.checked_sub(self.tasks.len()) {
+            Some(part) => (self.parts, part),
+            None => (self.tasks, index),
+        }
+    }
+}
+
+impl Tasks for WithParts<'_> {
+    fn len(&self) -> usize {
+        self.tasks.len() + self.parts.len()
+    }
+
+    fn busy_workers(&self) -> usize {
+        self.tasks.busy_workers() + self.parts.len()
+    }
+
+    fn groups(&self) -> Vec<TaskGroup> {
+        let mut groups = self.tasks.groups();
+        let parts = TaskGroup {
+            tasks: self.tasks.len()..self.len(),
+            shares_steps: false,
+        };
+        match groups.last_mut() {
+            // They are taken in order.
+            Some(last) if !last.shares_steps => last.tasks.end = parts.tasks.end,
+            _ => groups.push(parts),
+        }
+        groups
+    }
+
+    fn wanted(&self, index: usize) -> WantedFits {
+        let (of, index) = self.of(index);
+        of.wanted(index)
+    }
+
+    fn task(&self, index: usize) -> Task {
+        let (of, index) = self.of(index);
+        of.task(index)
+    }
+
+    fn identity(&self, index: usize) -> String {
+        let (of, index) = self.of(index);
+        of.identity(index)
+    }
+
+    fn guest(&self, index: usize) -> Digest {
+        let (of, index) = self.of(index);
+        of.guest(index)
+    }
+
+    fn cost(&self, index: usize) -> f64 {
+        let (of, index) = self.of(index);
+        of.cost(index)
+    }
+
+    fn cuts(&self, index: usize) -> &[u32] {
+        let (of, index) = self.of(index);
+        of.cuts(index)
     }
 }

@@ -65,6 +65,11 @@ pub trait Tasks: Sync {
         };
         parts.map(task).collect()
     }
+    /// Tasks that will be wanted after these, whatever these result in. Their inputs are
+    /// made beside these by the workers that have nothing else to do.
+    fn ahead(&self) -> Vec<SingleTask> {
+        Vec::new()
+    }
 }
 
 impl Tasks for Expansion {
@@ -122,6 +127,7 @@ pub struct JointTasks<'e> {
     of: Vec<&'e Expansion>,
     /// By expansion: the index of its first task; and the number of all.
     starts: Vec<usize>,
+    ahead: Vec<SingleTask>,
 }
 
 impl<'e> JointTasks<'e> {
@@ -132,7 +138,17 @@ impl<'e> JointTasks<'e> {
             let start = starts[starts.len() - 1];
             starts.push(start + Tasks::len(*expansion));
         }
-        Self { of, starts }
+        Self {
+            of,
+            starts,
+            ahead: Vec::new(),
+        }
+    }
+
+    /// The same, behind which these tasks will be wanted ([`Tasks::ahead`]).
+    #[must_use]
+    pub fn with_ahead(self, ahead: Vec<SingleTask>) -> Self {
+        Self { ahead, ..self }
     }
 
     /// The number of the expansion that task `index` is of, and its index there.
@@ -201,6 +217,10 @@ impl Tasks for JointTasks<'_> {
     fn cuts(&self, index: usize) -> &[u32] {
         let (of, index) = self.of(index);
         Tasks::cuts(of, index)
+    }
+
+    fn ahead(&self) -> Vec<SingleTask> {
+        self.ahead.clone()
     }
 }
 

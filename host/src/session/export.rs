@@ -14,7 +14,7 @@ use super::{LoadedPlan, Options, SessionError, SuitedPlan};
 use crate::dataset::{ColumnValues, Prepared, rows_in};
 use crate::expand::Expansion;
 use crate::model::{Model, ModelFile, ModelHead, ModelScore, ModelTarget, Training};
-use crate::plan::{DatasetPlan, ExplainPlan};
+use crate::plan::{DatasetPlan, ExplainPlan, Plan};
 use crate::pool::PoolError;
 use crate::report::{Report, files};
 use crate::run::event::{Event, Listeners};
@@ -136,9 +136,21 @@ impl<'a> Export<'a> {
         if let Some(folder) = &plan.output {
             files::write(folder, report)?;
         }
-        let Some(index) = report.chosen().map(|chosen| chosen.index) else {
-            return Ok(None);
-        };
+        let chosen = report.chosen();
+        Ok(chosen.map(|chosen| self.refit(plan, chosen.index)))
+    }
+
+    /// The tasks that refit the only candidate of the search, which are known before the
+    /// search begins; none where there are several to choose from.
+    pub(super) fn ahead(&self) -> Vec<SingleTask> {
+        match self.expansion.candidates.len() {
+            1 => self.refit(&self.suited.plan, 0).tasks,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The refit of a candidate, as the plan wants it.
+    fn refit(&self, plan: &Plan, index: usize) -> Chosen {
         let is_refitted = plan.refit.is_some() && plan.kind.refits();
         // Without a folder there is nowhere to write the model.
         let explain = plan.explain.as_ref();
@@ -146,12 +158,12 @@ impl<'a> Export<'a> {
         // The model of an ensemble is that of its members.
         let makes_model = is_refitted && wants_model && plan.ensemble.is_none();
         let holdout = self.prepared.holdout.as_ref().filter(|_| is_refitted);
-        Ok(Some(Chosen {
+        Chosen {
             index,
             tasks: self.tasks(index, makes_model, holdout),
             makes_model,
             scores_holdout: holdout.is_some(),
-        }))
+        }
     }
 
     /// The tasks that refit a candidate: the first makes the model, the last scores the

@@ -5,7 +5,7 @@ use std::any::Any;
 use serde::{Deserialize, Serialize};
 
 use super::out_of_bag::OutOfBag;
-use crate::offer::{self, ModelBytes, written};
+use crate::offer::{self, ModelBytes, Parts, written};
 use crate::{Fault, Pipeline};
 
 /// A model, or a part of one.
@@ -53,9 +53,12 @@ impl BaggedModel {
     }
 
     /// The whole model of its parts, in order; the fault `not_parts` if they are not these.
-    pub(super) fn merge(parts: Vec<Vec<u8>>, not_parts: &dyn Fn() -> Fault) -> Result<Self, Fault> {
+    pub(super) fn merge(
+        parts: &mut Parts<'_>,
+        not_parts: &dyn Fn() -> Fault,
+    ) -> Result<Self, Fault> {
         // The bytes of each are dropped as it is read.
-        let mut parts = parts.into_iter().map(|part| Self::read(&part));
+        let mut parts = parts.map(|part| Self::read(&part?));
         let mut whole = parts.next().ok_or_else(not_parts)??;
         for part in parts {
             let part = part?;

@@ -263,15 +263,12 @@ impl Case {
                 bagging.fit_and_write(&*data, &job).unwrap().bytes
             });
             let parts: Vec<Vec<u8>> = parts.collect();
-            let merged = bagging.merge(parts.clone()).unwrap();
+            let merge = |parts: Vec<Vec<u8>>| bagging.merge(&mut parts.into_iter().map(Ok));
+            let merged = merge(parts.clone()).unwrap();
             prop_assert_eq!(&bagging.write(&*merged).unwrap(), &whole);
             if parts.len() > 1 {
-                prop_assert!(
-                    bagging
-                        .merge(vec![parts[1].clone(), parts[0].clone()])
-                        .is_err()
-                );
-                prop_assert!(bagging.merge(vec![parts[0].clone()]).is_err());
+                prop_assert!(merge(vec![parts[1].clone(), parts[0].clone()]).is_err());
+                prop_assert!(merge(vec![parts[0].clone()]).is_err());
             }
         }
         Ok(())

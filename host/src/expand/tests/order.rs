@@ -1,7 +1,7 @@
 //! Tests of the order of tasks, of their groups, and of families that are divided
 //! between separate values.
 
-use fanout_contract::TaskStep;
+use fanout_contract::{Effort, TaskStep};
 
 use super::*;
 
@@ -205,4 +205,45 @@ fn the_costs_of_all_tasks_are_those_of_each() {
     }
     // Without an estimate all are alike.
     assert_eq!(expand("", 2, 1).task_costs(), [1.0; 2]);
+}
+
+/// Of several candidates the search tells what a fit takes; the refit of an only one may
+/// begin before it does.
+#[test]
+fn the_cuts_of_an_only_candidate_stay_as_they_are() {
+    let expanded = |more: &str, seconds: Option<f64>| {
+        let mut forest = trainer();
+        forest.parts = Some("n_estimators".to_owned());
+        forest.effort = seconds.map(|seconds| Effort {
+            seconds,
+            rows: 1.0,
+            columns: 0.0,
+            candidate: 0.0,
+            numbers: 1.0,
+        });
+        let inputs = Inputs {
+            arms: vec![estimator(forest)],
+            baseline: None,
+            learning: Learning::Binary,
+            data: data(),
+            splits: splits(2),
+            parts: Vec::new(),
+        };
+        Expansion::new(&plan(more), &inputs, 2).with_cuts(&inputs, (10_000, 5), 2)
+    };
+    let before_and_after = |mut expansion: Expansion| {
+        let before = expansion.cuts(0);
+        expansion.note_times(&vec![20.0; expansion.candidates.len()]);
+        (before, expansion.cuts(0))
+    };
+    let two = "search: {params: {criterion: [gini, entropy]}}";
+    let (before, after) = before_and_after(expanded(two, Some(5.0)));
+    assert!(!before.is_empty() && before.len() < after.len());
+    let (one, same) = before_and_after(expanded("", Some(5.0)));
+    assert_eq!((&one, &same), (&before, &before));
+    // Where nothing was known, or enough for no cut, it is what the search tells.
+    for seconds in [None, Some(0.1)] {
+        let (one, then) = before_and_after(expanded("", seconds));
+        assert_eq!((one, &then), (vec![], &after));
+    }
 }

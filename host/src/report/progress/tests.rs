@@ -97,6 +97,28 @@ fitting the best candidate on all rows
 }
 
 #[test]
+fn parts_of_a_refit_that_are_fitted_ahead_are_told_apart() {
+    let parts = |ahead| Event::PartsStarted { parts: 18, ahead };
+    let wall = Duration::from_secs(19);
+    let text = plain_lines(&[
+        (0, started(1)),
+        (0, parts(false)),
+        (9, parts(true)),
+        (10, finished(1, Some(0.75), false)),
+        (19, Event::RunFinished { wall }),
+        (19, Event::RefitStarted),
+    ]);
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let expected = [
+        "fitting 18 parts of models",
+        "fitting 18 parts of the refit, ahead",
+        "1 of 1 fit in 19.0 s, best roc_auc 0.7500",
+        "fitting the best candidate on all rows",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn many_fits_make_few_lines() {
     let events: Vec<_> = (0..100_000)
         .map(|i| (i / 1000, finished(1, Some(0.5), false)))

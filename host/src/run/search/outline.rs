@@ -34,12 +34,14 @@ impl Outline {
                 trainers.len() - 1
             })
         };
-        let searches = searches
-            .iter()
-            .map(|Search { plan, expansion }| SearchOutline {
+        let searches = searches.iter().map(
+            |Search {
+                 plan, expansion, ..
+             }| SearchOutline {
                 arms: plan.arms().map(|arm| index(&arm.trainer.name)).collect(),
                 costs: expansion.task_costs(),
-            });
+            },
+        );
         let searches = searches.collect();
         Self { trainers, searches }
     }

@@ -71,11 +71,20 @@ impl Export<'_> {
         listeners.emit(Event::SecondStageStarted);
         let places = Places::reach(&loaded)?;
         let opened = open(&openings, &places, self.options, listeners)?;
-        let mut reports = searched(&openings, &opened, self.options, listeners)?;
+        // Its refit, as that of any candidate.
+        let mut wanted = Vec::new();
+        if makes_model {
+            wanted.push((&prepared.refit, vec![Output::Model]));
+        }
+        wanted.extend(holdout.map(|split| (split, vec![Output::Predictions])));
+        let expansion = &opened[0].expansion;
+        let task = |(split, outputs)| SingleTask::outside_search(expansion, 0, split, outputs);
+        let tasks: Vec<SingleTask> = wanted.into_iter().map(task).collect();
+        let ahead = [tasks.clone()];
+        let mut reports = searched(&openings, &opened, &ahead, self.options, listeners)?;
         let (Some(opened), Some(mut own)) = (opened.first(), reports.pop()) else {
             return Err(SessionError::ModelLost);
         };
-        let expansion = &opened.expansion;
         let rows = predictions::read(
             &opened.record,
             expansion,
@@ -95,14 +104,6 @@ impl Export<'_> {
             None => Ok(()),
         };
         write(report)?;
-        // Its refit, as that of any candidate.
-        let mut wanted = Vec::new();
-        if makes_model {
-            wanted.push((&prepared.refit, vec![Output::Model]));
-        }
-        wanted.extend(holdout.map(|split| (split, vec![Output::Predictions])));
-        let task = |(split, outputs)| SingleTask::outside_search(expansion, 0, split, outputs);
-        let tasks: Vec<SingleTask> = wanted.into_iter().map(task).collect();
         let mut answers: Vec<Answer> = Vec::new();
         if !tasks.is_empty() {
             let ended = run_outside_search(&tasks, &*opened.pool, listeners)?;
