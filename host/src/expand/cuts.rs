@@ -1,9 +1,9 @@
 //! Where the fits of models that have parts are cut: [`Expansion::cuts`]. Cuts change no
 //! result.
 //!
-//! They follow what a fit costs, as the search measured it or else as the trainer says
-//! (of an only candidate the other way round), and not the number of workers, so that a run goes on with the parts that another one
-//! left.
+//! They follow what a fit costs, as the search measured it or else as the trainer says (of
+//! an only candidate the other way round), and not the number of workers, so that a run
+//! goes on with the parts that another one left.
 
 use std::collections::BTreeMap;
 
