@@ -10,6 +10,7 @@ import big
 import boosting
 import boosting_tables
 import boosting_why
+import ensemble
 import estimators
 import predict
 import python
@@ -203,6 +204,7 @@ def scale(found):
 APART = {
     "estimators": lambda found: estimators.section(found["estimators"]),
     "predict": lambda found: predict.section(found["predict"]),
+    "ensemble": lambda found: ensemble.section(found["ensemble"]),
     "targets": lambda found: targets.section(found["targets"]),
     "python": lambda found: python.section(found["python"]),
     "sandbox": lambda found: sandbox.section(found["sandbox"]),
