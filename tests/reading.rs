@@ -156,7 +156,10 @@ fn files_that_can_not_be_written_lose_no_table() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("Best by accuracy"));
     let told = text(&output.stderr);
-    assert!(told.contains("can't write") && told.contains("best.json"), "{told}");
+    assert!(
+        told.contains("can't write") && told.contains("best.json"),
+        "{told}"
+    );
 }
 
 #[test]
