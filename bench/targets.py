@@ -69,6 +69,7 @@ def section(kept):
     from results import megabytes, seconds, table
 
     ours, peers = kept["fanout"], kept["peers"]
+    any_stopped = any(one["cpu"] is None for one in peers.values())
     wall, cpu = (statistics.median(ours[name]) for name in ("walls", "cpus"))
     rows = [
         [
@@ -97,6 +98,7 @@ def section(kept):
         f"a side; whole processes, fanout the median of {len(ours['walls'])} and each peer once. "
         f"With two targets alone fanout takes {megabytes(ours['peak_memory_of_two'])}. Load of the "
         f"machine at the end: {kept['load'][0]}."
+        + (" A peer was stopped before its end." if any_stopped else "")
     )
     return f"## Many targets\n\n{textwrap.fill(text, 100)}\n\n{table(header, rows)}"
 
