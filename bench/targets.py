@@ -71,24 +71,18 @@ def section(kept):
     ours, peers = kept["fanout"], kept["peers"]
     any_stopped = any(one["cpu"] is None for one in peers.values())
     wall, cpu = (statistics.median(ours[name]) for name in ("walls", "cpus"))
-    rows = [
-        [
-            f"`MultiOutputClassifier`, {backend}",
-            *(
-                [f"> {seconds(one['wall'])}", f"> {one['wall'] / wall:.1f}", "stopped", ""]
-                if one["cpu"] is None
-                else [
-                    seconds(one["wall"]),
-                    f"{one['wall'] / wall:.1f}",
-                    seconds(one["cpu"]),
-                    f"{one['cpu'] / cpu:.1f}",
-                ]
-            ),
-            megabytes(one["peak_memory"]),
-            "" if one["cpu"] is None else f"{one['mean_best']:.4f}",
-        ]
-        for backend, one in peers.items()
-    ]
+
+    def row(name, one):
+        is_stopped = one["cpu"] is None
+        took = [seconds(one["wall"]), f"{one['wall'] / wall:.1f}"]
+        if is_stopped:
+            took = [f"> {text}" for text in took] + ["stopped", ""]
+        else:
+            took += [seconds(one["cpu"]), f"{one['cpu'] / cpu:.1f}"]
+        best = "" if is_stopped else f"{one['mean_best']:.4f}"
+        return [name, *took, megabytes(one["peak_memory"]), best]
+
+    rows = [row(f"`MultiOutputClassifier`, {backend}", one) for backend, one in peers.items()]
     memory, best = megabytes(ours["peak_memory"]), f"{ours['mean_best']:.4f}"
     rows.append(["fanout", seconds(wall), "1.0", seconds(cpu), "1.0", memory, best])
     header = ["", "wall", "times ours", "CPU", "times ours", "memory", "mean best ROC AUC"]

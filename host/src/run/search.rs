@@ -87,7 +87,8 @@ pub fn search<E>(
     let expansions = || searches.iter().map(|search| search.expansion);
     let fits = expansions().map(Expansion::fits).sum();
     let ahead = searches.iter().flat_map(|search| search.ahead.to_vec());
-    let tasks = JointTasks::new(expansions().collect()).with_ahead(ahead.collect());
+    let of = expansions().map(|expansion| expansion as &dyn Tasks);
+    let tasks = JointTasks::new(of.collect()).with_ahead(ahead.collect());
     let outline = Outline::new(searches);
     listeners.emit(outline.started(searches, runs, pool.workers()));
     tracing::info!(run = %runs[0], fits, tasks = tasks.len(), "the search begins");

@@ -13,14 +13,11 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use fanout_contract::Task;
-
 use super::event::Event;
 use super::pool::{Pool, PoolEvent};
 use super::record::Record;
-use super::tasks::{SingleTask, Tasks};
+use super::tasks::{JointTasks, SingleTask, Tasks};
 use crate::digest::Digest;
-use crate::expand::TaskGroup;
 use crate::store::StoreError;
 use crate::task::{FinishedFits, WantedFits};
 
@@ -86,15 +83,16 @@ where
         // it meets the same fault. Then nothing is made ahead.
         let mut failed = false;
         if !inputs.is_empty() {
-            let mut stopped = report(parts_started(&inputs, false)).is_break();
-            if !stopped {
-                self.pool.run(&inputs, &mut |event| {
-                    failed |= is_fault(&event);
-                    let flow = report(of_part(event, 0));
-                    stopped |= flow.is_break();
-                    flow
-                })?;
+            if report(parts_started(&inputs, false)).is_break() {
+                return Ok(());
             }
+            let mut stopped = false;
+            self.pool.run(&inputs, &mut |event| {
+                failed |= is_fault(&event);
+                let flow = report(of_part(event, 0));
+                stopped |= flow.is_break();
+                flow
+            })?;
             if stopped {
                 return Ok(());
             }
@@ -109,10 +107,7 @@ where
         if report(parts_started(&ahead, true)).is_break() {
             return Ok(());
         }
-        let both = WithParts {
-            tasks,
-            parts: &ahead,
-        };
+        let both = JointTasks::new(vec![tasks, &ahead]);
         self.pool.run(&both, &mut |event| {
             if let PoolEvent::Finished { task, .. } = &event
                 && let Some(part) = task.checked_sub(tasks.len())
@@ -158,75 +153,5 @@ fn of_part(event: PoolEvent, first: usize) -> PoolEvent {
             }
         }
         other => other,
-    }
-}
-
-/// Tasks, and behind them parts of models that others wait for.
-struct WithParts<'t> {
-    tasks: &'t dyn Tasks,
-    parts: &'t Vec<SingleTask>,
-}
-
-impl WithParts<'_> {
-    /// The tasks that `index` is one of, and its index there.
-    fn of(&self, index: usize) -> (&dyn Tasks, usize) {
-        match index.checked_sub(self.tasks.len()) {
-            Some(part) => (self.parts, part),
-            None => (self.tasks, index),
-        }
-    }
-}
-
-impl Tasks for WithParts<'_> {
-    fn len(&self) -> usize {
-        self.tasks.len() + self.parts.len()
-    }
-
-    fn busy_workers(&self) -> usize {
-        self.tasks.busy_workers() + self.parts.len()
-    }
-
-    fn groups(&self) -> Vec<TaskGroup> {
-        let mut groups = self.tasks.groups();
-        let parts = TaskGroup {
-            tasks: self.tasks.len()..self.len(),
-            shares_steps: false,
-        };
-        match groups.last_mut() {
-            // They are taken in order.
-            Some(last) if !last.shares_steps => last.tasks.end = parts.tasks.end,
-            _ => groups.push(parts),
-        }
-        groups
-    }
-
-    fn wanted(&self, index: usize) -> WantedFits {
-        let (of, index) = self.of(index);
-        of.wanted(index)
-    }
-
-    fn task(&self, index: usize) -> Task {
-        let (of, index) = self.of(index);
-        of.task(index)
-    }
-
-    fn identity(&self, index: usize) -> String {
-        let (of, index) = self.of(index);
-        of.identity(index)
-    }
-
-    fn guest(&self, index: usize) -> Digest {
-        let (of, index) = self.of(index);
-        of.guest(index)
-    }
-
-    fn cost(&self, index: usize) -> f64 {
-        let (of, index) = self.of(index);
-        of.cost(index)
-    }
-
-    fn cuts(&self, index: usize) -> &[u32] {
-        let (of, index) = self.of(index);
-        of.cuts(index)
     }
 }

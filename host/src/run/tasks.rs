@@ -1,5 +1,5 @@
-//! [`Tasks`]: the tasks of a run as a pool takes them: a whole [`Expansion`], several of
-//! them ([`JointTasks`]), or a [`SingleTask`].
+//! [`Tasks`]: the tasks of a run as a pool takes them: a whole [`Expansion`], a
+//! [`SingleTask`], or those of several such together ([`JointTasks`]).
 
 use std::borrow::Cow;
 
@@ -121,22 +121,30 @@ impl Tasks for Expansion {
     }
 }
 
-/// The tasks of several expansions, one after the other.
-#[derive(Clone, Debug)]
-pub struct JointTasks<'e> {
-    of: Vec<&'e Expansion>,
-    /// By expansion: the index of its first task; and the number of all.
+/// The tasks of several, one after the other.
+pub struct JointTasks<'t> {
+    of: Vec<&'t dyn Tasks>,
+    /// Of each: the index of its first task; and the number of all.
     starts: Vec<usize>,
     ahead: Vec<SingleTask>,
 }
 
-impl<'e> JointTasks<'e> {
-    /// The tasks of these expansions.
-    pub fn new(of: Vec<&'e Expansion>) -> Self {
+impl std::fmt::Debug for JointTasks<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JointTasks")
+            .field("starts", &self.starts)
+            .field("ahead", &self.ahead)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'t> JointTasks<'t> {
+    /// The tasks of these.
+    pub fn new(of: Vec<&'t dyn Tasks>) -> Self {
         let mut starts = vec![0];
-        for expansion in &of {
+        for tasks in &of {
             let start = starts[starts.len() - 1];
-            starts.push(start + Tasks::len(*expansion));
+            starts.push(start + tasks.len());
         }
         Self {
             of,
@@ -151,13 +159,13 @@ impl<'e> JointTasks<'e> {
         Self { ahead, ..self }
     }
 
-    /// The number of the expansion that task `index` is of, and its index there.
+    /// Which of them task `index` is of, and its index there.
     pub fn place(&self, index: usize) -> (usize, usize) {
         let of = self.starts.partition_point(|start| *start <= index) - 1;
         (of, index - self.starts[of])
     }
 
-    fn of(&self, index: usize) -> (&'e Expansion, usize) {
+    fn of(&self, index: usize) -> (&'t dyn Tasks, usize) {
         let (of, index) = self.place(index);
         (self.of[of], index)
     }
@@ -175,7 +183,7 @@ impl Tasks for JointTasks<'_> {
     fn groups(&self) -> Vec<TaskGroup> {
         let mut groups: Vec<TaskGroup> = Vec::new();
         for (of, start) in self.of.iter().zip(&self.starts) {
-            for group in Tasks::groups(*of) {
+            for group in of.groups() {
                 let tasks = group.tasks.start + start..group.tasks.end + start;
                 match groups.last_mut() {
                     // Tasks that share nothing are taken in order.
@@ -191,32 +199,32 @@ impl Tasks for JointTasks<'_> {
 
     fn wanted(&self, index: usize) -> WantedFits {
         let (of, index) = self.of(index);
-        Tasks::wanted(of, index)
+        of.wanted(index)
     }
 
     fn task(&self, index: usize) -> Task {
         let (of, index) = self.of(index);
-        Tasks::task(of, index)
+        of.task(index)
     }
 
     fn identity(&self, index: usize) -> String {
         let (of, index) = self.of(index);
-        Tasks::identity(of, index)
+        of.identity(index)
     }
 
     fn guest(&self, index: usize) -> Digest {
         let (of, index) = self.of(index);
-        Tasks::guest(of, index)
+        of.guest(index)
     }
 
     fn cost(&self, index: usize) -> f64 {
         let (of, index) = self.of(index);
-        Tasks::cost(of, index)
+        of.cost(index)
     }
 
     fn cuts(&self, index: usize) -> &[u32] {
         let (of, index) = self.of(index);
-        Tasks::cuts(of, index)
+        of.cuts(index)
     }
 
     fn ahead(&self) -> Vec<SingleTask> {

@@ -34,14 +34,13 @@ impl Outline {
                 trainers.len() - 1
             })
         };
-        let searches = searches.iter().map(
-            |Search {
-                 plan, expansion, ..
-             }| SearchOutline {
-                arms: plan.arms().map(|arm| index(&arm.trainer.name)).collect(),
-                costs: expansion.task_costs(),
-            },
-        );
+        let searches = searches.iter().map(|search| {
+            let arms = search.plan.arms();
+            SearchOutline {
+                arms: arms.map(|arm| index(&arm.trainer.name)).collect(),
+                costs: search.expansion.task_costs(),
+            }
+        });
         let searches = searches.collect();
         Self { trainers, searches }
     }
